@@ -1,0 +1,42 @@
+//! One call of a user on its way: what to send, where to, until when, and who is waiting.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::completion::ReplyTo;
+use crate::error::{Error, Kind};
+use crate::lane::Status;
+use crate::request::Request;
+use crate::route::Route;
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) route: Route,
+    /// What the caller asked for, for errors to say.
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Instant,
+    pub(crate) reply_to: ReplyTo,
+}
+
+impl Call {
+    /// The error of a deadline that passed while the call was, or was not, with a server.
+    pub(crate) fn timed_out(&self, sent: bool, lane: &Status) -> Error {
+        let state = match (sent, lane) {
+            (true, _) if self.request.runs_lua() => {
+                "no reply from the server; the script may have run, or be running still".into()
+            }
+            (true, _) => "no reply from the server; the command may have been executed".into(),
+            (false, Status::Down(reason)) => format!("not sent, because there is no connection: {reason}"),
+            (false, Status::Connecting) => "not sent, because there is no connection yet".into(),
+            (false, Status::Up) => "not sent, because the server takes no more requests".into(),
+        };
+        self.timeout_error(&state, sent)
+    }
+
+    pub(crate) fn timeout_error(&self, state: &str, may_have_executed: bool) -> Error {
+        let message = format!("timeout after {} ms: {state}", self.timeout.as_millis());
+        Error::new(Kind::Timeout, message).may_have_executed(may_have_executed)
+    }
+}

@@ -1,0 +1,154 @@
+//! The handle of a client, for any thread; and the task that serves it on the I/O thread.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::call::Call;
+use crate::completion::{CallId, Permit, ReplyTo};
+use crate::config::{Config, Mode};
+use crate::error::{Error, Kind};
+use crate::io_thread::IoThread;
+use crate::request::Request;
+use crate::resp::{Item, Reply};
+use crate::route::Route;
+use crate::servers::Servers;
+
+/// A client of one server or one cluster. Dropping it closes it.
+#[derive(Debug)]
+pub struct Client {
+    messages: mpsc::UnboundedSender<Message>,
+    request_timeout: Duration,
+    inflight_limit: Option<usize>,
+    in_flight: Arc<AtomicUsize>,
+    closed: AtomicBool,
+}
+
+const OKAY: Reply = Reply::One(Item::Okay);
+
+#[derive(Debug)]
+enum Message {
+    Call(Call),
+    Cancel(CallId),
+    Close(ReplyTo),
+}
+
+impl Client {
+    /// Makes a client on the I/O thread. `opened` gets an `OK` once it can serve, or the reason why it never will;
+    /// a lazy client connects at its first call.
+    pub fn open(config: Config, io: &IoThread, opened: ReplyTo) -> Self {
+        let (messages, incoming) = mpsc::unbounded_channel();
+        let client = Self {
+            messages,
+            request_timeout: config.request_timeout,
+            inflight_limit: config.inflight_limit,
+            in_flight: Arc::default(),
+            closed: AtomicBool::new(false),
+        };
+        io.spawn(move || serve(config, incoming, opened));
+        client
+    }
+
+    /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
+    pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, mut reply_to: ReplyTo) {
+        if self.closed.load(Ordering::Acquire) {
+            let error = Error::new(Kind::Closing, "the client is closed");
+            reply_to.finish(Err(Box::new(error)));
+            return;
+        }
+        if let Some(limit) = self.inflight_limit {
+            let Some(permit) = Permit::take(&self.in_flight, limit) else {
+                let message = format!("inflight_requests_limit: {limit} requests are under way already");
+                reply_to.finish(Err(Box::new(Error::new(Kind::Request, message))));
+                return;
+            };
+            reply_to.hold(permit);
+        }
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let call = Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to };
+        // Only a client that ended takes no more; dropping the call tells its caller.
+        let _ = self.messages.send(Message::Call(call));
+    }
+
+    /// The caller of that call is gone. What was not sent yet will not be.
+    pub fn cancel(&self, id: CallId) {
+        // A client that ended has nothing to cancel.
+        let _ = self.messages.send(Message::Cancel(id));
+    }
+
+    /// Ends the client; calls under way end in an error. `closed` gets an `OK` once its connections are gone. Closing
+    /// twice is harmless.
+    pub fn close(&self, closed: ReplyTo) {
+        self.closed.store(true, Ordering::Release);
+        if let Err(mpsc::error::SendError(Message::Close(closed))) = self.messages.send(Message::Close(closed)) {
+            closed.finish(Ok(OKAY));
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+/// The life of a client on the I/O thread.
+async fn serve(config: Config, mut incoming: mpsc::UnboundedReceiver<Message>, opened: ReplyTo) {
+    const BURST: usize = 1024;
+    let servers = Servers::new(config);
+    if servers.config.lazy {
+        opened.finish(Ok(OKAY));
+    } else {
+        match servers.open().await {
+            Ok(()) => opened.finish(Ok(OKAY)),
+            Err(error) => {
+                servers.close();
+                opened.finish(Err(Box::new(error)));
+                return;
+            }
+        }
+    }
+    let checks = tokio::task::spawn_local(check_periodically(servers.clone()));
+    let mut burst = Vec::with_capacity(BURST);
+    let mut closed = None;
+    'serving: while incoming.recv_many(&mut burst, BURST).await > 0 {
+        let mut gone = HashSet::new();
+        for message in burst.drain(..) {
+            match message {
+                Message::Call(call) => servers.dispatch(call),
+                Message::Cancel(id) => drop(gone.insert(id)),
+                Message::Close(reply_to) => {
+                    closed = Some(reply_to);
+                    break 'serving;
+                }
+            }
+        }
+        if !gone.is_empty() {
+            servers.cancel(&gone);
+        }
+    }
+    checks.abort();
+    servers.close();
+    // The tasks that held the connections end in this turn of the scheduler.
+    tokio::task::yield_now().await;
+    incoming.close();
+    while let Some(message) = incoming.recv().await {
+        if let Message::Close(reply_to) = message {
+            reply_to.finish(Ok(OKAY));
+        }
+    }
+    if let Some(closed) = closed {
+        closed.finish(Ok(OKAY));
+    }
+}
+
+async fn check_periodically(servers: Rc<Servers>) {
+    let Mode::Cluster { periodic_checks: Some(interval), .. } = servers.config.mode else { return };
+    loop {
+        tokio::time::sleep(interval).await;
+        servers.refresh();
+    }
+}

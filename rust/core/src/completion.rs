@@ -1,0 +1,165 @@
+//! The way of an outcome back to its caller, who may sit on another thread.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::resp::Reply;
+
+/// How a call ended.
+pub type Outcome = Result<Reply, Box<Error>>;
+
+/// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.
+pub struct Completions {
+    done: Mutex<Vec<(u64, Outcome)>>,
+    arrived: AtomicBool,
+    awake: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Completions {
+    /// `wake` is called from the I/O thread, once a burst; the loop then calls [`take`](Self::take).
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let (arrived, awake) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { done: Mutex::default(), arrived, awake, wake: Box::new(wake) })
+    }
+
+    /// All outcomes that have arrived, in order, each with its call's ticket.
+    pub fn take(&self) -> Vec<(u64, Outcome)> {
+        // First the flag, then the queue: what is pushed in between wakes the loop once too often, never too seldom.
+        self.arrived.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there is something to take.
+    pub fn has_arrived(&self) -> bool {
+        self.arrived.load(Ordering::SeqCst)
+    }
+
+    /// The loop will look for itself, until it says that it does no more. After that it must look once again.
+    pub fn set_awake(&self, awake: bool) {
+        self.awake.store(awake, Ordering::SeqCst);
+    }
+
+    fn push(&self, ticket: u64, outcome: Outcome) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+        if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
+            (self.wake)();
+        }
+    }
+}
+
+impl fmt::Debug for Completions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completions").finish_non_exhaustive()
+    }
+}
+
+/// Where the outcome of one call goes. A call that is dropped without one ends in a `Closing` error: none is lost.
+#[derive(Debug)]
+pub struct ReplyTo {
+    caller: Option<Caller>,
+    /// Counts this call among those under way.
+    permit: Option<Permit>,
+}
+
+#[derive(Debug)]
+enum Caller {
+    Loop { completions: Arc<Completions>, ticket: u64 },
+    Task(oneshot::Sender<Outcome>),
+}
+
+impl ReplyTo {
+    pub fn event_loop(completions: Arc<Completions>, ticket: u64) -> Self {
+        Self { caller: Some(Caller::Loop { completions, ticket }), permit: None }
+    }
+
+    /// For callers in Rust.
+    pub fn task() -> (Self, oneshot::Receiver<Outcome>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { caller: Some(Caller::Task(sender)), permit: None }, receiver)
+    }
+
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    pub fn finish(mut self, outcome: Outcome) {
+        self.send(outcome);
+    }
+
+    /// The caller does not wait any more.
+    pub(crate) fn forget(mut self) {
+        self.caller = None;
+    }
+
+    /// What the caller would cancel this call by.
+    pub(crate) fn id(&self) -> Option<CallId> {
+        match &self.caller {
+            Some(Caller::Loop { completions, ticket }) => Some(CallId::new(completions, *ticket)),
+            _ => None,
+        }
+    }
+
+    /// Whether the caller is known to be gone.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(&self.caller, Some(Caller::Task(sender)) if sender.is_closed())
+    }
+
+    fn send(&mut self, outcome: Outcome) {
+        self.permit = None;
+        match self.caller.take() {
+            Some(Caller::Loop { completions, ticket }) => completions.push(ticket, outcome),
+            Some(Caller::Task(sender)) => {
+                // The receiver is gone when its task was cancelled: then nobody wants to know.
+                let _ = sender.send(outcome);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        if self.caller.is_some() {
+            self.send(Err(Box::new(Error::closed_under_way(true))));
+        }
+    }
+}
+
+/// Names a call from an event loop, to cancel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId {
+    completions: usize,
+    ticket: u64,
+}
+
+impl CallId {
+    /// Tickets are given once in the life of a client's event loop.
+    pub fn new(completions: &Arc<Completions>, ticket: u64) -> Self {
+        Self { completions: Arc::as_ptr(completions) as usize, ticket }
+    }
+}
+
+/// One place among the calls that may be under way at once.
+#[derive(Debug)]
+pub(crate) struct Permit(Arc<AtomicUsize>);
+
+impl Permit {
+    /// `None` when `limit` calls are under way already.
+    pub(crate) fn take(in_flight: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        in_flight
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < limit).then_some(now + 1))
+            .ok()
+            .map(|_| Self(in_flight.clone()))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

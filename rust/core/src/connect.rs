@@ -1,0 +1,189 @@
+//! From an address to a connection that is ready for commands: TCP, TLS, and the first commands.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::config::{Address, ConnectionConfig, Protocol, Tls};
+use crate::resp::{Decoder, Frame, Reply};
+
+/// A connection after its first commands.
+pub(crate) struct Connection {
+    pub(crate) stream: Box<dyn Stream>,
+    /// What was read and not yet decoded.
+    pub(crate) buffer: BytesMut,
+    pub(crate) decoder: Decoder,
+}
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// Why there is no connection, worded for the user; it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable(pub(crate) String);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Connects within the configured time.
+pub(crate) async fn connect(
+    address: &Address,
+    config: &ConnectionConfig,
+    serves_reads: bool,
+) -> Result<Connection, Unreachable> {
+    match tokio::time::timeout(config.timeout, open(address, config, serves_reads)).await {
+        Ok(result) => result,
+        Err(_) => Err(Unreachable(format!("no connection within {} ms", config.timeout.as_millis()))),
+    }
+}
+
+async fn open(address: &Address, config: &ConnectionConfig, serves_reads: bool) -> Result<Connection, Unreachable> {
+    let tcp =
+        TcpStream::connect((&*address.host, address.port)).await.map_err(|error| Unreachable(error.to_string()))?;
+    set_options(&tcp, config).map_err(|error| Unreachable(error.to_string()))?;
+    let stream: Box<dyn Stream> = match &config.tls {
+        None => Box::new(tcp),
+        Some(tls) => Box::new(secure(tcp, address, tls).await?),
+    };
+    let mut connection = Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() };
+    connection.greet(config, serves_reads).await?;
+    Ok(connection)
+}
+
+/// A peer that vanished without a word is noticed within half a minute, whether or not something is being sent.
+fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
+    const IDLE: Duration = Duration::from_secs(15);
+    const PROBE: Duration = Duration::from_secs(5);
+    tcp.set_nodelay(config.tcp_nodelay)?;
+    let socket = SockRef::from(tcp);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(2 * IDLE))?;
+    Ok(())
+}
+
+async fn secure(
+    tcp: TcpStream,
+    address: &Address,
+    tls: &Tls,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Unreachable> {
+    let name = tls.server_name.as_deref().unwrap_or(&address.host);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|_| Unreachable(format!("{name:?} cannot be a server name in TLS; set server_name")))?;
+    TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| {
+        let advice = match error.to_string() {
+            text if text.contains("UnknownIssuer") => {
+                ": the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
+            }
+            text if text.contains("NotValidForName") => {
+                ": the server's certificate is for another name; set server_name in the TLS configuration"
+            }
+            _ => "",
+        };
+        Unreachable(format!("TLS: {error}{advice}"))
+    })
+}
+
+impl Connection {
+    /// Logs in and sets the connection up, all in one write.
+    async fn greet(&mut self, config: &ConnectionConfig, serves_reads: bool) -> Result<(), Unreachable> {
+        let greetings = greetings(config, serves_reads);
+        let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.get_packed_command()).collect();
+        let lost = |error: io::Error| Unreachable(format!("the connection was lost in its first commands: {error}"));
+        self.stream.write_all(&wire).await.map_err(lost)?;
+        self.stream.flush().await.map_err(lost)?;
+        for greeting in &greetings {
+            let reply = self.reply().await?;
+            if let Some(error) = reply.error()
+                && greeting.required
+            {
+                let text = error.text();
+                let advice = match error.code() {
+                    "NOAUTH" => ": the server wants credentials",
+                    "NOPROTO" => ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2",
+                    "ERR" if text.contains("unknown command") && text.contains("HELLO") => {
+                        ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2"
+                    }
+                    _ => "",
+                };
+                return Err(Unreachable(format!("{} was refused: {text}{advice}", greeting.name)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn reply(&mut self) -> Result<Reply, Unreachable> {
+        loop {
+            match self.decoder.decode(&mut self.buffer) {
+                Ok(Some(Frame::Reply(reply))) => return Ok(reply),
+                Ok(Some(Frame::Push(_))) => {}
+                Err(error) => return Err(Unreachable(error.to_string())),
+                Ok(None) => match self.stream.read_buf(&mut self.buffer).await {
+                    Ok(0) => return Err(Unreachable("the server closed the connection".into())),
+                    Ok(_) => {}
+                    Err(error) => return Err(Unreachable(error.to_string())),
+                },
+            }
+        }
+    }
+}
+
+/// One of the first commands. Its name is what errors show: the command itself may hold a password.
+struct Greeting {
+    name: &'static str,
+    command: redis::Cmd,
+    required: bool,
+}
+
+fn greetings(config: &ConnectionConfig, serves_reads: bool) -> Vec<Greeting> {
+    let mut greetings = Vec::new();
+    let mut add = |name, required, command: &mut redis::Cmd| {
+        greetings.push(Greeting { name, command: std::mem::take(command), required });
+    };
+    let client_name = config.client_name.as_deref();
+    match config.protocol {
+        Protocol::Resp3 => {
+            let mut hello = redis::cmd("HELLO");
+            hello.arg(3);
+            if let Some(credentials) = &config.credentials {
+                hello.arg("AUTH").arg(credentials.username.as_deref().unwrap_or("default")).arg(&credentials.password);
+            }
+            if let Some(name) = client_name {
+                hello.arg("SETNAME").arg(name);
+            }
+            add("HELLO", true, &mut hello);
+        }
+        Protocol::Resp2 => {
+            if let Some(credentials) = &config.credentials {
+                let mut auth = redis::cmd("AUTH");
+                auth.arg(credentials.username.as_deref()).arg(&credentials.password);
+                add("AUTH", true, &mut auth);
+            }
+            if let Some(name) = client_name {
+                add("CLIENT SETNAME", true, redis::cmd("CLIENT").arg("SETNAME").arg(name));
+            }
+        }
+    }
+    // Servers before Redis 7.2 do not know SETINFO, and a busy one refuses it.
+    let version = env!("CARGO_PKG_VERSION");
+    add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-NAME").arg("glide_scripts"));
+    add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-VER").arg(version));
+    if config.database != 0 {
+        add("SELECT", true, redis::cmd("SELECT").arg(config.database));
+    }
+    if serves_reads {
+        add("READONLY", true, &mut redis::cmd("READONLY"));
+    }
+    greetings
+}

@@ -1,0 +1,64 @@
+//! The one thread on which all clients of a process do their I/O.
+//!
+//! Past it everything is single-threaded: no lock is held anywhere, and the order of things is plain.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+type Task = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// A running I/O thread.
+pub struct IoThread {
+    tasks: mpsc::UnboundedSender<Task>,
+    ended: std_mpsc::Receiver<()>,
+}
+
+impl IoThread {
+    pub fn start() -> io::Result<Self> {
+        let (tasks, mut incoming) = mpsc::unbounded_channel::<Task>();
+        let (end, ended) = std_mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name("glide_scripts".into()).spawn(move || {
+            let local = LocalSet::new();
+            local.block_on(&runtime, async {
+                while let Some(task) = incoming.recv().await {
+                    tokio::task::spawn_local(task());
+                }
+            });
+            drop(local);
+            // A name lookup that hangs in its own thread is left behind.
+            runtime.shutdown_background();
+            // Nobody may be waiting for the end.
+            let _ = end.send(());
+        })?;
+        Ok(Self { tasks, ended })
+    }
+
+    /// Runs a future on the thread. After the thread has ended it is dropped.
+    pub(crate) fn spawn<F>(&self, task: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        // Only a thread that has ended takes no more.
+        let _ = self.tasks.send(Box::new(move || Box::pin(task())));
+    }
+
+    /// Ends the thread and with it all connections; whether it ended within that time.
+    pub fn stop(self, within: Duration) -> bool {
+        drop(self.tasks);
+        self.ended.recv_timeout(within).is_ok()
+    }
+}
+
+impl fmt::Debug for IoThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoThread").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,607 @@
+//! One connection to one server, kept up: what waits to be written, what waits for its reply, and the pairing of both.
+//!
+//! Replies come in the order of requests, so pairing is a queue. The lane knows of every request whether it was
+//! written; what was not, waits for the next connection or is handed back as certainly not executed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashSet, VecDeque};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio_util::io::poll_read_buf;
+
+use crate::call::Call;
+use crate::completion::CallId;
+use crate::config::{Address, ConnectionConfig};
+use crate::connect::{Connection, Stream, Unreachable, connect};
+use crate::error::Error;
+use crate::resp::{Frame, Reply};
+
+/// Why a call did not end in a value; its next step is the ladder's to choose.
+#[derive(Debug)]
+pub(crate) enum Setback {
+    /// The server answered with an error.
+    Answered(Reply),
+    /// Certainly not executed: it was never written in whole.
+    Unsent,
+    /// Written, and the connection was lost before the reply.
+    Lost(Unreachable),
+}
+
+/// What becomes of calls that the lane cannot finish, and of its losses.
+pub(crate) trait Owner {
+    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback);
+    /// The connection was lost or could not be made.
+    fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
+}
+
+/// One or more commands of which somebody awaits the replies.
+pub(crate) struct Step {
+    pub(crate) wire: Bytes,
+    pub(crate) replies: usize,
+    pub(crate) answer: oneshot::Sender<Result<Vec<Reply>, Setback>>,
+    /// Set once the server may have read it.
+    pub(crate) sent: Rc<Cell<bool>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Status {
+    Connecting,
+    Up,
+    Down(Unreachable),
+}
+
+pub(crate) struct Lane {
+    address: Address,
+    config: Arc<ConnectionConfig>,
+    /// Whether it asks a cluster's replica to answer reads.
+    serves_reads: bool,
+    owner: Weak<dyn Owner>,
+    queues: RefCell<Queues>,
+    status: watch::Sender<Status>,
+    /// Wakes the task that runs the lane.
+    waker: RefCell<Option<Waker>>,
+    task: RefCell<Option<AbortHandle>>,
+}
+
+#[derive(Default)]
+struct Queues {
+    /// Not written.
+    waiting: VecDeque<Job>,
+    /// Written, at least in part; replies come in this order.
+    in_flight: VecDeque<InFlight>,
+    /// No call's deadline is before this.
+    sweep_at: Option<Instant>,
+}
+
+enum Job {
+    Call(Call),
+    Step(Step),
+    /// Nobody waits for the reply.
+    Note(Bytes),
+}
+
+struct InFlight {
+    /// `None`: nobody waits any more.
+    job: Option<Job>,
+    replies: Vec<Reply>,
+    missing: usize,
+    /// Where in the connection's output the job begins and ends.
+    begins: u64,
+    ends: u64,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        address: Address,
+        config: Arc<ConnectionConfig>,
+        serves_reads: bool,
+        owner: Weak<dyn Owner>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            address,
+            config,
+            serves_reads,
+            owner,
+            queues: RefCell::default(),
+            status: watch::Sender::new(Status::Connecting),
+            waker: RefCell::default(),
+            task: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Starts connecting, unless it has been started.
+    pub(crate) fn start(self: &Rc<Self>) {
+        let mut task = self.task.borrow_mut();
+        if task.is_none() {
+            *task = Some(spawn_local(self.clone().run()).abort_handle());
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(*self.status.borrow(), Status::Up)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Waits for a connection, or for the first failure to get one.
+    pub(crate) async fn connected(self: &Rc<Self>) -> Result<(), Unreachable> {
+        self.start();
+        let mut status = self.status.subscribe();
+        let settled = status.wait_for(|status| !matches!(status, Status::Connecting)).await;
+        match settled.as_deref() {
+            Ok(Status::Up) => Ok(()),
+            Ok(Status::Down(reason)) => Err(reason.clone()),
+            Ok(Status::Connecting) | Err(_) => Err(Unreachable("the client was closed".into())),
+        }
+    }
+
+    pub(crate) fn submit(self: &Rc<Self>, call: Call) {
+        let deadline = call.deadline;
+        {
+            let mut queues = self.queues.borrow_mut();
+            queues.waiting.push_back(Job::Call(call));
+            if queues.sweep_at.is_none_or(|sweep_at| deadline < sweep_at) {
+                queues.sweep_at = Some(deadline);
+            }
+        }
+        self.wake();
+    }
+
+    pub(crate) fn submit_step(self: &Rc<Self>, step: Step) {
+        self.queues.borrow_mut().waiting.push_back(Job::Step(step));
+        self.wake();
+    }
+
+    /// Sends commands whose one reply nobody needs, if there is a connection: it is no reason to wait for one.
+    pub(crate) fn note(self: &Rc<Self>, wire: Bytes) {
+        if self.is_up() {
+            self.queues.borrow_mut().waiting.push_back(Job::Note(wire));
+            self.wake();
+        }
+    }
+
+    /// Sends what `wire` holds and waits for that many replies. Dropping the future before it is sent unsends it.
+    pub(crate) async fn request(
+        self: &Rc<Self>,
+        wire: Bytes,
+        replies: usize,
+        sent: Rc<Cell<bool>>,
+    ) -> Result<Vec<Reply>, Setback> {
+        let (answer, answered) = oneshot::channel();
+        sent.set(false);
+        self.submit_step(Step { wire, replies, answer, sent });
+        answered.await.unwrap_or(Err(Setback::Unsent))
+    }
+
+    /// Forgets calls whose callers have gone; those that are not written never will be.
+    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
+        let is_gone = |job: &Job| match job {
+            Job::Call(call) => call.reply_to.id().is_some_and(|id| gone.contains(&id)),
+            Job::Step(_) | Job::Note(_) => false,
+        };
+        let mut cancelled = Vec::new();
+        {
+            let mut queues = self.queues.borrow_mut();
+            let waiting = std::mem::take(&mut queues.waiting);
+            for job in waiting {
+                if is_gone(&job) {
+                    cancelled.push(job);
+                } else {
+                    queues.waiting.push_back(job);
+                }
+            }
+            for entry in &mut queues.in_flight {
+                if entry.job.as_ref().is_some_and(is_gone) {
+                    cancelled.extend(entry.job.take());
+                }
+            }
+        }
+        for job in cancelled {
+            if let Job::Call(call) = job {
+                call.reply_to.forget();
+            }
+        }
+    }
+
+    /// Takes back all that waits for a connection, to send it elsewhere.
+    pub(crate) fn hand_back(self: &Rc<Self>) {
+        let waiting = std::mem::take(&mut self.queues.borrow_mut().waiting);
+        waiting.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
+    }
+
+    /// Whether nobody waits for anything.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queues = self.queues.borrow();
+        queues.waiting.is_empty()
+            && queues.in_flight.iter().all(|entry| match &entry.job {
+                Some(Job::Step(step)) => step.answer.is_closed(),
+                Some(Job::Call(_)) => false,
+                Some(Job::Note(_)) | None => true,
+            })
+    }
+
+    /// Ends the connection; callers of what is under way get a closing error.
+    pub(crate) fn close(&self) {
+        if let Some(task) = self.task.borrow_mut().take() {
+            task.abort();
+        }
+        let queues = std::mem::take(&mut *self.queues.borrow_mut());
+        let unsent = queues.waiting.into_iter().map(|job| (job, false));
+        let sent = queues.in_flight.into_iter().filter_map(|entry| Some((entry.job?, true)));
+        for (job, was_sent) in unsent.chain(sent) {
+            if let Job::Call(call) = job {
+                call.reply_to.finish(Err(Box::new(Error::closed_under_way(was_sent))));
+            }
+        }
+    }
+
+    fn wake(self: &Rc<Self>) {
+        match self.waker.borrow_mut().take() {
+            Some(waker) => waker.wake(),
+            None => self.start(),
+        }
+    }
+
+    fn return_job(self: &Rc<Self>, job: Job, setback: Setback) {
+        match job {
+            Job::Call(call) => {
+                if let Some(owner) = self.owner.upgrade() {
+                    owner.set_back(self, call, setback);
+                }
+            }
+            Job::Step(step) => {
+                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                let _ = step.answer.send(Err(setback));
+            }
+            Job::Note(_) => {}
+        }
+    }
+
+    async fn run(self: Rc<Self>) {
+        let mut failures = 0;
+        loop {
+            let connecting = connect(&self.address, &self.config, self.serves_reads);
+            let reason = match self.while_sweeping(connecting).await {
+                Ok(connection) => {
+                    log::debug!("connected to {}", self.address);
+                    self.status.send_replace(Status::Up);
+                    let mut io = Io::new(connection);
+                    let reason = poll_fn(|cx| self.poll_io(&mut io, cx)).await;
+                    if io.received > 0 {
+                        failures = 0;
+                    }
+                    log::info!("the connection to {} was lost: {reason}", self.address);
+                    self.status.send_replace(Status::Connecting);
+                    self.lose_in_flight(&io, &reason);
+                    reason
+                }
+                Err(reason) => {
+                    log::info!("no connection to {}: {reason}", self.address);
+                    self.status.send_replace(Status::Down(reason.clone()));
+                    reason
+                }
+            };
+            if let Some(owner) = self.owner.upgrade() {
+                owner.disconnected(&self, &reason);
+            }
+            self.while_sweeping(sleep(self.config.backoff.pause(failures))).await;
+            failures = failures.saturating_add(1);
+        }
+    }
+
+    /// Ends calls at their deadlines while there is no connection to do it.
+    async fn while_sweeping<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut timer = Timer::default();
+        let sweeping = poll_fn(|cx| -> Poll<std::convert::Infallible> {
+            self.poll_sweep(&mut timer, cx);
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = sweeping => match never {},
+        }
+    }
+
+    /// Writes, reads and pairs until the connection is lost, and says why it was.
+    fn poll_io(self: &Rc<Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<Unreachable> {
+        loop {
+            self.fill(io);
+            if let Poll::Ready(Err(error)) = io.poll_write(cx) {
+                return Poll::Ready(Unreachable(error.to_string()));
+            }
+            match io.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
+                Poll::Ready(Ok(_)) => {
+                    if let Err(reason) = self.deliver(io) {
+                        return Poll::Ready(reason);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Pending => break,
+            }
+        }
+        let mut timer = std::mem::take(&mut io.timer);
+        self.poll_sweep(&mut timer, cx);
+        io.timer = timer;
+        *self.waker.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Moves what waits to the output, as long as that is short: what is not there yet can still be unsent.
+    fn fill(&self, io: &mut Io) {
+        const ENOUGH: usize = 256 << 10;
+        let mut queues = self.queues.borrow_mut();
+        while io.output.len() < ENOUGH {
+            let Some(job) = queues.waiting.pop_front() else { return };
+            let (wire, missing) = match &job {
+                Job::Call(call) if call.reply_to.is_abandoned() => continue,
+                Job::Step(step) if step.answer.is_closed() => continue,
+                Job::Call(call) => (call.request.wire(), 1),
+                Job::Step(step) => {
+                    step.sent.set(true);
+                    (&step.wire, step.replies)
+                }
+                Job::Note(wire) => (wire, 1),
+            };
+            let begins = io.queued();
+            io.output.push(wire);
+            let ends = io.queued();
+            queues.in_flight.push_back(InFlight { job: Some(job), replies: Vec::new(), missing, begins, ends });
+        }
+    }
+
+    fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
+        loop {
+            match io.decoder.decode(&mut io.input) {
+                Ok(Some(Frame::Reply(reply))) => self.pair(io, reply)?,
+                Ok(Some(Frame::Push(_))) => {}
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(Unreachable(error.to_string())),
+            }
+        }
+    }
+
+    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<(), Unreachable> {
+        io.received += 1;
+        let mut queues = self.queues.borrow_mut();
+        let Some(entry) = queues.in_flight.front_mut().filter(|entry| entry.begins < io.written) else {
+            return Err(Unreachable(match reply.error() {
+                Some(error) => error.text(),
+                None => "the server sent a reply that nobody asked for".into(),
+            }));
+        };
+        entry.missing -= 1;
+        if entry.missing > 0 {
+            entry.replies.push(reply);
+            return Ok(());
+        }
+        let Some(entry) = queues.in_flight.pop_front() else { return Ok(()) };
+        drop(queues);
+        match entry.job {
+            Some(Job::Call(call)) if reply.error().is_none() => call.reply_to.finish(Ok(reply)),
+            Some(job @ Job::Call(_)) => self.return_job(job, Setback::Answered(reply)),
+            Some(Job::Step(step)) => {
+                let mut replies = entry.replies;
+                replies.push(reply);
+                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                let _ = step.answer.send(Ok(replies));
+            }
+            Some(Job::Note(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// What was under way when the connection went: unsent where the server cannot have read the whole command.
+    fn lose_in_flight(self: &Rc<Self>, io: &Io, reason: &Unreachable) {
+        let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
+        let mut unsent = Vec::new();
+        for entry in in_flight {
+            let Some(job) = entry.job else { continue };
+            let several_commands = entry.missing + entry.replies.len() > 1;
+            let was_sent = if several_commands { entry.begins < io.written } else { entry.ends <= io.written };
+            if was_sent {
+                self.return_job(job, Setback::Lost(reason.clone()));
+            } else {
+                if let Job::Step(step) = &job {
+                    step.sent.set(false);
+                }
+                unsent.push(job);
+            }
+        }
+        let mut queues = self.queues.borrow_mut();
+        unsent.into_iter().rev().for_each(|job| queues.waiting.push_front(job));
+    }
+
+    fn poll_sweep(&self, timer: &mut Timer, cx: &mut Context<'_>) {
+        loop {
+            let sweep_at = self.queues.borrow().sweep_at;
+            if timer.poll(sweep_at, cx).is_pending() {
+                return;
+            }
+            self.sweep();
+        }
+    }
+
+    /// Ends the calls whose deadline has passed.
+    fn sweep(&self) {
+        let now = Instant::now();
+        let mut expired = Vec::new();
+        {
+            let mut queues = self.queues.borrow_mut();
+            let queues = &mut *queues;
+            let mut next: Option<Instant> = None;
+            let mut is_due = |job: &Job| {
+                let Job::Call(call) = job else { return false };
+                if call.deadline <= now {
+                    return true;
+                }
+                next = Some(next.map_or(call.deadline, |next| next.min(call.deadline)));
+                false
+            };
+            if queues.waiting.iter().any(&mut is_due) {
+                for job in std::mem::take(&mut queues.waiting) {
+                    if is_due(&job) {
+                        expired.push((job, false));
+                    } else {
+                        queues.waiting.push_back(job);
+                    }
+                }
+            }
+            for entry in &mut queues.in_flight {
+                if entry.job.as_ref().is_some_and(&mut is_due) {
+                    expired.extend(entry.job.take().map(|job| (job, true)));
+                }
+            }
+            queues.sweep_at = next;
+        }
+        for (job, sent) in expired {
+            if let Job::Call(call) = job {
+                let error = call.timed_out(sent, &self.status());
+                call.reply_to.finish(Err(Box::new(error)));
+            }
+        }
+    }
+}
+
+/// A timer that is set anew only when its time changes.
+#[derive(Default)]
+struct Timer(Option<(Instant, Pin<Box<Sleep>>)>);
+
+impl Timer {
+    fn poll(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = at else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        let (set_for, sleep) = self.0.get_or_insert_with(|| (at, Box::pin(sleep_until(at))));
+        if *set_for != at {
+            sleep.as_mut().reset(at);
+            *set_for = at;
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// One connection with its buffers.
+struct Io {
+    stream: Box<dyn Stream>,
+    input: BytesMut,
+    decoder: crate::resp::Decoder,
+    output: Output,
+    /// Bytes handed to the stream since the connection was made.
+    written: u64,
+    needs_flush: bool,
+    /// Replies received.
+    received: u64,
+    timer: Timer,
+}
+
+impl Io {
+    fn new(connection: Connection) -> Self {
+        Self {
+            stream: connection.stream,
+            input: connection.buffer,
+            decoder: connection.decoder,
+            output: Output::default(),
+            written: 0,
+            needs_flush: false,
+            received: 0,
+            timer: Timer::default(),
+        }
+    }
+
+    /// Bytes written and bytes that are about to be.
+    fn queued(&self) -> u64 {
+        self.written + self.output.len() as u64
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(chunk) = self.output.front() {
+            let count = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(count);
+            self.written += count as u64;
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            ready!(Pin::new(&mut *self.stream).poll_flush(cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        const ROOM: usize = 64 << 10;
+        if self.input.capacity() - self.input.len() < ROOM / 4 {
+            self.input.reserve(ROOM);
+        }
+        poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.input)
+    }
+}
+
+/// Bytes to be written: small requests share a buffer, large ones are written from where they are.
+#[derive(Default)]
+struct Output {
+    chunks: VecDeque<Bytes>,
+    tail: BytesMut,
+    length: usize,
+}
+
+impl Output {
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn push(&mut self, wire: &Bytes) {
+        const LARGE: usize = 32 << 10;
+        if wire.len() < LARGE {
+            self.tail.extend_from_slice(wire);
+        } else {
+            if !self.tail.is_empty() {
+                self.chunks.push_back(self.tail.split().freeze());
+            }
+            self.chunks.push_back(wire.clone());
+        }
+        self.length += wire.len();
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        match self.chunks.front() {
+            Some(chunk) => Some(chunk),
+            None if self.tail.is_empty() => None,
+            None => Some(&self.tail),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.length -= count;
+        match self.chunks.front_mut() {
+            Some(chunk) => {
+                chunk.advance(count);
+                if chunk.is_empty() {
+                    self.chunks.pop_front();
+                }
+            }
+            None => self.tail.advance(count),
+        }
+    }
+}

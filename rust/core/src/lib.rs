@@ -1,0 +1,35 @@
+//! Lua scripts on Valkey and Redis: connections, script caching, routing and retries.
+//!
+//! The way of one call: a [`Client`] packs nothing and decides nothing; it hands a packed [`Request`] to its task on
+//! the [`IoThread`], which asks the topology for a lane to the right node. The lane writes the request and pairs the
+//! reply with it. A value goes back to the caller at once; anything else goes up the ladder of `invoke`.
+
+#![forbid(unsafe_code)]
+
+mod call;
+mod client;
+mod completion;
+mod config;
+mod connect;
+mod discovery;
+mod error;
+mod invoke;
+mod io_thread;
+mod lane;
+mod node;
+mod request;
+pub mod resp;
+mod route;
+pub mod script;
+mod servers;
+mod tls;
+mod topology;
+
+pub use client::Client;
+pub use completion::{CallId, Completions, Outcome, ReplyTo};
+pub use config::{Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Protocol, ReadFrom, Tls};
+pub use error::{Error, Kind, Place};
+pub use io_thread::IoThread;
+pub use request::{Lane, Packer, Request};
+pub use route::{Role, Route, SLOTS, Slot};
+pub use tls::TlsOptions;

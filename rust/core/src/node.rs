@@ -1,0 +1,80 @@
+//! One server, and the connections that reach it.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use crate::completion::CallId;
+use crate::config::{Address, ConnectionConfig};
+use crate::lane::{Lane, Owner};
+
+/// A server. Its lanes are opened when first used.
+pub(crate) struct Node {
+    pub(crate) address: Address,
+    /// For what the primary of a shard is asked, and everything where there is no cluster.
+    pub(crate) data: Rc<Lane>,
+    in_cluster: bool,
+    config: Arc<ConnectionConfig>,
+    owner: Weak<dyn Owner>,
+    reads: OnceCell<Rc<Lane>>,
+    admin: OnceCell<Rc<Lane>>,
+    zone: RefCell<Option<String>>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        address: Address,
+        in_cluster: bool,
+        config: Arc<ConnectionConfig>,
+        owner: Weak<dyn Owner>,
+    ) -> Rc<Self> {
+        let data = Lane::new(address.clone(), config.clone(), false, owner.clone());
+        let (reads, admin) = (OnceCell::new(), OnceCell::new());
+        Rc::new(Self { address, data, in_cluster, config, owner, reads, admin, zone: RefCell::default() })
+    }
+
+    /// For what a replica is asked. In a cluster it is a connection of its own: one on which a replica may answer
+    /// reads would go on answering after its server became another shard's, or fell behind.
+    pub(crate) fn reads(&self) -> &Rc<Lane> {
+        if !self.in_cluster {
+            return &self.data;
+        }
+        self.reads.get_or_init(|| Lane::new(self.address.clone(), self.config.clone(), true, self.owner.clone()))
+    }
+
+    /// For what must get through while a script is running.
+    pub(crate) fn admin(&self) -> &Rc<Lane> {
+        self.admin.get_or_init(|| Lane::new(self.address.clone(), self.config.clone(), false, self.owner.clone()))
+    }
+
+    /// The availability zone, once the server has said it.
+    pub(crate) fn zone(&self) -> std::cell::Ref<'_, Option<String>> {
+        self.zone.borrow()
+    }
+
+    pub(crate) fn set_zone(&self, zone: Option<String>) {
+        *self.zone.borrow_mut() = zone;
+    }
+
+    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
+        self.lanes().for_each(|lane| lane.cancel(gone));
+    }
+
+    /// Takes back what waits for a connection, to send it elsewhere.
+    pub(crate) fn hand_back(&self) {
+        self.lanes().for_each(Lane::hand_back);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lanes().all(|lane| lane.is_idle())
+    }
+
+    pub(crate) fn close(&self) {
+        self.lanes().for_each(|lane| lane.close());
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Rc<Lane>> {
+        [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten()
+    }
+}

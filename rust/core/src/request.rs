@@ -1,0 +1,306 @@
+//! One command, packed once into the form in which it goes over the wire.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Error, Kind};
+use crate::route::{Route, Slot};
+use crate::script::Script;
+
+/// A command as the server will read it, and what may be done with it. It owns all its bytes.
+#[derive(Clone)]
+pub struct Request {
+    wire: Bytes,
+    words: usize,
+    lane: Lane,
+    read_only: bool,
+    about: About,
+}
+
+/// Which of a node's connections a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Data,
+    /// For what must reach a server that is running a script: it does not read the connection the script came by.
+    Admin,
+}
+
+/// What the request runs.
+#[derive(Clone)]
+enum About {
+    Command,
+    /// EVAL, FCALL and their kin, given by the caller: errors are a script's, and nothing else is known.
+    Code {
+        script: Option<Arc<Script>>,
+    },
+    Script {
+        script: Arc<Script>,
+        /// Where the number of keys begins in `wire`.
+        tail: usize,
+        /// Whether the code may be sent to a server that lost it.
+        carries_code: bool,
+    },
+}
+
+impl Request {
+    /// Wraps what redis-rs packed.
+    pub fn from_command(command: &redis::Cmd) -> Self {
+        Self {
+            wire: command.get_packed_command().into(),
+            words: command.args_iter().count(),
+            lane: Lane::Data,
+            read_only: false,
+            about: About::Command,
+        }
+    }
+
+    #[must_use]
+    pub fn over(mut self, lane: Lane) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// A replica may answer it.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// It runs Lua: `script`, where its code is known.
+    #[must_use]
+    pub fn running(mut self, script: Option<Arc<Script>>) -> Self {
+        self.about = About::Code { script };
+        self
+    }
+
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether errors come from Lua.
+    pub fn runs_lua(&self) -> bool {
+        !matches!(self.about, About::Command)
+    }
+
+    /// The script, where its code is known.
+    pub fn script(&self) -> Option<&Arc<Script>> {
+        match &self.about {
+            About::Command => None,
+            About::Code { script } => script.as_ref(),
+            About::Script { script, .. } => Some(script),
+        }
+    }
+
+    /// The script to bring to a server that does not have it.
+    pub(crate) fn bringable_script(&self) -> Option<&Arc<Script>> {
+        match &self.about {
+            About::Script { script, carries_code: true, .. } => Some(script),
+            _ => None,
+        }
+    }
+
+    /// Whether it may be sent again when it may have run already.
+    pub fn is_repeatable(&self) -> bool {
+        matches!(&self.about, About::Script { script, .. } if script.is_repeatable())
+    }
+
+    /// The request as it goes out first.
+    pub(crate) fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// The request with another command before its keys and arguments; itself, where it is no script's.
+    pub(crate) fn wire_as(&self, form: Form) -> Bytes {
+        let About::Script { script, tail, .. } = &self.about else {
+            return self.wire.clone();
+        };
+        let mut wire = Vec::with_capacity(self.wire.len() + script.code().len() + 32);
+        write_header(&mut wire, b'*', self.words);
+        match form {
+            Form::Sha => {
+                write_word(&mut wire, b"EVALSHA");
+                write_word(&mut wire, script.hash().as_bytes());
+            }
+            Form::Code | Form::CodeReadOnly => {
+                write_word(&mut wire, if form == Form::Code { b"EVAL" } else { b"EVAL_RO" });
+                write_word(&mut wire, script.code());
+            }
+        }
+        wire.extend_from_slice(&self.wire[*tail..]);
+        wire.into()
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Shows the command's name alone: arguments may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.wire.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
+        write!(f, "Request({}, {} words)", String::from_utf8_lossy(name).trim_end(), self.words)
+    }
+}
+
+/// How a script is named to the server, once the form it was packed in will not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// EVALSHA, also of a read-only script: for servers that do not know `EVALSHA_RO`.
+    Sha,
+    Code,
+    CodeReadOnly,
+}
+
+/// Packs a request word by word, straight into its wire form.
+#[derive(Debug)]
+pub struct Packer {
+    wire: Vec<u8>,
+    words: usize,
+    script: Option<(Arc<Script>, usize)>,
+    /// The slot of the keys so far, and where in `wire` the first of them stands.
+    slot: Option<(Slot, std::ops::Range<usize>)>,
+}
+
+impl Packer {
+    /// A command of `words` words, its name included.
+    pub fn command(words: usize) -> Self {
+        let mut wire = Vec::with_capacity(128);
+        write_header(&mut wire, b'*', words);
+        Self { wire, words, script: None, slot: None }
+    }
+
+    /// EVALSHA (or `EVALSHA_RO`) of a script, with that many keys and arguments to come.
+    pub fn script(script: &Arc<Script>, keys: usize, args: usize) -> Self {
+        let words = 3 + keys + args;
+        let mut wire = Vec::with_capacity(192);
+        write_header(&mut wire, b'*', words);
+        wire.extend_from_slice(&script.sha_head);
+        let tail = wire.len();
+        write_number(&mut wire, keys);
+        Self { wire, words, script: Some((script.clone(), tail)), slot: None }
+    }
+
+    pub fn word(&mut self, word: &[u8]) {
+        write_word(&mut self.wire, word);
+    }
+
+    /// A word that is a key: all keys of a request must be in one slot.
+    pub fn key(&mut self, key: &[u8]) -> Result<(), Error> {
+        self.word(key);
+        let slot = Slot::of_key(key);
+        let end = self.wire.len() - 2;
+        let (first_slot, first) = self.slot.get_or_insert_with(|| (slot, end - key.len()..end));
+        if *first_slot == slot {
+            return Ok(());
+        }
+        Err(cross_slot(&self.wire[first.clone()], *first_slot, key, slot))
+    }
+
+    /// Where the keys so far say that the request goes.
+    pub fn route(&self) -> Route {
+        self.slot.as_ref().map_or(Route::Any, |(slot, _)| Route::Slot(*slot))
+    }
+
+    /// The finished request. `carries_code`: whether a script's code may be sent where it is missing.
+    pub fn finish(self, carries_code: bool) -> Request {
+        let (read_only, about) = match self.script {
+            None => (false, About::Command),
+            Some((script, tail)) => (script.options().read_only, About::Script { script, tail, carries_code }),
+        };
+        Request { wire: self.wire.into(), words: self.words, lane: Lane::Data, read_only, about }
+    }
+}
+
+fn cross_slot(first: &[u8], first_slot: Slot, other: &[u8], other_slot: Slot) -> Error {
+    let (first, other) = (String::from_utf8_lossy(first), String::from_utf8_lossy(other));
+    let message = format!(
+        "CROSSSLOT (CrossSlot): key {first:?} is in slot {first_slot} and key {other:?} in slot {other_slot}; the keys \
+         of one call must be in one slot: give them a common hash tag, such as {:?} and {:?}, whose part in braces \
+         alone is hashed",
+        format!("{{tag}}{first}"),
+        format!("{{tag}}{other}"),
+    );
+    let mut error = Error::new(Kind::CrossSlot, message);
+    error.code = Some("CROSSSLOT".into());
+    error
+}
+
+fn write_word(wire: &mut Vec<u8>, word: &[u8]) {
+    wire.reserve(word.len() + 32);
+    write_header(wire, b'$', word.len());
+    wire.extend_from_slice(word);
+    wire.extend_from_slice(b"\r\n");
+}
+
+/// A word that holds a number.
+fn write_number(wire: &mut Vec<u8>, number: usize) {
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    write_header(wire, b'$', digits);
+    write_digits(wire, number);
+    wire.extend_from_slice(b"\r\n");
+}
+
+fn write_header(wire: &mut Vec<u8>, kind: u8, length: usize) {
+    wire.push(kind);
+    write_digits(wire, length);
+    wire.extend_from_slice(b"\r\n");
+}
+
+fn write_digits(wire: &mut Vec<u8>, number: usize) {
+    if number < 10 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below ten")]
+        wire.push(b'0' + number as u8);
+    } else {
+        write!(wire, "{number}").expect("writing to a Vec cannot fail");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Options;
+
+    fn packed(request: &Request) -> &[u8] {
+        request.wire()
+    }
+
+    #[test]
+    fn a_command_is_packed_as_redis_rs_packs_it() {
+        let mut packer = Packer::command(3);
+        for word in [&b"SET"[..], b"key", &[0, 255, b'\r', b'\n']] {
+            packer.word(word);
+        }
+        let mut command = redis::cmd("SET");
+        command.arg("key").arg(&[0_u8, 255, b'\r', b'\n']);
+        assert_eq!(packed(&packer.finish(false)), command.get_packed_command());
+    }
+
+    #[test]
+    fn a_script_goes_out_by_hash_and_again_with_its_code() {
+        let script = Arc::new(Script::new("return 1", Options::default()));
+        let mut packer = Packer::script(&script, 1, 11);
+        let words: Vec<String> = (0..12).map(|n| "w".repeat(n)).collect();
+        words.iter().for_each(|word| packer.word(word.as_bytes()));
+        let request = packer.finish(true);
+
+        let mut by_hash = redis::cmd("EVALSHA");
+        by_hash.arg(script.hash()).arg(1).arg(&words);
+        assert_eq!(packed(&request), by_hash.get_packed_command());
+        let mut by_code = redis::cmd("EVAL");
+        by_code.arg("return 1").arg(1).arg(&words);
+        assert_eq!(request.wire_as(Form::Code), by_code.get_packed_command());
+    }
+
+    #[test]
+    fn debug_output_shows_no_argument() {
+        let mut command = redis::cmd("AUTH");
+        command.arg("secret");
+        let shown = format!("{:?}", Request::from_command(&command));
+        assert_eq!(shown, "Request(AUTH, 2 words)");
+    }
+}

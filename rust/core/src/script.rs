@@ -1,0 +1,116 @@
+//! A Lua script: its code, and what is known of it before it runs.
+
+use std::fmt;
+
+use bytes::Bytes;
+use sha1::{Digest, Sha1};
+
+/// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.
+pub struct Script {
+    code: Bytes,
+    hash: String,
+    options: Options,
+    /// What the wire form of EVALSHA holds between the number of words and the number of keys.
+    pub(crate) sha_head: Box<[u8]>,
+}
+
+/// What the code alone does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Names the script in errors.
+    pub name: Option<String>,
+    /// The script writes nothing: it may run on a replica, and again after a lost connection.
+    pub read_only: bool,
+    /// Running it twice does what running it once does: it may run again after a lost connection.
+    pub idempotent: bool,
+}
+
+impl Script {
+    pub fn new(code: impl Into<Bytes>, options: Options) -> Self {
+        let code = code.into();
+        let hash = Sha1::digest(&code).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
+        let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
+        Self { code, hash, options, sha_head }
+    }
+
+    pub fn code(&self) -> &Bytes {
+        &self.code
+    }
+
+    /// The SHA1 of the code: 40 lower-case hexadecimal digits.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether running it again does no harm.
+    pub fn is_repeatable(&self) -> bool {
+        self.options.read_only || self.options.idempotent
+    }
+
+    /// Line `number` of the code, counted from one.
+    pub fn line(&self, number: u32) -> Option<String> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let line = self.code.split(|byte| *byte == b'\n').nth(index)?;
+        Some(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
+    }
+}
+
+/// Whether the first line declares `no-writes`, as in `#!lua flags=no-writes`
+/// ([script flags](https://valkey.io/topics/lua-api/#script_flags)).
+pub fn declares_no_writes(code: &[u8]) -> bool {
+    let first = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Some(shebang) = first.strip_prefix(b"#!") else { return false };
+    shebang
+        .split(u8::is_ascii_whitespace)
+        .filter_map(|word| word.strip_prefix(b"flags="))
+        .any(|flags| flags.split(|byte| *byte == b',').any(|flag| flag == b"no-writes"))
+}
+
+impl PartialEq for Script {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code && self.options == other.options
+    }
+}
+
+impl Eq for Script {}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").field("hash", &self.hash).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_sha1_of_the_code() {
+        let script = Script::new("return 1", Options::default());
+        assert_eq!(script.hash(), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    }
+
+    #[test]
+    fn a_shebang_declares_that_a_script_does_not_write() {
+        assert!(declares_no_writes(b"#!lua flags=no-writes\nreturn 1"));
+        assert!(declares_no_writes(b"#!lua name=x flags=allow-oom,no-writes\r\nreturn 1"));
+        assert!(!declares_no_writes(b"#!lua flags=no-writes-at-all\nreturn 1"));
+        assert!(!declares_no_writes(b"#!lua\nreturn 1 -- flags=no-writes"));
+        assert!(!declares_no_writes(b"-- #!lua flags=no-writes"));
+        assert!(!declares_no_writes(b""));
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let script = Script::new("first\r\nsecond\nthird", Options::default());
+        assert_eq!(script.line(0), None);
+        assert_eq!(script.line(1).as_deref(), Some("first"));
+        assert_eq!(script.line(3).as_deref(), Some("third"));
+        assert_eq!(script.line(4), None);
+    }
+}

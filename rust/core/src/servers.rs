@@ -1,0 +1,362 @@
+//! All servers that one client knows: the nodes, their topology and how it is kept, and what they were taught.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::Call;
+use crate::completion::CallId;
+use crate::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
+use crate::connect::Unreachable;
+use crate::discovery::{self, ServerRole, ShardView};
+use crate::error::{Error, Kind};
+use crate::invoke;
+use crate::lane::{Lane, Owner, Setback};
+use crate::node::Node;
+use crate::request::{Lane as LaneKind, Request};
+use crate::route::{Route, Slot};
+use crate::script::Script;
+use crate::topology::{Shard, Topology};
+
+pub(crate) struct Servers {
+    pub(crate) config: Config,
+    connection: Arc<ConnectionConfig>,
+    itself: Weak<Self>,
+    nodes: RefCell<HashMap<Address, Rc<Node>>>,
+    topology: RefCell<Topology>,
+    /// Counts the topologies that were learned.
+    learned: watch::Sender<u64>,
+    refresh: Cell<Refresh>,
+    taught: RefCell<HashSet<String>>,
+    teaching_ended: Cell<bool>,
+    /// A server was met that knows no `EVALSHA_RO`.
+    pub(crate) lacks_read_only_forms: Cell<bool>,
+    /// Calls on the ladder, by what their callers would cancel them by.
+    pub(crate) climbing: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
+    pub(crate) closed: CancellationToken,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Refresh {
+    #[default]
+    Idle,
+    Running,
+    /// Asked for again while one was running.
+    RunningTwice,
+}
+
+/// How many scripts one client puts on the servers for good. A program with more is making them up as it goes.
+const TEACHING_LIMIT: usize = 256;
+
+impl Servers {
+    pub(crate) fn new(config: Config) -> Rc<Self> {
+        Rc::new_cyclic(|itself| Self {
+            connection: Arc::new(config.connection.clone()),
+            config,
+            itself: itself.clone(),
+            nodes: RefCell::default(),
+            topology: RefCell::default(),
+            learned: watch::Sender::new(0),
+            refresh: Cell::default(),
+            taught: RefCell::default(),
+            teaching_ended: Cell::default(),
+            lacks_read_only_forms: Cell::default(),
+            climbing: RefCell::default(),
+            closed: CancellationToken::new(),
+        })
+    }
+
+    /// Learns the topology for the first time, or says why it cannot.
+    pub(crate) async fn open(&self) -> Result<(), Error> {
+        self.learn()
+            .await
+            .map_err(|reason| Error::new(Kind::Closing, format!("the client could not connect: {reason}")))
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.config.mode, Mode::Cluster { .. })
+    }
+
+    /// Sends a call on its way.
+    pub(crate) fn dispatch(self: &Rc<Self>, call: Call) {
+        let plain_form = call.request.is_read_only() && self.lacks_read_only_forms.get();
+        match self.lane(&call.request, &call.route) {
+            Some(lane) if !plain_form => lane.submit(call),
+            _ => invoke::recover(self, None, call, Setback::Unsent),
+        }
+    }
+
+    /// The lane that a request takes as things stand.
+    pub(crate) fn lane(&self, request: &Request, route: &Route) -> Option<Rc<Lane>> {
+        let topology = self.topology.borrow();
+        let lane = topology.lane(route, request.is_read_only(), &self.config.read_from)?;
+        match request.lane() {
+            LaneKind::Data => Some(lane),
+            LaneKind::Admin => self.nodes.borrow().get(lane.address()).map(|node| node.admin().clone()),
+        }
+    }
+
+    pub(crate) fn topology(&self) -> Ref<'_, Topology> {
+        self.topology.borrow()
+    }
+
+    /// The lane to the primary at an address that a server named, known or not.
+    pub(crate) fn redirected(&self, slot: Slot, address: Address) -> Rc<Lane> {
+        let node = self.node(address);
+        self.topology.borrow_mut().moved(slot, &node);
+        self.refresh();
+        node.data.clone()
+    }
+
+    pub(crate) fn node(&self, address: Address) -> Rc<Node> {
+        let mut nodes = self.nodes.borrow_mut();
+        let owner: Weak<dyn Owner> = self.itself.clone();
+        nodes
+            .entry(address.clone())
+            .or_insert_with(|| Node::new(address, self.is_cluster(), self.connection.clone(), owner))
+            .clone()
+    }
+
+    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
+        for id in gone {
+            if let Some(cancel) = self.climbing.borrow_mut().remove(id) {
+                // Its ladder has just ended: there is nothing left to cancel.
+                let _ = cancel.send(());
+            }
+        }
+        let nodes: Vec<_> = self.nodes.borrow().values().cloned().collect();
+        nodes.iter().for_each(|node| node.cancel(gone));
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        let nodes = std::mem::take(&mut *self.nodes.borrow_mut());
+        nodes.values().for_each(|node| node.close());
+        *self.topology.borrow_mut() = Topology::default();
+    }
+
+    /// Puts a script that was missing on every primary for good, and on the server that missed it: EVAL alone leaves
+    /// it where the server evicts it. Sent without waiting, so that what is sent later finds it.
+    pub(crate) fn teach(&self, script: &Script, missed_by: &Rc<Lane>) {
+        let mut taught = self.taught.borrow_mut();
+        if !taught.contains(script.hash()) {
+            if taught.len() == TEACHING_LIMIT {
+                if !self.teaching_ended.replace(true) {
+                    log::warn!(
+                        "more than {TEACHING_LIMIT} different scripts: further ones are not loaded for good; pass what \
+                         differs as ARGV instead of making scripts up"
+                    );
+                }
+                return;
+            }
+            taught.insert(script.hash().to_owned());
+        }
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg(&script.code()[..]);
+        let wire = bytes::Bytes::from(load.get_packed_command());
+        let topology = self.topology.borrow();
+        topology.primaries().for_each(|primary| primary.data.note(wire.clone()));
+        if !topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, missed_by)) {
+            missed_by.note(wire);
+        }
+    }
+
+    /// Learns the topology anew in the background; many causes at once make one refresh.
+    pub(crate) fn refresh(&self) {
+        if self.refresh.get() != Refresh::Idle {
+            self.refresh.set(Refresh::RunningTwice);
+            return;
+        }
+        let Some(servers) = self.itself.upgrade() else { return };
+        self.refresh.set(Refresh::Running);
+        spawn_local(async move {
+            let closed = servers.closed.clone();
+            closed.run_until_cancelled(servers.keep_learning()).await;
+        });
+    }
+
+    async fn keep_learning(&self) {
+        const PAUSE: Duration = Duration::from_millis(50);
+        loop {
+            self.refresh.set(Refresh::Running);
+            if let Err(reason) = self.learn().await {
+                log::debug!("no topology: {reason}");
+            }
+            sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+            if self.refresh.get() == Refresh::Running {
+                self.refresh.set(Refresh::Idle);
+                return;
+            }
+        }
+    }
+
+    /// Waits until a topology has been learned since `seen`, a value that this returned.
+    pub(crate) async fn learned_since(&self, seen: u64) -> u64 {
+        let mut learned = self.learned.subscribe();
+        match learned.wait_for(|count| *count > seen).await {
+            Ok(count) => *count,
+            Err(_) => seen,
+        }
+    }
+
+    pub(crate) fn times_learned(&self) -> u64 {
+        *self.learned.borrow()
+    }
+
+    async fn learn(&self) -> Result<(), String> {
+        let topology = match &self.config.mode {
+            Mode::Standalone => self.learn_roles().await?,
+            Mode::Cluster { refresh_from_seeds, .. } => self.learn_slots(*refresh_from_seeds).await?,
+        };
+        self.replace_topology(topology);
+        Ok(())
+    }
+
+    /// The primary is whichever of the configured servers says so.
+    async fn learn_roles(&self) -> Result<Topology, String> {
+        let nodes: Vec<_> = self.config.addresses.iter().map(|address| self.node(address.clone())).collect();
+        if let [only] = nodes.as_slice() {
+            // There is no choice to make, and no need for the right to ask.
+            let connected = only.data.connected().await;
+            connected.map_err(|reason| format!("{}: {reason}", only.address))?;
+            return Ok(Topology::standalone(Shard::new(only.clone(), Vec::new())));
+        }
+        let mut asking = JoinSet::new();
+        for node in nodes.clone() {
+            asking.spawn_local(async move {
+                let role = discovery::role(&node.data).await;
+                (node, role)
+            });
+        }
+        let (mut primary, mut failures) = (None, Vec::new());
+        while let Some(Ok((node, role))) = asking.join_next().await {
+            match role {
+                Ok(ServerRole::Primary) => primary = Some(node),
+                Ok(ServerRole::Replica) => failures.push(format!("{}: it is a replica", node.address)),
+                Err(reason) => failures.push(format!("{}: {reason}", node.address)),
+            }
+            if primary.is_some() {
+                break;
+            }
+        }
+        let primary = primary.ok_or_else(|| format!("no primary among its addresses ({})", failures.join("; ")))?;
+        let replicas = nodes.into_iter().filter(|node| !Rc::ptr_eq(node, &primary)).collect();
+        Ok(Topology::standalone(Shard::new(primary, replicas)))
+    }
+
+    /// The slots as the first node tells them that answers.
+    async fn learn_slots(&self, from_seeds: bool) -> Result<Topology, String> {
+        const ASKED_AT_ONCE: usize = 3;
+        let seeds = self.config.addresses.clone();
+        let mut known: Vec<_> = self.topology.borrow().nodes().map(|node| node.address.clone()).collect();
+        fastrand::shuffle(&mut known);
+        let mut candidates = if from_seeds { seeds.clone() } else { known };
+        candidates.extend(seeds.into_iter().filter(|seed| !candidates.contains(seed)).collect::<Vec<_>>());
+        let mut failures = Vec::new();
+        for group in candidates.chunks(ASKED_AT_ONCE) {
+            let mut asking = JoinSet::new();
+            for address in group {
+                let node = self.node(address.clone());
+                asking.spawn_local(async move { (node.address.clone(), discovery::shards(&node.data).await) });
+            }
+            while let Some(Ok((address, answer))) = asking.join_next().await {
+                match answer {
+                    Ok(shards) => return Ok(self.cluster_of(shards)),
+                    Err(reason) => failures.push(format!("{address}: {reason}")),
+                }
+            }
+        }
+        Err(failures.join("; "))
+    }
+
+    fn cluster_of(&self, shards: Vec<ShardView>) -> Topology {
+        let shards = shards.into_iter().map(|shard| {
+            let primary = self.node(shard.primary);
+            let replicas = shard.replicas.into_iter().map(|address| self.node(address)).collect();
+            (Shard::new(primary, replicas), shard.ranges)
+        });
+        Topology::cluster(shards.collect())
+    }
+
+    /// Nodes that appear are connected in the background; of those that go, the calls under way are left to end.
+    fn replace_topology(&self, topology: Topology) {
+        if self.closed.is_cancelled() {
+            return;
+        }
+        let reads_replicas = self.config.read_from != ReadFrom::Primary;
+        topology.primaries().for_each(|primary| primary.data.start());
+        if reads_replicas {
+            topology.nodes().for_each(|node| topology.lane_of(node).start());
+        }
+        let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
+        let primaries: HashSet<_> = topology.primaries().map(|node| node.address.clone()).collect();
+        *self.topology.borrow_mut() = topology;
+        let (gone, stay): (HashMap<_, _>, HashMap<_, _>) =
+            self.nodes.take().into_iter().partition(|(address, _)| !in_use.contains(address));
+        let no_longer_primary: Vec<_> =
+            stay.values().filter(|node| !primaries.contains(&node.address)).cloned().collect();
+        *self.nodes.borrow_mut() = stay;
+        for node in no_longer_primary {
+            if !node.data.is_up() {
+                node.data.hand_back();
+            }
+        }
+        gone.into_values().for_each(retire);
+        self.learn_zones();
+        self.learned.send_modify(|count| *count += 1);
+    }
+
+    fn learn_zones(&self) {
+        if matches!(self.config.read_from, ReadFrom::Primary | ReadFrom::PreferReplica) {
+            return;
+        }
+        let topology = self.topology.borrow();
+        for node in topology.nodes().filter(|node| node.zone().is_none()) {
+            let (node, lane) = (node.clone(), topology.lane_of(node));
+            spawn_local(async move {
+                if let Ok(zone) = discovery::zone(&lane).await {
+                    node.set_zone(zone);
+                }
+            });
+        }
+    }
+}
+
+/// Sends what waits elsewhere, and closes once the last reply has come.
+fn retire(node: Rc<Node>) {
+    node.hand_back();
+    if node.is_idle() {
+        node.close();
+        return;
+    }
+    spawn_local(async move {
+        while !node.is_idle() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        node.close();
+    });
+}
+
+impl Owner for Servers {
+    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback) {
+        if let Some(servers) = self.itself.upgrade() {
+            invoke::recover(&servers, Some(lane.clone()), call, setback);
+        }
+    }
+
+    fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
+        let topology = self.topology.borrow();
+        let has_alternatives = topology.nodes().nth(1).is_some() || self.is_cluster();
+        let is_primary = topology.primaries().any(|primary| primary.address == *lane.address());
+        if has_alternatives && is_primary {
+            self.refresh();
+        }
+    }
+}
