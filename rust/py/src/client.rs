@@ -1,0 +1,295 @@
+//! The class `Client`: from Python's arguments to a packed request, and its future.
+
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glide_scripts_core::script::Options;
+use glide_scripts_core::{
+    Address, Backoff, Client as CoreClient, Config, ConnectionConfig, Credentials, Error, Kind, Lane, Mode, Packer,
+    Protocol, ReadFrom, Request, Role, Route, Slot, Tls, TlsOptions, script,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyTuple};
+
+use crate::bridge::{Bridge, Waiting};
+use crate::convert::{Elements, elements};
+use crate::errors::{to_python, wrong_type};
+use crate::runtime;
+use crate::script::Script;
+
+/// A client's connection to the I/O thread. Every call gives a future of the running loop, and a ticket to cancel by.
+#[pyclass(frozen, weakref, module = "glide_scripts._core")]
+pub(crate) struct Client {
+    core: ManuallyDrop<CoreClient>,
+    generation: u64,
+    in_cluster: bool,
+}
+
+type Started<'py> = PyResult<(Bound<'py, PyAny>, u64)>;
+
+#[pymethods]
+impl Client {
+    /// Makes a client; the future gets OK once it can serve, or the error that it cannot.
+    #[staticmethod]
+    fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>, u64)> {
+        let py = settings.py();
+        let config = config(settings)?;
+        let in_cluster = config.mode != Mode::Standalone;
+        let Waiting { future, ticket, reply_to } = wait(py)?;
+        let core = runtime::with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
+        let client = Self { core: ManuallyDrop::new(core), generation: runtime::generation(), in_cluster };
+        Ok((client, future, ticket))
+    }
+
+    /// EVALSHA of a script, with what the client does where it is missing.
+    #[pyo3(signature = (script, keys, args, timeout, route=None))]
+    fn invoke_script<'py>(
+        &self,
+        script: &Bound<'py, PyAny>,
+        keys: Option<&Bound<'py, PyAny>>,
+        args: Option<&Bound<'py, PyAny>>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        route: Option<&Bound<'py, PyTuple>>,
+    ) -> Started<'py> {
+        let py = script.py();
+        let Ok(script) = script.cast::<Script>() else { return Err(wrong_type("script", script, "a Script")) };
+        let script = script.get();
+        let (keys, args) = (elements("keys", keys)?, elements("args", args)?);
+        let timeout = milliseconds(timeout)?;
+        let mut packer = Packer::script(script.core(), keys.len(), args.len());
+        self.pack_keys(py, &keys, &mut packer)?;
+        args.pack("args", &mut packer)?;
+        let route = match route {
+            Some(route) => parse_route(route)?,
+            None => packer.route(),
+        };
+        self.call(py, packer.finish(script.carries_code()), route, timeout)
+    }
+
+    /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
+    /// are a script's. `key`: the position of the word by which a cluster routes it.
+    #[pyo3(signature = (words, timeout, *, read_only=false, code=None, admin=false, key=None, route=None))]
+    #[expect(clippy::too_many_arguments, reason = "all but two are keywords in Python")]
+    fn command<'py>(
+        &self,
+        words: &Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        read_only: bool,
+        code: Option<&Bound<'py, PyBytes>>,
+        admin: bool,
+        key: Option<usize>,
+        route: Option<&Bound<'py, PyTuple>>,
+    ) -> Started<'py> {
+        let py = words.py();
+        let words = elements("args", Some(words))?;
+        if words.len() == 0 {
+            return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
+        }
+        let timeout = milliseconds(timeout)?;
+        let mut packer = Packer::command(words.len());
+        let mut index = 0;
+        words.each("args", |word| {
+            if self.in_cluster && key == Some(index) {
+                packer.key(word).map_err(|error| to_python(py, error))?;
+            } else {
+                packer.word(word);
+            }
+            index += 1;
+            Ok(())
+        })?;
+        let route = match route {
+            Some(route) => parse_route(route)?,
+            None => packer.route(),
+        };
+        let mut request = packer.finish(false);
+        if read_only {
+            request = request.read_only();
+        }
+        if let Some(code) = code {
+            let code = code.as_bytes();
+            let script = (!code.is_empty()).then(|| Arc::new(script::Script::new(code.to_vec(), Options::default())));
+            request = request.running(script);
+        }
+        if admin {
+            request = request.over(Lane::Admin);
+        }
+        self.call(py, request, route, timeout)
+    }
+
+    /// The caller of that call is gone.
+    fn cancel(&self, py: Python<'_>, ticket: u64) -> PyResult<()> {
+        let (bridge, _) = Bridge::of_running_loop(py)?;
+        if let Some(id) = bridge.get().forget(ticket)
+            && self.is_ours()
+        {
+            self.core.cancel(id);
+        }
+        Ok(())
+    }
+
+    /// The future gets OK once the connections are gone; None in a child of the process that made the client.
+    fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, u64)>> {
+        if !self.is_ours() {
+            return Ok(None);
+        }
+        let Waiting { future, ticket, reply_to } = wait(py)?;
+        self.core.close(reply_to);
+        Ok(Some((future, ticket)))
+    }
+
+    #[getter]
+    fn is_closed(&self) -> bool {
+        !self.is_ours() || self.core.is_closed()
+    }
+}
+
+impl Client {
+    /// Whether it was made in this process.
+    fn is_ours(&self) -> bool {
+        self.generation == runtime::generation()
+    }
+
+    fn pack_keys(&self, py: Python<'_>, keys: &Elements<'_>, packer: &mut Packer) -> PyResult<()> {
+        if !self.in_cluster {
+            return keys.pack("keys", packer);
+        }
+        keys.each("keys", |key| packer.key(key).map_err(|error| to_python(py, error)))
+    }
+
+    fn call<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
+        if !self.is_ours() {
+            let message = "this client was made in the parent process, before the fork; make a new one here";
+            return Err(to_python(py, Error::new(Kind::Closing, message)));
+        }
+        let Waiting { future, ticket, reply_to } = wait(py)?;
+        self.core.call(request, route, timeout, reply_to);
+        Ok((future, ticket))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A parent's client is left alone: its thread is not here, and may have held a lock when the process forked.
+        if self.is_ours() {
+            // SAFETY: it is not used after this, for it is being dropped.
+            unsafe { ManuallyDrop::drop(&mut self.core) };
+        }
+    }
+}
+
+fn wait(py: Python<'_>) -> PyResult<Waiting<'_>> {
+    let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+    Bridge::wait(bridge.bind(py), &event_loop)
+}
+
+/// A `timeout` argument.
+fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    const LONGEST: f64 = 1e12;
+    let Some(timeout) = timeout else { return Ok(None) };
+    let is_number = timeout.is_instance_of::<PyInt>() || timeout.is_instance_of::<PyFloat>();
+    if !is_number || timeout.is_instance_of::<PyBool>() {
+        return Err(wrong_type("timeout", timeout, "milliseconds as an int"));
+    }
+    let milliseconds = timeout.extract::<f64>().unwrap_or(f64::INFINITY);
+    if milliseconds > 0.0 && milliseconds <= LONGEST {
+        return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
+    }
+    Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
+}
+
+/// What `Route._target()` gives.
+fn parse_route(target: &Bound<'_, PyTuple>) -> PyResult<Route> {
+    let kind: String = target.get_item(0)?.extract()?;
+    let role = |index| -> PyResult<Role> {
+        let role: String = target.get_item(index)?.extract()?;
+        Ok(if role == "replica" { Role::Replica } else { Role::Primary })
+    };
+    Ok(match kind.as_str() {
+        "random" => Route::RandomNode,
+        "all_primaries" => Route::AllPrimaries,
+        "all_nodes" => Route::AllNodes,
+        "slot" => {
+            let slot = Slot::new(target.get_item(1)?.extract()?);
+            Route::Shard(slot.ok_or_else(|| PyValueError::new_err("slot_id is not a slot"))?, role(2)?)
+        }
+        "slot_key" => Route::Shard(Slot::of_key(target.get_item(1)?.extract()?), role(2)?),
+        "address" => {
+            Route::Address(Address::new(target.get_item(1)?.extract::<String>()?, target.get_item(2)?.extract()?))
+        }
+        _ => return Err(PyTypeError::new_err(format!("{kind} is no route"))),
+    })
+}
+
+/// What a configuration's `_settings()` gives. Its values were checked there; TLS is checked here.
+fn config(settings: &Bound<'_, PyDict>) -> PyResult<Config> {
+    let setting = |name: &str| settings.as_any().get_item(name);
+    let milliseconds = |name: &str| -> PyResult<Duration> { Ok(Duration::from_millis(setting(name)?.extract()?)) };
+    let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
+    let addresses: Vec<(String, u16)> = setting("addresses")?.extract()?;
+    let password: Option<String> = setting("password")?.extract()?;
+    let username: Option<String> = setting("username")?.extract()?;
+    let mode = if setting("cluster")?.extract()? {
+        let interval: Option<u64> = setting("periodic_checks_ms")?.extract()?;
+        Mode::Cluster {
+            periodic_checks: interval.map(Duration::from_millis),
+            refresh_from_seeds: setting("refresh_from_seeds")?.extract()?,
+        }
+    } else {
+        Mode::Standalone
+    };
+    Ok(Config {
+        mode,
+        addresses: addresses.into_iter().map(|(host, port)| Address::new(host, port)).collect(),
+        connection: ConnectionConfig {
+            tls: tls(&setting("tls")?)?,
+            credentials: password.map(|password| Credentials { username, password }),
+            protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
+            database: setting("database")?.extract()?,
+            client_name: setting("client_name")?.extract()?,
+            tcp_nodelay: setting("tcp_nodelay")?.extract()?,
+            timeout: milliseconds("connection_timeout_ms")?,
+            backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
+        },
+        read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),
+        request_timeout: milliseconds("request_timeout_ms")?,
+        inflight_limit: setting("inflight_limit")?.extract()?,
+        lazy: setting("lazy")?.extract()?,
+    })
+}
+
+fn read_from(name: &str, zone: Option<String>) -> ReadFrom {
+    match (name, zone) {
+        ("prefer_replica", _) => ReadFrom::PreferReplica,
+        ("az_affinity", Some(zone)) => ReadFrom::ZoneReplica(zone),
+        ("az_affinity_replicas_and_primary", Some(zone)) => ReadFrom::ZoneReplicaOrPrimary(zone),
+        _ => ReadFrom::Primary,
+    }
+}
+
+fn tls(setup: &Bound<'_, PyAny>) -> PyResult<Option<Tls>> {
+    let setup: Option<Bound<'_, TlsSetup>> = setup.extract()?;
+    Ok(setup.map(|setup| setup.get().0.clone()))
+}
+
+/// TLS, set up from the contents of PEM files. It may read the system's certificates: make it off the event loop.
+#[pyclass(frozen, module = "glide_scripts._core")]
+pub(crate) struct TlsSetup(Tls);
+
+#[pymethods]
+impl TlsSetup {
+    #[new]
+    #[pyo3(signature = (*, ca, cert, key, server_name, insecure))]
+    fn new(
+        py: Python<'_>,
+        ca: Option<&[u8]>,
+        cert: Option<&[u8]>,
+        key: Option<&[u8]>,
+        server_name: Option<String>,
+        insecure: bool,
+    ) -> PyResult<Self> {
+        let options = TlsOptions { ca, identity: cert.zip(key), server_name, insecure };
+        py.detach(|| options.build()).map(Self).map_err(|error| to_python(py, error))
+    }
+}

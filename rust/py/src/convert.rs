@@ -1,0 +1,239 @@
+//! Replies to Python's objects, and Python's arguments to bytes.
+
+use glide_scripts_core::resp::{Item, Reply};
+use glide_scripts_core::{Error, Packer};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMapping, PyMemoryView, PySet, PyString,
+    PyTuple,
+};
+
+use crate::errors::{self, wrong_type};
+
+/// A reply as Python's users know it. Depth costs no stack.
+pub(crate) fn to_python(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
+    match reply {
+        Reply::One(item) => scalar(py, item, false),
+        Reply::Nested(items) => nested(py, items),
+    }
+}
+
+/// An aggregate whose elements are being converted.
+struct Open {
+    kind: Aggregate,
+    /// Where in the list of values its elements begin.
+    start: usize,
+    missing: usize,
+    /// It will be hashed: it, or what it is in, is a key or a member of a set.
+    frozen: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aggregate {
+    Array,
+    Map,
+    Set,
+}
+
+fn nested(py: Python<'_>, items: Vec<Item>) -> PyResult<Bound<'_, PyAny>> {
+    let mut values: Vec<Bound<'_, PyAny>> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
+    for item in items {
+        let frozen = open.last().is_some_and(|parent| {
+            let is_key = parent.kind == Aggregate::Map && parent.missing % 2 == 0;
+            parent.frozen || parent.kind == Aggregate::Set || is_key
+        });
+        let missing = item.children();
+        if missing > 0 {
+            let kind = match item {
+                Item::Map(_) => Aggregate::Map,
+                Item::Set(_) => Aggregate::Set,
+                _ => Aggregate::Array,
+            };
+            open.push(Open { kind, start: values.len(), missing, frozen });
+            continue;
+        }
+        values.push(scalar(py, item, frozen)?);
+        while let Some(innermost) = open.last_mut() {
+            innermost.missing -= 1;
+            if innermost.missing > 0 {
+                break;
+            }
+            if let Some(whole) = open.pop() {
+                let value = aggregate(py, values.drain(whole.start..), whole.kind, whole.frozen)?;
+                values.push(value);
+            }
+        }
+    }
+    Ok(values.pop().expect("the decoder gives whole replies"))
+}
+
+fn aggregate<'py>(
+    py: Python<'py>,
+    elements: std::vec::Drain<'_, Bound<'py, PyAny>>,
+    kind: Aggregate,
+    frozen: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match (kind, frozen) {
+        (Aggregate::Array, false) => PyList::new(py, elements)?.into_any(),
+        (Aggregate::Array, true) => PyTuple::new(py, elements)?.into_any(),
+        (Aggregate::Set, false) => PySet::new(py, elements)?.into_any(),
+        (Aggregate::Set, true) => PyFrozenSet::new(py, elements)?.into_any(),
+        (Aggregate::Map, false) => {
+            let dict = PyDict::new(py);
+            for_pairs(elements, |key, value| dict.set_item(key, value))?;
+            dict.into_any()
+        }
+        (Aggregate::Map, true) => {
+            let mut pairs = Vec::with_capacity(elements.len() / 2);
+            for_pairs(elements, |key, value| {
+                pairs.push(PyTuple::new(py, [key, value])?);
+                Ok(())
+            })?;
+            PyTuple::new(py, pairs)?.into_any()
+        }
+    })
+}
+
+fn for_pairs<T>(mut elements: impl Iterator<Item = T>, mut each: impl FnMut(T, T) -> PyResult<()>) -> PyResult<()> {
+    while let (Some(key), Some(value)) = (elements.next(), elements.next()) {
+        each(key, value)?;
+    }
+    Ok(())
+}
+
+fn scalar(py: Python<'_>, item: Item, frozen: bool) -> PyResult<Bound<'_, PyAny>> {
+    static OK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    Ok(match item {
+        Item::Bulk(bytes) | Item::Simple(bytes) => PyBytes::new(py, &bytes).into_any(),
+        Item::Int(value) => value.into_pyobject(py)?.into_any(),
+        Item::Nil => py.None().into_bound(py),
+        Item::Okay => OK.import(py, "glide_scripts._reply", "OK")?.clone(),
+        Item::Double(value) => PyFloat::new(py, value).into_any(),
+        Item::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
+        Item::BigNumber(digits) => big_number(py, &digits)?,
+        Item::Error(error) => errors::to_python(py, Error::nested(&error)).into_value(py).into_bound(py).into_any(),
+        // Aggregates are empty here.
+        Item::Array(_) if frozen => PyTuple::empty(py).into_any(),
+        Item::Array(_) => PyList::empty(py).into_any(),
+        Item::Map(_) if frozen => PyTuple::empty(py).into_any(),
+        Item::Map(_) => PyDict::new(py).into_any(),
+        Item::Set(_) if frozen => PyFrozenSet::empty(py)?.into_any(),
+        Item::Set(_) => PySet::empty(py)?.into_any(),
+    })
+}
+
+/// Digits to an int, in pieces: Python refuses to parse more than 4,300 at once.
+fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    const PIECE: usize = 4000;
+    let int = py.get_type::<PyInt>();
+    if digits.len() <= PIECE {
+        return int.call1((PyBytes::new(py, digits),));
+    }
+    let (negative, digits) = match digits {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let mut value = int.call1((0,))?;
+    for piece in digits.chunks(PIECE) {
+        let scale = int.call1((10,))?.pow(piece.len(), py.None())?;
+        value = value.mul(scale)?.add(int.call1((PyBytes::new(py, piece),))?)?;
+    }
+    if negative { value.neg() } else { Ok(value) }
+}
+
+/// The elements of an argument that is a list of keys or of arguments.
+pub(crate) fn elements<'py>(name: &str, value: Option<&Bound<'py, PyAny>>) -> PyResult<Elements<'py>> {
+    let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(Elements::None) };
+    if let Ok(list) = value.cast::<PyList>() {
+        return Ok(Elements::List(list.clone()));
+    }
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return Ok(Elements::Tuple(tuple.clone()));
+    }
+    let is_one = value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyBytes>()
+        || value.is_instance_of::<PyByteArray>()
+        || value.is_instance_of::<PyMemoryView>()
+        || value.cast::<PyMapping>().is_ok();
+    let expected = "a list of str or bytes";
+    if is_one {
+        return Err(wrong_type(name, value, expected));
+    }
+    let iterator = value.try_iter().map_err(|_| wrong_type(name, value, expected))?;
+    let list = PyList::empty(value.py());
+    for element in iterator {
+        list.append(element?)?;
+    }
+    Ok(Elements::List(list))
+}
+
+pub(crate) enum Elements<'py> {
+    None,
+    List(Bound<'py, PyList>),
+    Tuple(Bound<'py, PyTuple>),
+}
+
+impl Elements<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::List(list) => list.len(),
+            Self::Tuple(tuple) => tuple.len(),
+        }
+    }
+
+    /// Gives the bytes of each to `use_bytes`; errors name the element's position.
+    pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
+        for index in 0..self.len() {
+            let element = match self {
+                Self::None => break,
+                Self::List(list) => list.get_item(index)?,
+                Self::Tuple(tuple) => tuple.get_item(index)?,
+            };
+            with_bytes(&element, || format!("{name}[{index}]"), &mut use_bytes)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pack(&self, name: &str, packer: &mut Packer) -> PyResult<()> {
+        self.each(name, |bytes| {
+            packer.word(bytes);
+            Ok(())
+        })
+    }
+}
+
+/// The bytes of a str, bytes, bytearray or memoryview.
+pub(crate) fn with_bytes(
+    value: &Bound<'_, PyAny>,
+    name: impl Fn() -> String,
+    use_bytes: impl FnOnce(&[u8]) -> PyResult<()>,
+) -> PyResult<()> {
+    if let Ok(text) = value.cast::<PyString>() {
+        let text = text.to_str().map_err(|error| {
+            PyValueError::new_err(format!("{} is text that cannot be encoded as UTF-8 ({error}); pass bytes", name()))
+        })?;
+        return use_bytes(text.as_bytes());
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return use_bytes(bytes.as_bytes());
+    }
+    if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
+        return use_bytes(&copied(value).map_err(|error| PyValueError::new_err(format!("{}: {error}", name())))?);
+    }
+    Err(wrong_type(&name(), value, "str or bytes"))
+}
+
+/// What a bytearray or memoryview of any format and layout holds, as `bytes(value)` would.
+fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(buffer) = PyBuffer::<u8>::get(value) {
+        return buffer.to_vec(value.py());
+    }
+    let bytes = value.py().get_type::<PyBytes>().call1((value,))?;
+    Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
+}

@@ -1,0 +1,61 @@
+//! From the core's error to the exceptions of `glide_scripts._errors`.
+
+use glide_scripts_core::{Error, Kind};
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use crate::script::Script;
+
+/// The exception that a caller meets.
+pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
+    build(py, error).unwrap_or_else(|failure| failure)
+}
+
+fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
+    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let errors = ERRORS.get_or_try_init(py, || PyResult::Ok(py.import("glide_scripts._errors")?.unbind()))?.bind(py);
+    let details = PyDict::new(py);
+    match error.kind {
+        Kind::Configuration => {}
+        Kind::Closing => details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?,
+        _ => {
+            details.set_item(intern!(py, "code"), error.code)?;
+            details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?;
+        }
+    }
+    if let Some(place) = error.place {
+        details.set_item(intern!(py, "script"), place.script.map(Script::from_core))?;
+        details.set_item(intern!(py, "line"), place.line)?;
+        details.set_item(intern!(py, "source_line"), place.source_line)?;
+    }
+    let exception = errors.getattr(name(error.kind))?.call((error.message,), Some(&details))?;
+    Ok(PyErr::from_value(exception))
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Configuration => "ConfigurationError",
+        Kind::Closing => "ClosingError",
+        Kind::Request => "RequestError",
+        Kind::Timeout => "TimeoutError",
+        Kind::Connection => "ConnectionError",
+        Kind::ExecAbort => "ExecAbortError",
+        Kind::CrossSlot => "CrossSlotError",
+        Kind::Script => "ScriptError",
+        Kind::ScriptSyntax => "ScriptSyntaxError",
+        Kind::NoScript => "NoScriptError",
+        Kind::ScriptKilled => "ScriptKilledError",
+        Kind::ScriptBusy => "ScriptBusyError",
+        Kind::Unkillable => "UnkillableError",
+        Kind::NotBusy => "NotBusyError",
+    }
+}
+
+/// `what` is of a type that cannot be used.
+pub(crate) fn wrong_type(what: &str, value: &Bound<'_, PyAny>, instead: &str) -> PyErr {
+    let found = value.get_type().name().map_or_else(|_| "of an unknown type".into(), |name| name.to_string());
+    PyTypeError::new_err(format!("{what} is {found}; pass {instead}"))
+}

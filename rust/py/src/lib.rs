@@ -1,0 +1,27 @@
+//! `glide_scripts._core`: the core as Python sees it. Registration only.
+
+mod bridge;
+mod client;
+mod convert;
+mod errors;
+mod runtime;
+mod script;
+
+#[pyo3::pymodule(gil_used = true)]
+mod _core {
+    #[pymodule_export]
+    use crate::bridge::{Bridge, drain_running_loop};
+    #[pymodule_export]
+    use crate::client::{Client, TlsSetup};
+    #[pymodule_export]
+    use crate::runtime::stop_io_thread;
+    #[pymodule_export]
+    use crate::script::Script;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        use pyo3::types::PyModuleMethods;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::runtime::init(module)
+    }
+}

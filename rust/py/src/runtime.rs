@@ -1,0 +1,61 @@
+//! The process's I/O thread: started when first needed, again in a forked child, stopped when the interpreter ends.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use glide_scripts_core::IoThread;
+use pyo3::prelude::*;
+
+/// How many forks lie between this process and the one that loaded the module.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+static IO_THREAD: Mutex<Option<(u64, IoThread)>> = Mutex::new(None);
+
+/// Threads do not survive a fork: what belongs to another generation must be neither used nor dropped.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    #[cfg(unix)]
+    {
+        extern "C" fn count_fork() {
+            GENERATION.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the handler does nothing but an atomic addition, which is allowed between fork and exec.
+        let failed = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
+        if failed != 0 {
+            return Err(std::io::Error::from_raw_os_error(failed).into());
+        }
+    }
+    let stop = module.getattr("stop_io_thread")?;
+    module.py().import("atexit")?.call_method1("register", (stop,))?;
+    Ok(())
+}
+
+pub(crate) fn with_io_thread<T>(work: impl FnOnce(&IoThread) -> T) -> PyResult<T> {
+    let mut slot = IO_THREAD.lock().unwrap_or_else(PoisonError::into_inner);
+    let current = generation();
+    if slot.as_ref().is_none_or(|(generation, _)| *generation != current) {
+        // The parent's thread does not exist here, and what it held when the process forked may be locked for good.
+        std::mem::forget(slot.take());
+        *slot = Some((current, IoThread::start()?));
+    }
+    let (_, io_thread) = slot.as_ref().expect("it was started above");
+    Ok(work(io_thread))
+}
+
+/// Ends the I/O thread. Calls under way end with `ClosingError`; the next client starts a new thread.
+#[pyfunction]
+pub(crate) fn stop_io_thread(py: Python<'_>) {
+    const BOUND: Duration = Duration::from_secs(1);
+    let mut slot = IO_THREAD.lock().unwrap_or_else(PoisonError::into_inner);
+    match slot.take() {
+        Some((generation, io_thread)) if generation == self::generation() => {
+            drop(slot);
+            py.detach(|| io_thread.stop(BOUND));
+        }
+        of_the_parent => std::mem::forget(of_the_parent),
+    }
+}

@@ -1,0 +1,152 @@
+//! The class `Script`.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use glide_scripts_core::script::{self, Options};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use crate::errors::wrong_type;
+
+/// A Lua script, which brings its code to any server that does not have it.
+///
+/// Args:
+///     code (str | bytes): The Lua source. A str is encoded as UTF-8.
+///     name (str | None): A name for errors to show, such as the file's.
+///     read_only (bool | None): Whether the script writes nothing. Such a script may run on a replica, and is sent
+///         again after a lost connection. None: whether its first line declares `#!lua flags=no-writes`.
+///     idempotent (bool): Whether running the script twice does what running it once does. Such a script is sent
+///         again after a lost connection.
+///
+/// Raises:
+///     TypeError: An argument is of another type.
+///
+/// Scripts with the same code and flags are equal, can be pickled, and are shared between clients, threads and event
+/// loops as you like. See https://valkey.io/topics/eval-intro/.
+#[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
+#[pyclass(frozen, subclass, weakref, module = "glide_scripts")]
+#[derive(Debug)]
+pub(crate) struct Script {
+    core: Arc<script::Script>,
+    released: AtomicBool,
+}
+
+impl Script {
+    pub(crate) fn from_core(core: Arc<script::Script>) -> Self {
+        Self { core, released: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<script::Script> {
+        &self.core
+    }
+
+    pub(crate) fn carries_code(&self) -> bool {
+        !self.released.load(Ordering::Acquire)
+    }
+}
+
+#[pymethods]
+impl Script {
+    #[new]
+    #[pyo3(signature = (code, *, name=None, read_only=None, idempotent=false))]
+    fn new(code: &Bound<'_, PyAny>, name: Option<String>, read_only: Option<bool>, idempotent: bool) -> PyResult<Self> {
+        let code = code_bytes(code)?;
+        let read_only = read_only.unwrap_or_else(|| script::declares_no_writes(&code));
+        Ok(Self::from_core(Arc::new(script::Script::new(code, Options { name, read_only, idempotent }))))
+    }
+
+    /// The SHA1 of the code, by which servers know the script: 40 lower-case hexadecimal digits.
+    #[pyo3(name = "get_hash")]
+    fn hash_method(&self) -> &str {
+        self.core.hash()
+    }
+
+    /// The SHA1 of the code: 40 lower-case hexadecimal digits.
+    #[getter(hash)]
+    fn sha1(&self) -> &str {
+        self.core.hash()
+    }
+
+    /// The Lua source.
+    #[getter]
+    fn code<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.core.code())
+    }
+
+    /// The name that errors show, or None.
+    #[getter]
+    fn name(&self) -> Option<&str> {
+        self.core.options().name.as_deref()
+    }
+
+    /// Whether the script writes nothing.
+    #[getter]
+    fn read_only(&self) -> bool {
+        self.core.options().read_only
+    }
+
+    /// Whether the script may run twice.
+    #[getter]
+    fn idempotent(&self) -> bool {
+        self.core.options().idempotent
+    }
+
+    /// Releases this one instance: it no longer brings its code to a server that lost it. Calling it twice is
+    /// harmless, and it is never needed: dropping the object frees all that it holds.
+    fn __del__(&self) {
+        self.released.store(true, Ordering::Release);
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| self.core == other.get().core)
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.core.hash().hash(&mut hasher);
+        self.core.options().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __repr__(&self) -> String {
+        const SHOWN: usize = 48;
+        let options = self.core.options();
+        let source = String::from_utf8_lossy(self.core.code());
+        let mut start: String = source.chars().take(SHOWN).collect();
+        if start.len() < source.len() {
+            start.push('…');
+        }
+        let mut shown = format!("Script({start:?}");
+        if let Some(name) = &options.name {
+            shown.push_str(&format!(", name={name:?}"));
+        }
+        if options.read_only {
+            shown.push_str(", read_only=True");
+        }
+        if options.idempotent {
+            shown.push_str(", idempotent=True");
+        }
+        shown.push_str(&format!(", hash='{}')", self.core.hash()));
+        shown
+    }
+
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((Bound<'py, PyBytes>,), Bound<'py, PyDict>)> {
+        let flags = PyDict::new(py);
+        flags.set_item("name", self.name())?;
+        flags.set_item("read_only", self.read_only())?;
+        flags.set_item("idempotent", self.idempotent())?;
+        Ok(((self.code(py),), flags))
+    }
+}
+
+fn code_bytes(code: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(text) = code.cast::<PyString>() {
+        return Ok(text.to_str()?.as_bytes().to_vec());
+    }
+    match code.cast::<PyBytes>() {
+        Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
+        Err(_) => Err(wrong_type("code", code, "str or bytes")),
+    }
+}
