@@ -1,0 +1,38 @@
+"""The server's reply to what a method returns, the same from RESP2 and from RESP3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def to_bool(reply: int) -> bool:
+    """0 or 1."""
+    return bool(reply)
+
+
+def to_bools(reply: Iterable[int]) -> list[bool]:
+    """A list of 0 and 1."""
+    return [bool(item) for item in reply]
+
+
+def to_optional_float(reply: bytes | float | None) -> float | None:
+    """A double, which RESP2 sends as text."""
+    return None if reply is None else float(reply)
+
+
+def to_dict(reply: Mapping[Any, Any] | list[Any]) -> dict[bytes, bytes]:
+    """A map, which RESP2 sends as a flat list: key, value, key, value."""
+    if isinstance(reply, Mapping):
+        return dict(reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def to_set(reply: Iterable[bytes]) -> set[bytes]:
+    """A set, which RESP2 sends as a list."""
+    return set(reply)
+
+
+def to_str(reply: bytes) -> str:
+    """Text in ASCII, such as a SHA1."""
+    return reply.decode("ascii")

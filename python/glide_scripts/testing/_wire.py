@@ -1,0 +1,101 @@
+"""A blocking RESP2 connection: enough of a client to make servers ready and to look into them."""
+
+import socket
+from types import TracebackType
+from typing import BinaryIO, Self, TypeAlias
+
+Word: TypeAlias = str | bytes | int
+Reply: TypeAlias = "bytes | int | list[Reply] | ServerReplyError | None"
+
+
+class ServerReplyError(Exception):
+    """The server answered with an error; inside an array it is an element, not raised.
+
+    ``code`` is the server's first word: ``"ERR"``, ``"WRONGTYPE"``, ``"MOVED"``.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.code = text.partition(" ")[0]
+
+
+class Connection:
+    """One connection to a server, for commands that belong together (MULTI, ASKING, SELECT).
+
+    ``timeout`` is in seconds, for connecting and for each reply; passing it raises
+    `TimeoutError`. Other trouble on the way is an `OSError`.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, password: str | None = None, timeout: float = 10.0
+    ) -> None:
+        self._socket = socket.create_connection((host, port), timeout)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._replies: BinaryIO = self._socket.makefile("rb")
+        if password is not None:
+            try:
+                self.command("AUTH", password)
+            except BaseException:
+                self.close()
+                raise
+
+    def command(self, *words: Word) -> Reply:
+        """Send one command and return its reply: bytes, int, None or a list of these.
+
+        Raises `ServerReplyError` when the server answers with an error.
+        """
+        self._socket.sendall(_packed(words))
+        reply = _read(self._replies)
+        if isinstance(reply, ServerReplyError):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        self._replies.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _packed(words: tuple[Word, ...]) -> bytes:
+    packed = bytearray(b"*%d\r\n" % len(words))
+    for word in words:
+        data = word if isinstance(word, bytes) else str(word).encode()
+        packed += b"$%d\r\n%b\r\n" % (len(data), data)
+    return bytes(packed)
+
+
+def _read(replies: BinaryIO) -> Reply:
+    line = replies.readline()
+    if not line.endswith(b"\r\n"):
+        raise ConnectionResetError("the server closed the connection")
+    kind, rest = line[:1], line[1:-2]
+    match kind:
+        case b"+":
+            return rest
+        case b"-":
+            return ServerReplyError(rest.decode(errors="replace"))
+        case b":":
+            return int(rest)
+        case b"$":
+            return None if rest == b"-1" else _read_bulk(replies, int(rest))
+        case b"*":
+            return None if rest == b"-1" else [_read(replies) for _ in range(int(rest))]
+        case _:
+            raise ConnectionError(f"not a RESP2 reply: {line!r}")
+
+
+def _read_bulk(replies: BinaryIO, length: int) -> bytes:
+    data = replies.read(length + 2)
+    if len(data) != length + 2:
+        raise ConnectionResetError("the server closed the connection")
+    return data[:-2]
