@@ -1,0 +1,73 @@
+"""Servers and clients for the tests. One body runs on every protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from glide_scripts import (
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    ProtocolVersion,
+)
+from glide_scripts.testing import ValkeyServer
+
+Connect = Callable[..., Awaitable[GlideClient]]
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[ValkeyServer]:
+    """One server for all tests that leave it as it was."""
+    with ValkeyServer(config={"enable-debug-command": "yes"}) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: ValkeyServer) -> ValkeyServer:
+    """The shared server, without data, scripts and statistics."""
+    shared_server.command("FLUSHALL")
+    shared_server.command("SCRIPT", "FLUSH")
+    shared_server.command("CONFIG", "RESETSTAT")
+    return shared_server
+
+
+@pytest.fixture
+def own_server() -> Iterator[ValkeyServer]:
+    """A server that a test may kill, stop, or set up anew."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(params=[ProtocolVersion.RESP3, ProtocolVersion.RESP2], ids=["resp3", "resp2"])
+def protocol(request: pytest.FixtureRequest) -> ProtocolVersion:
+    value: ProtocolVersion = request.param
+    return value
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Makes clients of a server, with further settings, and closes them after the test."""
+    clients: list[GlideClient] = []
+
+    async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
+        addresses = [NodeAddress(server.host, server.port)]
+        config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
+        client = await GlideClient.create(config)
+        clients.append(client)
+        return client
+
+    yield connect
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def client(
+    server: ValkeyServer, protocol: ProtocolVersion, connect: Connect
+) -> GlideClient:
+    """A client of the shared server, once for each protocol."""
+    return await connect(server, protocol=protocol)
+
+

