@@ -8,11 +8,16 @@
 """
 
 from ._client import GlideClient
+from ._cluster_client import GlideClusterClient
 from ._config import (
     AdvancedGlideClientConfiguration,
+    AdvancedGlideClusterClientConfiguration,
     BackoffStrategy,
     GlideClientConfiguration,
+    GlideClusterClientConfiguration,
     NodeAddress,
+    PeriodicChecksManualInterval,
+    PeriodicChecksStatus,
     ProtocolVersion,
     ReadFrom,
     ServerCredentials,
@@ -48,12 +53,26 @@ from ._options import (
     UpdateOptions,
 )
 from ._reply import OK, TOK, TEncodable, TResult
+from ._routes import (
+    AllNodes,
+    AllPrimaries,
+    ByAddressRoute,
+    RandomNode,
+    Route,
+    SlotIdRoute,
+    SlotKeyRoute,
+    SlotType,
+)
 
 __all__ = [
     "OK",
     "TOK",
     "AdvancedGlideClientConfiguration",
+    "AdvancedGlideClusterClientConfiguration",
+    "AllNodes",
+    "AllPrimaries",
     "BackoffStrategy",
+    "ByAddressRoute",
     "ClosingError",
     "ConditionalChange",
     "ConfigurationError",
@@ -66,6 +85,8 @@ __all__ = [
     "FlushMode",
     "GlideClient",
     "GlideClientConfiguration",
+    "GlideClusterClient",
+    "GlideClusterClientConfiguration",
     "GlideError",
     "InfoSection",
     "LoggerError",
@@ -73,15 +94,22 @@ __all__ = [
     "NodeAddress",
     "NotBusyError",
     "OnlyIfEqual",
+    "PeriodicChecksManualInterval",
+    "PeriodicChecksStatus",
     "ProtocolVersion",
+    "RandomNode",
     "ReadFrom",
     "RequestError",
+    "Route",
     "Script",
     "ScriptBusyError",
     "ScriptError",
     "ScriptKilledError",
     "ScriptSyntaxError",
     "ServerCredentials",
+    "SlotIdRoute",
+    "SlotKeyRoute",
+    "SlotType",
     "TEncodable",
     "TResult",
     "TimeoutError",

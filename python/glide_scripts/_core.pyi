@@ -61,8 +61,10 @@ class Client:
         read_only: bool = False,
         code: bytes | None = None,
         admin: bool = False,
-        key: int | None = None,
+        keys: tuple[int, int] | None = None,
+        step: int | None = None,
         route: tuple[object, ...] | None = None,
+        gather: str | None = None,
     ) -> tuple[asyncio.Future[Any], int]: ...
     def cancel(self, ticket: int) -> None: ...
     def close(self) -> tuple[asyncio.Future[Any], int] | None: ...

@@ -13,8 +13,9 @@ use crate::call::Call;
 use crate::completion::{CallId, Permit, ReplyTo};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Kind};
+use crate::fanout::{self, Part, Split};
 use crate::io_thread::IoThread;
-use crate::request::Request;
+use crate::request::{Gather, Request};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
 use crate::servers::Servers;
@@ -34,6 +35,7 @@ const OKAY: Reply = Reply::One(Item::Okay);
 #[derive(Debug)]
 enum Message {
     Call(Call),
+    Split(Split),
     Cancel(CallId),
     Close(ReplyTo),
 }
@@ -55,24 +57,39 @@ impl Client {
     }
 
     /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
-    pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, mut reply_to: ReplyTo) {
+    pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let call = Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to };
+        // Only a client that ended takes no more; dropping the call tells its caller.
+        let _ = self.messages.send(Message::Call(call));
+    }
+
+    /// The same for a command whose keys are in several slots; `gather` makes one reply of its parts'.
+    pub fn call_in_parts(&self, parts: Vec<Part>, gather: Gather, timeout: Option<Duration>, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let split = Split { parts, gather, timeout, deadline: Instant::now() + timeout, reply_to };
+        // As above.
+        let _ = self.messages.send(Message::Split(split));
+    }
+
+    /// Lets a call in, unless the client is closed or has as many under way as it may.
+    fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             let error = Error::new(Kind::Closing, "the client is closed");
             reply_to.finish(Err(Box::new(error)));
-            return;
+            return None;
         }
         if let Some(limit) = self.inflight_limit {
             let Some(permit) = Permit::take(&self.in_flight, limit) else {
                 let message = format!("inflight_requests_limit: {limit} requests are under way already");
                 reply_to.finish(Err(Box::new(Error::new(Kind::Request, message))));
-                return;
+                return None;
             };
             reply_to.hold(permit);
         }
-        let timeout = timeout.unwrap_or(self.request_timeout);
-        let call = Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to };
-        // Only a client that ended takes no more; dropping the call tells its caller.
-        let _ = self.messages.send(Message::Call(call));
+        Some(reply_to)
     }
 
     /// The caller of that call is gone. What was not sent yet will not be.
@@ -119,6 +136,7 @@ async fn serve(config: Config, mut incoming: mpsc::UnboundedReceiver<Message>, o
         for message in burst.drain(..) {
             match message {
                 Message::Call(call) => servers.dispatch(call),
+                Message::Split(split) => fanout::in_parts(&servers, split),
                 Message::Cancel(id) => drop(gone.insert(id)),
                 Message::Close(reply_to) => {
                     closed = Some(reply_to);

@@ -14,7 +14,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -26,7 +25,7 @@ use crate::lane::{Lane, Setback};
 use crate::request::{Form, Request};
 use crate::resp::ServerError;
 use crate::route::{Route, Slot};
-use crate::servers::Servers;
+use crate::servers::{Ended, Servers};
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere.
 pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
@@ -43,29 +42,19 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
 }
 
 async fn climb(servers: Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
-    let (cancel, cancelled) = oneshot::channel();
-    let id = call.reply_to.id();
-    if let Some(id) = id {
-        servers.climbing.borrow_mut().insert(id, cancel);
-    }
     let progress = Progress::default();
     let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
-    let closed = servers.closed.clone();
-    let outcome = tokio::select! {
-        biased;
-        // An error here means only that the call has no id to cancel it by.
-        Ok(()) = cancelled => None,
-        () = closed.cancelled() => {
-            Some(Err(Box::new(Error::closed_under_way(progress.may_have_executed()))))
+    match servers.supervise(call.reply_to.id(), steps).await {
+        Ended::Done(Ok(outcome)) => call.reply_to.finish(outcome),
+        Ended::Done(Err(_)) => {
+            let error = progress.timed_out(&call);
+            call.reply_to.finish(Err(Box::new(error)));
         }
-        result = steps => Some(result.unwrap_or_else(|_| Err(Box::new(progress.timed_out(&call))))),
-    };
-    if let Some(id) = id {
-        servers.climbing.borrow_mut().remove(&id);
-    }
-    match outcome {
-        Some(outcome) => call.reply_to.finish(outcome),
-        None => call.reply_to.forget(),
+        Ended::Cancelled => call.reply_to.forget(),
+        Ended::Closed => {
+            let error = Error::closed_under_way(progress.may_have_executed());
+            call.reply_to.finish(Err(Box::new(error)));
+        }
     }
 }
 
@@ -159,7 +148,7 @@ async fn attempts(
         }
         let target = match lane.take() {
             Some(lane) => lane,
-            None => connected_lane(servers, call, form, progress).await,
+            None => connected_lane(servers, call, form, progress).await?,
         };
         let wire = form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form));
         setback = match target.request(after_asking(wire, asking), 1 + usize::from(asking), progress.sent.clone()).await
@@ -204,10 +193,15 @@ fn teach_what_compiled(servers: &Servers, request: &Request, error: Option<&Serv
 }
 
 /// Waits for a lane that the request may take and that has a connection.
-async fn connected_lane(servers: &Rc<Servers>, call: &Call, form: Option<Form>, progress: &Progress) -> Rc<Lane> {
+async fn connected_lane(
+    servers: &Rc<Servers>,
+    call: &Call,
+    form: Option<Form>,
+    progress: &Progress,
+) -> Result<Rc<Lane>, Box<Error>> {
     /// How long a server may take to come back before it is asked who has taken its place.
     const LOOK_AGAIN: Duration = Duration::from_millis(100);
-    let mut seen = servers.times_learned();
+    let (mut seen, mut looked) = (servers.times_learned(), false);
     loop {
         let lane = match form {
             Some(Form::Sha) => servers.topology().lane(&call.route, false, &servers.config.read_from),
@@ -215,17 +209,22 @@ async fn connected_lane(servers: &Rc<Servers>, call: &Call, form: Option<Form>, 
         };
         if let Some(lane) = &lane {
             let reason = match timeout(LOOK_AGAIN, lane.connected()).await {
-                Ok(Ok(())) => return lane.clone(),
+                Ok(Ok(())) => return Ok(lane.clone()),
                 Ok(Err(reason)) => format!("no connection to {}: {reason}", lane.address()),
                 Err(_) => format!("no connection to {} yet", lane.address()),
             };
             progress.waiting_for.replace(reason);
+        } else if let Route::Address(address) = &call.route
+            && looked
+        {
+            let message = format!("not sent, because no node of the cluster is at {address}");
+            return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
-            progress.waiting_for.replace(format!("no node is known for {:?}", call.route));
+            progress.waiting_for.replace("no node is known that could serve it".into());
         }
         servers.refresh();
         if let Ok(count) = timeout(LOOK_AGAIN, servers.learned_since(seen)).await {
-            seen = count;
+            (seen, looked) = (count, true);
         }
     }
 }
@@ -247,14 +246,28 @@ impl Answer {
         let text = error.as_bytes();
         match error.code() {
             "NOSCRIPT" if is_missing_script(error) && request.bringable_script().is_some() => Self::MissingScript,
-            "MOVED" if in_cluster => redirect(text, route).map_or(Self::Final, |(slot, to)| Self::Moved(slot, to)),
-            "ASK" if in_cluster => redirect(text, route).map_or(Self::Final, |(_, to)| Self::Ask(to)),
+            "MOVED" if in_cluster && may_be_redirected(request, route) => {
+                redirect(text, route).map_or(Self::Final, |(slot, to)| Self::Moved(slot, to))
+            }
+            "ASK" if in_cluster && may_be_redirected(request, route) => {
+                redirect(text, route).map_or(Self::Final, |(_, to)| Self::Ask(to))
+            }
             "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" if is_own_wording(text) => Self::Later,
             "ERR" if request.is_read_only() && request.script().is_some() && names_unknown_form(text) => {
                 Self::UnknownForm
             }
             _ => Self::Final,
         }
+    }
+}
+
+/// Whether a redirect may be followed: not away from a node that was asked for by its address, and a script's only
+/// where its slot is known, so that a script cannot make one up.
+fn may_be_redirected(request: &Request, route: &Route) -> bool {
+    match route {
+        Route::Slot(_) | Route::Shard(..) => true,
+        Route::Any | Route::RandomNode => !request.runs_lua(),
+        Route::Address(_) | Route::AllPrimaries | Route::AllNodes => false,
     }
 }
 

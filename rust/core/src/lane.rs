@@ -39,6 +39,8 @@ pub(crate) enum Setback {
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait Owner {
     fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback);
+    /// Calls that were sent had no reply in time.
+    fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
 }
@@ -305,7 +307,7 @@ impl Lane {
     }
 
     /// Ends calls at their deadlines while there is no connection to do it.
-    async fn while_sweeping<T>(&self, work: impl Future<Output = T>) -> T {
+    async fn while_sweeping<T>(self: &Rc<Self>, work: impl Future<Output = T>) -> T {
         let mut timer = Timer::default();
         let sweeping = poll_fn(|cx| -> Poll<std::convert::Infallible> {
             self.poll_sweep(&mut timer, cx);
@@ -429,7 +431,7 @@ impl Lane {
         unsent.into_iter().rev().for_each(|job| queues.waiting.push_front(job));
     }
 
-    fn poll_sweep(&self, timer: &mut Timer, cx: &mut Context<'_>) {
+    fn poll_sweep(self: &Rc<Self>, timer: &mut Timer, cx: &mut Context<'_>) {
         loop {
             let sweep_at = self.queues.borrow().sweep_at;
             if timer.poll(sweep_at, cx).is_pending() {
@@ -440,7 +442,7 @@ impl Lane {
     }
 
     /// Ends the calls whose deadline has passed.
-    fn sweep(&self) {
+    fn sweep(self: &Rc<Self>) {
         let now = Instant::now();
         let mut expired = Vec::new();
         {
@@ -470,6 +472,11 @@ impl Lane {
                 }
             }
             queues.sweep_at = next;
+        }
+        if expired.iter().any(|(_, sent)| *sent)
+            && let Some(owner) = self.owner.upgrade()
+        {
+            owner.stalled(self);
         }
         for (job, sent) in expired {
             if let Job::Call(call) = job {

@@ -17,7 +17,25 @@ pub struct Request {
     words: usize,
     lane: Lane,
     read_only: bool,
+    gather: Gather,
     about: About,
+}
+
+/// What the replies of several nodes, or to the parts of a command, make together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gather {
+    /// A map from each node's `host:port` to its reply.
+    ByNode,
+    /// The first reply, if all succeeded.
+    AllSucceeded,
+    /// The first that succeeded, if any did.
+    OneSucceeded,
+    /// The sum of integers.
+    Sum,
+    /// For each position of lists of 0 and 1, whether all have 1.
+    And,
+    /// One list, in the order of the keys.
+    InOrder,
 }
 
 /// Which of a node's connections a request takes.
@@ -53,6 +71,7 @@ impl Request {
             words: command.args_iter().count(),
             lane: Lane::Data,
             read_only: false,
+            gather: Gather::ByNode,
             about: About::Command,
         }
     }
@@ -75,6 +94,17 @@ impl Request {
     pub fn running(mut self, script: Option<Arc<Script>>) -> Self {
         self.about = About::Code { script };
         self
+    }
+
+    /// What several nodes' replies to it make together.
+    #[must_use]
+    pub fn gathered(mut self, gather: Gather) -> Self {
+        self.gather = gather;
+        self
+    }
+
+    pub fn gather(&self) -> Gather {
+        self.gather
     }
 
     pub fn lane(&self) -> Lane {
@@ -212,7 +242,14 @@ impl Packer {
             None => (false, About::Command),
             Some((script, tail)) => (script.options().read_only, About::Script { script, tail, carries_code }),
         };
-        Request { wire: self.wire.into(), words: self.words, lane: Lane::Data, read_only, about }
+        Request {
+            wire: self.wire.into(),
+            words: self.words,
+            lane: Lane::Data,
+            read_only,
+            gather: Gather::ByNode,
+            about,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::connect::Unreachable;
 use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
+use crate::fanout;
 use crate::invoke;
 use crate::lane::{Lane, Owner, Setback};
 use crate::node::Node;
@@ -38,9 +39,18 @@ pub(crate) struct Servers {
     teaching_ended: Cell<bool>,
     /// A server was met that knows no `EVALSHA_RO`.
     pub(crate) lacks_read_only_forms: Cell<bool>,
-    /// Calls on the ladder, by what their callers would cancel them by.
-    pub(crate) climbing: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
-    pub(crate) closed: CancellationToken,
+    /// Calls with a task of their own, by what their callers would cancel them by.
+    climbing: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
+    closed: CancellationToken,
+}
+
+/// How supervised work ended.
+pub(crate) enum Ended<T> {
+    Done(T),
+    /// The caller is gone.
+    Cancelled,
+    /// The client was closed.
+    Closed,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -75,9 +85,42 @@ impl Servers {
 
     /// Learns the topology for the first time, or says why it cannot.
     pub(crate) async fn open(&self) -> Result<(), Error> {
-        self.learn()
-            .await
-            .map_err(|reason| Error::new(Kind::Closing, format!("the client could not connect: {reason}")))
+        let learned = self.learn().await;
+        learned.map_err(|reason| Error::new(Kind::Closing, format!("the client could not connect: {reason}")))?;
+        if self.config.read_from != ReadFrom::Primary {
+            self.prepare_replicas().await;
+        }
+        Ok(())
+    }
+
+    /// Waits until each replica is connected or known to be down: the first reads are to find them.
+    async fn prepare_replicas(&self) {
+        let replicas: Vec<_> = self.topology.borrow().replicas().cloned().collect();
+        let mut preparing = JoinSet::new();
+        for node in replicas {
+            let knows_zones = self.knows_zones();
+            preparing.spawn_local(async move {
+                if knows_zones {
+                    learn_zone(&node, node.reads()).await;
+                } else {
+                    // Of a replica that is down its lane keeps the reason.
+                    let _ = node.reads().connected().await;
+                }
+            });
+        }
+        preparing.join_all().await;
+    }
+
+    /// Waits for the first topology.
+    pub(crate) async fn learn_first(&self) {
+        while self.topology.borrow().nodes().next().is_none() {
+            self.refresh();
+            self.learned_since(self.times_learned()).await;
+        }
+    }
+
+    fn knows_zones(&self) -> bool {
+        matches!(self.config.read_from, ReadFrom::ZoneReplica(_) | ReadFrom::ZoneReplicaOrPrimary(_))
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
@@ -86,6 +129,9 @@ impl Servers {
 
     /// Sends a call on its way.
     pub(crate) fn dispatch(self: &Rc<Self>, call: Call) {
+        if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
+            return fanout::to_nodes(self, call);
+        }
         let plain_form = call.request.is_read_only() && self.lacks_read_only_forms.get();
         match self.lane(&call.request, &call.route) {
             Some(lane) if !plain_form => lane.submit(call),
@@ -122,6 +168,25 @@ impl Servers {
             .entry(address.clone())
             .or_insert_with(|| Node::new(address, self.is_cluster(), self.connection.clone(), owner))
             .clone()
+    }
+
+    /// Does the work of a call, until its caller or the client is gone.
+    pub(crate) async fn supervise<T>(&self, id: Option<CallId>, work: impl Future<Output = T>) -> Ended<T> {
+        let (cancel, cancelled) = oneshot::channel();
+        if let Some(id) = id {
+            self.climbing.borrow_mut().insert(id, cancel);
+        }
+        let ended = tokio::select! {
+            biased;
+            // An error here means only that the call has no id to cancel it by.
+            Ok(()) = cancelled => Ended::Cancelled,
+            () = self.closed.cancelled() => Ended::Closed,
+            result = work => Ended::Done(result),
+        };
+        if let Some(id) = id {
+            self.climbing.borrow_mut().remove(&id);
+        }
+        ended
     }
 
     pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
@@ -314,18 +379,21 @@ impl Servers {
     }
 
     fn learn_zones(&self) {
-        if matches!(self.config.read_from, ReadFrom::Primary | ReadFrom::PreferReplica) {
+        if !self.knows_zones() {
             return;
         }
         let topology = self.topology.borrow();
         for node in topology.nodes().filter(|node| node.zone().is_none()) {
             let (node, lane) = (node.clone(), topology.lane_of(node));
-            spawn_local(async move {
-                if let Ok(zone) = discovery::zone(&lane).await {
-                    node.set_zone(zone);
-                }
-            });
+            spawn_local(async move { learn_zone(&node, &lane).await });
         }
+    }
+}
+
+async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
+    // Where it cannot be asked, it is asked again with the next topology.
+    if let Ok(zone) = discovery::zone(lane).await {
+        node.set_zone(zone);
     }
 }
 
@@ -348,6 +416,12 @@ impl Owner for Servers {
     fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback) {
         if let Some(servers) = self.itself.upgrade() {
             invoke::recover(&servers, Some(lane.clone()), call, setback);
+        }
+    }
+
+    fn stalled(&self, _lane: &Rc<Lane>) {
+        if self.is_cluster() {
+            self.refresh();
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::config::ReadFrom;
-use crate::lane::Lane;
+use crate::lane::{Lane, Status};
 use crate::node::Node;
 use crate::route::{Role, Route, SLOTS, Slot};
 
@@ -60,6 +60,12 @@ impl Shard {
         })
     }
 
+    /// A replica that may yet be connected.
+    fn promising_replica(&self) -> Option<Rc<Lane>> {
+        let mut lanes = self.replicas.iter().map(|node| node.reads());
+        lanes.find(|lane| !matches!(lane.status(), Status::Down(_))).cloned()
+    }
+
     fn nodes(&self) -> impl Iterator<Item = &Rc<Node>> {
         std::iter::once(&self.primary).chain(&self.replicas)
     }
@@ -86,6 +92,10 @@ impl Topology {
 
     pub(crate) fn primaries(&self) -> impl Iterator<Item = &Rc<Node>> {
         self.shards.iter().map(|shard| &shard.primary)
+    }
+
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = &Rc<Node>> {
+        self.shards.iter().flat_map(|shard| &shard.replicas)
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Rc<Node>> {
@@ -123,7 +133,8 @@ impl Topology {
             Route::Shard(slot, Role::Primary) => Some(self.shard(*slot)?.primary.data.clone()),
             Route::Shard(slot, Role::Replica) => {
                 let shard = self.shard(*slot)?;
-                Some(shard.replica(|_| true).unwrap_or_else(|| shard.primary.data.clone()))
+                let connected = shard.replica(|_| true);
+                Some(connected.or_else(|| shard.promising_replica()).unwrap_or_else(|| shard.primary.data.clone()))
             }
             Route::RandomNode => {
                 let nodes: Vec<_> = self.nodes().collect();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use glide_scripts_core::script::Options;
 use glide_scripts_core::{
-    Address, Backoff, Client as CoreClient, Config, ConnectionConfig, Credentials, Error, Kind, Lane, Mode, Packer,
-    Protocol, ReadFrom, Request, Role, Route, Slot, Tls, TlsOptions, script,
+    Address, Backoff, Client as CoreClient, Config, ConnectionConfig, Credentials, Error, Gather, Kind, Lane, Mode,
+    Packer, Part, Protocol, ReadFrom, Request, Role, Route, Slot, Tls, TlsOptions, script, split_by_slot,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -61,16 +61,16 @@ impl Client {
         let mut packer = Packer::script(script.core(), keys.len(), args.len());
         self.pack_keys(py, &keys, &mut packer)?;
         args.pack("args", &mut packer)?;
-        let route = match route {
-            Some(route) => parse_route(route)?,
-            None => packer.route(),
-        };
+        let route = choose_route(py, route, packer.route())?;
         self.call(py, packer.finish(script.carries_code()), route, timeout)
     }
 
     /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
-    /// are a script's. `key`: the position of the word by which a cluster routes it.
-    #[pyo3(signature = (words, timeout, *, read_only=false, code=None, admin=false, key=None, route=None))]
+    /// are a script's. `keys`: which words are keys, as a range, by which a cluster routes it. `step`: its words come
+    /// in groups of so many, each with a key, which may be in several slots. `gather`: what several replies make.
+    #[pyo3(signature = (
+        words, timeout, *, read_only=false, code=None, admin=false, keys=None, step=None, route=None, gather=None
+    ))]
     #[expect(clippy::too_many_arguments, reason = "all but two are keywords in Python")]
     fn command<'py>(
         &self,
@@ -79,8 +79,10 @@ impl Client {
         read_only: bool,
         code: Option<&Bound<'py, PyBytes>>,
         admin: bool,
-        key: Option<usize>,
+        keys: Option<(usize, usize)>,
+        step: Option<usize>,
         route: Option<&Bound<'py, PyTuple>>,
+        gather: Option<&str>,
     ) -> Started<'py> {
         let py = words.py();
         let words = elements("args", Some(words))?;
@@ -88,10 +90,15 @@ impl Client {
             return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
         }
         let timeout = milliseconds(timeout)?;
+        let gather = gather.map_or(Gather::ByNode, parse_gather);
+        let keys = keys.filter(|_| self.in_cluster).unwrap_or_default();
+        if let (Some(step), None, true) = (step, route, self.in_cluster) {
+            return self.split(py, &words, keys.0, step, read_only, gather, timeout);
+        }
         let mut packer = Packer::command(words.len());
         let mut index = 0;
         words.each("args", |word| {
-            if self.in_cluster && key == Some(index) {
+            if (keys.0..keys.1).contains(&index) {
                 packer.key(word).map_err(|error| to_python(py, error))?;
             } else {
                 packer.word(word);
@@ -99,11 +106,8 @@ impl Client {
             index += 1;
             Ok(())
         })?;
-        let route = match route {
-            Some(route) => parse_route(route)?,
-            None => packer.route(),
-        };
-        let mut request = packer.finish(false);
+        let route = choose_route(py, route, packer.route())?;
+        let mut request = packer.finish(false).gathered(gather);
         if read_only {
             request = request.read_only();
         }
@@ -159,13 +163,42 @@ impl Client {
     }
 
     fn call<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        if !self.is_ours() {
-            let message = "this client was made in the parent process, before the fork; make a new one here";
-            return Err(to_python(py, Error::new(Kind::Closing, message)));
-        }
-        let Waiting { future, ticket, reply_to } = wait(py)?;
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
         self.core.call(request, route, timeout, reply_to);
         Ok((future, ticket))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the command's")]
+    fn split<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Elements<'py>,
+        first: usize,
+        step: usize,
+        read_only: bool,
+        gather: Gather,
+        timeout: Option<Duration>,
+    ) -> Started<'py> {
+        let mut owned = Vec::with_capacity(words.len());
+        words.each("args", |word| {
+            owned.push(word.to_vec());
+            Ok(())
+        })?;
+        let mut parts = split_by_slot(&owned, first, step);
+        if read_only {
+            parts = parts.into_iter().map(|part| Part { request: part.request.read_only(), ..part }).collect();
+        }
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        self.core.call_in_parts(parts, gather, timeout, reply_to);
+        Ok((future, ticket))
+    }
+
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Waiting<'py>> {
+        if self.is_ours() {
+            return wait(py);
+        }
+        let message = "this client was made in the parent process, before the fork; make a new one here";
+        Err(to_python(py, Error::new(Kind::Closing, message)))
     }
 }
 
@@ -197,6 +230,34 @@ fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>
         return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
     }
     Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
+}
+
+/// The route that the caller asked for, which must fit the keys; else where the keys are.
+fn choose_route(py: Python<'_>, asked: Option<&Bound<'_, PyTuple>>, keys: Route) -> PyResult<Route> {
+    let Some(asked) = asked else { return Ok(keys) };
+    let asked = parse_route(asked)?;
+    let Route::Slot(slot) = keys else { return Ok(asked) };
+    let message = match &asked {
+        Route::Shard(asked, _) if *asked != slot => {
+            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, and route is to slot {asked}")
+        }
+        Route::AllNodes | Route::AllPrimaries | Route::RandomNode => {
+            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, which not all nodes of route hold; pass none")
+        }
+        _ => return Ok(asked),
+    };
+    Err(to_python(py, Error::new(Kind::CrossSlot, message)))
+}
+
+fn parse_gather(name: &str) -> Gather {
+    match name {
+        "all" => Gather::AllSucceeded,
+        "one" => Gather::OneSucceeded,
+        "sum" => Gather::Sum,
+        "and" => Gather::And,
+        "in_order" => Gather::InOrder,
+        _ => Gather::ByNode,
+    }
 }
 
 /// What `Route._target()` gives.

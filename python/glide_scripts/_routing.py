@@ -1,0 +1,125 @@
+"""Where a cluster client sends each command, and what it makes of several nodes' replies.
+
+The defaults are those of Valkey GLIDE's cluster client. A command that is not listed goes by its
+first argument, as its key; if that is none, the node that gets it redirects or simply answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ._reply import TEncodable
+from ._routes import AllNodes, AllPrimaries, Route
+
+Gather = Literal["all", "one", "sum", "and", "in_order", "by_node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a command goes."""
+
+    route: Route | None = None
+    """Its node or nodes; None: by its keys, or to any primary if it has none."""
+
+    gather: Gather = "by_node"
+    """What several replies make together."""
+
+    keys: tuple[int, int] | None = None
+    """Which of its words are keys, as a range."""
+
+    step: int | None = None
+    """Its words come in groups of so many, each with a key; the keys may be in several slots."""
+
+
+_ANY = Plan()
+_PRIMARIES = Plan(AllPrimaries(), "all")
+_NODES = Plan(AllNodes(), "all")
+
+# By the command's name, with its subcommand where it has one.
+_PLANS: dict[str, Plan] = {
+    "PING": _PRIMARIES,
+    "ECHO": _ANY,
+    "TIME": _ANY,
+    "LASTSAVE": _ANY,
+    "RANDOMKEY": _ANY,
+    "INFO": Plan(AllPrimaries(), "by_node"),
+    "DBSIZE": Plan(AllPrimaries(), "sum"),
+    "FLUSHALL": _PRIMARIES,
+    "FLUSHDB": _PRIMARIES,
+    "CONFIG GET": _ANY,
+    "CONFIG SET": _NODES,
+    "CONFIG RESETSTAT": _NODES,
+    "CONFIG REWRITE": _NODES,
+    "SCRIPT LOAD": _PRIMARIES,
+    "SCRIPT EXISTS": Plan(AllPrimaries(), "and"),
+    "SCRIPT FLUSH": _NODES,
+    "SCRIPT KILL": Plan(AllNodes(), "one"),
+    "SCRIPT SHOW": _ANY,
+    "FUNCTION LOAD": _PRIMARIES,
+    "FUNCTION DELETE": _PRIMARIES,
+    "FUNCTION FLUSH": _PRIMARIES,
+    "FUNCTION RESTORE": _PRIMARIES,
+    "FUNCTION KILL": Plan(AllNodes(), "one"),
+    "FUNCTION STATS": Plan(AllNodes(), "by_node"),
+    "FUNCTION LIST": _ANY,
+    "FUNCTION DUMP": _ANY,
+}
+
+# Commands whose second word is a subcommand that decides; without an entry above they go anywhere.
+_CONTAINERS = frozenset(
+    "ACL CLIENT CLUSTER COMMAND CONFIG FUNCTION LATENCY MODULE PUBSUB SCRIPT SLOWLOG".split()
+)
+
+# Commands whose key comes after a subcommand.
+_KEY_AFTER_SUBCOMMAND = frozenset(["MEMORY", "OBJECT", "XGROUP", "XINFO"])
+
+# Commands whose third word is the number of the keys after it.
+_NUMBERED = frozenset(["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"])
+
+# Commands on any number of keys, each by itself: words in a group, and what the replies make.
+_PER_KEY: dict[str, tuple[int, Gather]] = {
+    "MGET": (1, "in_order"),
+    "MSET": (2, "all"),
+    "DEL": (1, "sum"),
+    "UNLINK": (1, "sum"),
+    "EXISTS": (1, "sum"),
+    "TOUCH": (1, "sum"),
+}
+
+
+def plan(words: Sequence[TEncodable]) -> Plan:
+    """Where a command goes that says nothing of it.
+
+    Args:
+        words: The command's name and its arguments, at least one.
+    """
+    name = _upper(words[0])
+    if name in _PER_KEY:
+        step, gather = _PER_KEY[name]
+        # Without a key, or with half a pair, the server's own error is the better one.
+        whole = len(words) > 1 and (len(words) - 1) % step == 0
+        return Plan(None, gather, (1, len(words)), step) if whole else _ANY
+    if name in _NUMBERED:
+        return _numbered(words)
+    if name in _CONTAINERS:
+        return _PLANS.get(f"{name} {_upper(words[1])}", _ANY) if len(words) > 1 else _ANY
+    known = _PLANS.get(name)
+    if known is not None:
+        return known
+    at = 2 if name in _KEY_AFTER_SUBCOMMAND else 1
+    return Plan(keys=(at, at + 1)) if len(words) > at else _ANY
+
+
+def _numbered(words: Sequence[TEncodable]) -> Plan:
+    try:
+        count = int(_upper(words[2]))
+    except (IndexError, ValueError):
+        return _ANY
+    return Plan(keys=(3, min(3 + count, len(words)))) if count > 0 else _ANY
+
+
+def _upper(word: TEncodable) -> str:
+    text = word if isinstance(word, str) else bytes(word).decode("ascii", "replace")
+    return text.upper()
