@@ -69,7 +69,19 @@ _PLANS: dict[str, Plan] = {
 
 # Commands whose second word is a subcommand that decides; without an entry above they go anywhere.
 _CONTAINERS = frozenset(
-    "ACL CLIENT CLUSTER COMMAND CONFIG FUNCTION LATENCY MODULE PUBSUB SCRIPT SLOWLOG".split()
+    {
+        "ACL",
+        "CLIENT",
+        "CLUSTER",
+        "COMMAND",
+        "CONFIG",
+        "FUNCTION",
+        "LATENCY",
+        "MODULE",
+        "PUBSUB",
+        "SCRIPT",
+        "SLOWLOG",
+    }
 )
 
 # Commands whose key comes after a subcommand.

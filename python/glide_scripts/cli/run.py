@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import GlideClient, GlideError, RequestError, Script, ScriptError
-from ..testing import ServerNotFound, ServerStartError, ValkeyServer
+from .. import GlideClient, GlideClusterClient, GlideError, RequestError, Script, ScriptError
+from ..testing import ServerNotFound, ServerStartError, ValkeyCluster, ValkeyServer
 from ._failure import Failure
 from ._json import to_json
 
@@ -46,6 +46,7 @@ def add_command(commands: "Commands") -> None:
     add("--key", dest="keys", action="append", default=[], metavar="K", help="KEYS, one each time")
     add("--arg", dest="args", action="append", default=[], metavar="A", help="ARGV, one each time")
     add("--url", help="valkey://[user:password@]host[:port][/db]; default: a server of its own")
+    add("--cluster", action="store_true", help="--url is a cluster's; default: one of its own")
     add("--repeat", type=_count, default=1, metavar="N", help="how many calls (default: 1)")
     add("--json", action="store_true", help="print replies as JSON instead of Python")
     add("--time", action="store_true", help="print each call's milliseconds, on standard error")
@@ -74,7 +75,8 @@ async def _run(script: Script, options: argparse.Namespace) -> None:
     # As the shell gave them: the bytes, whether or not they are text.
     keys = [os.fsencode(key) for key in options.keys]
     args = [os.fsencode(arg) for arg in options.args]
-    async with _url(options.url) as url, await GlideClient.from_url(url) as client:
+    kind = GlideClusterClient if options.cluster else GlideClient
+    async with _url(options) as url, await kind.from_url(url) as client:
         for _ in range(options.repeat):
             start = time.perf_counter()
             reply = await client.invoke_script(script, keys, args)
@@ -85,9 +87,12 @@ async def _run(script: Script, options: argparse.Namespace) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _url(given: str | None) -> AsyncIterator[str]:
-    if given is not None:
-        yield given
+async def _url(options: argparse.Namespace) -> AsyncIterator[str]:
+    if options.url is not None:
+        yield options.url
+    elif options.cluster:
+        async with ValkeyCluster() as cluster:
+            yield cluster.url
     else:
         async with ValkeyServer() as server:
             yield server.url
