@@ -64,10 +64,6 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-async def client(
-    server: ValkeyServer, protocol: ProtocolVersion, connect: Connect
-) -> GlideClient:
+async def client(server: ValkeyServer, protocol: ProtocolVersion, connect: Connect) -> GlideClient:
     """A client of the shared server, once for each protocol."""
     return await connect(server, protocol=protocol)
-
-

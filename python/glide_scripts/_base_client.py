@@ -54,7 +54,7 @@ class BaseClient:
         try:
             await client._reply(opened, ticket)
         except BaseException:
-            core.close()
+            core.abandon()
             raise
         return client
 

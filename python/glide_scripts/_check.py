@@ -25,8 +25,12 @@ def encodable(name: str, value: TEncodable) -> TEncodable:
 
     Raises:
         TypeError: It is not str, bytes, bytearray or memoryview.
+        ValueError: It is a str with lone surrogates, which UTF-8 cannot say.
     """
-    if not isinstance(value, _ENCODABLE):
+    if isinstance(value, str):
+        if not value.isascii():
+            _check_text(name, value)
+    elif not isinstance(value, _ENCODABLE):
         raise wrong_type(name, value, "str or bytes")
     return value
 
@@ -39,9 +43,18 @@ def encodables(name: str, values: Sequence[TEncodable]) -> Sequence[TEncodable]:
     """
     sequence(name, values, "str or bytes")
     for index, value in enumerate(values):
-        if not isinstance(value, _ENCODABLE):
-            raise wrong_type(f"{name}[{index}]", value, "str or bytes")
+        # The names of the common ones are not made in vain.
+        if not isinstance(value, bytes) and not (isinstance(value, str) and value.isascii()):
+            encodable(f"{name}[{index}]", value)
     return values
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        why = f"{name} is text that cannot be encoded as UTF-8 ({error}); pass bytes"
+        raise ValueError(why) from None
 
 
 def sequence(name: str, values: Sequence[V], items: str) -> Sequence[V]:

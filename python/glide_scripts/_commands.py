@@ -785,6 +785,7 @@ def script_load(script: Script | TEncodable) -> Command[str]:
     code = script.code if isinstance(script, Script) else script
     if not isinstance(code, (str, bytes, bytearray, memoryview)):
         raise _check.wrong_type("script", code, "a Script, str or bytes")
+    _check.encodable("script", code)
     return Command(["SCRIPT", "LOAD", code], _decode.to_str, code=_as_bytes(code))
 
 

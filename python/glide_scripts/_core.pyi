@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, final
 
+from typing_extensions import disjoint_base
+
 from ._reply import TEncodable
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
 
 __version__: str
 
+@disjoint_base
 class Script:
     def __new__(
         cls,
@@ -68,6 +71,7 @@ class Client:
     ) -> tuple[asyncio.Future[Any], int]: ...
     def cancel(self, ticket: int) -> None: ...
     def close(self) -> tuple[asyncio.Future[Any], int] | None: ...
+    def abandon(self) -> None: ...
     @property
     def is_closed(self) -> bool: ...
 

@@ -1,6 +1,6 @@
 //! The handle of a client, for any thread; and the task that serves it on the I/O thread.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,6 +40,19 @@ enum Message {
     Close(ReplyTo),
 }
 
+impl Message {
+    /// What becomes of it once the client has ended.
+    fn refuse(self) {
+        match self {
+            Self::Call(Call { reply_to, .. }) | Self::Split(Split { reply_to, .. }) => {
+                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Cancel(_) => {}
+            Self::Close(closed) => closed.finish(Ok(OKAY)),
+        }
+    }
+}
+
 impl Client {
     /// Makes a client on the I/O thread. `opened` gets an `OK` once it can serve, or the reason why it never will;
     /// a lazy client connects at its first call.
@@ -61,8 +74,7 @@ impl Client {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let timeout = timeout.unwrap_or(self.request_timeout);
         let call = Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to };
-        // Only a client that ended takes no more; dropping the call tells its caller.
-        let _ = self.messages.send(Message::Call(call));
+        self.send(Message::Call(call));
     }
 
     /// The same for a command whose keys are in several slots; `gather` makes one reply of its parts'.
@@ -70,8 +82,7 @@ impl Client {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let timeout = timeout.unwrap_or(self.request_timeout);
         let split = Split { parts, gather, timeout, deadline: Instant::now() + timeout, reply_to };
-        // As above.
-        let _ = self.messages.send(Message::Split(split));
+        self.send(Message::Split(split));
     }
 
     /// Lets a call in, unless the client is closed or has as many under way as it may.
@@ -94,16 +105,19 @@ impl Client {
 
     /// The caller of that call is gone. What was not sent yet will not be.
     pub fn cancel(&self, id: CallId) {
-        // A client that ended has nothing to cancel.
-        let _ = self.messages.send(Message::Cancel(id));
+        self.send(Message::Cancel(id));
     }
 
     /// Ends the client; calls under way end in an error. `closed` gets an `OK` once its connections are gone. Closing
     /// twice is harmless.
     pub fn close(&self, closed: ReplyTo) {
         self.closed.store(true, Ordering::Release);
-        if let Err(mpsc::error::SendError(Message::Close(closed))) = self.messages.send(Message::Close(closed)) {
-            closed.finish(Ok(OKAY));
+        self.send(Message::Close(closed));
+    }
+
+    fn send(&self, message: Message) {
+        if let Err(mpsc::error::SendError(message)) = self.messages.send(message) {
+            message.refuse();
         }
     }
 
@@ -114,52 +128,75 @@ impl Client {
 
 /// The life of a client on the I/O thread.
 async fn serve(config: Config, mut incoming: mpsc::UnboundedReceiver<Message>, opened: ReplyTo) {
-    const BURST: usize = 1024;
     let servers = Servers::new(config);
-    if servers.config.lazy {
-        opened.finish(Ok(OKAY));
-    } else {
-        match servers.open().await {
-            Ok(()) => opened.finish(Ok(OKAY)),
-            Err(error) => {
-                servers.close();
-                opened.finish(Err(Box::new(error)));
-                return;
-            }
-        }
+    let mut unheard = VecDeque::new();
+    if open(&servers, &mut incoming, &mut unheard, opened).await {
+        let checks = tokio::task::spawn_local(check_periodically(servers.clone()));
+        listen(&servers, &mut incoming, &mut unheard).await;
+        checks.abort();
     }
-    let checks = tokio::task::spawn_local(check_periodically(servers.clone()));
-    let mut burst = Vec::with_capacity(BURST);
-    let mut closed = None;
-    'serving: while incoming.recv_many(&mut burst, BURST).await > 0 {
-        let mut gone = HashSet::new();
-        for message in burst.drain(..) {
-            match message {
-                Message::Call(call) => servers.dispatch(call),
-                Message::Split(split) => fanout::in_parts(&servers, split),
-                Message::Cancel(id) => drop(gone.insert(id)),
-                Message::Close(reply_to) => {
-                    closed = Some(reply_to);
-                    break 'serving;
-                }
-            }
-        }
-        if !gone.is_empty() {
-            servers.cancel(&gone);
-        }
-    }
-    checks.abort();
     servers.close();
     // The tasks that held the connections end in this turn of the scheduler.
     tokio::task::yield_now().await;
     incoming.close();
     while let Some(message) = incoming.recv().await {
-        if let Message::Close(reply_to) = message {
-            reply_to.finish(Ok(OKAY));
-        }
+        unheard.push_back(message);
     }
-    if let Some(closed) = closed {
-        closed.finish(Ok(OKAY));
+    unheard.into_iter().for_each(Message::refuse);
+}
+
+/// Whether the client can serve. What it is told meanwhile is kept in `unheard`; being closed ends the attempt.
+async fn open(
+    servers: &Servers,
+    incoming: &mut mpsc::UnboundedReceiver<Message>,
+    unheard: &mut VecDeque<Message>,
+    opened: ReplyTo,
+) -> bool {
+    let opening = async { if servers.config.lazy { Ok(()) } else { servers.open().await } };
+    let closing = async {
+        while let Some(message) = incoming.recv().await {
+            let is_close = matches!(message, Message::Close(_));
+            unheard.push_back(message);
+            if is_close {
+                return;
+            }
+        }
+    };
+    let result = tokio::select! {
+        biased;
+        result = opening => result,
+        () = closing => Err(Error::new(Kind::Closing, "the client was closed while it connected")),
+    };
+    let can_serve = result.is_ok();
+    opened.finish(result.map(|()| OKAY).map_err(Box::new));
+    can_serve
+}
+
+/// Does what the client is told, until it is closed.
+async fn listen(
+    servers: &Rc<Servers>,
+    incoming: &mut mpsc::UnboundedReceiver<Message>,
+    unheard: &mut VecDeque<Message>,
+) {
+    const BURST: usize = 1024;
+    let mut burst = Vec::with_capacity(BURST);
+    loop {
+        unheard.extend(burst.drain(..));
+        let mut gone = HashSet::new();
+        while let Some(message) = unheard.pop_front() {
+            match message {
+                Message::Call(call) => servers.dispatch(call),
+                Message::Split(split) => fanout::in_parts(servers, split),
+                Message::Cancel(id) => drop(gone.insert(id)),
+                Message::Close(_) => return unheard.push_front(message),
+            }
+        }
+        if !gone.is_empty() {
+            servers.cancel(&gone);
+        }
+        if incoming.recv_many(&mut burst, BURST).await == 0 {
+            return;
+        }
     }
 }
 

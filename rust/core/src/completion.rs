@@ -83,6 +83,11 @@ impl ReplyTo {
         (Self { caller: Some(Caller::Task(sender)), permit: None }, receiver)
     }
 
+    /// For when nobody wants to know.
+    pub fn nobody() -> Self {
+        Self { caller: None, permit: None }
+    }
+
     pub(crate) fn hold(&mut self, permit: Permit) {
         self.permit = Some(permit);
     }

@@ -44,7 +44,10 @@ pub(crate) async fn connect(
 ) -> Result<Connection, Unreachable> {
     match tokio::time::timeout(config.timeout, open(address, config, serves_reads)).await {
         Ok(result) => result,
-        Err(_) => Err(Unreachable(format!("no connection within {} ms", config.timeout.as_millis()))),
+        Err(_) => {
+            let doubt = if config.tls.is_some() { " (does the server speak TLS on this port?)" } else { "" };
+            Err(Unreachable(format!("no connection within {} ms{doubt}", config.timeout.as_millis())))
+        }
     }
 }
 
@@ -61,16 +64,14 @@ async fn open(address: &Address, config: &ConnectionConfig, serves_reads: bool) 
     Ok(connection)
 }
 
-/// A peer that vanished without a word is noticed within half a minute, whether or not something is being sent.
+/// A peer that vanished without a word is noticed while nothing is being sent. There is no such bound on what was sent:
+/// a server that runs a long script does not read, and is not gone.
 fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     const IDLE: Duration = Duration::from_secs(15);
     const PROBE: Duration = Duration::from_secs(5);
     tcp.set_nodelay(config.tcp_nodelay)?;
     let socket = SockRef::from(tcp);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(2 * IDLE))?;
-    Ok(())
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
 async fn secure(
@@ -81,18 +82,26 @@ async fn secure(
     let name = tls.server_name.as_deref().unwrap_or(&address.host);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| Unreachable(format!("{name:?} cannot be a server name in TLS; set server_name")))?;
-    TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| {
-        let advice = match error.to_string() {
-            text if text.contains("UnknownIssuer") => {
-                ": the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
-            }
-            text if text.contains("NotValidForName") => {
-                ": the server's certificate is for another name; set server_name in the TLS configuration"
-            }
-            _ => "",
-        };
-        Unreachable(format!("TLS: {error}{advice}"))
-    })
+    TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| why_not_secure(&error))
+}
+
+fn why_not_secure(error: &io::Error) -> Unreachable {
+    use tokio_rustls::rustls::{CertificateError as Certificate, Error as TlsError};
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let advice = match tls {
+        Some(TlsError::InvalidCertificate(Certificate::UnknownIssuer)) => {
+            ": the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
+        }
+        Some(TlsError::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        )) => ": the server's certificate is for another name; set server_name in the TLS configuration",
+        Some(TlsError::InvalidMessage(_)) => ": the server does not seem to speak TLS on this port",
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Unreachable("TLS: the server closed the connection in the handshake".into());
+        }
+        _ => "",
+    };
+    Unreachable(format!("TLS: {error}{advice}"))
 }
 
 impl Connection {
@@ -106,7 +115,7 @@ impl Connection {
         for greeting in &greetings {
             let reply = self.reply().await?;
             if let Some(error) = reply.error()
-                && greeting.required
+                && (greeting.required || error.code() == "NOAUTH")
             {
                 let text = error.text();
                 let advice = match error.code() {
@@ -117,7 +126,11 @@ impl Connection {
                     }
                     _ => "",
                 };
-                return Err(Unreachable(format!("{} was refused: {text}{advice}", greeting.name)));
+                return Err(Unreachable(format!(
+                    "{} was refused: {}{advice}",
+                    greeting.name,
+                    without_arguments(&text)
+                )));
             }
         }
         Ok(())
@@ -137,6 +150,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// Servers quote the arguments of commands that they do not know, and one may be a password.
+fn without_arguments(text: &str) -> &str {
+    text.split_once(", with args beginning with").map_or(text, |(before, _)| before)
 }
 
 /// One of the first commands. Its name is what errors show: the command itself may hold a password.

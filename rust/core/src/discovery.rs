@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use tokio::time::timeout;
+
 use crate::config::Address;
 use crate::lane::Lane;
 use crate::resp::Reply;
@@ -26,6 +28,11 @@ pub(crate) struct ShardView {
 /// Asks [ROLE](https://valkey.io/commands/role/). A user who may not ask it is taken to have named the primary.
 pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
     let reply = ask(lane, &redis::cmd("ROLE")).await?;
+    if let Some(error) = reply.error()
+        && error.code() != "NOPERM"
+    {
+        return Err(error.text());
+    }
     let word = reply.into_elements().and_then(|elements| elements.into_iter().next());
     Ok(match word.as_ref().and_then(Reply::as_bytes) {
         Some(b"slave" | b"replica") => ServerRole::Replica,
@@ -54,12 +61,15 @@ pub(crate) async fn zone(lane: &Rc<Lane>) -> Result<Option<String>, String> {
     Ok(zone.filter(|zone| !zone.is_empty()).map(str::to_owned))
 }
 
+/// A server has as long to answer as it has to connect.
 async fn ask(lane: &Rc<Lane>, command: &redis::Cmd) -> Result<Reply, String> {
     lane.connected().await.map_err(|reason| reason.to_string())?;
-    let replies = lane.request(command.get_packed_command().into(), 1, Rc::new(Cell::new(false))).await;
-    match replies {
-        Ok(mut replies) => replies.pop().ok_or_else(|| "no reply".into()),
-        Err(_) => Err("the connection was lost".into()),
+    let request = lane.request(command.get_packed_command().into(), 1, Rc::new(Cell::new(false)));
+    let bound = lane.connection_timeout();
+    match timeout(bound, request).await {
+        Ok(Ok(mut replies)) => replies.pop().ok_or_else(|| "no reply".into()),
+        Ok(Err(_)) => Err("the connection was lost".into()),
+        Err(_) => Err(format!("no reply within {} ms", bound.as_millis())),
     }
 }
 
@@ -74,7 +84,8 @@ fn parse_slots(reply: Reply, asked: &Address) -> Option<Vec<ShardView>> {
             return None;
         }
         let primary = parse_node(parts.next()?, asked)?;
-        let replicas = parts.map(|node| parse_node(node, asked)).collect::<Option<Vec<_>>>()?;
+        // A replica without an address serves nobody, and is no reason to know nothing of the others.
+        let replicas = parts.filter_map(|node| parse_node(node, asked)).collect();
         match shards.iter_mut().find(|shard| shard.primary == primary) {
             Some(shard) => shard.ranges.push((first, last)),
             None => shards.push(ShardView { primary, replicas, ranges: vec![(first, last)] }),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::request::Request;
 use crate::resp::ServerError;
 use crate::script::Script;
+use crate::wording::{is_compile_error, is_kill, is_refusal, is_refusal_of_flagged, line_number};
 
 /// The one error of the crate. `message` is worded for whoever reads it, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -77,7 +78,9 @@ impl Error {
         let text = error.text();
         let line = line_number(&text);
         let kind = kind(error, &text, runs_lua, line);
-        let may_have_executed = runs_lua && kind != Kind::ScriptSyntax && (line.is_some() || !is_refusal(error));
+        let was_refused = is_refusal(error)
+            || (is_refusal_of_flagged(error) && script.is_some_and(|script| script.is_checked_before()));
+        let may_have_executed = runs_lua && kind != Kind::ScriptSyntax && !was_refused;
         let place = is_script_kind(kind).then(|| {
             Box::new(Place { script: script.cloned(), line, source_line: line.and_then(|line| script?.line(line)) })
         });
@@ -92,6 +95,16 @@ impl Error {
 }
 
 fn kind(error: &ServerError, text: &str, runs_lua: bool, line: Option<u32>) -> Kind {
+    if is_compile_error(text) {
+        return Kind::ScriptSyntax;
+    }
+    if is_kill(text) {
+        return Kind::ScriptKilled;
+    }
+    if line.is_some() || (runs_lua && !is_refusal(error)) {
+        // Of a script's own errors the code tells what they are about, and not what the server did.
+        return Kind::Script;
+    }
     match error.code() {
         "NOSCRIPT" => Kind::NoScript,
         "BUSY" => Kind::ScriptBusy,
@@ -99,11 +112,6 @@ fn kind(error: &ServerError, text: &str, runs_lua: bool, line: Option<u32>) -> K
         "NOTBUSY" => Kind::NotBusy,
         "CROSSSLOT" => Kind::CrossSlot,
         "EXECABORT" => Kind::ExecAbort,
-        "ERR" if text.contains("Script killed by user") => Kind::ScriptKilled,
-        "ERR" if text.contains("Error compiling script") || text.contains("Error compiling function") => {
-            Kind::ScriptSyntax
-        }
-        _ if line.is_some() || (runs_lua && !is_refusal(error)) => Kind::Script,
         _ => Kind::Request,
     }
 }
@@ -119,42 +127,6 @@ fn is_script_kind(kind: Kind) -> bool {
             | Kind::Unkillable
             | Kind::NotBusy
     )
-}
-
-/// Answers that a server gives before it runs anything, and never from inside a script without naming the line.
-fn is_refusal(error: &ServerError) -> bool {
-    const REFUSALS: [&str; 16] = [
-        "ASK",
-        "AUTH",
-        "BUSY",
-        "CLUSTERDOWN",
-        "CROSSSLOT",
-        "LOADING",
-        "MASTERDOWN",
-        "MISCONF",
-        "MOVED",
-        "NOAUTH",
-        "NOPERM",
-        "NOREPLICAS",
-        "OOM",
-        "READONLY",
-        "TRYAGAIN",
-        "WRONGPASS",
-    ];
-    const WORDINGS: [&[u8]; 4] = [
-        b"ERR unknown command ",
-        b"ERR wrong number of arguments ",
-        b"ERR Number of keys ",
-        b"ERR max number of clients",
-    ];
-    (error.code() == "NOSCRIPT" && is_missing_script(error))
-        || REFUSALS.contains(&error.code())
-        || WORDINGS.iter().any(|wording| error.as_bytes().starts_with(wording))
-}
-
-/// Whether this is the server's own NOSCRIPT. A script may answer with an error of that code too, after it wrote.
-pub(crate) fn is_missing_script(error: &ServerError) -> bool {
-    matches!(error.as_bytes(), b"NOSCRIPT No matching script." | b"NOSCRIPT No matching script. Please use EVAL.")
 }
 
 /// The text of an error: the server's words, with those that users look for where the server does not use them.
@@ -173,17 +145,6 @@ fn wording(kind: Kind, text: String, place: Option<&Place>) -> String {
         message.push_str(&format!("\n  {name}, line {line}: {}", source.trim()));
     }
     message
-}
-
-/// The line that an error names, in any of the servers' formats: `user_script:3:`, `@user_script:3.`,
-/// `@user_script: 3:` and the same of a function.
-fn line_number(text: &str) -> Option<u32> {
-    ["user_script:", "user_function:"].iter().find_map(|marker| {
-        let (_, rest) = text.split_once(marker)?;
-        let rest = rest.trim_start();
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        rest[..digits].parse().ok()
-    })
 }
 
 #[cfg(test)]
@@ -232,17 +193,44 @@ mod tests {
 
     #[test]
     fn an_error_that_a_script_returned_may_follow_its_writes() {
-        for text in ["OUT_OF_STOCK sku 7", "NOSCRIPT of my own", "ERR no"] {
-            assert!(of_script(text).may_have_executed, "{text}");
+        for text in [
+            "OUT_OF_STOCK sku 7",
+            "NOSCRIPT of my own",
+            "ERR no",
+            "BUSY my lock is held",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR Error compiling script of mine",
+            "ERR user_script:1: Error compiling script script: on @user_script:1.",
+            "MOVED on",
+        ] {
+            let error = of_script(text);
+            assert!(error.may_have_executed && error.kind == Kind::Script, "{text}");
         }
     }
 
     #[test]
     fn what_a_server_refuses_did_not_run() {
-        for text in ["NOSCRIPT No matching script.", "LOADING Valkey is loading", "BUSY Valkey is busy", "OOM no"] {
+        for text in [
+            "NOSCRIPT No matching script.",
+            "LOADING Valkey is loading the dataset in memory",
+            "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+            "READONLY Can not run script with write flag on readonly replica.",
+            "MOVED 3999 127.0.0.1:6381",
+        ] {
             assert!(!of_script(text).may_have_executed, "{text}");
         }
         assert!(!of_command("WRONGTYPE Operation against a key").may_have_executed);
+    }
+
+    #[test]
+    fn a_script_with_flags_is_refused_before_it_starts() {
+        let text = "OOM command not allowed when used memory > 'maxmemory'.";
+        for (code, may) in [("#!lua\nreturn 1", false), ("#!lua flags=allow-oom\nreturn 1", true), ("return 1", true)] {
+            let script = Arc::new(Script::new(code, Options::default()));
+            let request = Packer::script(&script, 0, 0).finish(true);
+            let error = Error::from_server(&ServerError::new(text.as_bytes()), &request);
+            assert_eq!(error.may_have_executed, may, "{code}");
+        }
     }
 
     #[test]
@@ -253,7 +241,7 @@ mod tests {
         assert_eq!(of_command("NOTBUSY No scripts").kind, Kind::NotBusy);
         assert_eq!(of_command("ERR unknown command 'NOPE'").kind, Kind::Request);
         assert_eq!(of_script("ERR Script killed by user with SCRIPT KILL.").kind, Kind::ScriptKilled);
-        assert_eq!(of_script("NOPERM this user").kind, Kind::Request);
+        assert_eq!(of_script("NOPERM User a has no permissions to run the 'evalsha' command").kind, Kind::Request);
         assert_eq!(of_command("WRONGTYPE x").code.as_deref(), Some("WRONGTYPE"));
     }
 }

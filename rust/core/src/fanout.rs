@@ -12,11 +12,10 @@ use crate::call::Call;
 use crate::completion::{Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
-use crate::lane::Status;
 use crate::request::{Gather, Packer, Request};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
-use crate::servers::{Ended, Servers};
+use crate::servers::{Ended, Servers, Supervision};
 
 /// The part of a command that concerns one slot.
 #[derive(Debug)]
@@ -39,15 +38,17 @@ pub(crate) struct Split {
 
 /// Sends a call to every node of its route.
 pub(crate) fn to_nodes(servers: &Rc<Servers>, call: Call) {
-    spawn_local(run_on_nodes(servers.clone(), call));
+    let supervision = servers.supervise(&call.reply_to);
+    spawn_local(run_on_nodes(servers.clone(), supervision, call));
 }
 
 /// Sends each part to the shard of its slot.
 pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
-    spawn_local(run_in_parts(servers.clone(), split));
+    let supervision = servers.supervise(&split.reply_to);
+    spawn_local(run_in_parts(servers.clone(), supervision, split));
 }
 
-async fn run_on_nodes(servers: Rc<Servers>, call: Call) {
+async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call) {
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
         if tokio::time::timeout_at(deadline, servers.learn_first()).await.is_err() {
@@ -56,11 +57,11 @@ async fn run_on_nodes(servers: Rc<Servers>, call: Call) {
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
-    finish(&servers, reply_to, work).await;
+    finish(supervision, reply_to, work).await;
 }
 
-async fn finish(servers: &Servers, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
-    match servers.supervise(reply_to.id(), work).await {
+async fn finish(supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
+    match supervision.over(work).await {
         Ended::Done(outcome) => reply_to.finish(outcome),
         Ended::Cancelled => reply_to.forget(),
         Ended::Closed => reply_to.finish(Err(Box::new(Error::closed_under_way(true)))),
@@ -74,7 +75,7 @@ async fn ask_nodes(
     timeout: Duration,
     deadline: Instant,
 ) -> Outcome {
-    let nodes = nodes_of(servers, route, request.gather());
+    let nodes = nodes_of(servers, route, request.gather()).await;
     let mut asking = JoinSet::new();
     for (index, address) in nodes.iter().cloned().enumerate() {
         let outcome = send(servers, request.clone(), Route::Address(address), timeout, deadline);
@@ -93,20 +94,25 @@ async fn ask_nodes(
 }
 
 /// A replica that is down has no cache to flush and runs no script: only who asks each node for a reply waits for it.
-fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
-    let topology = servers.topology();
-    let primaries = topology.primaries().map(|node| node.address.clone());
+async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
+    let mut nodes: Vec<_> = servers.topology().primaries().map(|node| node.address.clone()).collect();
     if *route == Route::AllPrimaries {
-        return primaries.collect();
+        return nodes;
     }
-    let replicas = topology.replicas().filter(|node| {
-        let down = matches!(node.reads().status(), Status::Down(_));
-        gather == Gather::ByNode || !down
-    });
-    primaries.chain(replicas.map(|node| node.address.clone())).collect()
+    let replicas: Vec<_> = servers.topology().replicas().cloned().collect();
+    if gather == Gather::ByNode {
+        nodes.extend(replicas.iter().map(|node| node.address.clone()));
+        return nodes;
+    }
+    let mut connecting = JoinSet::new();
+    for node in replicas {
+        connecting.spawn_local(async move { node.reads().connected().await.ok().map(|()| node.address.clone()) });
+    }
+    nodes.extend(connecting.join_all().await.into_iter().flatten());
+    nodes
 }
 
-async fn run_in_parts(servers: Rc<Servers>, split: Split) {
+async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Split) {
     let Split { parts, gather, timeout, deadline, reply_to } = split;
     let work = async {
         let keys = parts.iter().map(|part| part.positions.len()).sum();
@@ -117,7 +123,7 @@ async fn run_in_parts(servers: Rc<Servers>, split: Split) {
         }
         gather_parts(gather, asking.join_all().await, keys)
     };
-    finish(&servers, reply_to, work).await;
+    finish(supervision, reply_to, work).await;
 }
 
 /// The parts of a command whose words, from `first` on, are keys, each followed by `step - 1` words that go with it.

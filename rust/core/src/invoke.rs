@@ -5,6 +5,7 @@
 //! | the server's own `NOSCRIPT` | no | EVAL on the same server, then teach |
 //! | `MOVED`, `ASK` | no | the same to the node it names |
 //! | `TRYAGAIN`, `CLUSTERDOWN`, `LOADING`, `MASTERDOWN`, `READONLY` | no | again, after a pause |
+//! | `READONLY` from the midst of a script | up to its first write | again, unless it may have published |
 //! | never written | no | again, when there is a connection |
 //! | connection lost after writing | unknown | again only where that does no harm |
 //! | anything else | it may have | the caller's error |
@@ -20,31 +21,35 @@ use tokio::time::{sleep, timeout, timeout_at};
 use crate::call::Call;
 use crate::completion::Outcome;
 use crate::config::Address;
-use crate::error::{Error, Kind, is_missing_script};
+use crate::error::{Error, Kind};
 use crate::lane::{Lane, Setback};
 use crate::request::{Form, Request};
 use crate::resp::ServerError;
-use crate::route::{Route, Slot};
-use crate::servers::{Ended, Servers};
+use crate::route::{Role, Route, Slot};
+use crate::servers::{Ended, Servers, Supervision};
+use crate::wording::{
+    is_missing_script, is_passing_refusal, is_refusal, is_unknown_read_only_form, is_write_on_replica,
+};
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere.
 pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
     // Most errors end the call, and need no task.
     if let Setback::Answered(reply) = &setback
         && let Some(error) = reply.error()
-        && matches!(Answer::read(error, &call.request, &call.route, servers.is_cluster()), Answer::Final)
+        && matches!(Answer::read(error, &call, servers.is_cluster(), lane.as_ref()), Answer::Final)
     {
         let error = Error::from_server(error, &call.request);
         call.reply_to.finish(Err(Box::new(error)));
         return;
     }
-    spawn_local(climb(servers.clone(), lane, call, setback));
+    let supervision = servers.supervise(&call.reply_to);
+    spawn_local(climb(servers.clone(), supervision, lane, call, setback));
 }
 
-async fn climb(servers: Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
+async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
     let progress = Progress::default();
     let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
-    match servers.supervise(call.reply_to.id(), steps).await {
+    match supervision.over(steps).await {
         Ended::Done(Ok(outcome)) => call.reply_to.finish(outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
@@ -84,6 +89,9 @@ impl Progress {
     }
 }
 
+/// How long a server may take to come back before it is asked who has taken its place.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 async fn attempts(
     servers: &Rc<Servers>,
     call: &Call,
@@ -92,23 +100,23 @@ async fn attempts(
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
-    let mut form = None;
+    let mut form =
+        (servers.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()).then_some(Form::Sha);
+    let mut asking = false;
     let mut patience = Patience::default();
-    if request.is_read_only() && servers.lacks_read_only_forms.get() {
-        form = Some(Form::Sha);
-    }
     loop {
-        let mut asking = false;
         match setback {
             Setback::Answered(reply) => {
                 let Some(error) = reply.error() else { return Ok(reply) };
-                match Answer::read(error, request, &call.route, servers.is_cluster()) {
+                match Answer::read(error, call, servers.is_cluster(), lane.as_ref()) {
+                    // The same server is asked again, and with ASKING where it was asked so.
                     Answer::MissingScript if !matches!(form, Some(Form::Code | Form::CodeReadOnly)) => {
                         form = Some(code_form(request, form));
                     }
                     Answer::Moved(slot, address) => {
                         progress.waiting_for.replace(error.text());
                         patience.redirected().await;
+                        asking = false;
                         lane = Some(servers.redirected(slot, address));
                     }
                     Answer::Ask(address) => {
@@ -123,12 +131,12 @@ async fn attempts(
                         patience.wait().await;
                         lane = None;
                     }
-                    Answer::UnknownForm => {
+                    Answer::UnknownForm if form.is_none() => {
                         servers.lacks_read_only_forms.set(true);
                         form = Some(Form::Sha);
                         lane = servers.topology().lane(&call.route, false, &servers.config.read_from);
                     }
-                    Answer::MissingScript | Answer::Final => {
+                    Answer::MissingScript | Answer::UnknownForm | Answer::Final => {
                         return Err(Box::new(Error::from_server(error, request)));
                     }
                 }
@@ -146,25 +154,34 @@ async fn attempts(
                 lane = None;
             }
         }
+        if let Some(named) = lane.take_if(|named| !named.is_up())
+            && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
+        {
+            lane = Some(named);
+        }
         let target = match lane.take() {
             Some(lane) => lane,
-            None => connected_lane(servers, call, form, progress).await?,
+            None => {
+                asking = false;
+                connected_lane(servers, call, form, progress).await?
+            }
         };
+        if call.reply_to.is_abandoned() {
+            return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
+        }
         let wire = form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form));
-        setback = match target.request(after_asking(wire, asking), 1 + usize::from(asking), progress.sent.clone()).await
-        {
+        let replies = 1 + usize::from(asking);
+        let answer = target.request(after_asking(wire, asking), replies, progress.sent.clone()).await;
+        progress.sent.set(false);
+        setback = match answer {
             Ok(mut replies) => {
-                progress.sent.set(false);
                 let reply = replies.pop().expect("a lane gives as many replies as it was asked for");
                 if matches!(form, Some(Form::Code | Form::CodeReadOnly)) {
                     teach_what_compiled(servers, request, reply.error(), &target);
                 }
                 Setback::Answered(reply)
             }
-            Err(setback) => {
-                progress.sent.set(false);
-                setback
-            }
+            Err(setback) => setback,
         };
         lane = Some(target);
     }
@@ -199,8 +216,6 @@ async fn connected_lane(
     form: Option<Form>,
     progress: &Progress,
 ) -> Result<Rc<Lane>, Box<Error>> {
-    /// How long a server may take to come back before it is asked who has taken its place.
-    const LOOK_AGAIN: Duration = Duration::from_millis(100);
     let (mut seen, mut looked) = (servers.times_learned(), false);
     loop {
         let lane = match form {
@@ -220,7 +235,7 @@ async fn connected_lane(
             let message = format!("not sent, because no node of the cluster is at {address}");
             return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
-            progress.waiting_for.replace("no node is known that could serve it".into());
+            progress.waiting_for.replace(servers.why_unknown());
         }
         servers.refresh();
         if let Ok(count) = timeout(LOOK_AGAIN, servers.learned_since(seen)).await {
@@ -242,23 +257,37 @@ enum Answer {
 
 impl Answer {
     /// Only what a server itself says is followed: a script may answer with any code, after it wrote.
-    fn read(error: &ServerError, request: &Request, route: &Route, in_cluster: bool) -> Self {
-        let text = error.as_bytes();
+    fn read(error: &ServerError, call: &Call, in_cluster: bool, lane: Option<&Rc<Lane>>) -> Self {
+        let (request, route) = (&call.request, &call.route);
         match error.code() {
             "NOSCRIPT" if is_missing_script(error) && request.bringable_script().is_some() => Self::MissingScript,
-            "MOVED" if in_cluster && may_be_redirected(request, route) => {
-                redirect(text, route).map_or(Self::Final, |(slot, to)| Self::Moved(slot, to))
+            "MOVED" | "ASK" if in_cluster && may_be_redirected(request, route) => {
+                match redirect(error.as_bytes(), route, lane.map(|lane| lane.address())) {
+                    Redirect::To(slot, address) if error.code() == "MOVED" => Self::Moved(slot, address),
+                    Redirect::To(_, address) => Self::Ask(address),
+                    Redirect::Nowhere => Self::Later,
+                    Redirect::None => Self::Final,
+                }
             }
-            "ASK" if in_cluster && may_be_redirected(request, route) => {
-                redirect(text, route).map_or(Self::Final, |(_, to)| Self::Ask(to))
+            "READONLY" if asks_for_replica(route) => Self::Final,
+            // It stopped at its first write, and left nothing behind that a second run would double.
+            "READONLY" if is_write_on_replica(error) && (request.is_repeatable() || !request.may_publish()) => {
+                Self::Later
             }
-            "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" if is_own_wording(text) => Self::Later,
-            "ERR" if request.is_read_only() && request.script().is_some() && names_unknown_form(text) => {
+            "READONLY" if is_write_on_replica(error) => Self::Final,
+            "READONLY" if request.runs_lua() && !is_refusal(error) => Self::Final,
+            _ if is_passing_refusal(error) => Self::Later,
+            "ERR" if request.has_forms() && request.is_read_only() && is_unknown_read_only_form(error) => {
                 Self::UnknownForm
             }
             _ => Self::Final,
         }
     }
+}
+
+/// Whether a node was asked for that may be a replica, and that stays one.
+fn asks_for_replica(route: &Route) -> bool {
+    matches!(route, Route::Shard(_, Role::Replica) | Route::RandomNode | Route::Address(_) | Route::AllNodes)
 }
 
 /// Whether a redirect may be followed: not away from a node that was asked for by its address, and a script's only
@@ -271,43 +300,39 @@ fn may_be_redirected(request: &Request, route: &Route) -> bool {
     }
 }
 
-/// How servers word the refusals that pass by themselves.
-fn is_own_wording(text: &[u8]) -> bool {
-    const WORDINGS: [&[u8]; 11] = [
-        b"TRYAGAIN Multiple keys request during rehashing of slot",
-        b"CLUSTERDOWN The cluster is down",
-        b"CLUSTERDOWN Hash slot not served",
-        b"CLUSTERDOWN Cannot",
-        b"LOADING Valkey is loading",
-        b"LOADING Redis is loading",
-        b"LOADING server is loading",
-        b"MASTERDOWN Link with MASTER is down",
-        b"MASTERDOWN Link with PRIMARY is down",
-        b"READONLY You can't write against a read only",
-        b"READONLY Can not run script with write flag on readonly replica",
-    ];
-    WORDINGS.iter().any(|wording| text.starts_with(wording))
+/// Where a redirect points to.
+#[derive(Debug, PartialEq, Eq)]
+enum Redirect {
+    To(Slot, Address),
+    /// The server does not know the address itself yet.
+    Nowhere,
+    /// It is none.
+    None,
 }
 
-fn names_unknown_form(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    text.starts_with("ERR unknown command") && (text.contains("EVALSHA_RO") || text.contains("EVAL_RO"))
-}
-
-/// `MOVED 3999 127.0.0.1:6381`: the slot, which must be the request's, and the node.
-fn redirect(text: &[u8], route: &Route) -> Option<(Slot, Address)> {
-    let mut words = std::str::from_utf8(text).ok()?.split(' ').skip(1);
-    let slot = Slot::new(words.next()?.parse().ok()?)?;
-    let (host, port) = words.next()?.rsplit_once(':')?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+/// `MOVED 3999 127.0.0.1:6381`: the slot, which must be the request's, and the node; without a host it is at the one
+/// that was asked.
+fn redirect(text: &[u8], route: &Route, asked: Option<&Address>) -> Redirect {
+    let parsed = || {
+        let mut words = std::str::from_utf8(text).ok()?.split(' ').skip(1);
+        let slot = Slot::new(words.next()?.parse().ok()?)?;
+        let (host, port) = words.next()?.rsplit_once(':')?;
+        Some((slot, host, port.parse().ok()?))
+    };
+    let Some((slot, host, port)) = parsed() else { return Redirect::None };
     let expected = match route {
         Route::Slot(slot) | Route::Shard(slot, _) => Some(*slot),
         _ => None,
     };
-    if host.is_empty() || expected.is_some_and(|expected| expected != slot) {
-        return None;
+    if expected.is_some_and(|expected| expected != slot) {
+        return Redirect::None;
     }
-    Some((slot, Address::new(host, port.parse().ok()?)))
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match (host, asked) {
+        ("?", _) | ("", None) => Redirect::Nowhere,
+        ("", Some(asked)) => Redirect::To(slot, Address::new(asked.host.clone(), port)),
+        (host, _) => Redirect::To(slot, Address::new(host, port)),
+    }
 }
 
 /// Pauses between attempts: longer and longer, and never two alike.
@@ -342,27 +367,31 @@ mod tests {
     #[test]
     fn redirects_are_read_in_all_forms() {
         let slot = Slot::of_key(b"k");
-        let route = Route::Slot(slot);
+        let (route, asked) = (Route::Slot(slot), Address::new("asked", 1));
         for (host, expected) in
-            [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("a.example", "a.example")]
+            [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("a.example", "a.example"), ("", "asked")]
         {
             let text = format!("MOVED {slot} {host}:6381");
-            assert_eq!(redirect(text.as_bytes(), &route), Some((slot, Address::new(expected, 6381))));
+            let expected = Redirect::To(slot, Address::new(expected, 6381));
+            assert_eq!(redirect(text.as_bytes(), &route, Some(&asked)), expected);
         }
+        let text = format!("ASK {slot} ?:6381");
+        assert_eq!(redirect(text.as_bytes(), &route, Some(&asked)), Redirect::Nowhere);
     }
 
     #[test]
-    fn a_redirect_of_another_slot_or_to_nowhere_is_not_followed() {
+    fn a_redirect_of_another_slot_or_that_makes_no_sense_is_not_followed() {
         let slot = Slot::of_key(b"k");
-        for text in ["MOVED 1 h:1".into(), format!("MOVED {slot} :6381"), format!("MOVED {slot} h:x"), "MOVED".into()] {
-            assert_eq!(redirect(text.as_bytes(), &Route::Slot(slot)), None, "{text}");
+        for text in ["MOVED 1 h:1".into(), format!("MOVED {slot} h:x"), "MOVED".into(), "MOVED on".into()] {
+            assert_eq!(redirect(text.as_bytes(), &Route::Slot(slot), None), Redirect::None, "{text}");
         }
     }
 
     #[test]
     fn only_the_servers_own_words_mean_try_again() {
-        assert!(is_own_wording(b"READONLY You can't write against a read only replica. script: on @user_script:1."));
-        assert!(!is_own_wording(b"READONLY because I say so"));
-        assert!(!is_own_wording(b"LOADING my things"));
+        let is_passing = |text: &'static str| is_passing_refusal(&ServerError::new(text.as_bytes()));
+        assert!(is_passing("LOADING Valkey is loading the dataset in memory"));
+        assert!(!is_passing("LOADING my things"));
+        assert!(!is_passing("READONLY You can't write against a read only replica. script: on @user_script:1."));
     }
 }

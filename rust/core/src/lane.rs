@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::{oneshot, watch};
@@ -23,7 +24,7 @@ use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Stream, Unreachable, connect};
 use crate::error::Error;
-use crate::resp::{Frame, Reply};
+use crate::resp::{Frame, Item, Reply};
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub(crate) enum Status {
     Down(Unreachable),
 }
 
+const CLOSED: &str = "the connection was closed";
+
 pub(crate) struct Lane {
     address: Address,
     config: Arc<ConnectionConfig>,
@@ -72,6 +75,9 @@ pub(crate) struct Lane {
     /// Wakes the task that runs the lane.
     waker: RefCell<Option<Waker>>,
     task: RefCell<Option<AbortHandle>>,
+    closed: Cell<bool>,
+    /// Scripts that are being loaded, so that many calls that miss one load it once.
+    loading: RefCell<HashSet<String>>,
 }
 
 #[derive(Default)]
@@ -87,8 +93,8 @@ struct Queues {
 enum Job {
     Call(Call),
     Step(Step),
-    /// Nobody waits for the reply.
-    Note(Bytes),
+    /// SCRIPT LOAD of the script of that hash; nobody waits for the reply.
+    Load(Bytes, String),
 }
 
 struct InFlight {
@@ -117,6 +123,8 @@ impl Lane {
             status: watch::Sender::new(Status::Connecting),
             waker: RefCell::default(),
             task: RefCell::default(),
+            closed: Cell::new(false),
+            loading: RefCell::default(),
         })
     }
 
@@ -124,10 +132,14 @@ impl Lane {
         &self.address
     }
 
-    /// Starts connecting, unless it has been started.
+    pub(crate) fn connection_timeout(&self) -> Duration {
+        self.config.timeout
+    }
+
+    /// Starts connecting, unless it has been started or closed.
     pub(crate) fn start(self: &Rc<Self>) {
         let mut task = self.task.borrow_mut();
-        if task.is_none() {
+        if task.is_none() && !self.closed.get() {
             *task = Some(spawn_local(self.clone().run()).abort_handle());
         }
     }
@@ -148,33 +160,36 @@ impl Lane {
         match settled.as_deref() {
             Ok(Status::Up) => Ok(()),
             Ok(Status::Down(reason)) => Err(reason.clone()),
-            Ok(Status::Connecting) | Err(_) => Err(Unreachable("the client was closed".into())),
+            Ok(Status::Connecting) | Err(_) => Err(Unreachable(CLOSED.into())),
         }
     }
 
     pub(crate) fn submit(self: &Rc<Self>, call: Call) {
         let deadline = call.deadline;
-        {
+        if self.push(Job::Call(call)) {
             let mut queues = self.queues.borrow_mut();
-            queues.waiting.push_back(Job::Call(call));
             if queues.sweep_at.is_none_or(|sweep_at| deadline < sweep_at) {
                 queues.sweep_at = Some(deadline);
             }
         }
-        self.wake();
     }
 
-    pub(crate) fn submit_step(self: &Rc<Self>, step: Step) {
-        self.queues.borrow_mut().waiting.push_back(Job::Step(step));
-        self.wake();
-    }
-
-    /// Sends commands whose one reply nobody needs, if there is a connection: it is no reason to wait for one.
-    pub(crate) fn note(self: &Rc<Self>, wire: Bytes) {
-        if self.is_up() {
-            self.queues.borrow_mut().waiting.push_back(Job::Note(wire));
-            self.wake();
+    /// Sends SCRIPT LOAD, if there is a connection: it is no reason to wait for one.
+    pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
+        if self.is_up() && self.loading.borrow_mut().insert(hash.to_owned()) {
+            self.push(Job::Load(wire, hash.to_owned()));
         }
+    }
+
+    /// Whether it was taken; a closed lane hands a job back at once.
+    fn push(self: &Rc<Self>, job: Job) -> bool {
+        if self.closed.get() {
+            self.return_job(job, Setback::Unsent);
+            return false;
+        }
+        self.queues.borrow_mut().waiting.push_back(job);
+        self.wake();
+        true
     }
 
     /// Sends what `wire` holds and waits for that many replies. Dropping the future before it is sent unsends it.
@@ -186,7 +201,7 @@ impl Lane {
     ) -> Result<Vec<Reply>, Setback> {
         let (answer, answered) = oneshot::channel();
         sent.set(false);
-        self.submit_step(Step { wire, replies, answer, sent });
+        self.push(Job::Step(Step { wire, replies, answer, sent }));
         answered.await.unwrap_or(Err(Setback::Unsent))
     }
 
@@ -194,7 +209,7 @@ impl Lane {
     pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
         let is_gone = |job: &Job| match job {
             Job::Call(call) => call.reply_to.id().is_some_and(|id| gone.contains(&id)),
-            Job::Step(_) | Job::Note(_) => false,
+            Job::Step(_) | Job::Load(..) => false,
         };
         let mut cancelled = Vec::new();
         {
@@ -233,12 +248,14 @@ impl Lane {
             && queues.in_flight.iter().all(|entry| match &entry.job {
                 Some(Job::Step(step)) => step.answer.is_closed(),
                 Some(Job::Call(_)) => false,
-                Some(Job::Note(_)) | None => true,
+                Some(Job::Load(..)) | None => true,
             })
     }
 
     /// Ends the connection; callers of what is under way get a closing error.
     pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.status.send_replace(Status::Down(Unreachable(CLOSED.into())));
         if let Some(task) = self.task.borrow_mut().take() {
             task.abort();
         }
@@ -253,7 +270,8 @@ impl Lane {
     }
 
     fn wake(self: &Rc<Self>) {
-        match self.waker.borrow_mut().take() {
+        let waker = self.waker.borrow_mut().take();
+        match waker {
             Some(waker) => waker.wake(),
             None => self.start(),
         }
@@ -270,7 +288,7 @@ impl Lane {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Err(setback));
             }
-            Job::Note(_) => {}
+            Job::Load(_, hash) => drop(self.loading.borrow_mut().remove(&hash)),
         }
     }
 
@@ -325,8 +343,10 @@ impl Lane {
     fn poll_io(self: &Rc<Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<Unreachable> {
         loop {
             self.fill(io);
-            if let Poll::Ready(Err(error)) = io.poll_write(cx) {
-                return Poll::Ready(Unreachable(error.to_string()));
+            match io.poll_write(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Ready(Ok(())) if !self.queues.borrow().waiting.is_empty() => continue,
+                _ => {}
             }
             match io.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
@@ -360,7 +380,7 @@ impl Lane {
                     step.sent.set(true);
                     (&step.wire, step.replies)
                 }
-                Job::Note(wire) => (wire, 1),
+                Job::Load(wire, _) => (wire, 1),
             };
             let begins = io.queued();
             io.output.push(wire);
@@ -373,6 +393,10 @@ impl Lane {
         loop {
             match io.decoder.decode(&mut io.input) {
                 Ok(Some(Frame::Reply(reply))) => self.pair(io, reply)?,
+                // Such a push stands in place of a reply, and the client asks for none.
+                Ok(Some(Frame::Push(items))) if confirms_subscription(&items) => {
+                    return Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
+                }
                 Ok(Some(Frame::Push(_))) => {}
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(Unreachable(error.to_string())),
@@ -383,7 +407,15 @@ impl Lane {
     fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<(), Unreachable> {
         io.received += 1;
         let mut queues = self.queues.borrow_mut();
-        let Some(entry) = queues.in_flight.front_mut().filter(|entry| entry.begins < io.written) else {
+        // A server may refuse what it has read only the beginning of, but not answer it.
+        let may_be_answered = |entry: &&mut InFlight| {
+            if reply.error().is_some() || entry.missing > 1 {
+                entry.begins < io.written
+            } else {
+                entry.ends <= io.written
+            }
+        };
+        let Some(entry) = queues.in_flight.front_mut().filter(may_be_answered) else {
             return Err(Unreachable(match reply.error() {
                 Some(error) => error.text(),
                 None => "the server sent a reply that nobody asked for".into(),
@@ -405,7 +437,8 @@ impl Lane {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(replies));
             }
-            Some(Job::Note(_)) | None => {}
+            Some(job @ Job::Load(..)) => self.return_job(job, Setback::Answered(reply)),
+            None => {}
         }
         Ok(())
     }
@@ -450,7 +483,12 @@ impl Lane {
             let queues = &mut *queues;
             let mut next: Option<Instant> = None;
             let mut is_due = |job: &Job| {
-                let Job::Call(call) = job else { return false };
+                let call = match job {
+                    Job::Call(call) => call,
+                    // Its task has ended: there is nobody to tell.
+                    Job::Step(step) => return step.answer.is_closed(),
+                    Job::Load(..) => return false,
+                };
                 if call.deadline <= now {
                     return true;
                 }
@@ -484,6 +522,13 @@ impl Lane {
                 call.reply_to.finish(Err(Box::new(error)));
             }
         }
+    }
+}
+
+fn confirms_subscription(push: &[Item]) -> bool {
+    match push.first() {
+        Some(Item::Bulk(kind) | Item::Simple(kind)) => kind.ends_with(b"subscribe"),
+        _ => false,
     }
 }
 
@@ -558,6 +603,11 @@ impl Io {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         const ROOM: usize = 64 << 10;
+        const KEPT: usize = 1 << 20;
+        if self.input.is_empty() && self.input.capacity() > KEPT {
+            // What a large reply took is given back.
+            self.input = BytesMut::new();
+        }
         if self.input.capacity() - self.input.len() < ROOM / 4 {
             self.input.reserve(ROOM);
         }

@@ -25,6 +25,7 @@ pub mod script;
 mod servers;
 mod tls;
 mod topology;
+mod wording;
 
 pub use client::Client;
 pub use completion::{CallId, Completions, Outcome, ReplyTo};
@@ -32,6 +33,6 @@ pub use config::{Address, Backoff, Config, ConnectionConfig, Credentials, Mode, 
 pub use error::{Error, Kind, Place};
 pub use fanout::{Part, split_by_slot};
 pub use io_thread::IoThread;
-pub use request::{Gather, Lane, Packer, Request};
+pub use request::{Gather, Lane, Packer, Request, refusal};
 pub use route::{Role, Route, SLOTS, Slot};
 pub use tls::TlsOptions;

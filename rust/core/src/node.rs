@@ -66,6 +66,11 @@ impl Node {
         self.lanes().for_each(Lane::hand_back);
     }
 
+    /// The same of the connections that are lost.
+    pub(crate) fn hand_back_stranded(&self) {
+        self.lanes().filter(|lane| !lane.is_up()).for_each(Lane::hand_back);
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.lanes().all(|lane| lane.is_idle())
     }

@@ -129,6 +129,19 @@ impl Request {
         }
     }
 
+    /// Whether it is a script's, which has other forms.
+    pub(crate) fn has_forms(&self) -> bool {
+        matches!(self.about, About::Script { .. })
+    }
+
+    /// Whether a run on a replica, which ends at the first write, left anything behind: messages are not writes.
+    pub(crate) fn may_publish(&self) -> bool {
+        self.script().is_none_or(|script| {
+            let code = script.code().to_ascii_lowercase();
+            memchr::memmem::find(&code, b"publish").is_some()
+        })
+    }
+
     /// The script to bring to a server that does not have it.
     pub(crate) fn bringable_script(&self) -> Option<&Arc<Script>> {
         match &self.about {
@@ -174,6 +187,25 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.wire.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
         write!(f, "Request({}, {} words)", String::from_utf8_lossy(name).trim_end(), self.words)
+    }
+}
+
+/// Why a command cannot be sent on a connection that all callers share; `None`: it can.
+pub fn refusal(name: &[u8], next: Option<&[u8]>) -> Option<&'static str> {
+    const NO_REPLY_EACH: &str = "it does not get one reply, so that replies would reach wrong callers";
+    const CHANGES_ALL: &str = "it would change the connection for all callers";
+    let next = next.map(<[u8]>::to_ascii_uppercase).unwrap_or_default();
+    match name.to_ascii_uppercase().as_slice() {
+        b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"UNSUBSCRIBE" | b"PUNSUBSCRIBE" | b"SUNSUBSCRIBE"
+        | b"MONITOR" | b"SYNC" | b"PSYNC" | b"QUIT" => Some(NO_REPLY_EACH),
+        b"CLIENT" if next == b"REPLY" => Some(NO_REPLY_EACH),
+        b"CLIENT" if next == b"TRACKING" => Some(CHANGES_ALL),
+        b"MULTI" | b"EXEC" | b"DISCARD" | b"WATCH" | b"UNWATCH" => {
+            Some("a transaction needs a connection that no other caller uses")
+        }
+        b"SELECT" => Some("it would change the connection for all callers; set database_id"),
+        b"AUTH" | b"HELLO" | b"RESET" | b"READONLY" | b"READWRITE" | b"ASKING" => Some(CHANGES_ALL),
+        _ => None,
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Item {
     Int(i64),
     Double(f64),
     Bool(bool),
-    /// Decimal digits with an optional sign.
+    /// Meant to be decimal digits with an optional sign; a script can put anything there.
     BigNumber(Bytes),
     /// A bulk or verbatim string; the format of a verbatim string is not kept.
     Bulk(Bytes),
@@ -246,7 +246,7 @@ impl Decoder {
             b':' => Token::Value(Item::Int(integer(line)?)),
             b',' => Token::Value(Item::Double(double(line)?)),
             b'#' => Token::Value(Item::Bool(boolean(line)?)),
-            b'(' => Token::Value(Item::BigNumber(big_number(line)?)),
+            b'(' => Token::Value(Item::BigNumber(Bytes::copy_from_slice(line))),
             b'_' => Token::Value(Item::Nil),
             kind @ (b'*' | b'~' | b'%' | b'|' | b'>') => aggregate(kind, integer(line)?)?,
             kind => return invalid(format!("a value that begins with {:?}", char::from(kind))),
@@ -389,7 +389,7 @@ fn integer(line: &[u8]) -> Result<i64, ProtocolError> {
         let text = std::str::from_utf8(line).ok();
         return match text.and_then(|text| text.parse().ok()) {
             Some(value) => Ok(value),
-            None => invalid(format!("{:?} is not an integer", String::from_utf8_lossy(line))),
+            None => invalid(format!("{} is not an integer", quoted(line))),
         };
     }
     let value = digits.iter().fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
@@ -399,7 +399,7 @@ fn integer(line: &[u8]) -> Result<i64, ProtocolError> {
 fn double(line: &[u8]) -> Result<f64, ProtocolError> {
     match std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()) {
         Some(value) => Ok(value),
-        None => invalid(format!("{:?} is not a double", String::from_utf8_lossy(line))),
+        None => invalid(format!("{} is not a double", quoted(line))),
     }
 }
 
@@ -407,16 +407,13 @@ fn boolean(line: &[u8]) -> Result<bool, ProtocolError> {
     match line {
         b"t" => Ok(true),
         b"f" => Ok(false),
-        _ => invalid(format!("{:?} is not a boolean", String::from_utf8_lossy(line))),
+        _ => invalid(format!("{} is not a boolean", quoted(line))),
     }
 }
 
-fn big_number(line: &[u8]) -> Result<Bytes, ProtocolError> {
-    let digits = line.strip_prefix(b"-").or_else(|| line.strip_prefix(b"+")).unwrap_or(line);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return invalid(format!("{:?} is not a big number", String::from_utf8_lossy(line)));
-    }
-    Ok(Bytes::copy_from_slice(line))
+/// The beginning of what is wrong, for the error.
+fn quoted(line: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(32)]))
 }
 
 #[cfg(test)]

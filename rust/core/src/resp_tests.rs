@@ -114,8 +114,6 @@ fn what_is_not_resp_is_an_error() {
         b"%-1\r\n",
         b"#x\r\n",
         b",abc\r\n",
-        b"(12x\r\n",
-        b"(\r\n",
         b"=2\r\nab\r\n",
         b"$?\r\n",
     ] {

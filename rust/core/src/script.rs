@@ -52,6 +52,13 @@ impl Script {
         self.options.read_only || self.options.idempotent
     }
 
+    /// Whether a server checks that it may write before it starts: the code declares flags, and not that it may run out
+    /// of memory.
+    pub(crate) fn is_checked_before(&self) -> bool {
+        let first = self.code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        first.starts_with(b"#!") && memchr::memmem::find(first, b"allow-oom").is_none()
+    }
+
     /// Line `number` of the code, counted from one.
     pub fn line(&self, number: u32) -> Option<String> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
@@ -71,9 +78,11 @@ pub fn declares_no_writes(code: &[u8]) -> bool {
         .any(|flags| flags.split(|byte| *byte == b',').any(|flag| flag == b"no-writes"))
 }
 
+/// The same code with the same flags; a name changes nothing that a script does.
 impl PartialEq for Script {
     fn eq(&self, other: &Self) -> bool {
-        self.code == other.code && self.options == other.options
+        let flags = |script: &Self| (script.options.read_only, script.options.idempotent);
+        self.code == other.code && flags(self) == flags(other)
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
-use crate::completion::CallId;
+use crate::completion::{CallId, ReplyTo};
 use crate::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::connect::Unreachable;
 use crate::discovery::{self, ServerRole, ShardView};
@@ -31,7 +31,11 @@ pub(crate) struct Servers {
     connection: Arc<ConnectionConfig>,
     itself: Weak<Self>,
     nodes: RefCell<HashMap<Address, Rc<Node>>>,
+    /// Nodes that have left the topology, with calls under way.
+    retiring: RefCell<Vec<Rc<Node>>>,
     topology: RefCell<Topology>,
+    /// Why the topology could not be learned, the last time.
+    failure: RefCell<String>,
     /// Counts the topologies that were learned.
     learned: watch::Sender<u64>,
     refresh: Cell<Refresh>,
@@ -40,8 +44,36 @@ pub(crate) struct Servers {
     /// A server was met that knows no `EVALSHA_RO`.
     pub(crate) lacks_read_only_forms: Cell<bool>,
     /// Calls with a task of their own, by what their callers would cancel them by.
-    climbing: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
+    supervised: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
     closed: CancellationToken,
+}
+
+/// Ends the work of a call when its caller or the client is gone.
+pub(crate) struct Supervision {
+    id: Option<CallId>,
+    cancelled: oneshot::Receiver<()>,
+    servers: Weak<Servers>,
+    closed: CancellationToken,
+}
+
+impl Supervision {
+    pub(crate) async fn over<T>(mut self, work: impl Future<Output = T>) -> Ended<T> {
+        tokio::select! {
+            biased;
+            // An error here means only that the call has no id to cancel it by.
+            Ok(()) = &mut self.cancelled => Ended::Cancelled,
+            () = self.closed.cancelled() => Ended::Closed,
+            result = work => Ended::Done(result),
+        }
+    }
+}
+
+impl Drop for Supervision {
+    fn drop(&mut self) {
+        if let (Some(id), Some(servers)) = (self.id, self.servers.upgrade()) {
+            servers.supervised.borrow_mut().remove(&id);
+        }
+    }
 }
 
 /// How supervised work ended.
@@ -72,13 +104,15 @@ impl Servers {
             config,
             itself: itself.clone(),
             nodes: RefCell::default(),
+            retiring: RefCell::default(),
             topology: RefCell::default(),
+            failure: RefCell::default(),
             learned: watch::Sender::new(0),
             refresh: Cell::default(),
             taught: RefCell::default(),
             teaching_ended: Cell::default(),
             lacks_read_only_forms: Cell::default(),
-            climbing: RefCell::default(),
+            supervised: RefCell::default(),
             closed: CancellationToken::new(),
         })
     }
@@ -115,8 +149,15 @@ impl Servers {
     pub(crate) async fn learn_first(&self) {
         while self.topology.borrow().nodes().next().is_none() {
             self.refresh();
-            self.learned_since(self.times_learned()).await;
+            // Whether or not it was: it is looked at again.
+            let _ = timeout(invoke::LOOK_AGAIN, self.learned_since(self.times_learned())).await;
         }
+    }
+
+    /// Why no node is known for a call.
+    pub(crate) fn why_unknown(&self) -> String {
+        let failure = self.failure.borrow();
+        if failure.is_empty() { "no connection yet".into() } else { format!("no connection ({failure})") }
     }
 
     fn knows_zones(&self) -> bool {
@@ -132,7 +173,7 @@ impl Servers {
         if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
             return fanout::to_nodes(self, call);
         }
-        let plain_form = call.request.is_read_only() && self.lacks_read_only_forms.get();
+        let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         match self.lane(&call.request, &call.route) {
             Some(lane) if !plain_form => lane.submit(call),
             _ => invoke::recover(self, None, call, Setback::Unsent),
@@ -170,40 +211,33 @@ impl Servers {
             .clone()
     }
 
-    /// Does the work of a call, until its caller or the client is gone.
-    pub(crate) async fn supervise<T>(&self, id: Option<CallId>, work: impl Future<Output = T>) -> Ended<T> {
+    /// Lets the caller of a call with a task of its own cancel it, from now on.
+    pub(crate) fn supervise(&self, reply_to: &ReplyTo) -> Supervision {
         let (cancel, cancelled) = oneshot::channel();
+        let id = reply_to.id();
         if let Some(id) = id {
-            self.climbing.borrow_mut().insert(id, cancel);
+            self.supervised.borrow_mut().insert(id, cancel);
         }
-        let ended = tokio::select! {
-            biased;
-            // An error here means only that the call has no id to cancel it by.
-            Ok(()) = cancelled => Ended::Cancelled,
-            () = self.closed.cancelled() => Ended::Closed,
-            result = work => Ended::Done(result),
-        };
-        if let Some(id) = id {
-            self.climbing.borrow_mut().remove(&id);
-        }
-        ended
+        Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
     pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
         for id in gone {
-            if let Some(cancel) = self.climbing.borrow_mut().remove(id) {
+            let cancel = self.supervised.borrow_mut().remove(id);
+            if let Some(cancel) = cancel {
                 // Its ladder has just ended: there is nothing left to cancel.
                 let _ = cancel.send(());
             }
         }
-        let nodes: Vec<_> = self.nodes.borrow().values().cloned().collect();
+        let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
         nodes.iter().for_each(|node| node.cancel(gone));
     }
 
     pub(crate) fn close(&self) {
         self.closed.cancel();
         let nodes = std::mem::take(&mut *self.nodes.borrow_mut());
-        nodes.values().for_each(|node| node.close());
+        let retiring = std::mem::take(&mut *self.retiring.borrow_mut());
+        nodes.values().chain(&retiring).for_each(|node| node.close());
         *self.topology.borrow_mut() = Topology::default();
     }
 
@@ -227,9 +261,9 @@ impl Servers {
         load.arg("LOAD").arg(&script.code()[..]);
         let wire = bytes::Bytes::from(load.get_packed_command());
         let topology = self.topology.borrow();
-        topology.primaries().for_each(|primary| primary.data.note(wire.clone()));
+        topology.primaries().for_each(|primary| primary.data.load(wire.clone(), script.hash()));
         if !topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, missed_by)) {
-            missed_by.note(wire);
+            missed_by.load(wire, script.hash());
         }
     }
 
@@ -253,6 +287,7 @@ impl Servers {
             self.refresh.set(Refresh::Running);
             if let Err(reason) = self.learn().await {
                 log::debug!("no topology: {reason}");
+                self.failure.replace(reason);
             }
             sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
             if self.refresh.get() == Refresh::Running {
@@ -361,21 +396,37 @@ impl Servers {
             topology.nodes().for_each(|node| topology.lane_of(node).start());
         }
         let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
-        let primaries: HashSet<_> = topology.primaries().map(|node| node.address.clone()).collect();
         *self.topology.borrow_mut() = topology;
         let (gone, stay): (HashMap<_, _>, HashMap<_, _>) =
             self.nodes.take().into_iter().partition(|(address, _)| !in_use.contains(address));
-        let no_longer_primary: Vec<_> =
-            stay.values().filter(|node| !primaries.contains(&node.address)).cloned().collect();
+        let staying: Vec<_> = stay.values().cloned().collect();
         *self.nodes.borrow_mut() = stay;
-        for node in no_longer_primary {
-            if !node.data.is_up() {
-                node.data.hand_back();
-            }
-        }
-        gone.into_values().for_each(retire);
+        // What waits for a connection may now have somewhere better to go.
+        staying.iter().for_each(|node| node.hand_back_stranded());
+        gone.into_values().for_each(|node| self.retire(node));
         self.learn_zones();
         self.learned.send_modify(|count| *count += 1);
+    }
+
+    /// Sends what waits elsewhere, and closes the node once the last reply has come.
+    fn retire(&self, node: Rc<Node>) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        node.hand_back();
+        if node.is_idle() {
+            return node.close();
+        }
+        self.retiring.borrow_mut().push(node.clone());
+        let servers = self.itself.clone();
+        spawn_local(async move {
+            while !node.is_idle() {
+                sleep(PAUSE).await;
+                node.hand_back();
+            }
+            node.close();
+            if let Some(servers) = servers.upgrade() {
+                servers.retiring.borrow_mut().retain(|retiring| !Rc::ptr_eq(retiring, &node));
+            }
+        });
     }
 
     fn learn_zones(&self) {
@@ -397,21 +448,6 @@ async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
     }
 }
 
-/// Sends what waits elsewhere, and closes once the last reply has come.
-fn retire(node: Rc<Node>) {
-    node.hand_back();
-    if node.is_idle() {
-        node.close();
-        return;
-    }
-    spawn_local(async move {
-        while !node.is_idle() {
-            sleep(Duration::from_millis(20)).await;
-        }
-        node.close();
-    });
-}
-
 impl Owner for Servers {
     fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback) {
         if let Some(servers) = self.itself.upgrade() {
@@ -427,9 +463,14 @@ impl Owner for Servers {
 
     fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
         let topology = self.topology.borrow();
-        let has_alternatives = topology.nodes().nth(1).is_some() || self.is_cluster();
-        let is_primary = topology.primaries().any(|primary| primary.address == *lane.address());
-        if has_alternatives && is_primary {
+        let is_known = topology.nodes().any(|node| node.address == *lane.address());
+        let is_only_choice = topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, lane));
+        let has_alternatives = self.is_cluster() || topology.nodes().nth(1).is_some();
+        drop(topology);
+        if is_known && has_alternatives {
+            if !is_only_choice {
+                lane.hand_back();
+            }
             self.refresh();
         }
     }

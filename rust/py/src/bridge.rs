@@ -10,7 +10,8 @@ use glide_scripts_core::{CallId, Completions, Outcome, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use pyo3::type_object::PyTypeInfo;
+use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{import_exception, intern};
 
 use crate::{convert, errors, runtime};
@@ -80,9 +81,22 @@ impl Bridge {
         {
             return Ok(bridge.clone().unbind());
         }
+        Self::drop_closed(bridges)?;
         let bridge = Self::attach(event_loop)?;
         bridges.set_item(event_loop, &bridge)?;
         Ok(bridge.unbind())
+    }
+
+    /// Forgets loops that were closed with calls under way: their futures, which hold them, are resolved by nobody.
+    fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = bridges.py();
+        for event_loop in PyList::type_object(py).call1((bridges,))?.try_iter()? {
+            let event_loop = event_loop?;
+            if event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                bridges.del_item(event_loop)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a bridge and lets the loop watch its descriptor; a loop that watches none is called instead.
@@ -121,8 +135,8 @@ impl Bridge {
         let future = event_loop.call_method0(intern!(py, "create_future"))?;
         let ticket = bridge.futures().insert(future.clone().unbind());
         if bridge.vigil.should_start(bridge.futures().len()) {
-            bridge.completions.set_awake(true);
             event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "watch"))?,))?;
+            bridge.completions.set_awake(true);
         }
         let reply_to = ReplyTo::event_loop(bridge.completions.clone(), ticket);
         Ok(Waiting { future, ticket, reply_to })
@@ -135,13 +149,15 @@ impl Bridge {
     }
 
     fn resolve_arrived(&self, py: Python<'_>) -> PyResult<()> {
+        let mut result = Ok(());
         for (ticket, outcome) in self.completions.take() {
             let future = self.futures().remove(ticket);
             if let Some(future) = future {
-                resolve(future.bind(py), outcome)?;
+                // One that cannot be resolved is no reason to leave the others waiting.
+                result = resolve(future.bind(py), outcome).and(result);
             }
         }
-        Ok(())
+        result
     }
 
     fn futures(&self) -> MutexGuard<'_, Futures> {
@@ -154,6 +170,7 @@ impl Bridge {
     /// Looks for replies, once in each turn of the loop.
     fn watch(slf: &Bound<'_, Self>) -> PyResult<()> {
         const LOOKS: usize = 16;
+        let Ok(_entered) = runtime::enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
         let arrived = (0..LOOKS).any(|_| {
             std::hint::spin_loop();
@@ -172,6 +189,7 @@ impl Bridge {
 
     /// Resolves the futures of all calls that have ended. The loop calls it.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let Ok(_entered) = runtime::enter() else { return Ok(()) };
         if let Some(wakeup) = &self.wakeup {
             wakeup.clear();
         }
@@ -267,6 +285,7 @@ fn resolve(future: &Bound<'_, PyAny>, outcome: Outcome) -> PyResult<()> {
 
 /// Wakes a loop that watches no descriptors, from the I/O thread. A loop that is gone or closed has no waiting calls.
 fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
+    let Ok(_entered) = runtime::enter() else { return };
     let _ = Python::try_attach(|py| -> PyResult<()> {
         let Some(event_loop) = weak_loop.bind(py).upgrade() else { return Ok(()) };
         let drain = py.import("glide_scripts._core")?.getattr("drain_running_loop")?;

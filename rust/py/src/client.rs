@@ -7,7 +7,8 @@ use std::time::Duration;
 use glide_scripts_core::script::Options;
 use glide_scripts_core::{
     Address, Backoff, Client as CoreClient, Config, ConnectionConfig, Credentials, Error, Gather, Kind, Lane, Mode,
-    Packer, Part, Protocol, ReadFrom, Request, Role, Route, Slot, Tls, TlsOptions, script, split_by_slot,
+    Packer, Part, Protocol, ReadFrom, ReplyTo, Request, Role, Route, Slot, Tls, TlsOptions, refusal, script,
+    split_by_slot,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -35,6 +36,7 @@ impl Client {
     #[staticmethod]
     fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>, u64)> {
         let py = settings.py();
+        let _entered = runtime::enter()?;
         let config = config(settings)?;
         let in_cluster = config.mode != Mode::Standalone;
         let Waiting { future, ticket, reply_to } = wait(py)?;
@@ -54,9 +56,11 @@ impl Client {
         route: Option<&Bound<'py, PyTuple>>,
     ) -> Started<'py> {
         let py = script.py();
+        let _entered = runtime::enter()?;
         let Ok(script) = script.cast::<Script>() else { return Err(wrong_type("script", script, "a Script")) };
         let script = script.get();
-        let (keys, args) = (elements("keys", keys)?, elements("args", args)?);
+        let keys = keys.map_or_else(|| Ok(Elements::none(py)), |keys| elements("keys", keys))?;
+        let args = args.map_or_else(|| Ok(Elements::none(py)), |args| elements("args", args))?;
         let timeout = milliseconds(timeout)?;
         let mut packer = Packer::script(script.core(), keys.len(), args.len());
         self.pack_keys(py, &keys, &mut packer)?;
@@ -85,10 +89,12 @@ impl Client {
         gather: Option<&str>,
     ) -> Started<'py> {
         let py = words.py();
-        let words = elements("args", Some(words))?;
+        let _entered = runtime::enter()?;
+        let words = elements("args", words)?;
         if words.len() == 0 {
             return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
         }
+        refuse_unshareable(py, &words)?;
         let timeout = milliseconds(timeout)?;
         let gather = gather.map_or(Gather::ByNode, parse_gather);
         let keys = keys.filter(|_| self.in_cluster).unwrap_or_default();
@@ -124,6 +130,7 @@ impl Client {
 
     /// The caller of that call is gone.
     fn cancel(&self, py: Python<'_>, ticket: u64) -> PyResult<()> {
+        let _entered = runtime::enter()?;
         let (bridge, _) = Bridge::of_running_loop(py)?;
         if let Some(id) = bridge.get().forget(ticket)
             && self.is_ours()
@@ -138,9 +145,17 @@ impl Client {
         if !self.is_ours() {
             return Ok(None);
         }
+        let _entered = runtime::enter()?;
         let Waiting { future, ticket, reply_to } = wait(py)?;
         self.core.close(reply_to);
         Ok(Some((future, ticket)))
+    }
+
+    /// Closes it, and nobody waits for the end.
+    fn abandon(&self) {
+        if self.is_ours() {
+            self.core.close(ReplyTo::nobody());
+        }
     }
 
     #[getter]
@@ -230,6 +245,29 @@ fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>
         return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
     }
     Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
+}
+
+/// Refuses what cannot be sent on a connection that all callers share.
+fn refuse_unshareable(py: Python<'_>, words: &Elements<'_>) -> PyResult<()> {
+    let mut name = Vec::new();
+    let mut why = None;
+    let mut index = 0;
+    words.each("args", |word| {
+        match index {
+            0 => name = word.to_vec(),
+            1 => why = refusal(&name, Some(word)),
+            _ => {}
+        }
+        index += 1;
+        Ok(())
+    })?;
+    match why.or_else(|| refusal(&name, None)) {
+        None => Ok(()),
+        Some(why) => {
+            let name = String::from_utf8_lossy(&name).to_uppercase();
+            Err(to_python(py, Error::new(Kind::Request, format!("{name} is refused: {why}"))))
+        }
+    }
 }
 
 /// The route that the caller asked for, which must fit the keys; else where the keys are.

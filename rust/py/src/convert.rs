@@ -1,7 +1,7 @@
 //! Replies to Python's objects, and Python's arguments to bytes.
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Error, Packer};
+use glide_scripts_core::{Error, Kind, Packer};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -38,6 +38,16 @@ enum Aggregate {
     Set,
 }
 
+/// Hashing recurses, in C, on whatever stack its thread has; this much, which is all that a server sends, fits in the
+/// 512 KiB of the smallest.
+const MAX_FROZEN_DEPTH: usize = 8_000;
+
+/// A reply that Python cannot hold, though the server may well mean it.
+fn beyond(py: Python<'_>, why: &str) -> PyErr {
+    let message = format!("the reply cannot be converted: {why}");
+    errors::to_python(py, Error::new(Kind::Request, message).may_have_executed(true))
+}
+
 fn nested(py: Python<'_>, items: Vec<Item>) -> PyResult<Bound<'_, PyAny>> {
     let mut values: Vec<Bound<'_, PyAny>> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
@@ -48,6 +58,9 @@ fn nested(py: Python<'_>, items: Vec<Item>) -> PyResult<Bound<'_, PyAny>> {
         });
         let missing = item.children();
         if missing > 0 {
+            if frozen && open.len() > MAX_FROZEN_DEPTH {
+                return Err(beyond(py, &format!("it nests more than {MAX_FROZEN_DEPTH} levels in a key or in a set")));
+            }
             let kind = match item {
                 Item::Map(_) => Aggregate::Map,
                 Item::Set(_) => Aggregate::Set,
@@ -129,15 +142,17 @@ fn scalar(py: Python<'_>, item: Item, frozen: bool) -> PyResult<Bound<'_, PyAny>
 /// Digits to an int, in pieces: Python refuses to parse more than 4,300 at once.
 fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     const PIECE: usize = 4000;
+    /// The work grows with the square, on the event loop's thread.
+    const LONGEST: usize = 20_000;
     let int = py.get_type::<PyInt>();
-    if digits.len() <= PIECE {
-        return int.call1((PyBytes::new(py, digits),));
-    }
     let (negative, digits) = match digits {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
+    if digits.is_empty() || digits.len() > LONGEST || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(beyond(py, &format!("its big number is not one of 1 to {LONGEST} digits")));
+    }
     let mut value = int.call1((0,))?;
     for piece in digits.chunks(PIECE) {
         let scale = int.call1((10,))?.pow(piece.len(), py.None())?;
@@ -146,55 +161,42 @@ fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>
     if negative { value.neg() } else { Ok(value) }
 }
 
-/// The elements of an argument that is a list of keys or of arguments.
-pub(crate) fn elements<'py>(name: &str, value: Option<&Bound<'py, PyAny>>) -> PyResult<Elements<'py>> {
-    let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(Elements::None) };
+/// The elements of an argument that is a list of keys or of arguments, as they are now: packing them may run Python
+/// code, and the list may change.
+pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
     if let Ok(list) = value.cast::<PyList>() {
-        return Ok(Elements::List(list.clone()));
+        return Ok(Elements(list.to_tuple()));
     }
     if let Ok(tuple) = value.cast::<PyTuple>() {
-        return Ok(Elements::Tuple(tuple.clone()));
+        return Ok(Elements(tuple.clone()));
     }
     let is_one = value.is_instance_of::<PyString>()
         || value.is_instance_of::<PyBytes>()
         || value.is_instance_of::<PyByteArray>()
         || value.is_instance_of::<PyMemoryView>()
         || value.cast::<PyMapping>().is_ok();
-    let expected = "a list of str or bytes";
+    let wrong = || wrong_type(name, value, "a list of str or bytes");
     if is_one {
-        return Err(wrong_type(name, value, expected));
+        return Err(wrong());
     }
-    let iterator = value.try_iter().map_err(|_| wrong_type(name, value, expected))?;
-    let list = PyList::empty(value.py());
-    for element in iterator {
-        list.append(element?)?;
-    }
-    Ok(Elements::List(list))
+    let elements = value.try_iter().map_err(|_| wrong())?.collect::<PyResult<Vec<_>>>()?;
+    Ok(Elements(PyTuple::new(value.py(), elements)?))
 }
 
-pub(crate) enum Elements<'py> {
-    None,
-    List(Bound<'py, PyList>),
-    Tuple(Bound<'py, PyTuple>),
-}
+pub(crate) struct Elements<'py>(Bound<'py, PyTuple>);
 
-impl Elements<'_> {
+impl<'py> Elements<'py> {
+    pub(crate) fn none(py: Python<'py>) -> Self {
+        Self(PyTuple::empty(py))
+    }
+
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::List(list) => list.len(),
-            Self::Tuple(tuple) => tuple.len(),
-        }
+        self.0.len()
     }
 
     /// Gives the bytes of each to `use_bytes`; errors name the element's position.
     pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
-        for index in 0..self.len() {
-            let element = match self {
-                Self::None => break,
-                Self::List(list) => list.get_item(index)?,
-                Self::Tuple(tuple) => tuple.get_item(index)?,
-            };
+        for (index, element) in self.0.iter_borrowed().enumerate() {
             with_bytes(&element, || format!("{name}[{index}]"), &mut use_bytes)?;
         }
         Ok(())

@@ -1,14 +1,20 @@
 //! The process's I/O thread: started when first needed, again in a forked child, stopped when the interpreter ends.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glide_scripts_core::IoThread;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 /// How many forks lie between this process and the one that loaded the module.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Threads in which Rust may be calling Python.
+static ENTERED: AtomicUsize = AtomicUsize::new(0);
+
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 static IO_THREAD: Mutex<Option<(u64, IoThread)>> = Mutex::new(None);
 
@@ -29,9 +35,43 @@ pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
             return Err(std::io::Error::from_raw_os_error(failed).into());
         }
     }
-    let stop = module.getattr("stop_io_thread")?;
-    module.py().import("atexit")?.call_method1("register", (stop,))?;
+    let end = wrap_pyfunction!(end, module)?;
+    module.py().import("atexit")?.call_method1("register", (end,))?;
     Ok(())
+}
+
+/// Held while Rust may call Python: a daemon thread that meets the end of the interpreter there would abort the
+/// process, because `CPython` before 3.14 unwinds such a thread through the frames of Rust.
+pub(crate) struct Entered(());
+
+/// Fails once the interpreter is ending.
+pub(crate) fn enter() -> PyResult<Entered> {
+    ENTERED.fetch_add(1, Ordering::SeqCst);
+    let entered = Entered(());
+    if ENDING.load(Ordering::SeqCst) {
+        return Err(PyRuntimeError::new_err("the interpreter is ending"));
+    }
+    Ok(entered)
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        ENTERED.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What runs when the interpreter ends: nothing is started any more, and what has been is waited for.
+#[pyfunction]
+fn end(py: Python<'_>) {
+    const BOUND: Duration = Duration::from_secs(1);
+    ENDING.store(true, Ordering::SeqCst);
+    stop_io_thread(py);
+    py.detach(|| {
+        let deadline = Instant::now() + BOUND;
+        while ENTERED.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    });
 }
 
 pub(crate) fn with_io_thread<T>(work: impl FnOnce(&IoThread) -> T) -> PyResult<T> {

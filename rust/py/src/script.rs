@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glide_scripts_core::script::{self, Options};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
@@ -99,14 +100,14 @@ impl Script {
         self.released.store(true, Ordering::Release);
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| self.core == other.get().core)
+    fn __eq__(&self, other: &Self) -> bool {
+        self.core == other.core
     }
 
     fn __hash__(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.core.hash().hash(&mut hasher);
-        self.core.options().hash(&mut hasher);
+        (self.read_only(), self.idempotent()).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -143,7 +144,10 @@ impl Script {
 
 fn code_bytes(code: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if let Ok(text) = code.cast::<PyString>() {
-        return Ok(text.to_str()?.as_bytes().to_vec());
+        let text = text.to_str().map_err(|error| {
+            PyValueError::new_err(format!("code is text that cannot be encoded as UTF-8 ({error}); pass bytes"))
+        })?;
+        return Ok(text.as_bytes().to_vec());
     }
     match code.cast::<PyBytes>() {
         Ok(bytes) => Ok(bytes.as_bytes().to_vec()),

@@ -1,0 +1,182 @@
+//! Servers for the tests: real ones, and one that answers what it is told to.
+
+#![allow(unreachable_pub, reason = "each file of tests has this module in it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use glide_scripts_core::resp::Reply;
+use glide_scripts_core::script::{Options, Script};
+use glide_scripts_core::{
+    Address, Backoff, Client, Config, ConnectionConfig, Error, IoThread, Mode, Packer, Protocol, ReadFrom, ReplyTo,
+    Request, Route,
+};
+
+/// A valkey-server, ended with the test.
+pub struct Server {
+    process: Child,
+    pub port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts the server that `VALKEY_SERVER` names, or the one on the path.
+    pub fn start() -> Self {
+        let binary = env::var("VALKEY_SERVER").unwrap_or_else(|_| "valkey-server".into());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let process = Command::new(&binary)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{binary} does not start ({error}); set VALKEY_SERVER"));
+        let server = Self { process, port, _folder: folder };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "the server does not listen");
+            thread::yield_now();
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// A server that answers each command with what a function makes of its words; `None` ends the connection.
+pub struct Fake {
+    pub port: u16,
+}
+
+impl Fake {
+    pub fn start(answer: impl FnMut(&[String]) -> Option<&'static str> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        thread::spawn(move || {
+            let mut answer = answer;
+            // One connection after another is enough: each client has one.
+            for stream in listener.incoming().flatten() {
+                serve(&stream, &mut answer);
+            }
+        });
+        Self { port }
+    }
+}
+
+fn serve(stream: &TcpStream, answer: &mut impl FnMut(&[String]) -> Option<&'static str>) {
+    let mut input = BufReader::new(stream);
+    while let Some(words) = read_command(&mut input) {
+        let name = words[0].to_uppercase();
+        let reply = match name.as_str() {
+            "HELLO" => Some("%0\r\n"),
+            "CLIENT" => Some("+OK\r\n"),
+            _ => answer(&words),
+        };
+        let Some(reply) = reply else { return };
+        if (&mut &*stream).write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_command(input: &mut impl BufRead) -> Option<Vec<String>> {
+    let count = read_length(input)?;
+    (0..count)
+        .map(|_| {
+            let mut word = vec![0; read_length(input)? + 2];
+            input.read_exact(&mut word).ok()?;
+            word.truncate(word.len() - 2);
+            Some(String::from_utf8_lossy(&word).into_owned())
+        })
+        .collect()
+}
+
+fn read_length(input: &mut impl BufRead) -> Option<usize> {
+    let mut line = String::new();
+    input.read_line(&mut line).ok()?;
+    line.get(1..)?.trim_end().parse().ok()
+}
+
+/// A client for calls from the test's thread.
+pub struct Caller {
+    client: Client,
+    _io: IoThread,
+}
+
+impl Caller {
+    pub fn connect(port: u16) -> Self {
+        let io = IoThread::start().expect("an I/O thread");
+        let (opened, outcome) = ReplyTo::task();
+        let client = Client::open(config(port), &io, opened);
+        outcome.blocking_recv().expect("an outcome").expect("a connection");
+        Self { client, _io: io }
+    }
+
+    pub fn invoke(&self, script: &Arc<Script>, keys: &[&str], args: &[&str]) -> Result<Reply, Box<Error>> {
+        self.invoke_within(script, keys, args, Duration::from_secs(5))
+    }
+
+    pub fn invoke_within(
+        &self,
+        script: &Arc<Script>,
+        keys: &[&str],
+        args: &[&str],
+        timeout: Duration,
+    ) -> Result<Reply, Box<Error>> {
+        let mut packer = Packer::script(script, keys.len(), args.len());
+        keys.iter().chain(args).for_each(|word| packer.word(word.as_bytes()));
+        self.call(packer.finish(true), timeout)
+    }
+
+    pub fn command(&self, words: &[&str]) -> Result<Reply, Box<Error>> {
+        let mut packer = Packer::command(words.len());
+        words.iter().for_each(|word| packer.word(word.as_bytes()));
+        self.call(packer.finish(false), Duration::from_secs(5))
+    }
+
+    fn call(&self, request: Request, timeout: Duration) -> Result<Reply, Box<Error>> {
+        let (reply_to, outcome) = ReplyTo::task();
+        self.client.call(request, Route::Any, Some(timeout), reply_to);
+        outcome.blocking_recv().expect("every call has an outcome")
+    }
+}
+
+pub fn script(code: &'static str) -> Arc<Script> {
+    Arc::new(Script::new(code, Options::default()))
+}
+
+fn config(port: u16) -> Config {
+    Config {
+        mode: Mode::Standalone,
+        addresses: vec![Address::new("127.0.0.1", port)],
+        connection: ConnectionConfig {
+            tls: None,
+            credentials: None,
+            protocol: Protocol::Resp3,
+            database: 0,
+            client_name: None,
+            tcp_nodelay: true,
+            timeout: Duration::from_secs(2),
+            backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
+        },
+        read_from: ReadFrom::Primary,
+        request_timeout: Duration::from_secs(5),
+        inflight_limit: None,
+        lazy: false,
+    }
+}

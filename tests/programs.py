@@ -1,0 +1,54 @@
+"""Small programs that tests run in processes of their own, with the installed package."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PRELUDE = """\
+import asyncio, contextlib, gc, os, signal, sys, threading, time
+from glide_scripts import *
+from glide_scripts import _core
+
+URL = sys.argv[1]
+ECHO = Script("return ARGV[1]")
+
+
+def count(directory):
+    return len(os.listdir(directory))
+"""
+
+
+def run_program(code: str, url: str, *flags: str, **environment: str) -> str:
+    """What it prints. It must end by itself, with exit code 0, and complain of nothing."""
+    with started(code, url, *flags, **environment) as process:
+        output, complaints = process.communicate(timeout=90)
+    assert (process.returncode, complaints) == (0, ""), (
+        f"exit code {process.returncode}\n{complaints}"
+    )
+    return output
+
+
+@contextmanager
+def started(
+    code: str, url: str, *flags: str, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs, and is killed if it still does in the end."""
+    with tempfile.TemporaryDirectory() as directory:
+        # A file, since multiprocessing imports the main program anew.
+        program = Path(directory, "program.py")
+        program.write_text(_PRELUDE + code)
+        with subprocess.Popen(
+            [sys.executable, *flags, program, url],
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()

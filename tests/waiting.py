@@ -1,0 +1,26 @@
+"""Waiting for a condition, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def until(condition: Callable[[], object | Awaitable[object]], within: float = 10.0) -> None:
+    """Waits until a condition holds, asking again and again.
+
+    Args:
+        condition: A function, or a coroutine function, that gives something true once it holds.
+        within: Seconds after which the test fails.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        holds = condition()
+        if inspect.isawaitable(holds):
+            holds = await holds
+        if holds:
+            return
+        assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
+        await asyncio.sleep(0.005)
