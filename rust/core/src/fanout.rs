@@ -89,8 +89,15 @@ async fn ask_nodes(
             break;
         }
     }
-    let answers = nodes.into_iter().zip(outcomes).filter_map(|(node, outcome)| Some((node, outcome?))).collect();
-    gather_nodes(request.gather(), answers)
+    let answers = nodes.into_iter().zip(outcomes).filter_map(|(node, outcome)| Some((node, outcome?)));
+    let answers = answers.filter(|(node, outcome)| !has_left(servers, node, outcome));
+    gather_nodes(request.gather(), answers.collect())
+}
+
+/// Whether a node left the cluster before it was asked anything.
+fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
+    let was_asked = outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true);
+    !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
 }
 
 /// A replica that is down has no cache to flush and runs no script: only who asks each node for a reply waits for it.

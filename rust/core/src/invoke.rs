@@ -235,7 +235,7 @@ async fn connected_lane(
             let message = format!("not sent, because no node of the cluster is at {address}");
             return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
-            progress.waiting_for.replace(servers.why_unknown());
+            progress.waiting_for.replace(servers.why_unknown(&call.route));
         }
         servers.refresh();
         if let Ok(count) = timeout(LOOK_AGAIN, servers.learned_since(seen)).await {

@@ -6,24 +6,23 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tokio_util::io::poll_read_buf;
 
 use crate::call::Call;
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
-use crate::connect::{Connection, Stream, Unreachable, connect};
+use crate::connect::{Unreachable, connect};
 use crate::error::Error;
+use crate::io::Io;
 use crate::resp::{Frame, Item, Reply};
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
@@ -146,6 +145,10 @@ impl Lane {
 
     pub(crate) fn is_up(&self) -> bool {
         matches!(*self.status.borrow(), Status::Up)
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(*self.status.borrow(), Status::Down(_))
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -301,7 +304,8 @@ impl Lane {
                     log::debug!("connected to {}", self.address);
                     self.status.send_replace(Status::Up);
                     let mut io = Io::new(connection);
-                    let reason = poll_fn(|cx| self.poll_io(&mut io, cx)).await;
+                    let mut timer = Timer::default();
+                    let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
                     if io.received > 0 {
                         failures = 0;
                     }
@@ -340,7 +344,7 @@ impl Lane {
     }
 
     /// Writes, reads and pairs until the connection is lost, and says why it was.
-    fn poll_io(self: &Rc<Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<Unreachable> {
+    fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
         loop {
             self.fill(io);
             match io.poll_write(cx) {
@@ -359,9 +363,7 @@ impl Lane {
                 Poll::Pending => break,
             }
         }
-        let mut timer = std::mem::take(&mut io.timer);
-        self.poll_sweep(&mut timer, cx);
-        io.timer = timer;
+        self.poll_sweep(timer, cx);
         *self.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
     }
@@ -548,117 +550,5 @@ impl Timer {
             *set_for = at;
         }
         sleep.as_mut().poll(cx)
-    }
-}
-
-/// One connection with its buffers.
-struct Io {
-    stream: Box<dyn Stream>,
-    input: BytesMut,
-    decoder: crate::resp::Decoder,
-    output: Output,
-    /// Bytes handed to the stream since the connection was made.
-    written: u64,
-    needs_flush: bool,
-    /// Replies received.
-    received: u64,
-    timer: Timer,
-}
-
-impl Io {
-    fn new(connection: Connection) -> Self {
-        Self {
-            stream: connection.stream,
-            input: connection.buffer,
-            decoder: connection.decoder,
-            output: Output::default(),
-            written: 0,
-            needs_flush: false,
-            received: 0,
-            timer: Timer::default(),
-        }
-    }
-
-    /// Bytes written and bytes that are about to be.
-    fn queued(&self) -> u64 {
-        self.written + self.output.len() as u64
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(chunk) = self.output.front() {
-            let count = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk))?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.output.advance(count);
-            self.written += count as u64;
-            self.needs_flush = true;
-        }
-        if self.needs_flush {
-            ready!(Pin::new(&mut *self.stream).poll_flush(cx))?;
-            self.needs_flush = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        const ROOM: usize = 64 << 10;
-        const KEPT: usize = 1 << 20;
-        if self.input.is_empty() && self.input.capacity() > KEPT {
-            // What a large reply took is given back.
-            self.input = BytesMut::new();
-        }
-        if self.input.capacity() - self.input.len() < ROOM / 4 {
-            self.input.reserve(ROOM);
-        }
-        poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.input)
-    }
-}
-
-/// Bytes to be written: small requests share a buffer, large ones are written from where they are.
-#[derive(Default)]
-struct Output {
-    chunks: VecDeque<Bytes>,
-    tail: BytesMut,
-    length: usize,
-}
-
-impl Output {
-    fn len(&self) -> usize {
-        self.length
-    }
-
-    fn push(&mut self, wire: &Bytes) {
-        const LARGE: usize = 32 << 10;
-        if wire.len() < LARGE {
-            self.tail.extend_from_slice(wire);
-        } else {
-            if !self.tail.is_empty() {
-                self.chunks.push_back(self.tail.split().freeze());
-            }
-            self.chunks.push_back(wire.clone());
-        }
-        self.length += wire.len();
-    }
-
-    fn front(&self) -> Option<&[u8]> {
-        match self.chunks.front() {
-            Some(chunk) => Some(chunk),
-            None if self.tail.is_empty() => None,
-            None => Some(&self.tail),
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.length -= count;
-        match self.chunks.front_mut() {
-            Some(chunk) => {
-                chunk.advance(count);
-                if chunk.is_empty() {
-                    self.chunks.pop_front();
-                }
-            }
-            None => self.tail.advance(count),
-        }
     }
 }

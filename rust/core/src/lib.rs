@@ -15,6 +15,7 @@ mod discovery;
 mod error;
 mod fanout;
 mod invoke;
+mod io;
 mod io_thread;
 mod lane;
 mod node;

@@ -147,7 +147,7 @@ impl Servers {
 
     /// Waits for the first topology.
     pub(crate) async fn learn_first(&self) {
-        while self.topology.borrow().nodes().next().is_none() {
+        while !self.knows_nodes() {
             self.refresh();
             // Whether or not it was: it is looked at again.
             let _ = timeout(invoke::LOOK_AGAIN, self.learned_since(self.times_learned())).await;
@@ -155,9 +155,17 @@ impl Servers {
     }
 
     /// Why no node is known for a call.
-    pub(crate) fn why_unknown(&self) -> String {
+    pub(crate) fn why_unknown(&self, route: &Route) -> String {
         let failure = self.failure.borrow();
-        if failure.is_empty() { "no connection yet".into() } else { format!("no connection ({failure})") }
+        match route {
+            Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => format!("no node holds slot {slot}"),
+            _ if failure.is_empty() => "no connection yet".into(),
+            _ => format!("no connection ({failure})"),
+        }
+    }
+
+    fn knows_nodes(&self) -> bool {
+        self.topology.borrow().nodes().next().is_some()
     }
 
     fn knows_zones(&self) -> bool {
@@ -174,10 +182,16 @@ impl Servers {
             return fanout::to_nodes(self, call);
         }
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
+        let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form => lane.submit(call),
+            Some(lane) if !plain_form && serves(&lane) => lane.submit(call),
             _ => invoke::recover(self, None, call, Setback::Unsent),
         }
+    }
+
+    /// Whether another server may take the place of one that is lost.
+    fn has_alternatives(&self) -> bool {
+        self.is_cluster() || self.config.addresses.len() > 1
     }
 
     /// The lane that a request takes as things stand.
@@ -462,15 +476,10 @@ impl Owner for Servers {
     }
 
     fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
-        let topology = self.topology.borrow();
-        let is_known = topology.nodes().any(|node| node.address == *lane.address());
-        let is_only_choice = topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, lane));
-        let has_alternatives = self.is_cluster() || topology.nodes().nth(1).is_some();
-        drop(topology);
-        if is_known && has_alternatives {
-            if !is_only_choice {
-                lane.hand_back();
-            }
+        let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());
+        if is_known && self.has_alternatives() {
+            // On the ladder, what waits looks for the server that has taken this one's place.
+            lane.hand_back();
             self.refresh();
         }
     }

@@ -1,0 +1,122 @@
+//! The bytes of one connection: what is read and not yet decoded, and what is about to be written.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio_util::io::poll_read_buf;
+
+use crate::connect::{Connection, Stream};
+use crate::resp::Decoder;
+
+/// One connection with its buffers.
+pub(crate) struct Io {
+    stream: Box<dyn Stream>,
+    pub(crate) input: BytesMut,
+    pub(crate) decoder: Decoder,
+    pub(crate) output: Output,
+    /// Bytes handed to the stream since the connection was made.
+    pub(crate) written: u64,
+    needs_flush: bool,
+    /// Replies received.
+    pub(crate) received: u64,
+}
+
+impl Io {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            stream: connection.stream,
+            input: connection.buffer,
+            decoder: connection.decoder,
+            output: Output::default(),
+            written: 0,
+            needs_flush: false,
+            received: 0,
+        }
+    }
+
+    /// Bytes written and bytes that are about to be.
+    pub(crate) fn queued(&self) -> u64 {
+        self.written + self.output.len() as u64
+    }
+
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(chunk) = self.output.front() {
+            let count = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(count);
+            self.written += count as u64;
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            ready!(Pin::new(&mut *self.stream).poll_flush(cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        const ROOM: usize = 64 << 10;
+        const KEPT: usize = 1 << 20;
+        if self.input.is_empty() && self.input.capacity() > KEPT {
+            // What a large reply took is given back.
+            self.input = BytesMut::new();
+        }
+        if self.input.capacity() - self.input.len() < ROOM / 4 {
+            self.input.reserve(ROOM);
+        }
+        poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.input)
+    }
+}
+
+/// Bytes to be written: small requests share a buffer, large ones are written from where they are.
+#[derive(Default)]
+pub(crate) struct Output {
+    chunks: VecDeque<Bytes>,
+    tail: BytesMut,
+    length: usize,
+}
+
+impl Output {
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn push(&mut self, wire: &Bytes) {
+        const LARGE: usize = 32 << 10;
+        if wire.len() < LARGE {
+            self.tail.extend_from_slice(wire);
+        } else {
+            if !self.tail.is_empty() {
+                self.chunks.push_back(self.tail.split().freeze());
+            }
+            self.chunks.push_back(wire.clone());
+        }
+        self.length += wire.len();
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        match self.chunks.front() {
+            Some(chunk) => Some(chunk),
+            None if self.tail.is_empty() => None,
+            None => Some(&self.tail),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.length -= count;
+        match self.chunks.front_mut() {
+            Some(chunk) => {
+                chunk.advance(count);
+                if chunk.is_empty() {
+                    self.chunks.pop_front();
+                }
+            }
+            None => self.tail.advance(count),
+        }
+    }
+}
