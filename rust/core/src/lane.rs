@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::call::Call;
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
-use crate::connect::{Unreachable, connect};
+use crate::connect::{Connection, Unreachable, connect};
 use crate::error::Error;
 use crate::io::Io;
 use crate::resp::{Frame, Item, Reply};
@@ -299,33 +299,37 @@ impl Lane {
         let mut failures = 0;
         loop {
             let connecting = connect(&self.address, &self.config, self.serves_reads);
-            let reason = match self.while_sweeping(connecting).await {
+            let (reason, served) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
                     log::debug!("connected to {}", self.address);
                     self.status.send_replace(Status::Up);
-                    let mut io = Io::new(connection);
-                    let mut timer = Timer::default();
-                    let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
-                    if io.received > 0 {
-                        failures = 0;
-                    }
-                    log::info!("the connection to {} was lost: {reason}", self.address);
-                    self.status.send_replace(Status::Connecting);
-                    self.lose_in_flight(&io, &reason);
-                    reason
+                    self.serve(connection).await
                 }
-                Err(reason) => {
-                    log::info!("no connection to {}: {reason}", self.address);
-                    self.status.send_replace(Status::Down(reason.clone()));
-                    reason
-                }
+                Err(reason) => (reason, false),
             };
+            log::info!("no connection to {}: {reason}", self.address);
+            self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(owner) = self.owner.upgrade() {
                 owner.disconnected(&self, &reason);
+            }
+            if served {
+                // The first attempt is made at once.
+                failures = 0;
+                continue;
             }
             self.while_sweeping(sleep(self.config.backoff.pause(failures))).await;
             failures = failures.saturating_add(1);
         }
+    }
+
+    /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
+    async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
+        let mut io = Io::new(connection);
+        let mut timer = Timer::default();
+        let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
+        self.status.send_replace(Status::Connecting);
+        self.lose_in_flight(&io, &reason);
+        (reason, io.received > 0)
     }
 
     /// Ends calls at their deadlines while there is no connection to do it.

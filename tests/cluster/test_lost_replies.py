@@ -1,0 +1,207 @@
+"""Connections that break after the server ran a script and before its reply came."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.cluster.conftest import Connect
+from tests.cluster.support import a_key_each, in_thread, key_on, load, reset_stats, runs
+from tests.waiting import until
+
+from glide_scripts import AllPrimaries, ConnectionError, RequestError, Script
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
+
+HOST = "127.0.0.2"
+INCR = Script("return redis.call('INCR', KEYS[1])")
+IDEMPOTENT = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=True)
+READ_ONLY = Script("return redis.call('GET', KEYS[1])", read_only=True)
+LOADED = (INCR, IDEMPOTENT, READ_ONLY)
+
+
+class Proxy:
+    """Stands before a node at another loopback address, which the node tells its clients."""
+
+    def __init__(self, node: ValkeyServer) -> None:
+        self.node = node
+        self.to_drop = 0
+        """How many replies are to be lost, each with its connection."""
+        self.lose = b"\r\nEVAL"
+        """What a request must hold for its reply to be lost."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, HOST, self.node.port)
+
+    async def stop(self) -> None:
+        self._server.close()
+        while self._tasks:
+            for end in self._ends:
+                end.transport.abort()
+            await asyncio.wait(self._tasks, timeout=1)
+
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        replies, server = await asyncio.open_connection(self.node.host, self.node.port)
+        connection = Connection(self, client, server)
+        self._ends |= {client, server}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(connection.requests(reader))
+            group.create_task(connection.replies(replies))
+        self._ends -= {client, server}
+        self._tasks.discard(task)
+
+
+class Connection:
+    def __init__(
+        self, proxy: Proxy, client: asyncio.StreamWriter, server: asyncio.StreamWriter
+    ) -> None:
+        self._proxy, self._client, self._server = proxy, client, server
+        self._dropping = False
+
+    async def requests(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if self._proxy.to_drop and not self._dropping and self._proxy.lose in data:
+                    self._proxy.to_drop -= 1
+                    self._dropping = True
+                self._server.write(data)
+                await self._server.drain()
+        self._end()
+
+    async def replies(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if self._dropping:
+                    # The server has answered, so that it has run the script.
+                    break
+                self._client.write(data)
+                await self._client.drain()
+        self._end()
+
+    def _end(self) -> None:
+        self._client.transport.abort()
+        self._server.transport.abort()
+
+
+@pytest.fixture(scope="module")
+def announced() -> Iterator[ValkeyCluster]:
+    """A cluster that sends its clients to the proxies."""
+    config = {"cluster-announce-client-ipv4": HOST}
+    with ValkeyCluster(primaries=3, replicas=0, config=config) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def proxies(announced: ValkeyCluster) -> AsyncIterator[list[Proxy]]:
+    """A proxy for each node; the scripts are loaded, the counters at 0."""
+    for node in announced.nodes:
+        node.command("FLUSHALL")
+        node.command("SCRIPT", "FLUSH")
+        for script in LOADED:
+            node.command("SCRIPT", "LOAD", script.code)
+    reset_stats(announced.nodes)
+    proxies = [Proxy(node) for node in announced.nodes]
+    for proxy in proxies:
+        await proxy.start()
+    yield proxies
+    for proxy in proxies:
+        await proxy.stop()
+
+
+def seeds(cluster: ValkeyCluster) -> list[tuple[str, int]]:
+    return [(HOST, node.port) for node in cluster.nodes]
+
+
+async def test_the_client_goes_through_the_proxies(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(announced.addresses)
+    replies = await client.invoke_script_route(Script("return 1"), route=AllPrimaries())
+    assert replies == {f"{HOST}:{node.port}".encode(): 1 for node in announced.nodes}
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_a_script_whose_reply_is_lost_is_not_run_again(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect, cached: bool
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    key = key_on(announced, announced.nodes[0])
+    if not cached:
+        # Its EVALSHA is answered; the reply to its EVAL is lost.
+        announced.nodes[0].command("SCRIPT", "FLUSH")
+        proxies[0].lose = b"\r\nEVAL\r\n"
+    for number in range(1, 6):
+        proxies[0].to_drop = 1
+        with pytest.raises(ConnectionError) as caught:
+            await client.invoke_script(INCR, keys=[key])
+        assert caught.value.may_have_executed is True
+        assert announced.nodes[0].command("GET", key) == b"%d" % number
+        # It is there now, but not taught: the connection to teach it by was lost.
+        if not cached:
+            announced.nodes[0].command("SCRIPT", "FLUSH")
+    assert await client.invoke_script(INCR, keys=[key]) == 6
+
+
+@pytest.mark.parametrize("dropped", [1, 3])
+@pytest.mark.parametrize("script", [IDEMPOTENT, READ_ONLY], ids=["idempotent", "read only"])
+async def test_a_script_that_may_run_again_does_so_and_succeeds(
+    announced: ValkeyCluster,
+    proxies: list[Proxy],
+    connect_cluster: Connect,
+    script: Script,
+    dropped: int,
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    node = announced.nodes[0]
+    proxies[0].to_drop = dropped
+    reply = await client.invoke_script(script, keys=[key_on(announced, node)])
+    assert reply == (dropped + 1 if script is IDEMPOTENT else None)
+    assert runs(node) == dropped + 1
+
+
+async def test_a_loss_on_one_of_several_nodes_runs_the_script_nowhere_twice(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    script = Script("return 'once'")
+    for node in announced.nodes:
+        node.command("SCRIPT", "LOAD", script.code)
+    reset_stats(announced.nodes)
+    proxies[1].to_drop = 1
+    with pytest.raises(RequestError, match=f"^{HOST}:{proxies[1].node.port}: ") as caught:
+        await client.invoke_script_route(script, route=AllPrimaries())
+    assert caught.value.may_have_executed is True
+    assert [runs(node) for node in announced.nodes] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("script", [INCR, IDEMPOTENT], ids=["plain", "idempotent"])
+async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_than_it_may(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect, script: Script
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    moved = key_on(announced, announced.nodes[0], "moved")
+    slot = announced.key_slot(moved)
+    # Those that stay keep every proxy busy.
+    keys = [moved, *a_key_each(announced)]
+    async with load(client, keys, script, callers=4) as work:
+        for turn in range(6):
+            for proxy in proxies:
+                proxy.to_drop += 1
+            await in_thread(announced.move_slot, slot, announced.nodes[(turn + 1) % 3])
+            await until(lambda: not any(proxy.to_drop for proxy in proxies))
+            for key in keys:
+                await until(work.progress(key))
+    if script is IDEMPOTENT:
+        assert work.all_errors == []
+    else:
+        assert work.all_errors
+        assert all(getattr(error, "may_have_executed", False) for error in work.all_errors)
+        await work.check(exact=False)
+    for key in keys:
+        assert int(await client.get(key) or 0) >= work.acknowledged[key]
