@@ -61,6 +61,11 @@ class FakeNode:
     def address(self) -> tuple[str, int]:
         return self.host, self.port
 
+    @property
+    def connections(self) -> set[asyncio.StreamWriter]:
+        """Those that are open."""
+        return set(self._writers)
+
     def count(self, *names: str) -> int:
         """How many commands with one of these names came."""
         wanted = [name.encode() for name in names]

@@ -129,14 +129,15 @@ def test_without_a_running_loop_a_call_says_so(server: ValkeyServer) -> None:
     asyncio.run(client.close())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 brought eager tasks")
-def test_eager_tasks_take_calls(server: ValkeyServer) -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
-        assert await wrong_replies_to_new_client(server.url, "call", 1000) == 0
+if sys.version_info >= (3, 12):
 
-    asyncio.run(main())
+    def test_eager_tasks_take_calls(server: ValkeyServer) -> None:
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(asyncio.eager_task_factory)
+            assert await wrong_replies_to_new_client(server.url, "call", 1000) == 0
+
+        asyncio.run(main())
 
 
 def test_public_methods_are_coroutine_functions() -> None:

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use glide_scripts_core::script::{self, Options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::errors::wrong_type;
 
@@ -133,12 +133,15 @@ impl Script {
         shown
     }
 
-    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((Bound<'py, PyBytes>,), Bound<'py, PyDict>)> {
+    /// For pickle and copy, in all their protocols.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let (py, script) = (slf.py(), slf.get());
         let flags = PyDict::new(py);
-        flags.set_item("name", self.name())?;
-        flags.set_item("read_only", self.read_only())?;
-        flags.set_item("idempotent", self.idempotent())?;
-        Ok(((self.code(py),), flags))
+        flags.set_item("name", script.name())?;
+        flags.set_item("read_only", script.read_only())?;
+        flags.set_item("idempotent", script.idempotent())?;
+        let partial = py.import("functools")?.getattr("partial")?;
+        Ok((partial.call((slf.get_type(), script.code(py)), Some(&flags))?, PyTuple::empty(py)))
     }
 }
 
