@@ -28,6 +28,7 @@ from glide_scripts import (
     GlideClusterClient,
     PeriodicChecksManualInterval,
     PeriodicChecksStatus,
+    ProtocolVersion,
     ReadFrom,
     RequestError,
     Script,
@@ -352,40 +353,63 @@ async def test_a_manual_failover_under_load_costs_no_call(
     await work.check(exact=not work.all_errors)
 
 
-async def test_a_primary_that_comes_back_empty_is_taught_again(
-    slots: ValkeyCluster, client: GlideClusterClient
-) -> None:
-    for key in a_key_each(slots):
-        await client.invoke_script(INCR, keys=[key])
-    victim = slots.nodes[1]
-    key = key_on(slots, victim)
-    await in_thread(victim.kill)
-    waiting = asyncio.create_task(client.invoke_script(INCR, keys=[key], timeout=30_000))
-    await in_thread(victim.start)
-    # Nothing is kept: it begins at 1 again.
-    assert await waiting == 1
-    assert await client.script_exists([INCR.get_hash()]) == [True]
-    await in_thread(slots.wait_until_ready)
+@pytest.fixture(scope="module")
+def restarting() -> Iterator[ValkeyCluster]:
+    """A cluster whose nodes tests stop and start again; its slots stay where they are."""
+    config = {"cluster-require-full-coverage": "no"}
+    with ValkeyCluster(primaries=3, replicas=0, config=config) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-async def killed_seed(slots: ValkeyCluster) -> AsyncIterator[ValkeyServer]:
-    seed = slots.nodes[0]
+def steady(restarting: ValkeyCluster) -> ValkeyCluster:
+    for node in restarting.nodes:
+        node.command("FLUSHALL")
+        node.command("SCRIPT", "FLUSH")
+    return restarting
+
+
+@pytest.fixture
+async def steady_client(
+    steady: ValkeyCluster, protocol: ProtocolVersion, connect_cluster: Connect
+) -> GlideClusterClient:
+    return await connect_cluster(steady, protocol=protocol)
+
+
+async def test_a_primary_that_comes_back_empty_is_taught_again(
+    steady: ValkeyCluster, steady_client: GlideClusterClient
+) -> None:
+    for key in a_key_each(steady):
+        await steady_client.invoke_script(INCR, keys=[key])
+    victim = steady.nodes[1]
+    key = key_on(steady, victim)
+    await in_thread(victim.kill)
+    waiting = asyncio.create_task(steady_client.invoke_script(INCR, keys=[key], timeout=30_000))
+    await in_thread(victim.start)
+    # Nothing is kept: it begins at 1 again.
+    assert await waiting == 1
+    assert await steady_client.script_exists([INCR.get_hash()]) == [True]
+    await in_thread(steady.wait_until_ready)
+
+
+@pytest.fixture
+async def killed_seed(steady: ValkeyCluster) -> AsyncIterator[ValkeyServer]:
+    seed = steady.nodes[0]
     await in_thread(seed.kill)
     yield seed
     await in_thread(seed.start)
-    await in_thread(slots.wait_until_ready)
+    await in_thread(steady.wait_until_ready)
 
 
 async def test_seeds_that_are_down_do_no_harm(
-    slots: ValkeyCluster, killed_seed: ValkeyServer, connect_cluster: Connect
+    steady: ValkeyCluster, killed_seed: ValkeyServer, connect_cluster: Connect
 ) -> None:
     dead = [("127.0.0.1", port) for port in (1, 2, 3, 4)]
-    alive = slots.nodes[2]
+    alive = steady.nodes[2]
     client = await connect_cluster(
-        [*dead, (killed_seed.host, killed_seed.port), slots.addresses[2]]
+        [*dead, (killed_seed.host, killed_seed.port), steady.addresses[2]]
     )
-    assert await client.invoke_script(INCR, keys=[key_on(slots, alive)], timeout=2000) == 1
+    assert await client.invoke_script(INCR, keys=[key_on(steady, alive)], timeout=2000) == 1
 
 
 async def test_no_seed_that_answers_is_an_error_that_names_them(connect_cluster: Connect) -> None:
@@ -396,27 +420,27 @@ async def test_no_seed_that_answers_is_an_error_that_names_them(connect_cluster:
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
 async def test_a_cluster_that_was_down_serves_the_same_client_again(
-    slots: ValkeyCluster, client: GlideClusterClient, how: str
+    steady: ValkeyCluster, steady_client: GlideClusterClient, how: str
 ) -> None:
-    keys = a_key_each(slots)
+    keys = a_key_each(steady)
     for key in keys:
-        await client.invoke_script(INCR, keys=[key])
-    for node in slots.nodes:
+        await steady_client.invoke_script(INCR, keys=[key])
+    for node in steady.nodes:
         await in_thread(node.kill if how == "killed" else node.pause)
     for key in keys:
         with pytest.raises(RequestError) as caught:
-            await client.invoke_script(INCR, keys=[key], timeout=200)
+            await steady_client.invoke_script(INCR, keys=[key], timeout=200)
         assert isinstance(caught.value, TimeoutError) or caught.value.may_have_executed
     waiting = [
-        asyncio.create_task(client.invoke_script(IDEMPOTENT, keys=[key], timeout=60_000))
+        asyncio.create_task(steady_client.invoke_script(IDEMPOTENT, keys=[key], timeout=60_000))
         for key in keys
     ]
-    for node in slots.nodes:
+    for node in steady.nodes:
         await in_thread(node.start if how == "killed" else node.resume)
-    await in_thread(slots.wait_until_ready)
+    await in_thread(steady.wait_until_ready)
     assert all(isinstance(reply, int) for reply in await asyncio.gather(*waiting))
     for key in keys:
-        assert await client.invoke_script(INCR, keys=[key], timeout=5000)
+        assert await steady_client.invoke_script(INCR, keys=[key], timeout=5000)
 
 
 async def test_reads_go_on_without_the_replicas(
