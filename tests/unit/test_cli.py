@@ -15,7 +15,7 @@ import pytest
 
 from glide_scripts.cli import main
 from glide_scripts.cli._json import to_json
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 RATE_LIMITER = Path(__file__).parents[2] / "examples" / "rate_limiter.lua"
 
@@ -35,6 +35,14 @@ def test_the_rate_limiter_shows_its_limit(capsys: pytest.CaptureFixture[str]) ->
     words = ["--key", "user:1", "--arg", "3", "--arg", "60", "--repeat", "5"]
     assert main(["run", str(RATE_LIMITER), *words]) == 0
     assert capsys.readouterr() == ("1\n1\n1\n0\n0\n", "")
+
+
+def test_a_script_runs_on_a_cluster_of_its_own(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return redis.call('CLUSTER', 'KEYSLOT', KEYS[1])")
+    assert main(["run", str(script), "--cluster", "--key", "user:1"]) == 0
+    assert capsys.readouterr() == (f"{ValkeyCluster.key_slot('user:1')}\n", "")
 
 
 def test_keys_and_args_arrive_in_order_byte_for_byte(

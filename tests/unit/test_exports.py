@@ -1,0 +1,47 @@
+"""What the package exports is what it says that it exports."""
+
+import inspect
+from types import ModuleType
+
+import glide_scripts
+import glide_scripts.testing
+
+
+def test_every_exported_name_is_there_once() -> None:
+    for module in (glide_scripts, glide_scripts.testing):
+        assert len(set(module.__all__)) == len(module.__all__)
+        assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_nothing_public_is_left_out() -> None:
+    public = {
+        name
+        for name, value in vars(glide_scripts).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert public | {"__version__"} == set(glide_scripts.__all__)
+
+
+def test_every_error_is_exported() -> None:
+    errors = vars(glide_scripts._errors).values()
+    defined = {
+        error.__name__
+        for error in errors
+        if inspect.isclass(error) and error.__module__ == "glide_scripts._errors"
+    }
+    assert defined <= set(glide_scripts.__all__)
+
+
+def test_every_exported_class_and_its_public_methods_are_documented() -> None:
+    bare = []
+    for name in glide_scripts.__all__:
+        value = getattr(glide_scripts, name)
+        if not inspect.isclass(value):
+            continue
+        members = {name: value} | {
+            f"{name}.{method}": function
+            for method, function in inspect.getmembers(value, inspect.isroutine)
+            if not method.startswith("_") and value.__module__.startswith("glide_scripts")
+        }
+        bare += [label for label, member in members.items() if not inspect.getdoc(member)]
+    assert bare == []
