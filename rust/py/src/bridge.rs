@@ -14,7 +14,7 @@ use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{import_exception, intern};
 
-use crate::{convert, errors, runtime};
+use crate::{convert, errors, logging, runtime};
 
 import_exception!(asyncio, InvalidStateError);
 
@@ -157,7 +157,7 @@ impl Bridge {
                 result = resolve(future.bind(py), outcome).and(result);
             }
         }
-        result
+        result.and(logging::hand_over(py))
     }
 
     fn futures(&self) -> MutexGuard<'_, Futures> {

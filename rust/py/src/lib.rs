@@ -4,6 +4,7 @@ mod bridge;
 mod client;
 mod convert;
 mod errors;
+mod logging;
 mod runtime;
 mod script;
 
@@ -22,6 +23,7 @@ mod _core {
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::logging::init();
         crate::runtime::init(module)
     }
 }
