@@ -28,10 +28,14 @@ def method_of(
     async def method(self: BaseClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
+    # What is said of it at run time: a client's method, which returns what the command decodes to.
+    returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
+    method.__annotations__ = build.__annotations__ | {"return": returns}
+    method.__module__, method.__qualname__ = __name__, f"BaseClient.{build.__name__}"
     signature = inspect.signature(build)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[itself, *signature.parameters.values()]
+        parameters=[itself, *signature.parameters.values()], return_annotation=returns
     )
     return method
 
@@ -41,6 +45,11 @@ class BaseClient:
 
     def __init__(self, core: Core) -> None:
         """For ``create`` and ``from_url``, which connect."""
+        if not isinstance(core, Core):
+            name = type(self).__name__
+            raise TypeError(
+                f"make a client with await {name}.create(config) or {name}.from_url(url)"
+            )
         self._core = core
 
     @classmethod

@@ -1,7 +1,10 @@
 """What the package exports is what it says that it exports."""
 
 import inspect
+import typing
 from types import ModuleType
+
+import pytest
 
 import glide_scripts
 import glide_scripts.testing
@@ -45,3 +48,19 @@ def test_every_exported_class_and_its_public_methods_are_documented() -> None:
         }
         bare += [label for label, member in members.items() if not inspect.getdoc(member)]
     assert bare == []
+
+
+def test_a_method_says_what_it_returns() -> None:
+    for client in (glide_scripts.GlideClient, glide_scripts.GlideClusterClient):
+        for name, method in inspect.getmembers(client, inspect.isfunction):
+            if not name.startswith("_"):
+                assert "Command[" not in str(inspect.signature(method)), name
+                assert not method.__module__.endswith("_commands"), name
+    hints = typing.get_type_hints(glide_scripts.GlideClient.get)
+    assert hints["return"] == bytes | None
+
+
+def test_a_client_is_not_made_without_connecting() -> None:
+    config = glide_scripts.GlideClientConfiguration([glide_scripts.NodeAddress()])
+    with pytest.raises(TypeError, match=r"GlideClient\.create"):
+        glide_scripts.GlideClient(config)  # type: ignore[arg-type]

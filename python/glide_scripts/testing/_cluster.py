@@ -167,9 +167,10 @@ class ValkeyCluster(Startable):
         return moved
 
     def finish_migration(self, slot: int, to: ValkeyServer) -> None:
-        """Give the slot to its new owner, and tell every primary.
+        """Give the slot to its new owner, tell every primary, and wait until all know it for good.
 
-        Raises `RuntimeError` when the old owner still has keys, which would be lost.
+        Raises `RuntimeError` when the old owner still has keys, which would be lost, and
+        `TimeoutError` when the primaries do not agree within 10 seconds.
         """
         source = self.slot_owner(slot)
         if _keys_in_slot(source, slot):
@@ -178,6 +179,23 @@ class ValkeyCluster(Startable):
         others = [node for node in self.primaries() if node not in (to, source)]
         for node in (to, source, *others):
             node.command("CLUSTER", "SETSLOT", slot, "NODE", _id(to))
+        wait_until(lambda: self._disagreement(slot, to), timeout=10.0)
+
+    def _disagreement(self, slot: int, owner: ValkeyServer) -> str | None:
+        """Who does not know the owner of a slot by the epoch it took it in.
+
+        Until all do, another move may take the same epoch, and the slot may end with no owner.
+        """
+        itself = view_of(owner).myself
+        for node in self.primaries():
+            seen = next(m for m in view_of(node).members if m.id == itself.id)
+            if not seen.owns(slot):
+                # Word of the old owner came late. Told again, the node keeps to the new one.
+                node.command("CLUSTER", "SETSLOT", slot, "NODE", itself.id)
+                return f"{node} does not give slot {slot} to {owner}"
+            if seen.epoch != itself.epoch:
+                return f"{node} does not know the epoch of {owner}"
+        return None
 
     def failover(self, replica: ValkeyServer, *, timeout: float = 30.0) -> None:
         """Make a replica the primary of its shard without losing a write; wait until all agree.

@@ -52,9 +52,18 @@ impl Script {
 impl Script {
     #[new]
     #[pyo3(signature = (code, *, name=None, read_only=None, idempotent=false))]
-    fn new(code: &Bound<'_, PyAny>, name: Option<String>, read_only: Option<bool>, idempotent: bool) -> PyResult<Self> {
+    fn new(
+        code: &Bound<'_, PyAny>,
+        name: Option<&Bound<'_, PyAny>>,
+        read_only: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = idempotent_flag)] idempotent: bool,
+    ) -> PyResult<Self> {
         let code = code_bytes(code)?;
-        let read_only = read_only.unwrap_or_else(|| script::declares_no_writes(&code));
+        let name = name.map(|name| name.extract().map_err(|_| wrong_type("name", name, "str"))).transpose()?;
+        let read_only = match read_only {
+            None => script::declares_no_writes(&code),
+            Some(flag) => flag.extract().map_err(|_| wrong_type("read_only", flag, "bool or None"))?,
+        };
         Ok(Self::from_core(Arc::new(script::Script::new(code, Options { name, read_only, idempotent }))))
     }
 
@@ -143,6 +152,10 @@ impl Script {
         let partial = py.import("functools")?.getattr("partial")?;
         Ok((partial.call((slf.get_type(), script.code(py)), Some(&flags))?, PyTuple::empty(py)))
     }
+}
+
+fn idempotent_flag(flag: &Bound<'_, PyAny>) -> PyResult<bool> {
+    flag.extract().map_err(|_| wrong_type("idempotent", flag, "bool"))
 }
 
 fn code_bytes(code: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
