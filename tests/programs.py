@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PRELUDE = """\
-import asyncio, contextlib, gc, os, signal, sys, threading, time
+import asyncio, contextlib, gc, os, signal, sys, threading, time, warnings
 from glide_scripts import *
 from glide_scripts import _core
+
+# Python 3.12 and later say so of every fork beside a thread; that it goes well is what is tested.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 URL = sys.argv[1]
 ECHO = Script("return ARGV[1]")
