@@ -94,7 +94,6 @@ impl Client {
         if words.len() == 0 {
             return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
         }
-        refuse_unshareable(py, &words)?;
         let timeout = milliseconds(timeout)?;
         let gather = gather.map_or(Gather::ByNode, parse_gather);
         let keys = keys.filter(|_| self.in_cluster).unwrap_or_default();
@@ -103,7 +102,13 @@ impl Client {
         }
         let mut packer = Packer::command(words.len());
         let mut index = 0;
+        let (mut name, mut refused) = (Vec::new(), None);
         words.each("args", |word| {
+            match index {
+                0 => name = word.to_vec(),
+                1 => refused = refusal(&name, Some(word)),
+                _ => {}
+            }
             if (keys.0..keys.1).contains(&index) {
                 packer.key(word).map_err(|error| to_python(py, error))?;
             } else {
@@ -112,6 +117,10 @@ impl Client {
             index += 1;
             Ok(())
         })?;
+        if let Some(why) = refused.or_else(|| refusal(&name, None)) {
+            let name = String::from_utf8_lossy(&name).to_uppercase();
+            return Err(to_python(py, Error::new(Kind::Request, format!("{name} is refused: {why}"))));
+        }
         let route = choose_route(py, route, packer.route())?;
         let mut request = packer.finish(false).gathered(gather);
         if read_only {
@@ -245,29 +254,6 @@ fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>
         return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
     }
     Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
-}
-
-/// Refuses what cannot be sent on a connection that all callers share.
-fn refuse_unshareable(py: Python<'_>, words: &Elements<'_>) -> PyResult<()> {
-    let mut name = Vec::new();
-    let mut why = None;
-    let mut index = 0;
-    words.each("args", |word| {
-        match index {
-            0 => name = word.to_vec(),
-            1 => why = refusal(&name, Some(word)),
-            _ => {}
-        }
-        index += 1;
-        Ok(())
-    })?;
-    match why.or_else(|| refusal(&name, None)) {
-        None => Ok(()),
-        Some(why) => {
-            let name = String::from_utf8_lossy(&name).to_uppercase();
-            Err(to_python(py, Error::new(Kind::Request, format!("{name} is refused: {why}"))))
-        }
-    }
 }
 
 /// The route that the caller asked for, which must fit the keys; else where the keys are.
