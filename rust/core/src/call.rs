@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::completion::ReplyTo;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::lane::Status;
 use crate::request::Request;
 use crate::route::Route;
@@ -36,7 +36,6 @@ impl Call {
     }
 
     pub(crate) fn timeout_error(&self, state: &str, may_have_executed: bool) -> Error {
-        let message = format!("timeout after {} ms: {state}", self.timeout.as_millis());
-        Error::new(Kind::Timeout, message).may_have_executed(may_have_executed)
+        Error::timeout(self.timeout, state, may_have_executed)
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::batch::{self, Batch, BatchOptions, Sending};
 use crate::call::Call;
 use crate::completion::{CallId, Permit, ReplyTo};
 use crate::config::{Config, Mode};
@@ -19,6 +20,7 @@ use crate::request::{Gather, Request};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
 use crate::servers::Servers;
+use crate::watch::{self, Watching};
 
 /// A client of one server or one cluster. Dropping it closes it.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ const OKAY: Reply = Reply::One(Item::Okay);
 enum Message {
     Call(Call),
     Split(Split),
+    Batch(Box<Sending>, ReplyTo),
+    Watch(Box<Watching>),
+    /// Nobody will use the connection of that name again.
+    Release(u64),
     Cancel(CallId),
     Close(ReplyTo),
 }
@@ -47,7 +53,13 @@ impl Message {
             Self::Call(Call { reply_to, .. }) | Self::Split(Split { reply_to, .. }) => {
                 reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
             }
-            Self::Cancel(_) => {}
+            Self::Batch(_, reply_to) => {
+                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Watch(watching) => {
+                watching.reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Cancel(_) | Self::Release(_) => {}
             Self::Close(closed) => closed.finish(Ok(OKAY)),
         }
     }
@@ -83,6 +95,28 @@ impl Client {
         let timeout = timeout.unwrap_or(self.request_timeout);
         let split = Split { parts, gather, timeout, deadline: Instant::now() + timeout, reply_to };
         self.send(Message::Split(split));
+    }
+
+    /// Sends a batch on its way; it counts as one request.
+    pub fn exec(&self, batch: Batch, options: BatchOptions, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = options.timeout.unwrap_or(self.request_timeout);
+        let sending = Sending { batch, options, timeout, deadline: Instant::now() + timeout };
+        self.send(Message::Batch(Box::new(sending), reply_to));
+    }
+
+    /// Watches keys, as `request` says, on a connection that only the one has who named it `watch`: until the next
+    /// transaction with that name, or until there are no `keys` to watch.
+    pub fn watch(&self, watch: u64, keys: Option<(Request, Route)>, timeout: Option<Duration>, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let watching = Watching { watch, keys, timeout, deadline: Instant::now() + timeout, reply_to };
+        self.send(Message::Watch(Box::new(watching)));
+    }
+
+    /// Nobody will use the connection of that name again.
+    pub fn release(&self, watch: u64) {
+        self.send(Message::Release(watch));
     }
 
     /// Lets a call in, unless the client is closed or has as many under way as it may.
@@ -187,6 +221,9 @@ async fn listen(
             match message {
                 Message::Call(call) => servers.dispatch(call),
                 Message::Split(split) => fanout::in_parts(servers, split),
+                Message::Batch(sending, reply_to) => batch::dispatch(servers, *sending, reply_to),
+                Message::Watch(watching) => watch::dispatch(servers, *watching),
+                Message::Release(watch) => servers.release(watch),
                 Message::Cancel(id) => drop(gone.insert(id)),
                 Message::Close(_) => return unheard.push_front(message),
             }

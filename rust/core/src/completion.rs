@@ -12,9 +12,27 @@ use crate::resp::Reply;
 /// How a call ended.
 pub type Outcome = Result<Reply, Box<Error>>;
 
+/// What arrives at a caller.
+#[derive(Debug)]
+pub enum Completion {
+    Call(Outcome),
+    /// The outcomes of a batch's commands, in their order.
+    Batch(Vec<Outcome>),
+}
+
+impl Completion {
+    /// The outcome of a call that is no batch.
+    pub fn into_call(self) -> Option<Outcome> {
+        match self {
+            Self::Call(outcome) => Some(outcome),
+            Self::Batch(_) => None,
+        }
+    }
+}
+
 /// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.
 pub struct Completions {
-    done: Mutex<Vec<(u64, Outcome)>>,
+    done: Mutex<Vec<(u64, Completion)>>,
     arrived: AtomicBool,
     awake: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -28,7 +46,7 @@ impl Completions {
     }
 
     /// All outcomes that have arrived, in order, each with its call's ticket.
-    pub fn take(&self) -> Vec<(u64, Outcome)> {
+    pub fn take(&self) -> Vec<(u64, Completion)> {
         // First the flag, then the queue: what is pushed in between wakes the loop once too often, never too seldom.
         self.arrived.store(false, Ordering::SeqCst);
         std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
@@ -44,7 +62,7 @@ impl Completions {
         self.awake.store(awake, Ordering::SeqCst);
     }
 
-    fn push(&self, ticket: u64, outcome: Outcome) {
+    fn push(&self, ticket: u64, outcome: Completion) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
         if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
             (self.wake)();
@@ -69,7 +87,7 @@ pub struct ReplyTo {
 #[derive(Debug)]
 enum Caller {
     Loop { completions: Arc<Completions>, ticket: u64 },
-    Task(oneshot::Sender<Outcome>),
+    Task(oneshot::Sender<Completion>),
 }
 
 impl ReplyTo {
@@ -78,7 +96,7 @@ impl ReplyTo {
     }
 
     /// For callers in Rust.
-    pub fn task() -> (Self, oneshot::Receiver<Outcome>) {
+    pub fn task() -> (Self, oneshot::Receiver<Completion>) {
         let (sender, receiver) = oneshot::channel();
         (Self { caller: Some(Caller::Task(sender)), permit: None }, receiver)
     }
@@ -93,7 +111,11 @@ impl ReplyTo {
     }
 
     pub fn finish(mut self, outcome: Outcome) {
-        self.send(outcome);
+        self.send(Completion::Call(outcome));
+    }
+
+    pub(crate) fn finish_batch(mut self, outcomes: Vec<Outcome>) {
+        self.send(Completion::Batch(outcomes));
     }
 
     /// The caller does not wait any more.
@@ -114,7 +136,7 @@ impl ReplyTo {
         matches!(&self.caller, Some(Caller::Task(sender)) if sender.is_closed())
     }
 
-    fn send(&mut self, outcome: Outcome) {
+    fn send(&mut self, outcome: Completion) {
         self.permit = None;
         match self.caller.take() {
             Some(Caller::Loop { completions, ticket }) => completions.push(ticket, outcome),
@@ -130,7 +152,7 @@ impl ReplyTo {
 impl Drop for ReplyTo {
     fn drop(&mut self) {
         if self.caller.is_some() {
-            self.send(Err(Box::new(Error::closed_under_way(true))));
+            self.send(Completion::Call(Err(Box::new(Error::closed_under_way(true)))));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Asking servers what they are: roles, slots and zones.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use tokio::time::timeout;
@@ -64,10 +63,9 @@ pub(crate) async fn zone(lane: &Rc<Lane>) -> Result<Option<String>, String> {
 /// A server has as long to answer as it has to connect.
 async fn ask(lane: &Rc<Lane>, command: &redis::Cmd) -> Result<Reply, String> {
     lane.connected().await.map_err(|reason| reason.to_string())?;
-    let request = lane.request(command.get_packed_command().into(), 1, Rc::new(Cell::new(false)));
     let bound = lane.connection_timeout();
-    match timeout(bound, request).await {
-        Ok(Ok(mut replies)) => replies.pop().ok_or_else(|| "no reply".into()),
+    match timeout(bound, lane.ask(command.get_packed_command().into())).await {
+        Ok(Ok(reply)) => Ok(reply),
         Ok(Err(_)) => Err("the connection was lost".into()),
         Err(_) => Err(format!("no reply within {} ms", bound.as_millis())),
     }

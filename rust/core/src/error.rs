@@ -1,11 +1,13 @@
 //! What a caller is told when a call fails: what went wrong, and whether the command may have run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::connect::Unreachable;
 use crate::request::Request;
 use crate::resp::ServerError;
 use crate::script::Script;
-use crate::wording::{is_compile_error, is_kill, is_refusal, is_refusal_of_flagged, line_number};
+use crate::wording::{is_compile_error, is_kill, is_missing_function, is_refusal, is_refusal_of_flagged, line_number};
 
 /// The one error of the crate. `message` is worded for whoever reads it, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -19,6 +21,8 @@ pub struct Error {
     pub may_have_executed: bool,
     /// Where in which script, for errors of Lua.
     pub place: Option<Box<Place>>,
+    /// Which command of a batch it is of.
+    pub batch_index: Option<usize>,
 }
 
 /// What kind of error it is; the bindings have a type for each.
@@ -50,13 +54,26 @@ pub struct Place {
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, may_have_executed: false, place: None }
+        Self { kind, message: message.into(), code: None, may_have_executed: false, place: None, batch_index: None }
     }
 
     #[must_use]
     pub fn may_have_executed(mut self, may: bool) -> Self {
         self.may_have_executed = may;
         self
+    }
+
+    /// A deadline passed.
+    pub(crate) fn timeout(after: Duration, state: &str, may_have_executed: bool) -> Self {
+        let message = format!("timeout after {} ms: {state}", after.as_millis());
+        Self::new(Kind::Timeout, message).may_have_executed(may_have_executed)
+    }
+
+    /// The connection was lost, and with it the reply.
+    pub(crate) fn lost(reason: &Unreachable) -> Self {
+        let message =
+            format!("the connection was lost after the request was sent ({reason}); it may have been executed");
+        Self::new(Kind::Connection, message).may_have_executed(true)
     }
 
     /// The client was closed before the call ended.
@@ -66,7 +83,11 @@ impl Error {
 
     /// What the server's answer to `request` means to its caller.
     pub fn from_server(error: &ServerError, request: &Request) -> Self {
-        Self::answered(error, request.runs_lua(), request.script())
+        let mut answered = Self::answered(error, request.runs_lua(), request.script());
+        if is_missing_function(error) && request.calls_function() {
+            answered.may_have_executed = false;
+        }
+        answered
     }
 
     /// What an error reply means that stands somewhere inside a value.
@@ -90,6 +111,7 @@ impl Error {
             code: Some(error.code().to_owned()),
             may_have_executed,
             place,
+            batch_index: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::Instant;
 
 use crate::call::Call;
-use crate::completion::{Outcome, ReplyTo};
+use crate::completion::{Completion, Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::request::{Gather, Packer, Request};
@@ -18,7 +18,7 @@ use crate::route::{Route, Slot};
 use crate::servers::{Ended, Servers, Supervision};
 
 /// The part of a command that concerns one slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Part {
     pub request: Request,
     pub slot: Slot,
@@ -52,8 +52,7 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
         if tokio::time::timeout_at(deadline, servers.learn_first()).await.is_err() {
-            let message = format!("timeout after {} ms: not sent, because no node is known", timeout.as_millis());
-            return Err(Box::new(Error::new(Kind::Timeout, message)));
+            return Err(Box::new(Error::timeout(timeout, "not sent, because no node is known", false)));
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
@@ -95,13 +94,13 @@ async fn ask_nodes(
 }
 
 /// Whether a node left the cluster before it was asked anything.
-fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
+pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
     let was_asked = outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true);
     !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
 }
 
 /// A replica that is down has no cache to flush and runs no script: only who asks each node for a reply waits for it.
-async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
+pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
     let mut nodes: Vec<_> = servers.topology().primaries().map(|node| node.address.clone()).collect();
     if *route == Route::AllPrimaries {
         return nodes;
@@ -161,10 +160,13 @@ fn send(
 ) -> impl Future<Output = Outcome> + use<> {
     let (reply_to, outcome) = ReplyTo::task();
     servers.dispatch(Call { request, route, timeout, deadline, reply_to });
-    async move { outcome.await.unwrap_or_else(|_| Err(Box::new(Error::closed_under_way(true)))) }
+    async move {
+        let outcome = outcome.await.ok().and_then(Completion::into_call);
+        outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true))))
+    }
 }
 
-fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> Outcome {
+pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> Outcome {
     if gather == Gather::OneSucceeded {
         let mut errors = Vec::new();
         for (_, outcome) in answers {
@@ -208,7 +210,7 @@ fn by_node(replies: Vec<(Address, Reply)>) -> Reply {
     if items.len() == 1 { Reply::One(Item::Map(0)) } else { Reply::Nested(items) }
 }
 
-fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, keys: usize) -> Outcome {
+pub(crate) fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, keys: usize) -> Outcome {
     let several = answers.len() > 1;
     let mut replies = Vec::with_capacity(answers.len());
     for (positions, outcome) in answers {

@@ -3,6 +3,7 @@
 //! | what came back | did it run? | next |
 //! |---|---|---|
 //! | the server's own `NOSCRIPT` | no | EVAL on the same server, then teach |
+//! | `Function not found`, of a known library | no | FUNCTION LOAD on the shard's primary, and the call again |
 //! | `MOVED`, `ASK` | no | the same to the node it names |
 //! | `TRYAGAIN`, `CLUSTERDOWN`, `LOADING`, `MASTERDOWN`, `READONLY` | no | again, after a pause |
 //! | `READONLY` from the midst of a script | up to its first write | again, unless it may have published |
@@ -22,13 +23,14 @@ use crate::call::Call;
 use crate::completion::Outcome;
 use crate::config::Address;
 use crate::error::{Error, Kind};
-use crate::lane::{Lane, Setback};
+use crate::lane::{Lane, Receipt, Setback, Terms};
 use crate::request::{Form, Request};
-use crate::resp::ServerError;
+use crate::resp::{Reply, ServerError};
 use crate::route::{Role, Route, Slot};
 use crate::servers::{Ended, Servers, Supervision};
 use crate::wording::{
-    is_missing_script, is_passing_refusal, is_refusal, is_unknown_read_only_form, is_write_on_replica,
+    is_missing_function, is_missing_script, is_passing_refusal, is_refusal, is_unknown_read_only_form,
+    is_write_on_replica,
 };
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere.
@@ -36,7 +38,7 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
     // Most errors end the call, and need no task.
     if let Setback::Answered(reply) = &setback
         && let Some(error) = reply.error()
-        && matches!(Answer::read(error, &call, servers.is_cluster(), lane.as_ref()), Answer::Final)
+        && matches!(Answer::read(error, &call.request, &call.route, servers.is_cluster(), lane.as_ref()), Answer::Final)
     {
         let error = Error::from_server(error, &call.request);
         call.reply_to.finish(Err(Box::new(error)));
@@ -66,8 +68,8 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
 /// What is known of a call between its steps.
 #[derive(Default)]
 struct Progress {
-    /// A step is with a server.
-    sent: Rc<Cell<bool>>,
+    /// Of the step that is under way.
+    receipt: Rc<Receipt>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
     waiting_for: RefCell<String>,
@@ -75,7 +77,7 @@ struct Progress {
 
 impl Progress {
     fn may_have_executed(&self) -> bool {
-        self.sent.get() || self.lost.get()
+        self.receipt.was_sent() || self.lost.get()
     }
 
     fn timed_out(&self, call: &Call) -> Error {
@@ -95,147 +97,227 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 async fn attempts(
     servers: &Rc<Servers>,
     call: &Call,
-    mut lane: Option<Rc<Lane>>,
+    lane: Option<Rc<Lane>>,
     mut setback: Setback,
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
-    let mut form =
-        (servers.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()).then_some(Form::Sha);
-    let mut asking = false;
-    let mut patience = Patience::default();
+    let mut attempt = Attempt { lane, ..Attempt::first(servers, request) };
     loop {
         match setback {
             Setback::Answered(reply) => {
                 let Some(error) = reply.error() else { return Ok(reply) };
-                match Answer::read(error, call, servers.is_cluster(), lane.as_ref()) {
-                    // The same server is asked again, and with ASKING where it was asked so.
-                    Answer::MissingScript if !matches!(form, Some(Form::Code | Form::CodeReadOnly)) => {
-                        form = Some(code_form(request, form));
-                    }
-                    Answer::Moved(slot, address) => {
-                        progress.waiting_for.replace(error.text());
-                        patience.redirected().await;
-                        asking = false;
-                        lane = Some(servers.redirected(slot, address));
-                    }
-                    Answer::Ask(address) => {
-                        progress.waiting_for.replace(error.text());
-                        patience.redirected().await;
-                        asking = true;
-                        lane = Some(servers.node(address).data.clone());
-                    }
-                    Answer::Later => {
-                        progress.waiting_for.replace(format!("the server answered {}", error.text()));
-                        servers.refresh();
-                        patience.wait().await;
-                        lane = None;
-                    }
-                    Answer::UnknownForm if form.is_none() => {
-                        servers.lacks_read_only_forms.set(true);
-                        form = Some(Form::Sha);
-                        lane = servers.topology().lane(&call.route, false, &servers.config.read_from);
-                    }
-                    Answer::MissingScript | Answer::UnknownForm | Answer::Final => {
-                        return Err(Box::new(Error::from_server(error, request)));
-                    }
+                if !attempt.heed(servers, request, &call.route, error, &progress.waiting_for) {
+                    return Err(Box::new(Error::from_server(error, request)));
                 }
+                attempt.pause().await;
             }
-            Setback::Unsent => lane = None,
+            Setback::Unsent => attempt.lane = None,
             Setback::Lost(reason) => {
                 if !request.is_repeatable() {
-                    let message = format!(
-                        "the connection was lost after the request was sent ({reason}); it may have been executed"
-                    );
-                    return Err(Box::new(Error::new(Kind::Connection, message).may_have_executed(true)));
+                    return Err(Box::new(Error::lost(&reason)));
                 }
                 progress.lost.set(true);
                 progress.waiting_for.replace(reason.to_string());
-                lane = None;
+                attempt.lane = None;
             }
         }
-        if let Some(named) = lane.take_if(|named| !named.is_up())
-            && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
-        {
-            lane = Some(named);
-        }
-        let target = match lane.take() {
+        attempt.drop_unreachable().await;
+        let target = match attempt.lane.take() {
             Some(lane) => lane,
             None => {
-                asking = false;
-                connected_lane(servers, call, form, progress).await?
+                attempt.asking = false;
+                connected_lane(servers, request, &call.route, attempt.needs_primary(), &progress.waiting_for).await?
             }
         };
         if call.reply_to.is_abandoned() {
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }
-        let wire = form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form));
-        let replies = 1 + usize::from(asking);
-        let answer = target.request(after_asking(wire, asking), replies, progress.sent.clone()).await;
-        progress.sent.set(false);
+        let commands = attempt.commands(request);
+        let answer = target.request(commands, Terms::default(), &progress.receipt).await;
+        let mut replies = progress.receipt.take_replies();
+        progress.receipt.clear();
         setback = match answer {
-            Ok(mut replies) => {
-                let reply = replies.pop().expect("a lane gives as many replies as it was asked for");
-                if matches!(form, Some(Form::Code | Form::CodeReadOnly)) {
-                    teach_what_compiled(servers, request, reply.error(), &target);
-                }
-                Setback::Answered(reply)
+            Ok(()) => {
+                let reply = replies.pop().expect("a lane gives a reply to each command");
+                attempt.learn_from(servers, request, &reply, &target);
+                let loading = attempt.brings_library.then(|| replies.pop()).flatten();
+                Setback::Answered(telling(reply, loading))
             }
             Err(setback) => setback,
         };
-        lane = Some(target);
+        attempt.lane = Some(target);
+    }
+}
+
+/// Why a function is still missing after its library was sent says the reply to that.
+pub(crate) fn telling(reply: Reply, loading: Option<Reply>) -> Reply {
+    match loading {
+        Some(loading) if loading.error().is_some() && reply.error().is_some_and(is_missing_function) => loading,
+        _ => reply,
+    }
+}
+
+/// How a request is sent the next time.
+#[derive(Clone, Default)]
+pub(crate) struct Attempt {
+    pub(crate) form: Option<Form>,
+    pub(crate) asking: bool,
+    /// Its function's library goes before it.
+    pub(crate) brings_library: bool,
+    /// Where to; `None`: where its route leads by then.
+    pub(crate) lane: Option<Rc<Lane>>,
+    patience: Patience,
+}
+
+impl Attempt {
+    /// How it is sent first.
+    pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
+        let plain = servers.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only();
+        Self { form: plain.then_some(Form::Sha), ..Self::default() }
+    }
+
+    /// Does what an error of the lane's server asks for; false: it is for the caller to know.
+    pub(crate) fn heed(
+        &mut self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+        waiting_for: &RefCell<String>,
+    ) -> bool {
+        match Answer::read(error, request, route, servers.is_cluster(), self.lane.as_ref()) {
+            // The same server is asked again, and with ASKING where it was asked so.
+            Answer::MissingScript if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) => {
+                self.form = Some(code_form(request, self.form));
+            }
+            Answer::MissingFunction if !self.brings_library => {
+                self.brings_library = true;
+                if request.is_read_only() {
+                    // A replica takes no library.
+                    self.lane = servers.lane_for(request, route, true);
+                }
+            }
+            Answer::Moved(slot, address) => {
+                waiting_for.replace(error.text());
+                self.patience.redirected();
+                self.asking = false;
+                self.lane = Some(servers.redirected(slot, address));
+            }
+            Answer::Ask(address) => {
+                waiting_for.replace(error.text());
+                self.patience.redirected();
+                self.asking = true;
+                self.lane = Some(servers.node(address).data.clone());
+            }
+            Answer::Later => {
+                waiting_for.replace(format!("the server answered {}", error.text()));
+                servers.refresh();
+                self.patience.wait();
+                self.lane = None;
+            }
+            Answer::UnknownForm if self.form.is_none() => {
+                servers.lacks_read_only_forms.set(true);
+                self.form = Some(Form::Sha);
+                self.lane = servers.lane_for(request, route, true);
+            }
+            Answer::MissingScript | Answer::MissingFunction | Answer::UnknownForm | Answer::Final => return false,
+        }
+        true
+    }
+
+    /// A replica will not do.
+    pub(crate) fn needs_primary(&self) -> bool {
+        self.form == Some(Form::Sha) || self.brings_library
+    }
+
+    /// How long to wait first, as what was heeded asks for.
+    pub(crate) fn take_pause(&mut self) -> Duration {
+        std::mem::take(&mut self.patience.pause)
+    }
+
+    /// Has the next attempt wait.
+    pub(crate) fn back_off(&mut self) {
+        self.patience.wait();
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        let pause = self.take_pause();
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+    }
+
+    /// Gives the named lane a moment to connect, and else lets it go.
+    pub(crate) async fn drop_unreachable(&mut self) {
+        if let Some(named) = self.lane.take_if(|named| !named.is_up())
+            && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
+        {
+            self.lane = Some(named);
+        }
+    }
+
+    /// What goes over the wire, the request last.
+    pub(crate) fn commands(&self, request: &Request) -> Vec<Bytes> {
+        let mut commands = Vec::with_capacity(1);
+        if self.brings_library
+            && let Some(library) = request.library()
+        {
+            commands.push(library.load(true));
+        }
+        if self.asking {
+            commands.push(asking());
+        }
+        commands.push(self.form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+        commands
+    }
+
+    /// A script that the server has now compiled is worth keeping there.
+    pub(crate) fn learn_from(&self, servers: &Servers, request: &Request, reply: &Reply, lane: &Rc<Lane>) {
+        if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) {
+            return;
+        }
+        let compiled = reply.error().is_none_or(|error| Error::from_server(error, request).may_have_executed);
+        if let Some(script) = request.bringable_script().filter(|_| compiled) {
+            servers.teach(script, lane);
+        }
     }
 }
 
 /// The form that brings the code along.
-fn code_form(request: &Request, form: Option<Form>) -> Form {
+pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
     if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
 }
 
-fn after_asking(wire: Bytes, asking: bool) -> Bytes {
-    if !asking {
-        return wire;
-    }
-    let mut both = redis::cmd("ASKING").get_packed_command();
-    both.extend_from_slice(&wire);
-    both.into()
-}
-
-/// A script that the server has now compiled is worth keeping there.
-fn teach_what_compiled(servers: &Servers, request: &Request, error: Option<&ServerError>, lane: &Rc<Lane>) {
-    let compiled = error.is_none_or(|error| Error::from_server(error, request).may_have_executed);
-    if let Some(script) = request.bringable_script().filter(|_| compiled) {
-        servers.teach(script, lane);
-    }
+pub(crate) fn asking() -> Bytes {
+    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
 }
 
 /// Waits for a lane that the request may take and that has a connection.
-async fn connected_lane(
+pub(crate) async fn connected_lane(
     servers: &Rc<Servers>,
-    call: &Call,
-    form: Option<Form>,
-    progress: &Progress,
+    request: &Request,
+    route: &Route,
+    needs_primary: bool,
+    waiting_for: &RefCell<String>,
 ) -> Result<Rc<Lane>, Box<Error>> {
     let (mut seen, mut looked) = (servers.times_learned(), false);
     loop {
-        let lane = match form {
-            Some(Form::Sha) => servers.topology().lane(&call.route, false, &servers.config.read_from),
-            _ => servers.lane(&call.request, &call.route),
-        };
+        let lane = servers.lane_for(request, route, needs_primary);
         if let Some(lane) = &lane {
             let reason = match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(lane.clone()),
                 Ok(Err(reason)) => format!("no connection to {}: {reason}", lane.address()),
                 Err(_) => format!("no connection to {} yet", lane.address()),
             };
-            progress.waiting_for.replace(reason);
-        } else if let Route::Address(address) = &call.route
+            waiting_for.replace(reason);
+        } else if let Route::Address(address) = route
             && looked
         {
             let message = format!("not sent, because no node of the cluster is at {address}");
             return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
-            progress.waiting_for.replace(servers.why_unknown(&call.route));
+            waiting_for.replace(servers.why_unknown(route));
         }
         servers.refresh();
         if let Ok(count) = timeout(LOOK_AGAIN, servers.learned_since(seen)).await {
@@ -247,6 +329,7 @@ async fn connected_lane(
 /// What an error reply asks for.
 enum Answer {
     MissingScript,
+    MissingFunction,
     Moved(Slot, Address),
     Ask(Address),
     Later,
@@ -257,8 +340,7 @@ enum Answer {
 
 impl Answer {
     /// Only what a server itself says is followed: a script may answer with any code, after it wrote.
-    fn read(error: &ServerError, call: &Call, in_cluster: bool, lane: Option<&Rc<Lane>>) -> Self {
-        let (request, route) = (&call.request, &call.route);
+    fn read(error: &ServerError, request: &Request, route: &Route, in_cluster: bool, lane: Option<&Rc<Lane>>) -> Self {
         match error.code() {
             "NOSCRIPT" if is_missing_script(error) && request.bringable_script().is_some() => Self::MissingScript,
             "MOVED" | "ASK" if in_cluster && may_be_redirected(request, route) => {
@@ -277,6 +359,7 @@ impl Answer {
             "READONLY" if is_write_on_replica(error) => Self::Final,
             "READONLY" if request.runs_lua() && !is_refusal(error) => Self::Final,
             _ if is_passing_refusal(error) => Self::Later,
+            "ERR" if request.library().is_some() && is_missing_function(error) => Self::MissingFunction,
             "ERR" if request.has_forms() && request.is_read_only() && is_unknown_read_only_form(error) => {
                 Self::UnknownForm
             }
@@ -336,26 +419,28 @@ fn redirect(text: &[u8], route: &Route, asked: Option<&Address>) -> Redirect {
 }
 
 /// Pauses between attempts: longer and longer, and never two alike.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Patience {
     waits: u32,
     redirects: u32,
+    /// The one that is due.
+    pause: Duration,
 }
 
 impl Patience {
-    async fn wait(&mut self) {
+    fn wait(&mut self) {
         const LONGEST: Duration = Duration::from_millis(100);
         let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST);
         self.waits += 1;
-        sleep(pause.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
+        self.pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
     }
 
     /// A few redirects are followed at once; more mean that the nodes do not agree yet.
-    async fn redirected(&mut self) {
+    fn redirected(&mut self) {
         const AT_ONCE: u32 = 4;
         self.redirects += 1;
         if self.redirects > AT_ONCE {
-            self.wait().await;
+            self.wait();
         }
     }
 }

@@ -45,13 +45,52 @@ pub(crate) trait Owner {
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
 }
 
-/// One or more commands of which somebody awaits the replies.
+/// Commands that go out in one write, each of which gets one reply.
 pub(crate) struct Step {
-    pub(crate) wire: Bytes,
-    pub(crate) replies: usize,
-    pub(crate) answer: oneshot::Sender<Result<Vec<Reply>, Setback>>,
-    /// Set once the server may have read it.
-    pub(crate) sent: Rc<Cell<bool>>,
+    commands: Vec<Bytes>,
+    terms: Terms,
+    receipt: Rc<Receipt>,
+    answer: oneshot::Sender<Result<(), Setback>>,
+}
+
+/// What may become of a step whose connection is lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// Nothing is executed before the last command has been read.
+    pub(crate) atomic: bool,
+    /// It makes sense on this connection of the lane alone.
+    pub(crate) only_on: Option<u64>,
+}
+
+/// What is known of a step while it is with a server, and after.
+#[derive(Debug, Default)]
+pub(crate) struct Receipt {
+    /// The server may have read some of it.
+    sent: Cell<bool>,
+    /// How many of its bytes were written when the connection was lost.
+    written: Cell<u64>,
+    replies: RefCell<Vec<Reply>>,
+}
+
+impl Receipt {
+    pub(crate) fn was_sent(&self) -> bool {
+        self.sent.get()
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// The replies so far.
+    pub(crate) fn take_replies(&self) -> Vec<Reply> {
+        self.replies.take()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.sent.set(false);
+        self.written.set(0);
+        self.replies.take();
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +116,12 @@ pub(crate) struct Lane {
     closed: Cell<bool>,
     /// Scripts that are being loaded, so that many calls that miss one load it once.
     loading: RefCell<HashSet<String>>,
+    /// What was loaded over this connection: scripts by their hashes, and function libraries.
+    loaded: RefCell<HashSet<String>>,
+    /// Counts the connections.
+    connection: Cell<u64>,
+    /// The connection on which the server is known to allow transactions.
+    transacts_on: Cell<u64>,
 }
 
 #[derive(Default)]
@@ -99,7 +144,6 @@ enum Job {
 struct InFlight {
     /// `None`: nobody waits any more.
     job: Option<Job>,
-    replies: Vec<Reply>,
     missing: usize,
     /// Where in the connection's output the job begins and ends.
     begins: u64,
@@ -124,6 +168,9 @@ impl Lane {
             task: RefCell::default(),
             closed: Cell::new(false),
             loading: RefCell::default(),
+            loaded: RefCell::default(),
+            connection: Cell::new(0),
+            transacts_on: Cell::new(0),
         })
     }
 
@@ -145,6 +192,10 @@ impl Lane {
 
     pub(crate) fn is_up(&self) -> bool {
         matches!(*self.status.borrow(), Status::Up)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     pub(crate) fn is_down(&self) -> bool {
@@ -195,17 +246,53 @@ impl Lane {
         true
     }
 
-    /// Sends what `wire` holds and waits for that many replies. Dropping the future before it is sent unsends it.
+    /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before they
+    /// are sent unsends them.
     pub(crate) async fn request(
         self: &Rc<Self>,
-        wire: Bytes,
-        replies: usize,
-        sent: Rc<Cell<bool>>,
-    ) -> Result<Vec<Reply>, Setback> {
+        commands: Vec<Bytes>,
+        terms: Terms,
+        receipt: &Rc<Receipt>,
+    ) -> Result<(), Setback> {
         let (answer, answered) = oneshot::channel();
-        sent.set(false);
-        self.push(Job::Step(Step { wire, replies, answer, sent }));
+        receipt.clear();
+        self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
         answered.await.unwrap_or(Err(Setback::Unsent))
+    }
+
+    /// Sends one command and waits for its reply.
+    pub(crate) async fn ask(self: &Rc<Self>, wire: Bytes) -> Result<Reply, Setback> {
+        let receipt = Rc::default();
+        self.request(vec![wire], Terms::default(), &receipt).await?;
+        receipt.take_replies().pop().ok_or(Setback::Unsent)
+    }
+
+    /// Which of its connections the lane has now; another one knows nothing of what was said on it.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection.get()
+    }
+
+    /// Whether this connection has loaded what goes by that name.
+    pub(crate) fn has_loaded(&self, name: &str) -> bool {
+        self.loaded.borrow().contains(name)
+    }
+
+    pub(crate) fn set_loaded(&self, name: &str, loaded: bool) {
+        let mut all = self.loaded.borrow_mut();
+        if loaded {
+            all.insert(name.to_owned());
+        } else {
+            all.remove(name);
+        }
+    }
+
+    /// Whether the server is known to let this connection's user begin transactions.
+    pub(crate) fn transacts(&self) -> bool {
+        self.transacts_on.get() == self.connection.get()
+    }
+
+    pub(crate) fn set_transacts(&self, connection: u64) {
+        self.transacts_on.set(connection);
     }
 
     /// Forgets calls whose callers have gone; those that are not written never will be.
@@ -291,7 +378,12 @@ impl Lane {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Err(setback));
             }
-            Job::Load(_, hash) => drop(self.loading.borrow_mut().remove(&hash)),
+            Job::Load(_, hash) => {
+                self.loading.borrow_mut().remove(&hash);
+                if matches!(setback, Setback::Answered(reply) if reply.error().is_none()) {
+                    self.set_loaded(&hash, true);
+                }
+            }
         }
     }
 
@@ -302,7 +394,6 @@ impl Lane {
             let (reason, served) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
                     log::debug!("connected to {}", self.address);
-                    self.status.send_replace(Status::Up);
                     self.serve(connection).await
                 }
                 Err(reason) => (reason, false),
@@ -325,6 +416,9 @@ impl Lane {
     /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
     async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
         let mut io = Io::new(connection);
+        self.connection.set(self.connection.get() + 1);
+        self.loaded.borrow_mut().clear();
+        self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
         self.status.send_replace(Status::Connecting);
@@ -373,26 +467,39 @@ impl Lane {
     }
 
     /// Moves what waits to the output, as long as that is short: what is not there yet can still be unsent.
-    fn fill(&self, io: &mut Io) {
+    fn fill(self: &Rc<Self>, io: &mut Io) {
         const ENOUGH: usize = 256 << 10;
+        let mut too_late = Vec::new();
         let mut queues = self.queues.borrow_mut();
         while io.output.len() < ENOUGH {
-            let Some(job) = queues.waiting.pop_front() else { return };
-            let (wire, missing) = match &job {
+            let Some(job) = queues.waiting.pop_front() else { break };
+            let begins = io.queued();
+            let missing = match &job {
                 Job::Call(call) if call.reply_to.is_abandoned() => continue,
                 Job::Step(step) if step.answer.is_closed() => continue,
-                Job::Call(call) => (call.request.wire(), 1),
-                Job::Step(step) => {
-                    step.sent.set(true);
-                    (&step.wire, step.replies)
+                Job::Step(step) if step.terms.only_on.is_some_and(|only| only != self.connection.get()) => {
+                    too_late.push(job);
+                    continue;
                 }
-                Job::Load(wire, _) => (wire, 1),
+                Job::Call(call) => {
+                    io.output.push(call.request.wire());
+                    1
+                }
+                Job::Step(step) => {
+                    step.receipt.sent.set(true);
+                    step.commands.iter().for_each(|wire| io.output.push(wire));
+                    step.commands.len()
+                }
+                Job::Load(wire, _) => {
+                    io.output.push(wire);
+                    1
+                }
             };
-            let begins = io.queued();
-            io.output.push(wire);
             let ends = io.queued();
-            queues.in_flight.push_back(InFlight { job: Some(job), replies: Vec::new(), missing, begins, ends });
+            queues.in_flight.push_back(InFlight { job: Some(job), missing, begins, ends });
         }
+        drop(queues);
+        too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
@@ -428,22 +535,23 @@ impl Lane {
             }));
         };
         entry.missing -= 1;
-        if entry.missing > 0 {
-            entry.replies.push(reply);
+        let is_last = entry.missing == 0;
+        if let Some(Job::Step(step)) = &entry.job {
+            step.receipt.replies.borrow_mut().push(reply);
+            if is_last && let Some(InFlight { job: Some(Job::Step(step)), .. }) = queues.in_flight.pop_front() {
+                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                let _ = step.answer.send(Ok(()));
+            }
+            return Ok(());
+        }
+        if !is_last {
             return Ok(());
         }
         let Some(entry) = queues.in_flight.pop_front() else { return Ok(()) };
         drop(queues);
         match entry.job {
             Some(Job::Call(call)) if reply.error().is_none() => call.reply_to.finish(Ok(reply)),
-            Some(job @ Job::Call(_)) => self.return_job(job, Setback::Answered(reply)),
-            Some(Job::Step(step)) => {
-                let mut replies = entry.replies;
-                replies.push(reply);
-                // Its receiver is gone when the step's task has ended: then nobody wants to know.
-                let _ = step.answer.send(Ok(replies));
-            }
-            Some(job @ Job::Load(..)) => self.return_job(job, Setback::Answered(reply)),
+            Some(job) => self.return_job(job, Setback::Answered(reply)),
             None => {}
         }
         Ok(())
@@ -455,14 +563,20 @@ impl Lane {
         let mut unsent = Vec::new();
         for entry in in_flight {
             let Some(job) = entry.job else { continue };
-            let several_commands = entry.missing + entry.replies.len() > 1;
-            let was_sent = if several_commands { entry.begins < io.written } else { entry.ends <= io.written };
+            let was_sent = match &job {
+                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < io.written,
+                _ => entry.ends <= io.written,
+            };
+            if let Job::Step(step) = &job {
+                if was_sent {
+                    step.receipt.written.set(io.written - entry.begins);
+                } else {
+                    step.receipt.clear();
+                }
+            }
             if was_sent {
                 self.return_job(job, Setback::Lost(reason.clone()));
             } else {
-                if let Job::Step(step) = &job {
-                    step.sent.set(false);
-                }
                 unsent.push(job);
             }
         }

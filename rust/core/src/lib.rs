@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod call;
 mod client;
 mod completion;
@@ -18,7 +19,9 @@ mod invoke;
 mod io;
 mod io_thread;
 mod lane;
+mod library;
 mod node;
+mod pipeline;
 mod request;
 pub mod resp;
 mod route;
@@ -26,14 +29,18 @@ pub mod script;
 mod servers;
 mod tls;
 mod topology;
+mod transaction;
+mod watch;
 mod wording;
 
+pub use batch::{Batch, BatchOptions, Entry};
 pub use client::Client;
-pub use completion::{CallId, Completions, Outcome, ReplyTo};
+pub use completion::{CallId, Completion, Completions, Outcome, ReplyTo};
 pub use config::{Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Protocol, ReadFrom, Tls};
 pub use error::{Error, Kind, Place};
 pub use fanout::{Part, split_by_slot};
 pub use io_thread::IoThread;
+pub use library::Library;
 pub use request::{Gather, Lane, Packer, Request, refusal};
 pub use route::{Role, Route, SLOTS, Slot};
 pub use tls::TlsOptions;

@@ -19,6 +19,10 @@ pub(crate) struct Node {
     owner: Weak<dyn Owner>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
+    /// For watched keys: a watch is its connection's, and any transaction there ends it.
+    watching: RefCell<Vec<Rc<Lane>>>,
+    /// Those of them that nobody uses.
+    idle_watching: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
 }
 
@@ -30,8 +34,18 @@ impl Node {
         owner: Weak<dyn Owner>,
     ) -> Rc<Self> {
         let data = Lane::new(address.clone(), config.clone(), false, owner.clone());
-        let (reads, admin) = (OnceCell::new(), OnceCell::new());
-        Rc::new(Self { address, data, in_cluster, config, owner, reads, admin, zone: RefCell::default() })
+        Rc::new(Self {
+            address,
+            data,
+            in_cluster,
+            config,
+            owner,
+            reads: OnceCell::new(),
+            admin: OnceCell::new(),
+            watching: RefCell::default(),
+            idle_watching: RefCell::default(),
+            zone: RefCell::default(),
+        })
     }
 
     /// For what a replica is asked. In a cluster it is a connection of its own: one on which a replica may answer
@@ -48,6 +62,28 @@ impl Node {
         self.admin.get_or_init(|| Lane::new(self.address.clone(), self.config.clone(), false, self.owner.clone()))
     }
 
+    /// A connection for one user alone, until it is given back.
+    pub(crate) fn lend(&self) -> Rc<Lane> {
+        let idle = self.idle_watching.borrow_mut().pop();
+        if let Some(idle) = idle {
+            return idle;
+        }
+        let lane = Lane::new(self.address.clone(), self.config.clone(), false, self.owner.clone());
+        self.watching.borrow_mut().push(lane.clone());
+        lane
+    }
+
+    pub(crate) fn give_back(&self, lane: &Rc<Lane>) {
+        const KEPT: usize = 8;
+        let mut idle = self.idle_watching.borrow_mut();
+        if idle.len() < KEPT && !lane.is_closed() {
+            idle.push(lane.clone());
+        } else {
+            self.watching.borrow_mut().retain(|other| !Rc::ptr_eq(other, lane));
+            lane.close();
+        }
+    }
+
     /// The availability zone, once the server has said it.
     pub(crate) fn zone(&self) -> std::cell::Ref<'_, Option<String>> {
         self.zone.borrow()
@@ -58,28 +94,31 @@ impl Node {
     }
 
     pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        self.lanes().for_each(|lane| lane.cancel(gone));
+        self.lanes().iter().for_each(|lane| lane.cancel(gone));
     }
 
     /// Takes back what waits for a connection, to send it elsewhere.
     pub(crate) fn hand_back(&self) {
-        self.lanes().for_each(Lane::hand_back);
+        self.lanes().iter().for_each(Lane::hand_back);
     }
 
     /// The same of the connections that are lost.
     pub(crate) fn hand_back_stranded(&self) {
-        self.lanes().filter(|lane| !lane.is_up()).for_each(Lane::hand_back);
+        self.lanes().iter().filter(|lane| !lane.is_up()).for_each(Lane::hand_back);
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.lanes().all(|lane| lane.is_idle())
+        self.lanes().iter().all(|lane| lane.is_idle())
     }
 
     pub(crate) fn close(&self) {
-        self.lanes().for_each(|lane| lane.close());
+        self.lanes().iter().for_each(|lane| lane.close());
     }
 
-    fn lanes(&self) -> impl Iterator<Item = &Rc<Lane>> {
-        [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten()
+    fn lanes(&self) -> Vec<Rc<Lane>> {
+        let shared = [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten();
+        let mut lanes: Vec<_> = shared.cloned().collect();
+        lanes.extend(self.watching.borrow().iter().cloned());
+        lanes
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, Kind};
+use crate::library::Library;
 use crate::route::{Route, Slot};
 use crate::script::Script;
 
@@ -61,6 +62,10 @@ enum About {
         /// Whether the code may be sent to a server that lost it.
         carries_code: bool,
     },
+    /// FCALL of a function of that library.
+    Function {
+        library: Arc<Library>,
+    },
 }
 
 impl Request {
@@ -96,6 +101,13 @@ impl Request {
         self
     }
 
+    /// It calls a function of that library.
+    #[must_use]
+    pub fn calling(mut self, library: Arc<Library>) -> Self {
+        self.about = About::Function { library };
+        self
+    }
+
     /// What several nodes' replies to it make together.
     #[must_use]
     pub fn gathered(mut self, gather: Gather) -> Self {
@@ -123,7 +135,7 @@ impl Request {
     /// The script, where its code is known.
     pub fn script(&self) -> Option<&Arc<Script>> {
         match &self.about {
-            About::Command => None,
+            About::Command | About::Function { .. } => None,
             About::Code { script } => script.as_ref(),
             About::Script { script, .. } => Some(script),
         }
@@ -148,6 +160,52 @@ impl Request {
             About::Script { script, carries_code: true, .. } => Some(script),
             _ => None,
         }
+    }
+
+    /// The library to bring to a server that does not have the function.
+    pub(crate) fn library(&self) -> Option<&Arc<Library>> {
+        match &self.about {
+            About::Function { library } => Some(library),
+            _ => None,
+        }
+    }
+
+    /// Whether it is FCALL or its read-only form.
+    pub(crate) fn calls_function(&self) -> bool {
+        self.library().is_some() || self.word(0).to_ascii_uppercase().starts_with("FCALL")
+    }
+
+    /// The command's name, with its subcommand or the script's name where it has one, for people to read.
+    pub fn name(&self) -> String {
+        const CONTAINERS: [&str; 11] = [
+            "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT",
+            "SLOWLOG",
+        ];
+        let mut name = self.word(0).to_uppercase();
+        if CONTAINERS.contains(&name.as_str()) && self.words > 1 {
+            name = format!("{name} {}", self.word(1).to_uppercase());
+        } else if let Some(script) = self.script().and_then(|script| script.options().name.as_ref()) {
+            name = format!("{name} {script}");
+        }
+        name
+    }
+
+    /// One of the first words, which hold no secret where they are names.
+    fn word(&self, index: usize) -> String {
+        let mut rest = &self.wire[..];
+        let mut word = &rest[..0];
+        let mut line = || {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at(end);
+            rest = after;
+            line
+        };
+        line();
+        for _ in 0..=index {
+            line();
+            word = line();
+        }
+        String::from_utf8_lossy(word).trim_end().to_owned()
     }
 
     /// Whether it may be sent again when it may have run already.
@@ -185,8 +243,7 @@ impl Request {
 impl fmt::Debug for Request {
     /// Shows the command's name alone: arguments may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.wire.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
-        write!(f, "Request({}, {} words)", String::from_utf8_lossy(name).trim_end(), self.words)
+        write!(f, "Request({}, {} words)", self.word(0), self.words)
     }
 }
 
@@ -200,9 +257,9 @@ pub fn refusal(name: &[u8], next: Option<&[u8]>) -> Option<&'static str> {
         | b"MONITOR" | b"SYNC" | b"PSYNC" | b"QUIT" => Some(NO_REPLY_EACH),
         b"CLIENT" if next == b"REPLY" => Some(NO_REPLY_EACH),
         b"CLIENT" if next == b"TRACKING" => Some(CHANGES_ALL),
-        b"MULTI" | b"EXEC" | b"DISCARD" | b"WATCH" | b"UNWATCH" => {
-            Some("a transaction needs a connection that no other caller uses")
-        }
+        b"MULTI" | b"EXEC" | b"DISCARD" | b"WATCH" | b"UNWATCH" => Some(
+            "a transaction needs a connection that no other caller uses: Batch(is_atomic=True), watch() and unwatch()",
+        ),
         b"SELECT" => Some("it would change the connection for all callers; set database_id"),
         b"AUTH" | b"HELLO" | b"RESET" | b"READONLY" | b"READWRITE" | b"ASKING" => Some(CHANGES_ALL),
         _ => None,
@@ -236,6 +293,13 @@ impl Packer {
         Self { wire, words, script: None, slot: None }
     }
 
+    /// A command of one word.
+    pub(crate) fn single(name: &str) -> Request {
+        let mut packer = Self::command(1);
+        packer.word(name.as_bytes());
+        packer.finish(false)
+    }
+
     /// EVALSHA (or `EVALSHA_RO`) of a script, with that many keys and arguments to come.
     pub fn script(script: &Arc<Script>, keys: usize, args: usize) -> Self {
         let words = 3 + keys + args;
@@ -266,6 +330,11 @@ impl Packer {
     /// Where the keys so far say that the request goes.
     pub fn route(&self) -> Route {
         self.slot.as_ref().map_or(Route::Any, |(slot, _)| Route::Slot(*slot))
+    }
+
+    /// The first key, where there is one.
+    pub fn first_key(&self) -> Option<&[u8]> {
+        self.slot.as_ref().map(|(_, at)| &self.wire[at.clone()])
     }
 
     /// The finished request. `carries_code`: whether a script's code may be sent where it is missing.

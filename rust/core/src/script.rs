@@ -28,7 +28,7 @@ pub struct Options {
 impl Script {
     pub fn new(code: impl Into<Bytes>, options: Options) -> Self {
         let code = code.into();
-        let hash = Sha1::digest(&code).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let hash = sha1_hex(&code);
         let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
         let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
         Self { code, hash, options, sha_head }
@@ -45,6 +45,12 @@ impl Script {
 
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// [SCRIPT LOAD](https://valkey.io/commands/script-load/) of it.
+    pub(crate) fn load(&self) -> Bytes {
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg(&self.code[..]).get_packed_command().into()
     }
 
     /// Whether running it again does no harm.
@@ -65,6 +71,11 @@ impl Script {
         let line = self.code.split(|byte| *byte == b'\n').nth(index)?;
         Some(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
     }
+}
+
+/// The SHA1 of some code: 40 lower-case hexadecimal digits.
+pub(crate) fn sha1_hex(code: &[u8]) -> String {
+    Sha1::digest(code).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Whether the first line declares `no-writes`, as in `#!lua flags=no-writes`

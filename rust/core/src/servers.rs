@@ -25,6 +25,7 @@ use crate::request::{Lane as LaneKind, Request};
 use crate::route::{Route, Slot};
 use crate::script::Script;
 use crate::topology::{Shard, Topology};
+use crate::watch::Watch;
 
 pub(crate) struct Servers {
     pub(crate) config: Config,
@@ -43,6 +44,10 @@ pub(crate) struct Servers {
     teaching_ended: Cell<bool>,
     /// A server was met that knows no `EVALSHA_RO`.
     pub(crate) lacks_read_only_forms: Cell<bool>,
+    /// The user was refused SCRIPT LOAD or FUNCTION LOAD.
+    pub(crate) cannot_load: Cell<bool>,
+    /// Connections on which keys are watched, by the names that their users gave them.
+    pub(crate) watches: RefCell<HashMap<u64, Watch>>,
     /// Calls with a task of their own, by what their callers would cancel them by.
     supervised: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
     closed: CancellationToken,
@@ -112,6 +117,8 @@ impl Servers {
             taught: RefCell::default(),
             teaching_ended: Cell::default(),
             lacks_read_only_forms: Cell::default(),
+            cannot_load: Cell::default(),
+            watches: RefCell::default(),
             supervised: RefCell::default(),
             closed: CancellationToken::new(),
         })
@@ -196,8 +203,14 @@ impl Servers {
 
     /// The lane that a request takes as things stand.
     pub(crate) fn lane(&self, request: &Request, route: &Route) -> Option<Rc<Lane>> {
+        self.lane_for(request, route, false)
+    }
+
+    /// The same; `needs_primary` where a replica will not do for a request that reads.
+    pub(crate) fn lane_for(&self, request: &Request, route: &Route, needs_primary: bool) -> Option<Rc<Lane>> {
         let topology = self.topology.borrow();
-        let lane = topology.lane(route, request.is_read_only(), &self.config.read_from)?;
+        let reads = request.is_read_only() && !needs_primary;
+        let lane = topology.lane(route, reads, &self.config.read_from)?;
         match request.lane() {
             LaneKind::Data => Some(lane),
             LaneKind::Admin => self.nodes.borrow().get(lane.address()).map(|node| node.admin().clone()),
@@ -252,33 +265,40 @@ impl Servers {
         let nodes = std::mem::take(&mut *self.nodes.borrow_mut());
         let retiring = std::mem::take(&mut *self.retiring.borrow_mut());
         nodes.values().chain(&retiring).for_each(|node| node.close());
+        self.watches.take();
         *self.topology.borrow_mut() = Topology::default();
     }
 
     /// Puts a script that was missing on every primary for good, and on the server that missed it: EVAL alone leaves
     /// it where the server evicts it. Sent without waiting, so that what is sent later finds it.
     pub(crate) fn teach(&self, script: &Script, missed_by: &Rc<Lane>) {
-        let mut taught = self.taught.borrow_mut();
-        if !taught.contains(script.hash()) {
-            if taught.len() == TEACHING_LIMIT {
-                if !self.teaching_ended.replace(true) {
-                    log::warn!(
-                        "more than {TEACHING_LIMIT} different scripts: further ones are not loaded for good; pass what \
-                         differs as ARGV instead of making scripts up"
-                    );
-                }
-                return;
-            }
-            taught.insert(script.hash().to_owned());
+        if !self.may_teach(script) {
+            return;
         }
-        let mut load = redis::cmd("SCRIPT");
-        load.arg("LOAD").arg(&script.code()[..]);
-        let wire = bytes::Bytes::from(load.get_packed_command());
+        let load = script.load();
         let topology = self.topology.borrow();
-        topology.primaries().for_each(|primary| primary.data.load(wire.clone(), script.hash()));
+        topology.primaries().for_each(|primary| primary.data.load(load.clone(), script.hash()));
         if !topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, missed_by)) {
-            missed_by.load(wire, script.hash());
+            missed_by.load(load, script.hash());
         }
+    }
+
+    /// Whether a script is, or becomes now, one of those that are put on servers for good.
+    pub(crate) fn may_teach(&self, script: &Script) -> bool {
+        let mut taught = self.taught.borrow_mut();
+        if taught.contains(script.hash()) {
+            return true;
+        }
+        if taught.len() < TEACHING_LIMIT {
+            return taught.insert(script.hash().to_owned());
+        }
+        if !self.teaching_ended.replace(true) {
+            log::warn!(
+                "more than {TEACHING_LIMIT} different scripts: further ones are not loaded for good; pass what differs \
+                 as ARGV instead of making scripts up"
+            );
+        }
+        false
     }
 
     /// Learns the topology anew in the background; many causes at once make one refresh.

@@ -11,6 +11,11 @@ pub(crate) fn is_missing_script(error: &ServerError) -> bool {
     matches!(error.as_bytes(), b"NOSCRIPT No matching script." | b"NOSCRIPT No matching script. Please use EVAL.")
 }
 
+/// FCALL of a function that the server does not have.
+pub(crate) fn is_missing_function(error: &ServerError) -> bool {
+    error.as_bytes() == b"ERR Function not found"
+}
+
 /// Refusals that pass by themselves: the server did not start on the command, and will take it later, or another will.
 pub(crate) fn is_passing_refusal(error: &ServerError) -> bool {
     const WORDINGS: [&str; 10] = [

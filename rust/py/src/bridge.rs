@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{CallId, Completions, Outcome, ReplyTo};
+use glide_scripts_core::{CallId, Completion, Completions, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -265,11 +265,12 @@ pub(crate) fn drain_running_loop(py: Python<'_>) -> PyResult<()> {
     bridge.get().drain(py)
 }
 
-fn resolve(future: &Bound<'_, PyAny>, outcome: Outcome) -> PyResult<()> {
+fn resolve(future: &Bound<'_, PyAny>, completion: Completion) -> PyResult<()> {
     let py = future.py();
-    let result = match outcome {
-        Ok(reply) => convert::to_python(py, reply),
-        Err(error) => Err(errors::to_python(py, *error)),
+    let result = match completion {
+        Completion::Call(Ok(reply)) => convert::to_python(py, reply),
+        Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
+        Completion::Batch(outcomes) => convert::batch_to_python(py, outcomes),
     };
     let resolved = match result {
         Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),

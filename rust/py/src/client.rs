@@ -1,20 +1,19 @@
 //! The class `Client`: from Python's arguments to a packed request, and its future.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 use std::time::Duration;
 
-use glide_scripts_core::script::Options;
 use glide_scripts_core::{
-    Address, Backoff, Client as CoreClient, Config, ConnectionConfig, Credentials, Error, Gather, Kind, Lane, Mode,
-    Packer, Part, Protocol, ReadFrom, ReplyTo, Request, Role, Route, Slot, Tls, TlsOptions, refusal, script,
-    split_by_slot,
+    Address, Backoff, BatchOptions, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error, Kind,
+    Mode, Packer, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
 };
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyTuple};
 
+use crate::batch::{self, Batch, Library};
 use crate::bridge::{Bridge, Waiting};
+use crate::command::{self, Target, choose_route, pack_keys};
 use crate::convert::{Elements, elements};
 use crate::errors::{to_python, wrong_type};
 use crate::runtime;
@@ -63,17 +62,18 @@ impl Client {
         let args = args.map_or_else(|| Ok(Elements::none(py)), |args| elements("args", args))?;
         let timeout = milliseconds(timeout)?;
         let mut packer = Packer::script(script.core(), keys.len(), args.len());
-        self.pack_keys(py, &keys, &mut packer)?;
+        pack_keys(py, &keys, self.in_cluster, &mut packer)?;
         args.pack("args", &mut packer)?;
         let route = choose_route(py, route, packer.route())?;
         self.call(py, packer.finish(script.carries_code()), route, timeout)
     }
 
     /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
-    /// are a script's. `keys`: which words are keys, as a range, by which a cluster routes it. `step`: its words come
+    /// are a script's. `library`: it calls a function of that. `keys`: which words are keys, as a range, by which a cluster routes it. `step`: its words come
     /// in groups of so many, each with a key, which may be in several slots. `gather`: what several replies make.
     #[pyo3(signature = (
-        words, timeout, *, read_only=false, code=None, admin=false, keys=None, step=None, route=None, gather=None
+        words, timeout, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None,
+        gather=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "all but two are keywords in Python")]
     fn command<'py>(
@@ -82,6 +82,7 @@ impl Client {
         timeout: Option<&Bound<'py, PyAny>>,
         read_only: bool,
         code: Option<&Bound<'py, PyBytes>>,
+        library: Option<&Bound<'py, Library>>,
         admin: bool,
         keys: Option<(usize, usize)>,
         step: Option<usize>,
@@ -90,51 +91,71 @@ impl Client {
     ) -> Started<'py> {
         let py = words.py();
         let _entered = runtime::enter()?;
-        let words = elements("args", words)?;
-        if words.len() == 0 {
-            return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
-        }
         let timeout = milliseconds(timeout)?;
-        let gather = gather.map_or(Gather::ByNode, parse_gather);
-        let keys = keys.filter(|_| self.in_cluster).unwrap_or_default();
-        if let (Some(step), None, true) = (step, route, self.in_cluster) {
-            return self.split(py, &words, keys.0, step, read_only, gather, timeout);
-        }
-        let mut packer = Packer::command(words.len());
-        let mut index = 0;
-        let (mut name, mut refused) = (Vec::new(), None);
-        words.each("args", |word| {
-            match index {
-                0 => name = word.to_vec(),
-                1 => refused = refusal(&name, Some(word)),
-                _ => {}
+        let target = Target { in_cluster: self.in_cluster, splits: true, keys, step, route, gather };
+        let about = command::About { read_only, code, library, admin };
+        match command::pack(py, words, &target, &about)? {
+            Entry::Whole { request, route, .. } => self.call(py, request, route, timeout),
+            Entry::Parts { parts, gather } => {
+                let Waiting { future, ticket, reply_to } = self.wait(py)?;
+                self.core.call_in_parts(parts, gather, timeout, reply_to);
+                Ok((future, ticket))
             }
-            if (keys.0..keys.1).contains(&index) {
-                packer.key(word).map_err(|error| to_python(py, error))?;
-            } else {
-                packer.word(word);
-            }
-            index += 1;
-            Ok(())
-        })?;
-        if let Some(why) = refused.or_else(|| refusal(&name, None)) {
-            let name = String::from_utf8_lossy(&name).to_uppercase();
-            return Err(to_python(py, Error::new(Kind::Request, format!("{name} is refused: {why}"))));
         }
-        let route = choose_route(py, route, packer.route())?;
-        let mut request = packer.finish(false).gathered(gather);
-        if read_only {
-            request = request.read_only();
+    }
+
+    /// Sends a batch; the future gets None where a watched key had changed, else its commands' results and the index
+    /// of the first that is an error. `watch` names the watch that a transaction ends.
+    #[pyo3(signature = (batch, timeout, *, route=None, retry_connection_error=false, watch=None))]
+    fn exec<'py>(
+        &self,
+        batch: &Bound<'py, Batch>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        route: Option<&Bound<'py, PyTuple>>,
+        retry_connection_error: bool,
+        watch: Option<u64>,
+    ) -> Started<'py> {
+        let py = batch.py();
+        let _entered = runtime::enter()?;
+        let (timeout, route) = (milliseconds(timeout)?, batch::route(py, route)?);
+        let options = BatchOptions { timeout, route, retries_lost: retry_connection_error, watch };
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        let batch = batch.get().core().clone();
+        self.core.exec(batch, options, reply_to);
+        Ok((future, ticket))
+    }
+
+    /// Watches keys, on a connection that `watch` names and that nobody else uses.
+    fn watch<'py>(&self, watch: u64, keys: &Bound<'py, PyAny>, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
+        let py = keys.py();
+        let _entered = runtime::enter()?;
+        let (keys, timeout) = (elements("keys", keys)?, milliseconds(timeout)?);
+        if keys.len() == 0 {
+            return Err(PyValueError::new_err("keys is empty; pass at least one"));
         }
-        if let Some(code) = code {
-            let code = code.as_bytes();
-            let script = (!code.is_empty()).then(|| Arc::new(script::Script::new(code.to_vec(), Options::default())));
-            request = request.running(script);
+        let mut packer = Packer::command(1 + keys.len());
+        packer.word(b"WATCH");
+        pack_keys(py, &keys, self.in_cluster, &mut packer)?;
+        let route = packer.route();
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        self.core.watch(watch, Some((packer.finish(false), route)), timeout, reply_to);
+        Ok((future, ticket))
+    }
+
+    /// Ends the watch.
+    fn unwatch<'py>(&self, py: Python<'py>, watch: u64, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
+        let _entered = runtime::enter()?;
+        let timeout = milliseconds(timeout)?;
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        self.core.watch(watch, None, timeout, reply_to);
+        Ok((future, ticket))
+    }
+
+    /// Nobody will use the connection of that name again.
+    fn release(&self, watch: u64) {
+        if self.is_ours() {
+            self.core.release(watch);
         }
-        if admin {
-            request = request.over(Lane::Admin);
-        }
-        self.call(py, request, route, timeout)
     }
 
     /// The caller of that call is gone.
@@ -179,41 +200,9 @@ impl Client {
         self.generation == runtime::generation()
     }
 
-    fn pack_keys(&self, py: Python<'_>, keys: &Elements<'_>, packer: &mut Packer) -> PyResult<()> {
-        if !self.in_cluster {
-            return keys.pack("keys", packer);
-        }
-        keys.each("keys", |key| packer.key(key).map_err(|error| to_python(py, error)))
-    }
-
     fn call<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
         let Waiting { future, ticket, reply_to } = self.wait(py)?;
         self.core.call(request, route, timeout, reply_to);
-        Ok((future, ticket))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "they are the command's")]
-    fn split<'py>(
-        &self,
-        py: Python<'py>,
-        words: &Elements<'py>,
-        first: usize,
-        step: usize,
-        read_only: bool,
-        gather: Gather,
-        timeout: Option<Duration>,
-    ) -> Started<'py> {
-        let mut owned = Vec::with_capacity(words.len());
-        words.each("args", |word| {
-            owned.push(word.to_vec());
-            Ok(())
-        })?;
-        let mut parts = split_by_slot(&owned, first, step);
-        if read_only {
-            parts = parts.into_iter().map(|part| Part { request: part.request.read_only(), ..part }).collect();
-        }
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
-        self.core.call_in_parts(parts, gather, timeout, reply_to);
         Ok((future, ticket))
     }
 
@@ -254,57 +243,6 @@ fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>
         return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
     }
     Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
-}
-
-/// The route that the caller asked for, which must fit the keys; else where the keys are.
-fn choose_route(py: Python<'_>, asked: Option<&Bound<'_, PyTuple>>, keys: Route) -> PyResult<Route> {
-    let Some(asked) = asked else { return Ok(keys) };
-    let asked = parse_route(asked)?;
-    let Route::Slot(slot) = keys else { return Ok(asked) };
-    let message = match &asked {
-        Route::Shard(asked, _) if *asked != slot => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, and route is to slot {asked}")
-        }
-        Route::AllNodes | Route::AllPrimaries | Route::RandomNode => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, which not all nodes of route hold; pass none")
-        }
-        _ => return Ok(asked),
-    };
-    Err(to_python(py, Error::new(Kind::CrossSlot, message)))
-}
-
-fn parse_gather(name: &str) -> Gather {
-    match name {
-        "all" => Gather::AllSucceeded,
-        "one" => Gather::OneSucceeded,
-        "sum" => Gather::Sum,
-        "and" => Gather::And,
-        "in_order" => Gather::InOrder,
-        _ => Gather::ByNode,
-    }
-}
-
-/// What `Route._target()` gives.
-fn parse_route(target: &Bound<'_, PyTuple>) -> PyResult<Route> {
-    let kind: String = target.get_item(0)?.extract()?;
-    let role = |index| -> PyResult<Role> {
-        let role: String = target.get_item(index)?.extract()?;
-        Ok(if role == "replica" { Role::Replica } else { Role::Primary })
-    };
-    Ok(match kind.as_str() {
-        "random" => Route::RandomNode,
-        "all_primaries" => Route::AllPrimaries,
-        "all_nodes" => Route::AllNodes,
-        "slot" => {
-            let slot = Slot::new(target.get_item(1)?.extract()?);
-            Route::Shard(slot.ok_or_else(|| PyValueError::new_err("slot_id is not a slot"))?, role(2)?)
-        }
-        "slot_key" => Route::Shard(Slot::of_key(target.get_item(1)?.extract()?), role(2)?),
-        "address" => {
-            Route::Address(Address::new(target.get_item(1)?.extract::<String>()?, target.get_item(2)?.extract()?))
-        }
-        _ => return Err(PyTypeError::new_err(format!("{kind} is no route"))),
-    })
 }
 
 /// What a configuration's `_settings()` gives. Its values were checked there; TLS is checked here.

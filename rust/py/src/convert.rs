@@ -1,7 +1,7 @@
 //! Replies to Python's objects, and Python's arguments to bytes.
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Error, Kind, Packer};
+use glide_scripts_core::{Error, Kind, Outcome, Packer};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -19,6 +19,23 @@ pub(crate) fn to_python(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAn
         Reply::One(item) => scalar(py, item, false),
         Reply::Nested(items) => nested(py, items),
     }
+}
+
+/// A batch's results, with errors in their places, and the index of the first of those.
+pub(crate) fn batch_to_python(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResult<Bound<'_, PyAny>> {
+    let mut first_error = None;
+    let mut results = Vec::with_capacity(outcomes.len());
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        let result = match outcome {
+            Ok(reply) => to_python(py, reply),
+            Err(error) => Err(errors::to_python(py, *error)),
+        };
+        results.push(result.unwrap_or_else(|error| {
+            first_error.get_or_insert(index);
+            error.into_value(py).into_bound(py).into_any()
+        }));
+    }
+    Ok((PyList::new(py, results)?, first_error).into_pyobject(py)?.into_any())
 }
 
 /// An aggregate whose elements are being converted.

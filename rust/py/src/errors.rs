@@ -32,6 +32,9 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         details.set_item(intern!(py, "source_line"), place.source_line)?;
     }
     let exception = errors.getattr(name(error.kind))?.call((error.message,), Some(&details))?;
+    if let Some(index) = error.batch_index {
+        exception.setattr(intern!(py, "batch_index"), index)?;
+    }
     Ok(PyErr::from_value(exception))
 }
 

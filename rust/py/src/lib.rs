@@ -1,7 +1,9 @@
 //! `glide_scripts._core`: the core as Python sees it. Registration only.
 
+mod batch;
 mod bridge;
 mod client;
+mod command;
 mod convert;
 mod errors;
 mod logging;
@@ -10,6 +12,8 @@ mod script;
 
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
+    #[pymodule_export]
+    use crate::batch::{Batch, Library};
     #[pymodule_export]
     use crate::bridge::{Bridge, drain_running_loop};
     #[pymodule_export]

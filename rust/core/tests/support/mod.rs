@@ -12,8 +12,8 @@ use std::{env, thread};
 use glide_scripts_core::resp::Reply;
 use glide_scripts_core::script::{Options, Script};
 use glide_scripts_core::{
-    Address, Backoff, Client, Config, ConnectionConfig, Error, IoThread, Mode, Packer, Protocol, ReadFrom, ReplyTo,
-    Request, Route,
+    Address, Backoff, Client, Completion, Config, ConnectionConfig, Error, IoThread, Mode, Packer, Protocol, ReadFrom,
+    ReplyTo, Request, Route,
 };
 
 /// A valkey-server, ended with the test.
@@ -123,7 +123,7 @@ impl Caller {
         let io = IoThread::start().expect("an I/O thread");
         let (opened, outcome) = ReplyTo::task();
         let client = Client::open(config(port), &io, opened);
-        outcome.blocking_recv().expect("an outcome").expect("a connection");
+        outcome.blocking_recv().ok().and_then(Completion::into_call).expect("an outcome").expect("a connection");
         Self { client, _io: io }
     }
 
@@ -152,7 +152,7 @@ impl Caller {
     fn call(&self, request: Request, timeout: Duration) -> Result<Reply, Box<Error>> {
         let (reply_to, outcome) = ReplyTo::task();
         self.client.call(request, Route::Any, Some(timeout), reply_to);
-        outcome.blocking_recv().expect("every call has an outcome")
+        outcome.blocking_recv().ok().and_then(Completion::into_call).expect("every call has an outcome")
     }
 }
 

@@ -1,0 +1,38 @@
+//! A library of [functions](https://valkey.io/topics/functions-intro/), which brings its code to servers that lack it.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::script::sha1_hex;
+
+/// The code of a library. Cheap to share: wrap it in an `Arc`.
+pub struct Library {
+    code: Bytes,
+    /// Names it among what a connection has loaded.
+    pub(crate) key: String,
+}
+
+impl Library {
+    pub fn new(code: impl Into<Bytes>) -> Self {
+        let code = code.into();
+        let key = format!("library {}", sha1_hex(&code));
+        Self { code, key }
+    }
+
+    /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.
+    pub(crate) fn load(&self, replace: bool) -> Bytes {
+        let mut load = redis::cmd("FUNCTION");
+        load.arg("LOAD");
+        if replace {
+            load.arg("REPLACE");
+        }
+        load.arg(&self.code[..]).get_packed_command().into()
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! An atomic batch: MULTI, its commands and EXEC in one write, so that all run together or none.
+//!
+//! A script goes out as EVAL where it is used first, and by its hash after that: inside EXEC nothing can flush it in
+//! between. A server that refuses a command when it is queued executes none of them, so what passes by itself is
+//! waited for and the whole is sent again. Once EXEC was written and its reply is lost, nothing is.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::time::timeout_at;
+
+use crate::batch::{Entry, Sending};
+use crate::completion::Outcome;
+use crate::error::{Error, Kind};
+use crate::invoke::{Attempt, asking, code_form, connected_lane};
+use crate::lane::{Lane, Receipt, Setback, Terms};
+use crate::request::{Packer, Request};
+use crate::resp::{Item, Reply, ServerError};
+use crate::route::Route;
+use crate::servers::Servers;
+use crate::watch::Watched;
+use crate::wording::{is_missing_function, is_missing_script};
+
+/// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
+pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
+    let watched = sending.options.watch.and_then(|watch| servers.end_watch(watch));
+    let slot = sending.batch.slot()?;
+    let asked = sending.options.route.clone();
+    let route = slot.map(Route::Slot).or_else(|| asked.clone()).unwrap_or(Route::Any);
+    if let Some(watched) = &watched {
+        watched.fits(slot)?;
+    }
+    let transaction = Transaction {
+        servers,
+        requests: sending.entries().iter().flat_map(requests).collect(),
+        first_route: asked.unwrap_or_else(|| route.clone()),
+        route,
+        watched,
+        receipt: Rc::default(),
+        waiting_for: RefCell::default(),
+    };
+    match timeout_at(sending.deadline, transaction.attempts()).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            let sent = transaction.receipt.was_sent();
+            let reason = transaction.waiting_for.borrow();
+            let state = match (sent, reason.is_empty()) {
+                (true, _) => "no reply from the server; the transaction may have been executed".into(),
+                (false, true) => "not executed".into(),
+                (false, false) => format!("not executed: {reason}"),
+            };
+            Err(Box::new(Error::timeout(sending.timeout, &state, sent)))
+        }
+    }
+}
+
+fn requests(entry: &Entry) -> Vec<&Request> {
+    match entry {
+        Entry::Whole { request, .. } => vec![request],
+        Entry::Parts { parts, .. } => parts.iter().map(|part| &part.request).collect(),
+    }
+}
+
+struct Transaction<'a> {
+    servers: &'a Rc<Servers>,
+    requests: Vec<&'a Request>,
+    /// Where it is sent first.
+    first_route: Route,
+    /// Where its keys are, by which it may be redirected.
+    route: Route,
+    watched: Option<Watched>,
+    receipt: Rc<Receipt>,
+    waiting_for: RefCell<String>,
+}
+
+/// A transaction as it goes over the wire, less MULTI and EXEC.
+struct Queue {
+    commands: Vec<Bytes>,
+    /// For each command, which request it is; `None`: it loads a library.
+    requests: Vec<Option<usize>>,
+}
+
+/// What a transaction's replies mean.
+enum Answer {
+    Executed(Vec<Outcome>),
+    KeyChanged,
+    /// Nothing was executed, as this server's answer to that request says.
+    Refused(usize, ServerError),
+    /// Nothing was executed, because a library may not be loaded.
+    CannotLoad,
+    Failed(Box<Error>),
+}
+
+impl Transaction<'_> {
+    async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
+        let begin = Packer::single("MULTI");
+        let mut attempt = Attempt::default();
+        let mut loads_libraries = true;
+        loop {
+            attempt.pause().await;
+            attempt.drop_unreachable().await;
+            let lane = match (&self.watched, attempt.lane.take()) {
+                (Some(watched), _) => watched.lane().clone(),
+                (None, Some(lane)) => lane,
+                (None, None) => {
+                    attempt.asking = false;
+                    connected_lane(self.servers, &begin, &self.first_route, true, &self.waiting_for).await?
+                }
+            };
+            attempt.lane = Some(lane.clone());
+            if self.watched.is_none() && !self.may_begin(&lane, &begin, &mut attempt).await? {
+                continue;
+            }
+            let queue = self.queue(loads_libraries);
+            let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection) };
+            let answer = lane.request(queue.framed(attempt.asking), terms, &self.receipt).await;
+            let replies = self.receipt.take_replies();
+            match answer {
+                Ok(()) => self.receipt.clear(),
+                Err(Setback::Lost(reason)) => return Err(Box::new(Error::lost(&reason))),
+                Err(_) if self.watched.is_some() => return Ok(None),
+                Err(_) => {
+                    attempt.lane = None;
+                    continue;
+                }
+            }
+            match self.read(&queue, replies, attempt.asking) {
+                Answer::Executed(outcomes) => return Ok(Some(outcomes)),
+                Answer::KeyChanged => return Ok(None),
+                Answer::Failed(error) => return Err(error),
+                Answer::CannotLoad => loads_libraries = false,
+                Answer::Refused(index, error) => {
+                    let request = self.requests.get(index).copied().unwrap_or(&begin);
+                    let is_redirect = matches!(error.code(), "MOVED" | "ASK");
+                    if !attempt.heed(self.servers, request, &self.route, &error, &self.waiting_for) {
+                        return Err(Box::new(self.discarded(index, &error)));
+                    }
+                    match &self.watched {
+                        // The keys are elsewhere now: somebody moved them.
+                        Some(_) if is_redirect => return Ok(None),
+                        Some(_) => return Err(Box::new(self.discarded(index, &error))),
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the server lets this user begin transactions; false: it is to be asked again. A MULTI that is refused
+    /// would let the commands after it run one by one, so a connection's first transaction is an empty one.
+    async fn may_begin(&self, lane: &Rc<Lane>, begin: &Request, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        if lane.transacts() {
+            return Ok(true);
+        }
+        let connection = lane.connection();
+        let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
+        let receipt = Rc::default();
+        if lane.request(commands, Terms::default(), &receipt).await.is_err() {
+            attempt.lane = None;
+            return Ok(false);
+        }
+        let replies = receipt.take_replies();
+        match replies.first().and_then(Reply::error) {
+            None => {
+                lane.set_transacts(connection);
+                Ok(true)
+            }
+            Some(error) if attempt.heed(self.servers, begin, &self.route, error, &self.waiting_for) => Ok(false),
+            Some(error) => Err(Box::new(Error::from_server(error, begin))),
+        }
+    }
+
+    fn queue(&self, loads_libraries: bool) -> Queue {
+        /// A server keeps at least so many scripts.
+        const KEPT: usize = 256;
+        let mut queue = Queue { commands: Vec::new(), requests: Vec::new() };
+        let flushes = self.requests.iter().any(|request| request.name() == "SCRIPT FLUSH");
+        let mut brought = HashMap::new();
+        for (index, request) in self.requests.iter().copied().enumerate() {
+            let plain = Attempt::first(self.servers, request).form;
+            if let Some(library) = request.library().filter(|_| loads_libraries)
+                && brought.insert(library.key.as_str(), index).is_none()
+            {
+                queue.commands.push(library.load(false));
+                queue.requests.push(None);
+            }
+            let bring = request.bringable_script().is_some_and(|script| {
+                let is_first = brought.insert(script.hash(), index).is_none();
+                is_first || flushes || brought.len() > KEPT
+            });
+            let form = if bring { Some(code_form(request, plain)) } else { plain };
+            queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+            queue.requests.push(Some(index));
+        }
+        queue
+    }
+
+    fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool) -> Answer {
+        let mut replies = replies.into_iter().skip(usize::from(asked));
+        let begun = replies.next();
+        let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
+        let Some(executed) = replies.next() else {
+            return Answer::Failed(Box::new(Error::new(Kind::Connection, "EXEC has no reply").may_have_executed(true)));
+        };
+        if let Some(error) = begun.as_ref().and_then(Reply::error) {
+            // It was allowed a moment ago.
+            let ran = queued.iter().any(|reply| reply.error().is_none());
+            let message = format!("MULTI was refused, so that the commands ran one by one: {}", error.text());
+            return Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(ran)));
+        }
+        let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
+        match (executed.error(), refused) {
+            (Some(_), Some((_, None))) => Answer::CannotLoad,
+            (Some(_), Some((error, Some(index)))) => Answer::Refused(*index, error.clone()),
+            (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
+            (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
+            (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
+                Some(elements) => Answer::Executed(self.outcomes(queue, elements)),
+                None => {
+                    let message = "EXEC answered something other than one reply a command";
+                    Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(true)))
+                }
+            },
+        }
+    }
+
+    /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
+    /// could not be loaded: their errors are those.
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(self.requests.len());
+        let mut failed: HashMap<&str, ServerError> = HashMap::new();
+        let mut loading = None;
+        for (reply, index) in elements.into_iter().zip(&queue.requests) {
+            let Some(index) = *index else {
+                loading = reply.error().filter(|error| !error.text().contains("already exists")).cloned();
+                continue;
+            };
+            let request = self.requests[index];
+            let Some(error) = reply.error() else {
+                outcomes.push(Ok(reply));
+                continue;
+            };
+            let mut error = error.clone();
+            if let Some(script) = request.bringable_script() {
+                if is_missing_script(&error) {
+                    error = failed.get(script.hash()).cloned().unwrap_or(error);
+                } else {
+                    failed.entry(script.hash()).or_insert_with(|| error.clone());
+                }
+            }
+            if let Some(library) = request.library() {
+                if let Some(loading) = loading.take() {
+                    failed.insert(&library.key, loading);
+                }
+                if is_missing_function(&error) {
+                    error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
+                }
+            }
+            outcomes.push(Err(Box::new(Error::from_server(&error, request))));
+        }
+        outcomes
+    }
+
+    /// EXECABORT, and what it was for. `index` is none of the requests' where EXEC itself was refused.
+    fn discarded(&self, index: usize, error: &ServerError) -> Error {
+        let mut discarded = match self.requests.get(index) {
+            Some(request) => {
+                let text = error.text();
+                let text = format!("EXECABORT transaction discarded: batch[{index}] ({}): {text}", request.name());
+                Error::new(Kind::ExecAbort, text)
+            }
+            None => Error::from_server(error, &Packer::single("EXEC")),
+        };
+        if discarded.kind == Kind::ExecAbort {
+            discarded.code = Some("EXECABORT".into());
+        }
+        discarded.batch_index = self.requests.get(index).map(|_| index);
+        discarded
+    }
+}
+
+impl Queue {
+    /// With what makes a transaction of it.
+    fn framed(&self, ask: bool) -> Vec<Bytes> {
+        let mut framed = Vec::with_capacity(self.commands.len() + 3);
+        if ask {
+            // It holds until EXEC.
+            framed.push(asking());
+        }
+        framed.push(Bytes::from_static(b"*1\r\n$5\r\nMULTI\r\n"));
+        framed.extend(self.commands.iter().cloned());
+        framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
+        framed
+    }
+}
