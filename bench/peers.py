@@ -1,6 +1,7 @@
 """Side by side: one cached Lua script through each client, same server, same run.
 
     python bench/peers.py --clients ours,glide,raw --conc 1,100,1000 --rounds 5 --json run.json
+    python bench/peers.py --clients ours,glide,redispy --conc 1 --batch 1000 --rounds 5
 
 Each cell, a client at a number of concurrent calls, is measured in a process of its own, once in
 every round, so that whatever else the machine does falls on all clients alike. The table has the
@@ -63,6 +64,7 @@ class Options:
     clients: list[str]
     conc: list[int]
     size: int
+    batch: int
     rounds: int
     secs: float
     uvloop: bool
@@ -80,6 +82,9 @@ class Options:
         parser.add_argument("--clients", type=_names, default=standalone, help="a,b,c")
         parser.add_argument("--conc", type=_numbers, default=[1, 100, 1000], help="calls in flight")
         parser.add_argument("--size", type=int, default=16, help="bytes of the value")
+        parser.add_argument(
+            "--batch", type=int, default=1, help="scripts a call: above 1, one pipeline of so many"
+        )
         parser.add_argument("--rounds", type=int, default=3)
         parser.add_argument("--secs", type=float, default=1.0, help="seconds measured a cell")
         parser.add_argument("--uvloop", action="store_true")
@@ -135,7 +140,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one measurement of a cell gave; times in microseconds, CPU a call."""
+    """What one measurement of a cell gave.
+
+    Scripts a second, the times of calls in microseconds, the CPU of a script in microseconds.
+    """
 
     ops: float
     p50: float
@@ -156,8 +164,10 @@ async def measure(options: Options, cell: Cell) -> Sample:
     port = options.cluster_port if cell.client.endswith(CLUSTER) else options.port
     assert port is not None
     value = "x" * options.size
-    async with CLIENTS[cell.client](port) as call:
+    async with CLIENTS[cell.client](port, options.batch) as call:
         reply = await call("k", value)
+        if options.batch > 1:
+            (reply,) = set(cast(list[object], reply))
         if reply not in (value, value.encode()):
             raise RuntimeError(f"{cell.client} answered {reply!r}")
         await calls_for(WARM_UP_SECS, cell.conc, call, value)
@@ -167,10 +177,10 @@ async def measure(options: Options, cell: Cell) -> Sample:
     latencies.sort()
     count = len(latencies)
     return Sample(
-        ops=count / elapsed,
+        ops=count * options.batch / elapsed,
         p50=latencies[count // 2] * 1e6,
         p99=latencies[int(count * 0.99)] * 1e6,
-        cpu=cpu / count * 1e6,
+        cpu=cpu / (count * options.batch) * 1e6,
     )
 
 
@@ -197,11 +207,25 @@ def cpu_seconds() -> float:
 # The clients
 
 
-def glide_like(module_name: str, client_name: str) -> Callable[[int], Any]:
+Connect = Callable[[int, int], AbstractAsyncContextManager[Call]]
+
+
+def one_by_one(connect: Callable[[int], AbstractAsyncContextManager[Call]]) -> Connect:
+    """A client that is measured without batches."""
+
+    def checked(port: int, batch: int) -> AbstractAsyncContextManager[Call]:
+        if batch > 1:
+            raise RuntimeError("this client is not measured with --batch")
+        return connect(port)
+
+    return checked
+
+
+def glide_like(module_name: str, client_name: str) -> Connect:
     """valkey-glide, and this project with the same API."""
 
     @asynccontextmanager
-    async def connect(port: int) -> AsyncIterator[Call]:
+    async def connect(port: int, batch: int) -> AsyncIterator[Call]:
         module: Any = importlib.import_module(module_name)
         configuration = getattr(module, f"{client_name}Configuration")(
             [module.NodeAddress(HOST, port)], request_timeout=GLIDE_TIMEOUT_MS
@@ -213,17 +237,35 @@ def glide_like(module_name: str, client_name: str) -> Callable[[int], Any]:
             reply: Awaitable[object] = client.invoke_script(script, keys=[key], args=[value])
             return reply
 
-        yield call
+        is_cluster = "Cluster" in client_name
+        batch_type = getattr(module, "ClusterBatch" if is_cluster else "Batch")
+
+        def call_batch(key: str, value: str) -> Awaitable[object]:
+            commands = batch_type(is_atomic=False)
+            if hasattr(commands, "invoke_script"):
+                for number in range(batch):
+                    commands.invoke_script(script, [f"{key}{number}"], [value])
+            else:
+                # Its batches know no scripts; the script was loaded by the call before.
+                for number in range(batch):
+                    words = ["EVALSHA", script.get_hash(), "1", f"{key}{number}", value]
+                    commands.custom_command(words)
+            replies: Awaitable[object] = client.exec(commands, raise_on_error=True)
+            return replies
+
+        if batch > 1:
+            await client.custom_command(["SCRIPT", "LOAD", CODE])
+        yield call if batch == 1 else call_batch
         await client.close()
 
     return connect
 
 
-def redis_like(module_name: str, client_name: str) -> Callable[[int], Any]:
+def redis_like(module_name: str, client_name: str) -> Connect:
     """redis-py and its descendant valkey-py: a connection for each call in flight."""
 
     @asynccontextmanager
-    async def connect(port: int) -> AsyncIterator[Call]:
+    async def connect(port: int, batch: int) -> AsyncIterator[Call]:
         module: Any = importlib.import_module(module_name)
         client = getattr(module, client_name)(host=HOST, port=port, max_connections=2000)
         script = client.register_script(CODE)
@@ -232,7 +274,15 @@ def redis_like(module_name: str, client_name: str) -> Callable[[int], Any]:
             reply: Awaitable[object] = script(keys=[key], args=[value])
             return reply
 
-        yield call
+        async def call_batch(key: str, value: str) -> object:
+            pipeline = client.pipeline(transaction=False)
+            for number in range(batch):
+                pipeline.evalsha(SHA1, 1, f"{key}{number}", value)
+            return await pipeline.execute()
+
+        if batch > 1:
+            await client.script_load(CODE)
+        yield call if batch == 1 else call_batch
         await client.aclose()
 
     return connect
@@ -325,14 +375,14 @@ class RawProtocol(asyncio.Protocol):
         self._out.clear()
 
 
-CLIENTS: dict[str, Callable[[int], AbstractAsyncContextManager[Call]]] = {
+CLIENTS: dict[str, Connect] = {
     "ours": glide_like("glide_scripts", "GlideClient"),
     "glide": glide_like("glide", "GlideClient"),
     "redispy": redis_like("redis.asyncio", "Redis"),
     "valkeypy": redis_like("valkey.asyncio", "Valkey"),
-    "coredis": coredis,
-    "redisrs": redis_rs,
-    "raw": raw,
+    "coredis": one_by_one(coredis),
+    "redisrs": one_by_one(redis_rs),
+    "raw": one_by_one(raw),
     "ours_cluster": glide_like("glide_scripts", "GlideClusterClient"),
     "glide_cluster": glide_like("glide", "GlideClusterClient"),
 }
@@ -359,10 +409,11 @@ class Results:
     def print_tables(self) -> None:
         for conc in self._options.conc:
             loop = ", uvloop" if self._options.uvloop else ""
-            print(f"\nconcurrency {conc}, value {self._options.size} B{loop}; (x glide)")
-            print(
-                f"{'client':13} {'calls/s':>17} {'p50 us':>17} {'p99 us':>17} {'CPU us/call':>17}"
-            )
+            batches = f", batches of {self._options.batch}" if self._options.batch > 1 else ""
+            size = self._options.size
+            print(f"\nconcurrency {conc}, value {size} B{batches}{loop}; (x glide)")
+            heads = ("scripts/s", "p50 us", "p99 us", "CPU us/script")
+            print(f"{'client':13} {' '.join(f'{head:>17}' for head in heads)}")
             for client in self._options.clients:
                 if (median := self._median(Cell(client, conc))) is not None:
                     glide = "glide_cluster" if client.endswith(CLUSTER) else "glide"
@@ -374,7 +425,12 @@ class Results:
     def _measured_apart(self, cell: Cell) -> Sample | None:
         """The cell, in a process of its own; None when that failed, after saying why."""
         options = self._options
-        settings = {"cell": cell, "size": options.size, "secs": options.secs}
+        settings = {
+            "cell": cell,
+            "size": options.size,
+            "batch": options.batch,
+            "secs": options.secs,
+        }
         if options.port is not None:
             settings["port"] = options.port
         if options.cluster_port is not None:

@@ -11,7 +11,15 @@ from tests.cluster.conftest import Connect
 from tests.cluster.support import a_key_each, in_thread, key_on, load, reset_stats, runs
 from tests.waiting import until
 
-from glide_scripts import AllPrimaries, ConnectionError, RequestError, Script
+from glide_scripts import (
+    AllPrimaries,
+    BatchRetryStrategy,
+    ClusterBatch,
+    ClusterBatchOptions,
+    ConnectionError,
+    RequestError,
+    Script,
+)
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 HOST = "127.0.0.2"
@@ -205,3 +213,47 @@ async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_tha
         await work.check(exact=False)
     for key in keys:
         assert int(await client.get(key) or 0) >= work.acknowledged[key]
+
+
+async def test_in_a_batch_a_lost_reply_marks_its_nodes_commands_and_no_others(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    keys = a_key_each(announced)
+    await client.delete(keys)
+    batch = ClusterBatch(is_atomic=False)
+    for key in keys:
+        batch.invoke_script(INCR, [key])
+    assert await client.exec(batch, True) == [1, 1, 1]
+    proxies[1].to_drop = 1
+    results = await client.exec(batch, raise_on_error=False)
+    assert results is not None
+    assert (results[0], results[2]) == (2, 2)
+    assert isinstance(results[1], ConnectionError)
+    assert results[1].may_have_executed
+    assert await client.mget(keys) == [b"2", b"2", b"2"]
+
+    proxies[1].to_drop = 1
+    atomic = ClusterBatch(is_atomic=True).invoke_script(INCR, [keys[1]]).get(keys[1])
+    with pytest.raises(ConnectionError) as caught:
+        await client.exec(atomic, raise_on_error=False)
+    assert caught.value.may_have_executed
+    assert await client.get(keys[1]) == b"3"
+
+
+async def test_who_asks_for_it_has_lost_commands_sent_again(
+    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(seeds(announced))
+    keys = a_key_each(announced)
+    await client.delete(keys)
+    batch = ClusterBatch(is_atomic=False)
+    for key in keys:
+        batch.invoke_script(INCR, [key])
+    assert await client.exec(batch, True) == [1, 1, 1]
+    proxies[1].to_drop = 1
+    strategy = BatchRetryStrategy(retry_server_error=True, retry_connection_error=True)
+    options = ClusterBatchOptions(retry_strategy=strategy)
+    assert await client.exec(batch, True, options) == [2, 3, 2]
+    with pytest.raises(RequestError, match="retry_strategy"):
+        await client.exec(ClusterBatch(is_atomic=True).ping(), True, options)
