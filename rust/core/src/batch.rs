@@ -142,11 +142,14 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
             }
         };
         match supervision.over(work).await {
-            Ended::Done(Ok(Some(outcomes))) => reply_to.finish_batch(name_commands(&batch, outcomes)),
-            Ended::Done(Ok(None)) => reply_to.finish(Ok(Reply::One(Item::Nil))),
-            Ended::Done(Err(error)) => reply_to.finish(Err(error)),
+            Ended::Done(Ok(Some(outcomes))) => {
+                outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
+                reply_to.finish_batch(name_commands(&batch, outcomes));
+            }
+            Ended::Done(Ok(None)) => servers.stats.finish(reply_to, Ok(Reply::One(Item::Nil))),
+            Ended::Done(Err(error)) => servers.stats.finish(reply_to, Err(error)),
             Ended::Cancelled => reply_to.forget(),
-            Ended::Closed => reply_to.finish(Err(Box::new(Error::closed_under_way(true)))),
+            Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(true)))),
         }
     });
 }

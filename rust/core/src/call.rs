@@ -23,16 +23,24 @@ pub(crate) struct Call {
 impl Call {
     /// The error of a deadline that passed while the call was, or was not, with a server.
     pub(crate) fn timed_out(&self, sent: bool, lane: &Status) -> Error {
-        let state = match (sent, lane) {
-            (true, _) if self.request.runs_lua() => {
-                "no reply from the server; the script may have run, or be running still".into()
-            }
-            (true, _) => "no reply from the server; the command may have been executed".into(),
-            (false, Status::Down(reason)) => format!("not sent, because there is no connection: {reason}"),
-            (false, Status::Connecting) => "not sent, because there is no connection yet".into(),
-            (false, Status::Up) => "not sent, because the server takes no more requests".into(),
+        let state = match lane {
+            _ if sent => self.without_reply().into(),
+            Status::Down(reason) => format!("not sent, because there is no connection: {reason}"),
+            Status::Connecting => "not sent, because there is no connection yet".into(),
+            Status::Up => "not sent, because the server takes no more requests".into(),
         };
         self.timeout_error(&state, sent)
+    }
+
+    /// What is known of it once it was sent.
+    pub(crate) fn without_reply(&self) -> &'static str {
+        if self.request.is_killed_on_timeout() {
+            "no reply from the server; the script may be running still, and is to be killed"
+        } else if self.request.runs_lua() {
+            "no reply from the server; the script may have run, or be running still"
+        } else {
+            "no reply from the server; the command may have been executed"
+        }
     }
 
     pub(crate) fn timeout_error(&self, state: &str, may_have_executed: bool) -> Error {

@@ -1,25 +1,29 @@
 //! The handle of a client, for any thread; and the task that serves it on the I/O thread.
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, timeout};
 
 use crate::batch::{self, Batch, BatchOptions, Sending};
 use crate::call::Call;
 use crate::completion::{CallId, Permit, ReplyTo};
-use crate::config::{Config, Mode};
+use crate::config::{Config, Credentials, Mode};
 use crate::error::{Error, Kind};
 use crate::fanout::{self, Part, Split};
+use crate::heartbeat;
 use crate::io_thread::IoThread;
 use crate::request::{Gather, Request};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
-use crate::servers::Servers;
+use crate::servers::{Ended, Servers};
+use crate::stats::Stats;
 use crate::watch::{self, Watching};
 
 /// A client of one server or one cluster. Dropping it closes it.
@@ -29,6 +33,9 @@ pub struct Client {
     request_timeout: Duration,
     inflight_limit: Option<usize>,
     in_flight: Arc<AtomicUsize>,
+    pending_bytes_limit: usize,
+    credentials: Arc<Credentials>,
+    stats: Arc<Stats>,
     closed: AtomicBool,
 }
 
@@ -42,8 +49,18 @@ enum Message {
     Watch(Box<Watching>),
     /// Nobody will use the connection of that name again.
     Release(u64),
+    Authenticate(Box<Secret>, ReplyTo),
     Cancel(CallId),
     Close(ReplyTo),
+}
+
+/// A password.
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Message {
@@ -53,7 +70,7 @@ impl Message {
             Self::Call(Call { reply_to, .. }) | Self::Split(Split { reply_to, .. }) => {
                 reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
             }
-            Self::Batch(_, reply_to) => {
+            Self::Batch(_, reply_to) | Self::Authenticate(_, reply_to) => {
                 reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
             }
             Self::Watch(watching) => {
@@ -70,14 +87,18 @@ impl Client {
     /// a lazy client connects at its first call.
     pub fn open(config: Config, io: &IoThread, opened: ReplyTo) -> Self {
         let (messages, incoming) = mpsc::unbounded_channel();
+        let stats = Arc::new(Stats::default());
         let client = Self {
             messages,
             request_timeout: config.request_timeout,
             inflight_limit: config.inflight_limit,
             in_flight: Arc::default(),
+            pending_bytes_limit: config.pending_bytes_limit,
+            credentials: config.connection.credentials.clone(),
+            stats: stats.clone(),
             closed: AtomicBool::new(false),
         };
-        io.spawn(move || serve(config, incoming, opened));
+        io.spawn(move || serve(config, stats, incoming, opened));
         client
     }
 
@@ -119,17 +140,43 @@ impl Client {
         self.send(Message::Release(watch));
     }
 
+    /// What the client has counted.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    /// Connections to come log in with that password; `None`: they do not log in. `authenticate`: those that there are
+    /// log in with it now, too.
+    pub fn update_password(&self, password: Option<String>, authenticate: bool, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        self.credentials.set_password(password.clone());
+        match password.filter(|_| authenticate) {
+            Some(password) => self.send(Message::Authenticate(Box::new(Secret(password)), reply_to)),
+            None => reply_to.finish(Ok(OKAY)),
+        }
+    }
+
     /// Lets a call in, unless the client is closed or has as many under way as it may.
     fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             let error = Error::new(Kind::Closing, "the client is closed");
-            reply_to.finish(Err(Box::new(error)));
+            self.stats.finish(reply_to, Err(Box::new(error)));
+            return None;
+        }
+        let pending = self.stats.pending_bytes();
+        if pending > self.pending_bytes_limit {
+            let message = format!(
+                "pending_bytes_limit: {pending} bytes wait to be written already, because the server does not take \
+                 them; the limit is {}",
+                self.pending_bytes_limit
+            );
+            self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
             return None;
         }
         if let Some(limit) = self.inflight_limit {
             let Some(permit) = Permit::take(&self.in_flight, limit) else {
                 let message = format!("inflight_requests_limit: {limit} requests are under way already");
-                reply_to.finish(Err(Box::new(Error::new(Kind::Request, message))));
+                self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
                 return None;
             };
             reply_to.hold(permit);
@@ -161,13 +208,15 @@ impl Client {
 }
 
 /// The life of a client on the I/O thread.
-async fn serve(config: Config, mut incoming: mpsc::UnboundedReceiver<Message>, opened: ReplyTo) {
-    let servers = Servers::new(config);
+async fn serve(config: Config, stats: Arc<Stats>, mut incoming: mpsc::UnboundedReceiver<Message>, opened: ReplyTo) {
+    let servers = Servers::new(config, stats);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
-        let checks = tokio::task::spawn_local(check_periodically(servers.clone()));
+        let checks = spawn_local(check_periodically(servers.clone()));
+        let heartbeats = spawn_local(heartbeat::keep(servers.clone()));
         listen(&servers, &mut incoming, &mut unheard).await;
         checks.abort();
+        heartbeats.abort();
     }
     servers.close();
     // The tasks that held the connections end in this turn of the scheduler.
@@ -224,6 +273,7 @@ async fn listen(
                 Message::Batch(sending, reply_to) => batch::dispatch(servers, *sending, reply_to),
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
                 Message::Release(watch) => servers.release(watch),
+                Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
                 Message::Cancel(id) => drop(gone.insert(id)),
                 Message::Close(_) => return unheard.push_front(message),
             }
@@ -235,6 +285,25 @@ async fn listen(
             return;
         }
     }
+}
+
+/// Has all connections log in anew.
+fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
+    let supervision = servers.supervise(&reply_to);
+    let servers = servers.clone();
+    spawn_local(async move {
+        let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
+        let outcome = match supervision.over(work).await {
+            Ended::Done(Ok(result)) => result.map(|()| OKAY).map_err(Box::new),
+            Ended::Done(Err(_)) => {
+                let error = Error::timeout(servers.config.request_timeout, "not all connections have logged in", true);
+                Err(Box::new(error))
+            }
+            Ended::Cancelled => return reply_to.forget(),
+            Ended::Closed => Err(Box::new(Error::closed_under_way(true))),
+        };
+        servers.stats.finish(reply_to, outcome);
+    });
 }
 
 async fn check_periodically(servers: Rc<Servers>) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::config::PasswordRequest;
 use crate::error::Error;
 use crate::resp::Reply;
 
@@ -18,6 +19,8 @@ pub enum Completion {
     Call(Outcome),
     /// The outcomes of a batch's commands, in their order.
     Batch(Vec<Outcome>),
+    /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
+    Password(PasswordRequest),
 }
 
 impl Completion {
@@ -25,7 +28,7 @@ impl Completion {
     pub fn into_call(self) -> Option<Outcome> {
         match self {
             Self::Call(outcome) => Some(outcome),
-            Self::Batch(_) => None,
+            Self::Batch(_) | Self::Password(_) => None,
         }
     }
 }
@@ -62,6 +65,11 @@ impl Completions {
         self.awake.store(awake, Ordering::SeqCst);
     }
 
+    /// Asks for a password.
+    pub fn ask_password(&self, ticket: u64, request: PasswordRequest) {
+        self.push(ticket, Completion::Password(request));
+    }
+
     fn push(&self, ticket: u64, outcome: Completion) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
         if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
@@ -80,6 +88,8 @@ impl fmt::Debug for Completions {
 #[derive(Debug)]
 pub struct ReplyTo {
     caller: Option<Caller>,
+    /// It is a part of somebody's call, and no call of its own.
+    is_part: bool,
     /// Counts this call among those under way.
     permit: Option<Permit>,
 }
@@ -92,18 +102,29 @@ enum Caller {
 
 impl ReplyTo {
     pub fn event_loop(completions: Arc<Completions>, ticket: u64) -> Self {
-        Self { caller: Some(Caller::Loop { completions, ticket }), permit: None }
+        Self { caller: Some(Caller::Loop { completions, ticket }), is_part: false, permit: None }
     }
 
     /// For callers in Rust.
     pub fn task() -> (Self, oneshot::Receiver<Completion>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { caller: Some(Caller::Task(sender)), permit: None }, receiver)
+        (Self { caller: Some(Caller::Task(sender)), is_part: false, permit: None }, receiver)
+    }
+
+    /// For a part of a call.
+    pub(crate) fn part() -> (Self, oneshot::Receiver<Completion>) {
+        let (mut reply_to, receiver) = Self::task();
+        reply_to.is_part = true;
+        (reply_to, receiver)
+    }
+
+    pub(crate) fn is_part(&self) -> bool {
+        self.is_part
     }
 
     /// For when nobody wants to know.
     pub fn nobody() -> Self {
-        Self { caller: None, permit: None }
+        Self { caller: None, is_part: false, permit: None }
     }
 
     pub(crate) fn hold(&mut self, permit: Permit) {

@@ -1,9 +1,10 @@
 //! What a client is told when it is made, already parsed: nothing here can be wrong any more.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio_rustls::rustls;
 
 /// Everything that a client needs to know of its servers and of itself.
@@ -20,6 +21,10 @@ pub struct Config {
     pub inflight_limit: Option<usize>,
     /// Whether to connect at the first call instead of at once.
     pub lazy: bool,
+    /// How long a connection may be silent before it is asked for a sign of life; `None`: as long as it likes.
+    pub heartbeat: Option<Duration>,
+    /// How many bytes may wait to be written; over it calls fail at once.
+    pub pending_bytes_limit: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +42,8 @@ pub enum Mode {
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
     pub tls: Option<Tls>,
-    pub credentials: Option<Credentials>,
+    /// Shared with the client's handle, which may change the password.
+    pub credentials: Arc<Credentials>,
     pub protocol: Protocol,
     pub database: u32,
     pub client_name: Option<String>,
@@ -87,11 +93,74 @@ impl fmt::Display for Address {
     }
 }
 
-#[derive(Clone)]
+/// Asks somebody for the password of one connection.
+pub type PasswordSource = Box<dyn Fn(PasswordRequest) + Send + Sync>;
+
+/// Waits for a password. Dropping it says that nobody will give one.
+pub struct PasswordRequest(oneshot::Sender<Result<String, String>>);
+
+impl PasswordRequest {
+    /// Answers with the password, or with why there is none, which holds no secret.
+    pub fn answer(self, answer: Result<String, String>) {
+        // The attempt to connect may have been given up.
+        let _ = self.0.send(answer);
+    }
+}
+
+impl fmt::Debug for PasswordRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordRequest").finish_non_exhaustive()
+    }
+}
+
+/// Who to log in as. Each connection asks for the password anew.
+#[derive(Default)]
 pub struct Credentials {
     /// `None`: the default user.
-    pub username: Option<String>,
-    pub password: String,
+    username: Option<String>,
+    /// `None`: connections do not log in.
+    password: Mutex<Option<String>>,
+    source: Option<PasswordSource>,
+}
+
+impl Credentials {
+    pub fn new(username: Option<String>, password: Option<String>) -> Self {
+        Self { username, password: Mutex::new(password), source: None }
+    }
+
+    /// Asks somebody for the password, each time that it is needed.
+    pub fn asking(username: Option<String>, source: PasswordSource) -> Self {
+        Self { username, password: Mutex::default(), source: Some(source) }
+    }
+
+    pub(crate) fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// For the connections to come.
+    pub fn set_password(&self, password: Option<String>) {
+        *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
+    }
+
+    /// The password as it is now, or why nobody knows it.
+    pub(crate) async fn password(&self) -> Result<Option<String>, String> {
+        let Some(source) = &self.source else {
+            return Ok(self.password.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        };
+        let (answer, answered) = oneshot::channel();
+        source(PasswordRequest(answer));
+        match answered.await {
+            Ok(answer) => answer.map(Some),
+            Err(_) => Err("password_callback: its event loop is gone".into()),
+        }
+    }
+
+    /// AUTH with a password.
+    pub(crate) fn auth(&self, password: &str) -> redis::Cmd {
+        let mut auth = redis::cmd("AUTH");
+        auth.arg(self.username()).arg(password);
+        auth
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -158,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let credentials = Credentials { username: Some("app".into()), password: "s3cret".into() };
+        let credentials = Credentials::new(Some("app".into()), Some("s3cret".into()));
         assert!(!format!("{credentials:?}").contains("s3cret"));
     }
 }

@@ -60,12 +60,13 @@ async fn open(address: &Address, config: &ConnectionConfig, serves_reads: bool) 
         Some(tls) => Box::new(secure(tcp, address, tls).await?),
     };
     let mut connection = Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() };
-    connection.greet(config, serves_reads).await?;
+    let password = config.credentials.password().await.map_err(Unreachable)?;
+    connection.greet(config, password.as_deref(), serves_reads).await?;
     Ok(connection)
 }
 
-/// A peer that vanished without a word is noticed while nothing is being sent. There is no such bound on what was sent:
-/// a server that runs a long script does not read, and is not gone.
+/// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not
+/// read, and is not gone. Heartbeats tell the two apart.
 fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     const IDLE: Duration = Duration::from_secs(15);
     const PROBE: Duration = Duration::from_secs(5);
@@ -106,8 +107,13 @@ fn why_not_secure(error: &io::Error) -> Unreachable {
 
 impl Connection {
     /// Logs in and sets the connection up, all in one write.
-    async fn greet(&mut self, config: &ConnectionConfig, serves_reads: bool) -> Result<(), Unreachable> {
-        let greetings = greetings(config, serves_reads);
+    async fn greet(
+        &mut self,
+        config: &ConnectionConfig,
+        password: Option<&str>,
+        serves_reads: bool,
+    ) -> Result<(), Unreachable> {
+        let greetings = greetings(config, password, serves_reads);
         let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.get_packed_command()).collect();
         let lost = |error: io::Error| Unreachable(format!("the connection was lost in its first commands: {error}"));
         self.stream.write_all(&wire).await.map_err(lost)?;
@@ -164,7 +170,7 @@ struct Greeting {
     required: bool,
 }
 
-fn greetings(config: &ConnectionConfig, serves_reads: bool) -> Vec<Greeting> {
+fn greetings(config: &ConnectionConfig, password: Option<&str>, serves_reads: bool) -> Vec<Greeting> {
     let mut greetings = Vec::new();
     let mut add = |name, required, command: &mut redis::Cmd| {
         greetings.push(Greeting { name, command: std::mem::take(command), required });
@@ -174,8 +180,8 @@ fn greetings(config: &ConnectionConfig, serves_reads: bool) -> Vec<Greeting> {
         Protocol::Resp3 => {
             let mut hello = redis::cmd("HELLO");
             hello.arg(3);
-            if let Some(credentials) = &config.credentials {
-                hello.arg("AUTH").arg(credentials.username.as_deref().unwrap_or("default")).arg(&credentials.password);
+            if let Some(password) = password {
+                hello.arg("AUTH").arg(config.credentials.username().unwrap_or("default")).arg(password);
             }
             if let Some(name) = client_name {
                 hello.arg("SETNAME").arg(name);
@@ -183,10 +189,8 @@ fn greetings(config: &ConnectionConfig, serves_reads: bool) -> Vec<Greeting> {
             add("HELLO", true, &mut hello);
         }
         Protocol::Resp2 => {
-            if let Some(credentials) = &config.credentials {
-                let mut auth = redis::cmd("AUTH");
-                auth.arg(credentials.username.as_deref()).arg(&credentials.password);
-                add("AUTH", true, &mut auth);
+            if let Some(password) = password {
+                add("AUTH", true, &mut config.credentials.auth(password));
             }
             if let Some(name) = client_name {
                 add("CLIENT SETNAME", true, redis::cmd("CLIENT").arg("SETNAME").arg(name));

@@ -44,6 +44,25 @@ pub enum Kind {
     NotBusy,
 }
 
+impl Kind {
+    pub const ALL: [Self; 14] = [
+        Self::Configuration,
+        Self::Closing,
+        Self::Request,
+        Self::Timeout,
+        Self::Connection,
+        Self::ExecAbort,
+        Self::CrossSlot,
+        Self::Script,
+        Self::ScriptSyntax,
+        Self::NoScript,
+        Self::ScriptKilled,
+        Self::ScriptBusy,
+        Self::Unkillable,
+        Self::NotBusy,
+    ];
+}
+
 /// A place in a script, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Place {

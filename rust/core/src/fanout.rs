@@ -56,14 +56,14 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
-    finish(supervision, reply_to, work).await;
+    finish(&servers, supervision, reply_to, work).await;
 }
 
-async fn finish(supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
+async fn finish(servers: &Servers, supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
     match supervision.over(work).await {
-        Ended::Done(outcome) => reply_to.finish(outcome),
+        Ended::Done(outcome) => servers.stats.finish(reply_to, outcome),
         Ended::Cancelled => reply_to.forget(),
-        Ended::Closed => reply_to.finish(Err(Box::new(Error::closed_under_way(true)))),
+        Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(true)))),
     }
 }
 
@@ -129,7 +129,7 @@ async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Spl
         }
         gather_parts(gather, asking.join_all().await, keys)
     };
-    finish(supervision, reply_to, work).await;
+    finish(&servers, supervision, reply_to, work).await;
 }
 
 /// The parts of a command whose words, from `first` on, are keys, each followed by `step - 1` words that go with it.
@@ -158,7 +158,7 @@ fn send(
     timeout: Duration,
     deadline: Instant,
 ) -> impl Future<Output = Outcome> + use<> {
-    let (reply_to, outcome) = ReplyTo::task();
+    let (reply_to, outcome) = ReplyTo::part();
     servers.dispatch(Call { request, route, timeout, deadline, reply_to });
     async move {
         let outcome = outcome.await.ok().and_then(Completion::into_call);

@@ -24,6 +24,7 @@ use crate::completion::Outcome;
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::lane::{Lane, Receipt, Setback, Terms};
+use crate::overdue;
 use crate::request::{Form, Request};
 use crate::resp::{Reply, ServerError};
 use crate::route::{Role, Route, Slot};
@@ -41,7 +42,7 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         && matches!(Answer::read(error, &call.request, &call.route, servers.is_cluster(), lane.as_ref()), Answer::Final)
     {
         let error = Error::from_server(error, &call.request);
-        call.reply_to.finish(Err(Box::new(error)));
+        servers.stats.finish(call.reply_to, Err(Box::new(error)));
         return;
     }
     let supervision = servers.supervise(&call.reply_to);
@@ -52,15 +53,20 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
     let progress = Progress::default();
     let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
     match supervision.over(steps).await {
-        Ended::Done(Ok(outcome)) => call.reply_to.finish(outcome),
+        Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
-            call.reply_to.finish(Err(Box::new(error)));
+            if call.request.is_killed_on_timeout()
+                && let (Some(lane), Some(place)) = (progress.target.take(), progress.receipt.place())
+            {
+                overdue::kill(&servers, lane, place);
+            }
+            servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
         Ended::Cancelled => call.reply_to.forget(),
         Ended::Closed => {
             let error = Error::closed_under_way(progress.may_have_executed());
-            call.reply_to.finish(Err(Box::new(error)));
+            servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
     }
 }
@@ -70,6 +76,8 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
 struct Progress {
     /// Of the step that is under way.
     receipt: Rc<Receipt>,
+    /// Where it is.
+    target: RefCell<Option<Rc<Lane>>>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
     waiting_for: RefCell<String>,
@@ -83,7 +91,7 @@ impl Progress {
     fn timed_out(&self, call: &Call) -> Error {
         let reason = self.waiting_for.borrow();
         let state = match (self.may_have_executed(), reason.is_empty()) {
-            (true, _) => "no reply from the server; it may have been executed".into(),
+            (true, _) => call.without_reply().into(),
             (false, true) => "not executed".into(),
             (false, false) => format!("not executed: {reason}"),
         };
@@ -134,6 +142,7 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }
         let commands = attempt.commands(request);
+        progress.target.replace(Some(target.clone()));
         let answer = target.request(commands, Terms::default(), &progress.receipt).await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
@@ -189,6 +198,7 @@ impl Attempt {
         match Answer::read(error, request, route, servers.is_cluster(), self.lane.as_ref()) {
             // The same server is asked again, and with ASKING where it was asked so.
             Answer::MissingScript if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) => {
+                servers.stats.script_misses.add(1);
                 self.form = Some(code_form(request, self.form));
             }
             Answer::MissingFunction if !self.brings_library => {
@@ -199,12 +209,14 @@ impl Attempt {
                 }
             }
             Answer::Moved(slot, address) => {
+                servers.stats.redirects.add(1);
                 waiting_for.replace(error.text());
                 self.patience.redirected();
                 self.asking = false;
                 self.lane = Some(servers.redirected(slot, address));
             }
             Answer::Ask(address) => {
+                servers.stats.redirects.add(1);
                 waiting_for.replace(error.text());
                 self.patience.redirected();
                 self.asking = true;

@@ -9,6 +9,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Unreachable, connect};
 use crate::error::Error;
 use crate::io::Io;
+use crate::request::may_block;
 use crate::resp::{Frame, Item, Reply};
+use crate::stats::{NodeStats, Stats};
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(crate) trait Owner {
     fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
+    /// A script whose caller wants it killed then had no reply in time.
+    fn overdue(&self, lane: &Rc<Lane>, place: Place);
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
 }
@@ -70,9 +75,15 @@ pub(crate) struct Receipt {
     /// How many of its bytes were written when the connection was lost.
     written: Cell<u64>,
     replies: RefCell<Vec<Reply>>,
+    place: Cell<Option<Place>>,
 }
 
 impl Receipt {
+    /// Where it stood among the requests of its connection, if it was sent.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place.get().filter(|_| self.was_sent())
+    }
+
     pub(crate) fn was_sent(&self) -> bool {
         self.sent.get()
     }
@@ -122,16 +133,69 @@ pub(crate) struct Lane {
     connection: Cell<u64>,
     /// The connection on which the server is known to allow transactions.
     transacts_on: Cell<u64>,
+    stats: Arc<Stats>,
+    node_stats: Arc<NodeStats>,
+    /// What of the waiting bytes the client was told.
+    told_bytes: Cell<usize>,
+    /// When the server last read or wrote something.
+    heard_at: Cell<Instant>,
+    /// Somebody asks for a sign of life.
+    is_probed: Cell<bool>,
+    /// Why the connection is to be given up.
+    severed: RefCell<Option<Unreachable>>,
+    /// How many requests of this connection have been answered.
+    answered: Cell<u64>,
+}
+
+/// A request's place among those of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    connection: u64,
+    serial: u64,
 }
 
 #[derive(Default)]
 struct Queues {
     /// Not written.
-    waiting: VecDeque<Job>,
+    waiting: Waiting,
     /// Written, at least in part; replies come in this order.
     in_flight: VecDeque<InFlight>,
     /// No call's deadline is before this.
     sweep_at: Option<Instant>,
+}
+
+/// Jobs, and how long they are all together.
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push_back(&mut self, job: Job) {
+        self.bytes += job.bytes();
+        self.jobs.push_back(job);
+    }
+
+    fn push_front(&mut self, job: Job) {
+        self.bytes += job.bytes();
+        self.jobs.push_front(job);
+    }
+
+    fn pop_front(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.bytes -= job.bytes();
+        Some(job)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// All of them; none is left.
+    fn take(&mut self) -> VecDeque<Job> {
+        std::mem::take(self).jobs
+    }
 }
 
 enum Job {
@@ -141,6 +205,26 @@ enum Job {
     Load(Bytes, String),
 }
 
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Call(call) => call.request.wire().len(),
+            Self::Step(step) => step.commands.iter().map(Bytes::len).sum(),
+            Self::Load(wire, _) => wire.len(),
+        }
+    }
+
+    /// Whether its reply may take as long as it likes.
+    fn may_block(&self) -> bool {
+        match self {
+            Self::Call(call) => call.request.may_block(),
+            // The commands of batches, too.
+            Self::Step(step) => step.commands.iter().any(|wire| may_block(wire)),
+            Self::Load(..) => false,
+        }
+    }
+}
+
 struct InFlight {
     /// `None`: nobody waits any more.
     job: Option<Job>,
@@ -148,6 +232,7 @@ struct InFlight {
     /// Where in the connection's output the job begins and ends.
     begins: u64,
     ends: u64,
+    sent_at: Instant,
 }
 
 impl Lane {
@@ -156,8 +241,16 @@ impl Lane {
         config: Arc<ConnectionConfig>,
         serves_reads: bool,
         owner: Weak<dyn Owner>,
+        stats: Arc<Stats>,
     ) -> Rc<Self> {
         Rc::new(Self {
+            node_stats: stats.node(&address),
+            stats,
+            told_bytes: Cell::new(0),
+            heard_at: Cell::new(Instant::now()),
+            is_probed: Cell::new(false),
+            severed: RefCell::default(),
+            answered: Cell::new(0),
             address,
             config,
             serves_reads,
@@ -237,13 +330,32 @@ impl Lane {
 
     /// Whether it was taken; a closed lane hands a job back at once.
     fn push(self: &Rc<Self>, job: Job) -> bool {
+        const NEWS: usize = 64 << 10;
         if self.closed.get() {
             self.return_job(job, Setback::Unsent);
             return false;
         }
-        self.queues.borrow_mut().waiting.push_back(job);
+        let bytes = {
+            let mut queues = self.queues.borrow_mut();
+            queues.waiting.push_back(job);
+            queues.waiting.bytes
+        };
+        if bytes > self.told_bytes.get() + NEWS {
+            self.tell_bytes();
+        }
         self.wake();
         true
+    }
+
+    /// Lets the client know how many bytes wait.
+    fn tell_bytes(&self) {
+        let now = self.queues.borrow().waiting.bytes;
+        let before = self.told_bytes.replace(now);
+        if now > before {
+            self.stats.pending_bytes.fetch_add(now - before, Ordering::Relaxed);
+        } else if now < before {
+            self.stats.pending_bytes.fetch_sub(before - now, Ordering::Relaxed);
+        }
     }
 
     /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before they
@@ -265,6 +377,41 @@ impl Lane {
         let receipt = Rc::default();
         self.request(vec![wire], Terms::default(), &receipt).await?;
         receipt.take_replies().pop().ok_or(Setback::Unsent)
+    }
+
+    /// Whether that request has no reply yet.
+    pub(crate) fn is_waiting_for(&self, place: Place) -> bool {
+        self.connection.get() == place.connection && self.answered.get() <= place.serial && self.is_up()
+    }
+
+    /// Whether it is the next to have one.
+    pub(crate) fn is_next(&self, place: Place) -> bool {
+        self.is_waiting_for(place) && self.answered.get() == place.serial
+    }
+
+    /// How long the server has neither read nor written anything.
+    pub(crate) fn silence(&self) -> Duration {
+        self.heard_at.get().elapsed()
+    }
+
+    /// Whether nobody has begun a probe of it; somebody has now.
+    pub(crate) fn begin_probe(&self) -> bool {
+        !self.is_probed.replace(true)
+    }
+
+    pub(crate) fn end_probe(&self) {
+        self.is_probed.set(false);
+    }
+
+    /// Whether something is under way that the server may answer as late as it likes.
+    pub(crate) fn may_block(&self) -> bool {
+        self.queues.borrow().in_flight.iter().any(|entry| entry.job.as_ref().is_some_and(Job::may_block))
+    }
+
+    /// Gives the connection up, for a new one.
+    pub(crate) fn sever(self: &Rc<Self>, reason: Unreachable) {
+        self.severed.replace(Some(reason));
+        self.wake();
     }
 
     /// Which of its connections the lane has now; another one knows nothing of what was said on it.
@@ -304,8 +451,7 @@ impl Lane {
         let mut cancelled = Vec::new();
         {
             let mut queues = self.queues.borrow_mut();
-            let waiting = std::mem::take(&mut queues.waiting);
-            for job in waiting {
+            for job in queues.waiting.take() {
                 if is_gone(&job) {
                     cancelled.push(job);
                 } else {
@@ -318,6 +464,7 @@ impl Lane {
                 }
             }
         }
+        self.tell_bytes();
         for job in cancelled {
             if let Job::Call(call) = job {
                 call.reply_to.forget();
@@ -327,7 +474,8 @@ impl Lane {
 
     /// Takes back all that waits for a connection, to send it elsewhere.
     pub(crate) fn hand_back(self: &Rc<Self>) {
-        let waiting = std::mem::take(&mut self.queues.borrow_mut().waiting);
+        let waiting = self.queues.borrow_mut().waiting.take();
+        self.tell_bytes();
         waiting.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
     }
 
@@ -350,11 +498,12 @@ impl Lane {
             task.abort();
         }
         let queues = std::mem::take(&mut *self.queues.borrow_mut());
-        let unsent = queues.waiting.into_iter().map(|job| (job, false));
+        self.tell_bytes();
+        let unsent = queues.waiting.jobs.into_iter().map(|job| (job, false));
         let sent = queues.in_flight.into_iter().filter_map(|entry| Some((entry.job?, true)));
         for (job, was_sent) in unsent.chain(sent) {
             if let Job::Call(call) = job {
-                call.reply_to.finish(Err(Box::new(Error::closed_under_way(was_sent))));
+                self.stats.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_sent))));
             }
         }
     }
@@ -389,16 +538,22 @@ impl Lane {
 
     async fn run(self: Rc<Self>) {
         let mut failures = 0;
+        let mut last_reason = None;
         loop {
             let connecting = connect(&self.address, &self.config, self.serves_reads);
             let (reason, served) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
-                    log::debug!("connected to {}", self.address);
+                    if last_reason.take().is_some() {
+                        log::info!("connected to {} again", self.address);
+                    }
                     self.serve(connection).await
                 }
                 Err(reason) => (reason, false),
             };
-            log::info!("no connection to {}: {reason}", self.address);
+            if last_reason.as_ref() != Some(&reason) {
+                log::info!("no connection to {}: {reason}", self.address);
+            }
+            last_reason = Some(reason.clone());
             self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(owner) = self.owner.upgrade() {
                 owner.disconnected(&self, &reason);
@@ -417,11 +572,16 @@ impl Lane {
     async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
         let mut io = Io::new(connection);
         self.connection.set(self.connection.get() + 1);
+        self.answered.set(0);
+        self.heard_at.set(Instant::now());
+        self.severed.take();
+        self.node_stats.connects.add(1);
         self.loaded.borrow_mut().clear();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
         self.status.send_replace(Status::Connecting);
+        self.node_stats.losses.add(1);
         self.lose_in_flight(&io, &reason);
         (reason, io.received > 0)
     }
@@ -443,6 +603,10 @@ impl Lane {
 
     /// Writes, reads and pairs until the connection is lost, and says why it was.
     fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
+        if let Some(reason) = self.severed.take() {
+            return Poll::Ready(reason);
+        }
+        let written = io.written;
         loop {
             self.fill(io);
             match io.poll_write(cx) {
@@ -452,7 +616,8 @@ impl Lane {
             }
             match io.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(count)) => {
+                    self.node_stats.bytes_received.add(count as u64);
                     if let Err(reason) = self.deliver(io) {
                         return Poll::Ready(reason);
                     }
@@ -460,6 +625,10 @@ impl Lane {
                 Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
                 Poll::Pending => break,
             }
+        }
+        if io.written > written {
+            self.node_stats.bytes_sent.add(io.written - written);
+            self.heard_at.set(Instant::now());
         }
         self.poll_sweep(timer, cx);
         *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -469,7 +638,12 @@ impl Lane {
     /// Moves what waits to the output, as long as that is short: what is not there yet can still be unsent.
     fn fill(self: &Rc<Self>, io: &mut Io) {
         const ENOUGH: usize = 256 << 10;
+        if self.queues.borrow().waiting.is_empty() {
+            return;
+        }
+        let sent_at = Instant::now();
         let mut too_late = Vec::new();
+        let mut requests = 0;
         let mut queues = self.queues.borrow_mut();
         while io.output.len() < ENOUGH {
             let Some(job) = queues.waiting.pop_front() else { break };
@@ -487,6 +661,8 @@ impl Lane {
                 }
                 Job::Step(step) => {
                     step.receipt.sent.set(true);
+                    let serial = self.answered.get() + queues.in_flight.len() as u64;
+                    step.receipt.place.set(Some(Place { connection: self.connection.get(), serial }));
                     step.commands.iter().for_each(|wire| io.output.push(wire));
                     step.commands.len()
                 }
@@ -496,28 +672,46 @@ impl Lane {
                 }
             };
             let ends = io.queued();
-            queues.in_flight.push_back(InFlight { job: Some(job), missing, begins, ends });
+            requests += missing as u64;
+            queues.in_flight.push_back(InFlight { job: Some(job), missing, begins, ends, sent_at });
         }
+        let in_flight = queues.in_flight.len() as u64;
         drop(queues);
+        self.node_stats.requests.add(requests);
+        self.node_stats.in_flight.store(in_flight, Ordering::Relaxed);
+        self.tell_bytes();
         too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
-        loop {
+        let now = Instant::now();
+        self.heard_at.set(now);
+        let mut times = Vec::new();
+        let result = loop {
             match io.decoder.decode(&mut io.input) {
-                Ok(Some(Frame::Reply(reply))) => self.pair(io, reply)?,
+                Ok(Some(Frame::Reply(reply))) => match self.pair(io, reply) {
+                    Ok(sent_at) => times.push(now.saturating_duration_since(sent_at)),
+                    Err(reason) => break Err(reason),
+                },
                 // Such a push stands in place of a reply, and the client asks for none.
                 Ok(Some(Frame::Push(items))) if confirms_subscription(&items) => {
-                    return Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
+                    break Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
                 }
                 Ok(Some(Frame::Push(_))) => {}
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(Unreachable(error.to_string())),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(Unreachable(error.to_string())),
             }
+        };
+        if !times.is_empty() {
+            self.node_stats.record(times.into_iter());
+            let in_flight = self.queues.borrow().in_flight.len() as u64;
+            self.node_stats.in_flight.store(in_flight, Ordering::Relaxed);
         }
+        result
     }
 
-    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<(), Unreachable> {
+    /// Gives a reply to the request that it answers: when that was sent.
+    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<Instant, Unreachable> {
         io.received += 1;
         let mut queues = self.queues.borrow_mut();
         // A server may refuse what it has read only the beginning of, but not answer it.
@@ -534,6 +728,10 @@ impl Lane {
                 None => "the server sent a reply that nobody asked for".into(),
             }));
         };
+        let sent_at = entry.sent_at;
+        if reply.error().is_some() {
+            self.node_stats.errors.add(1);
+        }
         entry.missing -= 1;
         let is_last = entry.missing == 0;
         if let Some(Job::Step(step)) = &entry.job {
@@ -541,25 +739,33 @@ impl Lane {
             if is_last && let Some(InFlight { job: Some(Job::Step(step)), .. }) = queues.in_flight.pop_front() {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(()));
+                self.answered.set(self.answered.get() + 1);
             }
-            return Ok(());
+            return Ok(sent_at);
         }
         if !is_last {
-            return Ok(());
+            return Ok(sent_at);
         }
-        let Some(entry) = queues.in_flight.pop_front() else { return Ok(()) };
+        let Some(entry) = queues.in_flight.pop_front() else { return Ok(sent_at) };
+        self.answered.set(self.answered.get() + 1);
         drop(queues);
         match entry.job {
-            Some(Job::Call(call)) if reply.error().is_none() => call.reply_to.finish(Ok(reply)),
+            Some(Job::Call(call)) if reply.error().is_none() => {
+                if call.request.has_forms() {
+                    self.stats.script_hits.add(1);
+                }
+                self.stats.finish(call.reply_to, Ok(reply));
+            }
             Some(job) => self.return_job(job, Setback::Answered(reply)),
             None => {}
         }
-        Ok(())
+        Ok(sent_at)
     }
 
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
     fn lose_in_flight(self: &Rc<Self>, io: &Io, reason: &Unreachable) {
         let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
+        self.node_stats.in_flight.store(0, Ordering::Relaxed);
         let mut unsent = Vec::new();
         for entry in in_flight {
             let Some(job) = entry.job else { continue };
@@ -598,6 +804,7 @@ impl Lane {
     fn sweep(self: &Rc<Self>) {
         let now = Instant::now();
         let mut expired = Vec::new();
+        let mut to_kill = Vec::new();
         {
             let mut queues = self.queues.borrow_mut();
             let queues = &mut *queues;
@@ -615,8 +822,8 @@ impl Lane {
                 next = Some(next.map_or(call.deadline, |next| next.min(call.deadline)));
                 false
             };
-            if queues.waiting.iter().any(&mut is_due) {
-                for job in std::mem::take(&mut queues.waiting) {
+            if queues.waiting.jobs.iter().any(&mut is_due) {
+                for job in queues.waiting.take() {
                     if is_due(&job) {
                         expired.push((job, false));
                     } else {
@@ -624,12 +831,19 @@ impl Lane {
                     }
                 }
             }
-            for entry in &mut queues.in_flight {
+            for (serial, entry) in (self.answered.get()..).zip(&mut queues.in_flight) {
                 if entry.job.as_ref().is_some_and(&mut is_due) {
+                    if matches!(&entry.job, Some(Job::Call(call)) if call.request.is_killed_on_timeout()) {
+                        to_kill.push(Place { connection: self.connection.get(), serial });
+                    }
                     expired.extend(entry.job.take().map(|job| (job, true)));
                 }
             }
             queues.sweep_at = next;
+        }
+        self.tell_bytes();
+        if let Some(owner) = self.owner.upgrade() {
+            to_kill.into_iter().for_each(|place| owner.overdue(self, place));
         }
         if expired.iter().any(|(_, sent)| *sent)
             && let Some(owner) = self.owner.upgrade()
@@ -639,7 +853,7 @@ impl Lane {
         for (job, sent) in expired {
             if let Job::Call(call) = job {
                 let error = call.timed_out(sent, &self.status());
-                call.reply_to.finish(Err(Box::new(error)));
+                self.stats.finish(call.reply_to, Err(Box::new(error)));
             }
         }
     }

@@ -15,18 +15,21 @@ mod connect;
 mod discovery;
 mod error;
 mod fanout;
+mod heartbeat;
 mod invoke;
 mod io;
 mod io_thread;
 mod lane;
 mod library;
 mod node;
+mod overdue;
 mod pipeline;
 mod request;
 pub mod resp;
 mod route;
 pub mod script;
 mod servers;
+mod stats;
 mod tls;
 mod topology;
 mod transaction;
@@ -36,11 +39,15 @@ mod wording;
 pub use batch::{Batch, BatchOptions, Entry};
 pub use client::Client;
 pub use completion::{CallId, Completion, Completions, Outcome, ReplyTo};
-pub use config::{Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Protocol, ReadFrom, Tls};
+pub use config::{
+    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
+    Tls,
+};
 pub use error::{Error, Kind, Place};
 pub use fanout::{Part, split_by_slot};
 pub use io_thread::IoThread;
 pub use library::Library;
 pub use request::{Gather, Lane, Packer, Request, refusal};
 pub use route::{Role, Route, SLOTS, Slot};
+pub use stats::{Latency, NodeStats, Stats};
 pub use tls::TlsOptions;

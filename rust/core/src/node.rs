@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
 use crate::lane::{Lane, Owner};
+use crate::stats::Stats;
 
 /// A server. Its lanes are opened when first used.
 pub(crate) struct Node {
@@ -17,6 +18,7 @@ pub(crate) struct Node {
     in_cluster: bool,
     config: Arc<ConnectionConfig>,
     owner: Weak<dyn Owner>,
+    stats: Arc<Stats>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
     /// For watched keys: a watch is its connection's, and any transaction there ends it.
@@ -32,14 +34,16 @@ impl Node {
         in_cluster: bool,
         config: Arc<ConnectionConfig>,
         owner: Weak<dyn Owner>,
+        stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), false, owner.clone());
+        let data = Lane::new(address.clone(), config.clone(), false, owner.clone(), stats.clone());
         Rc::new(Self {
             address,
             data,
             in_cluster,
             config,
             owner,
+            stats,
             reads: OnceCell::new(),
             admin: OnceCell::new(),
             watching: RefCell::default(),
@@ -54,12 +58,17 @@ impl Node {
         if !self.in_cluster {
             return &self.data;
         }
-        self.reads.get_or_init(|| Lane::new(self.address.clone(), self.config.clone(), true, self.owner.clone()))
+        self.reads.get_or_init(|| self.new_lane(true))
     }
 
     /// For what must get through while a script is running.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
-        self.admin.get_or_init(|| Lane::new(self.address.clone(), self.config.clone(), false, self.owner.clone()))
+        self.admin.get_or_init(|| self.new_lane(false))
+    }
+
+    fn new_lane(&self, serves_reads: bool) -> Rc<Lane> {
+        let (address, config) = (self.address.clone(), self.config.clone());
+        Lane::new(address, config, serves_reads, self.owner.clone(), self.stats.clone())
     }
 
     /// A connection for one user alone, until it is given back.
@@ -68,7 +77,7 @@ impl Node {
         if let Some(idle) = idle {
             return idle;
         }
-        let lane = Lane::new(self.address.clone(), self.config.clone(), false, self.owner.clone());
+        let lane = self.new_lane(false);
         self.watching.borrow_mut().push(lane.clone());
         lane
     }
@@ -115,7 +124,7 @@ impl Node {
         self.lanes().iter().for_each(|lane| lane.close());
     }
 
-    fn lanes(&self) -> Vec<Rc<Lane>> {
+    pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
         let shared = [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten();
         let mut lanes: Vec<_> = shared.cloned().collect();
         lanes.extend(self.watching.borrow().iter().cloned());

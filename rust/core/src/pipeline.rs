@@ -350,8 +350,11 @@ impl Context {
     }
 
     fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
-        let Some(error) = reply.error() else { return round.done.push((piece.place, Ok(reply))) };
         let (request, route) = (self.request(&piece), self.route(&piece));
+        if request.has_forms() && piece.attempt.form.is_none() && reply.error().is_none_or(|e| e.code() != "NOSCRIPT") {
+            self.servers.stats.script_hits.add(1);
+        }
+        let Some(error) = reply.error() else { return round.done.push((piece.place, Ok(reply))) };
         if error.code() == "NOSCRIPT"
             && let Some(script) = request.script()
         {

@@ -18,6 +18,7 @@ pub struct Request {
     words: usize,
     lane: Lane,
     read_only: bool,
+    is_killed_on_timeout: bool,
     gather: Gather,
     about: About,
 }
@@ -76,6 +77,7 @@ impl Request {
             words: command.args_iter().count(),
             lane: Lane::Data,
             read_only: false,
+            is_killed_on_timeout: false,
             gather: Gather::ByNode,
             about: About::Command,
         }
@@ -92,6 +94,21 @@ impl Request {
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
         self
+    }
+
+    /// If its deadline passes while it runs, it is to be killed.
+    #[must_use]
+    pub fn killed_on_timeout(mut self) -> Self {
+        self.is_killed_on_timeout = true;
+        self
+    }
+
+    pub(crate) fn is_killed_on_timeout(&self) -> bool {
+        self.is_killed_on_timeout
+    }
+
+    pub(crate) fn may_block(&self) -> bool {
+        may_block(&self.wire)
     }
 
     /// It runs Lua: `script`, where its code is known.
@@ -210,7 +227,11 @@ impl Request {
 
     /// Whether it may be sent again when it may have run already.
     pub fn is_repeatable(&self) -> bool {
-        matches!(&self.about, About::Script { script, .. } if script.is_repeatable())
+        match &self.about {
+            About::Script { script, .. } => script.is_repeatable(),
+            About::Function { .. } => self.read_only,
+            About::Command | About::Code { .. } => false,
+        }
     }
 
     /// The request as it goes out first.
@@ -245,6 +266,29 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request({}, {} words)", self.word(0), self.words)
     }
+}
+
+/// Whether a command waits for what others do.
+pub(crate) fn may_block(wire: &[u8]) -> bool {
+    const NAMES: [&[u8]; 15] = [
+        b"BLMOVE",
+        b"BLMPOP",
+        b"BLPOP",
+        b"BRPOP",
+        b"BRPOPLPUSH",
+        b"BZMPOP",
+        b"BZPOPMAX",
+        b"BZPOPMIN",
+        b"CLUSTER",
+        b"DEBUG",
+        b"MIGRATE",
+        b"WAIT",
+        b"WAITAOF",
+        b"XREAD",
+        b"XREADGROUP",
+    ];
+    let name = wire.split(|byte| *byte == b'\n').nth(2).unwrap_or_default().trim_ascii_end();
+    NAMES.iter().any(|blocking| name.eq_ignore_ascii_case(blocking))
 }
 
 /// Why a command cannot be sent on a connection that all callers share; `None`: it can.
@@ -348,6 +392,7 @@ impl Packer {
             words: self.words,
             lane: Lane::Data,
             read_only,
+            is_killed_on_timeout: false,
             gather: Gather::ByNode,
             about,
         }

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -19,16 +20,19 @@ use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
 use crate::fanout;
 use crate::invoke;
-use crate::lane::{Lane, Owner, Setback};
+use crate::lane::{Lane, Owner, Place, Setback};
 use crate::node::Node;
+use crate::overdue;
 use crate::request::{Lane as LaneKind, Request};
 use crate::route::{Route, Slot};
 use crate::script::Script;
+use crate::stats::Stats;
 use crate::topology::{Shard, Topology};
 use crate::watch::Watch;
 
 pub(crate) struct Servers {
     pub(crate) config: Config,
+    pub(crate) stats: Arc<Stats>,
     connection: Arc<ConnectionConfig>,
     itself: Weak<Self>,
     nodes: RefCell<HashMap<Address, Rc<Node>>>,
@@ -103,8 +107,9 @@ enum Refresh {
 const TEACHING_LIMIT: usize = 256;
 
 impl Servers {
-    pub(crate) fn new(config: Config) -> Rc<Self> {
+    pub(crate) fn new(config: Config, stats: Arc<Stats>) -> Rc<Self> {
         Rc::new_cyclic(|itself| Self {
+            stats,
             connection: Arc::new(config.connection.clone()),
             config,
             itself: itself.clone(),
@@ -234,7 +239,9 @@ impl Servers {
         let owner: Weak<dyn Owner> = self.itself.clone();
         nodes
             .entry(address.clone())
-            .or_insert_with(|| Node::new(address, self.is_cluster(), self.connection.clone(), owner))
+            .or_insert_with(|| {
+                Node::new(address, self.is_cluster(), self.connection.clone(), owner, self.stats.clone())
+            })
             .clone()
     }
 
@@ -290,6 +297,7 @@ impl Servers {
             return true;
         }
         if taught.len() < TEACHING_LIMIT {
+            self.stats.taught.add(1);
             return taught.insert(script.hash().to_owned());
         }
         if !self.teaching_ended.replace(true) {
@@ -299,6 +307,32 @@ impl Servers {
             );
         }
         false
+    }
+
+    /// Has all connections that are up log in with a password.
+    pub(crate) async fn authenticate(&self, password: &str) -> Result<(), Error> {
+        let auth = Bytes::from(self.connection.credentials.auth(password).get_packed_command());
+        let mut refused = None;
+        for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
+            // A connection that is lost logs in when it is made anew.
+            if let Ok(reply) = lane.ask(auth.clone()).await
+                && let Some(error) = reply.error()
+            {
+                let message = format!("{}: AUTH was refused: {}", lane.address(), error.text());
+                refused = Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) });
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// All connections.
+    pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
+        self.nodes.borrow().values().flat_map(|node| node.lanes()).collect()
+    }
+
+    /// The connection that reaches a server also while it runs a script.
+    pub(crate) fn admin_lane(&self, address: &Address) -> Option<Rc<Lane>> {
+        self.nodes.borrow().get(address).map(|node| node.admin().clone())
     }
 
     /// Learns the topology anew in the background; many causes at once make one refresh.
@@ -429,6 +463,7 @@ impl Servers {
         if reads_replicas {
             topology.nodes().for_each(|node| topology.lane_of(node).start());
         }
+        self.log_change(&topology);
         let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
         *self.topology.borrow_mut() = topology;
         let (gone, stay): (HashMap<_, _>, HashMap<_, _>) =
@@ -440,6 +475,18 @@ impl Servers {
         gone.into_values().for_each(|node| self.retire(node));
         self.learn_zones();
         self.learned.send_modify(|count| *count += 1);
+    }
+
+    fn log_change(&self, now: &Topology) {
+        let primaries = |topology: &Topology| -> HashSet<_> {
+            topology.primaries().map(|primary| primary.address.clone()).collect()
+        };
+        let (before, now) = (primaries(&self.topology.borrow()), primaries(now));
+        if !before.is_empty() && before != now {
+            let mut names: Vec<_> = now.iter().map(ToString::to_string).collect();
+            names.sort();
+            log::info!("the primaries are now {}", names.join(", "));
+        }
     }
 
     /// Sends what waits elsewhere, and closes the node once the last reply has come.
@@ -492,6 +539,12 @@ impl Owner for Servers {
     fn stalled(&self, _lane: &Rc<Lane>) {
         if self.is_cluster() {
             self.refresh();
+        }
+    }
+
+    fn overdue(&self, lane: &Rc<Lane>, place: Place) {
+        if let Some(servers) = self.itself.upgrade() {
+            overdue::kill(&servers, lane.clone(), place);
         }
     }
 

@@ -89,17 +89,17 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
             }
         };
         match supervision.over(timeout_at(deadline, work)).await {
-            Ended::Done(Ok(outcome)) => reply_to.finish(outcome),
+            Ended::Done(Ok(outcome)) => servers.stats.finish(reply_to, outcome),
             Ended::Done(Err(_)) => {
                 servers.end_watch(watch);
                 let error = Error::timeout(timeout, &format!("no reply; {}", waiting_for.take()), false);
-                reply_to.finish(Err(Box::new(error)));
+                servers.stats.finish(reply_to, Err(Box::new(error)));
             }
             Ended::Cancelled => {
                 servers.end_watch(watch);
                 reply_to.forget();
             }
-            Ended::Closed => reply_to.finish(Err(Box::new(Error::closed_under_way(false)))),
+            Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(false)))),
         }
     });
 }

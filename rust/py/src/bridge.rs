@@ -3,10 +3,11 @@
 //! Futures stay here, on their loop's thread; the I/O thread holds tickets and touches nothing of Python.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{CallId, Completion, Completions, ReplyTo};
+use glide_scripts_core::{CallId, Completion, Completions, PasswordRequest, PasswordSource, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -26,6 +27,8 @@ pub(crate) struct Bridge {
     completions: Arc<Completions>,
     wakeup: Option<Arc<Wakeup>>,
     waiting: Mutex<Futures>,
+    /// Who is asked for passwords, by the tickets that they are asked by.
+    password_sources: Mutex<Vec<(u64, Py<PyAny>)>>,
     vigil: Vigil,
 }
 
@@ -109,6 +112,7 @@ impl Bridge {
                 completions,
                 wakeup,
                 waiting: Mutex::default(),
+                password_sources: Mutex::default(),
                 vigil: Vigil::default(),
             };
             Bound::new(py, bridge)
@@ -142,6 +146,31 @@ impl Bridge {
         Ok(Waiting { future, ticket, reply_to })
     }
 
+    /// Has a callable of Python asked for passwords: it takes a `PasswordAnswer`.
+    pub(crate) fn password_source(&self, callback: Py<PyAny>) -> (u64, PasswordSource) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.password_sources.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, callback));
+        let completions = self.completions.clone();
+        (ticket, Box::new(move |request| completions.ask_password(ticket, request)))
+    }
+
+    pub(crate) fn forget_password_source(&self, ticket: u64) {
+        let mut sources = self.password_sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = sources.iter().position(|(other, _)| *other == ticket);
+        let source = position.map(|position| sources.swap_remove(position));
+        drop(sources);
+        drop(source);
+    }
+
+    fn ask_password(&self, py: Python<'_>, ticket: u64, answer: PasswordAnswer) -> PyResult<()> {
+        let callback = {
+            let sources = self.password_sources.lock().unwrap_or_else(PoisonError::into_inner);
+            sources.iter().find(|(other, _)| *other == ticket).map(|(_, callback)| callback.clone_ref(py))
+        };
+        callback.map_or(Ok(()), |callback| callback.call1(py, (answer,)).map(drop))
+    }
+
     /// Forgets the future of a call, and says how to cancel the call; `None` when it has ended.
     pub(crate) fn forget(&self, ticket: u64) -> Option<CallId> {
         let future = self.futures().remove(ticket);
@@ -151,6 +180,11 @@ impl Bridge {
     fn resolve_arrived(&self, py: Python<'_>) -> PyResult<()> {
         let mut result = Ok(());
         for (ticket, outcome) in self.completions.take() {
+            if let Completion::Password(answer) = outcome {
+                let answer = PasswordAnswer(Mutex::new(Some(answer)));
+                result = self.ask_password(py, ticket, answer).and(result);
+                continue;
+            }
             let future = self.futures().remove(ticket);
             if let Some(future) = future {
                 // One that cannot be resolved is no reason to leave the others waiting.
@@ -194,6 +228,31 @@ impl Bridge {
             wakeup.clear();
         }
         self.resolve_arrived(py)
+    }
+}
+
+/// Takes the password of one connection.
+#[pyclass(frozen, module = "glide_scripts._core")]
+pub(crate) struct PasswordAnswer(Mutex<Option<PasswordRequest>>);
+
+#[pymethods]
+impl PasswordAnswer {
+    fn give(&self, password: String) {
+        self.send(Ok(password));
+    }
+
+    /// There is none; `reason` holds no secret.
+    fn fail(&self, reason: String) {
+        self.send(Err(reason));
+    }
+}
+
+impl PasswordAnswer {
+    fn send(&self, answer: Result<String, String>) {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waiting) = waiting {
+            waiting.answer(answer);
+        }
     }
 }
 
@@ -271,6 +330,7 @@ fn resolve(future: &Bound<'_, PyAny>, completion: Completion) -> PyResult<()> {
         Completion::Call(Ok(reply)) => convert::to_python(py, reply),
         Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
         Completion::Batch(outcomes) => convert::batch_to_python(py, outcomes),
+        Completion::Password(_) => return Ok(()),
     };
     let resolved = match result {
         Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),

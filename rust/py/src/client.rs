@@ -1,11 +1,12 @@
 //! The class `Client`: from Python's arguments to a packed request, and its future.
 
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
     Address, Backoff, BatchOptions, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error, Kind,
-    Mode, Packer, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
+    Mode, Packer, PasswordSource, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -18,11 +19,14 @@ use crate::convert::{Elements, elements};
 use crate::errors::{to_python, wrong_type};
 use crate::runtime;
 use crate::script::Script;
+use crate::stats;
 
 /// A client's connection to the I/O thread. Every call gives a future of the running loop, and a ticket to cancel by.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
 pub(crate) struct Client {
     core: ManuallyDrop<CoreClient>,
+    /// Who is asked for its passwords, and by which ticket.
+    password_source: Option<(Py<Bridge>, u64)>,
     generation: u64,
     in_cluster: bool,
 }
@@ -36,16 +40,23 @@ impl Client {
     fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>, u64)> {
         let py = settings.py();
         let _entered = runtime::enter()?;
-        let config = config(settings)?;
+        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+        let callback: Option<Py<PyAny>> = settings.as_any().get_item("password_callback")?.extract()?;
+        let source = callback.map(|callback| bridge.get().password_source(callback));
+        let (password_ticket, source) = source.unzip();
+        let password_source = password_ticket.map(|ticket| (bridge.clone_ref(py), ticket));
+        let config = config(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
-        let Waiting { future, ticket, reply_to } = wait(py)?;
+        let Waiting { future, ticket, reply_to } = Bridge::wait(bridge.bind(py), &event_loop)?;
         let core = runtime::with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
-        let client = Self { core: ManuallyDrop::new(core), generation: runtime::generation(), in_cluster };
+        let core = ManuallyDrop::new(core);
+        let client = Self { core, password_source, generation: runtime::generation(), in_cluster };
         Ok((client, future, ticket))
     }
 
-    /// EVALSHA of a script, with what the client does where it is missing.
-    #[pyo3(signature = (script, keys, args, timeout, route=None))]
+    /// EVALSHA of a script, with what the client does where it is missing. `kill`: it is to be killed if its deadline
+    /// passes while it runs.
+    #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false))]
     fn invoke_script<'py>(
         &self,
         script: &Bound<'py, PyAny>,
@@ -53,6 +64,7 @@ impl Client {
         args: Option<&Bound<'py, PyAny>>,
         timeout: Option<&Bound<'py, PyAny>>,
         route: Option<&Bound<'py, PyTuple>>,
+        kill: bool,
     ) -> Started<'py> {
         let py = script.py();
         let _entered = runtime::enter()?;
@@ -65,7 +77,11 @@ impl Client {
         pack_keys(py, &keys, self.in_cluster, &mut packer)?;
         args.pack("args", &mut packer)?;
         let route = choose_route(py, route, packer.route())?;
-        self.call(py, packer.finish(script.carries_code()), route, timeout)
+        let mut request = packer.finish(script.carries_code());
+        if kill {
+            request = request.killed_on_timeout();
+        }
+        self.call(py, request, route, timeout)
     }
 
     /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
@@ -158,6 +174,19 @@ impl Client {
         }
     }
 
+    /// Connections to come log in with that password, and with `authenticate` those that there are, too.
+    fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
+        let _entered = runtime::enter()?;
+        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        self.core.update_password(password, authenticate, reply_to);
+        Ok((future, ticket))
+    }
+
+    /// What the client has counted: see `crate::stats`.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        stats::to_python(py, self.core.stats())
+    }
+
     /// The caller of that call is gone.
     fn cancel(&self, py: Python<'_>, ticket: u64) -> PyResult<()> {
         let _entered = runtime::enter()?;
@@ -219,6 +248,9 @@ impl Drop for Client {
     fn drop(&mut self) {
         // A parent's client is left alone: its thread is not here, and may have held a lock when the process forked.
         if self.is_ours() {
+            if let Some((bridge, ticket)) = self.password_source.take() {
+                bridge.get().forget_password_source(ticket);
+            }
             // SAFETY: it is not used after this, for it is being dropped.
             unsafe { ManuallyDrop::drop(&mut self.core) };
         }
@@ -246,13 +278,18 @@ fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>
 }
 
 /// What a configuration's `_settings()` gives. Its values were checked there; TLS is checked here.
-fn config(settings: &Bound<'_, PyDict>) -> PyResult<Config> {
+fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>) -> PyResult<Config> {
     let setting = |name: &str| settings.as_any().get_item(name);
     let milliseconds = |name: &str| -> PyResult<Duration> { Ok(Duration::from_millis(setting(name)?.extract()?)) };
     let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
     let addresses: Vec<(String, u16)> = setting("addresses")?.extract()?;
     let password: Option<String> = setting("password")?.extract()?;
     let username: Option<String> = setting("username")?.extract()?;
+    let credentials = match password_source {
+        Some(source) => Credentials::asking(username, source),
+        None => Credentials::new(username, password),
+    };
+    let heartbeat: Option<u64> = setting("heartbeat_interval_ms")?.extract()?;
     let mode = if setting("cluster")?.extract()? {
         let interval: Option<u64> = setting("periodic_checks_ms")?.extract()?;
         Mode::Cluster {
@@ -267,7 +304,7 @@ fn config(settings: &Bound<'_, PyDict>) -> PyResult<Config> {
         addresses: addresses.into_iter().map(|(host, port)| Address::new(host, port)).collect(),
         connection: ConnectionConfig {
             tls: tls(&setting("tls")?)?,
-            credentials: password.map(|password| Credentials { username, password }),
+            credentials: Arc::new(credentials),
             protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
             database: setting("database")?.extract()?,
             client_name: setting("client_name")?.extract()?,
@@ -279,6 +316,8 @@ fn config(settings: &Bound<'_, PyDict>) -> PyResult<Config> {
         request_timeout: milliseconds("request_timeout_ms")?,
         inflight_limit: setting("inflight_limit")?.extract()?,
         lazy: setting("lazy")?.extract()?,
+        heartbeat: heartbeat.map(Duration::from_millis),
+        pending_bytes_limit: setting("pending_bytes_limit")?.extract()?,
     })
 }
 

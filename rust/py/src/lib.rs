@@ -9,13 +9,14 @@ mod errors;
 mod logging;
 mod runtime;
 mod script;
+mod stats;
 
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
     use crate::batch::{Batch, Library};
     #[pymodule_export]
-    use crate::bridge::{Bridge, drain_running_loop};
+    use crate::bridge::{Bridge, PasswordAnswer, drain_running_loop};
     #[pymodule_export]
     use crate::client::{Client, TlsSetup};
     #[pymodule_export]

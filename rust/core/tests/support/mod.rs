@@ -166,7 +166,7 @@ fn config(port: u16) -> Config {
         addresses: vec![Address::new("127.0.0.1", port)],
         connection: ConnectionConfig {
             tls: None,
-            credentials: None,
+            credentials: Arc::default(),
             protocol: Protocol::Resp3,
             database: 0,
             client_name: None,
@@ -178,5 +178,7 @@ fn config(port: u16) -> Config {
         request_timeout: Duration::from_secs(5),
         inflight_limit: None,
         lazy: false,
+        heartbeat: None,
+        pending_bytes_limit: usize::MAX,
     }
 }
