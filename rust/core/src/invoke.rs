@@ -24,6 +24,7 @@ use crate::completion::Outcome;
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::lane::{Lane, Receipt, Setback, Terms};
+use crate::node::Lease;
 use crate::overdue;
 use crate::request::{Form, Request};
 use crate::resp::{Reply, ServerError};
@@ -57,9 +58,9 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
             if call.request.is_killed_on_timeout()
-                && let (Some(lane), Some(place)) = (progress.target.take(), progress.receipt.place())
+                && let Some(lease) = progress.lease.take()
             {
-                overdue::kill(&servers, lane, place);
+                overdue::kill(&servers, lease);
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
@@ -76,8 +77,8 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
 struct Progress {
     /// Of the step that is under way.
     receipt: Rc<Receipt>,
-    /// Where it is.
-    target: RefCell<Option<Rc<Lane>>>,
+    /// Its own connection, where it may have to be killed.
+    lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
     waiting_for: RefCell<String>,
@@ -86,6 +87,16 @@ struct Progress {
 impl Progress {
     fn may_have_executed(&self) -> bool {
         self.receipt.was_sent() || self.lost.get()
+    }
+
+    /// A connection to the server of `target` that no other call uses.
+    fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
+        let mut lease = self.lease.borrow_mut();
+        let fits = |lease: &Lease| {
+            lease.lane().address() == target.address() && lease.lane().serves_reads() == target.serves_reads()
+        };
+        let kept = lease.take().filter(fits).unwrap_or_else(|| servers.lend(target));
+        lease.insert(kept).lane().clone()
     }
 
     fn timed_out(&self, call: &Call) -> Error {
@@ -142,8 +153,9 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }
         let commands = attempt.commands(request);
-        progress.target.replace(Some(target.clone()));
-        let answer = target.request(commands, Terms::default(), &progress.receipt).await;
+        let own_lane = if request.is_killed_on_timeout() { Some(progress.own_lane(servers, &target)) } else { None };
+        let over = own_lane.as_ref().unwrap_or(&target);
+        let answer = over.request(commands, Terms::default(), &progress.receipt).await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
         setback = match answer {

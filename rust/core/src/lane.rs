@@ -44,8 +44,6 @@ pub(crate) trait Owner {
     fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
-    /// A script whose caller wants it killed then had no reply in time.
-    fn overdue(&self, lane: &Rc<Lane>, place: Place);
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
 }
@@ -75,15 +73,9 @@ pub(crate) struct Receipt {
     /// How many of its bytes were written when the connection was lost.
     written: Cell<u64>,
     replies: RefCell<Vec<Reply>>,
-    place: Cell<Option<Place>>,
 }
 
 impl Receipt {
-    /// Where it stood among the requests of its connection, if it was sent.
-    pub(crate) fn place(&self) -> Option<Place> {
-        self.place.get().filter(|_| self.was_sent())
-    }
-
     pub(crate) fn was_sent(&self) -> bool {
         self.sent.get()
     }
@@ -143,15 +135,6 @@ pub(crate) struct Lane {
     is_probed: Cell<bool>,
     /// Why the connection is to be given up.
     severed: RefCell<Option<Unreachable>>,
-    /// How many requests of this connection have been answered.
-    answered: Cell<u64>,
-}
-
-/// A request's place among those of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    connection: u64,
-    serial: u64,
 }
 
 #[derive(Default)]
@@ -250,7 +233,6 @@ impl Lane {
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
             severed: RefCell::default(),
-            answered: Cell::new(0),
             address,
             config,
             serves_reads,
@@ -379,14 +361,13 @@ impl Lane {
         receipt.take_replies().pop().ok_or(Setback::Unsent)
     }
 
-    /// Whether that request has no reply yet.
-    pub(crate) fn is_waiting_for(&self, place: Place) -> bool {
-        self.connection.get() == place.connection && self.answered.get() <= place.serial && self.is_up()
+    /// Whether something was written that has no reply yet, whoever still waits for it.
+    pub(crate) fn is_owed_a_reply(&self) -> bool {
+        self.is_up() && !self.queues.borrow().in_flight.is_empty()
     }
 
-    /// Whether it is the next to have one.
-    pub(crate) fn is_next(&self, place: Place) -> bool {
-        self.is_waiting_for(place) && self.answered.get() == place.serial
+    pub(crate) fn serves_reads(&self) -> bool {
+        self.serves_reads
     }
 
     /// How long the server has neither read nor written anything.
@@ -572,7 +553,6 @@ impl Lane {
     async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
         let mut io = Io::new(connection);
         self.connection.set(self.connection.get() + 1);
-        self.answered.set(0);
         self.heard_at.set(Instant::now());
         self.severed.take();
         self.node_stats.connects.add(1);
@@ -661,8 +641,6 @@ impl Lane {
                 }
                 Job::Step(step) => {
                     step.receipt.sent.set(true);
-                    let serial = self.answered.get() + queues.in_flight.len() as u64;
-                    step.receipt.place.set(Some(Place { connection: self.connection.get(), serial }));
                     step.commands.iter().for_each(|wire| io.output.push(wire));
                     step.commands.len()
                 }
@@ -739,7 +717,6 @@ impl Lane {
             if is_last && let Some(InFlight { job: Some(Job::Step(step)), .. }) = queues.in_flight.pop_front() {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(()));
-                self.answered.set(self.answered.get() + 1);
             }
             return Ok(sent_at);
         }
@@ -747,7 +724,6 @@ impl Lane {
             return Ok(sent_at);
         }
         let Some(entry) = queues.in_flight.pop_front() else { return Ok(sent_at) };
-        self.answered.set(self.answered.get() + 1);
         drop(queues);
         match entry.job {
             Some(Job::Call(call)) if reply.error().is_none() => {
@@ -804,7 +780,6 @@ impl Lane {
     fn sweep(self: &Rc<Self>) {
         let now = Instant::now();
         let mut expired = Vec::new();
-        let mut to_kill = Vec::new();
         {
             let mut queues = self.queues.borrow_mut();
             let queues = &mut *queues;
@@ -831,20 +806,14 @@ impl Lane {
                     }
                 }
             }
-            for (serial, entry) in (self.answered.get()..).zip(&mut queues.in_flight) {
+            for entry in &mut queues.in_flight {
                 if entry.job.as_ref().is_some_and(&mut is_due) {
-                    if matches!(&entry.job, Some(Job::Call(call)) if call.request.is_killed_on_timeout()) {
-                        to_kill.push(Place { connection: self.connection.get(), serial });
-                    }
                     expired.extend(entry.job.take().map(|job| (job, true)));
                 }
             }
             queues.sweep_at = next;
         }
         self.tell_bytes();
-        if let Some(owner) = self.owner.upgrade() {
-            to_kill.into_iter().for_each(|place| owner.overdue(self, place));
-        }
         if expired.iter().any(|(_, sent)| *sent)
             && let Some(owner) = self.owner.upgrade()
         {

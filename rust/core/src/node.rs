@@ -21,10 +21,10 @@ pub(crate) struct Node {
     stats: Arc<Stats>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
-    /// For watched keys: a watch is its connection's, and any transaction there ends it.
-    watching: RefCell<Vec<Rc<Lane>>>,
+    /// For what needs a connection to itself: watched keys, and scripts that may have to be killed.
+    lent: RefCell<Vec<Rc<Lane>>>,
     /// Those of them that nobody uses.
-    idle_watching: RefCell<Vec<Rc<Lane>>>,
+    idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
 }
 
@@ -46,8 +46,8 @@ impl Node {
             stats,
             reads: OnceCell::new(),
             admin: OnceCell::new(),
-            watching: RefCell::default(),
-            idle_watching: RefCell::default(),
+            lent: RefCell::default(),
+            idle: RefCell::default(),
             zone: RefCell::default(),
         })
     }
@@ -71,26 +71,19 @@ impl Node {
         Lane::new(address, config, serves_reads, self.owner.clone(), self.stats.clone())
     }
 
-    /// A connection for one user alone, until it is given back.
-    pub(crate) fn lend(&self) -> Rc<Lane> {
-        let idle = self.idle_watching.borrow_mut().pop();
-        if let Some(idle) = idle {
-            return idle;
-        }
-        let lane = self.new_lane(false);
-        self.watching.borrow_mut().push(lane.clone());
-        lane
-    }
-
-    pub(crate) fn give_back(&self, lane: &Rc<Lane>) {
-        const KEPT: usize = 8;
-        let mut idle = self.idle_watching.borrow_mut();
-        if idle.len() < KEPT && !lane.is_closed() {
-            idle.push(lane.clone());
-        } else {
-            self.watching.borrow_mut().retain(|other| !Rc::ptr_eq(other, lane));
-            lane.close();
-        }
+    /// A connection for one user alone.
+    pub(crate) fn lend(node: &Rc<Self>, serves_reads: bool) -> Lease {
+        let mut idle = node.idle.borrow_mut();
+        let fitting = idle.iter().position(|lane| lane.serves_reads() == serves_reads);
+        let lane = match fitting {
+            Some(index) => idle.swap_remove(index),
+            None => {
+                let lane = node.new_lane(serves_reads);
+                node.lent.borrow_mut().push(lane.clone());
+                lane
+            }
+        };
+        Lease { node: node.clone(), lane }
     }
 
     /// The availability zone, once the server has said it.
@@ -127,7 +120,32 @@ impl Node {
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
         let shared = [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten();
         let mut lanes: Vec<_> = shared.cloned().collect();
-        lanes.extend(self.watching.borrow().iter().cloned());
+        lanes.extend(self.lent.borrow().iter().cloned());
         lanes
+    }
+}
+
+/// A connection that is one user's alone, until it is dropped.
+pub(crate) struct Lease {
+    node: Rc<Node>,
+    lane: Rc<Lane>,
+}
+
+impl Lease {
+    pub(crate) fn lane(&self) -> &Rc<Lane> {
+        &self.lane
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        const KEPT: usize = 8;
+        let mut idle = self.node.idle.borrow_mut();
+        if idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
+            idle.push(self.lane.clone());
+        } else {
+            self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
+            self.lane.close();
+        }
     }
 }

@@ -20,9 +20,8 @@ use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
 use crate::fanout;
 use crate::invoke;
-use crate::lane::{Lane, Owner, Place, Setback};
-use crate::node::Node;
-use crate::overdue;
+use crate::lane::{Lane, Owner, Setback};
+use crate::node::{Lease, Node};
 use crate::request::{Lane as LaneKind, Request};
 use crate::route::{Route, Slot};
 use crate::script::Script;
@@ -196,7 +195,7 @@ impl Servers {
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form && serves(&lane) => lane.submit(call),
+            Some(lane) if !plain_form && !call.request.is_killed_on_timeout() && serves(&lane) => lane.submit(call),
             _ => invoke::recover(self, None, call, Setback::Unsent),
         }
     }
@@ -328,6 +327,11 @@ impl Servers {
     /// All connections.
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
         self.nodes.borrow().values().flat_map(|node| node.lanes()).collect()
+    }
+
+    /// A connection to the server of `lane` for one user alone.
+    pub(crate) fn lend(&self, lane: &Lane) -> Lease {
+        Node::lend(&self.node(lane.address().clone()), lane.serves_reads())
     }
 
     /// The connection that reaches a server also while it runs a script.
@@ -539,12 +543,6 @@ impl Owner for Servers {
     fn stalled(&self, _lane: &Rc<Lane>) {
         if self.is_cluster() {
             self.refresh();
-        }
-    }
-
-    fn overdue(&self, lane: &Rc<Lane>, place: Place) {
-        if let Some(servers) = self.itself.upgrade() {
-            overdue::kill(&servers, lane.clone(), place);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::completion::{Outcome, ReplyTo};
 use crate::error::{Error, Kind};
 use crate::invoke::{Attempt, LOOK_AGAIN, connected_lane};
 use crate::lane::{Lane, Receipt, Terms};
-use crate::node::Node;
+use crate::node::Lease;
 use crate::request::{Packer, Request};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
@@ -19,8 +19,7 @@ use crate::servers::{Ended, Servers};
 
 /// A connection that one user of a client has to itself.
 pub(crate) struct Watch {
-    node: Rc<Node>,
-    lane: Rc<Lane>,
+    lease: Lease,
     /// The connection on which keys are watched, and their slot; `None`: none are.
     watching: Option<(u64, Option<Slot>)>,
 }
@@ -126,7 +125,7 @@ impl Servers {
                 Some(lane) => lane,
                 None => connected_lane(self, request, route, true, waiting_for).await?,
             };
-            let (lane, watching) = self.lend(watch, &target);
+            let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
                 waiting_for.replace(format!("no connection to {} yet", lane.address()));
                 attempt.back_off();
@@ -166,20 +165,17 @@ impl Servers {
     }
 
     /// The connection of that name, to the server of `target`; and the one on which it watches keys already.
-    fn lend(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
+    fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
         let mut watches = self.watches.borrow_mut();
         if let Some(watch) = watches.get(&watch)
-            && !watch.lane.is_closed()
-            && (watch.watching.is_some() || watch.lane.address() == target.address())
+            && !watch.lane().is_closed()
+            && (watch.watching.is_some() || watch.lane().address() == target.address())
         {
-            return (watch.lane.clone(), watch.watching.map(|(connection, _)| connection));
+            return (watch.lane().clone(), watch.watching.map(|(connection, _)| connection));
         }
-        let node = self.node(target.address().clone());
-        let lane = node.lend();
-        let before = watches.insert(watch, Watch { node, lane: lane.clone(), watching: None });
-        if let Some(before) = before {
-            before.node.give_back(&before.lane);
-        }
+        let lease = self.lend(target);
+        let lane = lease.lane().clone();
+        watches.insert(watch, Watch { lease, watching: None });
         (lane, None)
     }
 
@@ -188,7 +184,7 @@ impl Servers {
         let mut watches = self.watches.borrow_mut();
         let watch = watches.get_mut(&watch)?;
         let (connection, slot) = watch.watching.take()?;
-        Some(Watched { lane: watch.lane.clone(), connection, slot })
+        Some(Watched { lane: watch.lane().clone(), connection, slot })
     }
 
     async fn unwatch(&self, watch: u64) {
@@ -202,9 +198,14 @@ impl Servers {
 
     /// Its user is gone.
     pub(crate) fn release(&self, watch: u64) {
-        if let Some(Watch { node, lane, .. }) = self.watches.borrow_mut().remove(&watch) {
-            // The next one to use it begins with UNWATCH.
-            node.give_back(&lane);
-        }
+        let gone = self.watches.borrow_mut().remove(&watch);
+        // The next one to use the connection for a watch begins with an empty transaction, which ends this one.
+        drop(gone);
+    }
+}
+
+impl Watch {
+    fn lane(&self) -> &Rc<Lane> {
+        self.lease.lane()
     }
 }

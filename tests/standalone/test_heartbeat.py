@@ -1,0 +1,162 @@
+"""Connections that are silent: dead ones are made anew, and long scripts are left to run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from tests.conftest import Connect
+from tests.waiting import until
+
+from glide_scripts import (
+    AdvancedGlideClientConfiguration,
+    ConnectionError,
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    RequestError,
+    Script,
+)
+from glide_scripts.testing import ValkeyServer
+
+QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=200)
+INCR = Script("return redis.call('INCR', KEYS[1])")
+
+
+class Tunnel:
+    """A way to a server that can swallow what goes through it, without a word."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.swallowed: set[asyncio.StreamWriter] = set()
+        self.made = 0
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def swallow(self) -> None:
+        """From now on nothing comes out of the connections that there are."""
+        self.swallowed |= self._open
+
+
+@asynccontextmanager
+async def tunnel(server: ValkeyServer) -> AsyncIterator[Tunnel]:
+    way = Tunnel()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        way._open.add(writer)
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                if writer not in way.swallowed:
+                    writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        way.made += 1
+        up_reader, up_writer = await asyncio.open_connection(server.host, server.port)
+        for task in (copy(reader, up_writer), copy(up_reader, writer)):
+            tasks.add(asyncio.create_task(task))
+
+    listening = await asyncio.start_server(serve, server.host, 0)
+    way.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield way
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for writer in way._open:
+            writer.transport.abort()
+
+
+async def client_through(way: Tunnel) -> GlideClient:
+    config = GlideClientConfiguration(
+        [NodeAddress("127.0.0.1", way.port)], request_timeout=20_000, advanced_config=QUICK
+    )
+    return await GlideClient.create(config)
+
+
+async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(server: ValkeyServer) -> None:
+    async with tunnel(server) as way, await client_through(way) as client:
+        await client.ping()
+        way.swallow()
+        await until(lambda: way.made == 2)
+        assert await client.invoke_script(INCR, keys=["k"]) == 1
+        assert client.stats().reconnects == 1
+
+
+async def test_a_call_on_a_connection_whose_peer_is_gone_is_given_up_before_its_deadline(
+    server: ValkeyServer,
+) -> None:
+    async with tunnel(server) as way, await client_through(way) as client:
+        await client.ping()
+        way.swallow()
+        with pytest.raises(ConnectionError, match="the server runs no script") as caught:
+            await client.invoke_script(INCR, keys=["k"])
+        assert caught.value.may_have_executed
+        assert await client.get("k") is None
+        assert await client.invoke_script(INCR, keys=["k"]) == 1
+
+
+async def test_what_may_run_twice_is_sent_again(server: ValkeyServer) -> None:
+    script = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=True)
+    async with tunnel(server) as way, await client_through(way) as client:
+        await client.invoke_script(script, keys=["k"])
+        way.swallow()
+        assert await client.invoke_script(script, keys=["k"]) == 2
+
+
+async def test_a_stalled_server_is_given_up_and_found_again(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=20_000, advanced_config=QUICK)
+    await client.invoke_script(INCR, keys=["k"])
+    own_server.pause()
+    try:
+        with pytest.raises(ConnectionError, match="has not answered for") as caught:
+            await client.invoke_script(INCR, keys=["k"])
+        assert caught.value.may_have_executed
+    finally:
+        own_server.resume()
+    assert await client.ping() == b"PONG"
+
+
+async def test_a_script_that_runs_longer_than_many_heartbeats_is_left_to_run(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=30_000, advanced_config=QUICK)
+    # Past it the server says BUSY, which is a sign of life.
+    await client.config_set({"busy-reply-threshold": "100"})
+    long = Script(
+        "local start = redis.call('TIME')\n"
+        "local function passed() local now = redis.call('TIME')"
+        " return (now[1] - start[1]) * 1000000 + now[2] - start[2] end\n"
+        "while passed() < 1500000 do end return redis.call('INCR', KEYS[1])"
+    )
+    assert await client.invoke_script(long, keys=["k"]) == 1
+    assert client.stats().reconnects == 0
+
+
+async def test_a_call_that_waits_for_others_is_left_to_wait(
+    server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(server, request_timeout=20_000, advanced_config=QUICK)
+    assert await client.custom_command(["BLPOP", "nothing", "1.5"]) is None
+    assert client.stats().reconnects == 0
+
+
+async def test_without_heartbeats_a_silent_connection_stays(server: ValkeyServer) -> None:
+    never = AdvancedGlideClientConfiguration(heartbeat_interval=0)
+    async with tunnel(server) as way:
+        config = GlideClientConfiguration(
+            [NodeAddress("127.0.0.1", way.port)], request_timeout=1500, advanced_config=never
+        )
+        async with await GlideClient.create(config) as client:
+            await client.ping()
+            way.swallow()
+            with pytest.raises(RequestError, match="timeout after 1500 ms"):
+                await client.ping()
+            assert way.made == 1

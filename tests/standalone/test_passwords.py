@@ -1,0 +1,183 @@
+"""Passwords that change while a client runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from tests.conftest import Connect
+from tests.waiting import until
+
+from glide_scripts import (
+    BackoffStrategy,
+    ClosingError,
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    ProtocolVersion,
+    RequestError,
+    Script,
+    ServerCredentials,
+    TimeoutError,
+)
+from glide_scripts.testing import ValkeyServer
+
+OLD, NEW = "0ld-s3cret", "n3w-s3cret"
+INCR = Script("return redis.call('INCR', KEYS[1])")
+
+
+@pytest.fixture
+def guarded() -> Iterator[ValkeyServer]:
+    with ValkeyServer(password=OLD) as server:
+        yield server
+
+
+def change_password(server: ValkeyServer, old: str, new: str, *, user: str = "default") -> None:
+    with server.connect() as connection:
+        connection.command("AUTH", old) if user == "default" else None
+        connection.command("ACL", "SETUSER", user, "resetpass", f">{new}")
+
+
+def drop_connections(server: ValkeyServer, password: str) -> None:
+    with server.connect() as connection:
+        connection.command("AUTH", password)
+        connection.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+async def test_a_new_password_serves_the_connections_to_come(
+    guarded: ValkeyServer, protocol: ProtocolVersion, connect: Connect
+) -> None:
+    client = await connect(guarded, credentials=ServerCredentials(OLD), protocol=protocol)
+    assert await client.update_connection_password(NEW) == b"OK"
+    assert await client.invoke_script(INCR, keys=["k"]) == 1
+    await client.custom_command(["CONFIG", "SET", "requirepass", NEW])
+    await client.custom_command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"])
+    await until(lambda: client.stats().reconnects == 1)
+    assert await client.invoke_script(INCR, keys=["k"]) == 2
+
+
+async def test_the_connections_that_there_are_log_in_at_once_if_asked(
+    own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect
+) -> None:
+    client = await connect(own_server, protocol=protocol)
+    await client.custom_command(["CONFIG", "SET", "requirepass", NEW])
+    with pytest.raises(RequestError, match="AUTH was refused: WRONGPASS") as caught:
+        await client.update_connection_password(OLD, immediate_auth=True)
+    assert OLD not in str(caught.value)
+    assert await client.update_connection_password(NEW, immediate_auth=True) == b"OK"
+    assert await client.ping() == b"PONG"
+
+
+async def test_a_user_keeps_their_name(own_server: ValkeyServer, connect: Connect) -> None:
+    own_server.command("ACL", "SETUSER", "app", "on", f">{OLD}", "~*", "+@all")
+    client = await connect(own_server, credentials=ServerCredentials(OLD, "app"))
+    own_server.command("ACL", "SETUSER", "app", f">{NEW}", f"<{OLD}")
+    await client.update_connection_password(NEW, immediate_auth=True)
+    assert await client.custom_command(["ACL", "WHOAMI"]) == b"app"
+
+
+@pytest.mark.parametrize(
+    ("password", "immediate", "error"),
+    [
+        ("", False, "password is empty"),
+        (None, True, "password is None and immediate_auth is True"),
+        (b"x", False, "password is bytes; pass a str, or None"),
+        ("x", 1, "immediate_auth is int; pass"),
+    ],
+)
+async def test_what_cannot_be_a_password_is_named(
+    server: ValkeyServer, connect: Connect, password: object, immediate: object, error: str
+) -> None:
+    client = await connect(server)
+    with pytest.raises((TypeError, ValueError), match=error):
+        await client.update_connection_password(password, immediate)  # type: ignore[arg-type]
+    assert await client.ping() == b"PONG"
+
+
+# Callbacks
+
+
+class Vault:
+    """Gives the password of the hour."""
+
+    def __init__(self, password: object) -> None:
+        self.password, self.asked = password, 0
+
+    async def __call__(self) -> str:
+        self.asked += 1
+        if isinstance(self.password, Exception):
+            raise self.password
+        return self.password  # type: ignore[return-value]
+
+
+async def test_a_callback_is_asked_for_each_connection(
+    guarded: ValkeyServer, protocol: ProtocolVersion, connect: Connect
+) -> None:
+    vault = Vault(OLD)
+    credentials = ServerCredentials(password_callback=vault)
+    client = await connect(guarded, credentials=credentials, protocol=protocol)
+    assert await client.invoke_script(INCR, keys=["k"]) == 1
+    assert vault.asked == 1
+    vault.password = NEW
+    await client.custom_command(["CONFIG", "SET", "requirepass", NEW])
+    await client.custom_command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"])
+    await until(lambda: client.stats().reconnects == 1)
+    assert await client.invoke_script(INCR, keys=["k"]) == 2
+    assert vault.asked >= 2
+    with pytest.raises(RequestError, match="password_callback"):
+        await client.update_connection_password("other")
+
+
+async def test_a_callback_that_fails_once_is_asked_again(
+    guarded: ValkeyServer, connect: Connect
+) -> None:
+    vault = Vault(OLD)
+    client = await connect(
+        guarded,
+        credentials=ServerCredentials(password_callback=vault),
+        reconnect_strategy=BackoffStrategy(1, 10, 1),
+    )
+    vault.password = OSError("no vault")
+    drop_connections(guarded, OLD)
+    await until(lambda: vault.asked >= 3)
+    vault.password = OLD
+    assert await client.ping() == b"PONG"
+
+
+@pytest.mark.parametrize(
+    ("password", "error"),
+    [
+        (OSError(f"no vault for {OLD}"), "password_callback raised OSError"),
+        (b"bytes", "password_callback gave bytes; it must give the password as a str"),
+        ("", "password_callback gave an empty str"),
+    ],
+)
+async def test_a_callback_without_a_password_is_named_and_its_secrets_are_not(
+    guarded: ValkeyServer, password: object, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "glide_scripts")
+    config = GlideClientConfiguration(
+        [NodeAddress(guarded.host, guarded.port)],
+        credentials=ServerCredentials(password_callback=Vault(password)),
+    )
+    with pytest.raises(ClosingError, match=error) as caught:
+        await GlideClient.create(config)
+    assert OLD not in str(caught.value) + caplog.text
+
+
+async def test_a_callback_that_never_answers_ends_with_the_connection_timeout(
+    guarded: ValkeyServer,
+) -> None:
+    import asyncio
+
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return OLD
+
+    config = GlideClientConfiguration(
+        [NodeAddress(guarded.host, guarded.port)],
+        credentials=ServerCredentials(password_callback=never),
+    )
+    with pytest.raises((ClosingError, TimeoutError), match="no connection within 2000 ms"):
+        await GlideClient.create(config)
