@@ -7,6 +7,8 @@
         total = await client.invoke_script(script, keys=["total"], args=["5"])
 """
 
+from ._batch import Batch, ClusterBatch, ClusterTransaction, Transaction
+from ._batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
 from ._client import GlideClient
 from ._cluster_client import GlideClusterClient
 from ._config import (
@@ -42,12 +44,15 @@ from ._errors import (
     TimeoutError,
     UnkillableError,
 )
+from ._function_library import Function, FunctionLibrary
+from ._invoke_many import ScriptReplies
 from ._options import (
     ConditionalChange,
     ExpireOptions,
     ExpirySet,
     ExpiryType,
     FlushMode,
+    FunctionRestorePolicy,
     InfoSection,
     OnlyIfEqual,
     UpdateOptions,
@@ -63,6 +68,7 @@ from ._routes import (
     SlotKeyRoute,
     SlotType,
 )
+from ._stats import Latency, NodeStats, Stats
 
 __all__ = [
     "OK",
@@ -72,8 +78,14 @@ __all__ = [
     "AllNodes",
     "AllPrimaries",
     "BackoffStrategy",
+    "Batch",
+    "BatchOptions",
+    "BatchRetryStrategy",
     "ByAddressRoute",
     "ClosingError",
+    "ClusterBatch",
+    "ClusterBatchOptions",
+    "ClusterTransaction",
     "ConditionalChange",
     "ConfigurationError",
     "ConnectionError",
@@ -83,15 +95,20 @@ __all__ = [
     "ExpirySet",
     "ExpiryType",
     "FlushMode",
+    "Function",
+    "FunctionLibrary",
+    "FunctionRestorePolicy",
     "GlideClient",
     "GlideClientConfiguration",
     "GlideClusterClient",
     "GlideClusterClientConfiguration",
     "GlideError",
     "InfoSection",
+    "Latency",
     "LoggerError",
     "NoScriptError",
     "NodeAddress",
+    "NodeStats",
     "NotBusyError",
     "OnlyIfEqual",
     "PeriodicChecksManualInterval",
@@ -105,15 +122,18 @@ __all__ = [
     "ScriptBusyError",
     "ScriptError",
     "ScriptKilledError",
+    "ScriptReplies",
     "ScriptSyntaxError",
     "ServerCredentials",
     "SlotIdRoute",
     "SlotKeyRoute",
     "SlotType",
+    "Stats",
     "TEncodable",
     "TResult",
     "TimeoutError",
     "TlsAdvancedConfiguration",
+    "Transaction",
     "UnkillableError",
     "UpdateOptions",
     "__version__",

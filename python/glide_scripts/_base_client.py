@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
-from . import _commands
+from . import _check, _commands
+from ._batch import BaseBatch
+from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._reply import TEncodable, TResult
+from ._errors import RequestError
+from ._invoke_many import Call, Progress, ScriptReplies
+from ._methods import describe
+from ._passwords import password_source
+from ._reply import OK, TOK, TEncodable, TResult
+from ._routes import Route
+from ._routing import Each, decoder, directions, target
+from ._stats import Stats
+from ._watches import Task, Watch, Watches, calling_task
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,24 +34,21 @@ def method_of(
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     """The method that sends what ``build`` makes of its arguments."""
 
-    @functools.wraps(build)
     async def method(self: BaseClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
     # What is said of it at run time: a client's method, which returns what the command decodes to.
     returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
-    method.__annotations__ = build.__annotations__ | {"return": returns}
-    method.__module__, method.__qualname__ = __name__, f"BaseClient.{build.__name__}"
-    signature = inspect.signature(build)
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[itself, *signature.parameters.values()], return_annotation=returns
-    )
+    describe(method, build, "BaseClient", returns)
     return method
 
 
 class BaseClient:
     """What the clients of a server and of a cluster have in common."""
+
+    _in_cluster = False
+    _batch_type: type[BaseBatch]
+    _options_type: type[BatchOptions | ClusterBatchOptions]
 
     def __init__(self, core: Core) -> None:
         """For ``create`` and ``from_url``, which connect."""
@@ -51,6 +58,8 @@ class BaseClient:
                 f"make a client with await {name}.create(config) or {name}.from_url(url)"
             )
         self._core = core
+        self._watches = Watches()
+        self._asks_for_passwords = False
 
     @classmethod
     async def _open(cls, settings: Mapping[str, object]) -> Self:
@@ -58,8 +67,12 @@ class BaseClient:
         tls: Any = settings["tls"]
         if tls is not None:
             settings["tls"] = await asyncio.to_thread(functools.partial(TlsSetup, **tls))
+        callback: Any = settings["password_callback"]
+        if callback is not None:
+            settings["password_callback"] = password_source(callback)
         core, opened, ticket = Core.open(settings)
         client = cls(core)
+        client._asks_for_passwords = callback is not None
         try:
             await client._reply(opened, ticket)
         except BaseException:
@@ -108,13 +121,18 @@ class BaseClient:
         return decoded
 
     def _send(self, command: Command[Any]) -> tuple[asyncio.Future[Any], int]:
-        return self._core.command(
-            command.words,
-            None,
-            read_only=command.read_only,
-            code=command.code,
-            admin=command.admin,
-        )
+        return self._core.command(command.words, None, **command.settings())
+
+    async def _routed(self, command: Command[Any], route: Route | None) -> Any:
+        """Sends a command by a route; several nodes' replies are decoded one by one."""
+        where = directions(command.words, route)
+        future, ticket = self._core.command(command.words, None, **command.settings(), **where)
+        reply, decode = await self._reply(future, ticket), decoder(command, route)
+        return reply if decode is None else decode(reply)
+
+    def _function_stats(self) -> Command[dict[bytes, Any]]:
+        # In a batch it keeps its place, but here it should get through.
+        return replace(_commands.function_stats(), admin=True)
 
     async def invoke_script(
         self,
@@ -123,6 +141,7 @@ class BaseClient:
         args: Iterable[TEncodable] | None = None,
         *,
         timeout: int | None = None,
+        on_timeout: Literal["leave", "kill"] = "leave",
     ) -> TResult:
         """Runs a script on the server, which gets its code only if it does not have it.
 
@@ -137,6 +156,11 @@ class BaseClient:
             args: Its other arguments: ``ARGV`` in the script.
             timeout: Milliseconds until the call gives up, over all that it takes; None means the
                 client's ``request_timeout``. The script may go on running on the server.
+            on_timeout: ``"kill"`` stops it there, if it is read-only and is what keeps the server
+                busy as far as can be known: a server does not say whose script it runs, so that
+                another client's may be hit that keeps this one from running. A server takes a kill
+                only once a script has run for its ``busy-reply-threshold``, so the call does not
+                wait for it.
 
         Returns:
             What the script returns. Lua converts a number to an int by cutting its fraction off,
@@ -145,20 +169,262 @@ class BaseClient:
         Raises:
             TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
                 str or bytes.
-            ValueError: ``timeout`` is not more than 0.
+            ValueError: ``timeout`` is not more than 0, or ``on_timeout`` is not one of the two, or
+                is ``"kill"`` for a script that is not read-only.
             ScriptError: The script does not compile, failed, or returned an error.
             TimeoutError: There was no reply in time; ``may_have_executed`` says whether the script
                 was sent.
             ConnectionError: The connection was lost after the script was sent.
             ClosingError: The client is closed.
         """
-        future, ticket = self._core.invoke_script(script, keys, args, timeout)
+        if on_timeout == "leave":
+            future, ticket = self._core.invoke_script(script, keys, args, timeout)
+        else:
+            _check_kill(on_timeout, script)
+            future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
         try:
             result: TResult = await future
         except asyncio.CancelledError:
             self._core.cancel(ticket)
             raise
         return result
+
+    async def update_connection_password(
+        self, password: str | None, immediate_auth: bool = False
+    ) -> TOK:
+        """Changes the password that connections log in with.
+
+        See https://valkey.io/commands/auth/.
+
+        Args:
+            password: The password for connections to come; None: they do not log in.
+            immediate_auth: Whether the connections that there are log in with it now, too.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``password`` is not a str or None, or ``immediate_auth`` is not a bool.
+            ValueError: ``password`` is empty, or is None with ``immediate_auth``.
+            RequestError: A server refused the password, or the client has a ``password_callback``,
+                which is asked instead. Connections to come use a password that was refused all the
+                same: the server may get it later.
+        """
+        if password is not None and not isinstance(password, str):
+            raise _check.wrong_type("password", password, "a str, or None")
+        _check.flag("immediate_auth", immediate_auth)
+        if password == "":
+            raise ValueError("password is empty; pass the password, or None for none")
+        if password is None and immediate_auth:
+            raise ValueError("password is None and immediate_auth is True; pass the password")
+        if self._asks_for_passwords:
+            raise RequestError("the client has a password_callback, which is asked for passwords")
+        result: TOK = await self._reply(*self._core.update_password(password, immediate_auth))
+        return result
+
+    def stats(self) -> Stats:
+        """What the client has counted since it was made, over all its servers and by server.
+
+        It asks no server, and costs some microseconds a server.
+        """
+        return Stats._of(self._core.stats())
+
+    def invoke_script_many(
+        self,
+        script: Script,
+        calls: Iterable[Call] | AsyncIterable[Call],
+        *,
+        concurrency: int | None = None,
+        raise_on_error: bool = True,
+        timeout: int | None = None,
+        progress: Progress | None = None,
+    ) -> ScriptReplies:
+        """Runs a script once for each of many calls, many of them under way at a time.
+
+        Calls are taken from ``calls`` as they are needed, and go out in batches that are not
+        atomic. A server gets its calls in their order; those of several servers of a cluster run
+        side by side. Each runs at most once, as with ``invoke_script``.
+
+        Args:
+            script: The script.
+            calls: The ``(keys, args)`` of each call: an iterable, or an async one. It may be
+                endless, and is not closed in the end.
+            concurrency: How many calls may be under way at most; it bounds the memory, too. None
+                means 1,000.
+            raise_on_error: Whether the first call that fails ends it: its error is raised in its
+                place, after the replies before it and once no call is under way any more. Of the
+                calls after it, up to ``concurrency`` may have run. If False, the exception stands
+                in its place, and it goes on.
+            timeout: Milliseconds until a call gives up; None means the client's
+                ``request_timeout``.
+            progress: Is called with the number of calls done, each time that some more are: after
+                their replies came, and before the first of these is handed out.
+
+        Returns:
+            What is awaited for the list of replies, or iterated over with ``async for``. Replies
+            come in the order of the calls. As long as nobody asks for the next one, no further
+            call is sent. Stopping early cancels what is under way: what was not written yet never
+            will be.
+
+        Raises:
+            TypeError: An argument is of a wrong type. A wrong call, such as ``calls[17]``, is
+                named in its place, after the replies before it; so is what ``calls`` itself raises.
+            ValueError: ``concurrency`` or ``timeout`` is not more than 0.
+            ClosingError: The client is closed, also if ``raise_on_error`` is False.
+
+        Example:
+            >>> totals = await client.invoke_script_many(add, [(["a"], ["1"]), (["b"], ["2"])])
+            >>> async for reply in client.invoke_script_many(add, read_calls(), progress=print):
+            ...     ...
+        """
+        return ScriptReplies(
+            self._core,
+            script,
+            calls,
+            in_cluster=self._in_cluster,
+            concurrency=concurrency,
+            raise_on_error=raise_on_error,
+            timeout=timeout,
+            progress=progress,
+        )
+
+    # Not a coroutine function, like unwatch() and exec(): the task counts that calls it, not the
+    # one that runs it. On Python 3.11 wait_for() makes a new one.
+    def watch(self, keys: Sequence[TEncodable]) -> Coroutine[Any, Any, TOK]:
+        """Watches keys: the task's next transaction is not executed if one of them changes.
+
+        The tasks of a client share its connections, and a server watches for a connection. So the
+        task that calls this gets one of its own, until it is done. The watch is over once that
+        task has called ``exec`` with an atomic batch, whatever came of it, or ``unwatch``. Other
+        tasks' transactions are not concerned, nor are batches that are not atomic.
+
+        See https://valkey.io/commands/watch/.
+
+        Args:
+            keys: The keys, at least one. In a cluster all that are watched must be in one slot.
+
+        Returns:
+            ``OK``. ``exec`` then returns None if one of the keys was changed, or if the connection
+            that watched them was lost.
+
+        Raises:
+            TypeError: ``keys`` is not a list of str or bytes.
+            ValueError: ``keys`` is empty.
+            CrossSlotError: The keys are in several slots.
+            RuntimeError: It was not called in a task.
+
+        Example:
+            >>> await client.watch(["balance"])
+            >>> balance = int(await client.get("balance") or 0)
+            >>> transaction = Batch(is_atomic=True).set("balance", str(balance * 2))
+            >>> is_done = await client.exec(transaction, raise_on_error=True) is not None
+        """
+        return self._watch(keys, calling_task())
+
+    async def _watch(self, keys: Sequence[TEncodable], task: Task | None) -> TOK:
+        _check.encodables("keys", keys)
+        _check.not_empty("keys", keys)
+        task = task or calling_task()
+        if task is None:
+            raise RuntimeError("watch() was not called in a task, and it is tasks that watch")
+        watch, call = self._watches.begin(self._core, task), object()
+        try:
+            started = self._core.watch(watch.pin, keys, None)
+            watch.standing.add(call)
+            result: TOK = await self._reply(*started)
+        except BaseException:
+            watch.standing.discard(call)
+            self._watches.lost(task, watch)
+            raise
+        return result
+
+    async def _unwatch(self, task: Task | None, watch: Watch | None) -> TOK:
+        task = task or calling_task()
+        watch = watch or self._watches.of(task)
+        if watch is None or not watch.standing:
+            return OK
+        watch.standing.clear()
+        try:
+            result: TOK = await self._reply(*self._core.unwatch(watch.pin, None))
+        except BaseException:
+            self._watches.lost(task, watch)
+            raise
+        return result
+
+    async def _exec(
+        self,
+        batch: BaseBatch,
+        raise_on_error: bool,
+        options: BatchOptions | ClusterBatchOptions | None,
+        task: Task | None,
+        watch: Watch | None,
+    ) -> list[TResult] | None:
+        """Executes a batch for a task, which may have a watch."""
+        if not isinstance(batch, self._batch_type):
+            raise self._unfit("batch", batch, self._batch_type, BaseBatch)
+        _check.flag("raise_on_error", raise_on_error)
+        options = self._options_type() if options is None else options
+        if not isinstance(options, self._options_type):
+            kinds = (BatchOptions, ClusterBatchOptions)
+            raise self._unfit("options", options, self._options_type, kinds)
+        route, retry = None, False
+        if isinstance(options, ClusterBatchOptions):
+            route, strategy = options.route, options.retry_strategy
+            retry = strategy is not None and strategy.retry_connection_error
+            if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
+                raise RequestError("options.retry_strategy is not for atomic batches; leave it out")
+        task = task or calling_task()
+        watch = (watch or self._watches.of(task)) if batch.is_atomic else None
+        if watch is not None and not watch.standing:
+            watch = None
+        if not len(batch):
+            if watch is not None:
+                await self._unwatch(task, watch)
+            return []
+        # The batch may be used for something else before the results are there.
+        decoders = dict(batch._decoders)
+        try:
+            future, ticket = self._core.exec(
+                batch._packed,
+                options.timeout,
+                route=target(route),
+                retry_connection_error=retry,
+                watch=None if watch is None else watch.pin,
+            )
+            if watch is not None:
+                watch.standing.clear()
+            outcome = await self._reply(future, ticket)
+        except BaseException:
+            if watch is not None:
+                self._watches.lost(task, watch)
+            raise
+        if outcome is None:
+            return None
+        results: list[TResult]
+        results, failed_at = outcome
+        if raise_on_error and failed_at is not None:
+            error: Any = results[failed_at]
+            raise error
+        for index, decode in decoders.items():
+            if isinstance(results[index], Exception):
+                continue
+            if isinstance(decode, Each) and route is not None:
+                # There are not several nodes' replies: the batch went to one.
+                results[index] = decode.decode(results[index])
+            else:
+                results[index] = decode(results[index])
+        return results
+
+    def _unfit(
+        self, name: str, value: object, right: type, kinds: type | tuple[type, ...]
+    ) -> TypeError:
+        instead = f"a {right.__name__}"
+        if isinstance(value, kinds):
+            instead += f", which is what {type(self).__name__} takes"
+        return _check.wrong_type(name, value, instead)
+
+    fcall = method_of(_commands.fcall)
+    fcall_ro = method_of(_commands.fcall_ro)
 
     eval = method_of(_commands.eval)
     eval_ro = method_of(_commands.eval_ro)
@@ -171,6 +437,8 @@ class BaseClient:
     mset = method_of(_commands.mset)
     incr = method_of(_commands.incr)
     incrby = method_of(_commands.incrby)
+    decr = method_of(_commands.decr)
+    decrby = method_of(_commands.decrby)
     delete = method_of(_commands.delete)
     exists = method_of(_commands.exists)
     expire = method_of(_commands.expire)
@@ -185,3 +453,13 @@ class BaseClient:
     smembers = method_of(_commands.smembers)
     zadd = method_of(_commands.zadd)
     zscore = method_of(_commands.zscore)
+
+
+def _check_kill(on_timeout: str, script: object) -> None:
+    if on_timeout != "kill":
+        raise ValueError(f"on_timeout is {on_timeout!r}; pass 'leave' or 'kill'")
+    if isinstance(script, Script) and not script.read_only:
+        raise ValueError(
+            "on_timeout is 'kill' and the script is not read-only; a script that has written "
+            "cannot be killed, so pass a Script with read_only=True, or 'leave'"
+        )

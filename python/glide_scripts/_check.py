@@ -108,6 +108,18 @@ def integer(name: str, value: int) -> bytes:
     return b"%d" % value
 
 
+def positive(name: str, value: int, right: str) -> int:
+    """
+    Raises:
+        TypeError: It is not an int; a bool is none.
+        ValueError: It is not more than 0.
+    """
+    integer(name, value)
+    if value <= 0:
+        raise ValueError(f"{name} is {value}; pass {right}")
+    return value
+
+
 def number(name: str, value: float) -> bytes:
     """A number as the server reads it, with every digit a float needs to come back the same.
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeAlias, TypeVar
 
 from . import _commands
 from ._base_client import BaseClient
+from ._batch import ClusterBatch
+from ._batch_options import ClusterBatchOptions
 from ._commands import Command
 from ._config import GlideClusterClientConfiguration
 from ._core import Script
 from ._errors import ConfigurationError
-from ._options import FlushMode, InfoSection
+from ._function_library import Function, FunctionLibrary
+from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
-from ._routes import AllNodes, AllPrimaries, Route
-from ._routing import plan
+from ._routes import Route
+from ._routing import directions, target
 from ._url import parse_url
+from ._watches import calling_task
 
 T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
@@ -34,6 +38,10 @@ class GlideClusterClient(BaseClient):
 
     Methods with a ``route`` go where GLIDE's do without one; their docstrings say where.
     """
+
+    _in_cluster = True
+    _batch_type = ClusterBatch
+    _options_type = ClusterBatchOptions
 
     @classmethod
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
@@ -97,36 +105,65 @@ class GlideClusterClient(BaseClient):
             ScriptError: As for ``invoke_script``; of several nodes, the text names the first that
                 failed, and the others may have run the script.
         """
-        future, ticket = self._core.invoke_script(script, keys, args, timeout, _target(route))
+        future, ticket = self._core.invoke_script(script, keys, args, timeout, target(route))
         result: ByNode[TResult] = await self._reply(future, ticket)
         return result
 
-    def _send(
-        self, command: Command[Any], route: Route | None = None
-    ) -> tuple[asyncio.Future[Any], int]:
-        default = plan(command.words)
-        return self._core.command(
-            command.words,
-            None,
-            read_only=command.read_only,
-            code=command.code,
-            admin=command.admin,
-            keys=default.keys,
-            step=None if route else default.step,
-            route=_target(route or default.route),
-            gather=default.gather,
-        )
+    def exec(
+        self, batch: ClusterBatch, raise_on_error: bool, options: ClusterBatchOptions | None = None
+    ) -> Coroutine[Any, Any, list[TResult] | None]:
+        """Sends the commands of a batch together, and gets their results in one list.
 
-    async def _routed(self, command: Command[T], route: Route | None) -> Any:
-        """Sends a command by a route; several nodes' replies are decoded one by one."""
-        reply = await self._reply(*self._send(command, route))
-        if command.decode is None:
-            return reply
-        default = plan(command.words)
-        several = isinstance(route or default.route, (AllNodes, AllPrimaries))
-        if several and default.gather == "by_node":
-            return {node: command.decode(each) for node, each in reply.items()}
-        return command.decode(reply)
+        A transaction goes to the shard that holds its keys, which must all be in one slot; without
+        keys, to any primary. A pipeline is split by nodes, whose parts go out side by side; each
+        of its commands goes where the client's method sends it.
+
+        See ``GlideClient.exec``, https://valkey.io/topics/transactions/ and
+        https://valkey.io/topics/pipelining/.
+
+        Args:
+            batch: The batch; it stays as it is and can be executed again.
+            raise_on_error: Whether the first error among the results is raised.
+            options: The options of this call.
+
+        Returns:
+            The results in the order of the commands; or None: the transaction was not executed,
+            because a key changed that this task watches.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+            RequestError: ``options`` has a retry strategy for a transaction; nothing was sent.
+            CrossSlotError: A transaction's keys are in several slots; nothing was sent.
+            ExecAbortError: The server discarded the transaction; nothing was executed.
+            TimeoutError: As for ``GlideClient.exec``.
+            ConnectionError: As for ``GlideClient.exec``.
+            ClosingError: The client is closed.
+        """
+        task = calling_task()
+        return self._exec(batch, raise_on_error, options, task, self._watches.of(task))
+
+    def unwatch(self, route: Route | None = None) -> Coroutine[Any, Any, TOK]:
+        """Ends what the task that calls it watches; see ``watch``.
+
+        See https://valkey.io/commands/unwatch/.
+
+        Args:
+            route: Is there for GLIDE's sake: a watch ends where it is.
+
+        Returns:
+            ``OK``, also if nothing was watched.
+
+        Raises:
+            TypeError: ``route`` is not a route.
+        """
+        target(route)
+        task = calling_task()
+        return self._unwatch(task, self._watches.of(task))
+
+    def _send(self, command: Command[Any]) -> tuple[asyncio.Future[Any], int]:
+        return self._core.command(
+            command.words, None, **command.settings(), **directions(command.words, None)
+        )
 
     async def script_load(self, script: Script | TEncodable, *, route: Route | None = None) -> str:
         """Puts a script on the nodes of ``route`` without running it; by default all primaries.
@@ -169,6 +206,119 @@ class GlideClusterClient(BaseClient):
         See https://valkey.io/commands/script-show/, and ``GlideClient.script_show``.
         """
         result: bytes = await self._routed(_commands.script_show(sha1), route)
+        return result
+
+    async def function_load(
+        self,
+        library_code: FunctionLibrary | TEncodable,
+        replace: bool = False,
+        route: Route | None = None,
+    ) -> bytes:
+        """Puts a library of functions on the nodes of ``route``; by default all primaries.
+
+        See https://valkey.io/commands/function-load/, and ``GlideClient.function_load``.
+        """
+        command = _commands.function_load(library_code, replace)
+        result: bytes = await self._routed(command, route)
+        return result
+
+    async def function_list(
+        self,
+        library_name_pattern: TEncodable | None = None,
+        with_code: bool = False,
+        route: Route | None = None,
+    ) -> ByNode[list[dict[bytes, Any]]]:
+        """Tells which libraries the nodes of ``route`` have; by default any primary.
+
+        See https://valkey.io/commands/function-list/, and ``GlideClient.function_list``.
+        """
+        command = _commands.function_list(library_name_pattern, with_code)
+        result: ByNode[list[dict[bytes, Any]]] = await self._routed(command, route)
+        return result
+
+    async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
+        """Removes a library from the nodes of ``route``; by default from all primaries.
+
+        See https://valkey.io/commands/function-delete/, and ``GlideClient.function_delete``.
+        """
+        result: TOK = await self._routed(_commands.function_delete(library_name), route)
+        return result
+
+    async def function_flush(
+        self, mode: FlushMode | None = None, route: Route | None = None
+    ) -> TOK:
+        """Removes all libraries from the nodes of ``route``; by default from all primaries.
+
+        See https://valkey.io/commands/function-flush/, and ``GlideClient.function_flush``.
+        """
+        result: TOK = await self._routed(_commands.function_flush(mode), route)
+        return result
+
+    async def function_kill(self, route: Route | None = None) -> TOK:
+        """Stops the function that a node of ``route`` is running; by default on any node.
+
+        It succeeds if one node stopped one. See https://valkey.io/commands/function-kill/, and
+        ``GlideClient.function_kill``.
+        """
+        result: TOK = await self._routed(_commands.function_kill(), route)
+        return result
+
+    async def function_stats(self, route: Route | None = None) -> ByNode[dict[bytes, Any]]:
+        """Tells which function the nodes of ``route`` are running; by default all nodes.
+
+        See https://valkey.io/commands/function-stats/, and ``GlideClient.function_stats``.
+        """
+        result: ByNode[dict[bytes, Any]] = await self._routed(self._function_stats(), route)
+        return result
+
+    async def function_dump(self, route: Route | None = None) -> ByNode[bytes]:
+        """Gets all libraries of the nodes of ``route``; by default of any primary.
+
+        See https://valkey.io/commands/function-dump/, and ``GlideClient.function_dump``.
+        """
+        result: ByNode[bytes] = await self._routed(_commands.function_dump(), route)
+        return result
+
+    async def function_restore(
+        self,
+        payload: TEncodable,
+        policy: FunctionRestorePolicy | None = None,
+        route: Route | None = None,
+    ) -> TOK:
+        """Puts dumped libraries on the nodes of ``route``; by default on all primaries.
+
+        See https://valkey.io/commands/function-restore/, and ``GlideClient.function_restore``.
+        """
+        result: TOK = await self._routed(_commands.function_restore(payload, policy), route)
+        return result
+
+    async def fcall_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> ByNode[TResult]:
+        """Calls a function without keys on the nodes of ``route``; by default on any primary.
+
+        See https://valkey.io/commands/fcall/, and ``GlideClient.fcall``.
+        """
+        command = _commands.fcall(function, None, arguments)
+        result: ByNode[TResult] = await self._routed(command, route)
+        return result
+
+    async def fcall_ro_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> ByNode[TResult]:
+        """Calls a function without keys that only reads on the nodes of ``route``.
+
+        By default on any node that ``read_from`` allows. See
+        https://valkey.io/commands/fcall_ro/, and ``GlideClient.fcall_ro``.
+        """
+        command = _commands.fcall_ro(function, None, arguments)
+        result: ByNode[TResult] = await self._routed(command, route)
         return result
 
     async def custom_command(
@@ -254,11 +404,3 @@ class GlideClusterClient(BaseClient):
         """
         result: TOK = await self._routed(_commands.flushall(flush_mode), route)
         return result
-
-
-def _target(route: Route | None) -> tuple[object, ...] | None:
-    if route is None:
-        return None
-    if not isinstance(route, Route):
-        raise TypeError(f"route is {type(route).__name__}; pass a Route, such as AllPrimaries()")
-    return route._target()

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from . import _check, _decode
-from ._core import Script
+from ._core import Library, Script
+from ._function_library import Function, FunctionLibrary
 from ._options import (
     ConditionalChange,
     ExpireOptions,
     ExpirySet,
     FlushMode,
+    FunctionRestorePolicy,
     InfoSection,
     OnlyIfEqual,
     UpdateOptions,
@@ -50,6 +52,18 @@ class Command(Generic[T]):
 
     admin: bool = False
     """Whether it must get through while a script is running."""
+
+    library: Library | None = None
+    """The library of the function it calls, which is loaded where it is missing."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the core is told of it, besides its words."""
+        return {
+            "read_only": self.read_only,
+            "code": self.code,
+            "admin": self.admin,
+            **({} if self.library is None else {"library": self.library}),
+        }
 
 
 # Strings
@@ -196,6 +210,44 @@ def incrby(key: TEncodable, amount: int) -> Command[int]:
         RequestError: The key holds no integer, or the new one would have more than 64 bits.
     """
     return Command(["INCRBY", _check.encodable("key", key), _check.integer("amount", amount)])
+
+
+def decr(key: TEncodable) -> Command[int]:
+    """Takes one from the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/decr/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["DECR", _check.encodable("key", key)])
+
+
+def decrby(key: TEncodable, amount: int) -> Command[int]:
+    """Takes from the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/decrby/.
+
+    Args:
+        key: The key.
+        amount: What to take; it may be negative.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes, or ``amount`` is not an int.
+        ValueError: ``amount`` has more than 64 bits.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["DECRBY", _check.encodable("key", key), _check.integer("amount", amount)])
 
 
 # Keys
@@ -861,6 +913,229 @@ def script_kill() -> Command[TOK]:
     return Command(["SCRIPT", "KILL"], admin=True)
 
 
+# Functions
+
+
+def function_load(
+    library_code: FunctionLibrary | TEncodable, replace: bool = False
+) -> Command[bytes]:
+    """Puts a library of functions on the server. Needs Redis 7.
+
+    See https://valkey.io/commands/function-load/.
+
+    Args:
+        library_code: The library, or its code.
+        replace: Whether to replace a library of the same name.
+
+    Returns:
+        The library's name.
+
+    Raises:
+        TypeError: ``library_code`` is not a ``FunctionLibrary``, str or bytes, or ``replace`` is
+            not a bool.
+        ScriptSyntaxError: It does not compile.
+        ScriptError: The server has a library of that name, or another one with a function of the
+            same name.
+
+    Example:
+        >>> code = "#!lua name=mylib\\nserver.register_function('one', function() return 1 end)"
+        >>> await client.function_load(code)
+        b'mylib'
+    """
+    code = library_code.code if isinstance(library_code, FunctionLibrary) else library_code
+    if not isinstance(code, (str, bytes, bytearray, memoryview)):
+        raise _check.wrong_type("library_code", code, "a FunctionLibrary, str or bytes")
+    words = ["FUNCTION", "LOAD", _check.encodable("library_code", code)]
+    if _check.flag("replace", replace):
+        words.insert(2, "REPLACE")
+    return Command(words, code=_as_bytes(code))
+
+
+def function_list(
+    library_name_pattern: TEncodable | None = None, with_code: bool = False
+) -> Command[list[dict[bytes, Any]]]:
+    """Tells which libraries the server has, and which functions are in them. Needs Redis 7.
+
+    See https://valkey.io/commands/function-list/.
+
+    Args:
+        library_name_pattern: Only the libraries whose names match, such as ``"my*"``; None means
+            all.
+        with_code: Whether to get their code, too.
+
+    Returns:
+        A dict for each library: ``b"library_name"``, ``b"engine"``, ``b"functions"`` and, if asked
+        for, ``b"library_code"``. The functions are a list of dicts: ``b"name"``,
+        ``b"description"``, which may be None, and ``b"flags"``, a set.
+
+    Raises:
+        TypeError: ``library_name_pattern`` is not str or bytes, or ``with_code`` is not a bool.
+    """
+    words: list[TEncodable] = ["FUNCTION", "LIST"]
+    if library_name_pattern is not None:
+        words += ["LIBRARYNAME", _check.encodable("library_name_pattern", library_name_pattern)]
+    if _check.flag("with_code", with_code):
+        words.append("WITHCODE")
+    return Command(words, _decode.to_libraries)
+
+
+def function_delete(library_name: TEncodable) -> Command[TOK]:
+    """Removes a library and its functions from the server. Needs Redis 7.
+
+    See https://valkey.io/commands/function-delete/.
+
+    Args:
+        library_name: The library's name.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``library_name`` is not str or bytes.
+        RequestError: The server has no such library.
+    """
+    return Command(["FUNCTION", "DELETE", _check.encodable("library_name", library_name)])
+
+
+def function_flush(mode: FlushMode | None = None) -> Command[TOK]:
+    """Removes all libraries from the server. Needs Redis 7.
+
+    See https://valkey.io/commands/function-flush/.
+
+    Args:
+        mode: Whether to free the memory before answering; None means as the server is set.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``mode`` is not a ``FlushMode``.
+    """
+    return Command(["FUNCTION", "FLUSH", *_mode("mode", mode)])
+
+
+def function_kill() -> Command[TOK]:
+    """Stops the function that the server is running, whoever called it, if it has not written yet.
+
+    It goes over a connection of its own, as ``script_kill`` does, and waits like that until the
+    server takes it. Needs Redis 7.
+
+    See https://valkey.io/commands/function-kill/.
+
+    Returns:
+        ``OK``: the function was stopped; its caller gets ``ScriptKilledError``.
+
+    Raises:
+        NotBusyError: No function is running.
+        UnkillableError: The function has written already.
+    """
+    return Command(["FUNCTION", "KILL"], admin=True)
+
+
+def function_stats() -> Command[dict[bytes, Any]]:
+    """Tells which function or script the server is running, and what engines it has.
+
+    Needs Redis 7.
+
+    See https://valkey.io/commands/function-stats/.
+
+    Returns:
+        A dict: ``b"running_script"`` is None, or a dict of ``b"name"``, ``b"command"`` and
+        ``b"duration_ms"``; ``b"engines"`` is a dict by engine of dicts of ``b"libraries_count"``
+        and ``b"functions_count"``.
+    """
+    return Command(["FUNCTION", "STATS"], _decode.to_function_stats)
+
+
+def function_dump() -> Command[bytes]:
+    """Gets all libraries of the server in a form that ``function_restore`` takes. Needs Redis 7.
+
+    See https://valkey.io/commands/function-dump/.
+
+    Returns:
+        The libraries.
+    """
+    return Command(["FUNCTION", "DUMP"])
+
+
+def function_restore(
+    payload: TEncodable, policy: FunctionRestorePolicy | None = None
+) -> Command[TOK]:
+    """Puts libraries on the server that ``function_dump`` gave. Needs Redis 7.
+
+    See https://valkey.io/commands/function-restore/.
+
+    Args:
+        payload: What ``function_dump`` gave.
+        policy: What happens to the libraries that the server has; None means ``APPEND``.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``payload`` is not str or bytes, or ``policy`` is not a
+            ``FunctionRestorePolicy``.
+        RequestError: The payload is damaged, or the server has a library or a function of the same
+            name; none was restored.
+    """
+    words = ["FUNCTION", "RESTORE", _check.encodable("payload", payload)]
+    if policy is not None:
+        words.append(_check.member("policy", policy, FunctionRestorePolicy).value)
+    return Command(words)
+
+
+def fcall(
+    function: TEncodable | Function,
+    keys: Sequence[TEncodable] | None = None,
+    arguments: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Calls a function that the server has, or one of a ``FunctionLibrary``, which loads itself.
+
+    Needs Redis 7. See https://valkey.io/commands/fcall/.
+
+    Args:
+        function: The function's name, or the ``Function`` of a ``FunctionLibrary``: its library is
+            loaded where it is missing. A read-only ``Function`` is called as by ``fcall_ro``.
+        keys: The keys it works on: its first parameter.
+        arguments: Its other arguments: its second parameter.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        TypeError: ``function`` is not a ``Function``, str or bytes, or ``keys`` or ``arguments``
+            is not a list of str or bytes.
+        ScriptError: There is no such function, or it failed.
+    """
+    return _call(function, keys, arguments, read_only=False)
+
+
+def fcall_ro(
+    function: TEncodable | Function,
+    keys: Sequence[TEncodable] | None = None,
+    arguments: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Calls a function that must not write. A replica may run it. Needs Redis 7.
+
+    See https://valkey.io/commands/fcall_ro/, and ``fcall``.
+
+    Args:
+        function: The function's name, or the ``Function`` of a ``FunctionLibrary``. It must be
+            registered with the flag ``no-writes``.
+        keys: The keys it works on: its first parameter.
+        arguments: Its other arguments: its second parameter.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        TypeError: ``function`` is not a ``Function``, str or bytes, or ``keys`` or ``arguments``
+            is not a list of str or bytes.
+        ScriptError: There is no such function, it may write, or it failed.
+    """
+    return _call(function, keys, arguments, read_only=True)
+
+
 # Any
 
 
@@ -891,10 +1166,35 @@ def _run(
     code: bytes = b"",
     read_only: bool = False,
 ) -> Command[TResult]:
-    keys = () if keys is None else _check.encodables("keys", keys)
-    args = () if args is None else _check.encodables("args", args)
-    words = [name, script, b"%d" % len(keys), *keys, *args]
+    words = [name, script, *_numbered(keys, "args", args)]
     return Command(words, read_only=read_only, code=code)
+
+
+def _call(
+    function: TEncodable | Function,
+    keys: Sequence[TEncodable] | None,
+    arguments: Sequence[TEncodable] | None,
+    *,
+    read_only: bool,
+) -> Command[TResult]:
+    library = None
+    if isinstance(function, Function):
+        read_only, library = read_only or function.read_only, function.library._core
+        function = function.name
+    elif not isinstance(function, (str, bytes, bytearray, memoryview)):
+        raise _check.wrong_type("function", function, "a Function, str or bytes")
+    name = "FCALL_RO" if read_only else "FCALL"
+    numbered = _numbered(keys, "arguments", arguments)
+    words = [name, _check.encodable("function", function), *numbered]
+    return Command(words, read_only=read_only, code=b"", library=library)
+
+
+def _numbered(
+    keys: Sequence[TEncodable] | None, name: str, arguments: Sequence[TEncodable] | None
+) -> list[TEncodable]:
+    keys = () if keys is None else _check.encodables("keys", keys)
+    arguments = () if arguments is None else _check.encodables(name, arguments)
+    return [b"%d" % len(keys), *keys, *arguments]
 
 
 def _as_bytes(code: TEncodable) -> bytes:

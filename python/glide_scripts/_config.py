@@ -6,10 +6,11 @@ appear in no repr and in no error. ``dataclasses.replace`` makes a changed copy,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from ._address import MAX_PORT, clean_host
 from ._errors import ConfigurationError
@@ -19,12 +20,15 @@ T = TypeVar("T")
 DEFAULT_REQUEST_TIMEOUT_MS = 5000
 DEFAULT_CONNECTION_TIMEOUT_MS = 2000
 DEFAULT_PERIODIC_CHECKS_MS = 60_000
+DEFAULT_HEARTBEAT_INTERVAL_MS = 5000
+DEFAULT_PENDING_BYTES_LIMIT = 2**30
 DEFAULT_JITTER_PERCENT = 20
 # Waits of at most a third of a second: a server that is back is found in that time.
 DEFAULT_BACKOFF = (5, 10, 2, DEFAULT_JITTER_PERCENT)
 
 _MAX_INT32 = 2**31 - 1
 _MAX_UINT32 = 2**32 - 1
+_MAX_INT64 = 2**63 - 1
 
 
 class ReadFrom(Enum):
@@ -117,22 +121,43 @@ class ServerCredentials:
     Args:
         password: The password. For a server that asks for none, leave the credentials out.
         username: The user; None means the server's user ``default``.
+        password_callback: In place of a password: an async function without arguments that gives
+            it. It is asked for each connection, also for those that are made anew, on the event
+            loop on which the client was made.
 
     Raises:
-        ConfigurationError: The password is missing, or one of them is empty or not a str.
+        ConfigurationError: There is neither a password nor a callback, or both, or one of them is
+            empty or of a wrong type.
     """
 
     password: str | None = None
     username: str | None = None
+    _: KW_ONLY
+    password_callback: Callable[[], Awaitable[str]] | None = None
 
     def __post_init__(self) -> None:
-        if self.password is None:
-            raise ConfigurationError("password is None; pass the password of the server or user")
+        if self.password is None and self.password_callback is None:
+            raise ConfigurationError(
+                "password is None; pass the password of the server or user, or password_callback"
+            )
+        if self.password is not None and self.password_callback is not None:
+            raise ConfigurationError("password and password_callback are both set; pass one")
         _check_not_empty("password", self.password, str, "str")
         _check_not_empty("username", self.username, str, "str")
+        if self.password_callback is not None and not callable(self.password_callback):
+            raise _wrong_type("password_callback", self.password_callback, "an async function")
 
     def __repr__(self) -> str:
         return f"ServerCredentials(password=***, username={self.username!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise _secret("ServerCredentials", "a password")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +245,18 @@ class TlsAdvancedConfiguration:
             shown.append(f"server_name={self.server_name!r}")
         return f"TlsAdvancedConfiguration({', '.join(shown)})"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.client_key_pem is not None:
+            raise _secret("TlsAdvancedConfiguration", "a client's key")
+        fields = (self.use_insecure_tls, self.root_pem_cacerts, None, None)
+        return functools.partial(type(self), *fields, server_name=self.server_name), ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def _settings(self) -> dict[str, object]:
         return {
             "ca": self.root_pem_cacerts,
@@ -237,6 +274,12 @@ class AdvancedBaseClientConfiguration:
     Args:
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
+        heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
+            life; one that gives none has its connection made anew, and after four times as long
+            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
+            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+        pending_bytes_limit: How many bytes may wait to be written because a server does not take
+            them; until it does, calls fail at once. None means 1 GiB.
 
     Raises:
         ConfigurationError: One of them is not that.
@@ -244,10 +287,14 @@ class AdvancedBaseClientConfiguration:
 
     connection_timeout: int | None = None
     tls_config: TlsAdvancedConfiguration | None = None
+    heartbeat_interval: int | None = field(default=None, kw_only=True)
+    pending_bytes_limit: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         _check_optional_int("connection_timeout", self.connection_timeout, 1, _MAX_UINT32, " ms")
         _check_optional("tls_config", self.tls_config, TlsAdvancedConfiguration)
+        _check_optional_int("heartbeat_interval", self.heartbeat_interval, 0, _MAX_UINT32, " ms")
+        _check_optional_int("pending_bytes_limit", self.pending_bytes_limit, 1, _MAX_INT64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +304,12 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
     Args:
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
+        heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
+            life; one that gives none has its connection made anew, and after four times as long
+            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
+            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+        pending_bytes_limit: How many bytes may wait to be written because a server does not take
+            them; until it does, calls fail at once. None means 1 GiB.
         tcp_nodelay: Whether to send small packets at once; None means yes.
 
     Raises:
@@ -277,6 +330,12 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
     Args:
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
+        heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
+            life; one that gives none has its connection made anew, and after four times as long
+            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
+            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+        pending_bytes_limit: How many bytes may wait to be written because a server does not take
+            them; until it does, calls fail at once. None means 1 GiB.
         refresh_topology_from_initial_nodes: Whether to ask only the configured addresses, and not
             the nodes that were learned from them, how the cluster looks now.
         tcp_nodelay: Whether to send small packets at once; None means yes.
@@ -348,6 +407,7 @@ class BaseClientConfiguration:
             "tls": tls._settings() if self.use_tls else None,
             "username": credentials.username if credentials else None,
             "password": credentials.password if credentials else None,
+            "password_callback": credentials.password_callback if credentials else None,
             "read_from": self.read_from.value,
             "request_timeout_ms": _default(self.request_timeout, DEFAULT_REQUEST_TIMEOUT_MS),
             "connection_timeout_ms": _default(
@@ -359,6 +419,13 @@ class BaseClientConfiguration:
             "protocol": self.protocol.value,
             "inflight_limit": self.inflight_requests_limit,
             "client_az": self.client_az,
+            "heartbeat_interval_ms": _default(
+                advanced.heartbeat_interval, DEFAULT_HEARTBEAT_INTERVAL_MS
+            )
+            or None,
+            "pending_bytes_limit": _default(
+                advanced.pending_bytes_limit, DEFAULT_PENDING_BYTES_LIMIT
+            ),
             "tcp_nodelay": _default(advanced.tcp_nodelay, True),
             "lazy": bool(self.lazy_connect),
         }
@@ -466,6 +533,13 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
         if self.periodic_checks is PeriodicChecksStatus.DISABLED:
             return None
         return DEFAULT_PERIODIC_CHECKS_MS
+
+
+def _secret(name: str, secret: str) -> TypeError:
+    return TypeError(
+        f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
+        "anew in the other process"
+    )
 
 
 def _checked_addresses(addresses: object) -> tuple[NodeAddress, ...]:

@@ -7,8 +7,11 @@ from typing_extensions import disjoint_base
 from ._reply import TEncodable
 
 __all__ = [
+    "Batch",
     "Bridge",
     "Client",
+    "Library",
+    "PasswordAnswer",
     "Script",
     "TlsSetup",
     "__version__",
@@ -45,6 +48,38 @@ class Script:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
+class Library:
+    def __new__(cls, code: bytes) -> Self: ...
+
+@final
+class Batch:
+    def __new__(cls, *, atomic: bool, cluster: bool) -> Self: ...
+    def invoke_script(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None,
+        args: Iterable[TEncodable] | None,
+        route: tuple[object, ...] | None = None,
+    ) -> None: ...
+    def command(
+        self,
+        words: Iterable[TEncodable],
+        *,
+        read_only: bool = False,
+        code: bytes | None = None,
+        library: Library | None = None,
+        admin: bool = False,
+        keys: tuple[int, int] | None = None,
+        step: int | None = None,
+        route: tuple[object, ...] | None = None,
+        gather: str | None = None,
+    ) -> None: ...
+    def clear(self) -> None: ...
+    def copy(self) -> Batch: ...
+    def names(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+
+@final
 class Client:
     @staticmethod
     def open(settings: Mapping[str, object]) -> tuple[Client, asyncio.Future[Any], int]: ...
@@ -55,6 +90,7 @@ class Client:
         args: Iterable[TEncodable] | None,
         timeout: float | None,
         route: tuple[object, ...] | None = None,
+        kill: bool = False,
     ) -> tuple[asyncio.Future[Any], int]: ...
     def command(
         self,
@@ -63,12 +99,31 @@ class Client:
         *,
         read_only: bool = False,
         code: bytes | None = None,
+        library: Library | None = None,
         admin: bool = False,
         keys: tuple[int, int] | None = None,
         step: int | None = None,
         route: tuple[object, ...] | None = None,
         gather: str | None = None,
     ) -> tuple[asyncio.Future[Any], int]: ...
+    def exec(
+        self,
+        batch: Batch,
+        timeout: float | None,
+        *,
+        route: tuple[object, ...] | None = None,
+        retry_connection_error: bool = False,
+        watch: int | None = None,
+    ) -> tuple[asyncio.Future[Any], int]: ...
+    def watch(
+        self, watch: int, keys: Iterable[TEncodable], timeout: float | None
+    ) -> tuple[asyncio.Future[Any], int]: ...
+    def unwatch(self, watch: int, timeout: float | None) -> tuple[asyncio.Future[Any], int]: ...
+    def release(self, watch: int) -> None: ...
+    def update_password(
+        self, password: str | None, authenticate: bool
+    ) -> tuple[asyncio.Future[Any], int]: ...
+    def stats(self) -> dict[str, Any]: ...
     def cancel(self, ticket: int) -> None: ...
     def close(self) -> tuple[asyncio.Future[Any], int] | None: ...
     def abandon(self) -> None: ...
@@ -86,6 +141,11 @@ class TlsSetup:
         server_name: str | None,
         insecure: bool,
     ) -> Self: ...
+
+@final
+class PasswordAnswer:
+    def give(self, password: str) -> None: ...
+    def fail(self, reason: str) -> None: ...
 
 @final
 class Bridge:

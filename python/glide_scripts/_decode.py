@@ -36,3 +36,26 @@ def to_set(reply: Iterable[bytes]) -> set[bytes]:
 def to_str(reply: bytes) -> str:
     """Text in ASCII, such as a SHA1."""
     return reply.decode("ascii")
+
+
+def to_libraries(reply: Iterable[Mapping[Any, Any] | list[Any]]) -> list[dict[bytes, Any]]:
+    """A list of maps, each with a list of maps of functions, whose flags are a set."""
+    libraries = []
+    for each in reply:
+        library: dict[bytes, Any] = to_dict(each)
+        functions: list[dict[bytes, Any]] = [to_dict(each) for each in library[b"functions"]]
+        for function in functions:
+            function[b"flags"] = to_set(function[b"flags"])
+        library[b"functions"] = functions
+        libraries.append(library)
+    return libraries
+
+
+def to_function_stats(reply: Mapping[Any, Any] | list[Any]) -> dict[bytes, Any]:
+    """A map: what runs, which is a map or None, and a map of maps, one for each engine."""
+    stats: dict[bytes, Any] = to_dict(reply)
+    if stats[b"running_script"] is not None:
+        stats[b"running_script"] = to_dict(stats[b"running_script"])
+    engines: dict[bytes, Any] = to_dict(stats[b"engines"])
+    stats[b"engines"] = {engine: to_dict(counts) for engine, counts in engines.items()}
+    return stats

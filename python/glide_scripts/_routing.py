@@ -6,10 +6,12 @@ first argument, as its key; if that is none, the node that gets it redirects or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from . import _check
+from ._commands import Command
 from ._reply import TEncodable
 from ._routes import AllNodes, AllPrimaries, Route
 
@@ -99,6 +101,50 @@ _PER_KEY: dict[str, tuple[int, Gather]] = {
     "EXISTS": (1, "sum"),
     "TOUCH": (1, "sum"),
 }
+
+
+def directions(words: Sequence[TEncodable], route: Route | None) -> dict[str, Any]:
+    """What the core is told of a command's way: by a route, or else by the command's plan."""
+    default = plan(words)
+    return {
+        "keys": default.keys,
+        "step": default.step,
+        "route": target(route or default.route),
+        "gather": default.gather,
+    }
+
+
+def decoder(command: Command[Any], route: Route | None) -> Callable[[Any], Any] | None:
+    """What decodes the reply to a command that went by ``directions``."""
+    if command.decode is None:
+        return None
+    default = plan(command.words)
+    several = isinstance(route or default.route, (AllNodes, AllPrimaries))
+    return Each(command.decode) if several and default.gather == "by_node" else command.decode
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Decodes several nodes' replies one by one."""
+
+    decode: Callable[[Any], Any]
+    """What decodes one node's reply."""
+
+    def __call__(self, replies: dict[bytes, Any]) -> dict[bytes, Any]:
+        return {node: self.decode(reply) for node, reply in replies.items()}
+
+
+def target(route: Route | None) -> tuple[object, ...] | None:
+    """A route as the core takes it.
+
+    Raises:
+        TypeError: It is not a route.
+    """
+    if route is None:
+        return None
+    if not isinstance(route, Route):
+        raise _check.wrong_type("route", route, "a Route, such as AllPrimaries()")
+    return route._target()
 
 
 def plan(words: Sequence[TEncodable]) -> Plan:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cluster.conftest import Connect
-from tests.cluster.support import INCR, a_key_each, in_thread, key_on, of_nodes, runs
+from tests.cluster.support import INCR, a_key_each, in_thread, key_on, name_of, of_nodes, runs
 from tests.waiting import until
 
 from glide_scripts import (
     AllNodes,
+    AllPrimaries,
     ByAddressRoute,
     ClosingError,
     ClusterBatch,
@@ -97,6 +98,26 @@ async def test_commands_for_all_nodes_stand_among_those_for_one(
     assert results[8] == [False]
     assert results[9] == dict.fromkeys(of_nodes(cluster.nodes), b"x")
     assert results[10] == {b"maxmemory": b"0"}
+
+
+async def test_a_script_in_a_batch_may_have_a_route_of_its_own(
+    client: GlideClusterClient, cluster: ValkeyCluster
+) -> None:
+    size = Script("return redis.call('DBSIZE')")
+    keys = a_key_each(cluster)
+    batch = pipeline().set(keys[0], "1").invoke_script_route(size, route=AllPrimaries())
+    batch.invoke_script_route(INCR, [keys[1]], route=SlotKeyRoute(SlotType.PRIMARY, keys[1]))
+    results = await client.exec(batch, True)
+    sizes = dict.fromkeys(of_nodes(cluster.primaries()), 0)
+    assert results == [b"OK", sizes | {of_key(cluster, keys[0]): 1}, 1]
+    with pytest.raises(CrossSlotError, match="route"):
+        pipeline().invoke_script_route(INCR, [keys[1]], route=AllPrimaries())
+    with pytest.raises(RequestError, match="route is not for a command of an atomic batch"):
+        transaction().invoke_script_route(size, route=AllPrimaries())
+
+
+def of_key(cluster: ValkeyCluster, key: str) -> bytes:
+    return name_of(cluster.slot_owner(cluster.key_slot(key)))
 
 
 async def test_a_route_takes_the_whole_pipeline_to_one_node(

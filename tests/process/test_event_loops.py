@@ -144,7 +144,9 @@ def test_public_methods_are_coroutine_functions() -> None:
     methods = inspect.getmembers(GlideClient, inspect.isroutine)
     public = [method for name, method in methods if not name.startswith("_")]
     assert len(public) > 40
-    assert [method for method in public if not inspect.iscoroutinefunction(method)] == []
+    others = {each.__name__ for each in public if not inspect.iscoroutinefunction(each)}
+    # Those that give coroutines look at the task that calls them, not at the one that runs it.
+    assert others == {"exec", "invoke_script_many", "stats", "unwatch", "watch"}
 
 
 async def test_everything_that_runs_coroutines_takes_calls(client: GlideClient) -> None:

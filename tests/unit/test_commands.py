@@ -16,6 +16,8 @@ from glide_scripts import (
     ExpirySet,
     ExpiryType,
     FlushMode,
+    FunctionLibrary,
+    FunctionRestorePolicy,
     InfoSection,
     OnlyIfEqual,
     Script,
@@ -25,6 +27,7 @@ from glide_scripts import _commands as c
 from glide_scripts._commands import Command
 
 SHA1 = "0" * 40
+LIBRARY = FunctionLibrary("#!lua name=lib\n--")
 
 
 def sent(command: Command[Any]) -> list[bytes]:
@@ -52,6 +55,8 @@ def sent(command: Command[Any]) -> list[bytes]:
         (c.ttl("k"), b"TTL k"),
         (c.incr("k"), b"INCR k"),
         (c.incrby("k", -(2**63)), b"INCRBY k -9223372036854775808"),
+        (c.decr("k"), b"DECR k"),
+        (c.decrby("k", -(2**63)), b"DECRBY k -9223372036854775808"),
         (c.mget(["a", "b"]), b"MGET a b"),
         (c.mset({"a": "1", "b": b"2"}), b"MSET a 1 b 2"),
         (c.hset("k", {b"f": "1", b"g": bytearray(b"2")}), b"HSET k f 1 g 2"),
@@ -99,6 +104,27 @@ def sent(command: Command[Any]) -> list[bytes]:
         (c.script_flush(FlushMode.SYNC), b"SCRIPT FLUSH SYNC"),
         (c.script_show("sha"), b"SCRIPT SHOW sha"),
         (c.script_kill(), b"SCRIPT KILL"),
+        (c.function_load("code"), b"FUNCTION LOAD code"),
+        (c.function_load(b"code", True), b"FUNCTION LOAD REPLACE code"),
+        (c.function_list(), b"FUNCTION LIST"),
+        (c.function_list("my*", True), b"FUNCTION LIST LIBRARYNAME my* WITHCODE"),
+        (c.function_delete("lib"), b"FUNCTION DELETE lib"),
+        (c.function_flush(), b"FUNCTION FLUSH"),
+        (c.function_flush(FlushMode.ASYNC), b"FUNCTION FLUSH ASYNC"),
+        (c.function_kill(), b"FUNCTION KILL"),
+        (c.function_stats(), b"FUNCTION STATS"),
+        (c.function_dump(), b"FUNCTION DUMP"),
+        (c.function_restore(b"dump"), b"FUNCTION RESTORE dump"),
+        (
+            c.function_restore(b"dump", FunctionRestorePolicy.REPLACE),
+            b"FUNCTION RESTORE dump REPLACE",
+        ),
+        (c.fcall("f"), b"FCALL f 0"),
+        (c.fcall(b"f", ["a", "b"], ["c"]), b"FCALL f 2 a b c"),
+        (c.fcall_ro("f", arguments=["c"]), b"FCALL_RO f 0 c"),
+        (c.fcall(LIBRARY.function("f"), ["a"]), b"FCALL f 1 a"),
+        (c.fcall(LIBRARY.function("f", read_only=True)), b"FCALL_RO f 0"),
+        (c.fcall_ro(LIBRARY.function("f")), b"FCALL_RO f 0"),
         (c.custom_command(["CLIENT", b"ID"]), b"CLIENT ID"),
     ],
     ids=lambda value: value.decode() if isinstance(value, bytes) else "",
@@ -137,6 +163,50 @@ def test_arguments_go_out_as_they_came() -> None:
         (c.mget(["a", "b"]), [b"1", None], [b"1", None], [b"1", None]),
         (c.script_load("code"), SHA1.encode(), SHA1.encode(), SHA1),
         (c.script_exists(["a", "b"]), [1, 0], [1, 0], [True, False]),
+        (
+            c.function_list(),
+            [
+                [
+                    *(b"library_name", b"lib", b"engine", b"LUA"),
+                    *(b"functions", [[b"name", b"f", b"description", None, b"flags", [b"x"]]]),
+                ]
+            ],
+            [
+                {
+                    b"library_name": b"lib",
+                    b"engine": b"LUA",
+                    b"functions": [{b"name": b"f", b"description": None, b"flags": {b"x"}}],
+                }
+            ],
+            [
+                {
+                    b"library_name": b"lib",
+                    b"engine": b"LUA",
+                    b"functions": [{b"name": b"f", b"description": None, b"flags": {b"x"}}],
+                }
+            ],
+        ),
+        (
+            c.function_stats(),
+            [
+                *(b"running_script", [b"name", b"f", b"command", [b"FCALL"], b"duration_ms", 7]),
+                *(b"engines", [b"LUA", [b"libraries_count", 1]]),
+            ],
+            {
+                b"running_script": {b"name": b"f", b"command": [b"FCALL"], b"duration_ms": 7},
+                b"engines": {b"LUA": {b"libraries_count": 1}},
+            },
+            {
+                b"running_script": {b"name": b"f", b"command": [b"FCALL"], b"duration_ms": 7},
+                b"engines": {b"LUA": {b"libraries_count": 1}},
+            },
+        ),
+        (
+            c.function_stats(),
+            [b"running_script", None, b"engines", []],
+            {b"running_script": None, b"engines": {}},
+            {b"running_script": None, b"engines": {}},
+        ),
         (c.info(), b"# Server", b"# Server", b"# Server"),
         (c.time(), [b"1", b"2"], [b"1", b"2"], [b"1", b"2"]),
     ],
@@ -160,8 +230,13 @@ def test_a_map_that_misses_a_value_is_an_error() -> None:
 
 READ_ONLY = {
     "get", "mget", "exists", "ttl", "hget", "hgetall", "lrange", "smembers", "zscore", "eval_ro",
-    "evalsha_ro",
+    "evalsha_ro", "fcall_ro",
 }  # fmt: skip
+
+
+def test_a_read_only_function_is_called_as_one() -> None:
+    assert c.fcall(LIBRARY.function("f", read_only=True)).read_only
+    assert not c.fcall(LIBRARY.function("f")).read_only
 
 
 def test_a_replica_may_answer_what_only_reads() -> None:
@@ -181,9 +256,15 @@ EXAMPLES: dict[str, Any] = {
     "sha1s": [SHA1], "parameters": ["save"], "command_args": ["PING"], "args": ["a"],
     "key_value_map": {"k": "v"}, "field_value_map": {"f": "v"}, "parameters_map": {"save": ""},
     "members_scores": {"m": 1.5}, "seconds": 1, "amount": 1, "start": 0, "end": 1,
+    "library_code": "#!lua name=lib", "library_name": "lib", "payload": b"dump", "function": "f",
 }  # fmt: skip
-TEXTS = {"key", "value", "field", "member", "message", "code", "sha1"}
-LISTS = {"keys", "elements", "members", "sha1s", "parameters", "command_args", "args"}
+TEXTS = {
+    "key", "value", "field", "member", "message", "code", "sha1", "library_name",
+    "library_name_pattern", "payload",
+}  # fmt: skip
+LISTS = {
+    "keys", "elements", "members", "sha1s", "parameters", "command_args", "args", "arguments",
+}  # fmt: skip
 NUMBERS = {"seconds", "amount", "start", "end"}
 MAPS = {"key_value_map", "field_value_map", "parameters_map", "members_scores"}
 
@@ -240,12 +321,12 @@ class TestRefused:
         expected = f"{name}[1] is {type(value).__name__}; pass str or bytes"
         assert refusal(define, name, ["k", value], TypeError) == expected
 
-    @pytest.mark.parametrize(("define", "name"), arguments_of(LISTS - {"args"} | MAPS))
+    @pytest.mark.parametrize(("define", "name"), arguments_of(LISTS - {"args", "arguments"} | MAPS))
     def test_nothing_where_the_server_wants_something(
         self, define: Callable[..., object], name: str
     ) -> None:
         empty: object = {} if name in MAPS else []
-        if name == "keys" and define.__name__.startswith("eval"):
+        if name == "keys" and define.__name__.startswith(("eval", "fcall")):
             call(define, name, empty)
         else:
             expected = f"{name} is empty; pass at least one"
@@ -305,6 +386,18 @@ class TestRefused:
             (c.script_flush, "mode", "SYNC", "is str; pass a member of FlushMode"),
             (c.info, "sections", InfoSection.CPU, "is InfoSection; pass a list of InfoSection"),
             (c.script_load, "script", 1, "is int; pass a Script, str or bytes"),
+            (c.function_load, "library_code", 1, "is int; pass a FunctionLibrary, str or bytes"),
+            (c.function_load, "replace", 1, "is int; pass bool"),
+            (c.function_list, "with_code", "yes", "is str; pass bool"),
+            (c.function_flush, "mode", "SYNC", "is str; pass a member of FlushMode"),
+            (
+                c.function_restore,
+                "policy",
+                "FLUSH",
+                "is str; pass a member of FunctionRestorePolicy",
+            ),
+            (c.fcall, "function", 1, "is int; pass a Function, str or bytes"),
+            (c.fcall_ro, "function", LIBRARY, "is FunctionLibrary; pass a Function, str or bytes"),
         ],
     )
     def test_an_option_of_another_type(

@@ -37,6 +37,7 @@ DEFAULTS: dict[str, object] = {
     "tls": None,
     "username": None,
     "password": None,
+    "password_callback": None,
     "read_from": "primary",
     "request_timeout_ms": 5000,
     "connection_timeout_ms": 2000,
@@ -46,6 +47,8 @@ DEFAULTS: dict[str, object] = {
     "protocol": 3,
     "inflight_limit": None,
     "client_az": None,
+    "heartbeat_interval_ms": 5000,
+    "pending_bytes_limit": 1 << 30,
     "tcp_nodelay": True,
     "lazy": False,
 }
@@ -73,6 +76,7 @@ EVERYTHING: dict[str, Any] = {
     "client_az": "eu-1a",
     "lazy_connect": True,
 }
+BOUNDS: dict[str, Any] = {"heartbeat_interval": 0, "pending_bytes_limit": 99}
 TLS = TlsAdvancedConfiguration(True, CERTIFICATE, CERTIFICATE, KEY, server_name="db")
 ALL_SETTINGS: dict[str, object] = {
     "addresses": [("a", 1), ("::1", 65535)],
@@ -85,6 +89,7 @@ ALL_SETTINGS: dict[str, object] = {
     },
     "username": "ann",
     "password": "hunter2",
+    "password_callback": None,
     "read_from": "az_affinity_replicas_and_primary",
     "request_timeout_ms": 1,
     "connection_timeout_ms": 77,
@@ -94,6 +99,8 @@ ALL_SETTINGS: dict[str, object] = {
     "protocol": 2,
     "inflight_limit": 1,
     "client_az": "eu-1a",
+    "heartbeat_interval_ms": None,
+    "pending_bytes_limit": 99,
     "tcp_nodelay": False,
     "lazy": True,
 }
@@ -107,12 +114,12 @@ def making(
 
 
 def full_standalone() -> GlideClientConfiguration:
-    advanced = AdvancedGlideClientConfiguration(77, TLS, False)
+    advanced = AdvancedGlideClientConfiguration(77, TLS, False, **BOUNDS)
     return standalone(**EVERYTHING, advanced_config=advanced)
 
 
 def full_cluster() -> GlideClusterClientConfiguration:
-    advanced = AdvancedGlideClusterClientConfiguration(77, TLS, True, False)
+    advanced = AdvancedGlideClusterClientConfiguration(77, TLS, True, False, **BOUNDS)
     checks = PeriodicChecksManualInterval(5)
     return cluster(**EVERYTHING, advanced_config=advanced, periodic_checks=checks)
 
@@ -168,7 +175,7 @@ class TestWhatTheCoreIsTold:
     ("kind", "positional", "by_name"),
     [
         (NodeAddress, "host port", ""),
-        (ServerCredentials, "password username", ""),
+        (ServerCredentials, "password username", "password_callback"),
         (BackoffStrategy, "num_of_retries factor exponent_base jitter_percent", ""),
         (PeriodicChecksManualInterval, "duration_in_sec", ""),
         (
@@ -176,11 +183,15 @@ class TestWhatTheCoreIsTold:
             "use_insecure_tls root_pem_cacerts client_cert_pem client_key_pem",
             "server_name",
         ),
-        (AdvancedGlideClientConfiguration, "connection_timeout tls_config tcp_nodelay", ""),
+        (
+            AdvancedGlideClientConfiguration,
+            "connection_timeout tls_config tcp_nodelay",
+            "heartbeat_interval pending_bytes_limit",
+        ),
         (
             AdvancedGlideClusterClientConfiguration,
             "connection_timeout tls_config refresh_topology_from_initial_nodes tcp_nodelay",
-            "",
+            "heartbeat_interval pending_bytes_limit",
         ),
         (
             GlideClientConfiguration,
@@ -282,6 +293,22 @@ class TestWhatIsRefused:
             (making(ServerCredentials, b"pw"), "password is bytes; pass str"),
             (making(ServerCredentials, "pw", ""), "username is empty; pass str, or leave it out"),
             (making(ServerCredentials, "pw", 1), "username is int; pass str"),
+            (
+                making(ServerCredentials, "pw", password_callback=print),
+                "password and password_callback are both set; pass one",
+            ),
+            (
+                making(ServerCredentials, password_callback="pw"),
+                "password_callback is str; pass an async function",
+            ),
+            (
+                making(AdvancedGlideClientConfiguration, heartbeat_interval=-1),
+                "heartbeat_interval is -1; pass an int from 0",
+            ),
+            (
+                making(AdvancedGlideClusterClientConfiguration, pending_bytes_limit=0),
+                "pending_bytes_limit is 0; pass an int from 1",
+            ),
             (making(BackoffStrategy, -1, 1, 1), "num_of_retries is -1; pass an int from 0"),
             (making(BackoffStrategy, 1, 0, 1), "factor is 0; pass an int from 1"),
             (making(BackoffStrategy, 1, 1, 0), "exponent_base is 0; pass an int from 1"),
@@ -425,12 +452,22 @@ class TestThatItStaysAsChecked:
     @pytest.mark.parametrize("make", [standalone, cluster, full_standalone, full_cluster])
     def test_copies_are_equal(self, make: Callable[[], Any]) -> None:
         configuration = make()
-        for again in [
-            make(),
-            copy.copy(configuration),
-            copy.deepcopy(configuration),
-            pickle.loads(pickle.dumps(configuration)),
-        ]:
+        for again in [make(), copy.copy(configuration), copy.deepcopy(configuration)]:
             assert again == configuration
             assert hash(again) == hash(configuration)
             assert again._settings() == configuration._settings()
+
+    @pytest.mark.parametrize("make", [standalone, cluster])
+    def test_without_secrets_they_can_be_pickled(self, make: Callable[[], Any]) -> None:
+        tls = TlsAdvancedConfiguration(True, CERTIFICATE, server_name="db")
+        assert pickle.loads(pickle.dumps(make())) == make()
+        assert pickle.loads(pickle.dumps(tls)) == tls
+
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    @pytest.mark.parametrize(
+        "value", [ServerCredentials("hunter2"), TLS, full_standalone(), full_cluster()]
+    )
+    def test_a_secret_is_not_pickled(self, value: object, protocol: int) -> None:
+        with pytest.raises(TypeError, match="is not pickled") as caught:
+            pickle.dumps(value, protocol)
+        assert "hunter2" not in str(caught.value)

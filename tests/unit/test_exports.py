@@ -60,6 +60,16 @@ def test_a_method_says_what_it_returns() -> None:
     assert hints["return"] == bytes | None
 
 
+def test_a_method_of_a_batch_says_that_it_returns_the_batch() -> None:
+    for batch in (glide_scripts.Batch, glide_scripts.ClusterBatch):
+        for name, method in inspect.getmembers(batch, inspect.isfunction):
+            if not name.startswith("_"):
+                returns = str(inspect.signature(method)).rpartition(" -> ")[2]
+                assert returns.strip("'") == "Self", name
+                assert not method.__module__.endswith("_commands"), name
+    assert typing.get_type_hints(glide_scripts.Batch.get)["return"] is typing.Self
+
+
 def test_a_client_is_not_made_without_connecting() -> None:
     config = glide_scripts.GlideClientConfiguration([glide_scripts.NodeAddress()])
     with pytest.raises(TypeError, match=r"GlideClient\.create"):

@@ -1,0 +1,360 @@
+"""Batches: commands that go out together, as a transaction or as a pipeline."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from . import _check, _commands
+from ._commands import Command
+from ._core import Batch as Packed
+from ._core import Script
+from ._errors import RequestError
+from ._function_library import Function
+from ._methods import describe
+from ._reply import TEncodable
+from ._routes import Route
+from ._routing import decoder, directions, plan, target
+
+P = ParamSpec("P")
+B = TypeVar("B", bound="BaseBatch")
+
+_SHOWN_COMMANDS = 8
+_SHOWN_CHARACTERS = 40
+
+
+def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
+    """The method that adds what ``build`` makes of its arguments, and returns the batch."""
+
+    def method(self: B, /, *args: P.args, **kwargs: P.kwargs) -> B:
+        return self._add(build(*args, **kwargs))
+
+    describe(method, build, "BaseBatch", Self)
+    # The client's method returns at once what stands in a batch's results later.
+    method.__doc__ = (build.__doc__ or "").replace("    Returns:\n", "    In the results:\n")
+    return method
+
+
+class BaseBatch:
+    """What batches for a server and for a cluster have in common."""
+
+    _in_cluster = False
+
+    def __init__(self, is_atomic: bool) -> None:
+        """See the class."""
+        self._is_atomic = _check.flag("is_atomic", is_atomic)
+        self._packed = Packed(atomic=is_atomic, cluster=self._in_cluster)
+        self._decoders: dict[int, Callable[[Any], Any]] = {}
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether the batch is a transaction; else it is a pipeline."""
+        return self._is_atomic
+
+    def clear(self) -> Self:
+        """Takes all commands out, so that the batch can be used for others."""
+        self._packed.clear()
+        self._decoders.clear()
+        return self
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    # Without it an empty batch would be false, and `batch or Batch(…)` a trap.
+    def __bool__(self) -> bool:
+        return True
+
+    def __copy__(self) -> Self:
+        # Not a method copy(): in GLIDE's batches that is the command COPY.
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
+        return copy
+
+    def __repr__(self) -> str:
+        count = len(self)
+        text = "no commands" if not count else f"{count} command{'s'[: count > 1]}: "
+        if count:
+            names = self._packed.names()
+            shown = [name[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_COMMANDS]]
+            text += ", ".join(shown + ["…"] * (len(names) > len(shown)))
+        return f"{type(self).__name__}(is_atomic={self._is_atomic}, {text})"
+
+    def _add(self, command: Command[Any]) -> Self:
+        self._packed.command(command.words, **command.settings())
+        return self._decoded(command.decode)
+
+    def _invoke(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None,
+        args: Iterable[TEncodable] | None,
+        decode: Callable[[Any], Any] | None,
+    ) -> Self:
+        """Adds a script; ``decode`` makes what stands in the results of what it returns."""
+        self._packed.invoke_script(script, keys, args)
+        return self._decoded(decode)
+
+    def _decoded(self, decode: Callable[[Any], Any] | None) -> Self:
+        """Tells how the last command's reply is decoded."""
+        if decode is not None:
+            self._decoders[len(self._packed) - 1] = decode
+        return self
+
+    def invoke_script(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | None = None,
+    ) -> Self:
+        """Adds a script, whose code goes to the server only where it may be missing.
+
+        In a transaction the script is never missing. In a pipeline it can only be if the scripts
+        were flushed while the batch ran: it is then run again, after the commands that follow it.
+
+        See https://valkey.io/commands/evalsha/, and the client's ``invoke_script``.
+
+        Args:
+            script: The script.
+            keys: The keys it works on: ``KEYS`` in the script.
+            args: Its other arguments: ``ARGV`` in the script.
+
+        In the results:
+            What the script returns.
+
+        Raises:
+            TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
+                str or bytes.
+            CrossSlotError: ``keys`` are in several slots of a cluster.
+        """
+        return self._invoke(script, keys, args, None)
+
+    eval = adding(_commands.eval)
+    eval_ro = adding(_commands.eval_ro)
+    evalsha = adding(_commands.evalsha)
+    evalsha_ro = adding(_commands.evalsha_ro)
+    script_load = adding(_commands.script_load)
+    script_exists = adding(_commands.script_exists)
+    script_flush = adding(_commands.script_flush)
+    script_show = adding(_commands.script_show)
+    script_kill = adding(_commands.script_kill)
+
+    fcall = adding(_commands.fcall)
+    fcall_ro = adding(_commands.fcall_ro)
+    function_load = adding(_commands.function_load)
+    function_list = adding(_commands.function_list)
+    function_delete = adding(_commands.function_delete)
+    function_flush = adding(_commands.function_flush)
+    function_kill = adding(_commands.function_kill)
+    function_stats = adding(_commands.function_stats)
+    function_dump = adding(_commands.function_dump)
+    function_restore = adding(_commands.function_restore)
+
+    get = adding(_commands.get)
+    set = adding(_commands.set)
+    mget = adding(_commands.mget)
+    mset = adding(_commands.mset)
+    incr = adding(_commands.incr)
+    incrby = adding(_commands.incrby)
+    decr = adding(_commands.decr)
+    decrby = adding(_commands.decrby)
+    delete = adding(_commands.delete)
+    exists = adding(_commands.exists)
+    expire = adding(_commands.expire)
+    ttl = adding(_commands.ttl)
+    hset = adding(_commands.hset)
+    hget = adding(_commands.hget)
+    hgetall = adding(_commands.hgetall)
+    lpush = adding(_commands.lpush)
+    rpush = adding(_commands.rpush)
+    lrange = adding(_commands.lrange)
+    sadd = adding(_commands.sadd)
+    smembers = adding(_commands.smembers)
+    zadd = adding(_commands.zadd)
+    zscore = adding(_commands.zscore)
+
+    ping = adding(_commands.ping)
+    echo = adding(_commands.echo)
+    info = adding(_commands.info)
+    time = adding(_commands.time)
+    dbsize = adding(_commands.dbsize)
+    config_get = adding(_commands.config_get)
+    config_set = adding(_commands.config_set)
+    flushall = adding(_commands.flushall)
+
+
+class Batch(BaseBatch):
+    """Commands for ``GlideClient.exec``, which sends them together.
+
+    Every command is a method, as on the client, and returns the batch. What is wrong with its
+    arguments is raised by it; what the server says of it stands in the results. The arguments are
+    taken as they are then. A batch can be executed again, and by several clients.
+
+    A batch is always true; ``len(batch)`` tells how many commands are in it.
+
+    Args:
+        is_atomic: True: a transaction (MULTI and EXEC); the server executes the commands at once,
+            and nothing between them. False: a pipeline; others' commands may come between.
+
+    Raises:
+        TypeError: ``is_atomic`` is not a bool.
+
+    Example:
+        >>> transaction = Batch(is_atomic=True).set("key", "1").incr("key").get("key")
+        >>> await client.exec(transaction, raise_on_error=True)
+        [b'OK', 2, b'2']
+    """
+
+    custom_command = adding(_commands.custom_command)
+
+
+class ClusterBatch(BaseBatch):
+    """Commands for ``GlideClusterClient.exec``, which sends them together.
+
+    As ``Batch``, and: a transaction lives on one node, so all its keys must be in one slot, and
+    commands that the client sends to several nodes go to that one, too. A pipeline is split by
+    nodes, each command goes where the client's method sends it, and the results come back in the
+    order of the commands.
+
+    Args:
+        is_atomic: True: a transaction. False: a pipeline.
+
+    Raises:
+        TypeError: ``is_atomic`` is not a bool.
+
+    Example:
+        >>> batch = ClusterBatch(is_atomic=False).set("a", "1").set("b", "2").mget(["a", "b"])
+        >>> await client.exec(batch, raise_on_error=True)
+        [b'OK', b'OK', [b'1', b'2']]
+    """
+
+    _in_cluster = True
+
+    def _add(self, command: Command[Any], route: Route | None = None) -> Self:
+        words, settings = command.words, command.settings()
+        if not self._is_atomic:
+            self._packed.command(words, **settings, **directions(words, route))
+            return self._decoded(decoder(command, route))
+        if route is not None:
+            raise self._no_route()
+        default = plan(words)
+        self._packed.command(words, **settings, keys=default.keys, step=default.step)
+        return self._decoded(command.decode)
+
+    @staticmethod
+    def _no_route() -> RequestError:
+        return RequestError(
+            "route is not for a command of an atomic batch, which goes to one node as a whole; "
+            "pass ClusterBatchOptions(route=…) to exec"
+        )
+
+    def custom_command(
+        self, command_args: Sequence[TEncodable], route: Route | None = None
+    ) -> Self:
+        """Adds any command, which goes by ``route``; by default where its keys are.
+
+        See https://valkey.io/commands/, and ``GlideClusterClient.custom_command``.
+
+        Args:
+            command_args: The command's name and its arguments, each an item.
+            route: Where to; only in a batch that is not atomic.
+
+        In the results:
+            What the server answers; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``command_args`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``command_args`` is empty.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        return self._add(_commands.custom_command(command_args), route)
+
+    def invoke_script_route(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a script that runs on the node, or on each of the nodes, that a route names.
+
+        See ``GlideClusterClient.invoke_script_route``.
+
+        Args:
+            script: The script.
+            keys: The keys it works on; they must be in the slot of the route.
+            args: Its other arguments.
+            route: Where to; None means as ``invoke_script``. Only in a batch that is not atomic.
+
+        In the results:
+            What the script returns; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            CrossSlotError: ``keys`` are in several slots, or in another one than the route's.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        if route is not None and self._is_atomic:
+            raise self._no_route()
+        self._packed.invoke_script(script, keys, args, target(route))
+        return self
+
+    def fcall_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a call of a function without keys, on the node or the nodes that a route names.
+
+        See https://valkey.io/commands/fcall/, and ``GlideClusterClient.fcall_route``.
+
+        Args:
+            function: The function's name, or the ``Function`` of a ``FunctionLibrary``.
+            arguments: Its arguments.
+            route: Where to; None means any primary. Only in a batch that is not atomic.
+
+        In the results:
+            What the function returns; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        return self._add(_commands.fcall(function, None, arguments), route)
+
+    def fcall_ro_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a call of a read-only function without keys, by a route.
+
+        See https://valkey.io/commands/fcall_ro/, and ``fcall_route``.
+        """
+        return self._add(_commands.fcall_ro(function, None, arguments), route)
+
+
+class Transaction(Batch):
+    """Deprecated: use ``Batch(is_atomic=True)``."""
+
+    def __init__(self) -> None:
+        """See the class."""
+        _warn("Transaction", "Batch")
+        super().__init__(is_atomic=True)
+
+
+class ClusterTransaction(ClusterBatch):
+    """Deprecated: use ``ClusterBatch(is_atomic=True)``."""
+
+    def __init__(self) -> None:
+        """See the class."""
+        _warn("ClusterTransaction", "ClusterBatch")
+        super().__init__(is_atomic=True)
+
+
+def _warn(old: str, new: str) -> None:
+    message = f"{old}() is deprecated; use {new}(is_atomic=True)"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)

@@ -1,0 +1,28 @@
+"""What a method says of itself that is made from the definition of a command."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def describe(method: Any, build: Callable[..., Any], owner: str, returns: object) -> None:
+    """Gives a method the name, the docstring and the signature of its command.
+
+    Args:
+        method: The method.
+        build: What makes the command.
+        owner: The name of the class whose method it is.
+        returns: The annotation of what the method returns.
+    """
+    module = method.__module__
+    functools.update_wrapper(method, build)
+    method.__module__, method.__qualname__ = module, f"{owner}.{build.__name__}"
+    method.__annotations__ = build.__annotations__ | {"return": returns}
+    signature = inspect.signature(build)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    method.__signature__ = signature.replace(
+        parameters=[itself, *signature.parameters.values()], return_annotation=returns
+    )
