@@ -25,7 +25,12 @@ use crate::wording::{is_missing_function, is_missing_script};
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
 pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
-    let watched = sending.options.watch.and_then(|watch| servers.end_watch(watch));
+    let watched = sending.options.watch.map(|watch| servers.end_watch(watch));
+    if matches!(watched, Some(None)) {
+        // A watch that was begun is not in force any more: whatever it watched may have changed.
+        return Ok(None);
+    }
+    let watched = watched.flatten();
     let slot = sending.batch.slot()?;
     let asked = sending.options.route.clone();
     let route = slot.map(Route::Slot).or_else(|| asked.clone()).unwrap_or(Route::Any);

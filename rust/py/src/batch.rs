@@ -33,11 +33,13 @@ impl Batch {
     }
 
     /// Adds EVALSHA of a script, with what the client does where it is missing.
+    #[pyo3(signature = (script, keys, args, route=None))]
     fn invoke_script(
         &self,
         script: &Bound<'_, PyAny>,
         keys: Option<&Bound<'_, PyAny>>,
         args: Option<&Bound<'_, PyAny>>,
+        route: Option<&Bound<'_, PyTuple>>,
     ) -> PyResult<()> {
         let py = script.py();
         let Ok(script) = script.cast::<Script>() else { return Err(wrong_type("script", script, "a Script")) };
@@ -47,7 +49,8 @@ impl Batch {
         let mut packer = Packer::script(script.core(), keys.len(), args.len());
         pack_keys(py, &keys, self.in_cluster, &mut packer)?;
         args.pack("args", &mut packer)?;
-        let (route, key) = (packer.route(), packer.first_key().map(<[u8]>::to_vec));
+        let route = choose_route(py, route, packer.route())?;
+        let key = packer.first_key().map(<[u8]>::to_vec);
         let request = packer.finish(script.carries_code());
         self.core().push(Entry::Whole { request, route, key });
         Ok(())
