@@ -4,7 +4,7 @@
 //! written; what was not, waits for the next connection or is handed back as certainly not executed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -24,7 +24,7 @@ use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Unreachable, connect};
 use crate::error::Error;
 use crate::io::Io;
-use crate::request::may_block;
+use crate::queues::{InFlight, Job, Queues, Receipt, Step, Terms};
 use crate::resp::{Frame, Item, Reply};
 use crate::stats::{NodeStats, Stats};
 
@@ -46,54 +46,6 @@ pub(crate) trait Owner {
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
-}
-
-/// Commands that go out in one write, each of which gets one reply.
-pub(crate) struct Step {
-    commands: Vec<Bytes>,
-    terms: Terms,
-    receipt: Rc<Receipt>,
-    answer: oneshot::Sender<Result<(), Setback>>,
-}
-
-/// What may become of a step whose connection is lost.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Terms {
-    /// Nothing is executed before the last command has been read.
-    pub(crate) atomic: bool,
-    /// It makes sense on this connection of the lane alone.
-    pub(crate) only_on: Option<u64>,
-}
-
-/// What is known of a step while it is with a server, and after.
-#[derive(Debug, Default)]
-pub(crate) struct Receipt {
-    /// The server may have read some of it.
-    sent: Cell<bool>,
-    /// How many of its bytes were written when the connection was lost.
-    written: Cell<u64>,
-    replies: RefCell<Vec<Reply>>,
-}
-
-impl Receipt {
-    pub(crate) fn was_sent(&self) -> bool {
-        self.sent.get()
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        self.written.get()
-    }
-
-    /// The replies so far.
-    pub(crate) fn take_replies(&self) -> Vec<Reply> {
-        self.replies.take()
-    }
-
-    pub(crate) fn clear(&self) {
-        self.sent.set(false);
-        self.written.set(0);
-        self.replies.take();
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -135,87 +87,6 @@ pub(crate) struct Lane {
     is_probed: Cell<bool>,
     /// Why the connection is to be given up.
     severed: RefCell<Option<Unreachable>>,
-}
-
-#[derive(Default)]
-struct Queues {
-    /// Not written.
-    waiting: Waiting,
-    /// Written, at least in part; replies come in this order.
-    in_flight: VecDeque<InFlight>,
-    /// No call's deadline is before this.
-    sweep_at: Option<Instant>,
-}
-
-/// Jobs, and how long they are all together.
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-}
-
-impl Waiting {
-    fn push_back(&mut self, job: Job) {
-        self.bytes += job.bytes();
-        self.jobs.push_back(job);
-    }
-
-    fn push_front(&mut self, job: Job) {
-        self.bytes += job.bytes();
-        self.jobs.push_front(job);
-    }
-
-    fn pop_front(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.bytes -= job.bytes();
-        Some(job)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    /// All of them; none is left.
-    fn take(&mut self) -> VecDeque<Job> {
-        std::mem::take(self).jobs
-    }
-}
-
-enum Job {
-    Call(Call),
-    Step(Step),
-    /// SCRIPT LOAD of the script of that hash; nobody waits for the reply.
-    Load(Bytes, String),
-}
-
-impl Job {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Call(call) => call.request.wire().len(),
-            Self::Step(step) => step.commands.iter().map(Bytes::len).sum(),
-            Self::Load(wire, _) => wire.len(),
-        }
-    }
-
-    /// Whether its reply may take as long as it likes.
-    fn may_block(&self) -> bool {
-        match self {
-            Self::Call(call) => call.request.may_block(),
-            // The commands of batches, too.
-            Self::Step(step) => step.commands.iter().any(|wire| may_block(wire)),
-            Self::Load(..) => false,
-        }
-    }
-}
-
-struct InFlight {
-    /// `None`: nobody waits any more.
-    job: Option<Job>,
-    missing: usize,
-    /// Where in the connection's output the job begins and ends.
-    begins: u64,
-    ends: u64,
-    sent_at: Instant,
 }
 
 impl Lane {

@@ -24,6 +24,7 @@ mod library;
 mod node;
 mod overdue;
 mod pipeline;
+mod queues;
 mod request;
 pub mod resp;
 mod route;
