@@ -25,6 +25,7 @@ from glide_scripts import (
     RequestError,
     Script,
     ScriptSyntaxError,
+    ServerCredentials,
     TimeoutError,
     Transaction,
 )
@@ -182,6 +183,41 @@ async def test_a_command_that_the_server_does_not_know_discards_it(client: Glide
         assert not caught.value.may_have_executed
     assert await client.get("a") is None
     assert await client.exec(Batch(True).incr("a"), True) == [1]
+
+
+@pytest.mark.parametrize("right", ["multi", "exec"])
+async def test_a_user_who_may_have_none_executes_nothing(
+    own_server: ValkeyServer, connect: Connect, right: str
+) -> None:
+    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", f"-{right}")
+    client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
+    batch = Batch(is_atomic=True).set("a", "1").invoke_script(INCREMENT, ["b"])
+    for _ in range(2):
+        with pytest.raises(RequestError, match="NOPERM|no permissions") as caught:
+            await client.exec(batch, raise_on_error=True)
+        assert not caught.value.may_have_executed
+    with pytest.raises(RequestError, match="NOPERM|no permissions"):
+        await client.watch(["a"])
+        await client.exec(batch, raise_on_error=True)
+    assert await client.exists(["a", "b"]) == 0
+
+
+async def test_a_user_without_the_right_to_load_has_scripts_in_batches(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-script", "-function")
+    client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
+    append = Script("return redis.call('RPUSH', KEYS[1], ARGV[1])")
+    for turn in range(3):
+        for is_atomic in (True, False):
+            batch = Batch(is_atomic).delete(["k"]).invoke_script(append, ["k"], ["1"])
+            batch.lrange("k", 0, -1).invoke_script(append, ["k"], ["2"])
+            results = await client.exec(batch, raise_on_error=True)
+            assert results is not None
+            # Before it is known that the script cannot be loaded, it may run late in a pipeline.
+            if is_atomic or turn > 0:
+                assert results[1:] == [1, [b"1"], 2]
+        own_server.command("SCRIPT", "FLUSH")
 
 
 async def test_one_under_way_on_a_lost_connection_may_have_run(
