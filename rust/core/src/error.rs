@@ -95,6 +95,16 @@ impl Error {
         Self::new(Kind::Connection, message).may_have_executed(true)
     }
 
+    /// Says of a request that it was sent once before, and may have been executed then.
+    #[must_use]
+    pub(crate) fn after_loss(mut self, was_lost: bool) -> Self {
+        if was_lost && !self.may_have_executed {
+            self.may_have_executed = true;
+            self.message.push_str("; it was sent before on a connection that was lost, and may have been executed");
+        }
+        self
+    }
+
     /// The client was closed before the call ended.
     pub(crate) fn closed_under_way(sent: bool) -> Self {
         Self::new(Kind::Closing, "the client was closed while the call was under way").may_have_executed(sent)

@@ -250,6 +250,27 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
             let sum = replies.try_fold(0, |sum, reply| Some(sum + reply.as_int()?));
             sum.map(|sum| Reply::One(Item::Int(sum))).ok_or_else(|| Box::new(unexpected("an integer")))
         }
+        Gather::Least => {
+            let numbers: Option<Vec<i64>> = replies.map(|reply| reply.as_int()).collect();
+            let least = numbers.map(|numbers| numbers.into_iter().min());
+            match least {
+                Some(Some(least)) => Ok(Reply::One(Item::Int(least))),
+                Some(None) => Err(Box::new(no_nodes())),
+                None => Err(Box::new(unexpected("an integer"))),
+            }
+        }
+        Gather::Joined => {
+            let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
+            let elements: Vec<_> = lists.ok_or_else(|| Box::new(unexpected("a list")))?.into_iter().flatten().collect();
+            let mut items = vec![Item::Array(elements.len())];
+            for element in elements {
+                match element {
+                    Reply::One(item) => items.push(item),
+                    Reply::Nested(nested) => items.extend(nested),
+                }
+            }
+            Ok(if items.len() == 1 { Reply::One(Item::Array(0)) } else { Reply::Nested(items) })
+        }
         Gather::And => {
             let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
             let lists = lists.ok_or_else(|| Box::new(unexpected("a list of integers")))?;

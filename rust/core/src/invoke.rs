@@ -147,7 +147,10 @@ async fn attempts(
             Some(lane) => lane,
             None => {
                 attempt.asking = false;
-                connected_lane(servers, request, &call.route, attempt.needs_primary(), &progress.waiting_for).await?
+                let needs_primary = attempt.needs_primary();
+                connected_lane(servers, request, &call.route, needs_primary, &progress.waiting_for)
+                    .await
+                    .map_err(|error| Box::new(error.after_loss(progress.lost.get())))?
             }
         };
         if call.reply_to.is_abandoned() {
@@ -185,6 +188,8 @@ pub(crate) fn telling(reply: Reply, loading: Option<Reply>) -> Reply {
 pub(crate) struct Attempt {
     pub(crate) form: Option<Form>,
     pub(crate) asking: bool,
+    /// The code goes along although the server has not said that it misses it.
+    pub(crate) is_ahead: bool,
     /// Its function's library goes before it.
     pub(crate) brings_library: bool,
     /// Where to; `None`: where its route leads by then.
@@ -208,6 +213,12 @@ impl Attempt {
         error: &ServerError,
         waiting_for: &RefCell<String>,
     ) -> bool {
+        if self.is_ahead && error.code() == "NOPERM" {
+            // Of a user without the right to EVAL, the scripts are there already, or they have none.
+            servers.cannot_eval.set(true);
+            *self = Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
+            return true;
+        }
         match Answer::read(error, request, route, servers.is_cluster(), self.lane.as_ref()) {
             // The same server is asked again, and with ASKING where it was asked so.
             Answer::MissingScript if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) => {
@@ -369,7 +380,9 @@ impl Answer {
         match error.code() {
             "NOSCRIPT" if is_missing_script(error) && request.bringable_script().is_some() => Self::MissingScript,
             "MOVED" | "ASK" if in_cluster && may_be_redirected(request, route) => {
-                match redirect(error.as_bytes(), route, lane.map(|lane| lane.address())) {
+                // The slot of a command whose keys are not known was a guess; only a script can make one up.
+                let expected = slot_of(route).filter(|_| request.runs_lua());
+                match redirect(error.as_bytes(), expected, lane.map(|lane| lane.address())) {
                     Redirect::To(slot, address) if error.code() == "MOVED" => Self::Moved(slot, address),
                     Redirect::To(_, address) => Self::Ask(address),
                     Redirect::Nowhere => Self::Later,
@@ -418,9 +431,16 @@ enum Redirect {
     None,
 }
 
-/// `MOVED 3999 127.0.0.1:6381`: the slot, which must be the request's, and the node; without a host it is at the one
+fn slot_of(route: &Route) -> Option<Slot> {
+    match route {
+        Route::Slot(slot) | Route::Shard(slot, _) => Some(*slot),
+        _ => None,
+    }
+}
+
+/// `MOVED 3999 127.0.0.1:6381`: the slot, which must be the expected one, and the node; without a host it is at the one
 /// that was asked.
-fn redirect(text: &[u8], route: &Route, asked: Option<&Address>) -> Redirect {
+fn redirect(text: &[u8], expected: Option<Slot>, asked: Option<&Address>) -> Redirect {
     let parsed = || {
         let mut words = std::str::from_utf8(text).ok()?.split(' ').skip(1);
         let slot = Slot::new(words.next()?.parse().ok()?)?;
@@ -428,10 +448,6 @@ fn redirect(text: &[u8], route: &Route, asked: Option<&Address>) -> Redirect {
         Some((slot, host, port.parse().ok()?))
     };
     let Some((slot, host, port)) = parsed() else { return Redirect::None };
-    let expected = match route {
-        Route::Slot(slot) | Route::Shard(slot, _) => Some(*slot),
-        _ => None,
-    };
     if expected.is_some_and(|expected| expected != slot) {
         return Redirect::None;
     }
@@ -477,23 +493,23 @@ mod tests {
     #[test]
     fn redirects_are_read_in_all_forms() {
         let slot = Slot::of_key(b"k");
-        let (route, asked) = (Route::Slot(slot), Address::new("asked", 1));
+        let (expected_slot, asked) = (Some(slot), Address::new("asked", 1));
         for (host, expected) in
             [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("a.example", "a.example"), ("", "asked")]
         {
             let text = format!("MOVED {slot} {host}:6381");
             let expected = Redirect::To(slot, Address::new(expected, 6381));
-            assert_eq!(redirect(text.as_bytes(), &route, Some(&asked)), expected);
+            assert_eq!(redirect(text.as_bytes(), expected_slot, Some(&asked)), expected);
         }
         let text = format!("ASK {slot} ?:6381");
-        assert_eq!(redirect(text.as_bytes(), &route, Some(&asked)), Redirect::Nowhere);
+        assert_eq!(redirect(text.as_bytes(), expected_slot, Some(&asked)), Redirect::Nowhere);
     }
 
     #[test]
     fn a_redirect_of_another_slot_or_that_makes_no_sense_is_not_followed() {
         let slot = Slot::of_key(b"k");
         for text in ["MOVED 1 h:1".into(), format!("MOVED {slot} h:x"), "MOVED".into(), "MOVED on".into()] {
-            assert_eq!(redirect(text.as_bytes(), &Route::Slot(slot), None), Redirect::None, "{text}");
+            assert_eq!(redirect(text.as_bytes(), Some(slot), None), Redirect::None, "{text}");
         }
     }
 

@@ -219,10 +219,20 @@ impl Lane {
         terms: Terms,
         receipt: &Rc<Receipt>,
     ) -> Result<(), Setback> {
+        self.begin(commands, terms, receipt).await.unwrap_or(Err(Setback::Unsent))
+    }
+
+    /// The same, in line at once.
+    pub(crate) fn begin(
+        self: &Rc<Self>,
+        commands: Vec<Bytes>,
+        terms: Terms,
+        receipt: &Rc<Receipt>,
+    ) -> oneshot::Receiver<Result<(), Setback>> {
         let (answer, answered) = oneshot::channel();
         receipt.clear();
         self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
-        answered.await.unwrap_or(Err(Setback::Unsent))
+        answered
     }
 
     /// Sends one command and waits for its reply.
@@ -283,6 +293,11 @@ impl Lane {
         } else {
             all.remove(name);
         }
+    }
+
+    /// The server was told to forget all scripts.
+    pub(crate) fn forget_loaded(&self) {
+        self.loaded.borrow_mut().clear();
     }
 
     /// Whether the server is known to let this connection's user begin transactions.

@@ -13,10 +13,17 @@ pub struct Library {
     pub(crate) key: String,
 }
 
+const PREFIX: &str = "library ";
+
+/// Whether a name among what a connection has loaded is a library's.
+pub(crate) fn is_library(key: &str) -> bool {
+    key.starts_with(PREFIX)
+}
+
 impl Library {
     pub fn new(code: impl Into<Bytes>) -> Self {
         let code = code.into();
-        let key = format!("library {}", sha1_hex(&code));
+        let key = format!("{PREFIX}{}", sha1_hex(&code));
         Self { code, key }
     }
 
@@ -28,6 +35,13 @@ impl Library {
             load.arg("REPLACE");
         }
         load.arg(&self.code[..]).get_packed_command().into()
+    }
+}
+
+impl Library {
+    /// [FUNCTION LIST](https://valkey.io/commands/function-list/) of all that a server has.
+    pub(crate) fn list() -> Bytes {
+        redis::cmd("FUNCTION").arg("LIST").get_packed_command().into()
     }
 }
 

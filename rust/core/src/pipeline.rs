@@ -5,7 +5,7 @@
 //! was flushed in between, and only then does it run after its later neighbours.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -20,10 +20,12 @@ use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::invoke::{Attempt, LOOK_AGAIN, asking, code_form, connected_lane, telling};
 use crate::lane::{Lane, Setback};
+use crate::library::is_library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Lane as LaneKind, Request};
+use crate::request::{Form, Lane as LaneKind, Request};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
+use crate::script::Script;
 use crate::servers::Servers;
 
 /// What all of a batch's groups know.
@@ -32,6 +34,8 @@ struct Context {
     sending: Sending,
     /// It writes, so that nothing of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
+    /// For errors of deadlines.
+    waiting_for: RefCell<String>,
 }
 
 /// What is sent to one node at once: a command, or a part of one.
@@ -53,6 +57,8 @@ enum Shape {
     One,
     Nodes(Vec<Address>),
     Parts,
+    /// The nodes were not known in time.
+    Unknown(Error),
 }
 
 /// The end of one write.
@@ -68,7 +74,12 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         Entry::Whole { request, .. } => request.is_read_only(),
         Entry::Parts { parts, .. } => parts.iter().all(|part| part.request.is_read_only()),
     });
-    let context = Rc::new(Context { servers: servers.clone(), sending, needs_primaries: !reads });
+    let context = Rc::new(Context {
+        servers: servers.clone(),
+        sending,
+        needs_primaries: !reads,
+        waiting_for: RefCell::default(),
+    });
     let (mut pieces, shapes) = context.cut().await;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     outcomes.resize_with(pieces.len(), || None);
@@ -103,6 +114,7 @@ impl Shape {
                 let answers = parts.iter().map(|part| part.positions.clone()).zip(outcomes);
                 gather_parts(*gather, answers.collect(), keys)
             }
+            (Self::Unknown(error), _) => Err(Box::new(error)),
             _ => outcomes.next().unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true)))),
         }
     }
@@ -110,9 +122,13 @@ impl Shape {
 
 impl Context {
     fn request(&self, piece: &Piece) -> &Request {
-        match &self.sending.entries()[piece.entry] {
+        self.request_of(piece.entry, piece.part)
+    }
+
+    fn request_of(&self, entry: usize, part: usize) -> &Request {
+        match &self.sending.entries()[entry] {
             Entry::Whole { request, .. } => request,
-            Entry::Parts { parts, .. } => &parts[piece.part].request,
+            Entry::Parts { parts, .. } => &parts[part].request,
         }
     }
 
@@ -147,11 +163,20 @@ impl Context {
                     if matches!(route, Route::AllNodes | Route::AllPrimaries)
                         && self.sending.options.route.is_none() =>
                 {
-                    // Where no node can be found in time, its gathering says so.
-                    let _ = timeout_at(self.sending.deadline, self.servers.learn_first()).await;
-                    let nodes = nodes_of(&self.servers, route, request.gather()).await;
-                    nodes.iter().for_each(|node| add(0, Some(Route::Address(node.clone()))));
-                    shapes.push(Shape::Nodes(nodes));
+                    let knowing = async {
+                        self.servers.learn_first().await;
+                        nodes_of(&self.servers, route, request.gather()).await
+                    };
+                    match timeout_at(self.sending.deadline, knowing).await {
+                        Ok(nodes) => {
+                            nodes.iter().for_each(|node| add(0, Some(Route::Address(node.clone()))));
+                            shapes.push(Shape::Nodes(nodes));
+                        }
+                        Err(_) => {
+                            let state = "not sent, because its nodes could not be reached";
+                            shapes.push(Shape::Unknown(self.timed_out(state, false)));
+                        }
+                    }
                 }
                 Entry::Parts { parts, .. } => {
                     (0..parts.len()).for_each(|part| add(part, None));
@@ -183,6 +208,8 @@ impl Context {
                     return any.clone();
                 }
                 let lane = self.servers.lane_for(request, &route, self.needs_primary(&piece));
+                // A replica would answer reads there, that the writes before them are not on yet.
+                let lane = lane.map(|lane| if self.needs_primaries { self.servers.data_lane(&lane) } else { lane });
                 if is_any {
                     any.clone_from(&lane);
                 }
@@ -208,73 +235,94 @@ impl Context {
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
         let deadline = self.sending.deadline;
-        let waiting_for = RefCell::default();
-        let lane = match timeout_at(deadline, self.reach(lane, &mut pieces, &waiting_for)).await {
+        let lane = match timeout_at(deadline, self.reach(lane, &mut pieces)).await {
             Ok(Ok(Some(lane))) => lane,
             // Where to may have changed.
             Ok(Ok(None)) => return Round { again: pieces, ..Round::default() },
             Ok(Err(error)) => {
-                let first = pieces.remove(0);
-                return Round { done: vec![(first.place, Err(error))], again: pieces };
+                // It is about the route that they share with the first.
+                let route = self.first_route(&pieces[0]);
+                let (there, again) = pieces.into_iter().partition(|piece| self.first_route(piece) == route);
+                let end = |piece: Piece| (piece.place, Err(Box::new((*error).clone().after_loss(piece.was_lost))));
+                let there: Vec<Piece> = there;
+                return Round { done: there.into_iter().map(end).collect(), again };
             }
             Err(_) => {
-                let reason = waiting_for.into_inner();
-                let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
-                let end = |piece: Piece| (piece.place, Err(Box::new(self.timed_out(&state, piece.was_lost))));
+                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(piece.was_lost))));
                 return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
             }
         };
-        let write = self.write(&lane, &mut pieces);
-        let receipt = Rc::new(Receipt::default());
-        let answer = timeout_at(deadline, lane.request(write.commands, Terms::default(), &receipt)).await;
-        let ending = match answer {
-            Ok(Ok(())) => Ending::Answered,
-            Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
-            Ok(Err(_)) => Ending::Unsent,
-            Err(_) => {
-                if self.servers.is_cluster() {
-                    self.servers.refresh();
-                }
-                Ending::TimedOut(receipt.was_sent())
-            }
-        };
-        let mut replies = receipt.take_replies();
-        for (index, name) in write.loads {
-            if let Some(reply) = replies.get(index) {
-                self.note_load(&lane, &name, reply);
-            }
-        }
+        // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
+        let terms = Terms { only_on: Some(lane.connection()), ..Terms::default() };
+        let (write, commands) = self.write(&lane, &mut pieces);
+        let chunks: Vec<_> = chunks(commands)
+            .map(|commands| {
+                let (count, receipt) = (commands.len(), Rc::new(Receipt::default()));
+                let answer = lane.begin(commands, terms, &receipt);
+                (count, receipt, answer)
+            })
+            .collect();
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
-        let mut taught = HashSet::new();
-        for (piece, (index, end)) in pieces.into_iter().zip(write.places) {
-            let Some(reply) = replies.get_mut(index) else {
-                self.without_reply(piece, end, &ending, &mut round);
-                continue;
+        let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
+        for (count, receipt, answer) in chunks {
+            let ending = match timeout_at(deadline, answer).await {
+                Ok(Ok(Ok(()))) => Ending::Answered,
+                Ok(Ok(Err(Setback::Lost(reason)))) => Ending::Lost(reason, receipt.written()),
+                Ok(_) => Ending::Unsent,
+                Err(_) => {
+                    if self.servers.is_cluster() {
+                        self.servers.refresh();
+                    }
+                    Ending::TimedOut(receipt.was_sent())
+                }
             };
-            let mut reply = std::mem::replace(reply, Reply::One(Item::Nil));
-            if piece.attempt.brings_library {
-                let before = index - 1 - usize::from(piece.attempt.asking);
-                let loading = std::mem::replace(&mut replies[before], Reply::One(Item::Nil));
-                reply = telling(reply, Some(loading));
-            }
-            if piece.attempt.form.is_some()
-                && let Some(script) = self.request(&piece).script()
-                && taught.insert(script.hash().to_owned())
-            {
-                piece.attempt.learn_from(&self.servers, self.request(&piece), &reply, &lane);
-            }
-            self.with_reply(piece, reply, &lane, &mut round);
+            self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
         }
         round
     }
 
+    /// Takes the replies to one write's commands.
+    fn read(&self, reading: &mut Reading, count: usize, mut replies: Vec<Reply>, ending: &Ending, round: &mut Round) {
+        let Reading { write, lane, pieces, taught } = reading;
+        let first = write.read;
+        write.read += count;
+        while let Some((_, name)) = write.loads.front().filter(|(index, _)| *index < write.read) {
+            let (index, name) = (write.loads[0].0 - first, name.clone());
+            write.loads.pop_front();
+            if let Some(reply) = replies.get(index) {
+                self.note_load(lane, &name, reply);
+                if reply.error().is_some() {
+                    write.failed_loads.insert(name, reply.clone());
+                }
+            }
+        }
+        while let Some(place) = write.places.front().copied().filter(|place| place.index < write.read)
+            && let Some(piece) = pieces.next()
+        {
+            write.places.pop_front();
+            let request = self.request(&piece);
+            let Some(reply) = replies.get_mut(place.index - first) else {
+                self.without_reply(piece, place.end - write.bytes_before(first), ending, round);
+                continue;
+            };
+            let mut reply = std::mem::replace(reply, Reply::One(Item::Nil));
+            if piece.attempt.brings_library
+                && let Some(library) = request.library()
+            {
+                reply = telling(reply, write.failed_loads.get(&library.key).cloned());
+            }
+            if piece.attempt.form.is_some()
+                && let Some(script) = request.script()
+                && taught.insert(script.hash().to_owned())
+            {
+                piece.attempt.learn_from(&self.servers, request, &reply, lane);
+            }
+            self.with_reply(piece, reply, lane, round);
+        }
+    }
+
     /// A lane with a connection; `None` where the pieces may now have another.
-    async fn reach(
-        &self,
-        lane: Option<Rc<Lane>>,
-        pieces: &mut [Piece],
-        waiting_for: &RefCell<String>,
-    ) -> Result<Option<Rc<Lane>>, Box<Error>> {
+    async fn reach(&self, lane: Option<Rc<Lane>>, pieces: &mut [Piece]) -> Result<Option<Rc<Lane>>, Box<Error>> {
         let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause()).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
@@ -292,50 +340,78 @@ impl Context {
         }
         let first = &pieces[0];
         let (request, route) = (self.request(first), self.first_route(first));
-        connected_lane(&self.servers, request, &route, self.needs_primary(first), waiting_for).await?;
+        connected_lane(&self.servers, request, &route, self.needs_primary(first), &self.waiting_for).await?;
         Ok(None)
     }
 
-    /// What goes over the wire.
-    fn write(&self, lane: &Rc<Lane>, pieces: &mut [Piece]) -> Write {
-        let mut write = Write { commands: Vec::with_capacity(pieces.len() + 4), ..Write::default() };
+    /// What goes over the wire, and where in it the pieces are.
+    fn write(&self, lane: &Rc<Lane>, pieces: &mut [Piece]) -> (Write, Vec<Bytes>) {
+        let mut write = Write::default();
+        let mut commands = Commands(Vec::with_capacity(pieces.len() + 4), 0);
         write.places.reserve(pieces.len());
-        let mut loaded = HashSet::new();
+        // What the server will have when it reads the next command, besides what it was known to have.
+        let mut brought: HashSet<&str> = HashSet::new();
         for piece in pieces {
             let request = self.request(piece);
-            if let Some(script) = request.bringable_script()
-                && piece.attempt.form.is_none()
-                && !lane.has_loaded(script.hash())
-                && !loaded.contains(script.hash())
-            {
-                if !self.servers.cannot_load.get() && self.servers.may_teach(script) {
-                    write.load(script.hash(), script.load());
-                    loaded.insert(script.hash());
-                } else {
-                    piece.attempt.form = Some(code_form(request, None));
-                }
+            if request.flushes_scripts() {
+                lane.forget_loaded();
+                brought.clear();
+                write.loads.clear();
+            }
+            if let Some(script) = request.bringable_script() {
+                self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
             }
             if let Some(library) = request.library()
-                && !lane.has_loaded(&library.key)
-                && loaded.insert(&library.key)
-                && (self.needs_primaries || !request.is_read_only())
+                && (piece.attempt.brings_library || !lane.has_loaded(&library.key))
+                && (self.needs_primary(piece) || !request.is_read_only())
+                && brought.insert(&library.key)
             {
-                // One of its name that is there already stays.
-                write.load(&library.key, library.load(false));
-            }
-            if piece.attempt.brings_library
-                && let Some(library) = request.library()
-            {
-                write.push(library.load(true));
+                // Unless the server lacks the function, a library of that name that it has stays.
+                write.loads.push_back((commands.0.len(), library.key.clone()));
+                commands.push(library.load(piece.attempt.brings_library));
             }
             if piece.attempt.asking {
-                write.push(asking());
+                commands.push(asking());
             }
             let form = piece.attempt.form;
-            write.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-            write.places.push((write.commands.len() - 1, write.length));
+            commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1 });
         }
-        write
+        write.ends = commands.ends();
+        (write, commands.0)
+    }
+
+    /// Sees to it that the server has a script when it reads the command that runs it.
+    fn bring<'a>(
+        &self,
+        script: &'a Script,
+        piece: &mut Piece,
+        lane: &Lane,
+        brought: &mut HashSet<&'a str>,
+        write: &mut Write,
+        commands: &mut Commands,
+    ) {
+        let (attempt, request) = (&mut piece.attempt, self.request_of(piece.entry, piece.part));
+        if matches!(attempt.form, Some(Form::Code | Form::CodeReadOnly)) {
+            if !brought.insert(script.hash()) {
+                // The one before it has brought the code.
+                attempt.form = Attempt::first(&self.servers, request).form;
+            }
+            return;
+        }
+        if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
+            return;
+        }
+        if !self.servers.cannot_load.get() && self.servers.may_teach(script) {
+            write.loads.push_back((commands.0.len(), script.hash().to_owned()));
+            commands.push(script.load());
+        } else if self.servers.cannot_eval.get() {
+            return;
+        } else {
+            attempt.is_ahead = true;
+            attempt.form = Some(code_form(request, attempt.form));
+        }
+        brought.insert(script.hash());
     }
 
     /// A load that was refused is no reason not to try the script: it may be there.
@@ -343,10 +419,12 @@ impl Context {
         match reply.error() {
             None => lane.set_loaded(name, true),
             Some(error) if error.text().contains("already exists") => lane.set_loaded(name, true),
-            Some(error) if error.code() == "NOPERM" || error.text().starts_with("ERR unknown") => {
-                self.servers.cannot_load.set(true);
+            Some(error) => {
+                let is_refused = error.code() == "NOPERM" || error.text().starts_with("ERR unknown");
+                if is_refused && !is_library(name) {
+                    self.servers.cannot_load.set(true);
+                }
             }
-            Some(_) => {}
         }
     }
 
@@ -362,11 +440,10 @@ impl Context {
             lane.set_loaded(script.hash(), false);
         }
         piece.attempt.lane = Some(lane.clone());
-        if piece.attempt.heed(&self.servers, request, &route, error, &RefCell::default()) {
+        if piece.attempt.heed(&self.servers, request, &route, error, &self.waiting_for) {
             return round.again.push(piece);
         }
-        let mut error = Error::from_server(error, request);
-        error.may_have_executed |= piece.was_lost;
+        let error = Error::from_server(error, request).after_loss(piece.was_lost);
         round.done.push((piece.place, Err(Box::new(error))));
     }
 
@@ -387,11 +464,20 @@ impl Context {
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             Ending::TimedOut(false) => {
-                let error = self.timed_out("not sent, because the server takes no more requests", piece.was_lost);
+                let error = self.not_sent_in_time(piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             _ => round.again.push(piece),
         }
+    }
+
+    fn not_sent_in_time(&self, was_lost: bool) -> Error {
+        let reason = self.waiting_for.borrow();
+        let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
+        if was_lost {
+            return self.timed_out("sent on a connection that was lost; it may have been executed", true);
+        }
+        self.timed_out(&state, false)
     }
 
     fn timed_out(&self, state: &str, may_have_executed: bool) -> Error {
@@ -399,27 +485,74 @@ impl Context {
     }
 }
 
-/// One write, and where in it the pieces are.
+/// What of a write is still to be read.
+struct Reading {
+    write: Write,
+    lane: Rc<Lane>,
+    pieces: std::iter::Peekable<std::vec::IntoIter<Piece>>,
+    /// Scripts whose fate with EVAL is known.
+    taught: HashSet<String>,
+}
+
+/// Where in what goes over the wire the pieces are.
 #[derive(Default)]
 struct Write {
-    commands: Vec<Bytes>,
-    length: u64,
-    /// For each piece, which command it is, and where its bytes end.
-    places: Vec<(usize, u64)>,
+    places: VecDeque<Place>,
     /// Which commands load what.
-    loads: Vec<(usize, String)>,
+    loads: VecDeque<(usize, String)>,
+    failed_loads: HashMap<String, Reply>,
+    /// Where the bytes of each command end.
+    ends: Vec<u64>,
+    /// How many commands have been dealt with.
+    read: usize,
 }
 
 impl Write {
+    /// How many bytes come before a command.
+    fn bytes_before(&self, command: usize) -> u64 {
+        command.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+}
+
+/// A piece's command, and where its bytes end.
+#[derive(Clone, Copy)]
+struct Place {
+    index: usize,
+    end: u64,
+}
+
+/// Commands, and how many bytes they are.
+struct Commands(Vec<Bytes>, u64);
+
+impl Commands {
     fn push(&mut self, command: Bytes) {
-        self.length += command.len() as u64;
-        self.commands.push(command);
+        self.1 += command.len() as u64;
+        self.0.push(command);
     }
 
-    fn load(&mut self, name: &str, command: Bytes) {
-        self.loads.push((self.commands.len(), name.to_owned()));
-        self.push(command);
+    fn ends(&self) -> Vec<u64> {
+        let ends = self.0.iter().scan(0, |end, command| {
+            *end += command.len() as u64;
+            Some(*end)
+        });
+        ends.collect()
     }
+}
+
+/// The same commands in writes of a bounded length each, of at least one command.
+fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
+    const LONGEST: usize = 256 << 10;
+    let mut commands = commands.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let first = commands.next()?;
+        let mut length = first.len();
+        let mut chunk = vec![first];
+        while let Some(next) = commands.next_if(|next| length + next.len() <= LONGEST) {
+            length += next.len();
+            chunk.push(next);
+        }
+        Some(chunk)
+    })
 }
 
 /// Why there are no more replies.

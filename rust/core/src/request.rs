@@ -38,6 +38,10 @@ pub enum Gather {
     And,
     /// One list, in the order of the keys.
     InOrder,
+    /// One list, of all.
+    Joined,
+    /// The least of integers.
+    Least,
 }
 
 /// Which of a node's connections a request takes.
@@ -185,6 +189,24 @@ impl Request {
             About::Function { library } => Some(library),
             _ => None,
         }
+    }
+
+    /// Whether servers forget their scripts by it.
+    pub(crate) fn flushes_scripts(&self) -> bool {
+        matches!(self.about, About::Command)
+            && (2..=3).contains(&self.words)
+            && self.word(0).eq_ignore_ascii_case("SCRIPT")
+            && self.word(1).eq_ignore_ascii_case("FLUSH")
+    }
+
+    /// Whether it brings code that the server keeps for a while.
+    pub(crate) fn is_eval(&self) -> bool {
+        !self.has_forms() && matches!(self.word(0).to_ascii_uppercase().as_str(), "EVAL" | "EVAL_RO")
+    }
+
+    /// The name of the function that it calls.
+    pub(crate) fn function_name(&self) -> String {
+        self.word(1)
     }
 
     /// Whether it is FCALL or its read-only form.

@@ -47,8 +47,10 @@ pub(crate) struct Servers {
     teaching_ended: Cell<bool>,
     /// A server was met that knows no `EVALSHA_RO`.
     pub(crate) lacks_read_only_forms: Cell<bool>,
-    /// The user was refused SCRIPT LOAD or FUNCTION LOAD.
+    /// The user was refused SCRIPT LOAD.
     pub(crate) cannot_load: Cell<bool>,
+    /// The user was refused EVAL.
+    pub(crate) cannot_eval: Cell<bool>,
     /// Connections on which keys are watched, by the names that their users gave them.
     pub(crate) watches: RefCell<HashMap<u64, Watch>>,
     /// Calls with a task of their own, by what their callers would cancel them by.
@@ -122,6 +124,7 @@ impl Servers {
             teaching_ended: Cell::default(),
             lacks_read_only_forms: Cell::default(),
             cannot_load: Cell::default(),
+            cannot_eval: Cell::default(),
             watches: RefCell::default(),
             supervised: RefCell::default(),
             closed: CancellationToken::new(),
@@ -189,6 +192,9 @@ impl Servers {
 
     /// Sends a call on its way.
     pub(crate) fn dispatch(self: &Rc<Self>, call: Call) {
+        if call.request.flushes_scripts() {
+            self.lanes().iter().for_each(|lane| lane.forget_loaded());
+        }
         if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
             return fanout::to_nodes(self, call);
         }
@@ -327,6 +333,11 @@ impl Servers {
     /// All connections.
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
         self.nodes.borrow().values().flat_map(|node| node.lanes()).collect()
+    }
+
+    /// The lane to the same server on which it does not answer for a primary.
+    pub(crate) fn data_lane(&self, lane: &Rc<Lane>) -> Rc<Lane> {
+        if lane.serves_reads() { self.node(lane.address().clone()).data.clone() } else { lane.clone() }
     }
 
     /// A connection to the server of `lane` for one user alone.

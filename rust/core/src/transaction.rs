@@ -1,7 +1,7 @@
 //! An atomic batch: MULTI, its commands and EXEC in one write, so that all run together or none.
 //!
 //! A script goes out as EVAL where it is used first, and by its hash after that: inside EXEC nothing can flush it in
-//! between. A server that refuses a command when it is queued executes none of them, so what passes by itself is
+//! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A server that refuses a command when it is queued executes none of them, so what passes by itself is
 //! waited for and the whole is sent again. Once EXEC was written and its reply is lost, nothing is.
 
 use std::cell::RefCell;
@@ -16,6 +16,7 @@ use crate::completion::Outcome;
 use crate::error::{Error, Kind};
 use crate::invoke::{Attempt, asking, code_form, connected_lane};
 use crate::lane::{Lane, Setback};
+use crate::library::Library;
 use crate::queues::{Receipt, Terms};
 use crate::request::{Packer, Request};
 use crate::resp::{Item, Reply, ServerError};
@@ -119,6 +120,9 @@ impl Transaction<'_> {
             if self.watched.is_none() && !self.may_begin(&lane, &begin, &mut attempt).await? {
                 continue;
             }
+            if !self.has_libraries(&lane, &mut attempt).await? {
+                continue;
+            }
             let queue = self.queue(loads_libraries);
             let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection) };
             let answer = lane.request(queue.framed(attempt.asking), terms, &self.receipt).await;
@@ -139,6 +143,10 @@ impl Transaction<'_> {
                 Answer::CannotLoad => loads_libraries = false,
                 Answer::Refused(index, error) => {
                     let request = self.requests.get(index).copied().unwrap_or(&begin);
+                    if error.code() == "NOPERM" && request.has_forms() && !self.servers.cannot_eval.replace(true) {
+                        // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                        continue;
+                    }
                     let is_redirect = matches!(error.code(), "MOVED" | "ASK");
                     if !attempt.heed(self.servers, request, &self.route, &error, &self.waiting_for) {
                         return Err(Box::new(self.discarded(index, &error)));
@@ -178,11 +186,50 @@ impl Transaction<'_> {
         }
     }
 
+    /// Whether the server has the functions of known libraries, now if not before; false: it is to be asked again.
+    async fn has_libraries(&self, lane: &Rc<Lane>, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        for request in &self.requests {
+            let Some(library) = request.library() else { continue };
+            let function = request.function_name();
+            let key = format!("{} {function}", library.key);
+            if lane.has_loaded(&key) {
+                continue;
+            }
+            let mut steps = vec![library.load(true), library.load(false)];
+            while let Some(step) = steps.pop() {
+                let Ok(reply) = lane.ask(step).await else {
+                    attempt.lane = None;
+                    return Ok(false);
+                };
+                match reply.error() {
+                    None => break,
+                    Some(error) if error.text().contains("already exists") => {
+                        // It stays, if it has the function.
+                        let listed = lane.ask(Library::list()).await;
+                        if !listed.is_ok_and(|listed| lacks_function(&listed, &function)) {
+                            break;
+                        }
+                    }
+                    // It may be there all the same.
+                    Some(error) if is_refused(error) => break,
+                    Some(error) if attempt.heed(self.servers, request, &self.route, error, &self.waiting_for) => {
+                        return Ok(false);
+                    }
+                    Some(error) => return Err(Box::new(Error::from_server(error, request))),
+                }
+            }
+            lane.set_loaded(&key, true);
+        }
+        Ok(true)
+    }
+
     fn queue(&self, loads_libraries: bool) -> Queue {
         /// A server keeps at least so many scripts.
         const KEPT: usize = 256;
         let mut queue = Queue { commands: Vec::new(), requests: Vec::new() };
-        let flushes = self.requests.iter().any(|request| request.name() == "SCRIPT FLUSH");
+        let flushes = self.requests.iter().any(|request| request.flushes_scripts());
+        let evals = self.requests.iter().filter(|request| request.is_eval()).count();
+        let can_eval = !self.servers.cannot_eval.get();
         let mut brought = HashMap::new();
         for (index, request) in self.requests.iter().copied().enumerate() {
             let plain = Attempt::first(self.servers, request).form;
@@ -194,7 +241,7 @@ impl Transaction<'_> {
             }
             let bring = request.bringable_script().is_some_and(|script| {
                 let is_first = brought.insert(script.hash(), index).is_none();
-                is_first || flushes || brought.len() > KEPT
+                can_eval && (is_first || flushes || brought.len() + evals > KEPT)
             });
             let form = if bring { Some(code_form(request, plain)) } else { plain };
             queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
@@ -218,8 +265,11 @@ impl Transaction<'_> {
         }
         let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
         match (executed.error(), refused) {
-            (Some(_), Some((_, None))) => Answer::CannotLoad,
-            (Some(_), Some((error, Some(index)))) => Answer::Refused(*index, error.clone()),
+            (Some(_), Some((error, None))) if is_refused(error) => Answer::CannotLoad,
+            (Some(_), Some((error, index))) => {
+                let calls_function = || self.requests.iter().position(|request| request.library().is_some());
+                Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
+            }
             (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
@@ -300,4 +350,15 @@ impl Queue {
         framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
         framed
     }
+}
+
+/// Whether the user may not do that, or the server cannot.
+fn is_refused(error: &ServerError) -> bool {
+    error.code() == "NOPERM" || error.text().starts_with("ERR unknown")
+}
+
+/// Whether none of the libraries that a server listed has a function of that name.
+fn lacks_function(listed: &Reply, name: &str) -> bool {
+    let has = |item: &Item| matches!(item, Item::Bulk(bytes) | Item::Simple(bytes) if &bytes[..] == name.as_bytes());
+    listed.error().is_none() && !listed.items().iter().any(has)
 }

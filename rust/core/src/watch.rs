@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::completion::{Outcome, ReplyTo};
 use crate::error::{Error, Kind};
-use crate::invoke::{Attempt, LOOK_AGAIN, connected_lane};
+use crate::invoke::{Attempt, LOOK_AGAIN, asking, connected_lane};
 use crate::lane::Lane;
 use crate::node::Lease;
 use crate::queues::{Receipt, Terms};
@@ -19,22 +20,26 @@ use crate::route::{Route, Slot};
 use crate::servers::{Ended, Servers};
 
 /// A connection that one user of a client has to itself.
+#[derive(Default)]
 pub(crate) struct Watch {
-    lease: Lease,
+    /// `None`: not before the first keys are watched.
+    lease: Option<Lease>,
     /// The connection on which keys are watched, and their slot; `None`: none are.
     watching: Option<(u64, Option<Slot>)>,
+    /// One WATCH after another: each must know what those before it watch.
+    turn: Rc<Mutex<()>>,
 }
 
 /// A watch that a transaction ends.
 pub(crate) struct Watched {
-    lane: Rc<Lane>,
+    lease: Lease,
     connection: u64,
     slot: Option<Slot>,
 }
 
 impl Watched {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
-        &self.lane
+        self.lease.lane()
     }
 
     pub(crate) fn connection(&self) -> u64 {
@@ -104,6 +109,9 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
     });
 }
 
+/// None that a lane ever has.
+const NO_CONNECTION: u64 = u64::MAX;
+
 impl Servers {
     async fn watch(
         self: &Rc<Self>,
@@ -112,6 +120,8 @@ impl Servers {
         route: &Route,
         waiting_for: &RefCell<String>,
     ) -> Outcome {
+        let turn = self.watches.borrow_mut().entry(watch).or_default().turn.clone();
+        let _in_turn = turn.lock().await;
         let slot = if let Route::Slot(slot) = route { Some(*slot) } else { None };
         if let Some(Watch { watching: Some((_, Some(before))), .. }) = self.watches.borrow().get(&watch)
             && slot.is_some_and(|slot| slot != *before)
@@ -124,7 +134,10 @@ impl Servers {
             attempt.drop_unreachable().await;
             let target = match attempt.lane.take() {
                 Some(lane) => lane,
-                None => connected_lane(self, request, route, true, waiting_for).await?,
+                None => {
+                    attempt.asking = false;
+                    connected_lane(self, request, route, true, waiting_for).await?
+                }
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
@@ -138,6 +151,9 @@ impl Servers {
             if watching.is_none() {
                 // It ends what a transaction that was given up may have left, and tells whether there may be any.
                 commands.extend(["MULTI", "EXEC"].map(|name| Packer::single(name).wire().clone()));
+            }
+            if attempt.asking {
+                commands.push(asking());
             }
             commands.push(request.wire().clone());
             let terms = Terms { only_on: Some(connection), ..Terms::default() };
@@ -162,38 +178,49 @@ impl Servers {
             if !attempt.heed(self, request, route, &error, waiting_for) {
                 return Err(Box::new(Error::from_server(&error, request)));
             }
+            if watching.is_some() && matches!(error.code(), "MOVED" | "ASK") {
+                // What is watched already is elsewhere now: the transaction will find that out.
+                if let Some(watch) = self.watches.borrow_mut().get_mut(&watch) {
+                    watch.watching = Some((NO_CONNECTION, slot));
+                }
+                return Ok(Reply::One(Item::Okay));
+            }
         }
     }
 
     /// The connection of that name, to the server of `target`; and the one on which it watches keys already.
     fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
         let mut watches = self.watches.borrow_mut();
-        if let Some(watch) = watches.get(&watch)
-            && !watch.lane().is_closed()
-            && (watch.watching.is_some() || watch.lane().address() == target.address())
+        let watch = watches.entry(watch).or_default();
+        if let Some(lease) = &watch.lease
+            && !lease.lane().is_closed()
+            && (watch.watching.is_some() || lease.lane().address() == target.address())
         {
-            return (watch.lane().clone(), watch.watching.map(|(connection, _)| connection));
+            return (lease.lane().clone(), watch.watching.map(|(connection, _)| connection));
         }
-        let lease = self.lend(target);
-        let lane = lease.lane().clone();
-        watches.insert(watch, Watch { lease, watching: None });
+        let lane = watch.lease.insert(self.lend(target)).lane().clone();
+        watch.watching = None;
         (lane, None)
     }
 
-    /// Ends a watch: whoever gets it is the last to know of it.
+    /// Ends a watch: whoever gets it is the last to know of it, and gives the connection back.
     pub(crate) fn end_watch(&self, watch: u64) -> Option<Watched> {
         let mut watches = self.watches.borrow_mut();
         let watch = watches.get_mut(&watch)?;
         let (connection, slot) = watch.watching.take()?;
-        Some(Watched { lane: watch.lane().clone(), connection, slot })
+        let lease = watch.lease.take()?;
+        Some(Watched { lease, connection, slot })
     }
 
     async fn unwatch(&self, watch: u64) {
+        let turn = self.watches.borrow().get(&watch).map(|watch| watch.turn.clone());
+        let Some(turn) = turn else { return };
+        let _in_turn = turn.lock().await;
         if let Some(watched) = self.end_watch(watch) {
             let terms = Terms { only_on: Some(watched.connection), ..Terms::default() };
             let commands = vec![Packer::single("UNWATCH").wire().clone()];
             // Where the connection is lost, so is the watch.
-            let _ = watched.lane.request(commands, terms, &Rc::default()).await;
+            let _ = watched.lane().request(commands, terms, &Rc::default()).await;
         }
     }
 
@@ -202,11 +229,5 @@ impl Servers {
         let gone = self.watches.borrow_mut().remove(&watch);
         // The next one to use the connection for a watch begins with an empty transaction, which ends this one.
         drop(gone);
-    }
-}
-
-impl Watch {
-    fn lane(&self) -> &Rc<Lane> {
-        self.lease.lane()
     }
 }

@@ -22,6 +22,13 @@ impl Batch {
     pub(crate) fn core(&self) -> MutexGuard<'_, CoreBatch> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Adds a command, and says which one it is.
+    fn push(&self, entry: Entry) -> usize {
+        let mut core = self.core();
+        core.push(entry);
+        core.entries().len() - 1
+    }
 }
 
 #[pymethods]
@@ -32,7 +39,7 @@ impl Batch {
         Self { core: Mutex::new(CoreBatch::new(atomic)), in_cluster: cluster }
     }
 
-    /// Adds EVALSHA of a script, with what the client does where it is missing.
+    /// Adds EVALSHA of a script, with what the client does where it is missing; which command of the batch it is.
     #[pyo3(signature = (script, keys, args, route=None))]
     fn invoke_script(
         &self,
@@ -40,7 +47,7 @@ impl Batch {
         keys: Option<&Bound<'_, PyAny>>,
         args: Option<&Bound<'_, PyAny>>,
         route: Option<&Bound<'_, PyTuple>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<usize> {
         let py = script.py();
         let Ok(script) = script.cast::<Script>() else { return Err(wrong_type("script", script, "a Script")) };
         let script = script.get();
@@ -52,11 +59,10 @@ impl Batch {
         let route = choose_route(py, route, packer.route())?;
         let key = packer.first_key().map(<[u8]>::to_vec);
         let request = packer.finish(script.carries_code());
-        self.core().push(Entry::Whole { request, route, key });
-        Ok(())
+        Ok(self.push(Entry::Whole { request, route, key }))
     }
 
-    /// Adds a command; see `Client.command`.
+    /// Adds a command; see `Client.command`. Which one of the batch it is.
     #[pyo3(signature = (
         words, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None, gather=None
     ))]
@@ -72,14 +78,13 @@ impl Batch {
         step: Option<usize>,
         route: Option<&Bound<'_, PyTuple>>,
         gather: Option<&str>,
-    ) -> PyResult<()> {
+    ) -> PyResult<usize> {
         let py = words.py();
         let in_cluster = self.in_cluster;
         let target = Target { in_cluster, splits: !self.core().is_atomic(), keys, step, route, gather };
         let about = command::About { read_only, code, library, admin };
         let entry = command::pack(py, words, &target, &about)?;
-        self.core().push(entry);
-        Ok(())
+        Ok(self.push(entry))
     }
 
     fn clear(&self) {

@@ -138,6 +138,8 @@ fn parse_gather(name: &str) -> Gather {
         "sum" => Gather::Sum,
         "and" => Gather::And,
         "in_order" => Gather::InOrder,
+        "joined" => Gather::Joined,
+        "least" => Gather::Least,
         _ => Gather::ByNode,
     }
 }
