@@ -7,7 +7,7 @@ import functools
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from . import _check, _commands
 from ._batch import BaseBatch
@@ -171,7 +171,8 @@ class BaseClient:
                 str or bytes.
             ValueError: ``timeout`` is not more than 0, or ``on_timeout`` is not one of the two, or
                 is ``"kill"`` for a script that is not read-only.
-            ScriptError: The script does not compile, failed, or returned an error.
+            ScriptError: The script does not compile, failed, or returned an error. The text shows
+                the line with those around it, the keys and the shortened arguments.
             TimeoutError: There was no reply in time; ``may_have_executed`` says whether the script
                 was sent.
             ConnectionError: The connection was lost after the script was sent.
@@ -187,6 +188,8 @@ class BaseClient:
         except asyncio.CancelledError:
             self._core.cancel(ticket)
             raise
+        except RequestError as error:
+            raise_explained(error, script, keys, args)
         return result
 
     async def update_connection_password(
@@ -453,6 +456,15 @@ class BaseClient:
     smembers = method_of(_commands.smembers)
     zadd = method_of(_commands.zadd)
     zscore = method_of(_commands.zscore)
+
+
+def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
+    """Raises the error of a script with all that is known of its call."""
+    # Imported with the first failure: its texts are long.
+    from ._explain import explained
+
+    better = explained(error, script, keys, args)
+    raise better from better.__cause__
 
 
 def _check_kill(on_timeout: str, script: object) -> None:
