@@ -15,7 +15,8 @@ from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._errors import RequestError
+from ._errors import ReplyTypeError, RequestError
+from ._in_batch import InBatch
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
 from ._passwords import password_source
@@ -405,11 +406,16 @@ class BaseClient:
             return None
         results: list[TResult]
         results, failed_at = outcome
+        for index, decode in decoders.items():
+            if isinstance(decode, InBatch):
+                results[index] = decode.result(results[index], index)
+                if isinstance(results[index], ReplyTypeError):
+                    failed_at = index if failed_at is None else min(failed_at, index)
         if raise_on_error and failed_at is not None:
             error: Any = results[failed_at]
             raise error
         for index, decode in decoders.items():
-            if isinstance(results[index], Exception):
+            if isinstance(decode, InBatch) or isinstance(results[index], Exception):
                 continue
             if isinstance(decode, Each) and route is not None:
                 # There are not several nodes' replies: the batch went to one.

@@ -48,6 +48,7 @@ _PREFIX = re.compile(
     r"(?:@?user_script: ?\d+: )*"
 )
 _SUFFIX = re.compile(r" script: (?:\w+, )?on @?user_script:\d+\.?$")
+_BATCH = re.compile(r" \(batch\[\d+\]: [^)]*\)$")
 _CODE = re.compile(r"-?[A-Z][A-Z0-9_]*(?= |$)")
 _INNER_CODE = re.compile(r"^-?[A-Z][A-Z0-9_]+ ")
 
@@ -92,7 +93,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
 
 def message(words: str) -> str:
     """A server's words without the code and the place."""
-    text = words.removesuffix(" (unknown command)")
+    text = _BATCH.sub("", words).removesuffix(" (unknown command)")
     text = text.removesuffix(" (script_kill() stops a script that has not written)")
     text = _SUFFIX.sub("", text)
     code = _CODE.match(text)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 from ._annotations import shown
 from ._base_client import BaseClient
 from ._core import Script
-from ._errors import CrossSlotError, RequestError, ScriptError
+from ._errors import CrossSlotError, ScriptError
+from ._in_batch import InBatch
 from ._misfit import Misfit
 from ._reply import TResult
 
@@ -265,31 +266,6 @@ class TypedScript(Script, Generic[P, R]):
             error = reply_type_error(self, misfit, reply, keys, args)
         # Not within the except: its error may show a secret, and would come along.
         raise error
-
-
-class InBatch:
-    """What a batch does with one typed script's reply, and with its error."""
-
-    __slots__ = ("_args", "_keys", "_script")
-
-    def __init__(self, script: TypedScript[..., Any], keys: Any, args: Any) -> None:
-        self._script = script
-        self._keys = keys
-        self._args = args
-
-    def __call__(self, reply: Any) -> Any:
-        """The reply, as the declared type.
-
-        Raises:
-            ReplyTypeError: It does not fit.
-        """
-        return self._script._decoded(reply, self._keys, self._args)
-
-    def failed(self, error: RequestError) -> RequestError:
-        """The error that stands in the results, or is raised, for one that the core made."""
-        from ._explain import explained
-
-        return explained(error, self._script, self._keys, self._args)
 
 
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:

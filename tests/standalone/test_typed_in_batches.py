@@ -60,8 +60,12 @@ async def test_a_reply_that_does_not_fit_stands_in_its_place(
     assert results is not None
     assert (results[0], results[2]) == (False, False)
     assert isinstance(results[1], ReplyTypeError)
-    with pytest.raises(ReplyTypeError):
+    with pytest.raises(ReplyTypeError) as caught:
         await client.exec(batch, raise_on_error=True)
+    for error in (results[1], caught.value):
+        first = str(error).splitlines()[0]
+        assert first.startswith("the reply of lies does not fit int: ")
+        assert first.endswith(" (batch[1]: EVALSHA lies)")
 
 
 async def test_an_error_of_a_script_is_that_of_a_call(client: GlideClient) -> None:
@@ -77,6 +81,27 @@ async def test_an_error_of_a_script_is_that_of_a_call(client: GlideClient) -> No
         assert error.script is put
         assert "WRONGTYPE" in str(error)
         assert "= keys: table = 'h'" in str(error)
+        assert str(error).splitlines()[0].endswith("(batch[0]: EVALSHA put)")
+        assert error.message == "Operation against a key holding the wrong kind of value"
+
+
+class OutOfStock(ScriptError):
+    pass
+
+
+async def test_a_code_of_one_s_own_is_its_class_there(client: GlideClient, tmp_path: Path) -> None:
+    (tmp_path / "take.lua").write_text("return redis.error_reply('OUT_OF_STOCK sku 7')")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    scripts.error("OUT_OF_STOCK")(OutOfStock)
+    batch = Batch(False)
+    lies.add_to(scripts.take.add_to(exists.add_to(batch, "h")))
+    results = await client.exec(batch, raise_on_error=False)
+    assert results is not None
+    assert isinstance(results[1], OutOfStock)
+    assert results[1].message == "sku 7"
+    # The first that failed, whichever way.
+    with pytest.raises(OutOfStock):
+        await client.exec(batch, raise_on_error=True)
 
 
 async def test_a_library_s_script_goes_into_a_batch(client: GlideClient, tmp_path: Path) -> None:
