@@ -7,6 +7,7 @@ from tests.cluster.support import a_key_each
 
 from glide_scripts import (
     AllPrimaries,
+    ClusterBatch,
     CrossSlotError,
     GlideClusterClient,
     Key,
@@ -68,3 +69,22 @@ async def test_a_call_by_route_shows_the_node_and_all_else(client: GlideClusterC
     assert "= args: 'x'" in rest
     assert caught.value.script is script
     assert caught.value.message == ("Script attempted to access nonexistent global variable 'nope'")
+
+
+async def test_typed_calls_in_a_batch_are_split_by_nodes(
+    cluster: ValkeyCluster, client: GlideClusterClient
+) -> None:
+    batch = ClusterBatch(is_atomic=False)
+    keys = a_key_each(cluster)
+    for key in keys:
+        both.add_to(batch, f"{{{key}}}a", f"{{{key}}}b", value=key)
+    results = await client.exec(batch, raise_on_error=True)
+    assert results == ["OK"] * len(keys)
+    assert [await client.get(f"{{{key}}}b") for key in keys] == [key.encode() for key in keys]
+
+
+def test_keys_of_several_slots_are_not_added_to_a_batch() -> None:
+    batch = ClusterBatch(is_atomic=False)
+    with pytest.raises(CrossSlotError, match=r"both\(client, one: Key, other: Key, value: str\)"):
+        both.add_to(batch, "a", "b", "v")
+    assert len(batch) == 0
