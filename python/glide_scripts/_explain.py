@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 from ._annotations import shown
@@ -252,6 +253,12 @@ class _Call:
         declared = signature is not None and signature.declared
         self.key_names = _names(signature.keys, self.keys) if signature and declared else None
         self.arg_names = _names(signature.args, self.args) if signature and declared else None
+        # Of what was read once nobody knows any more what was secret.
+        self.is_unknown = signature is not None and any(
+            parameter.secret and not isinstance(values, (list, tuple, NoneType))
+            for values, parameters in ((keys, signature.keys), (args, signature.args))
+            for parameter in parameters
+        )
         self.secrets = [
             value
             for values, names in ((self.keys, self.key_names), (self.args, self.arg_names))
@@ -276,6 +283,8 @@ class _Call:
 
     def without_secrets(self, words: str) -> str:
         """Words of a server or of a reply, which may hold what the script was given."""
+        if self.is_unknown:
+            return _SECRET
         forms = {form for secret in self.secrets for form in _forms(secret) if form.strip()}
         # The longest first: one may be a part of another.
         for form in sorted(forms, key=len, reverse=True):

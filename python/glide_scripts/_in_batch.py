@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 class InBatch:
     """One typed script's call in a batch: it makes the reply, or the error, what a call gives."""
 
-    __slots__ = ("_args", "_keys", "_script")
+    __slots__ = ("_args", "_decodes", "_keys", "_script")
 
-    def __init__(self, script: TypedScript[..., Any], keys: Any, args: Any) -> None:
+    def __init__(
+        self, script: TypedScript[..., Any], keys: Any, args: Any, *, decodes: bool = True
+    ) -> None:
         self._script = script
         self._keys = keys
         self._args = args
+        self._decodes = decodes
 
     def __call__(self, reply: Any) -> Any:
-        """The reply, as the declared type.
+        """The reply, as the declared type; itself, if it was added by ``invoke_script``.
 
         Raises:
             ReplyTypeError: It does not fit.
         """
+        if not self._decodes:
+            return reply
         return self._script._decoded(reply, self._keys, self._args)
 
     def failed(self, error: RequestError) -> RequestError:

@@ -78,7 +78,7 @@ async def test_typed_calls_in_a_batch_are_split_by_nodes(
     keys = a_key_each(cluster)
     for key in keys:
         both.add_to(batch, f"{{{key}}}a", f"{{{key}}}b", value=key)
-    results = await client.exec(batch, raise_on_error=True)
+    results: object = await client.exec(batch, raise_on_error=True)
     assert results == ["OK"] * len(keys)
     assert [await client.get(f"{{{key}}}b") for key in keys] == [key.encode() for key in keys]
 

@@ -176,6 +176,7 @@ async def test_a_secret_is_shown_nowhere(client: GlideClient) -> None:
         lambda: raises_it(client, SECRET),
         lambda: returns_it(client, SECRET),
         lambda: client.invoke_script(says_it, [], [SECRET, "other"]),
+        lambda: client.invoke_script(says_it, [], iter([SECRET, "other"])),
         # More than was declared: what is secret cannot be known, so nothing is shown.
         lambda: client.invoke_script(raises_it, [], ["x", SECRET]),
         lambda: several(client, SECRET, ["a", SECRET]),
@@ -277,6 +278,23 @@ async def test_a_plain_call_of_a_library_s_script_raises_it_too(
 ) -> None:
     with pytest.raises(OutOfStock):
         await client.invoke_script(shop.take, ["7"])
+
+
+async def test_one_of_many_calls_raises_it_too(client: GlideClient, shop: ScriptLibrary) -> None:
+    calls: list[Any] = [([str(sku)], []) for sku in range(3)]
+    replies = await client.invoke_script_many(shop.take, calls, raise_on_error=False)
+    assert [type(reply) for reply in replies] == [OutOfStock] * 3
+    assert [reply.message for reply in replies] == ["sku 0", "sku 1", "sku 2"]  # type: ignore[union-attr]
+    with pytest.raises(OutOfStock, match="sku 0"):
+        await client.invoke_script_many(shop.take, calls)
+
+
+async def test_none_of_many_calls_shows_a_secret(client: GlideClient) -> None:
+    calls: list[Any] = [([], [SECRET]), ([], ["hunter2"])]
+    for error in await client.invoke_script_many(raises_it, calls, raise_on_error=False):
+        assert isinstance(error, ScriptError)
+        assert "hunter2" not in everything(error)
+        assert " 1 | error(ARGV[1])" in str(error)
 
 
 async def test_a_code_of_one_s_own_gets_no_advice(client: GlideClient) -> None:

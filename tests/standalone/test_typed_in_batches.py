@@ -14,6 +14,7 @@ from glide_scripts import (
     Script,
     ScriptError,
     ScriptLibrary,
+    Secret,
     typed_script,
 )
 
@@ -102,6 +103,25 @@ async def test_a_code_of_one_s_own_is_its_class_there(client: GlideClient, tmp_p
     # The first that failed, whichever way.
     with pytest.raises(OutOfStock):
         await client.exec(batch, raise_on_error=True)
+
+
+@typed_script(Script("return redis.error_reply('NO ' .. ARGV[1])", name="tells"))
+def tells(token: Secret[str]) -> int:
+    raise NotImplementedError
+
+
+async def test_no_result_shows_a_secret(client: GlideClient) -> None:
+    batch = Batch(False)
+    tells.add_to(batch, token="hunter2")
+    batch.invoke_script(tells, [], ["hunter2"])
+    results = await client.exec(batch, raise_on_error=False)
+    assert results is not None
+    for error in results:
+        assert isinstance(error, ScriptError)
+        assert "hunter2" not in f"{error!r} {vars(error)}"
+        assert "= args: token = <secret>" in str(error)
+    # The reply of a plain call is what it is.
+    assert await client.exec(Batch(False).invoke_script(lies), raise_on_error=True) == [b"text"]
 
 
 async def test_a_library_s_script_goes_into_a_batch(client: GlideClient, tmp_path: Path) -> None:
