@@ -7,6 +7,7 @@
         total = await client.invoke_script(script, keys=["total"], args=["5"])
 """
 
+from ._annotations import Json, Key, Secret
 from ._batch import Batch, ClusterBatch, ClusterTransaction, Transaction
 from ._batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
 from ._client import GlideClient
@@ -36,16 +37,19 @@ from ._errors import (
     LoggerError,
     NoScriptError,
     NotBusyError,
+    ReplyTypeError,
     RequestError,
     ScriptBusyError,
     ScriptError,
     ScriptKilledError,
+    ScriptSourceError,
     ScriptSyntaxError,
     TimeoutError,
     UnkillableError,
 )
 from ._function_library import Function, FunctionLibrary
 from ._invoke_many import ScriptReplies
+from ._library import ScriptLibrary
 from ._options import (
     ConditionalChange,
     ExpireOptions,
@@ -69,6 +73,7 @@ from ._routes import (
     SlotType,
 )
 from ._stats import Latency, NodeStats, Stats
+from ._typed import TypedScript, typed_script
 
 __all__ = [
     "OK",
@@ -104,6 +109,8 @@ __all__ = [
     "GlideClusterClientConfiguration",
     "GlideError",
     "InfoSection",
+    "Json",
+    "Key",
     "Latency",
     "LoggerError",
     "NoScriptError",
@@ -116,14 +123,18 @@ __all__ = [
     "ProtocolVersion",
     "RandomNode",
     "ReadFrom",
+    "ReplyTypeError",
     "RequestError",
     "Route",
     "Script",
     "ScriptBusyError",
     "ScriptError",
     "ScriptKilledError",
+    "ScriptLibrary",
     "ScriptReplies",
+    "ScriptSourceError",
     "ScriptSyntaxError",
+    "Secret",
     "ServerCredentials",
     "SlotIdRoute",
     "SlotKeyRoute",
@@ -134,7 +145,9 @@ __all__ = [
     "TimeoutError",
     "TlsAdvancedConfiguration",
     "Transaction",
+    "TypedScript",
     "UnkillableError",
     "UpdateOptions",
     "__version__",
+    "typed_script",
 ]

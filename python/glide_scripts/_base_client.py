@@ -7,7 +7,7 @@ import functools
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from . import _check, _commands
 from ._batch import BaseBatch
@@ -15,7 +15,8 @@ from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._errors import RequestError
+from ._errors import ReplyTypeError, RequestError
+from ._in_batch import InBatch
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
 from ._passwords import password_source
@@ -171,7 +172,8 @@ class BaseClient:
                 str or bytes.
             ValueError: ``timeout`` is not more than 0, or ``on_timeout`` is not one of the two, or
                 is ``"kill"`` for a script that is not read-only.
-            ScriptError: The script does not compile, failed, or returned an error.
+            ScriptError: The script does not compile, failed, or returned an error. The text shows
+                the line with those around it, the keys and the shortened arguments.
             TimeoutError: There was no reply in time; ``may_have_executed`` says whether the script
                 was sent.
             ConnectionError: The connection was lost after the script was sent.
@@ -187,6 +189,8 @@ class BaseClient:
         except asyncio.CancelledError:
             self._core.cancel(ticket)
             raise
+        except RequestError as error:
+            raise_explained(error, script, keys, args)
         return result
 
     async def update_connection_password(
@@ -402,11 +406,16 @@ class BaseClient:
             return None
         results: list[TResult]
         results, failed_at = outcome
+        for index, decode in decoders.items():
+            if isinstance(decode, InBatch):
+                results[index] = decode.result(results[index], index)
+                if isinstance(results[index], ReplyTypeError):
+                    failed_at = index if failed_at is None else min(failed_at, index)
         if raise_on_error and failed_at is not None:
             error: Any = results[failed_at]
             raise error
         for index, decode in decoders.items():
-            if isinstance(results[index], Exception):
+            if isinstance(decode, InBatch) or isinstance(results[index], Exception):
                 continue
             if isinstance(decode, Each) and route is not None:
                 # There are not several nodes' replies: the batch went to one.
@@ -453,6 +462,15 @@ class BaseClient:
     smembers = method_of(_commands.smembers)
     zadd = method_of(_commands.zadd)
     zscore = method_of(_commands.zscore)
+
+
+def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
+    """Raises the error of a script with all that is known of its call."""
+    # Imported with the first failure: its texts are long.
+    from ._explain import explained
+
+    better = explained(error, script, keys, args)
+    raise better from better.__cause__
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

@@ -128,7 +128,9 @@ class BaseBatch:
                 str or bytes.
             CrossSlotError: ``keys`` are in several slots of a cluster.
         """
-        return self._invoke(script, keys, args, None)
+        # A typed script's errors are its own: they hold no secret, and have its library's classes.
+        typed = getattr(script, "_in_batch", None)
+        return self._invoke(script, keys, args, None if typed is None else typed(keys, args))
 
     eval = adding(_commands.eval)
     eval_ro = adding(_commands.eval_ro)

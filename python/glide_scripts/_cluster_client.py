@@ -7,13 +7,13 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeAlias, TypeVar
 
 from . import _commands
-from ._base_client import BaseClient
+from ._base_client import BaseClient, raise_explained
 from ._batch import ClusterBatch
 from ._batch_options import ClusterBatchOptions
 from ._commands import Command
 from ._config import GlideClusterClientConfiguration
 from ._core import Script
-from ._errors import ConfigurationError
+from ._errors import ConfigurationError, RequestError
 from ._function_library import Function, FunctionLibrary
 from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
@@ -106,7 +106,10 @@ class GlideClusterClient(BaseClient):
                 failed, and the others may have run the script.
         """
         future, ticket = self._core.invoke_script(script, keys, args, timeout, target(route))
-        result: ByNode[TResult] = await self._reply(future, ticket)
+        try:
+            result: ByNode[TResult] = await self._reply(future, ticket)
+        except RequestError as error:
+            raise_explained(error, script, keys, args)
         return result
 
     def exec(

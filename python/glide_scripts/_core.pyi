@@ -1,10 +1,13 @@
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any, Self, final
 
 from typing_extensions import disjoint_base
 
 from ._reply import TEncodable
+from ._typed import TypedScript
 
 __all__ = [
     "Batch",
@@ -31,6 +34,17 @@ class Script:
         read_only: bool | None = None,
         idempotent: bool = False,
     ) -> Self: ...
+    @staticmethod
+    def from_file(
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+    ) -> TypedScript[..., Any]: ...
+    @staticmethod
+    def from_resource(
+        package: str | ModuleType, resource: str, *, name: str | None = None
+    ) -> TypedScript[..., Any]: ...
     def get_hash(self) -> str: ...
     @property
     def hash(self) -> str: ...

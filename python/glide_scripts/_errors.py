@@ -6,18 +6,20 @@
     ├── ConfigurationError        a setting is wrong; raised before anything connects
     ├── ClosingError              the client is closed, could not be made, or is a parent process's
     ├── LoggerError               logging could not be set up
+    ├── ScriptSourceError         a script's files or declarations are wrong: .file .line
     └── RequestError              a request failed: .code .may_have_executed
         ├── TimeoutError          also a builtins.TimeoutError
         ├── ConnectionError       also a builtins.ConnectionError
         ├── ExecAbortError        a transaction was discarded
         ├── CrossSlotError        the keys live in different hash slots
-        └── ScriptError           a script failed: .script .line .source_line
+        └── ScriptError           a script failed: .script .line .source_line .file .keys
             ├── ScriptSyntaxError the script does not compile; it did not run
             ├── NoScriptError     the server does not have the script; it did not run
             ├── ScriptKilledError SCRIPT KILL stopped the script
             ├── ScriptBusyError   another script keeps the server busy; this one did not run
             ├── UnkillableError   SCRIPT KILL was refused: the running script has written already
-            └── NotBusyError      SCRIPT KILL was refused: no script is running
+            ├── NotBusyError      SCRIPT KILL was refused: no script is running
+            └── ReplyTypeError    the script ran, and its reply is not of the declared type
 
 A wrong argument of a method is a ``TypeError`` or a ``ValueError``, raised before anything is sent.
 """
@@ -68,6 +70,30 @@ class ClosingError(GlideError):
 
 class LoggerError(GlideError):
     """Logging could not be set up."""
+
+
+class ScriptSourceError(GlideError):
+    """A script's files cannot be used, or what is declared in them; nothing was sent.
+
+    Args:
+        message: What is wrong.
+        file: The file it is in.
+        line: The line of that file, counted from 1.
+    """
+
+    file: str | None
+    """The file; None for what is no file, such as a package that is not there."""
+
+    line: int | None
+    """The line of that file, counted from 1; None if it is about the file as a whole."""
+
+    def __init__(
+        self, message: str | None = None, *, file: str | None = None, line: int | None = None
+    ) -> None:
+        place = "" if file is None else f"{file}: " if line is None else f"{file}:{line}: "
+        super().__init__(f"{place}{message}" if message else message)
+        self.file = file
+        self.line = line
 
 
 class RequestError(GlideError):
@@ -132,10 +158,22 @@ class ScriptError(RequestError):
     """The script that failed; None if it was not invoked as a ``Script``."""
 
     line: int | None
-    """The line where it failed, counted from 1; None if the server did not say."""
+    """The line of ``file`` where it failed, counted from 1; None if the server did not say."""
 
     source_line: str | None
     """The text of that line; None if the line or the script's code is not known."""
+
+    file: str | None = None
+    """The file of that line, or of the script; None if it was not read from a file."""
+
+    message: str | None = None
+    """The server's words without the code and the place, such as ``"sku 7"``.
+
+    None if the script was not invoked as a ``Script``.
+    """
+
+    keys: tuple[str, ...] = ()
+    """The call's keys as the text shows them: shortened, and the first ones of many."""
 
     def __init__(
         self,
@@ -167,6 +205,10 @@ class ScriptKilledError(ScriptError):
 
 class ScriptBusyError(ScriptError):
     """The server is busy with another script; ``script_kill()`` may stop that one."""
+
+
+class ReplyTypeError(ScriptError):
+    """The script has run, and its reply does not fit the type that is declared for it."""
 
 
 class UnkillableError(ScriptError):

@@ -71,7 +71,8 @@ async def test_a_script_that_fails_says_how_and_where(
     source = None if line is None else code.split("\n")[line - 1]
     assert error.source_line == source
     if source is not None:
-        assert str(error).endswith(f"mine.lua, line {line}: {source.strip()}")
+        assert f"\n  --> mine.lua, line {line}\n" in str(error)
+        assert f"\n {line} | {source}\n" in str(error)
 
 
 @pytest.mark.parametrize(

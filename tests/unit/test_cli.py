@@ -80,6 +80,27 @@ def test_json_is_one_line_a_call(
     ] * 2
 
 
+def test_a_script_may_include_others(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text('--@include "util.lua"\nreturn twice(tonumber(ARGV[1]))')
+    script.with_name("util.lua").write_text("local function twice(n)\n  return n * 2\nend")
+    assert main(["run", str(script), "--arg", "3", "--url", server.url]) == 0
+    assert capsys.readouterr().out == "6\n"
+    assert main(["run", str(script), "--url", server.url]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"glide-scripts: {script.with_name('util.lua')}:2: ERR ")
+    assert error.endswith("\n    return n * 2\n")
+
+
+def test_a_script_that_cannot_be_put_together_ends_with_2(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text('\n--@include "nope.lua"')
+    assert main(["run", str(script)]) == 2
+    assert capsys.readouterr().err.startswith(f"glide-scripts: {script}:2: it includes ")
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [

@@ -18,16 +18,24 @@ from glide_scripts import (
     LoggerError,
     NoScriptError,
     NotBusyError,
+    ReplyTypeError,
     RequestError,
     Script,
     ScriptBusyError,
     ScriptError,
     ScriptKilledError,
+    ScriptSourceError,
     ScriptSyntaxError,
     UnkillableError,
 )
 
-PLAIN: list[type[GlideError]] = [GlideError, ConfigurationError, LoggerError, ClosingError]
+PLAIN: list[type[GlideError]] = [
+    GlideError,
+    ConfigurationError,
+    LoggerError,
+    ClosingError,
+    ScriptSourceError,
+]
 SCRIPT: list[type[ScriptError]] = [
     ScriptError,
     ScriptSyntaxError,
@@ -36,6 +44,7 @@ SCRIPT: list[type[ScriptError]] = [
     ScriptBusyError,
     UnkillableError,
     NotBusyError,
+    ReplyTypeError,
 ]
 REQUEST: list[type[RequestError]] = [
     RequestError,
@@ -53,6 +62,7 @@ REQUEST: list[type[RequestError]] = [
         (ConfigurationError, GlideError),
         (ClosingError, GlideError),
         (LoggerError, GlideError),
+        (ScriptSourceError, GlideError),
         (RequestError, GlideError),
         (glide_scripts.TimeoutError, RequestError),
         (glide_scripts.TimeoutError, builtins.TimeoutError),
@@ -68,7 +78,9 @@ def test_each_error_is_one_of_its_parent(error: type, parent: type) -> None:
     assert issubclass(error, parent)
 
 
-@pytest.mark.parametrize("error", [ConfigurationError, ClosingError, LoggerError])
+@pytest.mark.parametrize(
+    "error", [ConfigurationError, ClosingError, LoggerError, ScriptSourceError]
+)
 def test_what_no_request_caused_is_no_request_error(error: type) -> None:
     assert not issubclass(error, RequestError)
 
@@ -96,6 +108,7 @@ def test_a_request_error_has_the_safe_defaults(error: type[RequestError]) -> Non
 def test_a_script_error_need_not_know_its_script(error: type[ScriptError]) -> None:
     made = error("it broke")
     assert (made.script, made.line, made.source_line) == (None, None, None)
+    assert (made.file, made.message, made.keys) == (None, None, ())
 
 
 @pytest.mark.parametrize("error", REQUEST)
@@ -124,6 +137,7 @@ def test_a_copy_of_a_request_error_keeps_everything(
         made.script = Script("return 1")
         made.line = 3
         made.source_line = "  return 1"
+        made.file, made.message, made.keys = "a.lua", "broke", ("k",)
     again = copied(made)
     assert type(again) is error
     assert (str(again), again.args) == ("it broke", ("it broke",))
@@ -138,6 +152,15 @@ def test_a_copy_of_a_closing_error_keeps_everything(
     assert type(again) is ClosingError
     assert str(again) == "closed"
     assert again.may_have_executed is True
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_of_a_source_error_keeps_everything(
+    copied: Callable[[ScriptSourceError], ScriptSourceError],
+) -> None:
+    again = copied(ScriptSourceError("it is empty", file="a.lua", line=3))
+    assert str(again) == "a.lua:3: it is empty"
+    assert (again.file, again.line) == ("a.lua", 3)
 
 
 def test_a_script_error_carries_where_it_happened() -> None:

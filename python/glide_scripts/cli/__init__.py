@@ -1,4 +1,4 @@
-"""The command line: ``glide-scripts run FILE.lua``.
+"""The command line: ``glide-scripts run FILE.lua`` and ``glide-scripts stubs DIR``.
 
 Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be reached;
 130 interrupted.
@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from . import run
+from . import run, stubs
 from ._failure import Failure
 
 __all__ = ["main"]
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        run.run(options)
+        options.run(options)
         return 0
     except Failure as failure:
         return _explain(failure.message, failure.exit_code, options)
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_command(commands)
+    stubs.add_command(commands)
     return parser
 
 

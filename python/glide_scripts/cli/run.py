@@ -11,7 +11,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import GlideClient, GlideClusterClient, GlideError, RequestError, Script, ScriptError
+from .. import (
+    GlideClient,
+    GlideClusterClient,
+    GlideError,
+    RequestError,
+    Script,
+    ScriptError,
+    ScriptSourceError,
+)
 from ..testing import ServerNotFound, ServerStartError, ValkeyCluster, ValkeyServer
 from ._failure import Failure
 from ._json import to_json
@@ -51,6 +59,7 @@ def add_command(commands: "Commands") -> None:
     add("--json", action="store_true", help="print replies as JSON instead of Python")
     add("--time", action="store_true", help="print each call's milliseconds, on standard error")
     add("--traceback", action="store_true", help="show where in Python an error came from")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -58,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
     Raises `Failure` for whatever is not a bug in here.
     """
-    script = Script(_code(options.file), name=str(options.file))
+    script = _script(options.file)
     try:
         asyncio.run(_run(script, options))
     except ScriptError as error:
@@ -98,11 +107,20 @@ async def _url(options: argparse.Namespace) -> AsyncIterator[str]:
             yield server.url
 
 
-def _code(file: Path) -> bytes:
+def _script(file: Path) -> Script:
     try:
-        return file.read_bytes()
+        code = file.read_bytes()
     except OSError as error:
         raise Failure(f"{file}: {error.strerror}", _UNREACHABLE) from error
+    try:
+        code.decode()
+    except UnicodeDecodeError:
+        # It cannot include others, and runs all the same.
+        return Script(code, name=str(file))
+    try:
+        return Script.from_file(file, name=str(file))
+    except ScriptSourceError as error:
+        raise Failure(str(error), _UNREACHABLE) from error
 
 
 def _told(error: ScriptError, file: Path) -> str:
@@ -110,6 +128,7 @@ def _told(error: ScriptError, file: Path) -> str:
     words = str(error).partition("\n")[0]
     if error.line is None:
         return f"{file}: {words}"
+    file = Path(error.file or file)
     shown = f"\n    {error.source_line.strip()}" if error.source_line else ""
     return f"{file}:{error.line}: {words}{shown}"
 

@@ -67,6 +67,53 @@ impl Script {
         Ok(Self::from_core(Arc::new(script::Script::new(code, Options { name, read_only, idempotent }))))
     }
 
+    /// Reads a script, and what it includes and declares, from a file.
+    ///
+    /// Args:
+    ///     path (str | os.PathLike): The file.
+    ///     name (str | None): Its name in errors; None: what it declares with ``--@name``, or the file's name.
+    ///     root (str | os.PathLike | None): The folder that its includes may not leave; None: the file's own.
+    ///
+    /// Returns:
+    ///     TypedScript: The script.
+    ///
+    /// Raises:
+    ///     ScriptSourceError: A file is missing, cannot be read or is not UTF-8, or an include or a declaration in it is
+    ///         wrong; the text names the file and the line.
+    #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
+    #[staticmethod]
+    #[pyo3(signature = (path, *, name=None, root=None))]
+    fn from_file<'py>(
+        path: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+        root: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        path.py().import("glide_scripts._files")?.call_method1("script_from_file", (path, name, root))
+    }
+
+    /// Reads a script, and what it includes and declares, from a file of a package, also of one in a zip.
+    ///
+    /// Args:
+    ///     package (str | types.ModuleType): The package.
+    ///     resource (str): The file's path inside the package, with ``/``.
+    ///     name (str | None): As for ``from_file``.
+    ///
+    /// Returns:
+    ///     TypedScript: The script. Its includes may not leave the package.
+    ///
+    /// Raises:
+    ///     ScriptSourceError: There is no such package, and as for ``from_file``.
+    #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
+    #[staticmethod]
+    #[pyo3(signature = (package, resource, *, name=None))]
+    fn from_resource<'py>(
+        package: &Bound<'py, PyAny>,
+        resource: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        package.py().import("glide_scripts._files")?.call_method1("script_from_resource", (package, resource, name))
+    }
+
     /// The SHA1 of the code, by which servers know the script: 40 lower-case hexadecimal digits.
     #[pyo3(name = "get_hash")]
     fn hash_method(&self) -> &str {

@@ -1,0 +1,157 @@
+"""Scripts from files, and from the resources of packages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from . import _check
+from ._declarations import Undeclarable, check_name, from_comments
+from ._errors import ScriptSourceError
+from ._source import Folder, read
+from ._typed import TypedScript
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._errors import ScriptError
+
+
+def script_from_file(path: Any, name: str | None, root: Any) -> TypedScript[..., Any]:
+    """``Script.from_file``."""
+    file = _path("path", path)
+    if root is None:
+        return load(Folder(file.parent, _shown(file.parent)), (file.name,), name=_name(name))
+    folder = _path("root", root)
+    try:
+        inside = Path(os.path.abspath(file)).relative_to(os.path.abspath(folder))
+    except ValueError:
+        raise ScriptSourceError(f"it is not in root, {folder}", file=str(file)) from None
+    return load(Folder(folder, _shown(folder)), inside.parts, name=_name(name))
+
+
+def script_from_resource(package: Any, resource: Any, name: str | None) -> TypedScript[..., Any]:
+    """``Script.from_resource``."""
+    folder = package_folder(package)
+    path = resource_path(resource)
+    if not path:
+        raise ValueError("resource is empty; pass the path of a file in the package")
+    return load(folder, path, name=_name(name))
+
+
+def load(
+    folder: Folder,
+    path: tuple[str, ...],
+    *,
+    name: str | None = None,
+    prefix: str | None = None,
+    errors: Mapping[str, type[ScriptError]] | None = None,
+) -> TypedScript[..., Any]:
+    """A script of a folder.
+
+    ``prefix`` is that of a library's namespace, in which a script's name is an attribute's.
+
+    Raises:
+        ScriptSourceError: A file cannot be used, or what is declared in it.
+    """
+    source = read(folder, path)
+    declared = from_comments(source)
+    if name is None:
+        name = declared.name
+    if name is None:
+        name = path[-1].removesuffix(".lua") if prefix is None else check_stem(folder, path)
+    return TypedScript(
+        source.code,
+        name=(prefix or "") + name,
+        read_only=True if declared.read_only else None,
+        idempotent=declared.idempotent,
+        _signature=declared.signature,
+        _source_map=source.map,
+        _errors=errors,
+    )
+
+
+def directory_folder(path: Any) -> Folder:
+    """A folder on disk.
+
+    Raises:
+        TypeError: ``path`` is no path.
+        ScriptSourceError: There is no such folder.
+    """
+    folder = _path("path", path)
+    if not folder.is_dir():
+        why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise ScriptSourceError(why, file=str(folder))
+    return Folder(folder, _shown(folder))
+
+
+def package_folder(package: Any) -> Folder:
+    """A package's folder.
+
+    Raises:
+        TypeError: ``package`` is no package.
+        ScriptSourceError: There is no such package.
+    """
+    import importlib.resources
+
+    if not isinstance(package, (str, ModuleType)):
+        raise _check.wrong_type("package", package, "the name of a package")
+    name = package if isinstance(package, str) else package.__name__
+    try:
+        root = importlib.resources.files(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ScriptSourceError(f"there is no package {name!r}") from None
+    except (TypeError, ValueError):
+        raise ScriptSourceError(f"{name!r} is no package, but a module or nothing") from None
+    return Folder(root, name.replace(".", "/"))
+
+
+def resource_path(resource: Any) -> tuple[str, ...]:
+    """The parts of a path inside a package.
+
+    Raises:
+        TypeError: ``resource`` is not str.
+        ValueError: It leads out of the package.
+    """
+    if not isinstance(resource, str):
+        raise _check.wrong_type("resource", resource, "str")
+    parts = tuple(part for part in resource.split("/") if part not in ("", "."))
+    if resource.startswith("/") or ".." in parts:
+        raise ValueError(f"resource is {resource!r}; pass a path inside the package")
+    return parts
+
+
+def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
+    """The name that a file or a folder of a library gives to an attribute.
+
+    Raises:
+        ScriptSourceError: It gives none.
+    """
+    name = path[-1].removesuffix(".lua").replace("-", "_")
+    try:
+        check_name(name)
+    except Undeclarable as error:
+        raise ScriptSourceError(str(error), file=folder.name(path)) from None
+    return name
+
+
+def _path(argument: str, path: Any) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise _check.wrong_type(argument, path, "str or a path")
+    if not os.fspath(path):
+        raise ValueError(f"{argument} is empty; pass a path")
+    return Path(path)
+
+
+def _shown(folder: Path) -> str:
+    return "" if str(folder) == "." else folder.as_posix()
+
+
+def _name(name: str | None) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise _check.wrong_type("name", name, "str")
+    return name

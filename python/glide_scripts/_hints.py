@@ -1,0 +1,287 @@
+"""What the common failures of scripts mean, and what may be done about them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ._errors import RequestError, ScriptError, ScriptSyntaxError
+from ._typed import TypedScript
+
+if TYPE_CHECKING:
+    from ._core import Script
+
+_NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
+# What Lua calls a thing that it has no name for.
+_NAMELESS = r"(?:field '\?' \()?"
+
+# In this order; the first that is found in the server's words is taken. Each has what it means and
+# what to do; \g<name> is what the words name.
+_HINTS: list[tuple[str, str, str]] = [
+    (
+        r"ttempted to access .*non local key",
+        "in a cluster a script may only use keys of the node that runs it, and those of one slot",
+        "pass every key in keys, and give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        r"ttempted to access keys that do not hash to the same slot",
+        "the script used keys of several slots",
+        "pass every key in keys, and give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        r"CROSSSLOT",
+        "a script's keys have to be in one slot",
+        "give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        r"attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<name>\w+)'",
+        "nothing is named '\\g<name>' there: it is misspelt, not local, or not in the server's Lua",
+        "declare it with 'local \\g<name> = ...' above its use",
+    ),
+    (
+        r"Script attempted to create global variable '(?P<name>\w+)'",
+        "scripts may not set global variables",
+        "write 'local \\g<name> = ...'",
+    ),
+    (
+        r"Attempt to modify a readonly table",
+        "scripts may neither set global variables nor change the server's tables",
+        "write 'local' before the variable's first use, and change a copy of a table",
+    ),
+    (
+        rf"attempt to index {_NAME} \(a (?P<type>\w+) value\)",
+        "'\\g<name>' is \\g<type>, not a table{missing}",
+        "test it before it is used: if \\g<name> then ... end",
+    ),
+    (
+        rf"attempt to index {_NAMELESS}a (?P<type>\w+) value",
+        "what stands before '.', ':' or '[' is \\g<type>, not a table{missing}",
+        "put it into a local variable, and test that",
+    ),
+    (
+        rf"attempt to perform arithmetic on {_NAME} \(a (?P<type>\w+) value\)",
+        "'\\g<name>' is \\g<type>, not a number{missing}",
+        "convert it and give it a default: tonumber(\\g<name> or 0)",
+    ),
+    (
+        rf"attempt to perform arithmetic on {_NAMELESS}a (?P<type>\w+) value",
+        "an operand is \\g<type>, not a number{missing}",
+        "convert it and give it a default: tonumber(redis.call('GET', key) or 0)",
+    ),
+    (
+        rf"attempt to concatenate (?:{_NAME} \()?{_NAMELESS}a (?P<type>\w+) value",
+        "'..' joins strings and numbers only, and met \\g<type>{missing}",
+        "convert it with tostring(...), or test it before",
+    ),
+    (
+        r"attempt to compare (?P<one>\w+) with (?P<other>\w+)",
+        "Lua does not compare \\g<one> with \\g<other>; keys, arguments and most replies are "
+        "strings{false}",
+        "convert both sides: tonumber(ARGV[1]) < tonumber(value or 0)",
+    ),
+    (
+        r"attempt to compare two (?P<type>\w+) values",
+        "Lua orders numbers and strings, and not two values that are \\g<type>",
+        "compare a field or the length of each instead",
+    ),
+    (
+        rf"attempt to call (?:{_NAME} \()?{_NAMELESS}a nil value",
+        "what is called there does not exist: it is misspelt, or defined further down",
+        "define functions above their use; servers have only part of Lua's library",
+    ),
+    (
+        r"attempt to call ",
+        "what is called there is no function",
+        "look at what was assigned to it last",
+    ),
+    (
+        r"too many results to unpack",
+        "unpack(...) of some 8,000 values does not fit on Lua's stack",
+        "call the command in pieces: for i = 1, #t, 1000 do "
+        "redis.call(..., unpack(t, i, math.min(i + 999, #t))) end",
+    ),
+    (
+        r"stack overflow",
+        "functions call each other too deeply",
+        "end the recursion, or use a loop",
+    ),
+    (
+        r"WRONGTYPE|wrong kind of value",
+        "a key holds a value of another type than the command works on",
+        "look at it with TYPE; another program may use the key, or it was written by other code",
+    ),
+    (
+        r"OOM |command not allowed when used memory",
+        "the server has reached its maxmemory, and evicts too little to take a write",
+        "free memory, raise maxmemory or set a maxmemory-policy; a script that only frees memory "
+        "may begin with '#!lua flags=allow-oom'",
+    ),
+    (
+        r"Write commands are not allowed from read-only scripts",
+        "the script is declared read-only and writes",
+        "remove read_only=True, --@readonly or the flag no-writes; or the write",
+    ),
+    (
+        r"READONLY |against a read only replica|on readonly replica",
+        "the server is a replica, which takes no writes",
+        "let the client connect to the primary; a script that only reads is declared read-only",
+    ),
+    (
+        r"NOREPLICAS ",
+        "fewer replicas are connected than min-replicas-to-write asks for",
+        "bring the replicas back, or lower min-replicas-to-write",
+    ),
+    (
+        r"MISCONF ",
+        "the server could not save its data to disk, and refuses writes",
+        "look at the server's log and disk",
+    ),
+    (
+        r"Script killed by user",
+        "someone sent SCRIPT KILL while the script ran; it had written nothing",
+        "let it do less at once: fewer keys a call, or SCAN in steps from outside",
+    ),
+    (
+        r"^BUSY (?:Redis|Valkey|server) is busy",
+        "another script has been running for longer than busy-reply-threshold; this one did not "
+        "run",
+        "wait and try again; client.script_kill() stops a script that has not written",
+    ),
+    (
+        r"^UNKILLABLE ",
+        "the running script has written already; to stop it would leave its work half done",
+        "wait for its end; SHUTDOWN NOSAVE loses what was not saved",
+    ),
+    (
+        r"Wrong number of args calling|[Ww]rong number of arguments for",
+        "a command got more or fewer arguments than it takes",
+        "look for an argument that is nil: Lua drops it",
+    ),
+    (
+        r"arguments must be strings or integers",
+        "a command got nil, a boolean or a table",
+        "convert arguments with tostring(...), and test for nil before",
+    ),
+    (
+        r"Unknown .*command called from",
+        "the server does not know this command: it is misspelt, renamed, of a newer version or "
+        "of a module",
+        "look at the server's version with INFO server",
+    ),
+    (
+        r"This .*command is not allowed from script",
+        "scripts may not use this command",
+        "send it from the client",
+    ),
+    (
+        r"NOPERM|ACL failure|can't run this command or subcommand|has no permissions",
+        "the user that the client is may not run this command, or not on this key",
+        "look at ACL LOG on the server, and at ACL GETUSER for the user",
+    ),
+    (
+        r"^NOSCRIPT ",
+        "the server does not have the script, and this object has given its code away",
+        "keep the Script object",
+    ),
+]
+
+_FALSE = "; redis.call gives false for what is not there"
+
+_SYNTAX: list[tuple[str, str, str]] = [
+    (
+        r"'(?P<wanted>[^']+)' expected \(to close '(?P<opened>[^']+)' at line (?P<line>\d+)\)",
+        "the '\\g<opened>' of {place} has no '\\g<wanted>'",
+        "add '\\g<wanted>', or take the '\\g<opened>' away",
+    ),
+    (
+        r"'end' expected near '<eof>'|expected near '<eof>'",
+        "the script ends before something that it opened does",
+        "look for a missing 'end' or ')'",
+    ),
+    (
+        r"'<eof>' expected near '(?P<near>[^']*)'",
+        "something stands after the end of the script: a 'return' is the last of its block",
+        "write 'do return ... end' for a return in the middle; or look for an 'end' too many",
+    ),
+    (
+        r"'(?:then|do|\))' expected near '='",
+        "'=' assigns, and this is a condition",
+        "compare with '=='",
+    ),
+    (
+        r"'=' expected near",
+        "a line has to call something or to assign something",
+        "look for a misspelt word, or a '=' that is missing",
+    ),
+    (
+        r"unfinished string",
+        "a string has no end in its line",
+        "close it with the quote that opened it; [[...]] may have several lines",
+    ),
+    (
+        r"unexpected symbol near '(?P<near>!|\+|\?)",
+        "this is not Lua's way to say it",
+        "'~=' is unequal, 'not' negates, 'x = x + 1' increments, 'a and b or c' chooses",
+    ),
+    (
+        r"has more than (?P<count>\d+) (?P<what>[\w ]+)",
+        "Lua allows \\g<count> \\g<what> in one function",
+        "put parts of it into functions or tables",
+    ),
+]
+_OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
+
+
+def hints(words: str, error: RequestError, script: Script) -> list[tuple[str, str]]:
+    """Notes and helps for an error of a server, given in its words."""
+    if isinstance(error, ScriptSyntaxError):
+        found = _first(_SYNTAX, words, script)
+        return found or [("note", _OTHER_SYNTAX)]
+    if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):
+        # A code of the script's own; what it means is written there.
+        return []
+    return _first(_HINTS, words, script)
+
+
+def _is_servers(words: str) -> bool:
+    return bool(re.match(_SERVERS, words))
+
+
+_SERVERS = (
+    r"WRONGTYPE Operation against a key|OOM command not allowed|READONLY (?:You can't|Can not)|"
+    r"BUSY (?:Redis|Valkey|server) is busy|NOSCRIPT No matching|UNKILLABLE |NOTBUSY |CROSSSLOT |"
+    r"MISCONF |NOREPLICAS |NOPERM "
+)
+
+
+def _first(table: list[tuple[str, str, str]], words: str, script: Script) -> list[tuple[str, str]]:
+    for pattern, note, help_ in table:
+        found = re.search(pattern, words)
+        if found is None:
+            continue
+        given = found.groupdict()
+        kinds = (given.get("type"), given.get("one"), given.get("other"))
+        missing = _FALSE if "boolean" in kinds else ""
+        if "nil" in kinds:
+            missing = "; it was never assigned, or a function or a table gave nothing"
+        details = {"missing": missing, "false": _FALSE if "boolean" in kinds else ""}
+        if "line" in given:
+            details["place"] = _place(int(given["line"]), script)
+        return [
+            (kind, _filled(found, text, details))
+            for kind, text in (("note", note), ("help", help_))
+        ]
+    return []
+
+
+def _filled(found: re.Match[str], text: str, details: dict[str, str]) -> str:
+    for name, detail in details.items():
+        text = text.replace("{" + name + "}", detail)
+    return re.sub(r"\\g<(\w+)>", lambda group: found[group[1]] or "", text)
+
+
+def _place(line: int, script: Script) -> str:
+    """A line that the server names, where its reader finds it."""
+    if isinstance(script, TypedScript) and (source_map := script._source_map) is not None:
+        return str(source_map.place(line))
+    return f"line {line}"

@@ -1,0 +1,329 @@
+"""Scripts that are called like functions: by the names and the types that they declare."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
+
+from ._annotations import shown
+from ._base_client import BaseClient
+from ._core import Script
+from ._errors import CrossSlotError, RequestError, ScriptError
+from ._in_batch import InBatch
+from ._misfit import Misfit
+from ._reply import TResult
+
+if TYPE_CHECKING:
+    from ._arguments import Packed
+    from ._client import GlideClient
+    from ._cluster_client import GlideClusterClient
+    from ._declarations import Signature
+    from ._returns import Decoder
+    from ._source import SourceMap
+
+P = ParamSpec("P")
+R = TypeVar("R")
+B = TypeVar("B", bound="_Batch")
+
+
+class _Batch(Protocol):
+    def _invoke(
+        self, script: Script, keys: Any, args: Any, decode: Callable[[Any], Any] | None
+    ) -> Any: ...
+
+
+class TypedScript(Script, Generic[P, R]):
+    """A script that is called with the parameters it declares.
+
+    They are declared in the head of its file, or by a function (see ``typed_script``). One that
+    declares nothing takes ``keys`` and ``args``. It is a ``Script``, too, for everything else.
+
+    Make one with ``Script.from_file``, ``Script.from_resource``, ``ScriptLibrary`` or
+    ``typed_script``.
+    """
+
+    __slots__ = ("_decode", "_errors", "_pack", "_signature", "_source_map")
+
+    _signature: Signature
+    _source_map: SourceMap | None
+    _errors: Mapping[str, type[ScriptError]]
+    _pack: Callable[..., Packed]
+    _decode: Decoder | None
+
+    def __new__(
+        cls,
+        code: str | bytes,
+        *,
+        name: str | None = None,
+        read_only: bool | None = None,
+        idempotent: bool = False,
+        _signature: Signature | None = None,
+        _source_map: SourceMap | None = None,
+        _errors: Mapping[str, type[ScriptError]] | None = None,
+    ) -> TypedScript[P, R]:
+        # Imported with the first script that is typed: most programs have none.
+        from ._arguments import packer
+        from ._declarations import UNDECLARED
+        from ._returns import decoder
+
+        signature = _signature or UNDECLARED
+        self = super().__new__(cls, code, name=name, read_only=read_only, idempotent=idempotent)
+        self._signature = signature
+        self._source_map = _source_map
+        self._errors = {} if _errors is None else _errors
+        self._pack = packer(signature.parameters)
+        self._decode = decoder(signature.returns)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        about: dict[str, Any] = {
+            "name": self.name,
+            "read_only": self.read_only,
+            "idempotent": self.idempotent,
+            "_signature": self._signature,
+            "_source_map": self._source_map,
+            "_errors": self._errors,
+        }
+        return functools.partial(type(self), self.code, **about), ()
+
+    def __call__(
+        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Checks the arguments, and runs the script.
+
+        Args:
+            client: The client whose server or cluster runs it.
+            args: The script's parameters, in their order.
+            kwargs: The script's parameters, by their names.
+
+        Returns:
+            What the script returns, as the declared type; await it.
+
+        Raises:
+            TypeError: There are too few arguments, too many, or of a wrong type; ``client`` is no
+                client. The text shows the signature. Nothing was sent.
+            ValueError: An argument cannot be sent as its type; likewise.
+            CrossSlotError: The keys are in several slots of a cluster; nothing was sent.
+            ReplyTypeError: The reply is not of the declared type; the script has run.
+            ScriptError: As for ``invoke_script``.
+        """
+        if not isinstance(client, BaseClient):
+            raise self._refusal(
+                TypeError,
+                f"client is {type(client).__name__}; pass a GlideClient or a GlideClusterClient",
+            )
+        try:
+            keys, argv = self._pack(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise self._why(error, args, kwargs) from None
+        return self._run(client, keys, argv)
+
+    async def _run(self, client: BaseClient, keys: Any, argv: Any) -> R:
+        try:
+            reply: Any = await client.invoke_script(self, keys, argv)
+        except CrossSlotError as error:
+            self._add_signature(error)
+            raise
+        return self._decoded(reply, keys, argv)
+
+    def add_to(self, batch: B, /, *args: P.args, **kwargs: P.kwargs) -> B:
+        """Checks the arguments, and adds the call to a batch.
+
+        In the batch's results the reply is of the declared type. One that does not fit is a
+        ``ReplyTypeError``.
+
+        Args:
+            batch: A ``Batch`` or a ``ClusterBatch``.
+            args: As for a call.
+            kwargs: As for a call.
+
+        Returns:
+            The batch.
+
+        Raises:
+            TypeError: As for a call; ``batch`` is no batch.
+            ValueError: As for a call.
+            CrossSlotError: As for a call.
+        """
+        if not hasattr(batch, "_invoke"):
+            raise self._refusal(
+                TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
+            )
+        try:
+            keys, argv = self._pack(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise self._why(error, args, kwargs) from None
+        try:
+            batch._invoke(self, keys, argv, InBatch(self, keys, argv))
+        except CrossSlotError as error:
+            self._add_signature(error)
+            raise
+        return batch
+
+    def pack(self, /, *args: P.args, **kwargs: P.kwargs) -> Packed:
+        """Checks the arguments, and gives the keys and the arguments that a call would send.
+
+        For what a call does not do itself, such as a timeout or a route::
+
+            await client.invoke_script(script, *script.pack(user="u1"), timeout=100)
+
+        Raises:
+            TypeError: As for a call.
+            ValueError: As for a call.
+        """
+        try:
+            return self._pack(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise self._why(error, args, kwargs) from None
+
+    def decode(self, reply: TResult) -> R:
+        """Reads a reply as the declared type.
+
+        Raises:
+            ReplyTypeError: It does not fit.
+        """
+        return self._decoded(reply, None, None)
+
+    @property
+    def file(self) -> str | None:
+        """The file that it was read from, as errors show it."""
+        return None if self._source_map is None else self._source_map.files[0]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from ._declarations import NO_DEFAULT
+
+        positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
+        parameters = [
+            inspect.Parameter(
+                each.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=... if each.secret and each.default is not NO_DEFAULT else each.default,
+                annotation=each.shown_type,
+            )
+            for each in self._signature.parameters
+        ]
+        return inspect.Signature(
+            [positional, *parameters], return_annotation=shown(self._signature.returns)
+        )
+
+    def __repr__(self) -> str:
+        file = f" of {self.file}" if self.file else ""
+        return f"<{type(self).__name__} {self._shown_signature}{file}, hash={self.hash!r}>"
+
+    @property
+    def _shown_name(self) -> str:
+        return self.name or "script"
+
+    @property
+    def _shown_signature(self) -> str:
+        return f"{self._shown_name}{self._signature}"
+
+    def _refusal(self, kind: type[Exception], why: str) -> Exception:
+        return kind(f"{self._shown_name}: {why}\n  {self._shown_signature}")
+
+    def _in_batch(self, keys: Any, args: Any) -> InBatch:
+        """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
+        return InBatch(self, keys, args, decodes=False)
+
+    def _failed_among_many(self, error: RequestError) -> RequestError:
+        """For ``invoke_script_many``: the error of a call, of which nobody kept the arguments."""
+        from ._explain import explained
+
+        taken: Iterator[str] = iter(())
+        return explained(error, self, taken, taken)
+
+    def _add_signature(self, error: CrossSlotError) -> None:
+        error.args = (f"{error}\n  {self._shown_signature}",)
+
+    def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
+        """The error for a call that does not fit the signature."""
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        return self._refusal(kind, self._wrong_number(args, kwargs) or str(error))
+
+    def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        from ._declarations import NO_DEFAULT
+
+        parameters = self._signature.parameters
+        names = [each.name for each in parameters]
+        if len(args) > len(names):
+            return f"{len(args)} arguments were given, and it takes {len(names)}"
+        for name in kwargs:
+            if name not in names:
+                import difflib
+
+                near = difflib.get_close_matches(name, names, n=1)
+                return f"it has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        for name in names[: len(args)]:
+            if name in kwargs:
+                return f"{name!r} is given twice"
+        missing = [
+            repr(each.name)
+            for each in parameters[len(args) :]
+            if each.name not in kwargs and each.default is NO_DEFAULT
+        ]
+        return f"missing {', '.join(missing)}" if missing else None
+
+    def _decoded(self, reply: Any, keys: Any, args: Any) -> R:
+        """The reply to a call, as the declared type."""
+        try:
+            result: R = reply if self._decode is None else self._decode(reply)
+            return result
+        except Misfit as misfit:
+            from ._explain import reply_type_error
+
+            error = reply_type_error(self, misfit, reply, keys, args)
+        # Not within the except: its error may show a secret, and would come along.
+        raise error
+
+
+def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
+    """Declares a script's parameters by a function, of which only the annotations count.
+
+    ::
+
+        @typed_script(Script.from_file("rate_limit.lua"))
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool: ...
+
+        allowed = await rate_limit(client, "u1", limit=10)
+
+    Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
+    is several, which have to come last. dicts and dataclasses go as JSON, and so does
+    ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+
+    Args:
+        script: The script; it must not declare parameters itself.
+
+    Raises:
+        TypeError: ``script`` is no ``Script``, or declares parameters in its file already; an
+            annotation cannot be sent, or no reply can be read as it.
+    """
+    if not isinstance(script, Script):
+        raise TypeError(f"script is {type(script).__name__}; pass a Script")
+    source_map, errors = None, None
+    if isinstance(script, TypedScript):
+        if script._signature.declared:
+            raise TypeError(
+                f"{script._shown_name} declares its parameters already, "
+                f"in {script.file or 'Python'}"
+            )
+        source_map, errors = script._source_map, script._errors
+
+    from ._declarations import from_function
+
+    def declare(function: Callable[P, R]) -> TypedScript[P, R]:
+        signature = from_function(function)
+        made: TypedScript[P, R] = TypedScript(
+            script.code,
+            name=script.name or function.__name__,
+            read_only=script.read_only,
+            idempotent=script.idempotent,
+            _signature=signature,
+            _source_map=source_map,
+            _errors=errors,
+        )
+        return made
+
+    return declare

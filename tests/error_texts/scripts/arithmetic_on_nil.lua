@@ -1,0 +1,4 @@
+--@key stock
+--@arg count: int
+local taken = ARGV[2] + 1
+return taken

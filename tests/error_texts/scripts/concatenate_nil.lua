@@ -1,0 +1,3 @@
+--@key user
+local name
+return 'hello ' .. name

@@ -1,0 +1,4 @@
+--@key user
+--@arg amounts: int...
+--@include "lib/money.lua"
+return total(ARGV)

@@ -1,0 +1,3 @@
+local function rounded(amount)
+  return math.floor(amount + 0.5)
+end

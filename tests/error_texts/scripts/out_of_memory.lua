@@ -1,0 +1,3 @@
+--@key user
+--@arg value: str
+return redis.call('SET', KEYS[1], ARGV[1])

@@ -1,0 +1,2 @@
+--@key user
+return redis.call('GETT', KEYS[1])

@@ -1,0 +1,2 @@
+--@key user
+return redis.call('SET', KEYS[1])

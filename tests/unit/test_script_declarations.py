@@ -1,0 +1,245 @@
+"""What scripts declare of their calls, in comments and by functions."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from glide_scripts import Json, Key, Script, ScriptSourceError, Secret, TypedScript, typed_script
+
+
+@dataclass
+class Point:
+    x: int
+    y: float = 0.0
+
+
+@dataclass
+class Handle:
+    socket: object
+
+
+def declared(folder: Path, head: str) -> TypedScript[..., Any]:
+    """The script of a file that begins so."""
+    (folder / "limit.lua").write_text(head + "\nreturn 1")
+    return Script.from_file(folder / "limit.lua")
+
+
+@pytest.mark.parametrize(
+    ("head", "signature"),
+    [
+        ("--@key user\n--@arg limit: int", "(client, user: Key, limit: int) -> Any"),
+        ("--@arg limit: int\n--@key user", "(client, limit: int, user: Key) -> Any"),
+        ("--@keys items...", "(client, items: list[Key]) -> Any"),
+        ("--@key a\n--@keys more ...\n", "(client, a: Key, more: list[Key]) -> Any"),
+        ("--@arg ids: str...", "(client, ids: list[str]) -> Any"),
+        ("--@arg ids: list[int]", "(client, ids: list[int]) -> Any"),
+        (
+            "--@arg a: float\n--@arg b: bool\n--@arg c: bytes\n--@arg d: json",
+            "(client, a: float, b: bool, c: bytes, d: Json[Any]) -> Any",
+        ),
+        ("--@arg prices: dict[str, float]", "(client, prices: dict[str, float]) -> Any"),
+        ("--@returns list[int]", "(client) -> list[int]"),
+        ("--@returns Optional[str]", "(client) -> str | None"),
+        ("--@returns int | None", "(client) -> int | None"),
+        ("--@returns tuple[int, ...]", "(client) -> tuple[int, ...]"),
+        (
+            "--@returns dict[str, list[tuple[int, str]]]",
+            "(client) -> dict[str, list[tuple[int, str]]]",
+        ),
+        ("--@returns None", "(client) -> None"),
+        ("  --@key   user  -- whose calls are counted", "(client, user: Key) -> Any"),
+        ("-- A title.\n\n--[[ More\nwords. ]]\n--@key user", "(client, user: Key) -> Any"),
+        ("", "(client, keys: list[Key] = (), args: list[str | bytes] = ()) -> Any"),
+        (
+            "---@param user string",
+            "(client, keys: list[Key] = (), args: list[str | bytes] = ()) -> Any",
+        ),
+    ],
+)
+def test_comments_declare_a_signature(tmp_path: Path, head: str, signature: str) -> None:
+    assert str(declared(tmp_path, head)._signature) == signature
+
+
+def test_comments_declare_what_else_a_script_is(tmp_path: Path) -> None:
+    script = declared(tmp_path, "--@name rate\n--@readonly\n--@idempotent")
+    assert (script.name, script.read_only, script.idempotent) == ("rate", True, True)
+    plain = declared(tmp_path, "")
+    assert (plain.name, plain.read_only, plain.idempotent) == ("limit", False, False)
+
+
+BAD = [
+    ("--@foo", "limit.lua:1: --@foo is not known; there are --@arg"),
+    ("\n--@retruns int", "limit.lua:2: --@retruns is not known; did you mean --@returns?"),
+    ("--@arg limit", "--@arg takes a name and a type: --@arg limit: int; not 'limit'"),
+    ("--@arg", "not nothing"),
+    ("--@arg limit: integer", "'integer' is no type; did you mean int?"),
+    ("--@arg limit: int int", "'int int' is no type"),
+    ("--@arg limit: list[int", "is no type"),
+    ("--@arg limit: list[int, str]", "list takes 1 in its brackets"),
+    ("--@arg limit: dict[str]", "dict takes 2 in its brackets"),
+    ("--@arg limit: __import__('os')", "is no type"),
+    ("--@arg limit: int | None", "none of which is None"),
+    ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
+    ("--@arg limit: dict[int, str]", "it holds what JSON does not have"),
+    ("--@arg limit: list", "say of what: list[str]"),
+    ("--@arg ids: list[list[int]]", "'ids' is list[int], which cannot be sent"),
+    ("--@arg 1x: int", "'1x' is no name for a parameter"),
+    ("--@arg class: int", "'class' is no name for a parameter"),
+    ("--@key __x", "begins with"),
+    ("--@key", "--@key takes a name: --@key user; not nothing"),
+    ("--@key users...", "--@key takes a name: --@key user; not 'users...'"),
+    ("--@keys users", "--@keys takes a name: --@keys items...; not 'users'"),
+    ("--@key a b", "not 'a b'"),
+    ("--@key user\n--@arg user: int", "limit.lua:2: 'user' is declared already in line 1"),
+    (
+        "--@keys a...\n--@key b",
+        "limit.lua:2: 'a' takes all keys that are left, and 'b' comes after",
+    ),
+    (
+        "--@arg a: int...\n--@arg b: int",
+        "let 'a' be the last argument; or send one of them as JSON",
+    ),
+    ("--@arg a: int...\n--@arg b: int...", "takes all arguments that are left"),
+    ("--@returns", "'' is no type"),
+    ("--@returns int\n--@returns int", "limit.lua:2: --@returns is there twice"),
+    ("--@returns int | str", "no reply can be read as int | str"),
+    ("--@secret token", "limit.lua:1: --@secret names 'token', which is not declared"),
+    ("--@arg token: str\n--@secret tokne", "did you mean token?"),
+    ("--@secret a, b", "--@secret takes the name of an argument, not 'a, b'"),
+    ("--@readonly yes", "--@readonly takes nothing, not 'yes'"),
+    ("--@name 9lives", "'9lives' is no name for a script"),
+    ("--@name", "'' is no name for a script"),
+    ("local a\n--@key user", "limit.lua:2: --@key stands after code; declare at the head"),
+]
+
+
+@pytest.mark.parametrize(("head", "words"), BAD)
+def test_a_declaration_that_cannot_be_says_where_and_why(
+    tmp_path: Path, head: str, words: str
+) -> None:
+    with pytest.raises(ScriptSourceError) as caught:
+        declared(tmp_path, head)
+    assert words in str(caught.value)
+    assert caught.value.file == str(tmp_path / "limit.lua")
+    assert caught.value.line is not None
+
+
+def test_what_an_included_file_declares_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "util.lua").write_text("--@key other\nlocal u = 1\n")
+    script = declared(tmp_path, '--@key user\n--@include "util.lua"')
+    assert str(script._signature) == "(client, user: Key) -> Any"
+
+
+def test_a_function_declares_a_signature() -> None:
+    @typed_script(Script("return 1"))
+    def limit(  # noqa: PLR0917
+        user: Key,
+        items: list[Key],
+        count: int,
+        point: Point,
+        options: dict[str, int],
+        token: Secret[str],
+        ids: tuple[str, ...] = (),
+    ) -> Optional[Json[list[Point]]]:  # noqa: UP045
+        raise NotImplementedError
+
+    assert str(limit._signature) == (
+        "(client, user: Key, items: list[Key], count: int, point: Point, "
+        "options: dict[str, int], token: str, ids: list[str] = ()) -> Json[list[Point]] | None"
+    )
+    assert limit.name == "limit"
+    assert [each.name for each in limit._signature.parameters if each.secret] == ["token"]
+    assert list(inspect.signature(limit).parameters)[:2] == ["client", "user"]
+
+
+def test_both_ways_give_the_same_signature(tmp_path: Path) -> None:
+    @typed_script(Script("return 1"))
+    def limit(user: Key, count: int, ids: list[str]) -> dict[str, int] | None:
+        raise NotImplementedError
+
+    head = "--@key user\n--@arg count: int\n--@arg ids: str...\n--@returns dict[str, int] | None"
+    assert declared(tmp_path, head)._signature == limit._signature
+
+
+def test_a_script_of_a_file_may_be_declared_by_a_function(tmp_path: Path) -> None:
+    file = declared(tmp_path, "--@idempotent")
+
+    @typed_script(file)
+    def other(user: Key) -> None:
+        pass
+
+    assert (other.name, other.idempotent, other.hash) == ("limit", True, file.hash)
+    assert other.file == file.file
+
+
+def test_what_a_file_declares_is_not_declared_again(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"limit declares its parameters already, in .*limit\.lua"):
+        typed_script(declared(tmp_path, "--@key user"))
+    with pytest.raises(TypeError, match="script is str; pass a Script"):
+        typed_script("return 1")  # type: ignore[arg-type]
+
+
+def positional_only(user: Key, /) -> None: ...
+def starred(*users: Key) -> None: ...
+def keywords(**users: Key) -> None: ...
+def bare(user) -> None: ...  # type: ignore[no-untyped-def]
+def optional(count: int | None) -> None: ...
+def either(count: int | str) -> None: ...
+def unknown(count: Nope) -> None: ...  # type: ignore[name-defined] # noqa: F821
+def an_object(count: object) -> None: ...
+def holds_an_object(handle: Handle) -> None: ...
+def nested(ids: list[list[int]]) -> None: ...
+def many_twice(a: list[int], b: list[int]) -> None: ...
+def wrong_default(count: int = "3") -> None: ...  # type: ignore[assignment]
+def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
+def reply_of_either() -> int | str: ...  # type: ignore[empty-body]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (positional_only, "'user' has to be a plain parameter"),
+        (starred, "annotate several as list"),
+        (keywords, "'users' has to be a plain parameter"),
+        (bare, "'user' has no annotation; a key has Key"),
+        (optional, "'count' is int | None, which cannot be sent"),
+        (either, "'count' is int | str, which cannot be sent"),
+        (unknown, "an annotation has no meaning here: name 'Nope' is not defined"),
+        (an_object, "'count' is object, which cannot be sent"),
+        (holds_an_object, "'handle' is Handle, which cannot be sent"),
+        (nested, "'ids' is list[int], which cannot be sent"),
+        (many_twice, "'a' takes all arguments that are left"),
+        (wrong_default, "the default of count is str; pass int"),
+        (reply_of_an_object, "no reply can be read as Handle"),
+        (reply_of_either, "no reply can be read as int | str"),
+        (3, "a script is declared by a function; this is int"),
+    ],
+)
+def test_an_annotation_that_cannot_be_says_where_and_why(function: Any, words: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        typed_script(Script("return 1"))(function)
+    assert words in str(caught.value)
+    if inspect.isfunction(function):
+        assert f"{function.__name__}() at {__file__}:" in str(caught.value)
+
+
+@typed_script(Script("return 1", name="pickled"))
+def pickled(user: Key, count: int = 1, points: Json[list[Point]] = []) -> Json[Point]:  # noqa: B006
+    raise NotImplementedError
+
+
+def test_a_typed_script_can_be_pickled() -> None:
+    again = pickle.loads(pickle.dumps(pickled))
+    assert again == pickled
+    assert again.pack("u", points=[Point(1)]) == pickled.pack("u", points=[Point(1)])
+    assert again.pack("u") == (("u",), ("1", "[]"))
+
+
+def test_a_typed_script_shows_how_it_is_called() -> None:
+    assert repr(pickled).startswith("<TypedScript pickled(client, user: Key, count: int = 1, ")

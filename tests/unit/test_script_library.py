@@ -1,0 +1,165 @@
+"""Folders of scripts as objects."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from glide_scripts import ScriptError, ScriptLibrary, ScriptSourceError, TypedScript
+
+
+def write(folder: Path, *paths: str, text: str = "return 1") -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def test_each_file_is_an_attribute_and_each_folder_a_namespace(tmp_path: Path) -> None:
+    write(tmp_path, "rate_limit.lua", "billing/charge.lua", "billing/eu/vat-id.lua")
+    write(tmp_path, "README.md", "docs/more.md", ".hidden/x.lua", ".x.lua", "__pycache__/x.pyc")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    assert isinstance(scripts.rate_limit, TypedScript)
+    assert scripts.billing.charge.name == "billing.charge"
+    assert scripts.billing.eu.vat_id.name == "billing.eu.vat_id"
+    assert [script.name for script in scripts] == [
+        "billing.charge",
+        "billing.eu.vat_id",
+        "rate_limit",
+    ]
+    assert repr(scripts) == f"<ScriptLibrary {tmp_path}: billing, rate_limit>"
+    assert {"billing", "rate_limit", "from_directory"} <= set(dir(scripts))
+
+
+def test_a_file_may_name_its_script_otherwise(tmp_path: Path) -> None:
+    write(tmp_path, "v2/rate-limit-2024.lua", text="--@name rate_limit\nreturn 1")
+    assert ScriptLibrary.from_directory(tmp_path).v2.rate_limit.name == "v2.rate_limit"
+
+
+def test_includes_may_go_as_far_as_the_library(tmp_path: Path) -> None:
+    write(tmp_path, "a/b/main.lua", text='--@include "../../util.lua"\nreturn u')
+    write(tmp_path, "util.lua", text="local u = 1\n")
+    assert b"local u" in ScriptLibrary.from_directory(tmp_path).a.b.main.code
+    with pytest.raises(ScriptSourceError, match=r"main\.lua:1: .* outside of .*/a"):
+        ScriptLibrary.from_directory(tmp_path / "a")
+
+
+def test_what_is_not_there_says_so(tmp_path: Path) -> None:
+    write(tmp_path, "rate_limit.lua")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    with pytest.raises(AttributeError, match=r"no script 'rate_limt' in .*; did you mean 'rate_l"):
+        scripts.rate_limt  # noqa: B018
+    with pytest.raises(AttributeError, match="no script 'other' in"):
+        scripts.other  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        (["a-b.lua", "a_b.lua"], "a_b.lua: "),
+        (["a.lua", "a/b.lua"], "is named 'a', too"),
+        (["9.lua"], "9.lua: '9' is no name for a script"),
+        (["a b.lua"], "'a b' is no name"),
+        (["class.lua"], "'class' is no name"),
+        (["not-ok!/x.lua"], "no name"),
+        (["error.lua"], "error.lua: 'error' is what a library calls something else"),
+        (["from_directory.lua"], "'from_directory' is what a library calls"),
+    ],
+)
+def test_names_that_cannot_be_say_so(tmp_path: Path, paths: list[str], words: str) -> None:
+    write(tmp_path, *paths)
+    with pytest.raises(ScriptSourceError) as caught:
+        ScriptLibrary.from_directory(tmp_path)
+    assert words in str(caught.value)
+
+
+def test_two_scripts_of_one_name_are_both_named(tmp_path: Path) -> None:
+    write(tmp_path, "one.lua", text="--@name two\nreturn 1")
+    write(tmp_path, "two.lua")
+    with pytest.raises(ScriptSourceError) as caught:
+        ScriptLibrary.from_directory(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/two.lua: {tmp_path}/one.lua is named 'two', too; name one of them otherwise"
+    )
+
+
+def test_one_file_that_is_wrong_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "good.lua")
+    write(tmp_path, "sub/bad.lua", text="--@arg x")
+    with pytest.raises(ScriptSourceError, match=r"sub/bad\.lua:1: --@arg takes a name and a type"):
+        ScriptLibrary.from_directory(tmp_path)
+
+
+def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+        ScriptLibrary.from_directory(tmp_path / "nope")
+    write(tmp_path, "a.lua")
+    with pytest.raises(ScriptSourceError, match=r"a\.lua: it is a file, not a folder"):
+        ScriptLibrary.from_directory(tmp_path / "a.lua")
+    with pytest.raises(TypeError, match="path is int"):
+        ScriptLibrary.from_directory(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="make a library with"):
+        ScriptLibrary()
+
+
+def test_an_empty_folder_is_an_empty_library(tmp_path: Path) -> None:
+    assert list(ScriptLibrary.from_directory(tmp_path)) == []
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+def test_a_library_is_read_from_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, zipped: bool
+) -> None:
+    name = f"library_{'zip' if zipped else 'folder'}"
+    files = {"__init__.py": "", "lua/a.lua": '--@include "b.lua"\nreturn b'}
+    files |= {"lua/b.lua": "local b = 1\n", "lua/deep/c.lua": "return 1"}
+    if zipped:
+        with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+            for path, text in files.items():
+                archive.writestr(f"{name}/{path}", text)
+        monkeypatch.syspath_prepend(tmp_path / "p.zip")
+    else:
+        for path, text in files.items():
+            write(tmp_path / name, path, text=text)
+        monkeypatch.syspath_prepend(tmp_path)
+    scripts = ScriptLibrary.from_resource(name, "lua")
+    assert [script.name for script in scripts] == ["a", "b", "deep.c"]
+    assert scripts.a.code == b'--@include "b.lua"\nlocal b = 1\nreturn b'
+    assert scripts.deep.c.file == f"{name}/lua/deep/c.lua"
+    assert ScriptLibrary.from_resource(sys.modules[name]).lua.deep.c == scripts.deep.c
+    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+        ScriptLibrary.from_resource(name, "nope")
+
+
+def test_a_class_of_errors_is_checked(tmp_path: Path) -> None:
+    write(tmp_path, "a.lua")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    for code in ("", "TWO WORDS", " X"):
+        with pytest.raises(ValueError, match="pass one word"):
+            scripts.error(code)
+    with pytest.raises(TypeError, match="code is int; pass str"):
+        scripts.error(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="has to be a ScriptError"):
+        scripts.error("X")(ValueError)  # type: ignore[type-var]
+    scripts.error("X")(First)
+    scripts.error("X")(First)
+    with pytest.raises(ValueError, match="X has a class already: First"):
+        scripts.error("X")(Second)
+
+
+class First(ScriptError):
+    pass
+
+
+class Second(ScriptError):
+    pass
+
+
+def test_a_script_keeps_the_errors_of_its_library_when_pickled(tmp_path: Path) -> None:
+    write(tmp_path, "a.lua")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    scripts.error("X")(First)
+    assert pickle.loads(pickle.dumps(scripts.a))._errors == {"X": First}

@@ -1,0 +1,228 @@
+"""Stub files of libraries: mypy lets right calls pass, and no wrong ones."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glide_scripts.cli import main
+from glide_scripts.testing import ValkeyServer
+
+SCRIPTS = {
+    "rate_limit.lua": (
+        "--@key user\n--@arg limit: int\n--@arg window: int\n--@returns bool\n"
+        "local calls = redis.call('INCR', KEYS[1])\n"
+        "if calls == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end\n"
+        "return calls <= tonumber(ARGV[1])\n"
+    ),
+    "billing/total.lua": (
+        "--@keys carts...\n--@arg factors: float...\n--@returns dict[str, int]\nreturn {'a', 1}\n"
+    ),
+    "billing/note.lua": (
+        "--@arg about: dict[str, int]\n--@arg more: json\n--@returns str | None\nreturn ARGV[1]\n"
+    ),
+    "plain.lua": "return #ARGV\n",
+}
+
+RIGHT = """\
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, cast
+
+from glide_scripts import (
+    GlideClient, Json, Key, Script, ScriptError, ScriptLibrary, Secret, typed_script
+)
+
+if TYPE_CHECKING:
+    from scripts.library import Library
+
+scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
+
+
+@scripts.error("OUT_OF_STOCK")
+class OutOfStock(ScriptError):
+    pass
+
+
+@typed_script(Script("return ARGV[2]", name="first"))
+def first(user: Key, token: Secret[str], numbers: Json[list[int]]) -> Json[list[int]]:
+    raise NotImplementedError
+
+
+async def main(url: str) -> None:
+    async with await GlideClient.from_url(url) as client:
+        allowed: bool = await scripts.rate_limit(client, user="u1", limit=10, window=60)
+        assert allowed is True
+        assert await scripts.rate_limit(client, b"u1", 10, 60) is True
+        total = await scripts.billing.total(client, ["a", "b"], [1.5, 2])
+        assert {name.upper(): count + 1 for name, count in total.items()} == {"A": 2}
+        note = await scripts.billing.note(client, about={"a": 1}, more=[None])
+        assert note is not None and note.startswith("{")
+        assert await scripts.plain(client, args=["x"]) == 1
+        assert sum(await first(client, "u1", "t", [1, 2])) == 3
+        assert [script.name for script in scripts if script.name == "plain"] == ["plain"]
+        reply = await client.invoke_script(scripts.rate_limit, *scripts.rate_limit.pack("u", 1, 2))
+        assert scripts.rate_limit.decode(reply)
+
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+# Each line marked with a code is wrong in just that way.
+WRONG = """\
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from glide_scripts import GlideClient, Key, Script, ScriptLibrary, typed_script
+
+if TYPE_CHECKING:
+    from scripts.library import Library
+
+scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
+
+
+@typed_script(Script("return ARGV"))
+def first(user: Key, count: int) -> list[str]:
+    raise NotImplementedError
+
+
+@scripts.error("X")
+class X(ValueError):  # type-var
+    pass
+
+
+async def main(client: GlideClient) -> None:
+    await scripts.rate_limit(client, user="u1", limit="10", window=60)  # arg-type
+    await scripts.rate_limit(client, user=1, limit=10, window=60)  # arg-type
+    await scripts.rate_limit(client, user="u1", limit=10)  # call-arg
+    await scripts.rate_limit(client, "u1", 10, 60, 1)  # call-arg
+    await scripts.rate_limit(client, "u1", 10, 60, windw=1)  # call-arg
+    await scripts.rate_limit("client", "u1", 10, 60)  # arg-type
+    await scripts.rate_limt(client, "u1", 10, 60)  # attr-defined
+    await scripts.billing.nope(client)  # attr-defined
+    await scripts.billing.total(client, "abc", [1.0])  # arg-type
+    await scripts.billing.total(client, ["a"], "1")  # arg-type
+    await scripts.billing.note(client, {"a": "b"}, None)  # dict-item
+    text: str = await scripts.rate_limit(client, "u1", 10, 60)  # assignment
+    (await scripts.billing.note(client, {}, None)).upper()  # union-attr
+    scripts.rate_limit.add_to([], "u1", 10, 60)  # type-var
+    await first(client, "u", "1")  # arg-type
+    await first(client, "u")  # call-arg
+    number: int = await first(client, "u", 1)  # assignment
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in SCRIPTS.items():
+        (tmp_path / "scripts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "scripts" / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mypy(folder: Path, program: str) -> tuple[int, str]:
+    (folder / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "program.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def test_right_calls_pass_and_run(folder: Path) -> None:
+    assert main(["stubs", "scripts"]) == 0
+    assert mypy(folder, RIGHT) == (0, "")
+    with ValkeyServer() as server:
+        subprocess.run(
+            [sys.executable, "-W", "error", "program.py", server.url], cwd=folder, check=True
+        )
+
+
+def test_each_wrong_call_fails(folder: Path) -> None:
+    assert main(["stubs", "scripts"]) == 0
+    code, output = mypy(folder, WRONG)
+    assert code == 1
+    found = set(re.findall(r"^program\.py:(\d+): error: .*\[([\w-]+)\]$", output, re.MULTILINE))
+    marked = {
+        (str(number), line.rpartition("  # ")[2])
+        for number, line in enumerate(WRONG.splitlines(), 1)
+        if "  # " in line
+    }
+    assert found == marked, output
+
+
+def test_a_stub_file_says_what_is_declared(folder: Path) -> None:
+    assert main(["stubs", "scripts"]) == 0
+    text = (folder / "scripts/library.pyi").read_text()
+    assert (
+        "class _Library_rate_limit(TypedScript[..., bool]):\n"
+        "    def __call__(\n"
+        "        self,\n"
+        "        client: GlideClient | GlideClusterClient,\n"
+        "        /,\n"
+        "        user: Key,\n"
+        "        limit: int,\n"
+        "        window: int,\n"
+        "    ) -> Coroutine[Any, Any, bool]: ...\n"
+    ) in text
+    assert text.endswith(
+        "class Library(TypedLibrary):\n"
+        "    billing: _Library_billing\n"
+        "    plain: _Library_plain\n"
+        "    rate_limit: _Library_rate_limit\n"
+    )
+
+
+def test_the_same_scripts_give_the_same_file(folder: Path) -> None:
+    assert main(["stubs", "scripts"]) == 0
+    first = (folder / "scripts/library.pyi").read_text()
+    assert main(["stubs", "scripts/", "--output", "other.pyi"]) == 0
+    assert (folder / "other.pyi").read_text() == first
+
+
+def test_a_stub_file_that_is_out_of_date_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stubs", "scripts", "--check"]) == 1
+    assert not (folder / "scripts/library.pyi").exists()
+    assert main(["stubs", "scripts"]) == 0
+    assert main(["stubs", "scripts", "--check"]) == 0
+    (folder / "scripts/rate_limit.lua").write_text("--@key user\nreturn 1")
+    capsys.readouterr()
+    assert main(["stubs", "scripts", "--check"]) == 1
+    expected = "glide-scripts: scripts/library.pyi is out of date; run glide-scripts stubs\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope"], "nope: there is no such folder"),
+        (["scripts", "--output", "nope/x.pyi"], "nope/x.pyi: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert main(["stubs", *arguments]) == 2
+    assert capsys.readouterr().err == f"glide-scripts: {words}\n"
+
+
+def test_a_declaration_that_cannot_be_ends_with_2(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "scripts/bad.lua").write_text("\n--@arg x")
+    assert main(["stubs", "scripts"]) == 2
+    assert capsys.readouterr().err.startswith("glide-scripts: scripts/bad.lua:2: --@arg takes")
