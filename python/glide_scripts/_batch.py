@@ -82,8 +82,8 @@ class BaseBatch:
         return f"{type(self).__name__}(is_atomic={self._is_atomic}, {text})"
 
     def _add(self, command: Command[Any]) -> Self:
-        self._packed.command(command.words, **command.settings())
-        return self._decoded(command.decode)
+        index = self._packed.command(command.words, **command.settings())
+        return self._decoded(index, command.decode)
 
     def _invoke(
         self,
@@ -93,13 +93,12 @@ class BaseBatch:
         decode: Callable[[Any], Any] | None,
     ) -> Self:
         """Adds a script; ``decode`` makes what stands in the results of what it returns."""
-        self._packed.invoke_script(script, keys, args)
-        return self._decoded(decode)
+        return self._decoded(self._packed.invoke_script(script, keys, args), decode)
 
-    def _decoded(self, decode: Callable[[Any], Any] | None) -> Self:
-        """Tells how the last command's reply is decoded."""
+    def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
+        """Tells how a command's reply is decoded."""
         if decode is not None:
-            self._decoders[len(self._packed) - 1] = decode
+            self._decoders[index] = decode
         return self
 
     def invoke_script(
@@ -236,13 +235,13 @@ class ClusterBatch(BaseBatch):
     def _add(self, command: Command[Any], route: Route | None = None) -> Self:
         words, settings = command.words, command.settings()
         if not self._is_atomic:
-            self._packed.command(words, **settings, **directions(words, route))
-            return self._decoded(decoder(command, route))
+            index = self._packed.command(words, **settings, **directions(words, route))
+            return self._decoded(index, decoder(command, route))
         if route is not None:
             raise self._no_route()
         default = plan(words)
-        self._packed.command(words, **settings, keys=default.keys, step=default.step)
-        return self._decoded(command.decode)
+        index = self._packed.command(words, **settings, keys=default.keys, step=default.step)
+        return self._decoded(index, command.decode)
 
     @staticmethod
     def _no_route() -> RequestError:

@@ -114,6 +114,9 @@ class RequestError(GlideError):
     Where it is False, sending the request again cannot execute it twice.
     """
 
+    batch_index: int | None = None
+    """Which command of a batch, or call of ``invoke_script_many``, it is of, from 0; else None."""
+
     def __init__(
         self,
         message: str | None = None,

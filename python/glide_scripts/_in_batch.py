@@ -50,5 +50,5 @@ class InBatch:
             where = f" (batch[{index}]: EVALSHA {self._script._shown_name})"
             error.args = ("\n".join([first + where, *rest]),)
             # As the core gives it to the errors that it makes.
-            vars(error)["batch_index"] = index
+            error.batch_index = index
             return error

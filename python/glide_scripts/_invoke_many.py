@@ -152,6 +152,8 @@ class _Run:
                 replies, failed_at = await oldest.replies()
                 sent.popleft()
                 under_way -= oldest.count
+                if failed_at is not None:
+                    _renumber(replies, done)
                 # A typed script's errors are its own, as in a batch.
                 failed = getattr(self.script, "_failed_among_many", None)
                 if failed_at is not None and failed is not None:
@@ -224,6 +226,16 @@ class _Sent:
         else:
             # Or it would be reported as never looked at.
             self.future.exception()
+
+
+def _renumber(replies: Sequence[Any], first: int) -> None:
+    """Lets the errors of a batch name the calls, of which it has those from ``first`` on."""
+    for reply in replies:
+        if isinstance(reply, RequestError) and reply.batch_index is not None:
+            index = first + reply.batch_index
+            text = str(reply).replace(f"(batch[{reply.batch_index}]: ", f"(calls[{index}]: ", 1)
+            reply.args = (text, *reply.args[1:])
+            reply.batch_index = index
 
 
 async def _ended(sent: deque[_Sent]) -> None:

@@ -15,7 +15,7 @@ from ._commands import Command
 from ._reply import TEncodable
 from ._routes import AllNodes, AllPrimaries, Route
 
-Gather = Literal["all", "one", "sum", "and", "in_order", "by_node"]
+Gather = Literal["all", "one", "sum", "and", "in_order", "by_node", "joined", "least"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ _NODES = Plan(AllNodes(), "all")
 
 # By the command's name, with its subcommand where it has one.
 _PLANS: dict[str, Plan] = {
+    "BGREWRITEAOF": _NODES,
+    "BGSAVE": _NODES,
+    "SAVE": _NODES,
+    "KEYS": Plan(AllPrimaries(), "joined"),
+    "WAIT": Plan(AllPrimaries(), "least"),
+    "LOLWUT": _ANY,
+    "PUBLISH": _ANY,
+    "ROLE": _ANY,
+    "SCAN": _ANY,
+    "SWAPDB": _ANY,
     "PING": _PRIMARIES,
     "ECHO": _ANY,
     "TIME": _ANY,
@@ -89,8 +99,26 @@ _CONTAINERS = frozenset(
 # Commands whose key comes after a subcommand.
 _KEY_AFTER_SUBCOMMAND = frozenset(["MEMORY", "OBJECT", "XGROUP", "XINFO"])
 
-# Commands whose third word is the number of the keys after it.
-_NUMBERED = frozenset(["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"])
+# Commands one of whose words is the number of the keys after it: which word.
+_NUMBERED: dict[str, int] = {
+    **dict.fromkeys(["LMPOP", "SINTERCARD", "ZDIFF", "ZINTER", "ZINTERCARD", "ZMPOP", "ZUNION"], 1),
+    **dict.fromkeys(["BLMPOP", "BZMPOP", "ZDIFFSTORE", "ZINTERSTORE", "ZUNIONSTORE"], 2),
+    **dict.fromkeys(["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"], 2),
+}
+
+# Commands whose keys are other words than the first after the name: from which word to which, as in
+# a slice, so that -1 leaves the last one out.
+_RANGES: dict[str, tuple[int, int | None]] = {
+    **dict.fromkeys(["BLMOVE", "BRPOPLPUSH", "COPY", "GEOSEARCHSTORE", "LCS", "LMOVE"], (1, 3)),
+    **dict.fromkeys(["RENAME", "RENAMENX", "RPOPLPUSH", "SMOVE", "ZRANGESTORE"], (1, 3)),
+    **dict.fromkeys(["PFCOUNT", "PFMERGE", "SDIFF", "SDIFFSTORE", "SINTER"], (1, None)),
+    **dict.fromkeys(["SINTERSTORE", "SSUBSCRIBE", "SUNION", "SUNIONSTORE"], (1, None)),
+    **dict.fromkeys(["BLPOP", "BRPOP", "BZPOPMAX", "BZPOPMIN"], (1, -1)),
+    "BITOP": (2, None),
+}
+
+# Commands whose keys are the first half of what comes after STREAMS.
+_STREAMS = frozenset(["XREAD", "XREADGROUP"])
 
 # Commands on any number of keys, each by itself: words in a group, and what the replies make.
 _PER_KEY: dict[str, tuple[int, Gather]] = {
@@ -160,7 +188,12 @@ def plan(words: Sequence[TEncodable]) -> Plan:
         whole = len(words) > 1 and (len(words) - 1) % step == 0
         return Plan(None, gather, (1, len(words)), step) if whole else _ANY
     if name in _NUMBERED:
-        return _numbered(words)
+        return _numbered(words, _NUMBERED[name])
+    if name in _RANGES:
+        first, last, _ = slice(*_RANGES[name]).indices(len(words))
+        return Plan(keys=(first, last)) if first < last else _ANY
+    if name in _STREAMS:
+        return _streams(words)
     if name in _CONTAINERS:
         return _PLANS.get(f"{name} {_upper(words[1])}", _ANY) if len(words) > 1 else _ANY
     known = _PLANS.get(name)
@@ -170,12 +203,22 @@ def plan(words: Sequence[TEncodable]) -> Plan:
     return Plan(keys=(at, at + 1)) if len(words) > at else _ANY
 
 
-def _numbered(words: Sequence[TEncodable]) -> Plan:
+def _numbered(words: Sequence[TEncodable], at: int) -> Plan:
     try:
-        count = int(_upper(words[2]))
+        count = int(_upper(words[at]))
     except (IndexError, ValueError):
         return _ANY
-    return Plan(keys=(3, min(3 + count, len(words)))) if count > 0 else _ANY
+    first = at + 1
+    return Plan(keys=(first, min(first + count, len(words)))) if count > 0 else _ANY
+
+
+def _streams(words: Sequence[TEncodable]) -> Plan:
+    for index, word in enumerate(words):
+        if _upper(word) == "STREAMS":
+            first = index + 1
+            last = first + (len(words) - first) // 2
+            return Plan(keys=(first, last)) if first < last else _ANY
+    return _ANY
 
 
 def _upper(word: TEncodable) -> str:

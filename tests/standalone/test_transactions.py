@@ -193,13 +193,17 @@ async def test_a_user_who_may_have_none_executes_nothing(
     client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
     batch = Batch(is_atomic=True).set("a", "1").invoke_script(INCREMENT, ["b"])
     for _ in range(2):
-        with pytest.raises(RequestError, match="NOPERM|no permissions") as caught:
+        with pytest.raises(RequestError, match=r"NOPERM|no permissions") as caught:
             await client.exec(batch, raise_on_error=True)
         assert not caught.value.may_have_executed
-    with pytest.raises(RequestError, match="NOPERM|no permissions"):
-        await client.watch(["a"])
-        await client.exec(batch, raise_on_error=True)
+    with pytest.raises(RequestError, match=r"NOPERM|no permissions"):
+        await _watched(client, batch)
     assert await client.exists(["a", "b"]) == 0
+
+
+async def _watched(client: GlideClient, batch: Batch) -> object:
+    await client.watch(["a"])
+    return await client.exec(batch, raise_on_error=True)
 
 
 async def test_a_user_without_the_right_to_load_has_scripts_in_batches(
