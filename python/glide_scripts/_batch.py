@@ -109,8 +109,9 @@ class BaseBatch:
     ) -> Self:
         """Adds a script, whose code goes to the server only where it may be missing.
 
-        In a transaction the script is never missing. In a pipeline it can only be if the scripts
-        were flushed while the batch ran: it is then run again, after the commands that follow it.
+        In a transaction the script is never missing. In a pipeline it can only be if somebody else
+        flushed the server's scripts since this client loaded it: it then runs once, but after the
+        commands that follow it.
 
         See https://valkey.io/commands/evalsha/, and the client's ``invoke_script``.
 

@@ -200,6 +200,77 @@ async def test_one_error_leaves_the_others_their_results(
         await client.exec(batch, raise_on_error=True)
 
 
+@pytest.mark.parametrize("is_atomic", [False, True])
+async def test_commands_whose_keys_stand_elsewhere_find_their_slot(
+    client: GlideClusterClient, is_atomic: bool
+) -> None:
+    batch = ClusterBatch(is_atomic).get("{a}k")
+    for words in (
+        ["ZDIFF", "2", "{a}1", "{a}2"],
+        ["SINTERCARD", "2", "{a}3", "{a}4"],
+        ["LMPOP", "1", "{a}5", "LEFT"],
+        ["BITOP", "OR", "{a}6", "{a}7"],
+        ["XREAD", "COUNT", "1", "STREAMS", "{a}8", "{a}9", "0", "0"],
+        ["ZUNIONSTORE", "{a}10", "2", "{a}11", "{a}12"],
+        ["SUNION", "{a}13", "{a}14"],
+        ["PUBLISH", "somewhere", "x"],
+        ["SCAN", "0"],
+    ):
+        batch.custom_command(words)
+        await client.custom_command(words)
+    results = await client.exec(batch, raise_on_error=True)
+    assert results is not None
+    assert len(results) == 10
+    with pytest.raises(CrossSlotError, match=r'"a".*"b"'):
+        await client.custom_command(["RENAME", "a", "b"])
+    with pytest.raises(CrossSlotError, match=r'"a".*"b"'):
+        ClusterBatch(is_atomic).custom_command(["SINTERSTORE", "a", "b"])
+
+
+async def test_keys_are_listed_of_all_primaries(client: GlideClusterClient) -> None:
+    await client.mset({f"key:{number}": "" for number in range(30)})
+    keys = await client.custom_command(["KEYS", "key:*"])
+    assert isinstance(keys, list)
+    assert sorted(keys) == sorted(f"key:{number}".encode() for number in range(30))
+    assert await client.custom_command(["KEYS", "none"]) == []
+    assert await client.custom_command(["WAIT", "0", "10"]) in (0, 1)
+
+
+async def test_a_command_that_is_not_known_follows_where_its_key_is(
+    client: GlideClusterClient, cluster: ValkeyCluster
+) -> None:
+    # SORT_RO of a key that the client takes for a pattern is led where the key is.
+    for key in a_key_each(cluster):
+        await client.custom_command(["OBJECT", "ENCODING", key])
+        assert await client.custom_command(["SORT_RO", key]) == []
+
+
+async def test_an_address_that_is_not_in_the_cluster_fails_each_command_at_once(
+    client: GlideClusterClient,
+) -> None:
+    batch = pipeline()
+    for _ in range(100):
+        batch.ping()
+    options = ClusterBatchOptions(route=ByAddressRoute("127.0.0.1", 1))
+    results = await client.exec(batch, False, options)
+    assert results is not None
+    assert len(results) == 100
+    for result in results:
+        assert isinstance(result, RequestError)
+        assert "no node of the cluster is at 127.0.0.1:1" in str(result)
+        assert not result.may_have_executed
+
+
+async def test_on_a_replica_a_pipeline_that_writes_reads_what_it_wrote(
+    client: GlideClusterClient, cluster: ValkeyCluster
+) -> None:
+    key = a_key_each(cluster)[0]
+    options = ClusterBatchOptions(route=SlotKeyRoute(SlotType.REPLICA, key))
+    for number in range(20):
+        batch = pipeline().set(key, str(number)).get(key)
+        assert await client.exec(batch, True, options) == [b"OK", b"%d" % number]
+
+
 # Transactions
 
 
@@ -417,6 +488,24 @@ async def test_a_watch_does_not_outlive_the_move_of_its_slot(
     await in_thread(moving.move_slot, moving.key_slot(key), home)
 
 
+async def test_a_key_that_is_migrating_can_be_watched(
+    moving: ValkeyCluster, connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(moving)
+    home, away, _ = moving.nodes
+    key = key_on(moving, home, "migrating")
+    slot = moving.key_slot(key)
+    await in_thread(moving.begin_migration, slot, away)
+    # The key is not there yet, so that its slot's new owner is asked.
+    assert await client.watch([key]) == b"OK"
+    assert await client.unwatch() == b"OK"
+    await in_thread(moving.migrate_keys, slot, away)
+    await in_thread(moving.finish_migration, slot, away)
+    await client.watch([key])
+    assert await client.exec(transaction().incr(key), True) == [1]
+    await in_thread(moving.move_slot, slot, home)
+
+
 async def test_batches_go_on_after_a_failover_and_none_runs_twice(
     own_cluster: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -485,6 +574,23 @@ async def test_a_timeout_says_which_commands_may_have_run(
         assert results[1].may_have_executed
         with pytest.raises(TimeoutError, match="after 200 ms"):
             await client.exec(transaction().set(keys[1], "1"), True, options)
+    finally:
+        stalled.resume()
+
+
+async def test_the_deadline_covers_finding_the_nodes(
+    own_cluster: ValkeyCluster, connect_cluster: Connect
+) -> None:
+    client = await connect_cluster(own_cluster)
+    stalled = own_cluster.replicas()[0]
+    stalled.pause()
+    try:
+        options = ClusterBatchOptions(timeout=300)
+        batch = pipeline().config_set({"slowlog-max-len": "77"}).ping()
+        results = await client.exec(batch, False, options)
+        assert results is not None
+        assert isinstance(results[0], TimeoutError)
+        assert "after 300 ms" in str(results[0])
     finally:
         stalled.resume()
 

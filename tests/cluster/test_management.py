@@ -263,10 +263,8 @@ async def test_commands_about_the_servers_go_where_they_say(
     primaries = of_nodes(cluster.primaries())
     assert await client.ping() == b"PONG"
     assert await client.ping("hi") == b"hi"
-    assert [sum(calls(nodes, "ping")) for nodes in (cluster.primaries(), cluster.replicas())] == [
-        6,
-        0,
-    ]
+    # Replicas are not counted: their primaries ping them, too.
+    assert sum(calls(cluster.primaries(), "ping")) == 6
     info = await client.info([InfoSection.SERVER])
     assert isinstance(info, dict)
     assert info.keys() == primaries

@@ -434,3 +434,79 @@ class TestRefused:
         with pytest.raises(ValueError, match="timeout is 10000000000000; pass milliseconds"):
             await client.exec(Batch(False).ping(), True, BatchOptions(10**13))
         assert await client.ping() == b"PONG"
+
+
+class TestFlushed:
+    """Scripts and libraries that a connection had loaded, and that are gone since."""
+
+    async def test_by_the_client_itself_before_a_batch(self, client: GlideClient) -> None:
+        batch = Batch(is_atomic=False).invoke_script(INCREMENT, ["n"]).get("n")
+        for number in range(1, 6):
+            assert await client.exec(batch, True) == [number, b"%d" % number]
+            if number % 2:
+                await client.script_flush()
+            else:
+                await client.custom_command(["script", "flush", "sync"])
+
+    async def test_by_the_batch_itself(self, client: GlideClient) -> None:
+        batch = Batch(is_atomic=False).invoke_script(INCREMENT, ["n"]).get("n").script_flush()
+        batch.invoke_script(INCREMENT, ["n"]).get("n")
+        for number in range(1, 10, 2):
+            expected = [number, b"%d" % number, OK, number + 1, b"%d" % (number + 1)]
+            assert await client.exec(batch, True) == expected
+
+    async def test_by_others_they_come_back_once(
+        self, server: ValkeyServer, client: GlideClient
+    ) -> None:
+        library = FunctionLibrary(LIBRARY)
+        keys = library.function("keys")
+        batch = Batch(is_atomic=False)
+        for _ in range(500):
+            batch.invoke_script(INCREMENT, ["n"]).fcall(keys, ["k"])
+        assert await client.exec(batch, True) == [
+            each for n in range(1, 501) for each in (n, [b"k"])
+        ]
+        server.command("SCRIPT", "FLUSH")
+        server.command("FUNCTION", "FLUSH")
+        server.command("CONFIG", "RESETSTAT")
+        results = await client.exec(batch, True)
+        assert results is not None
+        assert sorted(results[::2]) == list(range(501, 1001))
+        assert results[1::2] == [[b"k"]] * 500
+        stats = server.command("INFO", "commandstats")
+        assert isinstance(stats, bytes)
+        assert b"cmdstat_function|load:calls=1," in stats
+        assert b"cmdstat_eval:calls=1," in stats
+        server.command("FUNCTION", "FLUSH")
+
+
+async def test_a_server_without_read_only_forms_keeps_the_order_too(connect: Connect) -> None:
+    config = {"rename-command": 'EVALSHA_RO ""'}
+    with ValkeyServer(config=config) as server:
+        client = await connect(server)
+        for number in range(4):
+            peek = Script(f"return redis.call('GET', KEYS[1]) -- {number}", read_only=True)
+            batch = Batch(is_atomic=False).set("k", "1").invoke_script(peek, ["k"]).set("k", "2")
+            results = await client.exec(batch, True)
+            assert results is not None
+            # That the server has no such form is known after the first one.
+            if number > 0:
+                assert results == [OK, b"1", OK]
+
+
+async def test_a_cancelled_batch_is_not_written_to_its_end(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=30_000)
+    await client.ping()
+    batch = Batch(is_atomic=False)
+    for number in range(60):
+        batch.set(f"k{number}", b"x" * (1 << 20))
+    own_server.pause()
+    sending = asyncio.ensure_future(client.exec(batch, True))
+    await until(lambda: client.stats().pending_bytes > 0)
+    sending.cancel()
+    await until(lambda: client.stats().pending_bytes == 0)
+    own_server.resume()
+    assert await client.ping() == b"PONG"
+    assert await client.dbsize() < 40

@@ -18,8 +18,10 @@ from glide_scripts import (
     Function,
     FunctionLibrary,
     GlideClient,
+    RequestError,
     ScriptError,
     ScriptSyntaxError,
+    ServerCredentials,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -209,3 +211,31 @@ class TestObject:
             COUNTERS.function("f", read_only=wrong)
         with pytest.raises(TypeError, match=r"^library is int; pass a FunctionLibrary$"):
             Function(wrong, "f")
+
+
+async def test_a_transaction_has_its_functions_also_where_an_older_library_is(
+    client: GlideClient,
+) -> None:
+    older = CODE.replace("'bump'", "'bump_before'")
+    await client.function_load(older)
+    batch = Batch(is_atomic=True).fcall(BUMP, ["n"], ["1"]).set("x", "1")
+    assert await client.exec(batch, raise_on_error=True) == [1, OK]
+    # One that has the function stays.
+    newer = CODE + "-- newer"
+    await client.function_load(newer, replace=True)
+    assert await client.exec(batch, raise_on_error=True) == [2, OK]
+    (library,) = await client.function_list(with_code=True)
+    assert library[b"library_code"] == newer.encode()
+
+
+async def test_a_user_who_may_not_load_hears_why_a_function_is_missing(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-function|load")
+    client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
+    with pytest.raises(RequestError, match="NOPERM"):
+        await client.fcall(BUMP, ["n"], ["1"])
+    own_server.command("FUNCTION", "LOAD", CODE)
+    for is_atomic in (True, False):
+        batch = Batch(is_atomic).fcall(BUMP, ["n"], ["1"]).delete(["n"])
+        assert await client.exec(batch, raise_on_error=True) == [1, 1]

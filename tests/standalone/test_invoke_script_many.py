@@ -523,3 +523,21 @@ async def test_a_limit_of_requests_counts_batches(
     own_server.resume()
     with pytest.raises(RequestError, match="inflight_requests_limit"):
         await running
+
+
+@pytest.mark.parametrize("raise_on_error", [True, False])
+async def test_an_error_names_the_call(client: GlideClient, raise_on_error: bool) -> None:
+    script = Script("if ARGV[1] == '703' then error('boom') end return 1")
+    calls = [([], [str(number)]) for number in range(1000)]
+    replies = client.invoke_script_many(
+        script, calls, concurrency=200, raise_on_error=raise_on_error
+    )
+    if raise_on_error:
+        with pytest.raises(ScriptError) as caught:
+            await replies
+        error = caught.value
+    else:
+        error = (await replies)[703]  # type: ignore[assignment]
+    assert isinstance(error, ScriptError)
+    assert "(calls[703]: EVALSHA)" in str(error)
+    assert error.batch_index == 703

@@ -260,6 +260,30 @@ async def test_a_timeout_in_one_is_raised_and_its_results_disturb_nobody(
     assert await client.exec(Batch(True).echo("mine").get("n"), True) == [b"mine", b"2"]
 
 
+async def test_a_script_is_there_however_many_others_are_evaluated(client: GlideClient) -> None:
+    script = unseen("return 'here'")
+    batch = Batch(is_atomic=True).invoke_script(script)
+    for number in range(600):
+        batch.eval(f"return {number}")
+    results = await client.exec(batch.invoke_script(script), raise_on_error=True)
+    assert results is not None
+    assert (results[0], results[-1]) == (b"here", b"here")
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+async def test_a_user_with_evalsha_alone_runs_what_others_have_loaded(
+    own_server: ValkeyServer, connect: Connect, is_atomic: bool
+) -> None:
+    rights = ["+@all", "-eval", "-eval_ro", "-script"]
+    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", *rights)
+    own_server.command("SCRIPT", "LOAD", INCREMENT.code)
+    client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
+    batch = Batch(is_atomic).invoke_script(INCREMENT, ["n"]).invoke_script(INCREMENT, ["n"])
+    for turn in range(3):
+        assert await client.exec(batch, True) == [2 * turn + 1, 2 * turn + 2]
+    assert await client.invoke_script(INCREMENT, keys=["n"]) == 7
+
+
 class TestWatch:
     async def test_a_changed_key_keeps_the_transaction_from_running(
         self, server: ValkeyServer, client: GlideClient
@@ -289,6 +313,32 @@ class TestWatch:
             await client.watch(["b"])
             server.command("INCR", changed)
             assert await client.exec(Batch(True).ping(), True) is None
+
+    async def test_calls_at_once_add_up(self, server: ValkeyServer, client: GlideClient) -> None:
+        for _ in range(5):
+            await asyncio.gather(client.watch(["a"]), client.watch(["b"]), client.watch(["c"]))
+            server.command("SET", "a", "changed")
+            assert await client.exec(Batch(is_atomic=True).set("x", "1"), True) is None
+
+    async def test_its_connection_goes_back_when_it_ends(
+        self, server: ValkeyServer, client: GlideClient
+    ) -> None:
+        everybody = asyncio.Barrier(60)
+
+        async def transact() -> None:
+            await client.watch(["a"])
+            await client.exec(Batch(is_atomic=True).get("a"), True)
+            # The task goes on, and watches nothing.
+            await everybody.wait()
+
+        def connections() -> int:
+            listed = server.command("CLIENT", "LIST")
+            assert isinstance(listed, bytes)
+            return len(listed.splitlines())
+
+        before = connections()
+        await asyncio.gather(*(transact() for _ in range(60)))
+        await until(lambda: connections() <= before + 8)
 
     async def test_unwatch_ends_it(self, server: ValkeyServer, client: GlideClient) -> None:
         assert await client.unwatch() is OK

@@ -219,20 +219,28 @@ impl Lane {
         terms: Terms,
         receipt: &Rc<Receipt>,
     ) -> Result<(), Setback> {
-        self.begin(commands, terms, receipt).await.unwrap_or(Err(Setback::Unsent))
+        self.begin(commands, terms, receipt).await
     }
 
     /// The same, in line at once.
-    pub(crate) fn begin(
-        self: &Rc<Self>,
-        commands: Vec<Bytes>,
-        terms: Terms,
-        receipt: &Rc<Receipt>,
-    ) -> oneshot::Receiver<Result<(), Setback>> {
+    pub(crate) fn begin(self: &Rc<Self>, commands: Vec<Bytes>, terms: Terms, receipt: &Rc<Receipt>) -> Begun {
         let (answer, answered) = oneshot::channel();
         receipt.clear();
         self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
-        answered
+        Begun { lane: self.clone(), answered: Some(answered) }
+    }
+
+    /// Forgets steps that wait and that nobody waits for.
+    fn forget_unwanted(&self) {
+        {
+            let mut queues = self.queues.borrow_mut();
+            for job in queues.waiting.take() {
+                if !matches!(&job, Job::Step(step) if step.answer.is_closed()) {
+                    queues.waiting.push_back(job);
+                }
+            }
+        }
+        self.tell_bytes();
     }
 
     /// Sends one command and waits for its reply.
@@ -710,6 +718,31 @@ impl Lane {
                 let error = call.timed_out(sent, &self.status());
                 self.stats.finish(call.reply_to, Err(Box::new(error)));
             }
+        }
+    }
+}
+
+/// A step that is in line, or on its way. Dropping it before it is sent unsends it.
+pub(crate) struct Begun {
+    lane: Rc<Lane>,
+    answered: Option<oneshot::Receiver<Result<(), Setback>>>,
+}
+
+impl Future for Begun {
+    type Output = Result<(), Setback>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Setback::Unsent)) };
+        let answer = std::task::ready!(Pin::new(answered).poll(cx));
+        self.answered = None;
+        Poll::Ready(answer.unwrap_or(Err(Setback::Unsent)))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.answered.take().is_some() {
+            self.lane.forget_unwanted();
         }
     }
 }

@@ -266,8 +266,8 @@ impl Context {
         let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
         for (count, receipt, answer) in chunks {
             let ending = match timeout_at(deadline, answer).await {
-                Ok(Ok(Ok(()))) => Ending::Answered,
-                Ok(Ok(Err(Setback::Lost(reason)))) => Ending::Lost(reason, receipt.written()),
+                Ok(Ok(())) => Ending::Answered,
+                Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
                 Ok(_) => Ending::Unsent,
                 Err(_) => {
                     if self.servers.is_cluster() {
@@ -432,6 +432,10 @@ impl Context {
         let (request, route) = (self.request(&piece), self.route(&piece));
         if request.has_forms() && piece.attempt.form.is_none() && reply.error().is_none_or(|e| e.code() != "NOSCRIPT") {
             self.servers.stats.script_hits.add(1);
+            if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
+                // It could not be loaded, and is there all the same.
+                lane.set_loaded(script.hash(), true);
+            }
         }
         let Some(error) = reply.error() else { return round.done.push((piece.place, Ok(reply))) };
         if error.code() == "NOSCRIPT"
