@@ -94,7 +94,8 @@ async def test_commands_for_all_nodes_stand_among_those_for_one(
     assert results is not None
     # On each node the commands run in the order of the batch.
     assert results[:7] == [b"OK", b"OK", b"OK", 3, b"OK", 0, b"PONG"]
-    assert set(results[7]) == of_nodes(cluster.primaries())
+    assert isinstance(results[7], dict)
+    assert results[7].keys() == of_nodes(cluster.primaries())
     assert results[8] == [False]
     assert results[9] == dict.fromkeys(of_nodes(cluster.nodes), b"x")
     assert results[10] == {b"maxmemory": b"0"}
@@ -231,7 +232,8 @@ async def test_keys_are_listed_of_all_primaries(client: GlideClusterClient) -> N
     await client.mset({f"key:{number}": "" for number in range(30)})
     keys = await client.custom_command(["KEYS", "key:*"])
     assert isinstance(keys, list)
-    assert sorted(keys) == sorted(f"key:{number}".encode() for number in range(30))
+    assert len(keys) == 30
+    assert all(f"key:{number}".encode() in keys for number in range(30))
     assert await client.custom_command(["KEYS", "none"]) == []
     assert await client.custom_command(["WAIT", "0", "10"]) in (0, 1)
 

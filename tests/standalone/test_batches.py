@@ -471,7 +471,8 @@ class TestFlushed:
         server.command("CONFIG", "RESETSTAT")
         results = await client.exec(batch, True)
         assert results is not None
-        assert sorted(results[::2]) == list(range(501, 1001))
+        # Those that missed it came after the first that brought it.
+        assert set(map(str, results[::2])) == {str(number) for number in range(501, 1001)}
         assert results[1::2] == [[b"k"]] * 500
         stats = server.command("INFO", "commandstats")
         assert isinstance(stats, bytes)

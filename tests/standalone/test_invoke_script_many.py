@@ -528,7 +528,7 @@ async def test_a_limit_of_requests_counts_batches(
 @pytest.mark.parametrize("raise_on_error", [True, False])
 async def test_an_error_names_the_call(client: GlideClient, raise_on_error: bool) -> None:
     script = Script("if ARGV[1] == '703' then error('boom') end return 1")
-    calls = [([], [str(number)]) for number in range(1000)]
+    calls: list[tuple[list[str], list[str]]] = [([], [str(number)]) for number in range(1000)]
     replies = client.invoke_script_many(
         script, calls, concurrency=200, raise_on_error=raise_on_error
     )
