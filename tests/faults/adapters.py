@@ -1,0 +1,233 @@
+"""The clients that the suite can drive: ours, and others for comparison.
+
+To try another client, write a class with the methods of `Adapter` and enter it in `ADAPTERS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+Address = tuple[str, int]
+
+
+class Adapter(Protocol):
+    """One client of one server or cluster. What it is not told stays at the client's defaults."""
+
+    name: str
+
+    @property
+    def version(self) -> str: ...
+
+    async def connect(
+        self,
+        addresses: Sequence[Address],
+        *,
+        cluster: bool = False,
+        timeout_ms: int = 5000,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Connects; what is raised ends the scenario."""
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        """Runs a script by its hash, and gets it to the server where that lacks it."""
+
+    def may_have_run(self, error: Exception) -> bool:
+        """Whether the script may have run, by what the error says; True where it says nothing."""
+
+    async def close(self) -> None: ...
+
+
+class GlideScripts:
+    """This package."""
+
+    name = "glide_scripts"
+
+    def __init__(self) -> None:
+        import glide_scripts
+
+        self._module = glide_scripts
+        self._client: Any = None
+        self._scripts: dict[str, glide_scripts.Script] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("glide-scripts")
+
+    async def connect(
+        self,
+        addresses: Sequence[Address],
+        *,
+        cluster: bool = False,
+        timeout_ms: int = 5000,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        module = self._module
+        nodes = [module.NodeAddress(host, port) for host, port in addresses]
+        credentials = module.ServerCredentials(password, username) if password else None
+        if cluster:
+            self._client = await module.GlideClusterClient.create(
+                module.GlideClusterClientConfiguration(
+                    nodes, credentials=credentials, request_timeout=timeout_ms
+                )
+            )
+        else:
+            self._client = await module.GlideClient.create(
+                module.GlideClientConfiguration(
+                    nodes, credentials=credentials, request_timeout=timeout_ms
+                )
+            )
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._module.Script(code)
+        reply: object = await self._client.invoke_script(script, keys, args)
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return bool(getattr(error, "may_have_executed", True))
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+class ValkeyGlide:
+    """valkey-glide."""
+
+    name = "valkey-glide"
+
+    def __init__(self) -> None:
+        self._module: Any = importlib.import_module("glide")
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("valkey-glide")
+
+    async def connect(
+        self,
+        addresses: Sequence[Address],
+        *,
+        cluster: bool = False,
+        timeout_ms: int = 5000,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        module = self._module
+        nodes = [module.NodeAddress(host, port) for host, port in addresses]
+        credentials = module.ServerCredentials(password, username) if password else None
+        settings = {"credentials": credentials, "request_timeout": timeout_ms}
+        if cluster:
+            config = module.GlideClusterClientConfiguration(nodes, **settings)
+            self._client = await module.GlideClusterClient.create(config)
+        else:
+            config = module.GlideClientConfiguration(nodes, **settings)
+            self._client = await module.GlideClient.create(config)
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._module.Script(code)
+        reply: object = await self._client.invoke_script(
+            script,
+            keys=list(keys),
+            args=[bytes(arg) if isinstance(arg, bytearray) else arg for arg in args],
+        )
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+class RedisPy:
+    """redis-py, whose own script object loads a script that the server lacks."""
+
+    name = "redis-py"
+
+    def __init__(self) -> None:
+        self._module: Any = importlib.import_module("redis.asyncio")
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("redis")
+
+    async def connect(
+        self,
+        addresses: Sequence[Address],
+        *,
+        cluster: bool = False,
+        timeout_ms: int = 5000,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        settings = {
+            "username": username,
+            "password": password,
+            "socket_timeout": timeout_ms / 1000,
+            "socket_connect_timeout": 2.0,
+        }
+        if cluster:
+            nodes = importlib.import_module("redis.asyncio.cluster").ClusterNode
+            self._client = self._module.RedisCluster(
+                startup_nodes=[nodes(host, port) for host, port in addresses], **settings
+            )
+            await self._client.initialize()
+        else:
+            [(host, port), *_] = addresses
+            self._client = self._module.Redis(host=host, port=port, **settings)
+            await self._client.ping()
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._client.register_script(code)
+        words = [bytes(arg) if isinstance(arg, bytearray) else arg for arg in args]
+        reply: object = await script(keys=list(keys), args=words)
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+ADAPTERS: dict[str, Callable[[], Adapter]] = {
+    GlideScripts.name: GlideScripts,
+    ValkeyGlide.name: ValkeyGlide,
+    RedisPy.name: RedisPy,
+}
