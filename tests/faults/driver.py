@@ -109,7 +109,7 @@ class Driver:
     def failed(self) -> int:
         return self._errors.total()
 
-    async def progress(self, calls: int = 100, within: float = 20.0) -> None:
+    async def progress(self, calls: int = 100, within: float = 60.0) -> None:
         """Waits until so many more calls have succeeded."""
         goal = self.acknowledged + calls
         await until(lambda: self.acknowledged >= goal, within)

@@ -275,6 +275,7 @@ class _Link:
                     self._writer.write(data[:through])
                     return
                 if proxy._merge:
+                    proxy.counts["merged"] += 1
                     data += await self._more(reader, proxy._merge)
                 if proxy._delay:
                     proxy.counts["delayed"] += 1
@@ -295,7 +296,6 @@ class _Link:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while data := await reader.read(_CHUNK):
-                    self._proxy.counts["merged"] += 1
                     more += data
         return bytes(more)
 
