@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.adapters import ADAPTERS
+from tests.faults.driver import StuckError
 from tests.faults.report import Report
 from tests.faults.scenarios import LONG, SCENARIOS, SHORT
 from tests.faults.soak import soak
@@ -67,6 +68,9 @@ def main() -> int:
         for name in options.only:
             if name == "soak" and client != _OURS:
                 continue
+            if reason := ADAPTERS[client]().not_driven.get(name):
+                of_client.setdefault("scenarios", {})[name] = reason
+                continue
             report = run_apart(name, client, options.soak, short=options.short)
             of_client.setdefault("scenarios", {})[name] = report
             kept = not report["broken"] and (options.short or not report["late"])
@@ -84,6 +88,8 @@ def run_here(name: str, client: str, seconds: float, *, short: bool) -> dict[str
     run = soak(make, seconds) if name == "soak" else SCENARIOS[name](make, scale)
     try:
         report = asyncio.run(run)
+    except StuckError as error:
+        report = Report(failures=[str(error)])
     except Exception as error:
         traceback.print_exc()
         report = Report(failures=[f"it did not come to its end: {type(error).__name__}: {error}"])

@@ -17,6 +17,8 @@ class Adapter(Protocol):
     """One client of one server or cluster. What it is not told stays at the client's defaults."""
 
     name: str
+    not_driven: dict[str, str]
+    """Scenarios that ask for what the client does not offer, each with the reason."""
 
     @property
     def version(self) -> str: ...
@@ -29,8 +31,9 @@ class Adapter(Protocol):
         timeout_ms: int = 5000,
         username: str | None = None,
         password: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        """Connects; what is raised ends the scenario."""
+        """Connects, or with `lazy` only on the first call; what is raised ends the scenario."""
 
     async def invoke(
         self,
@@ -50,6 +53,7 @@ class GlideScripts:
     """This package."""
 
     name = "glide_scripts"
+    not_driven: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self) -> None:
         import glide_scripts
@@ -70,21 +74,23 @@ class GlideScripts:
         timeout_ms: int = 5000,
         username: str | None = None,
         password: str | None = None,
+        lazy: bool = False,
     ) -> None:
         module = self._module
         nodes = [module.NodeAddress(host, port) for host, port in addresses]
         credentials = module.ServerCredentials(password, username) if password else None
+        settings: dict[str, Any] = {
+            "credentials": credentials,
+            "request_timeout": timeout_ms,
+            "lazy_connect": lazy,
+        }
         if cluster:
             self._client = await module.GlideClusterClient.create(
-                module.GlideClusterClientConfiguration(
-                    nodes, credentials=credentials, request_timeout=timeout_ms
-                )
+                module.GlideClusterClientConfiguration(nodes, **settings)
             )
         else:
             self._client = await module.GlideClient.create(
-                module.GlideClientConfiguration(
-                    nodes, credentials=credentials, request_timeout=timeout_ms
-                )
+                module.GlideClientConfiguration(nodes, **settings)
             )
 
     async def invoke(
@@ -111,6 +117,7 @@ class ValkeyGlide:
     """valkey-glide."""
 
     name = "valkey-glide"
+    not_driven: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("glide")
@@ -129,11 +136,16 @@ class ValkeyGlide:
         timeout_ms: int = 5000,
         username: str | None = None,
         password: str | None = None,
+        lazy: bool = False,
     ) -> None:
         module = self._module
         nodes = [module.NodeAddress(host, port) for host, port in addresses]
         credentials = module.ServerCredentials(password, username) if password else None
-        settings = {"credentials": credentials, "request_timeout": timeout_ms}
+        settings = {
+            "credentials": credentials,
+            "request_timeout": timeout_ms,
+            "lazy_connect": lazy,
+        }
         if cluster:
             config = module.GlideClusterClientConfiguration(nodes, **settings)
             self._client = await module.GlideClusterClient.create(config)
@@ -169,6 +181,7 @@ class RedisPy:
     """redis-py, whose own script object loads a script that the server lacks."""
 
     name = "redis-py"
+    not_driven = {"primary_and_replica_swapped": "takes one address"}  # noqa: RUF012
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("redis.asyncio")
@@ -187,6 +200,7 @@ class RedisPy:
         timeout_ms: int = 5000,
         username: str | None = None,
         password: str | None = None,
+        lazy: bool = False,
     ) -> None:
         settings = {
             "username": username,
@@ -202,8 +216,8 @@ class RedisPy:
             await self._client.initialize()
         else:
             [(host, port), *_] = addresses
+            # It always connects on the first call.
             self._client = self._module.Redis(host=host, port=port, **settings)
-            await self._client.ping()
 
     async def invoke(
         self,

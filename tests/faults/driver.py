@@ -63,6 +63,10 @@ class Verdict:
                 setattr(self, name, getattr(self, name) + value)
 
 
+class StuckError(AssertionError):
+    """Calls do not succeed again, though nothing stands in their way any more."""
+
+
 class Driver:
     """N callers, each with one call at a time.
 
@@ -97,8 +101,7 @@ class Driver:
         self._hung = 0
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.samples: dict[str, str] = {}
-        """The text of one error of each name."""
+        self._last_error = "none"
         self.last_success = time.monotonic()
 
     @property
@@ -112,7 +115,13 @@ class Driver:
     async def progress(self, calls: int = 100, within: float = 60.0) -> None:
         """Waits until so many more calls have succeeded."""
         goal = self.acknowledged + calls
-        await until(lambda: self.acknowledged >= goal, within)
+        try:
+            await until(lambda: self.acknowledged >= goal, within)
+        except AssertionError:
+            raise StuckError(
+                f"fewer than {calls} calls succeeded within {within:.0f} s; "
+                f"the last error: {self._last_error}"
+            ) from None
 
     async def call(self, tag: str) -> bool:
         """One call, entered in the account; whether it succeeded."""
@@ -124,7 +133,7 @@ class Driver:
         except Exception as error:
             name = type(error).__name__
             self._errors[name] += 1
-            self.samples.setdefault(name, str(error))
+            self._last_error = f"{name}: {error}"
             self._failed.add(ident)
             if not self.adapter.may_have_run(error):
                 self._denied.add(ident)

@@ -520,7 +520,7 @@ async def primary_killed(make: Make, scale: Scale) -> Report:
                     primary.kill()
                     await asyncio.to_thread(cluster.wait_until_ready)
                     report.faults["kills"] = turn + 1
-                    assert await driver.call(tags[turn]), driver.samples
+                    assert await driver.call(tags[turn]), "the replica did not take over"
                     await asyncio.to_thread(primary.start)
                     await asyncio.to_thread(cluster.wait_until_ready)
             driver.servers = cluster.primaries()
@@ -604,6 +604,57 @@ async def calls_cancelled(make: Make, scale: Scale) -> Report:
     return report
 
 
+@scenario
+async def calls_cancelled_before_there_is_a_connection(make: Make, scale: Scale) -> Report:
+    """Calls cancelled while they wait for the first connection, their arguments overwritten.
+
+    None of them runs; those that go on run once, with the arguments that they were given.
+    """
+    report = Report()
+    wrong = 0
+    for _ in range(scale.rounds):
+        with ValkeyServer() as server:
+            await asyncio.to_thread(server.kill)
+            async with connected(make, server, lazy=True, timeout_ms=20_000) as adapter:
+                numbers = [f"n{number}" for number in range(40)]
+                words = [[bytearray(n, "ascii"), bytearray(stamp(n))] for n in numbers]
+                keys = ["{t}runs", "{t}stamps"]
+                tasks = [
+                    asyncio.ensure_future(adapter.invoke(STAMPING, keys, each)) for each in words
+                ]
+                await asyncio.sleep(0.01)
+                for task in tasks[::2]:
+                    task.cancel()
+                await asyncio.wait(tasks[::2])
+                for argument in [argument for each in words[::2] for argument in each]:
+                    argument[:] = b"#" * len(argument)
+                await asyncio.to_thread(server.start)
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                await settled(server)
+                with server.connect(timeout=30) as truth:
+                    runs = pairs(truth.command("HGETALL", "{t}runs"))
+                    stamps = pairs(truth.command("HGETALL", "{t}stamps"))
+        verdict = report.verdict
+        verdict.calls += len(tasks)
+        for ident, result in zip(numbers, results, strict=True):
+            if result == ident.encode():
+                verdict.acknowledged += 1
+                verdict.lost += ident not in runs
+            elif isinstance(result, Exception):
+                name = type(result).__name__
+                verdict.errors[name] = verdict.errors.get(name, 0) + 1
+        verdict.ran_twice += sum(count != b"1" for count in runs.values())
+        wrong += sum(stamps[ident] != stamp(ident) for ident in stamps)
+        report.faults["cancelled"] = report.faults.get("cancelled", 0) + 20
+        cancelled = set(numbers[::2]) & runs.keys()
+        if len(runs.keys() - set(numbers)) or cancelled:
+            report.failures.append(f"{len(runs.keys() - set(numbers[1::2]))} cancelled calls ran")
+    report.no_errors()
+    if wrong:
+        report.failures.append(f"{wrong} calls ran with arguments that they were not given")
+    return report
+
+
 def stamp(ident: str) -> bytes:
     return ident.encode() * 40
 
@@ -668,6 +719,7 @@ async def connected(
     timeout_ms: int = 5000,
     username: str | None = None,
     password: str | None = None,
+    lazy: bool = False,
 ) -> AsyncIterator[Adapter]:
     adapter = make()
     await adapter.connect(
@@ -676,6 +728,7 @@ async def connected(
         timeout_ms=timeout_ms,
         username=username,
         password=password,
+        lazy=lazy,
     )
     try:
         yield adapter
@@ -763,4 +816,4 @@ def refused(command: Callable[..., object], *words: str | int) -> bool:
 
 def pairs(reply: object) -> dict[str, bytes]:
     assert isinstance(reply, list)
-    return {key.decode(): value for key, value in zip(reply[::2], reply[1::2], strict=True)}
+    return {key.decode(errors="replace"): value for key, value in zip(reply[::2], reply[1::2], strict=True)}

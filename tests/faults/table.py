@@ -28,9 +28,11 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def cell(report: dict[str, Any] | None) -> str:
+def cell(report: dict[str, Any] | str | None) -> str:
     if report is None:
         return "not run"
+    if isinstance(report, str):
+        return f"not driven: {report}"
     verdict = report["verdict"]
     if not verdict["calls"] and report["broken"]:
         return without_details(report["broken"][0])
