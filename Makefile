@@ -7,6 +7,7 @@ CARGO ?= cargo
 PYTEST_ARGS ?=
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
+FAULTS_ARGS ?=
 
 ROOT := $(CURDIR)
 BUILD := build
@@ -56,6 +57,11 @@ wheel: $(BUILD)/.wheel ## build the wheel into dist/
 .PHONY: bench
 bench: $(BENCH)/.ready ## measure against the other clients; BENCH_ARGS="--conc 100 --rounds 5"
 	$(BENCH)/bin/python bench/peers.py $(BENCH_ARGS)
+
+.PHONY: faults
+faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half an hour; FAULTS_ARGS="--only slots_moved"
+	$(TEST)/bin/python -m tests.faults --json docs/reliability.json $(FAULTS_ARGS)
+	$(BENCH)/bin/python -m tests.faults --json docs/reliability.json --clients valkey-glide redis-py $(FAULTS_ARGS)
 
 .PHONY: clean
 clean: ## remove all that was built and installed here

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 Address = tuple[str, int]
@@ -17,7 +18,7 @@ class Adapter(Protocol):
     """One client of one server or cluster. What it is not told stays at the client's defaults."""
 
     name: str
-    not_driven: dict[str, str]
+    not_driven: Mapping[str, str]
     """Scenarios that ask for what the client does not offer, each with the reason."""
 
     @property
@@ -53,7 +54,7 @@ class GlideScripts:
     """This package."""
 
     name = "glide_scripts"
-    not_driven: dict[str, str] = {}  # noqa: RUF012
+    not_driven: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self) -> None:
         import glide_scripts
@@ -117,7 +118,7 @@ class ValkeyGlide:
     """valkey-glide."""
 
     name = "valkey-glide"
-    not_driven: dict[str, str] = {}  # noqa: RUF012
+    not_driven: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("glide")
@@ -181,7 +182,9 @@ class RedisPy:
     """redis-py, whose own script object loads a script that the server lacks."""
 
     name = "redis-py"
-    not_driven = {"primary_and_replica_swapped": "takes one address"}  # noqa: RUF012
+    not_driven: Mapping[str, str] = MappingProxyType(
+        {"primary_and_replica_swapped": "takes one address"}
+    )
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("redis.asyncio")

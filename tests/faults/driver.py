@@ -1,8 +1,8 @@
 """Callers whose every call can be accounted for, and the account.
 
-Each call has an id of its own. The script counts, in a hash on the server, how often it ran for that
-id, and answers with the id. So afterwards the server's own memory tells of each call whether it
-ran, and how often, whatever the client said of it.
+Each call has an id of its own. The script counts, in a hash on the server, how often it ran for
+that id, and answers with the id. So afterwards the server's own memory tells of each call whether
+it ran, and how often, whatever the client said of it.
 """
 
 from __future__ import annotations
@@ -122,6 +122,15 @@ class Driver:
                 f"fewer than {calls} calls succeeded within {within:.0f} s; "
                 f"the last error: {self._last_error}"
             ) from None
+
+    async def failures(self, calls: int) -> None:
+        """Waits until so many more calls have failed."""
+        goal = self.failed + calls
+        await until(lambda: self.failed >= goal, 20)
+
+    async def success_after(self, moment: float) -> None:
+        """Waits for a call that succeeds after a moment of the monotonic clock."""
+        await until(lambda: self.last_success >= moment, 20)
 
     async def call(self, tag: str) -> bool:
         """One call, entered in the account; whether it succeeded."""

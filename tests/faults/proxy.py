@@ -114,6 +114,11 @@ class FaultProxy:
         self._do(self._clear)
 
     @property
+    def holds(self) -> bool:
+        """Whether there is a reply that is held back now."""
+        return self._do(lambda: any(link.holds for link in self._links))
+
+    @property
     def open_connections(self) -> int:
         return self._do(lambda: len(self._links))
 
@@ -210,6 +215,7 @@ class _Link:
         self._server: asyncio.StreamWriter | None = None
         self._loss: _Loss | None = None
         self.is_hole = proxy._swallows
+        self.holds = False
 
     async def run(self, upstream: tuple[str, int]) -> None:
         if self.is_hole:
@@ -282,7 +288,9 @@ class _Link:
                     await asyncio.sleep(proxy._delay)
                 if not proxy._flow.is_set():
                     proxy.counts["held"] += 1
+                    self.holds = True
                     await proxy._flow.wait()
+                    self.holds = False
                 if self.is_hole:
                     proxy.counts["swallowed bytes"] += len(data)
                     continue

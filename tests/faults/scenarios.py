@@ -14,9 +14,11 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from tests.faults.adapters import Adapter
 from tests.faults.driver import COUNTING, Driver
@@ -47,7 +49,7 @@ SHORT = Scale(rounds=3, calls=100, seconds=0.5, cancelled=2_000, kills=2, recove
 LONG = Scale(rounds=20, calls=1_000, seconds=3.0, cancelled=60_000, recoveries=40)
 
 Make = Callable[[], Adapter]
-Scenario = Callable[[Make, Scale], Awaitable[Report]]
+Scenario = Callable[[Make, Scale], Coroutine[Any, Any, Report]]
 
 SCENARIOS: dict[str, Scenario] = {}
 
@@ -137,7 +139,7 @@ async def recovery_after_return(make: Make, scale: Scale) -> Report:
                     await asyncio.to_thread(server.start)
                     back = time.monotonic()
                     # It listened for a moment before it was found to: then the client was first.
-                    await until(lambda back=back: driver.last_success >= back, 20)  # type: ignore[misc]
+                    await driver.success_after(back)
                     took.append(time.monotonic() - back)
             report.verdict = driver.verdict()
     report.faults = {"restarts": len(took)}
@@ -220,7 +222,7 @@ async def through_proxy(
 
 @scenario
 async def replies_dropped(make: Make, scale: Scale) -> Report:
-    """The connection ends after the script ran and before its reply: an error, and no second run."""
+    """The connection ends after the script ran, before its reply: an error, and no second run."""
     report = await through_proxy(make, scale, lambda proxy: proxy.drop_replies(3), "dropped")
     report.faults["ran without a reply"] = report.verdict.ran_unacknowledged or int(
         report.verdict.ran_twice
@@ -280,9 +282,8 @@ async def replies_held(make: Make, scale: Scale) -> Report:
             async with driver.running():
                 for _ in range(scale.rounds):
                     await driver.progress(scale.calls)
-                    held = proxy.counts["held"]
                     proxy.hold_replies()
-                    await until(lambda held=held: proxy.counts["held"] > held)  # type: ignore[misc]
+                    await until(lambda: proxy.holds)
                     proxy.clear()
                 await driver.progress(scale.calls)
             report.verdict = driver.verdict()
@@ -304,9 +305,8 @@ async def network_gone_silent(make: Make, scale: Scale) -> Report:
             async with driver.running():
                 for _ in range(min(scale.rounds, 3)):
                     await driver.progress(scale.calls)
-                    goal = driver.failed + 64
                     proxy.black_hole()
-                    await until(lambda goal=goal: driver.failed >= goal, 20)  # type: ignore[misc]
+                    await driver.failures(64)
                     proxy.clear()
                     proxy.reset_all()
                 await driver.progress(scale.calls)
@@ -376,12 +376,11 @@ async def server_busy(make: Make, scale: Scale) -> Report:
             async with driver.running():
                 for _ in range(min(scale.rounds, 5)):
                     await driver.progress(scale.calls)
-                    failed = driver.failed
                     with contextlib.closing(server.connect(timeout=30)) as other:
                         endless = asyncio.ensure_future(
                             asyncio.to_thread(refused, other.command, "EVAL", ENDLESS, 0)
                         )
-                        await until(lambda failed=failed: driver.failed >= failed + 16, 20)  # type: ignore[misc]
+                        await driver.failures(16)
                         await asyncio.to_thread(server.command, "SCRIPT", "KILL")
                         await endless
                 await driver.progress(scale.calls)
@@ -417,9 +416,8 @@ async def without_memory(make: Make, scale: Scale, code: str) -> Report:
             async with driver.running():
                 for _ in range(scale.rounds):
                     await driver.progress(scale.calls)
-                    goal = driver.failed + 32
                     server.command("CONFIG", "SET", "maxmemory", "1")
-                    await until(lambda goal=goal: driver.failed >= goal)  # type: ignore[misc]
+                    await driver.failures(32)
                     server.command("CONFIG", "SET", "maxmemory", "0")
                 await driver.progress(scale.calls)
             report.verdict = driver.verdict()
@@ -445,7 +443,7 @@ async def primary_and_replica_swapped(make: Make, scale: Scale) -> Report:
                     await driver.progress(scale.calls)
                     primary.command("FAILOVER", "TO", replica.host, replica.port)
                     primary, replica = replica, primary
-                    await until(lambda p=primary: has_replica(p))  # type: ignore[misc]
+                    await until(partial(has_replica, primary))
                     report.faults["swaps"] = report.faults.get("swaps", 0) + 1
                 await driver.progress(scale.calls)
             driver.servers = [primary]
@@ -516,7 +514,7 @@ async def primary_killed(make: Make, scale: Scale) -> Report:
                     await driver.progress(scale.calls)
                     primary = cluster.slot_owner(cluster.key_slot(tags[turn]))
                     primary.command("CLIENT", "PAUSE", 10_000, "WRITE")
-                    await until(lambda p=primary: has_replica(p, in_sync=True))  # type: ignore[misc]
+                    await until(partial(has_replica, primary, in_sync=True))
                     primary.kill()
                     await asyncio.to_thread(cluster.wait_until_ready)
                     report.faults["kills"] = turn + 1
@@ -597,7 +595,9 @@ async def calls_cancelled(make: Make, scale: Scale) -> Report:
     if wrong:
         report.failures.append(f"{wrong} calls ran with arguments that they were not given")
     verdict.errors = {
-        name: count for name, count in outcomes.items() if name not in ("NoneType", "CancelledError")
+        name: count
+        for name, count in outcomes.items()
+        if name not in ("NoneType", "CancelledError")
     }
     report.faults = {"cancelled": outcomes["CancelledError"], "ran": len(runs)}
     report.figures = {"cancelled_yet_ran": len(runs.keys() - kept)}
@@ -816,4 +816,7 @@ def refused(command: Callable[..., object], *words: str | int) -> bool:
 
 def pairs(reply: object) -> dict[str, bytes]:
     assert isinstance(reply, list)
-    return {key.decode(errors="replace"): value for key, value in zip(reply[::2], reply[1::2], strict=True)}
+    return {
+        key.decode(errors="replace"): value
+        for key, value in zip(reply[::2], reply[1::2], strict=True)
+    }

@@ -79,9 +79,7 @@ class Soak:
         self.report.at_most("rss_growth_percent", 5.0)
 
     async def _run_epoch(self, name: str) -> None:
-        driver = Driver(
-            self._adapter, [self._server], callers=_CALLERS, pause=_PAUSE, name=name
-        )
+        driver = Driver(self._adapter, [self._server], callers=_CALLERS, pause=_PAUSE, name=name)
         ends = time.monotonic() + self._epoch
         async with driver.running():
             while time.monotonic() < ends:
