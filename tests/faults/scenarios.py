@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import os
 import random
 import re
 import statistics
+import sys
 import threading
 import time
 from collections import Counter
@@ -41,12 +44,15 @@ class Scale:
     """How long a fault lasts that is a duration."""
     cancelled: int
     """How many calls are made to be cancelled, or to be beside those."""
+    clients: int
+    """How many are opened and closed."""
+    recoveries: int
+    """How often a server goes away and comes back."""
     kills: int = 5
-    recoveries: int = 5
 
 
-SHORT = Scale(rounds=3, calls=100, seconds=0.5, cancelled=2_000, kills=2, recoveries=3)
-LONG = Scale(rounds=20, calls=1_000, seconds=3.0, cancelled=60_000, recoveries=40)
+SHORT = Scale(rounds=3, calls=100, seconds=0.5, cancelled=2_000, clients=500, recoveries=3, kills=2)
+LONG = Scale(rounds=20, calls=1_000, seconds=3.0, cancelled=60_000, clients=10_000, recoveries=40)
 
 Make = Callable[[], Adapter]
 Scenario = Callable[[Make, Scale], Coroutine[Any, Any, Report]]
@@ -708,7 +714,61 @@ STAGES = [
 ]
 
 
+@scenario
+async def clients_opened_and_closed(make: Make, scale: Scale) -> Report:
+    """Clients that are opened, used and closed leave no descriptor, thread or memory behind."""
+    report = Report()
+    verdict = report.verdict
+    with ValkeyServer() as server:
+
+        async def use() -> None:
+            async with connected(make, server) as adapter:
+                number = verdict.calls = verdict.calls + 1
+                reply = await adapter.invoke(COUNTING, ["{t}r", "{t}t"], [f"c{number}"])
+                verdict.acknowledged += 1
+                verdict.wrong_replies += reply != [f"c{number}".encode(), 1]
+
+        async def use_many(clients: int) -> None:
+            for _ in range(clients // 50):
+                await asyncio.gather(*(use() for _ in range(50)))
+            gc.collect()
+
+        # What is kept for later clients is there after the first few hundred.
+        await use_many(scale.clients // 5)
+        before, memory = held_by_process(), resident_megabytes()
+        await use_many(scale.clients)
+        report.figures["rss_growth_mb"] = resident_megabytes() - memory
+        if any(now > then for now, then in zip(held_by_process(), before, strict=True)):
+            # Those that were closed last may take a moment.
+            with contextlib.suppress(AssertionError):
+                await until(lambda: held_by_process() <= before)
+        for name, now, then in zip(
+            ("descriptors", "threads"), held_by_process(), before, strict=True
+        ):
+            report.figures[f"{name}_left"] = now - then
+            if now > then:
+                report.failures.append(f"{now - then} {name} left")
+    report.faults = {"clients": verdict.acknowledged}
+    report.at_most("rss_growth_mb", 5.0)
+    return report
+
+
 # What the scenarios share
+
+
+def held_by_process() -> tuple[int, int]:
+    """How many descriptors and threads this process has; where the system does not tell, none."""
+    if sys.platform != "linux":
+        return 0, 0
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+
+def resident_megabytes() -> float:
+    """What this process has in memory now; where the system does not tell, 1."""
+    if sys.platform != "linux":
+        return 1.0
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ import gc
 import os
 import random
 import statistics
-import sys
 import time
 
 from tests.faults.adapters import Adapter
@@ -21,6 +20,7 @@ from tests.faults.scenarios import (
     Make,
     connected,
     refused,
+    resident_megabytes,
     settled,
 )
 
@@ -171,11 +171,3 @@ async def soak(make: Make, seconds: float, epoch: float = 5.0) -> Report:
             work = Soak(server, proxy, adapter, epoch)
             await work.run(seconds)
             return work.report
-
-
-def resident_megabytes() -> float:
-    """What this process has in memory now; where the system does not tell, 1."""
-    if sys.platform != "linux":
-        return 1.0
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
