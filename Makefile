@@ -8,6 +8,7 @@ PYTEST_ARGS ?=
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
 FAULTS_ARGS ?=
+FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
 BUILD := build
@@ -60,8 +61,8 @@ bench: $(BENCH)/.ready ## measure against the other clients; BENCH_ARGS="--conc 
 
 .PHONY: faults
 faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half an hour; FAULTS_ARGS="--only slots_moved"
-	$(TEST)/bin/python -m tests.faults --json docs/reliability.json $(FAULTS_ARGS)
-	$(BENCH)/bin/python -m tests.faults --json docs/reliability.json --clients valkey-glide redis-py $(FAULTS_ARGS)
+	$(BENCH)/bin/python -m tests.faults $(FAULTS_REPORT) --clients valkey-glide redis-py $(FAULTS_ARGS)
+	$(TEST)/bin/python -m tests.faults $(FAULTS_REPORT) $(FAULTS_ARGS)
 
 .PHONY: clean
 clean: ## remove all that was built and installed here

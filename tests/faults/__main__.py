@@ -3,7 +3,8 @@
     python -m tests.faults                      all scenarios with this package, and the soak
     python -m tests.faults --only slots_moved
     python -m tests.faults --clients glide_scripts valkey-glide redis-py --json figures.json
-    python -m tests.faults --table figures.json the same as a table for the docs
+    python -m tests.faults --json figures.json --docs report.md --only
+                                                no more than the tables of the report
 
 Each scenario runs in a process of its own, with a bound: a client that hangs or crashes is a
 finding, not the end of the run.
@@ -30,7 +31,7 @@ from tests.faults.driver import StuckError
 from tests.faults.report import Report
 from tests.faults.scenarios import LONG, SCENARIOS, SHORT
 from tests.faults.soak import soak
-from tests.faults.table import table
+from tests.faults.table import with_tables
 
 from glide_scripts.testing import ValkeyServer
 
@@ -43,16 +44,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     names = [*SCENARIOS, "soak"]
     parser.add_argument("--clients", nargs="+", choices=list(ADAPTERS), default=[_OURS])
-    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--only", nargs="*", choices=names, default=names)
     parser.add_argument("--soak", type=float, default=600.0, help="seconds; default: %(default)s")
     parser.add_argument("--short", action="store_true", help="as in the tests")
     parser.add_argument("--json", type=Path, help="write or update this file")
-    parser.add_argument("--table", type=Path, help="print the table of such a file, no more")
+    parser.add_argument("--docs", type=Path, help="write the tables of that file into this one")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.table:
-        print(table(json.loads(options.table.read_text())))
-        return 0
     if options.inside:
         name, client = options.inside
         print(json.dumps(run_here(name, client, options.soak, short=options.short)))
@@ -60,9 +58,10 @@ def main() -> int:
     found: dict[str, Any] = {}
     if options.json and options.json.exists():
         found = json.loads(options.json.read_text())
-    found["environment"] = environment()
+    if options.only:
+        found["environment"] = environment()
     well = True
-    for client in options.clients:
+    for client in options.clients if options.only else ():
         of_client = found.setdefault("clients", {}).setdefault(client, {})
         of_client["version"] = ADAPTERS[client]().version
         for name in options.only:
@@ -79,6 +78,8 @@ def main() -> int:
             sys.stdout.flush()
             if options.json:
                 options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.docs:
+        options.docs.write_text(with_tables(options.docs.read_text(), found))
     return 0 if well else 1
 
 

@@ -454,6 +454,10 @@ async def primary_and_replica_swapped(make: Make, scale: Scale) -> Report:
                 await driver.progress(scale.calls)
             driver.servers = [primary]
             report.verdict = driver.verdict()
+        refusals = ("READONLY", "UNBLOCKED")
+        report.faults["refused by a replica"] = sum(
+            error_count(server, code) for server in (first, second) for code in refusals
+        )
     return report
 
 
