@@ -8,10 +8,27 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
 Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario asks of a client; what a client does not offer, it leaves at its default."""
+
+    cluster: bool = False
+    timeout_ms: int = 5000
+    username: str | None = None
+    password: str | None = None
+    lazy: bool = False
+    """Whether to connect only on the first call."""
+    heartbeat_ms: int | None = None
+    """How long a connection may be silent before the client asks for a sign of life."""
+    pending_bytes: int | None = None
+    """How many bytes may wait to be written."""
 
 
 class Adapter(Protocol):
@@ -24,17 +41,8 @@ class Adapter(Protocol):
     @property
     def version(self) -> str: ...
 
-    async def connect(
-        self,
-        addresses: Sequence[Address],
-        *,
-        cluster: bool = False,
-        timeout_ms: int = 5000,
-        username: str | None = None,
-        password: str | None = None,
-        lazy: bool = False,
-    ) -> None:
-        """Connects, or with `lazy` only on the first call; what is raised ends the scenario."""
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        """Connects; what is raised ends the scenario."""
 
     async def invoke(
         self,
@@ -67,32 +75,21 @@ class GlideScripts:
     def version(self) -> str:
         return importlib.metadata.version("glide-scripts")
 
-    async def connect(
-        self,
-        addresses: Sequence[Address],
-        *,
-        cluster: bool = False,
-        timeout_ms: int = 5000,
-        username: str | None = None,
-        password: str | None = None,
-        lazy: bool = False,
-    ) -> None:
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         module = self._module
         nodes = [module.NodeAddress(host, port) for host, port in addresses]
-        credentials = module.ServerCredentials(password, username) if password else None
-        settings: dict[str, Any] = {
-            "credentials": credentials,
-            "request_timeout": timeout_ms,
-            "lazy_connect": lazy,
-        }
-        if cluster:
-            self._client = await module.GlideClusterClient.create(
-                module.GlideClusterClientConfiguration(nodes, **settings)
-            )
-        else:
-            self._client = await module.GlideClient.create(
-                module.GlideClientConfiguration(nodes, **settings)
-            )
+        kind = "GlideClusterClient" if settings.cluster else "GlideClient"
+        config = getattr(module, f"{kind}Configuration")(
+            nodes,
+            credentials=credentials(module, settings),
+            request_timeout=settings.timeout_ms,
+            lazy_connect=settings.lazy,
+            advanced_config=getattr(module, f"Advanced{kind}Configuration")(
+                heartbeat_interval=settings.heartbeat_ms,
+                pending_bytes_limit=settings.pending_bytes,
+            ),
+        )
+        self._client = await getattr(module, kind).create(config)
 
     async def invoke(
         self,
@@ -129,30 +126,17 @@ class ValkeyGlide:
     def version(self) -> str:
         return importlib.metadata.version("valkey-glide")
 
-    async def connect(
-        self,
-        addresses: Sequence[Address],
-        *,
-        cluster: bool = False,
-        timeout_ms: int = 5000,
-        username: str | None = None,
-        password: str | None = None,
-        lazy: bool = False,
-    ) -> None:
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         module = self._module
         nodes = [module.NodeAddress(host, port) for host, port in addresses]
-        credentials = module.ServerCredentials(password, username) if password else None
-        settings = {
-            "credentials": credentials,
-            "request_timeout": timeout_ms,
-            "lazy_connect": lazy,
-        }
-        if cluster:
-            config = module.GlideClusterClientConfiguration(nodes, **settings)
-            self._client = await module.GlideClusterClient.create(config)
-        else:
-            config = module.GlideClientConfiguration(nodes, **settings)
-            self._client = await module.GlideClient.create(config)
+        kind = "GlideClusterClient" if settings.cluster else "GlideClient"
+        config = getattr(module, f"{kind}Configuration")(
+            nodes,
+            credentials=credentials(module, settings),
+            request_timeout=settings.timeout_ms,
+            lazy_connect=settings.lazy,
+        )
+        self._client = await getattr(module, kind).create(config)
 
     async def invoke(
         self,
@@ -195,32 +179,24 @@ class RedisPy:
     def version(self) -> str:
         return importlib.metadata.version("redis")
 
-    async def connect(
-        self,
-        addresses: Sequence[Address],
-        *,
-        cluster: bool = False,
-        timeout_ms: int = 5000,
-        username: str | None = None,
-        password: str | None = None,
-        lazy: bool = False,
-    ) -> None:
-        settings = {
-            "username": username,
-            "password": password,
-            "socket_timeout": timeout_ms / 1000,
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        options: dict[str, Any] = {
+            "username": settings.username,
+            "password": settings.password,
+            "socket_timeout": settings.timeout_ms / 1000,
             "socket_connect_timeout": 2.0,
+            "health_check_interval": (settings.heartbeat_ms or 0) / 1000,
         }
-        if cluster:
+        if settings.cluster:
             nodes = importlib.import_module("redis.asyncio.cluster").ClusterNode
             self._client = self._module.RedisCluster(
-                startup_nodes=[nodes(host, port) for host, port in addresses], **settings
+                startup_nodes=[nodes(host, port) for host, port in addresses], **options
             )
             await self._client.initialize()
         else:
             [(host, port), *_] = addresses
             # It always connects on the first call.
-            self._client = self._module.Redis(host=host, port=port, **settings)
+            self._client = self._module.Redis(host=host, port=port, **options)
 
     async def invoke(
         self,
@@ -241,6 +217,12 @@ class RedisPy:
     async def close(self) -> None:
         if self._client is not None:
             await self._client.aclose()
+
+
+def credentials(module: Any, settings: Settings) -> Any:
+    if settings.password is None:
+        return None
+    return module.ServerCredentials(settings.password, settings.username)
 
 
 ADAPTERS: dict[str, Callable[[], Adapter]] = {

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.faults.adapters import Adapter
+from tests.faults.adapters import Adapter, Settings
 from tests.faults.driver import COUNTING, Driver
 from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
@@ -318,6 +318,66 @@ async def network_gone_silent(make: Make, scale: Scale) -> Report:
                 await driver.progress(scale.calls)
             report.verdict = driver.verdict()
             report.faults = {"swallowed bytes": proxy.counts["swallowed bytes"]}
+    return report
+
+
+@scenario
+async def dead_connections_noticed(make: Make, scale: Scale) -> Report:
+    """Connections that swallow all, while new ones work: a heartbeat finds out, and calls go on."""
+    report = Report()
+    took = []
+    with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
+        async with connected(make, proxy, timeout_ms=1000, heartbeat_ms=200) as adapter:
+            driver = Driver(adapter, [server], callers=8)
+            async with driver.running():
+                for _ in range(min(scale.rounds, 3)):
+                    await driver.progress(scale.calls)
+                    proxy.black_hole()
+                    proxy.clear()
+                    begun = time.monotonic()
+                    await driver.progress(1)
+                    await driver.progress(1)
+                    took.append(time.monotonic() - begun)
+            report.verdict = driver.verdict()
+            report.faults = {"swallowed bytes": proxy.counts["swallowed bytes"]}
+    report.figures = {"longest_outage_s": max(took)}
+    return report
+
+
+@scenario
+async def stalled_server_flooded(make: Make, scale: Scale) -> Report:
+    """A server that takes no bytes cannot make the client's memory grow past its limit."""
+    report = Report()
+    limit_mb, call_mb, calls = 32, 1, 200
+    data = b"x" * (call_mb << 20)
+    with ValkeyServer() as server:
+        async with connected(
+            make, server, timeout_ms=2000, pending_bytes=limit_mb << 20
+        ) as adapter:
+            driver = Driver(adapter, [server], callers=8)
+            async with driver.running():
+                await driver.progress(scale.calls)
+            peak = before = resident_megabytes()
+            server.pause()
+            flood = [
+                asyncio.ensure_future(adapter.invoke("return #ARGV[1]", ["{t}k"], [data]))
+                for _ in range(calls)
+            ]
+            while not all(call.done() for call in flood):
+                peak = max(peak, resident_megabytes())
+                await asyncio.wait(flood, timeout=0.01)
+            server.resume()
+            outcomes = await asyncio.gather(*flood, return_exceptions=True)
+            async with driver.running():
+                await driver.progress(scale.calls)
+            await settled(server)
+            report.verdict = driver.verdict()
+    report.verdict.calls += calls
+    refused = Counter(type(o).__name__ for o in outcomes if isinstance(o, BaseException))
+    report.verdict.errors = dict(Counter(report.verdict.errors) + refused)
+    report.faults = {"unanswered": refused.total()}
+    report.figures = {"flood_mb": calls * call_mb, "rss_growth_mb": peak - before}
+    report.at_most("rss_growth_mb", 2 * limit_mb)
     return report
 
 
@@ -777,23 +837,12 @@ def resident_megabytes() -> float:
 
 @asynccontextmanager
 async def connected(
-    make: Make,
-    *servers: ValkeyServer | FaultProxy,
-    cluster: bool = False,
-    timeout_ms: int = 5000,
-    username: str | None = None,
-    password: str | None = None,
-    lazy: bool = False,
+    make: Make, *servers: ValkeyServer | FaultProxy, **settings: Any
 ) -> AsyncIterator[Adapter]:
+    """A client with the given `Settings`."""
     adapter = make()
-    await adapter.connect(
-        [(server.host, server.port) for server in servers],
-        cluster=cluster,
-        timeout_ms=timeout_ms,
-        username=username,
-        password=password,
-        lazy=lazy,
-    )
+    addresses = [(server.host, server.port) for server in servers]
+    await adapter.connect(addresses, Settings(**settings))
     try:
         yield adapter
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.faults.adapters import GlideScripts
+from tests.faults.adapters import GlideScripts, Settings
 from tests.faults.driver import Driver, Verdict
 
 from glide_scripts.testing import ValkeyServer
@@ -35,7 +35,7 @@ class Wrong(GlideScripts):
 
 async def verdict_on(server: ValkeyServer, wrong: str) -> Verdict:
     adapter = Wrong(wrong)
-    await adapter.connect([(server.host, server.port)])
+    await adapter.connect([(server.host, server.port)], Settings())
     driver = Driver(adapter, [server], callers=1)
     for _ in range(5):
         await driver.call("t")
