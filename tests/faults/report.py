@@ -16,6 +16,8 @@ class Report:
     """What was done to the client, counted; a fault that was not met proves nothing."""
     figures: dict[str, float] = field(default_factory=dict)
     """What was measured; a name ends in its unit."""
+    series: dict[str, list[float]] = field(default_factory=dict)
+    """What was measured again and again."""
     failures: list[str] = field(default_factory=list)
     """Further promises that were not kept."""
     late: list[str] = field(default_factory=list)

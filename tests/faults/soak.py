@@ -14,15 +14,15 @@ from tests.faults.adapters import Adapter
 from tests.faults.driver import Driver
 from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
-from tests.faults.scenarios import (
+from tests.faults.scenarios._base import (
     DURABLE,
-    ENDLESS,
     Make,
     connected,
     refused,
     resident_megabytes,
     settled,
 )
+from tests.faults.scenarios.servers import ENDLESS
 
 from glide_scripts.testing import ValkeyServer
 
@@ -70,6 +70,7 @@ class Soak:
         self.report.figures["epochs"] = number
         warm = self.megabytes[int(len(self.megabytes) * _WARM_UP) :]
         tail = max(1, len(warm) // 4)
+        self.report.series["rss_mb"] = [round(each, 1) for each in self.megabytes]
         begin, end = statistics.median(warm[:tail]), statistics.median(warm[-tail:])
         self.report.figures |= {
             "rss_after_warm_up_mb": begin,
@@ -165,7 +166,8 @@ class Soak:
 
 async def soak(make: Make, seconds: float, epoch: float = 5.0) -> Report:
     """Mixed load with faults; nothing is lost, nothing runs twice, and memory stays flat."""
-    config = DURABLE | {"busy-reply-threshold": "50"}
+    # What the server logs is kept in this process's memory, and each restart adds to it.
+    config = DURABLE | {"busy-reply-threshold": "50", "loglevel": "warning"}
     with ValkeyServer(config=config) as server, FaultProxy(server.host, server.port) as proxy:
         async with connected(make, proxy, timeout_ms=5000) as adapter:
             work = Soak(server, proxy, adapter, epoch)
