@@ -185,6 +185,8 @@ class RedisPy:
             "password": settings.password,
             "socket_timeout": settings.timeout_ms / 1000,
             "socket_connect_timeout": 2.0,
+            # Its default of 100 is fewer than some scenarios have calls at once.
+            "max_connections": 1000,
             "health_check_interval": (settings.heartbeat_ms or 0) / 1000,
         }
         if settings.cluster:

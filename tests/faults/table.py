@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from tests.faults.adapters import ADAPTERS
@@ -58,10 +59,11 @@ def cell(report: dict[str, Any] | str | None) -> str:
     words += [f"**{verdict[name]:,} {word}**" for name, word in _WRONG.items() if verdict[name]]
     words += [figure(name, value) for name, value in report["figures"].items()]
     # Of calls that failed the number says enough.
+    others = Counter(
+        shortened(text) for text in report["failures"] if not text.startswith("calls failed")
+    )
     words += [
-        f"**{shortened(text)}**"
-        for text in report["failures"]
-        if not text.startswith("calls failed")
+        f"**{text}**{f' ({count} times)' if count > 1 else ''}" for text, count in others.items()
     ]
     return ", ".join(words or [shortened(text) for text in report["broken"]])
 
@@ -77,7 +79,8 @@ def figure(name: str, value: float) -> str:
         case "left":
             return f"{value:.0f} {words} left"
         case _:
-            return f"{words} {unit} {value:.2f}".lstrip().removesuffix(".00")
+            number = f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+            return f"{words} {unit} {number}".lstrip()
 
 
 def shortened(text: str) -> str:
