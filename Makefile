@@ -7,6 +7,8 @@ CARGO ?= cargo
 PYTEST_ARGS ?=
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
+FAULTS_ARGS ?=
+FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
 BUILD := build
@@ -56,6 +58,11 @@ wheel: $(BUILD)/.wheel ## build the wheel into dist/
 .PHONY: bench
 bench: $(BENCH)/.ready ## measure against the other clients; BENCH_ARGS="--conc 100 --rounds 5"
 	$(BENCH)/bin/python bench/peers.py $(BENCH_ARGS)
+
+.PHONY: faults
+faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half an hour; FAULTS_ARGS="--only slots_moved"
+	$(BENCH)/bin/python -m tests.faults $(FAULTS_REPORT) --clients valkey-glide redis-py $(FAULTS_ARGS)
+	$(TEST)/bin/python -m tests.faults $(FAULTS_REPORT) $(FAULTS_ARGS)
 
 .PHONY: clean
 clean: ## remove all that was built and installed here

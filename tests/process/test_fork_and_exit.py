@@ -118,6 +118,58 @@ except KeyboardInterrupt:
     assert (process.returncode, output, complaints) == (0, "interrupted\n", "")
 
 
+def test_an_interrupted_program_may_go_on_with_its_client(server: ValkeyServer) -> None:
+    program = f"""
+async def main(client):
+    task = asyncio.create_task({UNANSWERED})
+    await client.ping()
+    print("calling", flush=True)
+    await task
+
+client = asyncio.run(GlideClient.from_url(URL))
+try:
+    asyncio.run(main(client))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    print(asyncio.run(client.invoke_script(ECHO, args=["going on"], timeout=30_000)))
+asyncio.run(client.close())
+"""
+    with started(program, server.url) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "calling\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
+        # Now there is an answer to what nobody waits for any more.
+        server.command("RPUSH", "nothing", "late")
+        output, complaints = process.communicate(timeout=30)
+    assert (process.returncode, output, complaints) == (0, "b'going on'\n", "")
+
+
+def test_a_program_that_is_interrupted_again_and_again_ends_at_once(server: ValkeyServer) -> None:
+    program = """
+async def main():
+    async with await GlideClient.from_url(URL) as client:
+        print("calling", flush=True)
+        while True:
+            calls = (client.invoke_script(ECHO, args=["a"]) for _ in range(100))
+            await asyncio.gather(*calls)
+
+for _ in range(5):
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+    with started(program, server.url) as process:
+        assert process.stdout is not None
+        for _ in range(5):
+            assert process.stdout.readline() == "calling\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+        output, complaints = process.communicate(timeout=30)
+    assert (process.returncode, output, complaints) == (0, "", "")
+
+
 FORK = """
 async def use(client, name):
     async with asyncio.timeout(30):

@@ -236,3 +236,6 @@ fn no_stream_makes_it_panic() {
         }
     }
 }
+
+#[path = "resp_hostile_tests.rs"]
+mod hostile;

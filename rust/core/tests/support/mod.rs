@@ -1,6 +1,6 @@
 //! Servers for the tests: real ones, and one that answers what it is told to.
 
-#![allow(unreachable_pub, reason = "each file of tests has this module in it")]
+#![allow(unreachable_pub, dead_code, reason = "each file of tests has this module in it, and uses a part of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,6 +15,7 @@ use glide_scripts_core::{
     Address, Backoff, Client, Completion, Config, ConnectionConfig, Error, IoThread, Mode, Packer, Protocol, ReadFrom,
     ReplyTo, Request, Route,
 };
+use tokio::sync::oneshot::Receiver;
 
 /// A valkey-server, ended with the test.
 pub struct Server {
@@ -94,7 +95,7 @@ fn serve(stream: &TcpStream, answer: &mut impl FnMut(&[String]) -> Option<&'stat
     }
 }
 
-fn read_command(input: &mut impl BufRead) -> Option<Vec<String>> {
+pub fn read_command(input: &mut impl BufRead) -> Option<Vec<String>> {
     let count = read_length(input)?;
     (0..count)
         .map(|_| {
@@ -141,6 +142,27 @@ impl Caller {
         let mut packer = Packer::script(script, keys.len(), args.len());
         keys.iter().chain(args).for_each(|word| packer.word(word.as_bytes()));
         self.call(packer.finish(true), timeout)
+    }
+
+    /// Makes all calls at once, one for each argument; their outcomes in the same order.
+    pub fn invoke_each(
+        &self,
+        script: &Arc<Script>,
+        args: &[String],
+        timeout: Duration,
+    ) -> Vec<Result<Reply, Box<Error>>> {
+        let outcomes: Vec<_> = args
+            .iter()
+            .map(|arg| {
+                let mut packer = Packer::script(script, 0, 1);
+                packer.word(arg.as_bytes());
+                let (reply_to, outcome) = ReplyTo::task();
+                self.client.call(packer.finish(true), Route::Any, Some(timeout), reply_to);
+                outcome
+            })
+            .collect();
+        let wait = |outcome: Receiver<Completion>| outcome.blocking_recv().ok().and_then(Completion::into_call);
+        outcomes.into_iter().map(|outcome| wait(outcome).expect("every call has an outcome")).collect()
     }
 
     pub fn command(&self, words: &[&str]) -> Result<Reply, Box<Error>> {

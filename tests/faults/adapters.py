@@ -1,0 +1,234 @@
+"""The clients that the suite can drive: ours, and others for comparison.
+
+To try another client, write a class with the methods of `Adapter` and enter it in `ADAPTERS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario asks of a client; what a client does not offer, it leaves at its default."""
+
+    cluster: bool = False
+    timeout_ms: int = 5000
+    username: str | None = None
+    password: str | None = None
+    lazy: bool = False
+    """Whether to connect only on the first call."""
+    heartbeat_ms: int | None = None
+    """How long a connection may be silent before the client asks for a sign of life."""
+    pending_bytes: int | None = None
+    """How many bytes may wait to be written."""
+
+
+class Adapter(Protocol):
+    """One client of one server or cluster. What it is not told stays at the client's defaults."""
+
+    name: str
+    not_driven: Mapping[str, str]
+    """Scenarios that ask for what the client does not offer, each with the reason."""
+
+    @property
+    def version(self) -> str: ...
+
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        """Connects; what is raised ends the scenario."""
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        """Runs a script by its hash, and gets it to the server where that lacks it."""
+
+    def may_have_run(self, error: Exception) -> bool:
+        """Whether the script may have run, by what the error says; True where it says nothing."""
+
+    async def close(self) -> None: ...
+
+
+class GlideScripts:
+    """This package."""
+
+    name = "glide_scripts"
+    not_driven: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        import glide_scripts
+
+        self._module = glide_scripts
+        self._client: Any = None
+        self._scripts: dict[str, glide_scripts.Script] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("glide-scripts")
+
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        module = self._module
+        nodes = [module.NodeAddress(host, port) for host, port in addresses]
+        kind = "GlideClusterClient" if settings.cluster else "GlideClient"
+        config = getattr(module, f"{kind}Configuration")(
+            nodes,
+            credentials=credentials(module, settings),
+            request_timeout=settings.timeout_ms,
+            lazy_connect=settings.lazy,
+            advanced_config=getattr(module, f"Advanced{kind}Configuration")(
+                heartbeat_interval=settings.heartbeat_ms,
+                pending_bytes_limit=settings.pending_bytes,
+            ),
+        )
+        self._client = await getattr(module, kind).create(config)
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._module.Script(code)
+        reply: object = await self._client.invoke_script(script, keys, args)
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return bool(getattr(error, "may_have_executed", True))
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+class ValkeyGlide:
+    """valkey-glide."""
+
+    name = "valkey-glide"
+    not_driven: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        self._module: Any = importlib.import_module("glide")
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("valkey-glide")
+
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        module = self._module
+        nodes = [module.NodeAddress(host, port) for host, port in addresses]
+        kind = "GlideClusterClient" if settings.cluster else "GlideClient"
+        config = getattr(module, f"{kind}Configuration")(
+            nodes,
+            credentials=credentials(module, settings),
+            request_timeout=settings.timeout_ms,
+            lazy_connect=settings.lazy,
+        )
+        self._client = await getattr(module, kind).create(config)
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._module.Script(code)
+        reply: object = await self._client.invoke_script(
+            script,
+            keys=list(keys),
+            args=[bytes(arg) if isinstance(arg, bytearray) else arg for arg in args],
+        )
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+class RedisPy:
+    """redis-py, whose own script object loads a script that the server lacks."""
+
+    name = "redis-py"
+    not_driven: Mapping[str, str] = MappingProxyType(
+        {"primary_and_replica_swapped": "takes one address"}
+    )
+
+    def __init__(self) -> None:
+        self._module: Any = importlib.import_module("redis.asyncio")
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version("redis")
+
+    async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
+        options: dict[str, Any] = {
+            "username": settings.username,
+            "password": settings.password,
+            "socket_timeout": settings.timeout_ms / 1000,
+            "socket_connect_timeout": 2.0,
+            # Its default of 100 is fewer than some scenarios have calls at once.
+            "max_connections": 1000,
+            "health_check_interval": (settings.heartbeat_ms or 0) / 1000,
+        }
+        if settings.cluster:
+            nodes = importlib.import_module("redis.asyncio.cluster").ClusterNode
+            self._client = self._module.RedisCluster(
+                startup_nodes=[nodes(host, port) for host, port in addresses], **options
+            )
+            await self._client.initialize()
+        else:
+            [(host, port), *_] = addresses
+            # It always connects on the first call.
+            self._client = self._module.Redis(host=host, port=port, **options)
+
+    async def invoke(
+        self,
+        code: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | bytearray],
+    ) -> object:
+        script = self._scripts.get(code)
+        if script is None:
+            script = self._scripts[code] = self._client.register_script(code)
+        words = [bytes(arg) if isinstance(arg, bytearray) else arg for arg in args]
+        reply: object = await script(keys=list(keys), args=words)
+        return reply
+
+    def may_have_run(self, error: Exception) -> bool:
+        return True
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+def credentials(module: Any, settings: Settings) -> Any:
+    if settings.password is None:
+        return None
+    return module.ServerCredentials(settings.password, settings.username)
+
+
+ADAPTERS: dict[str, Callable[[], Adapter]] = {
+    GlideScripts.name: GlideScripts,
+    ValkeyGlide.name: ValkeyGlide,
+    RedisPy.name: RedisPy,
+}

@@ -1,0 +1,98 @@
+"""The proxy does to connections what it says, and counts it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from tests.faults.proxy import FaultProxy
+from tests.waiting import until
+
+from glide_scripts.testing import Connection, ValkeyServer
+
+EVAL = ("EVAL", "return redis.call('INCR', 'n')", 0)
+
+
+@pytest.fixture
+def proxy(server: ValkeyServer) -> Iterator[FaultProxy]:
+    with FaultProxy(server.host, server.port) as proxy:
+        yield proxy
+
+
+def through(proxy: FaultProxy, timeout: float = 10.0) -> Connection:
+    return Connection(proxy.host, proxy.port, timeout=timeout)
+
+
+def test_it_passes_on_what_is_said(proxy: FaultProxy) -> None:
+    with through(proxy) as connection:
+        assert connection.command("SET", "k", "v" * 200_000) == b"OK"
+        assert connection.command("GET", "k") == b"v" * 200_000
+    assert proxy.counts == {"connections": 1}
+
+
+def test_a_dropped_reply_is_one_of_a_script_that_ran(
+    server: ValkeyServer, proxy: FaultProxy
+) -> None:
+    proxy.drop_replies()
+    with through(proxy) as connection:
+        assert connection.command("PING") == b"PONG"
+        with pytest.raises(ConnectionError):
+            connection.command(*EVAL)
+    assert server.command("GET", "n") == b"1"
+    assert proxy.counts["dropped"] == 1
+    with through(proxy) as connection:
+        assert connection.command(*EVAL) == 2
+
+
+def test_a_cut_reply_is_begun_and_not_ended(server: ValkeyServer, proxy: FaultProxy) -> None:
+    proxy.cut_replies(after=2)
+    with socket.create_connection((proxy.host, proxy.port), 10) as client:
+        client.sendall(b"EVAL \"return redis.call('INCR', 'n') + 41\" 0\r\n*1\r\n$4\r\nEVAL\r\n")
+        received = b""
+        while data := client.recv(100):
+            received += data
+    assert received == b":4"
+    assert server.command("GET", "n") == b"1"
+
+
+def test_bytes_travel_alone_and_arrive(proxy: FaultProxy) -> None:
+    with through(proxy) as connection:
+        proxy.split_bytes()
+        assert connection.command("ECHO", "some words") == b"some words"
+    assert proxy.counts["split bytes"] > 40
+
+
+def test_what_is_held_arrives_once_it_is_let_go(proxy: FaultProxy) -> None:
+    with through(proxy, timeout=0.2) as connection:
+        proxy.hold_replies()
+        with pytest.raises(TimeoutError):
+            connection.command("ECHO", "held")
+    with through(proxy) as connection:
+        proxy.clear()
+        assert connection.command("PING") == b"PONG"
+
+
+def test_a_reset_is_no_common_end(proxy: FaultProxy) -> None:
+    with through(proxy) as connection:
+        connection.command("PING")
+        assert proxy.reset_all() == 1
+        with pytest.raises(ConnectionResetError):
+            connection.command("PING")
+
+
+async def test_a_black_hole_stays_one_for_those_who_were_in_it(proxy: FaultProxy) -> None:
+    with through(proxy, timeout=0.2) as before, through(proxy, timeout=0.2) as beside:
+        before.command("PING")
+        beside.command("PING")
+        proxy.black_hole()
+        with through(proxy, timeout=0.2) as within:
+            for connection in (before, within):
+                with pytest.raises(TimeoutError):
+                    connection.command("PING")
+            proxy.clear()
+            with pytest.raises(TimeoutError):
+                beside.command("PING")
+    with through(proxy) as after:
+        assert after.command("PING") == b"PONG"
+    await until(lambda: proxy.open_connections == 0)
