@@ -152,14 +152,14 @@ class _Run:
                 replies, failed_at = await oldest.replies()
                 sent.popleft()
                 under_way -= oldest.count
-                if failed_at is not None:
-                    _renumber(replies, done)
                 # A typed script's errors are its own, as in a batch.
                 failed = getattr(self.script, "_failed_among_many", None)
                 if failed_at is not None and failed is not None:
                     replies = [
                         failed(each) if isinstance(each, RequestError) else each for each in replies
                     ]
+                if failed_at is not None:
+                    _renumber(replies, done)
                 is_over = False
                 if failed_at is not None and self.raise_on_error:
                     is_over, failure, replies = True, replies[failed_at], replies[:failed_at]
