@@ -19,7 +19,7 @@ from ._errors import ReplyTypeError, RequestError
 from ._in_batch import InBatch
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
-from ._passwords import password_source
+from ._passwords import PasswordSource
 from ._reply import OK, TOK, TEncodable, TResult
 from ._routes import Route
 from ._routing import Each, decoder, directions, target
@@ -60,7 +60,7 @@ class BaseClient:
             )
         self._core = core
         self._watches = Watches()
-        self._asks_for_passwords = False
+        self._password_source: PasswordSource | None = None
 
     @classmethod
     async def _open(cls, settings: Mapping[str, object]) -> Self:
@@ -69,11 +69,11 @@ class BaseClient:
         if tls is not None:
             settings["tls"] = await asyncio.to_thread(functools.partial(TlsSetup, **tls))
         callback: Any = settings["password_callback"]
-        if callback is not None:
-            settings["password_callback"] = password_source(callback)
+        source = None if callback is None else PasswordSource(callback)
+        settings["password_callback"] = source
         core, opened, ticket = Core.open(settings)
         client = cls(core)
-        client._asks_for_passwords = callback is not None
+        client._password_source = source
         try:
             await client._reply(opened, ticket)
         except BaseException:
@@ -86,6 +86,8 @@ class BaseClient:
 
         Closing a client twice is harmless.
         """
+        if self._password_source is not None:
+            self._password_source.close()
         closing = self._core.close()
         if closing is not None:
             await self._reply(*closing)
@@ -161,7 +163,8 @@ class BaseClient:
                 busy as far as can be known: a server does not say whose script it runs, so that
                 another client's may be hit that keeps this one from running. A server takes a kill
                 only once a script has run for its ``busy-reply-threshold``, so the call does not
-                wait for it.
+                wait for it. A call that is cancelled before its deadline kills nothing, nor does a
+                client that is closed before the kill.
 
         Returns:
             What the script returns. Lua converts a number to an int by cutting its fraction off,
@@ -221,7 +224,7 @@ class BaseClient:
             raise ValueError("password is empty; pass the password, or None for none")
         if password is None and immediate_auth:
             raise ValueError("password is None and immediate_auth is True; pass the password")
-        if self._asks_for_passwords:
+        if self._password_source is not None:
             raise RequestError("the client has a password_callback, which is asked for passwords")
         result: TOK = await self._reply(*self._core.update_password(password, immediate_auth))
         return result

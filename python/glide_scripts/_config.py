@@ -122,8 +122,9 @@ class ServerCredentials:
         password: The password. For a server that asks for none, leave the credentials out.
         username: The user; None means the server's user ``default``.
         password_callback: In place of a password: an async function without arguments that gives
-            it. It is asked for each connection, also for those that are made anew, on the event
-            loop on which the client was made.
+            it. It is asked for each connection, also for those that are made anew, within
+            ``connection_timeout``, on the event loop on which the client was made: once that is
+            closed, the client cannot connect anew.
 
     Raises:
         ConfigurationError: There is neither a password nor a callback, or both, or one of them is
@@ -275,9 +276,10 @@ class AdvancedBaseClientConfiguration:
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
         heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
-            life; one that gives none has its connection made anew, and after four times as long
-            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
-            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+            life. A connection that gives none while another one does is made anew; one with calls
+            under way after four times as long, and these are then given up, unless the server says
+            that a script is running. None means 5000, and 0 never. Keep it above a quarter of the
+            servers' ``busy-reply-threshold``, for which a script may keep them silent.
         pending_bytes_limit: How many bytes may wait to be written because a server does not take
             them; until it does, calls fail at once. None means 1 GiB.
 
@@ -305,9 +307,10 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
         heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
-            life; one that gives none has its connection made anew, and after four times as long
-            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
-            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+            life. A connection that gives none while another one does is made anew; one with calls
+            under way after four times as long, and these are then given up, unless the server says
+            that a script is running. None means 5000, and 0 never. Keep it above a quarter of the
+            servers' ``busy-reply-threshold``, for which a script may keep them silent.
         pending_bytes_limit: How many bytes may wait to be written because a server does not take
             them; until it does, calls fail at once. None means 1 GiB.
         tcp_nodelay: Whether to send small packets at once; None means yes.
@@ -331,9 +334,10 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
         connection_timeout: How long connecting may take, in milliseconds; None means 2000.
         tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
         heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
-            life; one that gives none has its connection made anew, and after four times as long
-            calls under way are given up. None means 5000, and 0 never. Set it above a quarter of
-            the servers' ``busy-reply-threshold``, for which a script may keep them silent.
+            life. A connection that gives none while another one does is made anew; one with calls
+            under way after four times as long, and these are then given up, unless the server says
+            that a script is running. None means 5000, and 0 never. Keep it above a quarter of the
+            servers' ``busy-reply-threshold``, for which a script may keep them silent.
         pending_bytes_limit: How many bytes may wait to be written because a server does not take
             them; until it does, calls fail at once. None means 1 GiB.
         refresh_topology_from_initial_nodes: Whether to ask only the configured addresses, and not

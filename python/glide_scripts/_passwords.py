@@ -1,4 +1,4 @@
-"""Asking the application for a password, on behalf of a connection."""
+"""Asking the application for a password, on behalf of connections."""
 
 from __future__ import annotations
 
@@ -7,33 +7,49 @@ from collections.abc import Awaitable, Callable
 
 from ._core import PasswordAnswer
 
-# The loop holds its tasks weakly.
-_asking: set[asyncio.Task[None]] = set()
 
+class PasswordSource:
+    """What the core calls, on the event loop, for the password of a connection.
 
-def password_source(
-    callback: Callable[[], Awaitable[str]],
-) -> Callable[[PasswordAnswer], None]:
-    """What the core calls, on the event loop, for the password of one connection."""
+    Connections that are made at the same time share one question.
+    """
 
-    def ask(answer: PasswordAnswer) -> None:
-        task = asyncio.get_running_loop().create_task(_answer(callback, answer))
-        _asking.add(task)
-        task.add_done_callback(_asking.discard)
+    def __init__(self, callback: Callable[[], Awaitable[str]]) -> None:
+        self._callback = callback
+        self._waiting: list[PasswordAnswer] = []
+        self._asking: asyncio.Task[None] | None = None
 
-    return ask
+    def __call__(self, answer: PasswordAnswer) -> None:
+        self._waiting.append(answer)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
 
+    def close(self) -> None:
+        """Asks no more."""
+        if self._asking is not None:
+            self._asking.cancel()
 
-async def _answer(callback: Callable[[], Awaitable[str]], answer: PasswordAnswer) -> None:
-    try:
-        # It may give anything, whatever its type says.
-        password: object = await callback()
-    except Exception as error:
-        # Its text might hold what it asked with.
-        answer.fail(f"password_callback raised {type(error).__name__}")
-        return
-    if not isinstance(password, str) or not password:
-        found = "an empty str" if password == "" else type(password).__name__
-        answer.fail(f"password_callback gave {found}; it must give the password as a str")
-        return
-    answer.give(password)
+    async def _ask(self) -> None:
+        try:
+            # It may give anything, whatever its type says.
+            password: object = await self._callback()
+        except BaseException as error:
+            # Its text might hold what it asked with.
+            self._fail(f"password_callback raised {type(error).__name__}")
+            if not isinstance(error, Exception):
+                raise
+            return
+        if not isinstance(password, str) or not password:
+            found = "an empty str" if password == "" else type(password).__name__
+            self._fail(f"password_callback gave {found}; it must give the password as a str")
+            return
+        for answer in self._taken():
+            answer.give(password)
+
+    def _fail(self, reason: str) -> None:
+        for answer in self._taken():
+            answer.fail(reason)
+
+    def _taken(self) -> list[PasswordAnswer]:
+        waiting, self._waiting = self._waiting, []
+        return waiting

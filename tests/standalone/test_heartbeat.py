@@ -22,6 +22,8 @@ from glide_scripts import (
 from glide_scripts.testing import ValkeyServer
 
 QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=200)
+# As in the defaults, connecting may take less than a heartbeat.
+USUAL = AdvancedGlideClientConfiguration(connection_timeout=200, heartbeat_interval=500)
 INCR = Script("return redis.call('INCR', KEYS[1])")
 
 
@@ -72,18 +74,24 @@ async def tunnel(server: ValkeyServer) -> AsyncIterator[Tunnel]:
             writer.transport.abort()
 
 
-async def client_through(way: Tunnel) -> GlideClient:
+async def client_through(
+    way: Tunnel, advanced: AdvancedGlideClientConfiguration = QUICK
+) -> GlideClient:
     config = GlideClientConfiguration(
-        [NodeAddress("127.0.0.1", way.port)], request_timeout=20_000, advanced_config=QUICK
+        [NodeAddress("127.0.0.1", way.port)], request_timeout=20_000, advanced_config=advanced
     )
     return await GlideClient.create(config)
 
 
-async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(server: ValkeyServer) -> None:
-    async with tunnel(server) as way, await client_through(way) as client:
+@pytest.mark.parametrize("advanced", [QUICK, USUAL], ids=["quick", "usual"])
+async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(
+    server: ValkeyServer, advanced: AdvancedGlideClientConfiguration
+) -> None:
+    async with tunnel(server) as way, await client_through(way, advanced) as client:
         await client.ping()
         way.swallow()
-        await until(lambda: way.made == 2)
+        # Another one asks how the server is; then the first is made anew.
+        await until(lambda: client.stats().reconnects == 1)
         assert await client.invoke_script(INCR, keys=["k"]) == 1
         assert client.stats().reconnects == 1
 
@@ -99,6 +107,43 @@ async def test_a_call_on_a_connection_whose_peer_is_gone_is_given_up_before_its_
         assert caught.value.may_have_executed
         assert await client.get("k") is None
         assert await client.invoke_script(INCR, keys=["k"]) == 1
+
+
+async def test_calls_that_go_on_do_not_hide_that_the_peer_is_gone(server: ValkeyServer) -> None:
+    async with tunnel(server) as way, await client_through(way, USUAL) as client:
+        await client.ping()
+        way.swallow()
+
+        async def succeeds() -> bool:
+            try:
+                await client.invoke_script(INCR, keys=["k"], timeout=100)
+            except RequestError:
+                return False
+            return True
+
+        await until(succeeds, 20)
+        assert client.stats().reconnects == 1
+
+
+async def test_others_scripts_do_not_cut_idle_connections(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    # For the first five seconds of a script its server says nothing at all, not even BUSY.
+    advanced = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=600)
+    idle = await connect(own_server, advanced_config=advanced)
+    busy = await connect(own_server, request_timeout=30_000)
+    long = Script("for i = 1, 5e8 do end return 'done'")
+    assert await busy.invoke_script(long) == b"done"
+    assert await idle.ping() == b"PONG"
+    assert idle.stats().reconnects == 0
+
+
+async def test_a_pause_of_writes_costs_no_call(own_server: ValkeyServer, connect: Connect) -> None:
+    client = await connect(own_server, request_timeout=20_000, advanced_config=USUAL)
+    await client.invoke_script(INCR, keys=["k"])
+    own_server.command("CLIENT", "PAUSE", "1300", "WRITE")
+    assert await client.invoke_script(INCR, keys=["k"]) == 2
+    assert client.stats().reconnects == 0
 
 
 async def test_what_may_run_twice_is_sent_again(server: ValkeyServer) -> None:

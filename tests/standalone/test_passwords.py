@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -19,7 +20,6 @@ from glide_scripts import (
     RequestError,
     Script,
     ServerCredentials,
-    TimeoutError,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -169,8 +169,6 @@ async def test_a_callback_without_a_password_is_named_and_its_secrets_are_not(
 async def test_a_callback_that_never_answers_ends_with_the_connection_timeout(
     guarded: ValkeyServer,
 ) -> None:
-    import asyncio
-
     async def never() -> str:
         await asyncio.Event().wait()
         return OLD
@@ -179,5 +177,36 @@ async def test_a_callback_that_never_answers_ends_with_the_connection_timeout(
         [NodeAddress(guarded.host, guarded.port)],
         credentials=ServerCredentials(password_callback=never),
     )
-    with pytest.raises((ClosingError, TimeoutError), match="no connection within 2000 ms"):
+    with pytest.raises(ClosingError, match="password_callback has not answered within the 2000 ms"):
         await GlideClient.create(config)
+
+
+async def test_connections_made_at_once_share_a_question_and_closing_ends_it(
+    guarded: ValkeyServer, connect: Connect
+) -> None:
+    hanging = asyncio.Event()
+    asked = 0
+
+    async def ask() -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                hanging.set()
+        return OLD
+
+    client = await connect(guarded, credentials=ServerCredentials(password_callback=ask))
+    drop_connections(guarded, OLD)
+    await until(lambda: asked == 2)
+    await client.close()
+    await asyncio.wait_for(hanging.wait(), 10)
+
+
+async def test_a_refusal_that_quotes_the_password_does_not_show_it(connect: Connect) -> None:
+    with ValkeyServer(config={"rename-command": 'AUTH ""'}) as server:
+        client = await connect(server)
+        with pytest.raises(RequestError, match="AUTH was refused") as caught:
+            await client.update_connection_password(NEW, immediate_auth=True)
+        assert NEW not in str(caught.value)

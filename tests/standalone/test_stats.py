@@ -11,7 +11,10 @@ from tests.waiting import until
 from glide_scripts import (
     AdvancedGlideClientConfiguration,
     Batch,
+    ClosingError,
     GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
     RequestError,
     Script,
     TimeoutError,
@@ -118,3 +121,45 @@ async def test_stats_stay_as_they_were_taken(client: GlideClient) -> None:
     assert (before.calls, client.stats().calls) == (0, 1)
     await client.close()
     assert client.stats().calls == 1
+
+
+async def test_calls_that_wait_for_any_of_several_servers_are_bounded_too(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    with ValkeyServer() as second:
+        second.command("REPLICAOF", own_server.host, str(own_server.port))
+        addresses = [NodeAddress(each.host, each.port) for each in (own_server, second)]
+        advanced = AdvancedGlideClientConfiguration(pending_bytes_limit=4 << 20)
+        config = GlideClientConfiguration(
+            addresses, request_timeout=60_000, advanced_config=advanced
+        )
+        async with await GlideClient.create(config) as client:
+            await client.ping()
+            own_server.kill()
+            second.kill()
+            await until(lambda: client.stats().reconnects >= 1)
+            value = b"x" * (1 << 20)
+            calls = [asyncio.ensure_future(client.set("k", value)) for _ in range(3)]
+            await until(lambda: client.stats().pending_bytes > 2 << 20)
+            calls += [asyncio.ensure_future(client.set("k", value)) for _ in range(3)]
+            await until(lambda: client.stats().pending_bytes > 4 << 20)
+            with pytest.raises(RequestError, match="pending_bytes_limit"):
+                await client.set("k", value)
+            for call in calls:
+                call.cancel()
+            await until(lambda: client.stats().pending_bytes == 0)
+
+
+async def test_a_closed_client_has_nothing_in_flight(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server)
+    waiting = asyncio.ensure_future(client.custom_command(["BLPOP", "nothing", "0"]))
+    await until(lambda: client.stats().in_flight == 1)
+    with pytest.raises(RequestError):
+        await client.script_kill()
+    assert client.stats().in_flight == 1
+    await client.close()
+    with pytest.raises(ClosingError):
+        await waiting
+    assert client.stats().in_flight == 0

@@ -1,5 +1,6 @@
 //! From an address to a connection that is ready for commands: TCP, TLS, and the first commands.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -42,8 +43,15 @@ pub(crate) async fn connect(
     config: &ConnectionConfig,
     serves_reads: bool,
 ) -> Result<Connection, Unreachable> {
-    match tokio::time::timeout(config.timeout, open(address, config, serves_reads)).await {
+    let asks_password = Cell::new(false);
+    match tokio::time::timeout(config.timeout, open(address, config, serves_reads, &asks_password)).await {
         Ok(result) => result,
+        Err(_) if asks_password.get() => {
+            let limit = config.timeout.as_millis();
+            Err(Unreachable(format!(
+                "password_callback has not answered within the {limit} ms that connecting may take"
+            )))
+        }
         Err(_) => {
             let doubt = if config.tls.is_some() { " (does the server speak TLS on this port?)" } else { "" };
             Err(Unreachable(format!("no connection within {} ms{doubt}", config.timeout.as_millis())))
@@ -51,7 +59,12 @@ pub(crate) async fn connect(
     }
 }
 
-async fn open(address: &Address, config: &ConnectionConfig, serves_reads: bool) -> Result<Connection, Unreachable> {
+async fn open(
+    address: &Address,
+    config: &ConnectionConfig,
+    serves_reads: bool,
+    asks_password: &Cell<bool>,
+) -> Result<Connection, Unreachable> {
     let tcp =
         TcpStream::connect((&*address.host, address.port)).await.map_err(|error| Unreachable(error.to_string()))?;
     set_options(&tcp, config).map_err(|error| Unreachable(error.to_string()))?;
@@ -60,7 +73,9 @@ async fn open(address: &Address, config: &ConnectionConfig, serves_reads: bool) 
         Some(tls) => Box::new(secure(tcp, address, tls).await?),
     };
     let mut connection = Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() };
+    asks_password.set(true);
     let password = config.credentials.password().await.map_err(Unreachable)?;
+    asks_password.set(false);
     connection.greet(config, password.as_deref(), serves_reads).await?;
     Ok(connection)
 }
@@ -159,7 +174,7 @@ impl Connection {
 }
 
 /// Servers quote the arguments of commands that they do not know, and one may be a password.
-fn without_arguments(text: &str) -> &str {
+pub(crate) fn without_arguments(text: &str) -> &str {
     text.split_once(", with args beginning with").map_or(text, |(before, _)| before)
 }
 

@@ -1,9 +1,10 @@
 //! Signs of life: connections that are silent are asked, and those that do not answer are made anew.
 //!
 //! A server that runs a script answers nobody for a while (five seconds, unless it is set otherwise), and then says
-//! BUSY to all but the connection that the script came by. So a connection with something under way is not asked
-//! itself: another one is. If that says BUSY, a script is running. If it answers, the silent connection is a dead one.
-//! If it does not, long enough, the server is stalled.
+//! BUSY to all but the connection that the script came by. So the silence of one connection says nothing before another
+//! one was asked. If that says BUSY, a script is running. If it answers, a silent connection that was idle is a dead
+//! one; one with something under way is given as long as a paused server or a slow link may need. If it does not
+//! answer, the server is given that long, too.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use crate::lane::Lane;
 use crate::resp::Reply;
 use crate::servers::Servers;
 
-/// A server that has not answered for so many intervals is stalled: by default, longer than scripts keep it silent.
-const STALLED: u32 = 4;
+/// For how many intervals a connection may be silent of which it is not certain that it is dead: by default, longer
+/// than scripts keep a server silent.
+const PATIENCE: u32 = 4;
 
 /// Asks silent connections for a sign of life, again and again.
 pub(crate) async fn keep(servers: Rc<Servers>) {
@@ -42,28 +44,32 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
 
 /// Why a silent connection is of no use any more, if it is not.
 async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option<String> {
-    let (connection, bound) = (lane.connection(), lane.connection_timeout());
-    let is_still_silent = || lane.is_up() && lane.connection() == connection && lane.silence() >= interval;
-    if lane.is_idle() {
-        let answer = timeout(bound, lane.ask(ping())).await;
-        let is_dead = answer.is_err() && is_still_silent();
-        return is_dead.then(|| format!("no answer to a heartbeat within {} ms", bound.as_millis()));
+    let (connection, heard_at) = (lane.connection(), lane.heard_at());
+    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.heard_at() == heard_at;
+    let was_idle = lane.is_idle();
+    if was_idle {
+        // What the answer is does not matter, nor that there may be none in time.
+        let _ = timeout(interval, lane.ask(ping())).await;
+    }
+    if !is_unheard() {
+        return None;
     }
     let other = servers.admin_lane(lane.address()).filter(|other| !Rc::ptr_eq(other, lane));
     let answer = match other {
         Some(other) => timeout(interval, other.ask(ping())).await.ok().and_then(Result::ok),
         None => None,
     };
-    if !is_still_silent() {
-        return None;
-    }
-    let silence = lane.silence().as_millis();
+    let silence = lane.silence();
+    let milliseconds = silence.as_millis();
     match answer {
+        _ if !is_unheard() => None,
         Some(reply) if is_busy(&reply) => None,
         Some(_) if lane.may_block() => None,
-        Some(_) => Some(format!("no reply for {silence} ms, and the server runs no script")),
-        None if lane.silence() < interval * STALLED => None,
-        None => Some(format!("the server has not answered for {silence} ms")),
+        Some(_) if was_idle || silence >= interval * PATIENCE => {
+            Some(format!("no reply for {milliseconds} ms, and the server runs no script"))
+        }
+        None if silence >= interval * PATIENCE => Some(format!("the server has not answered for {milliseconds} ms")),
+        _ => None,
     }
 }
 

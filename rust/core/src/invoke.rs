@@ -124,6 +124,7 @@ async fn attempts(
     let request = &call.request;
     let mut attempt = Attempt { lane, ..Attempt::first(servers, request) };
     loop {
+        let held = servers.stats.hold(request.wire().len());
         match setback {
             Setback::Answered(reply) => {
                 let Some(error) = reply.error() else { return Ok(reply) };
@@ -153,6 +154,7 @@ async fn attempts(
                     .map_err(|error| Box::new(error.after_loss(progress.lost.get())))?
             }
         };
+        drop(held);
         if call.reply_to.is_abandoned() {
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }

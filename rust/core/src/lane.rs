@@ -79,9 +79,10 @@ pub(crate) struct Lane {
     transacts_on: Cell<u64>,
     stats: Arc<Stats>,
     node_stats: Arc<NodeStats>,
-    /// What of the waiting bytes the client was told.
+    /// What of the waiting bytes, and of the requests under way, was told.
     told_bytes: Cell<usize>,
-    /// When the server last read or wrote something.
+    told_in_flight: Cell<u64>,
+    /// When the server last said something.
     heard_at: Cell<Instant>,
     /// Somebody asks for a sign of life.
     is_probed: Cell<bool>,
@@ -101,6 +102,7 @@ impl Lane {
             node_stats: stats.node(&address),
             stats,
             told_bytes: Cell::new(0),
+            told_in_flight: Cell::new(0),
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
             severed: RefCell::default(),
@@ -211,6 +213,17 @@ impl Lane {
         }
     }
 
+    /// Counts what is under way among that of the node's other connections.
+    fn tell_in_flight(&self) {
+        let now = self.queues.borrow().in_flight.len() as u64;
+        let before = self.told_in_flight.replace(now);
+        if now > before {
+            self.node_stats.in_flight.fetch_add(now - before, Ordering::Relaxed);
+        } else if now < before {
+            self.node_stats.in_flight.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
     /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before they
     /// are sent unsends them.
     pub(crate) async fn request(
@@ -259,9 +272,15 @@ impl Lane {
         self.serves_reads
     }
 
-    /// How long the server has neither read nor written anything.
+    /// When the server last said something.
+    pub(crate) fn heard_at(&self) -> Instant {
+        self.heard_at.get()
+    }
+
+    /// How long the server has said nothing, or has left unanswered what it was asked first.
     pub(crate) fn silence(&self) -> Duration {
-        self.heard_at.get().elapsed()
+        let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
+        asked_at.map_or(self.heard_at.get(), |asked_at| asked_at.max(self.heard_at.get())).elapsed()
     }
 
     /// Whether nobody has begun a probe of it; somebody has now.
@@ -374,6 +393,7 @@ impl Lane {
         }
         let queues = std::mem::take(&mut *self.queues.borrow_mut());
         self.tell_bytes();
+        self.tell_in_flight();
         let unsent = queues.waiting.jobs.into_iter().map(|job| (job, false));
         let sent = queues.in_flight.into_iter().filter_map(|entry| Some((entry.job?, true)));
         for (job, was_sent) in unsent.chain(sent) {
@@ -418,9 +438,8 @@ impl Lane {
             let connecting = connect(&self.address, &self.config, self.serves_reads);
             let (reason, served) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
-                    if last_reason.take().is_some() {
-                        log::info!("connected to {} again", self.address);
-                    }
+                    let again = if last_reason.take().is_some() { " again" } else { "" };
+                    log::info!("connected to {}{again}", self.address);
                     self.serve(connection).await
                 }
                 Err(reason) => (reason, false),
@@ -492,6 +511,7 @@ impl Lane {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
                 Poll::Ready(Ok(count)) => {
                     self.node_stats.bytes_received.add(count as u64);
+                    self.heard_at.set(Instant::now());
                     if let Err(reason) = self.deliver(io) {
                         return Poll::Ready(reason);
                     }
@@ -502,7 +522,6 @@ impl Lane {
         }
         if io.written > written {
             self.node_stats.bytes_sent.add(io.written - written);
-            self.heard_at.set(Instant::now());
         }
         self.poll_sweep(timer, cx);
         *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -547,17 +566,15 @@ impl Lane {
             requests += missing as u64;
             queues.in_flight.push_back(InFlight { job: Some(job), missing, begins, ends, sent_at });
         }
-        let in_flight = queues.in_flight.len() as u64;
         drop(queues);
         self.node_stats.requests.add(requests);
-        self.node_stats.in_flight.store(in_flight, Ordering::Relaxed);
+        self.tell_in_flight();
         self.tell_bytes();
         too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
-        let now = Instant::now();
-        self.heard_at.set(now);
+        let now = self.heard_at.get();
         let mut times = Vec::new();
         let result = loop {
             match io.decoder.decode(&mut io.input) {
@@ -576,8 +593,7 @@ impl Lane {
         };
         if !times.is_empty() {
             self.node_stats.record(times.into_iter());
-            let in_flight = self.queues.borrow().in_flight.len() as u64;
-            self.node_stats.in_flight.store(in_flight, Ordering::Relaxed);
+            self.tell_in_flight();
         }
         result
     }
@@ -635,7 +651,7 @@ impl Lane {
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
     fn lose_in_flight(self: &Rc<Self>, io: &Io, reason: &Unreachable) {
         let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
-        self.node_stats.in_flight.store(0, Ordering::Relaxed);
+        self.tell_in_flight();
         let mut unsent = Vec::new();
         for entry in in_flight {
             let Some(job) = entry.job else { continue };

@@ -235,7 +235,10 @@ impl Context {
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
         let deadline = self.sending.deadline;
-        let lane = match timeout_at(deadline, self.reach(lane, &mut pieces)).await {
+        let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
+        let reached = timeout_at(deadline, self.reach(lane, &mut pieces)).await;
+        drop(held);
+        let lane = match reached {
             Ok(Ok(Some(lane))) => lane,
             // Where to may have changed.
             Ok(Ok(None)) => return Round { again: pieces, ..Round::default() },

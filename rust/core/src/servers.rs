@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::Call;
 use crate::completion::{CallId, ReplyTo};
 use crate::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
-use crate::connect::Unreachable;
+use crate::connect::{Unreachable, without_arguments};
 use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
 use crate::fanout;
@@ -323,7 +323,7 @@ impl Servers {
             if let Ok(reply) = lane.ask(auth.clone()).await
                 && let Some(error) = reply.error()
             {
-                let message = format!("{}: AUTH was refused: {}", lane.address(), error.text());
+                let message = format!("{}: AUTH was refused: {}", lane.address(), without_arguments(&error.text()));
                 refused = Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) });
             }
         }

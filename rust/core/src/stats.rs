@@ -100,6 +100,12 @@ impl Stats {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
+    /// Counts bytes among those that wait, as long as what it gives lives.
+    pub(crate) fn hold(&self, bytes: usize) -> Held<'_> {
+        self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Held { stats: self, bytes }
+    }
+
     pub fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Relaxed)
     }
@@ -127,6 +133,18 @@ impl Stats {
             }
         }
         Latency::of(all.as_ref())
+    }
+}
+
+/// Bytes that wait for a connection.
+pub(crate) struct Held<'a> {
+    stats: &'a Stats,
+    bytes: usize,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.stats.pending_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

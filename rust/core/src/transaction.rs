@@ -105,7 +105,9 @@ impl Transaction<'_> {
         let begin = Packer::single("MULTI");
         let mut attempt = Attempt::default();
         let mut loads_libraries = true;
+        let length = self.requests.iter().map(|request| request.wire().len()).sum();
         loop {
+            let held = self.servers.stats.hold(length);
             attempt.pause().await;
             attempt.drop_unreachable().await;
             let lane = match (&self.watched, attempt.lane.take()) {
@@ -116,6 +118,7 @@ impl Transaction<'_> {
                     connected_lane(self.servers, &begin, &self.first_route, true, &self.waiting_for).await?
                 }
             };
+            drop(held);
             attempt.lane = Some(lane.clone());
             if self.watched.is_none() && !self.may_begin(&lane, &begin, &mut attempt).await? {
                 continue;

@@ -184,6 +184,7 @@ impl Client {
 
     /// What the client has counted: see `crate::stats`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.check_ours(py)?;
         stats::to_python(py, self.core.stats())
     }
 
@@ -236,8 +237,13 @@ impl Client {
     }
 
     fn wait<'py>(&self, py: Python<'py>) -> PyResult<Waiting<'py>> {
+        self.check_ours(py)?;
+        wait(py)
+    }
+
+    fn check_ours(&self, py: Python<'_>) -> PyResult<()> {
         if self.is_ours() {
-            return wait(py);
+            return Ok(());
         }
         let message = "this client was made in the parent process, before the fork; make a new one here";
         Err(to_python(py, Error::new(Kind::Closing, message)))
