@@ -178,6 +178,12 @@ async def use(client, name):
         assert replies == [arg.encode() for arg in sent]
 
 async def in_child():
+    try:
+        client.stats()
+    except ClosingError as error:
+        assert "fork" in str(error), error
+    else:
+        raise AssertionError("the parent's client told its stats in the child")
     for call in (client.get("key"), client.invoke_script(ECHO, args=["a"])):
         try:
             await call
