@@ -15,8 +15,8 @@ from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._errors import ReplyTypeError, RequestError
-from ._in_batch import InBatch
+from ._errors import CrossSlotError, ReplyTypeError, RequestError
+from ._in_batch import InBatch, hide_keys
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
 from ._passwords import password_source
@@ -179,11 +179,15 @@ class BaseClient:
             ConnectionError: The connection was lost after the script was sent.
             ClosingError: The client is closed.
         """
-        if on_timeout == "leave":
-            future, ticket = self._core.invoke_script(script, keys, args, timeout)
-        else:
-            _check_kill(on_timeout, script)
-            future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
+        try:
+            if on_timeout == "leave":
+                future, ticket = self._core.invoke_script(script, keys, args, timeout)
+            else:
+                _check_kill(on_timeout, script)
+                future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
+        except CrossSlotError as error:
+            hide_keys(error, script)
+            raise
         try:
             result: TResult = await future
         except asyncio.CancelledError:
@@ -386,7 +390,7 @@ class BaseClient:
                 await self._unwatch(task, watch)
             return []
         # The batch may be used for something else before the results are there.
-        decoders = dict(batch._decoders)
+        decoders, calls = dict(batch._decoders), dict(batch._calls)
         try:
             future, ticket = self._core.exec(
                 batch._packed,
@@ -398,22 +402,26 @@ class BaseClient:
             if watch is not None:
                 watch.standing.clear()
             outcome = await self._reply(future, ticket)
-        except BaseException:
+        except BaseException as error:
             if watch is not None:
                 self._watches.lost(task, watch)
+            if isinstance(error, CrossSlotError):
+                _hide_keys_of_batch(error, decoders)
             raise
         if outcome is None:
             return None
         results: list[TResult]
         results, failed_at = outcome
+        if failed_at is not None and calls:
+            _explain_plain(results, calls)
         for index, decode in decoders.items():
             if isinstance(decode, InBatch):
                 results[index] = decode.result(results[index], index)
                 if isinstance(results[index], ReplyTypeError):
                     failed_at = index if failed_at is None else min(failed_at, index)
         if raise_on_error and failed_at is not None:
-            error: Any = results[failed_at]
-            raise error
+            failed: Any = results[failed_at]
+            raise failed
         for index, decode in decoders.items():
             if isinstance(decode, InBatch) or isinstance(results[index], Exception):
                 continue
@@ -462,6 +470,24 @@ class BaseClient:
     smembers = method_of(_commands.smembers)
     zadd = method_of(_commands.zadd)
     zscore = method_of(_commands.zscore)
+
+
+def _explain_plain(results: list[Any], calls: Mapping[int, tuple[Script, Any, Any]]) -> None:
+    """Gives the errors among a batch's results their text, those of scripts that are not typed."""
+    from ._explain import explained
+
+    for index, (script, keys, args) in calls.items():
+        if isinstance(results[index], RequestError):
+            results[index] = explained(results[index], script, keys, args)
+
+
+def _hide_keys_of_batch(
+    error: CrossSlotError, decoders: Mapping[int, Callable[[Any], Any]]
+) -> None:
+    if any(isinstance(each, InBatch) and each.has_secret_keys for each in decoders.values()):
+        from ._explain import hide_keys_of_batch
+
+        hide_keys_of_batch(error)
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

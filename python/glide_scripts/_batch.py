@@ -10,8 +10,9 @@ from . import _check, _commands
 from ._commands import Command
 from ._core import Batch as Packed
 from ._core import Script
-from ._errors import RequestError
+from ._errors import CrossSlotError, RequestError
 from ._function_library import Function
+from ._in_batch import hide_keys
 from ._methods import describe
 from ._reply import TEncodable
 from ._routes import Route
@@ -46,6 +47,8 @@ class BaseBatch:
         self._is_atomic = _check.flag("is_atomic", is_atomic)
         self._packed = Packed(atomic=is_atomic, cluster=self._in_cluster)
         self._decoders: dict[int, Callable[[Any], Any]] = {}
+        # The scripts that are not typed with their keys and arguments, for errors to show.
+        self._calls: dict[int, tuple[Script, Any, Any]] = {}
 
     @property
     def is_atomic(self) -> bool:
@@ -56,6 +59,7 @@ class BaseBatch:
         """Takes all commands out, so that the batch can be used for others."""
         self._packed.clear()
         self._decoders.clear()
+        self._calls.clear()
         return self
 
     def __len__(self) -> int:
@@ -70,6 +74,7 @@ class BaseBatch:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
+        copy._calls = dict(self._calls)
         return copy
 
     def __repr__(self) -> str:
@@ -91,9 +96,19 @@ class BaseBatch:
         keys: Iterable[TEncodable] | None,
         args: Iterable[TEncodable] | None,
         decode: Callable[[Any], Any] | None,
+        route: Any = None,
     ) -> Self:
         """Adds a script; ``decode`` makes what stands in the results of what it returns."""
-        return self._decoded(self._packed.invoke_script(script, keys, args), decode)
+        try:
+            index = self._packed.invoke_script(script, keys, args, route)
+        except CrossSlotError as error:
+            hide_keys(error, script)
+            raise
+        if decode is None:
+            self._calls[index] = (script, keys, args)
+        else:
+            self._decoders[index] = decode
+        return self
 
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
         """Tells how a command's reply is decoded."""
@@ -128,7 +143,7 @@ class BaseBatch:
                 str or bytes.
             CrossSlotError: ``keys`` are in several slots of a cluster.
         """
-        # A typed script's errors are its own: they hold no secret, and have its library's classes.
+        # A typed script's errors hold no secret, and have its library's classes.
         typed = getattr(script, "_in_batch", None)
         return self._invoke(script, keys, args, None if typed is None else typed(keys, args))
 
@@ -299,8 +314,9 @@ class ClusterBatch(BaseBatch):
         """
         if route is not None and self._is_atomic:
             raise self._no_route()
-        self._packed.invoke_script(script, keys, args, target(route))
-        return self
+        typed = getattr(script, "_in_batch", None)
+        decode = None if typed is None else typed(keys, args)
+        return self._invoke(script, keys, args, decode, target(route))
 
     def fcall_route(
         self,
