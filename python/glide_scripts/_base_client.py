@@ -15,7 +15,7 @@ from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._errors import CrossSlotError, ReplyTypeError, RequestError
+from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ._in_batch import InBatch, hide_keys
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
@@ -390,7 +390,7 @@ class BaseClient:
                 await self._unwatch(task, watch)
             return []
         # The batch may be used for something else before the results are there.
-        decoders, calls = dict(batch._decoders), dict(batch._calls)
+        decoders = dict(batch._decoders)
         try:
             future, ticket = self._core.exec(
                 batch._packed,
@@ -412,8 +412,8 @@ class BaseClient:
             return None
         results: list[TResult]
         results, failed_at = outcome
-        if failed_at is not None and calls:
-            _explain_plain(results, calls)
+        if failed_at is not None:
+            _explain_plain(results, decoders)
         for index, decode in decoders.items():
             if isinstance(decode, InBatch):
                 results[index] = decode.result(results[index], index)
@@ -472,13 +472,16 @@ class BaseClient:
     zscore = method_of(_commands.zscore)
 
 
-def _explain_plain(results: list[Any], calls: Mapping[int, tuple[Script, Any, Any]]) -> None:
-    """Gives the errors among a batch's results their text, those of scripts that are not typed."""
+def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
+    """Gives the errors of scripts that are not typed their text.
+
+    It has no keys and arguments: to keep them for this would cost every batch.
+    """
     from ._explain import explained
 
-    for index, (script, keys, args) in calls.items():
-        if isinstance(results[index], RequestError):
-            results[index] = explained(results[index], script, keys, args)
+    for index, error in enumerate(results):
+        if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
+            results[index] = explained(error, error.script, None, None)
 
 
 def _hide_keys_of_batch(

@@ -47,8 +47,6 @@ class BaseBatch:
         self._is_atomic = _check.flag("is_atomic", is_atomic)
         self._packed = Packed(atomic=is_atomic, cluster=self._in_cluster)
         self._decoders: dict[int, Callable[[Any], Any]] = {}
-        # The scripts that are not typed with their keys and arguments, for errors to show.
-        self._calls: dict[int, tuple[Script, Any, Any]] = {}
 
     @property
     def is_atomic(self) -> bool:
@@ -59,7 +57,6 @@ class BaseBatch:
         """Takes all commands out, so that the batch can be used for others."""
         self._packed.clear()
         self._decoders.clear()
-        self._calls.clear()
         return self
 
     def __len__(self) -> int:
@@ -74,7 +71,6 @@ class BaseBatch:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
-        copy._calls = dict(self._calls)
         return copy
 
     def __repr__(self) -> str:
@@ -104,11 +100,7 @@ class BaseBatch:
         except CrossSlotError as error:
             hide_keys(error, script)
             raise
-        if decode is None:
-            self._calls[index] = (script, keys, args)
-        else:
-            self._decoders[index] = decode
-        return self
+        return self._decoded(index, decode)
 
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
         """Tells how a command's reply is decoded."""
