@@ -115,11 +115,11 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         said.head, said.words = f"ERR {said.words}", ""
         registered = _registered(script, error.code)
     about = hints(raw[start:], error, script, call.without_secrets)
-    words = said.words if said.is_fixed() else call.without_secrets(said.words)
-    if not said.is_public(error.code) and call.holds_secret(error.code):
-        # A script may answer with what it was given.
-        said.head = said.head.replace(error.code, _SECRET, 1)
+    if not said.is_public(error.code) and call.holds_secret(said.head + said.words):
+        # A script may answer with what it was given: its first word is no code then.
+        said.head, said.words = "", said.head + said.words
         error.code = _SECRET
+    words = said.words if said.is_fixed() else call.without_secrets(said.words)
     first = raw[:start] + said.head + words + said.tail
     sent = None
     if isinstance(error, ScriptError):

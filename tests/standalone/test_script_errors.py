@@ -358,6 +358,18 @@ async def test_a_secret_is_not_shown_in_other_words_either(
     assert f"in {script.name}" in str(error) or f"--> {script.name}" in str(error)
 
 
+async def test_a_first_word_that_is_secret_is_no_code(client: GlideClient) -> None:
+    @typed_script(Script("return redis.error_reply(ARGV[1])", name="says_only_it"))
+    def says_only_it(token: Secret[str]) -> None: ...
+
+    for secret in ("HUNTER2 abc", "AB cdef", "HUNTER2"):
+        error = await failure(says_only_it(client, secret))
+        shown = everything(error)
+        for part in ("HUNTER2", "abc", "AB", "cdef"):
+            assert part not in shown
+        assert error.message == "<secret>"
+
+
 @typed_script(Script("return {cjson.encode({t = ARGV[1]})}", name="in_reply"))
 def in_reply(token: Secret[str]) -> int:
     raise NotImplementedError
