@@ -15,8 +15,8 @@ from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
 from ._core import Script, TlsSetup
-from ._errors import ReplyTypeError, RequestError
-from ._in_batch import InBatch
+from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
+from ._in_batch import InBatch, hide_keys
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
 from ._passwords import PasswordSource
@@ -182,11 +182,15 @@ class BaseClient:
             ConnectionError: The connection was lost after the script was sent.
             ClosingError: The client is closed.
         """
-        if on_timeout == "leave":
-            future, ticket = self._core.invoke_script(script, keys, args, timeout)
-        else:
-            _check_kill(on_timeout, script)
-            future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
+        try:
+            if on_timeout == "leave":
+                future, ticket = self._core.invoke_script(script, keys, args, timeout)
+            else:
+                _check_kill(on_timeout, script)
+                future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
+        except CrossSlotError as error:
+            hide_keys(error, script)
+            raise
         try:
             result: TResult = await future
         except asyncio.CancelledError:
@@ -401,22 +405,26 @@ class BaseClient:
             if watch is not None:
                 watch.standing.clear()
             outcome = await self._reply(future, ticket)
-        except BaseException:
+        except BaseException as error:
             if watch is not None:
                 self._watches.lost(task, watch)
+            if isinstance(error, CrossSlotError):
+                _hide_keys_of_batch(error, decoders)
             raise
         if outcome is None:
             return None
         results: list[TResult]
         results, failed_at = outcome
+        if failed_at is not None:
+            _explain_plain(results, decoders)
         for index, decode in decoders.items():
             if isinstance(decode, InBatch):
                 results[index] = decode.result(results[index], index)
                 if isinstance(results[index], ReplyTypeError):
                     failed_at = index if failed_at is None else min(failed_at, index)
         if raise_on_error and failed_at is not None:
-            error: Any = results[failed_at]
-            raise error
+            failed: Any = results[failed_at]
+            raise failed
         for index, decode in decoders.items():
             if isinstance(decode, InBatch) or isinstance(results[index], Exception):
                 continue
@@ -465,6 +473,27 @@ class BaseClient:
     smembers = method_of(_commands.smembers)
     zadd = method_of(_commands.zadd)
     zscore = method_of(_commands.zscore)
+
+
+def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
+    """Gives the errors of scripts that are not typed their text.
+
+    It has no keys and arguments: to keep them for this would cost every batch.
+    """
+    from ._explain import explained
+
+    for index, error in enumerate(results):
+        if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
+            results[index] = explained(error, error.script, None, None)
+
+
+def _hide_keys_of_batch(
+    error: CrossSlotError, decoders: Mapping[int, Callable[[Any], Any]]
+) -> None:
+    if any(isinstance(each, InBatch) and each.has_secret_keys for each in decoders.values()):
+        from ._explain import hide_keys_of_batch
+
+        hide_keys_of_batch(error)
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

@@ -10,8 +10,9 @@ from . import _check, _commands
 from ._commands import Command
 from ._core import Batch as Packed
 from ._core import Script
-from ._errors import RequestError
+from ._errors import CrossSlotError, RequestError
 from ._function_library import Function
+from ._in_batch import hide_keys
 from ._methods import describe
 from ._reply import TEncodable
 from ._routes import Route
@@ -91,9 +92,15 @@ class BaseBatch:
         keys: Iterable[TEncodable] | None,
         args: Iterable[TEncodable] | None,
         decode: Callable[[Any], Any] | None,
+        route: Any = None,
     ) -> Self:
         """Adds a script; ``decode`` makes what stands in the results of what it returns."""
-        return self._decoded(self._packed.invoke_script(script, keys, args), decode)
+        try:
+            index = self._packed.invoke_script(script, keys, args, route)
+        except CrossSlotError as error:
+            hide_keys(error, script)
+            raise
+        return self._decoded(index, decode)
 
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
         """Tells how a command's reply is decoded."""
@@ -128,7 +135,7 @@ class BaseBatch:
                 str or bytes.
             CrossSlotError: ``keys`` are in several slots of a cluster.
         """
-        # A typed script's errors are its own: they hold no secret, and have its library's classes.
+        # A typed script's errors hold no secret, and have its library's classes.
         typed = getattr(script, "_in_batch", None)
         return self._invoke(script, keys, args, None if typed is None else typed(keys, args))
 
@@ -299,8 +306,9 @@ class ClusterBatch(BaseBatch):
         """
         if route is not None and self._is_atomic:
             raise self._no_route()
-        self._packed.invoke_script(script, keys, args, target(route))
-        return self
+        typed = getattr(script, "_in_batch", None)
+        decode = None if typed is None else typed(keys, args)
+        return self._invoke(script, keys, args, decode, target(route))
 
     def fcall_route(
         self,

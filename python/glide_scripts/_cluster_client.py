@@ -13,8 +13,9 @@ from ._batch_options import ClusterBatchOptions
 from ._commands import Command
 from ._config import GlideClusterClientConfiguration
 from ._core import Script
-from ._errors import ConfigurationError, RequestError
+from ._errors import ConfigurationError, CrossSlotError, RequestError
 from ._function_library import Function, FunctionLibrary
+from ._in_batch import hide_keys
 from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
 from ._routes import Route
@@ -105,7 +106,12 @@ class GlideClusterClient(BaseClient):
             ScriptError: As for ``invoke_script``; of several nodes, the text names the first that
                 failed, and the others may have run the script.
         """
-        future, ticket = self._core.invoke_script(script, keys, args, timeout, target(route))
+        where = target(route)
+        try:
+            future, ticket = self._core.invoke_script(script, keys, args, timeout, where)
+        except CrossSlotError as error:
+            hide_keys(error, script)
+            raise
         try:
             result: ByNode[TResult] = await self._reply(future, ticket)
         except RequestError as error:

@@ -176,7 +176,10 @@ class ScriptError(RequestError):
     """
 
     keys: tuple[str, ...] = ()
-    """The call's keys as the text shows them: shortened, and the first ones of many."""
+    """The call's keys as the text shows them: shortened, and the first ones of many.
+
+    Empty for a script in a ``Batch`` that is not typed: a batch does not keep them.
+    """
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ Only failures come here, and it is imported with the first of them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from types import NoneType
@@ -27,8 +28,8 @@ from typing import Any
 
 from ._annotations import shown
 from ._core import Script
-from ._errors import ReplyTypeError, RequestError, ScriptError
-from ._hints import hints
+from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
+from ._hints import SERVER_CODES, hints
 from ._misfit import Misfit
 from ._source import Place, SourceMap, split_lines
 from ._typed import TypedScript
@@ -39,6 +40,9 @@ _MAX_TEXT = 60
 _MAX_VALUES = 8
 _MAX_REPLY = 300
 _SECRET = "<secret>"
+_HIDDEN = "(the words are not shown: they hold a secret)"
+# So long is what is found of a secret in other words; shorter ones are found as a whole.
+_PIECE = 4
 
 # What the servers put around Lua's own words, in their three formats:
 #   Valkey 9.1     user_script:3: boom script: on @user_script:3.
@@ -50,8 +54,36 @@ _PREFIX = re.compile(
 )
 _SUFFIX = re.compile(r" script: (?:\w+, )?on @?user_script:\d+\.?$")
 _BATCH = re.compile(r" \(batch\[\d+\]: [^)]*\)$")
-_CODE = re.compile(r"-?[A-Z][A-Z0-9_]*(?= |$)")
-_INNER_CODE = re.compile(r"^-?[A-Z][A-Z0-9_]+ ")
+# A first word of small letters is one of a sentence: "Stock is low".
+_CODE = re.compile(r"-?[A-Z][A-Z0-9_]*|-?\w+[A-Z]\w*")
+_INNER_CODE = re.compile(r"-?[A-Z][A-Z0-9_]+ ")
+
+# Words in which there is nothing of what a script was given, and so no secret.
+_TYPE = r"(?:nil|boolean|number|string|table|function|thread|userdata)"
+_FIXED = re.compile(
+    r"Operation against a key holding the wrong kind of value|"
+    r"command not allowed when used memory > 'maxmemory'\.?|"
+    r"You can't write against a read only (?:replica|slave)\.?|"
+    r"Write commands are not allowed from read-only scripts\.?|"
+    r"Script killed by user with SCRIPT KILL\.*|"
+    r"(?:Redis|Valkey|server) is busy running a script\. You can only call SCRIPT KILL or "
+    r"SHUTDOWN NOSAVE\.|"
+    r"No matching script\.(?: Please use EVAL\.)?|"
+    r"Keys in request don't hash to the same slot|"
+    r"(?:CrossSlot: )?CROSSSLOT Keys in request don't hash to the same slot|"
+    r"Wrong number of args calling (?:Redis|Valkey|server)? ?command from script|"
+    r"Unknown (?:Redis|Valkey|server)? ?command called from script|"
+    r"Script attempted to access (?:a )?non local key in a cluster node|"
+    r"too many results to unpack|stack overflow|"
+    rf"attempt to (?:index|call|perform arithmetic on|concatenate) (?:field '\?' \()?a {_TYPE} "
+    r"value\)?|"
+    rf"attempt to compare (?:two {_TYPE} values|{_TYPE} with {_TYPE})"
+)
+_FIXED_WITH_NAME = re.compile(
+    r"attempt to (?:index|call|perform arithmetic on|concatenate) "
+    rf"(?:local|global|field|upvalue|method) '(?P<name>\w+)' \(a {_TYPE} value\)|"
+    r"Script attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<other>\w+)'"
+)
 
 
 def explained(error: RequestError, script: Script, keys: object, args: object) -> RequestError:
@@ -63,17 +95,32 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         keys: The call's keys; what is no list or tuple is not shown.
         args: The call's arguments; likewise.
     """
-    if isinstance(error, ReplyTypeError) or error.code is None:
+    if isinstance(error, ReplyTypeError):
+        return error
+    if error.code is None:
+        # Nobody answered; the words are the core's own.
+        if script.name:
+            error.args = (f"{error}\n  --> {_place(error, script)}",)
         return error
     call = _Call(script, keys, args)
     raw = str(error).split("\n", 1)[0]
-    first = call.without_secrets(raw)
     # Of several nodes the text begins with the one that failed.
-    own = call.without_secrets(raw[max(raw.find(error.code), 0) :])
-    if own.split(" ", 1)[0] != error.code:
-        # A script may answer with what it was given.
-        error.code = own.split(" ", 1)[0]
-    words = message(own)
+    start = max(raw.find(error.code), 0)
+    said = _Said(raw[start:], error, script)
+    # What it means is looked up before anything is hidden.
+    registered = _registered(script, error.code)
+    if registered is None and said.head == "ERR " and _registered(script, said.words):
+        # So a server sends a code that no words follow.
+        error.code = said.words
+        said.head, said.words = f"ERR {said.words}", ""
+        registered = _registered(script, error.code)
+    about = hints(raw[start:], error, script, call.without_secrets)
+    if not said.is_public(error.code) and call.holds_secret(said.head + said.words):
+        # A script may answer with what it was given: its first word is no code then.
+        said.head, said.words = "", said.head + said.words
+        error.code = _SECRET
+    words = said.words if said.is_fixed() else call.without_secrets(said.words)
+    first = raw[:start] + said.head + words + said.tail
     sent = None
     if isinstance(error, ScriptError):
         sent = error.line
@@ -83,27 +130,88 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         _locate(error, script)
     snippet: list[str] = []
     if isinstance(error, ScriptError) and error.line is not None:
-        snippet = _snippet(error.line, error.file, script, words)
-    notes = [*call.notes(), *(f"{kind}: {text}" for kind, text in hints(own, error, script))]
+        snippet = _snippet(error.line, error.file, script, said.words)
+    notes = [*call.notes(), *(f"{kind}: {text}" for kind, text in about)]
     if isinstance(error, ScriptError) and sent != error.line:
         notes.insert(0, f"sent as: line {sent}, which the server names")
     head = f"  --> {_place(error, script)}"
     error.args = ("\n".join([first, head, *snippet, *(f"   = {note}" for note in notes)]),)
-    return _of_its_class(error, script)
+    return _of_its_class(error, registered)
 
 
-def message(words: str) -> str:
-    """A server's words without the code and the place."""
-    text = _BATCH.sub("", words).removesuffix(" (unknown command)")
-    text = text.removesuffix(" (script_kill() stops a script that has not written)")
-    text = _SUFFIX.sub("", text)
-    code = _CODE.match(text)
-    if code is not None:
-        text = text[code.end() :].lstrip()
-    prefix = _PREFIX.match(text)
-    text = text[prefix.end() :] if prefix is not None else text
-    # Before Redis 7 the code of a command's error comes after the place.
-    return _INNER_CODE.sub("", text) if prefix is not None and prefix[0] else text
+class _Said:
+    """A server's text: the code and the place, the words, and what follows them."""
+
+    def __init__(self, text: str, error: RequestError, script: Script) -> None:
+        self._script = script
+        words = text
+        if error.batch_index is not None:
+            words = _BATCH.sub("", words)
+        words = words.removesuffix(" (unknown command)")
+        words = words.removesuffix(" (script_kill() stops a script that has not written)")
+        words = _SUFFIX.sub("", words)
+        end = len(words)
+        code = error.code or ""
+        is_code = _registered(script, code) is not None or _CODE.fullmatch(code)
+        if is_code and words.split(" ", 1)[0] == code:
+            words = words[len(code) :].lstrip()
+        prefix = _PREFIX.match(words)
+        if prefix is not None and prefix[0]:
+            words = words[prefix.end() :]
+            # Before Redis 7 the code of a command's error comes after the place.
+            inner = _INNER_CODE.match(words)
+            if inner is not None and self.is_public(inner[0].strip()):
+                words = words[inner.end() :]
+        self.head, self.words, self.tail = text[: end - len(words)], words, text[end:]
+
+    def is_public(self, code: str) -> bool:
+        """Whether a code is a server's, or one that the script has in its text."""
+        known = code in SERVER_CODES or _registered(self._script, code) is not None
+        return (
+            known
+            or re.search(rb"(?<!\w)%b(?!\w)" % re.escape(code.encode()), self._code()) is not None
+        )
+
+    def is_fixed(self) -> bool:
+        """Whether the words are ones of a server that hold nothing of what it was given."""
+        if _FIXED.fullmatch(self.words):
+            return True
+        named = _FIXED_WITH_NAME.fullmatch(self.words)
+        return named is not None and self.is_public(named["name"] or named["other"])
+
+    def _code(self) -> bytes:
+        return self._script.code
+
+
+def _registered(script: Script, code: str) -> type[ScriptError] | None:
+    return script._errors.get(code) if isinstance(script, TypedScript) else None
+
+
+def hide_keys(error: CrossSlotError, script: Script) -> None:
+    """Takes the keys out of the core's words, if some of them are secret."""
+    if not has_secret_keys(script):
+        return
+    assert isinstance(script, TypedScript)
+    names = ", ".join(each.name for each in script._signature.keys)
+    error.args = (
+        f"CROSSSLOT (CrossSlot): the keys ({names}) are in several slots, and not shown as there "
+        "are secret ones; the keys of one call must be in one slot: give them a common hash tag, "
+        "whose part in braces alone is hashed",
+    )
+
+
+def hide_keys_of_batch(error: CrossSlotError) -> None:
+    """Likewise, for a transaction of which some keys are secret."""
+    found = re.search(r"; give the keys a common hash tag.*", str(error))
+    error.args = (
+        "CROSSSLOT (CrossSlot): an atomic batch lives in one slot, and the keys of this one are "
+        "in several; they are not shown as there are secret ones"
+        + (found[0] if found is not None and '"' not in found[0] else ""),
+    )
+
+
+def has_secret_keys(script: Script) -> bool:
+    return isinstance(script, TypedScript) and any(each.secret for each in script._signature.keys)
 
 
 def reply_type_error(
@@ -114,9 +222,10 @@ def reply_type_error(
     declared = shown(script._signature.returns)
     # A secret that was cut short would not be found.
     came = _shorten(call.without_secrets(repr(reply)), _MAX_REPLY)
+    why = call.without_secrets(f"{misfit.where} {misfit.why}")
+    why = f"reply {why}" if why == _HIDDEN else f"reply{why}"
     lines = [
-        f"the reply of {script._shown_name} does not fit {declared}: "
-        f"reply{misfit.where} {misfit.why}",
+        f"the reply of {script._shown_name} does not fit {declared}: {why}",
         f"  --> {script.file or script._shown_name}"
         + f", in {script._shown_name}" * bool(script.file),
         "   |",
@@ -125,20 +234,16 @@ def reply_type_error(
         *(f"   = {note}" for note in call.notes()),
         "   = note: the script has run",
     ]
-    text = "\n".join([call.without_secrets(lines[0]), *map(call.without_secrets, lines[1:])])
-    error = ReplyTypeError(text, may_have_executed=True, script=script)
+    error = ReplyTypeError("\n".join(lines), may_have_executed=True, script=script)
     error.file = script.file
-    error.message = call.without_secrets(f"reply{misfit.where} {misfit.why}")
+    error.message = why
     error.keys = tuple(call.shown_keys())
     return error
 
 
-def _of_its_class(error: RequestError, script: Script) -> RequestError:
+def _of_its_class(error: RequestError, registered: type[ScriptError] | None) -> RequestError:
     """The error as the class that its script's library has for the code."""
-    if type(error) is not ScriptError or not isinstance(script, TypedScript):
-        return error
-    registered = script._errors.get(error.code or "")
-    if registered is None:
+    if type(error) is not ScriptError or registered is None:
         return error
     made = registered.__new__(registered, *error.args)
     made.__dict__.update(error.__dict__)
@@ -169,11 +274,13 @@ def _map_of(script: Script) -> SourceMap | None:
 def _place(error: RequestError, script: Script) -> str:
     name = script.name or f"script {script.hash[:8]}"
     line = error.line if isinstance(error, ScriptError) else None
+    source_map = _map_of(script)
     file = error.file if isinstance(error, ScriptError) else None
+    if file is None and source_map is not None:
+        file = source_map.files[0]
     if file is None:
         return name if line is None else f"{name}, line {line}"
     place = file if line is None else f"{file}:{line}"
-    source_map = _map_of(script)
     chain = source_map.chain(file) if source_map is not None and line is not None else []
     included = "".join(f", included at {at}" for at in chain)
     return f"{place}, in {name}{included}"
@@ -282,25 +389,132 @@ class _Call:
         ]
 
     def without_secrets(self, words: str) -> str:
-        """Words of a server or of a reply, which may hold what the script was given."""
+        """Words of a server or of a reply, which may hold what the script was given.
+
+        A secret that stands there as it was sent is replaced; of words that hold one otherwise,
+        or a piece of one, nothing is left. What a script makes of a secret so that no four
+        characters of it stay side by side (a hash, base64, its reverse) is not recognised.
+        """
         if self.is_unknown:
-            return _SECRET
-        forms = {form for secret in self.secrets for form in _forms(secret) if form.strip()}
+            return _HIDDEN
+        forms = {form for secret in self.secrets for form in _forms(secret)}
+        text = words
         # The longest first: one may be a part of another.
         for form in sorted(forms, key=len, reverse=True):
-            words = words.replace(form, _SECRET)
-        return words
+            if len(form.strip()) >= _PIECE:
+                text = text.replace(form, _SECRET)
+        return _HIDDEN if self.holds_secret(text.replace(_SECRET, " ")) else text
+
+    def holds_secret(self, words: str) -> bool:
+        """Whether words hold a secret, or a piece of one, in whatever way it is escaped."""
+        if self.is_unknown:
+            return True
+        if not self.secrets or not words:
+            return False
+        plain = [_plain(each) for each in _unescaped(words)]
+        pieces = {piece for each in plain for piece in _pieces(each)}
+        for secret in self.secrets:
+            for form in map(_plain, _meanings(secret)):
+                if form and any(form in each for each in plain):
+                    return True
+                if not pieces.isdisjoint(_pieces(form)):
+                    return True
+        return False
 
 
 def _forms(secret: object) -> Iterator[str]:
     """How a value may stand in a server's words, or in the repr of a reply."""
-    data = secret.encode() if isinstance(secret, str) else bytes(secret)  # type: ignore[call-overload]
+    data = _bytes(secret)
     text = data.decode(errors="replace")
     yield text
     # Servers put spaces for the ends of lines.
     yield re.sub(r"[\r\n]", " ", text)
     yield repr(text)[1:-1]
     yield repr(data)[2:-1]
+
+
+def _meanings(secret: object) -> Iterator[str]:
+    """A value as it was sent, and what a script may read in it: numbers, and leaves of JSON."""
+    text = _bytes(secret).decode(errors="replace")
+    yield text
+    yield from _as_number(text)
+    if text[:1] in ("{", "[", '"'):
+        try:
+            around = [json.loads(text)]
+        except (ValueError, RecursionError):
+            return
+        while around:
+            value = around.pop()
+            if isinstance(value, dict):
+                around += [*value, *value.values()]
+            elif isinstance(value, list):
+                around += value
+            elif isinstance(value, str):
+                yield value
+                yield from _as_number(value)
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                yield from _as_number(repr(value))
+
+
+def _as_number(text: str) -> Iterator[str]:
+    """A number as Lua and its libraries print it."""
+    try:
+        number = float(text)
+    except ValueError:
+        return
+    yield text
+    for form in ("%.14g", "%.17g", "%.15g"):
+        yield form % number
+    if number.is_integer():
+        yield str(int(number))
+
+
+def _bytes(value: object) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
+
+
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\d{3})|(.))", re.DOTALL)
+_CONTROLS = {
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+    b"b": b"\b",
+    b"f": b"\f",
+    b"a": b"\a",
+    b"v": b"\v",
+}
+
+
+def _unescaped(text: str) -> list[str]:
+    """A text, and what it is without the escapes of JSON, Python or Lua, one in another too."""
+    found, data = [text], text.encode(errors="replace")
+    for _ in range(4):
+        if b"\\" not in data:
+            break
+        data = _ESCAPE.sub(_character, data)
+        found.append(data.decode(errors="replace"))
+    return found
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    wide, byte, decimal, other = escape.groups()
+    if wide is not None:
+        return chr(int(wide, 16)).encode(errors="replace")
+    if byte is not None:
+        return bytes([int(byte, 16)])
+    if decimal is not None:
+        return bytes([int(decimal) & 0xFF])
+    return _CONTROLS.get(other, other)
+
+
+def _plain(text: str) -> str:
+    """Without what does not matter: capitals, and what kinds of spaces there are."""
+    return re.sub(r"\s+", " ", text.casefold()).strip()
+
+
+def _pieces(text: str) -> set[str]:
+    pieces = {text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1)}
+    return {piece for piece in pieces if " " not in piece}
 
 
 def _names(parameters: Sequence[Any], values: Sequence[Any]) -> list[tuple[str, bool]]:

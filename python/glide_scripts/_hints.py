@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._errors import RequestError, ScriptError, ScriptSyntaxError
@@ -232,15 +233,24 @@ _SYNTAX: list[tuple[str, str, str]] = [
 _OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
 
 
-def hints(words: str, error: RequestError, script: Script) -> list[tuple[str, str]]:
-    """Notes and helps for an error of a server, given in its words."""
+def hints(
+    words: str, error: RequestError, script: Script, shown: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    """Notes and helps for an error of a server, given in its words.
+
+    Args:
+        words: The server's words.
+        error: The error.
+        script: The script.
+        shown: What may be shown of a part of the words.
+    """
     if isinstance(error, ScriptSyntaxError):
-        found = _first(_SYNTAX, words, script)
+        found = _first(_SYNTAX, words, script, shown)
         return found or [("note", _OTHER_SYNTAX)]
     if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):
         # A code of the script's own; what it means is written there.
         return []
-    return _first(_HINTS, words, script)
+    return _first(_HINTS, words, script, shown)
 
 
 def _is_servers(words: str) -> bool:
@@ -254,7 +264,51 @@ _SERVERS = (
 )
 
 
-def _first(table: list[tuple[str, str, str]], words: str, script: Script) -> list[tuple[str, str]]:
+# What servers answer of their own; a script may use them, too.
+SERVER_CODES = frozenset(
+    [
+        "ASK",
+        "ASKING",
+        "BUSY",
+        "BUSYGROUP",
+        "BUSYKEY",
+        "CLUSTERDOWN",
+        "CROSSSLOT",
+        "DENIED",
+        "ERR",
+        "EXECABORT",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "MOVED",
+        "NOAUTH",
+        "NOGROUP",
+        "NOPERM",
+        "NOPROTO",
+        "NOREPLICAS",
+        "NOSCRIPT",
+        "NOTBUSY",
+        "OOM",
+        "READONLY",
+        "TRYAGAIN",
+        "UNBLOCKED",
+        "UNKILLABLE",
+        "WRONGPASS",
+        "WRONGTYPE",
+    ]
+)
+
+# What a table's words may name and no secret is in: Lua's types and words.
+_LUA = re.compile(
+    r"nil|boolean|number|string|table|function|thread|userdata|end|then|do|if|for|while|repeat|"
+    r"until|else|elseif|[^\w\s]{1,2}|<eof>|local variables|upvalues|constants"
+)
+
+
+def _first(
+    table: list[tuple[str, str, str]], words: str, script: Script, shown: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    code = script.code.decode(errors="replace")
     for pattern, note, help_ in table:
         found = re.search(pattern, words)
         if found is None:
@@ -268,16 +322,24 @@ def _first(table: list[tuple[str, str, str]], words: str, script: Script) -> lis
         if "line" in given:
             details["place"] = _place(int(given["line"]), script)
         return [
-            (kind, _filled(found, text, details))
+            (kind, _filled(found, text, details, shown, code))
             for kind, text in (("note", note), ("help", help_))
         ]
     return []
 
 
-def _filled(found: re.Match[str], text: str, details: dict[str, str]) -> str:
+def _filled(
+    found: re.Match[str], text: str, details: dict[str, str], shown: Callable[[str], str], code: str
+) -> str:
+    def value(group: re.Match[str]) -> str:
+        given = found[group[1]] or ""
+        if _LUA.fullmatch(given) or re.search(rf"\b{re.escape(given)}\b", code):
+            return given
+        return given if shown(given) == given else "<secret>"
+
     for name, detail in details.items():
         text = text.replace("{" + name + "}", detail)
-    return re.sub(r"\\g<(\w+)>", lambda group: found[group[1]] or "", text)
+    return re.sub(r"\\g<(\w+)>", value, text)
 
 
 def _place(line: int, script: Script) -> str:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from ._errors import ReplyTypeError, RequestError
 
 if TYPE_CHECKING:
+    from ._core import Script
+    from ._errors import CrossSlotError
     from ._typed import TypedScript
+
+
+def hide_keys(error: CrossSlotError, script: Script) -> None:
+    """Takes the keys out of the core's words, if some of the script's are secret."""
+    # Imported with the first failure.
+    from ._explain import hide_keys
+
+    hide_keys(error, script)
 
 
 class InBatch:
@@ -19,8 +29,9 @@ class InBatch:
         self, script: TypedScript[..., Any], keys: Any, args: Any, *, decodes: bool = True
     ) -> None:
         self._script = script
-        self._keys = keys
-        self._args = args
+        # As they are now: which of them are secret is known by their places.
+        self._keys = tuple(keys) if isinstance(keys, list) else keys
+        self._args = tuple(args) if isinstance(args, list) else args
         self._decodes = decodes
 
     def __call__(self, reply: Any) -> Any:
@@ -32,6 +43,11 @@ class InBatch:
         if not self._decodes:
             return reply
         return self._script._decoded(reply, self._keys, self._args)
+
+    @property
+    def has_secret_keys(self) -> bool:
+        """Whether no error may show the keys."""
+        return any(each.secret for each in self._script._signature.keys)
 
     def failed(self, error: RequestError) -> RequestError:
         """The error with the text and the class of a call's."""

@@ -23,6 +23,7 @@ from ._core import Batch as Packed
 from ._core import Client as Core
 from ._core import Script
 from ._errors import ClosingError, CrossSlotError, RequestError
+from ._in_batch import hide_keys
 from ._reply import TEncodable, TResult
 
 Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None]
@@ -134,7 +135,7 @@ class _Run:
                     batch, failure = self._packed(calls, taken)
                     taken += len(calls)
                     if len(batch):
-                        sent.append(self._send(batch))
+                        sent.append(self._send(batch, calls))
                         under_way += len(batch)
                 has_room = failure is None and under_way + size <= self.concurrency
                 wants_more = has_room and not source.is_at_end
@@ -152,13 +153,8 @@ class _Run:
                 replies, failed_at = await oldest.replies()
                 sent.popleft()
                 under_way -= oldest.count
-                # A typed script's errors are its own, as in a batch.
-                failed = getattr(self.script, "_failed_among_many", None)
-                if failed_at is not None and failed is not None:
-                    replies = [
-                        failed(each) if isinstance(each, RequestError) else each for each in replies
-                    ]
                 if failed_at is not None:
+                    replies = self._explained(replies, oldest)
                     _renumber(replies, done)
                 is_over = False
                 if failed_at is not None and self.raise_on_error:
@@ -190,14 +186,32 @@ class _Run:
             try:
                 batch.invoke_script(script, keys, args)
             except (TypeError, ValueError, CrossSlotError) as error:
+                if isinstance(error, CrossSlotError):
+                    hide_keys(error, script)
                 kinds = (TypeError, ValueError, CrossSlotError)
                 kind = next(kind for kind in kinds if isinstance(error, kind))
                 return batch, kind(f"calls[{index}]: {error}")
         return batch, None
 
-    def _send(self, batch: Packed) -> _Sent:
+    def _send(self, batch: Packed, calls: Sequence[Call]) -> _Sent:
         future, ticket = self.core.exec(batch, self.timeout)
-        return _Sent(future, ticket, len(batch))
+        return _Sent(future, ticket, len(batch), calls)
+
+    def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
+        """The replies of a batch, in which each error has the text and the class of a call's."""
+        # Imported with the first failure.
+        from ._explain import explained
+
+        if sent.failed_as_one:
+            # One error stands for all of them.
+            unknown: Iterator[str] = iter(())
+            return [explained(replies[0], self.script, unknown, unknown)] * len(replies)
+        return [
+            explained(reply, self.script, *_pair(call))
+            if isinstance(reply, RequestError)
+            else reply
+            for reply, call in zip(replies, sent.calls, strict=False)
+        ]
 
 
 @dataclass(slots=True)
@@ -207,6 +221,9 @@ class _Sent:
     future: asyncio.Future[Any]
     ticket: int
     count: int
+    calls: Sequence[Call]
+    """What was sent, for errors to show; there may be more, after a wrong one."""
+    failed_as_one: bool = False
 
     async def replies(self) -> tuple[list[Any], int | None]:
         """Its replies, errors among them, and where the first of these is."""
@@ -216,6 +233,7 @@ class _Sent:
             raise
         except RequestError as error:
             # It is about each of them.
+            self.failed_as_one = True
             return [error] * self.count, 0
         return replies, failed_at
 
@@ -226,6 +244,14 @@ class _Sent:
         else:
             # Or it would be reported as never looked at.
             self.future.exception()
+
+
+def _pair(call: Call) -> tuple[object, object]:
+    """The keys and the arguments of a call, as far as they can be read again."""
+    if isinstance(call, (list, tuple)):
+        keys, args = call
+        return keys, args
+    return iter(()), iter(())
 
 
 def _renumber(replies: Sequence[Any], first: int) -> None:

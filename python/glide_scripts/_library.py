@@ -130,12 +130,21 @@ class TypedLibrary:
 
         Raises:
             TypeError: ``code`` is not str, or the class is no ``ScriptError``.
-            ValueError: ``code`` is not one word, or has a class already.
+            ValueError: ``code`` is not one word, is one that servers use themselves, such as
+                ``ERR``, or has a class already.
         """
+        from ._hints import SERVER_CODES
+
         if not isinstance(code, str):
             raise _check.wrong_type("code", code, "str")
         if not code or len(code.split()) != 1 or code != code.strip():
             raise ValueError(f"code is {code!r}; pass one word, such as 'OUT_OF_STOCK'")
+        if code.startswith("-"):
+            raise ValueError(f"code is {code!r}, of which servers take the '-' away; leave it out")
+        if code in SERVER_CODES:
+            raise ValueError(
+                f"code is {code!r}, which servers use for errors of their own; take another one"
+            )
 
         def register(error: E) -> E:
             known: object = error

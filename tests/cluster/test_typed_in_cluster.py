@@ -13,6 +13,7 @@ from glide_scripts import (
     Key,
     Script,
     ScriptError,
+    Secret,
     typed_script,
 )
 from glide_scripts.testing import ValkeyCluster
@@ -88,3 +89,60 @@ def test_keys_of_several_slots_are_not_added_to_a_batch() -> None:
     with pytest.raises(CrossSlotError, match=r"both\(client, one: Key, other: Key, value: str\)"):
         both.add_to(batch, "a", "b", "v")
     assert len(batch) == 0
+
+
+@typed_script(Script("return redis.error_reply('NO ' .. KEYS[1])", name="guarded"))
+def guarded(one: Secret[Key], other: Secret[Key]) -> None: ...
+
+
+def refused(caught: pytest.ExceptionInfo[CrossSlotError]) -> str:
+    text = f"{caught.value} {caught.value!r} {vars(caught.value)}"
+    assert "hunter2" not in text
+    assert "swordfish" not in text
+    assert "CROSSSLOT" in text
+    return text
+
+
+async def test_keys_of_several_slots_are_not_shown_if_they_are_secret(
+    resp3_client: GlideClusterClient,
+) -> None:
+    client, keys = resp3_client, ["hunter2", "swordfish"]
+    with pytest.raises(CrossSlotError) as caught:
+        await guarded(client, *keys)
+    assert "the keys (one, other) are in several slots" in refused(caught)
+    with pytest.raises(CrossSlotError) as caught:
+        await client.invoke_script(guarded, keys)
+    assert "(one, other)" in refused(caught)
+    with pytest.raises(CrossSlotError) as caught:
+        await client.invoke_script_route(guarded, keys, route=AllPrimaries())
+    assert "(one, other)" in refused(caught)
+    with pytest.raises(CrossSlotError) as caught:
+        await client.invoke_script_many(guarded, [(keys, [])])
+    assert "calls[0]: CROSSSLOT (CrossSlot): the keys (one, other)" in refused(caught)
+    batch = ClusterBatch(is_atomic=True)
+    with pytest.raises(CrossSlotError) as caught:
+        guarded.add_to(batch, *keys)
+    assert "(one, other)" in refused(caught)
+    with pytest.raises(CrossSlotError) as caught:
+        batch.invoke_script(guarded, keys)
+    assert "(one, other)" in refused(caught)
+
+
+async def test_a_transaction_of_several_slots_does_not_show_secret_keys(
+    client: GlideClusterClient,
+) -> None:
+    batch = ClusterBatch(is_atomic=True).set('sword"fish', "1")
+    guarded.add_to(batch, "{hunter2}", "{hunter2}x")
+    batch.get('swordfish; give the keys a common hash tag "hunter2')
+    with pytest.raises(CrossSlotError) as caught:
+        await client.exec(batch, raise_on_error=True)
+    assert "not shown as there are secret ones; give the keys a common hash tag" in refused(caught)
+
+
+async def test_a_call_by_route_in_a_batch_shows_no_secret(client: GlideClusterClient) -> None:
+    batch = ClusterBatch(is_atomic=False)
+    batch.invoke_script_route(guarded, ["{hunter2}a", "{hunter2}b"])
+    (error,) = await client.exec(batch, raise_on_error=False) or []
+    assert isinstance(error, ScriptError)
+    assert "hunter2" not in f"{error} {vars(error)}"
+    assert error.message == "<secret>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import pickle
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from glide_scripts import (
+    Batch,
     GlideClient,
     Key,
     RequestError,
@@ -19,6 +21,7 @@ from glide_scripts import (
     ScriptLibrary,
     ScriptSyntaxError,
     Secret,
+    TimeoutError,
     typed_script,
 )
 
@@ -300,3 +303,251 @@ async def test_none_of_many_calls_shows_a_secret(client: GlideClient) -> None:
 async def test_a_code_of_one_s_own_gets_no_advice(client: GlideClient) -> None:
     script = Script("return redis.error_reply('WRONGTYPE of mine')")
     assert "note:" not in str(await failure(client.invoke_script(script)))
+
+
+# Secrets in other words
+
+
+HIDDEN = "(the words are not shown: they hold a secret)"
+
+
+@typed_script(Script("return redis.error_reply('MY ' .. cjson.encode({t = ARGV[1]}))", name="json"))
+def as_json(token: Secret[str]) -> None: ...
+
+
+@typed_script(Script("error('MY ' .. ARGV[1]:sub(1, 40))", name="cut"))
+def as_a_part(token: Secret[str]) -> None: ...
+
+
+@typed_script(Script("error(ARGV[1]:upper())", name="upper"))
+def as_capitals(token: Secret[str]) -> None: ...
+
+
+@typed_script(Script("return redis.call('CLIENT', ARGV[1])", name="server_cuts"))
+def as_the_server_cuts_it(token: Secret[str]) -> None: ...
+
+
+@typed_script(Script("error(cjson.decode(ARGV[1]).users[1].pin .. ' is wrong')", name="leaf"))
+def as_a_leaf(about: Secret[dict[str, Any]]) -> None: ...
+
+
+@typed_script(Script("error('pin ' .. tonumber(ARGV[1]))", name="number"))
+def as_a_number(pin: Secret[float]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("script", "secret", "leak"),
+    [
+        *((as_json, f"hunter2{sign}abc", "hunter2") for sign in '/"\\\té'),
+        (as_a_part, "hunter2" * 30, "hunter2"),
+        (as_capitals, "hunter2", "HUNTER2"),
+        (as_the_server_cuts_it, "hunter2" * 30, "hunter2"),
+        (as_a_leaf, {"users": [{"pin": "hunter2"}]}, "hunter2"),
+        (as_a_leaf, {"users": [{"pin": 903}]}, "903"),
+        (as_a_number, 987654.0, "987654"),
+        (as_a_number, 123456789012345678.0, "1.2345678"),
+    ],
+)
+async def test_a_secret_is_not_shown_in_other_words_either(
+    client: GlideClient, script: Any, secret: Any, leak: str
+) -> None:
+    error = await failure(script(client, secret))
+    assert leak not in everything(error)
+    assert "<secret>" in error.message or error.message == HIDDEN
+    assert error.code in ("ERR", "MY")
+    assert f"in {script.name}" in str(error) or f"--> {script.name}" in str(error)
+
+
+async def test_a_first_word_that_is_secret_is_no_code(client: GlideClient) -> None:
+    @typed_script(Script("return redis.error_reply(ARGV[1])", name="says_only_it"))
+    def says_only_it(token: Secret[str]) -> None: ...
+
+    for secret in ("HUNTER2 abc", "AB cdef", "HUNTER2"):
+        error = await failure(says_only_it(client, secret))
+        shown = everything(error)
+        for part in ("HUNTER2", "abc", "AB", "cdef"):
+            assert part not in shown
+        assert error.message == "<secret>"
+
+
+@typed_script(Script("return {cjson.encode({t = ARGV[1]})}", name="in_reply"))
+def in_reply(token: Secret[str]) -> int:
+    raise NotImplementedError
+
+
+@typed_script(Script("return {ARGV[1]:sub(1, 40), 1}", name="part_in_reply"))
+def part_in_reply(token: Secret[str]) -> dict[str, str]:
+    raise NotImplementedError
+
+
+async def test_a_reply_does_not_show_it_either(client: GlideClient) -> None:
+    for secret in ("hunter2/abc", 'hunter2"abc', "hunter2\\abc", "hunter2" * 30):
+        for script in (in_reply, part_in_reply):
+            error = await failure(script(client, secret))
+            assert "hunter2" not in everything(error)
+
+
+@pytest.mark.parametrize("secret", ["a", "1", "e", "MY", "ERR", "value", "WRONGTYPE", " ", ":", ""])
+async def test_a_short_secret_does_not_shred_the_text(client: GlideClient, secret: str) -> None:
+    await client.set("k", "x")
+
+    @typed_script(Script("return redis.call('LPUSH', KEYS[1], 1)", name="push"))
+    def push(key: Key, token: Secret[str]) -> None: ...
+
+    error = await failure(push(client, "k", secret))
+    assert error.code == "WRONGTYPE"
+    assert error.message == "Operation against a key holding the wrong kind of value"
+    assert "= help: look at it with TYPE" in str(error)
+
+    @typed_script(Script("local x = nil\nreturn x.y", name="index"))
+    def index(token: Secret[str]) -> None: ...
+
+    error = await failure(index(client, secret))
+    assert error.message == "attempt to index local 'x' (a nil value)"
+    assert "= help: test it before it is used: if x then" in str(error)
+
+    @typed_script(Script("return redis.error_reply('MY name is ' .. ARGV[1])", name="own"))
+    def own(token: Secret[str]) -> None: ...
+
+    error = await failure(own(client, secret))
+    assert error.code == "MY"
+    assert error.message in ("name is " + secret, HIDDEN, "name is <secret>")
+
+
+async def test_many_calls_keep_the_code_the_hint_and_the_place_of_each(client: GlideClient) -> None:
+    await client.set("k", "x")
+
+    @typed_script(Script("return redis.call('LPUSH', KEYS[1], ARGV[1])", name="push"))
+    def push(key: Key, token: Secret[str]) -> None: ...
+
+    calls: list[Any] = [(["k"], ["hunter2"])] * 2
+    for index, error in enumerate(
+        await client.invoke_script_many(push, calls, raise_on_error=False)
+    ):
+        assert isinstance(error, ScriptError)
+        assert error.code == "WRONGTYPE"
+        assert error.message == "Operation against a key holding the wrong kind of value"
+        assert f"(calls[{index}]: EVALSHA push)" in str(error).splitlines()[0]
+        assert "= args: token = <secret>" in str(error)
+        assert "= help: look at it with TYPE" in str(error)
+
+
+async def test_many_calls_that_can_be_read_once_keep_code_and_class(
+    client: GlideClient, folder: Path
+) -> None:
+    (folder / "lib").mkdir()
+    (folder / "lib/take.lua").write_text(
+        "--@arg token: str\n--@secret token\nreturn redis.error_reply('OUT_OF_STOCK ' .. ARGV[1])"
+    )
+    library = ScriptLibrary.from_directory("lib")
+    library.error("OUT_OF_STOCK")(OutOfStock)
+    for arguments in (["hunter2"], iter(["hunter2"])):
+        (error,) = await client.invoke_script_many(
+            library.take, [([], arguments)], raise_on_error=False
+        )
+        assert isinstance(error, OutOfStock)
+        assert error.code == "OUT_OF_STOCK"
+        assert error.message in ("<secret>", HIDDEN)
+        assert "(calls[0]: EVALSHA take)" in str(error)
+        assert "hunter2" not in everything(error)
+
+
+async def test_lists_that_change_after_they_were_added_hide_what_was_sent(
+    client: GlideClient,
+) -> None:
+    arguments: list[Any] = ["hunter2"]
+    batch = Batch(is_atomic=False).invoke_script(raises_it, [], arguments)
+    arguments[:] = ["x"]
+    (error,) = await client.exec(batch, raise_on_error=False) or []
+    assert isinstance(error, ScriptError)
+    assert "hunter2" not in everything(error)
+
+
+# Codes
+
+
+async def test_a_code_without_words_raises_its_class(
+    client: GlideClient, shop: ScriptLibrary
+) -> None:
+    script: Any = shop.take
+    (Path("shop") / "bare.lua").write_text("return redis.error_reply('OUT_OF_STOCK')")
+    again = ScriptLibrary.from_directory("shop")
+    again.error("OUT_OF_STOCK")(OutOfStock)
+    error = await failure(again.bare(client))
+    assert type(error) is OutOfStock
+    assert (error.code, error.message) == ("OUT_OF_STOCK", "")
+    assert script is not None
+
+
+async def test_a_code_may_have_small_letters(client: GlideClient, folder: Path) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop/a.lua").write_text("return redis.error_reply('OutOfStock sku 7')")
+    (folder / "shop/b.lua").write_text("return redis.error_reply('gone sku 7')")
+    (folder / "shop/c.lua").write_text("return redis.error_reply('Stock is low')")
+    shop = ScriptLibrary.from_directory("shop")
+    shop.error("gone")(OutOfStock)
+    assert (await failure(shop.a(client))).message == "sku 7"
+    error = await failure(shop.b(client))
+    assert (type(error), error.message) == (OutOfStock, "sku 7")
+    assert (await failure(shop.c(client))).message == "Stock is low"
+
+
+# In batches, of scripts that are not typed
+
+
+async def test_a_plain_script_in_a_batch_shows_where_it_failed(client: GlideClient) -> None:
+    for is_atomic in (False, True):
+        batch = Batch(is_atomic).set("k", "v").invoke_script(FAILING, ["k1"], ["a1"])
+        _, error = await client.exec(batch, raise_on_error=False) or []
+        assert isinstance(error, ScriptError)
+        first, rest = str(error).split("\n", 1)
+        assert first.endswith("(batch[1]: EVALSHA failing)")
+        assert rest.startswith("  --> failing, line 3\n")
+        assert " 3 | error('boom')\n   | ^^^^^^^^^^^^^\n" in rest
+        # They are not kept.
+        assert "keys:" not in rest
+        assert (error.message, error.script, error.keys) == ("boom", FAILING, ())
+        with pytest.raises(ScriptError, match="--> failing, line 3"):
+            await client.exec(batch, raise_on_error=True)
+
+
+async def test_a_plain_script_of_many_calls_shows_it_too(client: GlideClient) -> None:
+    calls: list[Any] = [([f"k{index}"], ["a"]) for index in range(3)]
+    replies = await client.invoke_script_many(FAILING, calls, raise_on_error=False)
+    for index, error in enumerate(replies):
+        assert isinstance(error, ScriptError)
+        assert error.message == "boom"
+        assert f"= keys: 'k{index}'" in str(error)
+        assert f"(calls[{index}]: EVALSHA failing)" in str(error)
+
+
+# Nobody answered
+
+
+async def test_a_timeout_names_the_script_and_its_file(client: GlideClient, folder: Path) -> None:
+    (folder / "slow.lua").write_text("--@readonly\nwhile true do end")
+    script = Script.from_file("slow.lua")
+    try:
+        with pytest.raises(TimeoutError) as caught:
+            await client.invoke_script(script, timeout=50)
+    finally:
+        assert await stopped(client)
+    assert str(caught.value).endswith("\n  --> slow.lua, in slow")
+    try:
+        with pytest.raises(TimeoutError) as caught:
+            await client.invoke_script(Script("while true do end"), timeout=50)
+    finally:
+        assert await stopped(client)
+    assert "-->" not in str(caught.value)
+
+
+async def stopped(client: GlideClient) -> bool:
+    """Stops the script that runs, once the server takes that."""
+    for _ in range(2000):
+        try:
+            await client.script_kill()
+        except RequestError:
+            await asyncio.sleep(0.005)
+        else:
+            return True
+    return False

@@ -163,3 +163,11 @@ def test_a_script_keeps_the_errors_of_its_library_when_pickled(tmp_path: Path) -
     scripts = ScriptLibrary.from_directory(tmp_path)
     scripts.error("X")(First)
     assert pickle.loads(pickle.dumps(scripts.a))._errors == {"X": First}
+
+
+@pytest.mark.parametrize("code", ["ERR", "BUSY", "NOSCRIPT", "MOVED", "OOM", "WRONGTYPE", "-MINE"])
+def test_a_code_of_the_servers_own_gets_no_class(tmp_path: Path, code: str) -> None:
+    write(tmp_path, "a.lua")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    with pytest.raises(ValueError, match=f"code is '{code}', "):
+        scripts.error(code)
