@@ -90,7 +90,9 @@ def test_a_script_may_include_others(
     assert main(["run", str(script), "--url", server.url]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"glide-scripts: {script.with_name('util.lua')}:2: ERR ")
-    assert error.endswith("\n    return n * 2\n")
+    assert " 2 |   return n * 2\n" in error
+    assert "   = note: 'n' is nil, not a number" in error
+    assert "   = help: convert it and give it a default: tonumber(n or 0)" in error
 
 
 def test_a_script_that_cannot_be_put_together_ends_with_2(
@@ -156,9 +158,20 @@ def test_a_script_that_fails_is_shown_with_its_line(
     assert main(["run", str(script), "--url", server.url]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    told, shown = err.splitlines()
+    told, *shown = err.splitlines()
     assert told.startswith(f"glide-scripts: {script}:{line}: ")
-    assert shown == "    " + code.splitlines()[line - 1].strip()
+    assert f" {line} | {code.splitlines()[line - 1]}" in shown
+
+
+def test_what_a_failure_means_is_shown_too(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("local x = nil\nreturn x.y")
+    assert main(["run", str(script), "--key", "k1", "--url", server.url]) == 1
+    err = capsys.readouterr().err
+    assert "\n   = keys: 'k1'\n" in err
+    assert "\n   = note: 'x' is nil, not a table" in err
+    assert "\n   = help: test it before it is used: if x then ... end\n" in err
 
 
 def test_an_error_that_a_script_returns_names_the_file(
@@ -166,7 +179,7 @@ def test_an_error_that_a_script_returns_names_the_file(
 ) -> None:
     script.write_text("return redis.error_reply('SOLD_OUT sku 7')")
     assert main(["run", str(script), "--url", server.url]) == 1
-    assert capsys.readouterr().err == f"glide-scripts: {script}: SOLD_OUT sku 7\n"
+    assert capsys.readouterr().err.startswith(f"glide-scripts: {script}: SOLD_OUT sku 7\n")
 
 
 def test_a_traceback_is_there_for_those_who_ask(

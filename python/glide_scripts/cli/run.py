@@ -124,13 +124,10 @@ def _script(file: Path) -> Script:
 
 
 def _told(error: ScriptError, file: Path) -> str:
-    """The server's words, with the place in the file before them and the line under them."""
-    words = str(error).partition("\n")[0]
+    """The whole text of the error, with the place in the file before it."""
     if error.line is None:
-        return f"{file}: {words}"
-    file = Path(error.file or file)
-    shown = f"\n    {error.source_line.strip()}" if error.source_line else ""
-    return f"{file}:{error.line}: {words}{shown}"
+        return f"{file}: {error}"
+    return f"{error.file or file}:{error.line}: {error}"
 
 
 def _count(text: str) -> int:
