@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
-from . import _check
+from . import _check, _json
 from ._annotations import Mark, is_encodable, is_json, optional_of, shown, without_marks
 from ._reply import TEncodable
 
@@ -100,21 +100,11 @@ _SCALARS: dict[type, Encoder] = {int: _int, float: _float, str: _str, bytes: _by
 
 
 def _json_encoder(kind: Any) -> Encoder:
-    from ._json import fits, plain
-
-    def encode(name: str, value: Any) -> TEncodable:
-        import json
-
-        fits(name, value, kind)
-        try:
-            text = json.dumps(
-                value, default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
-        except (TypeError, ValueError, RecursionError) as error:
-            raise type(error)(f"{name} cannot be written as JSON: {error}") from None
-        return _check.encodable(name, text)
-
-    return encode
+    try:
+        write = _json.writer(kind)
+    except _json.NotJson as error:
+        raise NotEncodable(str(error)) from None
+    return lambda name, value: _check.encodable(name, write(name, value))
 
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
@@ -198,10 +188,9 @@ def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any
     def encode_secretly(name: str, value: Any) -> Any:
         try:
             return encode(name, value)
-        except (TypeError, ValueError) as error:
-            kind = type(error)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
         # Not within the except: its error would come along.
-        kind = TypeError if issubclass(kind, TypeError) else ValueError
         raise kind(f"{name} is {type(value).__name__} that cannot be sent as {what}")
 
     return encode_secretly

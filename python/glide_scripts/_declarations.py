@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import _json
-from ._annotations import TYPES, Key, Mark, is_json, shown, without_marks
+from ._annotations import TYPES, Key, Mark, shown, without_marks
 from ._arguments import Encoder, NotEncodable, encoder, items_of, many_encoder, secretly
 from ._errors import ScriptSourceError
 from ._reply import TEncodable
@@ -141,9 +140,6 @@ def parameter(
     made = Parameter(name, is_key, many, annotation, secret, default)
     try:
         made.encode  # noqa: B018
-        kind, marks = without_marks(annotation)
-        if is_json(kind, marks) and not _json.check(kind):
-            raise NotEncodable("it holds what JSON does not have")
     except NotEncodable as error:
         raise Undeclarable(
             f"{name!r} is {shown(annotation)}, which cannot be sent: {error}"

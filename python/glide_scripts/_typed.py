@@ -116,7 +116,7 @@ class TypedScript(Script, Generic[P, R]):
             )
         try:
             keys, argv = self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
         return self._run(client, keys, argv)
 
@@ -153,7 +153,7 @@ class TypedScript(Script, Generic[P, R]):
             )
         try:
             keys, argv = self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
         try:
             batch._invoke(self, keys, argv, InBatch(self, keys, argv))
@@ -175,7 +175,7 @@ class TypedScript(Script, Generic[P, R]):
         """
         try:
             return self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
 
     def decode(self, reply: TResult) -> R:
@@ -240,8 +240,11 @@ class TypedScript(Script, Generic[P, R]):
 
     def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
         """The error for a call that does not fit the signature."""
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        return self._refusal(kind, self._wrong_number(args, kwargs) or str(error))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        why = str(error)
+        if not isinstance(error, (TypeError, ValueError)):
+            why = f"an argument cannot be sent: {type(error).__name__}: {error}"
+        return self._refusal(kind, self._wrong_number(args, kwargs) or why)
 
     def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         from ._declarations import NO_DEFAULT
@@ -271,12 +274,14 @@ class TypedScript(Script, Generic[P, R]):
         try:
             result: R = reply if self._decode is None else self._decode(reply)
             return result
-        except Misfit as misfit:
-            from ._explain import reply_type_error
-
-            error = reply_type_error(self, misfit, reply, keys, args)
+        except Misfit as error:
+            misfit = error
+        except Exception as error:
+            misfit = Misfit(f"cannot be read: {type(error).__name__}: {error}")
         # Not within the except: its error may show a secret, and would come along.
-        raise error
+        from ._explain import reply_type_error
+
+        raise reply_type_error(self, misfit, reply, keys, args)
 
 
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
