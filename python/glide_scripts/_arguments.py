@@ -8,6 +8,7 @@ encoder here, which takes what is left that fits, and refuses the rest.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
@@ -56,11 +57,11 @@ def items_of(annotation: Any) -> Any | None:
     if Mark.JSON in marks:
         return None
     origin, args = get_origin(kind), get_args(kind)
-    if origin is list and len(args) == 1:
+    if origin in (list, Sequence) and len(args) == 1:
         return args[0]
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return args[0]
-    if kind in (list, tuple):
+    if kind in (list, tuple, Sequence):
         raise NotEncodable(f"say of what: {kind.__name__}[str]")
     return None
 
@@ -73,6 +74,8 @@ def _int(name: str, value: Any) -> TEncodable:
 
 def _float(name: str, value: Any) -> TEncodable:
     if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError(f"{name} is nan; pass a number, or declare it str to send 'nan'")
         # Not repr(): a subclass such as numpy.float64 may word its own differently.
         return float.__repr__(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -115,7 +118,7 @@ _QUICK = {
         "__type({0}) is __int and -9223372036854775808 <= {0} < 9223372036854775808",
         "f'{{{0}}}'",
     ),
-    float: ("__type({0}) is __float", "{0}.__repr__()"),
+    float: ("__type({0}) is __float and {0} == {0}", "{0}.__repr__()"),
     str: ("__type({0}) is __str and {0}.isascii()", "{0}"),
     bytes: ("__type({0}) is __bytes", "{0}"),
     bool: ("{0} is True or {0} is False", "b'1' if {0} else b'0'"),

@@ -7,6 +7,7 @@ text and integers for them.
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
@@ -90,15 +91,18 @@ def _float(reply: Any) -> float:
         try:
             return float(reply)
         except OverflowError:
-            raise Misfit("is an integer that is too large for float") from None
+            raise Misfit("is a number too large for float") from None
     if isinstance(reply, bytes):
         # Python would also read " 1.5 " and "1_0".
         if b"_" in reply or reply.strip() != reply:
             raise Misfit("is bytes that are no number")
         try:
-            return float(reply)
+            number = float(reply)
         except ValueError:
             raise Misfit("is bytes that are no number") from None
+        if math.isinf(number) and b"inf" not in reply.lower():
+            raise Misfit("is a number too large for float")
+        return number
     raise _wrong(reply, "float")
 
 

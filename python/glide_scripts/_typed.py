@@ -290,13 +290,15 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
     ::
 
         @typed_script(Script.from_file("rate_limit.lua"))
-        def rate_limit(user: Key, limit: int, window: int = 60) -> bool: ...
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool:
+            raise NotImplementedError
 
         allowed = await rate_limit(client, "u1", limit=10)
 
     Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
-    is several, which have to come last. dicts and dataclasses go as JSON, and so does
-    ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+    is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
+    ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
+    so does ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
 
     Args:
         script: The script; it must not declare parameters itself.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -156,6 +157,17 @@ def test_a_function_declares_a_signature() -> None:
     assert limit.name == "limit"
     assert [each.name for each in limit._signature.parameters if each.secret] == ["token"]
     assert list(inspect.signature(limit).parameters)[:2] == ["client", "user"]
+
+
+def test_a_sequence_is_several_too() -> None:
+    @typed_script(Script("return 1"))
+    def limit(users: Sequence[Key], ids: Sequence[str]) -> None:
+        pass
+
+    assert str(limit._signature) == "(client, users: list[Key], ids: list[str]) -> None"
+    assert limit.pack(["a", "b"], ("c",)) == (["a", "b"], ["c"])
+    with pytest.raises(TypeError, match="ids is str; pass a list of str"):
+        limit.pack([], "abc")
 
 
 def test_both_ways_give_the_same_signature(tmp_path: Path) -> None:
