@@ -15,6 +15,7 @@ import itertools
 import keyword
 import re
 import typing
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -133,6 +134,7 @@ def parameter(
     Raises:
         Undeclarable: It cannot; the text says why.
     """
+    name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise Undeclarable(f"{name!r} is no name for a parameter of Python")
     if name.startswith("__"):
@@ -202,6 +204,10 @@ def from_comments(source: Source) -> Declarations:
 
         if word == INCLUDE:
             continue
+        if directive.is_spaced:
+            if word in _KNOWN:
+                raise wrong(directive.why_spaced)
+            continue
         if not directive.in_head:
             if word in _KNOWN:
                 raise wrong(f"--@{word} stands after code; declare at the head of the file")
@@ -214,7 +220,7 @@ def from_comments(source: Source) -> Declarations:
         try:
             match word:
                 case "name":
-                    name = _script_name(rest)
+                    name = script_name(rest)
                 case "key" | "keys" | "arg":
                     made = _parameter(directive)
                     if made.name in lines:
@@ -227,7 +233,7 @@ def from_comments(source: Source) -> Declarations:
                         raise Undeclarable(
                             f"--@secret takes the name of an argument, not {rest_of(directive)}"
                         )
-                    secrets[rest] = directive
+                    secrets[as_identifier(rest)] = directive
                 case "returns":
                     returns = parse_type(rest)
                     signature((), returns)
@@ -257,18 +263,21 @@ def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
     )
 
 
-def _script_name(rest: str) -> str:
-    check_name(rest)
-    return rest
+def as_identifier(name: str) -> str:
+    """A name as Python reads it in a program: to it, some letters are others' variants."""
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
-def check_name(name: str) -> None:
-    """
+def script_name(name: str) -> str:
+    """A script's name, as that of an attribute.
+
     Raises:
-        Undeclarable: It is no name that an attribute can have.
+        Undeclarable: No attribute can have it.
     """
+    name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise Undeclarable(f"{name!r} is no name for a script: use letters, digits and _")
+    return name
 
 
 def _parameter(directive: Directive) -> Parameter:

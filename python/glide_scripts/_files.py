@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import _check
-from ._declarations import Undeclarable, check_name, from_comments
+from ._declarations import Undeclarable, from_comments, script_name
 from ._errors import ScriptSourceError
 from ._source import Folder, read
 from ._typed import TypedScript
@@ -131,12 +131,10 @@ def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
     Raises:
         ScriptSourceError: It gives none.
     """
-    name = path[-1].removesuffix(".lua").replace("-", "_")
     try:
-        check_name(name)
+        return script_name(path[-1].removesuffix(".lua").replace("-", "_"))
     except Undeclarable as error:
         raise ScriptSourceError(str(error), file=folder.name(path)) from None
-    return name
 
 
 def _path(argument: str, path: Any) -> Path:

@@ -44,13 +44,15 @@ class TypedScript(Script, Generic[P, R]):
     ``typed_script``.
     """
 
-    __slots__ = ("_decode", "_errors", "_pack", "_signature", "_source_map")
+    __slots__ = ("_decode", "_errors", "_function", "_pack", "_signature", "_source_map")
 
     _signature: Signature
     _source_map: SourceMap | None
     _errors: Mapping[str, type[ScriptError]]
     _pack: Callable[..., Packed]
     _decode: Decoder | None
+    _function: tuple[str, str | None] | None
+    """The name and the docstring of the function that declares it."""
 
     def __new__(
         cls,
@@ -62,6 +64,7 @@ class TypedScript(Script, Generic[P, R]):
         _signature: Signature | None = None,
         _source_map: SourceMap | None = None,
         _errors: Mapping[str, type[ScriptError]] | None = None,
+        _function: tuple[str, str | None] | None = None,
     ) -> TypedScript[P, R]:
         # Imported with the first script that is typed: most programs have none.
         from ._arguments import packer
@@ -73,6 +76,7 @@ class TypedScript(Script, Generic[P, R]):
         self._signature = signature
         self._source_map = _source_map
         self._errors = {} if _errors is None else _errors
+        self._function = _function
         self._pack = packer(signature.parameters)
         self._decode = decoder(signature.returns)
         return self
@@ -85,6 +89,7 @@ class TypedScript(Script, Generic[P, R]):
             "_signature": self._signature,
             "_source_map": self._source_map,
             "_errors": self._errors,
+            "_function": self._function,
         }
         return functools.partial(type(self), self.code, **about), ()
 
@@ -192,6 +197,11 @@ class TypedScript(Script, Generic[P, R]):
         return None if self._source_map is None else self._source_map.files[0]
 
     @property
+    def __name__(self) -> str:
+        """That of the function that declares it; otherwise the script's."""
+        return self._shown_name if self._function is None else self._function[0]
+
+    @property
     def __signature__(self) -> inspect.Signature:
         from ._declarations import NO_DEFAULT
 
@@ -284,6 +294,22 @@ class TypedScript(Script, Generic[P, R]):
         raise reply_type_error(self, misfit, reply, keys, args)
 
 
+class _Doc:
+    """A docstring that is the class's own, and of each script that of its function."""
+
+    def __init__(self, of_class: str | None) -> None:
+        self._of_class = of_class
+
+    def __get__(self, script: TypedScript[..., Any] | None, _: object = None) -> str | None:
+        if script is None or script._function is None:
+            return self._of_class
+        return script._function[1]
+
+
+_doc: Any = _Doc(TypedScript.__doc__)
+TypedScript.__doc__ = _doc
+
+
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
     """Declares a script's parameters by a function, of which only the annotations count.
 
@@ -330,6 +356,7 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
             _signature=signature,
             _source_map=source_map,
             _errors=errors,
+            _function=(function.__name__, function.__doc__),
         )
         return made
 

@@ -75,7 +75,8 @@ async def test_a_class_that_refuses_its_reply_loses_no_other(
     results = await client.exec(batch, raise_on_error=False)
     assert results is not None
     error = results.pop(1)
-    assert results == [Stock(1), Stock(2)]
+    expected: list[object] = [Stock(1), Stock(2)]
+    assert results == expected
     assert isinstance(error, ReplyTypeError)
     assert "reply is JSON that does not fit: it makes no Stock: ValueError: neg" in str(error)
 
