@@ -508,6 +508,6 @@ def test_json_costs_a_small_multiple_of_the_json_module() -> None:
     def least(call: Callable[[], object]) -> float:
         return min(timeit.repeat(call, repeat=30, number=200))
 
-    # It is less than three times; the rest is for a machine that is busy.
+    # It is about twice that; the rest is for a machine that is busy.
     assert least(lambda: same_point.pack(point)) < 8 * least(lambda: json.dumps(plain))
     assert least(lambda: same_point.decode(text)) < 8 * least(lambda: json.loads(text))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from glide_scripts import typed_script
 from glide_scripts.cli import main
 from glide_scripts.testing import ValkeyServer
 
@@ -176,6 +178,13 @@ def test_each_wrong_call_fails(folder: Path) -> None:
         if "  # " in line
     }
     assert found == marked, output
+
+
+def test_the_example_of_typed_script_passes(folder: Path) -> None:
+    example = (typed_script.__doc__ or "").partition("::\n\n")[2].partition("        allowed =")[0]
+    assert "@typed_script(" in example
+    imports = "from glide_scripts import Key, Script, typed_script\n\n"
+    assert mypy(folder, imports + textwrap.dedent(example)) == (0, "")
 
 
 def test_a_stub_file_says_what_is_declared(folder: Path) -> None:
