@@ -180,7 +180,11 @@ def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEn
 
     def encode(name: str, values: Any) -> list[TEncodable]:
         _check.sequence(name, values, what)
-        return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
+        try:
+            return [one(name, value) for value in values]
+        except (TypeError, ValueError):
+            # Once more, for which it is: what fits need not be named.
+            return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
     return encode
 

@@ -149,11 +149,15 @@ _SCALARS: dict[type, Decoder] = {
 def _list(annotation: Any) -> Decoder:
     one = decoder(annotation)
     kind = f"list[{shown(annotation)}]"
+    # Items that are of the type already are looked at all at once.
+    exact = frozenset([annotation] if annotation in (int, bytes) else [])
 
     def decode(reply: Any) -> list[Any]:
         if not isinstance(reply, (list, builtins.set)):
             raise _wrong(reply, kind)
-        return list(reply) if one is None else _each(reply, one)
+        if one is None or exact.issuperset(map(type, reply)):
+            return list(reply)
+        return _each(reply, one)
 
     return decode
 
