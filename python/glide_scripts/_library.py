@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import _check
 from ._errors import ScriptError, ScriptSourceError
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from ._source import Folder
 
 E = TypeVar("E", bound=type[ScriptError])
-
-_Identities: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class TypedLibrary:
@@ -47,7 +44,7 @@ class TypedLibrary:
         """
         from ._files import directory_folder
 
-        return cls.__read(directory_folder(path), (), "", {}, ())
+        return cls.__read(directory_folder(path), (), "", {})
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
@@ -69,7 +66,7 @@ class TypedLibrary:
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
             raise ScriptSourceError("there is no such folder", file=part.shown)
-        return cls.__read(part, (), "", {}, ())
+        return cls.__read(part, (), "", {})
 
     @classmethod
     def __read(
@@ -78,17 +75,14 @@ class TypedLibrary:
         path: tuple[str, ...],
         prefix: str,
         errors: dict[str, type[ScriptError]],
-        above: _Identities,
     ) -> Self:
         from ._files import check_stem, load
 
         self = object.__new__(cls)
         self.__entries, self.__errors, self.__shown = {}, errors, folder.name(path)
         origins: dict[str, str] = {}
-        here = folder.at(path)
-        above = (*above, *_identity(here))
         try:
-            listed = sorted(here.iterdir(), key=lambda entry: entry.name)
+            listed = sorted(folder.at(path).iterdir(), key=lambda entry: entry.name)
         except OSError as error:
             why = f"it cannot be read: {error.strerror}"
             raise ScriptSourceError(why, file=folder.name(path)) from None
@@ -97,10 +91,10 @@ class TypedLibrary:
                 continue
             inner = (*path, entry.name)
             if entry.is_dir():
-                if not _has_scripts(entry, above):
+                if not _has_scripts(entry):
                     continue
                 name = check_stem(folder, inner)
-                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors, above)
+                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors)
             elif entry.name.endswith(".lua"):
                 value = load(folder, inner, prefix=prefix, errors=errors)
                 name = value.name.removeprefix(prefix)
@@ -187,7 +181,7 @@ class ScriptLibrary(TypedLibrary):
     ``rate_limit.lua`` is the attribute ``rate_limit``, and ``billing/charge.lua`` is
     ``billing.charge``; a ``-`` in a name is ``_``, and ``--@name`` in a file names its script
     otherwise. Files of other kinds are left alone, and so are folders without scripts and what
-    begins with a dot. So is a link to a folder that it is in itself.
+    begins with a dot.
 
     Iterating over a library gives all its scripts, those of its namespaces too.
     """
@@ -197,20 +191,8 @@ class ScriptLibrary(TypedLibrary):
         def __getattr__(self, name: str) -> Any: ...
 
 
-def _has_scripts(folder: Any, above: _Identities) -> bool:
-    """Whether a library reads a folder; not if that is one of those above it, by a link."""
-    identity = _identity(folder)
-    if identity and identity[0] in above:
-        return False
+def _has_scripts(folder: Any) -> bool:
     return any(
-        _has_scripts(entry, (*above, *identity)) if entry.is_dir() else entry.name.endswith(".lua")
+        _has_scripts(entry) if entry.is_dir() else entry.name.endswith(".lua")
         for entry in folder.iterdir()
     )
-
-
-def _identity(folder: Any) -> _Identities:
-    """Which folder of a disk it is, whatever its path; empty in a zip, where there are no links."""
-    if not isinstance(folder, Path):
-        return ()
-    status = folder.stat()
-    return ((status.st_dev, status.st_ino),)

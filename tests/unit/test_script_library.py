@@ -34,13 +34,16 @@ def test_each_file_is_an_attribute_and_each_folder_a_namespace(tmp_path: Path) -
     assert {"billing", "rate_limit", "from_directory"} <= set(dir(scripts))
 
 
-def test_links_to_a_folder_around_them_are_left_alone(tmp_path: Path) -> None:
-    write(tmp_path, "a.lua", "sub/b.lua", "empty/x.txt")
-    for link, to in (("one", "."), ("two", "."), ("sub/up", ".."), ("empty/own", ".")):
-        (tmp_path / link).symlink_to(to, target_is_directory=True)
+@pytest.mark.parametrize(("link", "to"), [("one", "."), ("sub/up", ".."), ("sub/own", ".")])
+def test_a_link_to_a_folder_around_it_says_so(tmp_path: Path, link: str, to: str) -> None:
+    write(tmp_path, "a.lua", "sub/b.lua")
     (tmp_path / "again").symlink_to("sub", target_is_directory=True)
     scripts = ScriptLibrary.from_directory(tmp_path)
     assert [script.name for script in scripts] == ["a", "again.b", "sub.b"]
+    for name in (link, f"{link}2"):
+        (tmp_path / name).symlink_to(to, target_is_directory=True)
+    with pytest.raises(ScriptSourceError, match="it is a link to a folder that it is in"):
+        ScriptLibrary.from_directory(tmp_path)
 
 
 def test_a_name_is_what_python_reads(tmp_path: Path) -> None:
