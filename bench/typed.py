@@ -3,16 +3,22 @@
 Two figures, in microseconds a call, each the least of many rounds that take turns: on a client that
 answers at once, which leaves nothing but the typed call itself; and the CPU of this process, with
 100 calls in flight on a real server.
+
+And what arguments and replies of JSON cost, beside ``json.dumps`` and ``json.loads`` of the same.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import time
+import timeit
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from glide_scripts import GlideClient, Key, Script, typed_script
+from glide_scripts import GlideClient, Json, Key, Script, TypedScript, typed_script
 from glide_scripts._base_client import BaseClient
 from glide_scripts.testing import ValkeyServer
 
@@ -26,6 +32,37 @@ PLAIN = Script("return 1")
 @typed_script(PLAIN)
 def rate_limit(user: Key, limit: int, window: int) -> int:
     raise NotImplementedError
+
+
+@dataclass
+class Order:
+    sku: str
+    count: int
+    price: float
+    tags: list[str]
+
+
+@typed_script(PLAIN)
+def of_order(value: Order) -> Order:
+    raise NotImplementedError
+
+
+@typed_script(PLAIN)
+def of_dict(value: dict[str, int]) -> Json[dict[str, int]]:
+    raise NotImplementedError
+
+
+@typed_script(PLAIN)
+def of_list(value: Json[list[int]]) -> Json[list[int]]:
+    raise NotImplementedError
+
+
+JSON: list[tuple[str, TypedScript[..., Any], Any]] = [
+    ("a dataclass of four fields", of_order, Order("sku-7", 3, 9.5, ["new", "red"])),
+    ("a dict[str, int] of 10", of_dict, {f"name{index}": index for index in range(10)}),
+    ("a list[int] of 10", of_list, list(range(10))),
+    ("a list[int] of 1000", of_list, list(range(1000))),
+]
 
 
 class Silent(BaseClient):
@@ -73,9 +110,30 @@ async def compare(name: str, measure: Callable[[Call, Any], Awaitable[float]], c
     print(f"{name}: plain {least[0]:.2f}, typed {least[1]:.2f}, added {added:.2f} µs a call")
 
 
+def least(call: Callable[[], object]) -> float:
+    """In microseconds."""
+    calls = CALLS // 5
+    return min(timeit.repeat(call, repeat=ROUNDS, number=calls)) / calls * 1e6
+
+
+def compare_json(name: str, script: TypedScript[..., Any], value: Any) -> None:
+    plain = dataclasses.asdict(value) if isinstance(value, Order) else value
+    text = json.dumps(plain).encode()
+    assert script.decode(text) == value
+    assert json.loads(str(script.pack(value)[1][0])) == plain
+    written = least(lambda: json.dumps(plain)), least(lambda: script.pack(value))
+    read = least(lambda: json.loads(text)), least(lambda: script.decode(text))
+    print(
+        f"{name}: dumps {written[0]:.2f}, sent {written[1]:.2f}; "
+        f"loads {read[0]:.2f}, read {read[1]:.2f} µs"
+    )
+
+
 async def main(url: str) -> None:
     silent: Any = Silent()
     await compare("the call alone", one_by_one, silent)
+    for each in JSON:
+        compare_json(*each)
     async with await GlideClient.from_url(url) as client:
         await compare(f"CPU with {IN_FLIGHT} in flight", in_flight, client)
 

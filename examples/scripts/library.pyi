@@ -8,16 +8,16 @@ from glide_scripts._typed import B
 
 class _Library_rate_limit(TypedScript[..., bool]):
     def __call__(
-        self,
-        client: GlideClient | GlideClusterClient,
+        __self,
+        __client: GlideClient | GlideClusterClient,
         /,
         user: Key,
         limit: int,
         window: int,
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
-        self,
-        batch: B,
+        __self,
+        __batch: B,
         /,
         user: Key,
         limit: int,
@@ -26,15 +26,15 @@ class _Library_rate_limit(TypedScript[..., bool]):
 
 class _Library_stock_lib_count(TypedScript[..., Any]):
     def __call__(
-        self,
-        client: GlideClient | GlideClusterClient,
+        __self,
+        __client: GlideClient | GlideClusterClient,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
-        self,
-        batch: B,
+        __self,
+        __batch: B,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
@@ -45,16 +45,16 @@ class _Library_stock_lib(TypedLibrary):
 
 class _Library_stock_take(TypedScript[..., int]):
     def __call__(
-        self,
-        client: GlideClient | GlideClusterClient,
+        __self,
+        __client: GlideClient | GlideClusterClient,
         /,
         sku: Key,
         count: int,
         token: str,
     ) -> Coroutine[Any, Any, int]: ...
     def add_to(
-        self,
-        batch: B,
+        __self,
+        __batch: B,
         /,
         sku: Key,
         count: int,

@@ -22,7 +22,10 @@ class Mark(Enum):
 
 
 Key: TypeAlias = Annotated[TEncodable, Mark.KEY]
-"""The annotation of a parameter that is a key; ``list[Key]`` of one that is several."""
+"""The annotation of a parameter that is a key; ``list[Key]`` of one that is several.
+
+To type checkers a ``list[str]`` is no ``list[Key]``, but it is a ``Sequence[Key]``.
+"""
 
 Json: TypeAlias = Annotated[T, Mark.JSON]
 """What goes as JSON, or comes back so: ``Json[list[int]]``. dicts and dataclasses need no mark."""

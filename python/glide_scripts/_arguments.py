@@ -8,10 +8,11 @@ encoder here, which takes what is left that fits, and refuses the rest.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
-from . import _check
+from . import _check, _json
 from ._annotations import Mark, is_encodable, is_json, optional_of, shown, without_marks
 from ._reply import TEncodable
 
@@ -56,11 +57,11 @@ def items_of(annotation: Any) -> Any | None:
     if Mark.JSON in marks:
         return None
     origin, args = get_origin(kind), get_args(kind)
-    if origin is list and len(args) == 1:
+    if origin in (list, Sequence) and len(args) == 1:
         return args[0]
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return args[0]
-    if kind in (list, tuple):
+    if kind in (list, tuple, Sequence):
         raise NotEncodable(f"say of what: {kind.__name__}[str]")
     return None
 
@@ -73,6 +74,8 @@ def _int(name: str, value: Any) -> TEncodable:
 
 def _float(name: str, value: Any) -> TEncodable:
     if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError(f"{name} is nan; pass a number, or declare it str to send 'nan'")
         # Not repr(): a subclass such as numpy.float64 may word its own differently.
         return float.__repr__(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -100,21 +103,11 @@ _SCALARS: dict[type, Encoder] = {int: _int, float: _float, str: _str, bytes: _by
 
 
 def _json_encoder(kind: Any) -> Encoder:
-    from ._json import fits, plain
-
-    def encode(name: str, value: Any) -> TEncodable:
-        import json
-
-        fits(name, value, kind)
-        try:
-            text = json.dumps(
-                value, default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
-        except (TypeError, ValueError, RecursionError) as error:
-            raise type(error)(f"{name} cannot be written as JSON: {error}") from None
-        return _check.encodable(name, text)
-
-    return encode
+    try:
+        write = _json.writer(kind)
+    except _json.NotJson as error:
+        raise NotEncodable(str(error)) from None
+    return lambda name, value: _check.encodable(name, write(name, value))
 
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
@@ -125,7 +118,7 @@ _QUICK = {
         "__type({0}) is __int and -9223372036854775808 <= {0} < 9223372036854775808",
         "f'{{{0}}}'",
     ),
-    float: ("__type({0}) is __float", "{0}.__repr__()"),
+    float: ("__type({0}) is __float and {0} == {0}", "{0}.__repr__()"),
     str: ("__type({0}) is __str and {0}.isascii()", "{0}"),
     bytes: ("__type({0}) is __bytes", "{0}"),
     bool: ("{0} is True or {0} is False", "b'1' if {0} else b'0'"),
@@ -187,7 +180,11 @@ def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEn
 
     def encode(name: str, values: Any) -> list[TEncodable]:
         _check.sequence(name, values, what)
-        return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
+        try:
+            return [one(name, value) for value in values]
+        except (TypeError, ValueError):
+            # Once more, for which it is: what fits need not be named.
+            return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
     return encode
 
@@ -198,10 +195,9 @@ def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any
     def encode_secretly(name: str, value: Any) -> Any:
         try:
             return encode(name, value)
-        except (TypeError, ValueError) as error:
-            kind = type(error)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
         # Not within the except: its error would come along.
-        kind = TypeError if issubclass(kind, TypeError) else ValueError
         raise kind(f"{name} is {type(value).__name__} that cannot be sent as {what}")
 
     return encode_secretly

@@ -15,13 +15,13 @@ import itertools
 import keyword
 import re
 import typing
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import _json
-from ._annotations import TYPES, Key, Mark, is_json, shown, without_marks
+from ._annotations import TYPES, Key, Mark, shown, without_marks
 from ._arguments import Encoder, NotEncodable, encoder, items_of, many_encoder, secretly
 from ._errors import ScriptSourceError
 from ._reply import TEncodable
@@ -134,6 +134,7 @@ def parameter(
     Raises:
         Undeclarable: It cannot; the text says why.
     """
+    name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise Undeclarable(f"{name!r} is no name for a parameter of Python")
     if name.startswith("__"):
@@ -141,9 +142,6 @@ def parameter(
     made = Parameter(name, is_key, many, annotation, secret, default)
     try:
         made.encode  # noqa: B018
-        kind, marks = without_marks(annotation)
-        if is_json(kind, marks) and not _json.check(kind):
-            raise NotEncodable("it holds what JSON does not have")
     except NotEncodable as error:
         raise Undeclarable(
             f"{name!r} is {shown(annotation)}, which cannot be sent: {error}"
@@ -206,6 +204,10 @@ def from_comments(source: Source) -> Declarations:
 
         if word == INCLUDE:
             continue
+        if directive.is_spaced:
+            if word in _KNOWN:
+                raise wrong(directive.why_spaced)
+            continue
         if not directive.in_head:
             if word in _KNOWN:
                 raise wrong(f"--@{word} stands after code; declare at the head of the file")
@@ -218,7 +220,7 @@ def from_comments(source: Source) -> Declarations:
         try:
             match word:
                 case "name":
-                    name = _script_name(rest)
+                    name = script_name(rest)
                 case "key" | "keys" | "arg":
                     made = _parameter(directive)
                     if made.name in lines:
@@ -231,7 +233,7 @@ def from_comments(source: Source) -> Declarations:
                         raise Undeclarable(
                             f"--@secret takes the name of an argument, not {rest_of(directive)}"
                         )
-                    secrets[rest] = directive
+                    secrets[as_identifier(rest)] = directive
                 case "returns":
                     returns = parse_type(rest)
                     signature((), returns)
@@ -261,18 +263,21 @@ def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
     )
 
 
-def _script_name(rest: str) -> str:
-    check_name(rest)
-    return rest
+def as_identifier(name: str) -> str:
+    """A name as Python reads it in a program: to it, some letters are others' variants."""
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
-def check_name(name: str) -> None:
-    """
+def script_name(name: str) -> str:
+    """A script's name, as that of an attribute.
+
     Raises:
-        Undeclarable: It is no name that an attribute can have.
+        Undeclarable: No attribute can have it.
     """
+    name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise Undeclarable(f"{name!r} is no name for a script: use letters, digits and _")
+    return name
 
 
 def _parameter(directive: Directive) -> Parameter:

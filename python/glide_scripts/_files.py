@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import _check
-from ._declarations import Undeclarable, check_name, from_comments
+from ._declarations import Undeclarable, from_comments, script_name
 from ._errors import ScriptSourceError
 from ._source import Folder, read
 from ._typed import TypedScript
@@ -78,13 +78,32 @@ def directory_folder(path: Any) -> Folder:
 
     Raises:
         TypeError: ``path`` is no path.
-        ScriptSourceError: There is no such folder.
+        ScriptSourceError: There is no such folder, or a link in it leads to one around itself.
     """
     folder = _path("path", path)
     if not folder.is_dir():
         why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
         raise ScriptSourceError(why, file=str(folder))
+    _check_links(folder, ())
     return Folder(folder, _shown(folder))
+
+
+def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
+    """
+    Raises:
+        ScriptSourceError: In a folder is a link to one around it, which would never end.
+    """
+    try:
+        status = folder.stat()
+        inner = sorted(each for each in folder.iterdir() if each.name[0] != "." and each.is_dir())
+    except OSError:
+        # Whoever reads it says so.
+        return
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        raise ScriptSourceError("it is a link to a folder that it is in", file=str(folder))
+    for each in inner:
+        _check_links(each, (*above, identity))
 
 
 def package_folder(package: Any) -> Folder:
@@ -131,12 +150,10 @@ def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
     Raises:
         ScriptSourceError: It gives none.
     """
-    name = path[-1].removesuffix(".lua").replace("-", "_")
     try:
-        check_name(name)
+        return script_name(path[-1].removesuffix(".lua").replace("-", "_"))
     except Undeclarable as error:
         raise ScriptSourceError(str(error), file=folder.name(path)) from None
-    return name
 
 
 def _path(argument: str, path: Any) -> Path:

@@ -7,9 +7,10 @@ text and integers for them.
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Callable
 from dataclasses import is_dataclass
-from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
+from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
 from . import _json
 from ._annotations import Mark, optional_of, shown, without_marks
@@ -32,16 +33,14 @@ def decoder(annotation: Any) -> Decoder | None:
     kind, marks = without_marks(annotation)
     if kind is Any and Mark.JSON not in marks:
         return None
+    if Mark.JSON in marks or is_dataclass(kind) or is_typeddict(kind):
+        return _json_decoder(kind)
     if kind is None or kind is type(None):
         return _none
     inner = optional_of(kind)
     if inner is not kind:
-        of = _some(decoder(Annotated[inner, *marks] if marks else inner))
+        of = _some(decoder(inner))
         return lambda reply: None if reply is None else of(reply)
-    if Mark.JSON in marks or is_dataclass(kind) or is_typeddict(kind):
-        if not _json.check(kind):
-            raise NotDecodable("it holds what JSON does not have")
-        return _json_decoder(kind)
     if isinstance(kind, type) and kind in _SCALARS:
         return _SCALARS[kind]
     origin, args = get_origin(kind) or kind, get_args(kind)
@@ -89,12 +88,21 @@ def _int(reply: Any) -> int:
 
 def _float(reply: Any) -> float:
     if type(reply) in (float, int):
-        return float(reply)
-    if isinstance(reply, bytes):
         try:
             return float(reply)
+        except OverflowError:
+            raise Misfit("is a number too large for float") from None
+    if isinstance(reply, bytes):
+        # Python would also read " 1.5 " and "1_0".
+        if b"_" in reply or reply.strip() != reply:
+            raise Misfit("is bytes that are no number")
+        try:
+            number = float(reply)
         except ValueError:
             raise Misfit("is bytes that are no number") from None
+        if math.isinf(number) and b"inf" not in reply.lower():
+            raise Misfit("is a number too large for float")
+        return number
     raise _wrong(reply, "float")
 
 
@@ -141,11 +149,15 @@ _SCALARS: dict[type, Decoder] = {
 def _list(annotation: Any) -> Decoder:
     one = decoder(annotation)
     kind = f"list[{shown(annotation)}]"
+    # Items that are of the type already are looked at all at once.
+    exact = frozenset([annotation] if annotation in (int, bytes) else [])
 
     def decode(reply: Any) -> list[Any]:
         if not isinstance(reply, (list, builtins.set)):
             raise _wrong(reply, kind)
-        return list(reply) if one is None else _each(reply, one)
+        if one is None or exact.issuperset(map(type, reply)):
+            return list(reply)
+        return _each(reply, one)
 
     return decode
 
@@ -241,18 +253,18 @@ def _takes_none(annotation: Any) -> bool:
 
 
 def _json_decoder(kind: Any) -> Decoder:
-    def decode(reply: Any) -> Any:
-        import json
+    try:
+        read = _json.reader(kind)
+    except _json.NotJson as error:
+        raise NotDecodable(str(error)) from None
+    right = f"the JSON of {shown(kind)}"
+    takes_none = _takes_none(kind)
 
-        if not isinstance(reply, bytes):
-            raise _wrong(reply, f"the JSON of {shown(kind)}")
-        try:
-            value = json.loads(reply)
-        except (ValueError, RecursionError) as error:
-            raise Misfit(f"is no JSON: {error}") from None
-        try:
-            return _json.read(value, kind, "it")
-        except TypeError as error:
-            raise Misfit(f"is JSON that does not fit: {error}") from None
+    def decode(reply: Any) -> Any:
+        if isinstance(reply, bytes):
+            return read(reply)
+        if reply is None and takes_none:
+            return None
+        raise _wrong(reply, right)
 
     return decode

@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_DIRECTIVE = re.compile(r"@(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
+_DIRECTIVE = re.compile(r"(?P<space>\s*)@(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
 _QUOTED = re.compile(r'"(?P<path>[^"]+)"')
 
 
@@ -46,6 +46,13 @@ class Directive:
     line: int
     in_head: bool
     """Whether nothing but comments stands before it."""
+    is_spaced: bool = False
+    """Whether it is ``-- @key user``: a comment, and meant otherwise if that is a known word."""
+
+    @property
+    def why_spaced(self) -> str:
+        """What is said of one that is spaced and known."""
+        return f"-- @{self.word} is only a comment; write --@{self.word}, without a space"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +204,13 @@ def directives(text: str) -> Iterator[tuple[Directive, int, bool]]:
         comment = token["comment"]
         if comment is None or (found := _DIRECTIVE.match(comment)) is None:
             continue
+        is_spaced = bool(found["space"])
+        if is_spaced and not in_head:
+            continue
         above = re.split(r"\r\n|\n\r|\n|\r", text[: token.start()])
         line, before = len(above), above[-1]
-        directive = Directive(found["word"], _without_remark(found["rest"]), line, in_head)
+        rest = _without_remark(found["rest"])
+        directive = Directive(found["word"], rest, line, in_head, is_spaced)
         yield directive, token.end(), not before.strip()
 
 
@@ -254,6 +265,8 @@ class _Reader:
             if directive.word != INCLUDE:
                 continue
             here = Place(name, directive.line)
+            if directive.is_spaced:
+                raise ScriptSourceError(directive.why_spaced, file=name, line=here.line)
             if not own_line:
                 raise ScriptSourceError(
                     "--@include has to stand on a line of its own", file=name, line=here.line

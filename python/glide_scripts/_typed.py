@@ -44,13 +44,15 @@ class TypedScript(Script, Generic[P, R]):
     ``typed_script``.
     """
 
-    __slots__ = ("_decode", "_errors", "_pack", "_signature", "_source_map")
+    __slots__ = ("_decode", "_errors", "_function", "_pack", "_signature", "_source_map")
 
     _signature: Signature
     _source_map: SourceMap | None
     _errors: Mapping[str, type[ScriptError]]
     _pack: Callable[..., Packed]
     _decode: Decoder | None
+    _function: tuple[str, str | None] | None
+    """The name and the docstring of the function that declares it."""
 
     def __new__(
         cls,
@@ -62,6 +64,7 @@ class TypedScript(Script, Generic[P, R]):
         _signature: Signature | None = None,
         _source_map: SourceMap | None = None,
         _errors: Mapping[str, type[ScriptError]] | None = None,
+        _function: tuple[str, str | None] | None = None,
     ) -> TypedScript[P, R]:
         # Imported with the first script that is typed: most programs have none.
         from ._arguments import packer
@@ -73,6 +76,7 @@ class TypedScript(Script, Generic[P, R]):
         self._signature = signature
         self._source_map = _source_map
         self._errors = {} if _errors is None else _errors
+        self._function = _function
         self._pack = packer(signature.parameters)
         self._decode = decoder(signature.returns)
         return self
@@ -85,6 +89,7 @@ class TypedScript(Script, Generic[P, R]):
             "_signature": self._signature,
             "_source_map": self._source_map,
             "_errors": self._errors,
+            "_function": self._function,
         }
         return functools.partial(type(self), self.code, **about), ()
 
@@ -116,7 +121,7 @@ class TypedScript(Script, Generic[P, R]):
             )
         try:
             keys, argv = self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
         return self._run(client, keys, argv)
 
@@ -153,7 +158,7 @@ class TypedScript(Script, Generic[P, R]):
             )
         try:
             keys, argv = self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
         try:
             batch._invoke(self, keys, argv, InBatch(self, keys, argv))
@@ -175,7 +180,7 @@ class TypedScript(Script, Generic[P, R]):
         """
         try:
             return self._pack(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise self._why(error, args, kwargs) from None
 
     def decode(self, reply: TResult) -> R:
@@ -190,6 +195,11 @@ class TypedScript(Script, Generic[P, R]):
     def file(self) -> str | None:
         """The file that it was read from, as errors show it."""
         return None if self._source_map is None else self._source_map.files[0]
+
+    @property
+    def __name__(self) -> str:
+        """That of the function that declares it; otherwise the script's."""
+        return self._shown_name if self._function is None else self._function[0]
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -240,8 +250,11 @@ class TypedScript(Script, Generic[P, R]):
 
     def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
         """The error for a call that does not fit the signature."""
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        return self._refusal(kind, self._wrong_number(args, kwargs) or str(error))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        why = str(error)
+        if not isinstance(error, (TypeError, ValueError)):
+            why = f"an argument cannot be sent: {type(error).__name__}: {error}"
+        return self._refusal(kind, self._wrong_number(args, kwargs) or why)
 
     def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         from ._declarations import NO_DEFAULT
@@ -271,12 +284,30 @@ class TypedScript(Script, Generic[P, R]):
         try:
             result: R = reply if self._decode is None else self._decode(reply)
             return result
-        except Misfit as misfit:
-            from ._explain import reply_type_error
-
-            error = reply_type_error(self, misfit, reply, keys, args)
+        except Misfit as error:
+            misfit = error
+        except Exception as error:
+            misfit = Misfit(f"cannot be read: {type(error).__name__}: {error}")
         # Not within the except: its error may show a secret, and would come along.
-        raise error
+        from ._explain import reply_type_error
+
+        raise reply_type_error(self, misfit, reply, keys, args)
+
+
+class _Doc:
+    """A docstring that is the class's own, and of each script that of its function."""
+
+    def __init__(self, of_class: str | None) -> None:
+        self._of_class = of_class
+
+    def __get__(self, script: TypedScript[..., Any] | None, _: object = None) -> str | None:
+        if script is None or script._function is None:
+            return self._of_class
+        return script._function[1]
+
+
+_doc: Any = _Doc(TypedScript.__doc__)
+TypedScript.__doc__ = _doc
 
 
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
@@ -285,13 +316,15 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
     ::
 
         @typed_script(Script.from_file("rate_limit.lua"))
-        def rate_limit(user: Key, limit: int, window: int = 60) -> bool: ...
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool:
+            raise NotImplementedError
 
         allowed = await rate_limit(client, "u1", limit=10)
 
     Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
-    is several, which have to come last. dicts and dataclasses go as JSON, and so does
-    ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+    is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
+    ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
+    so does ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
 
     Args:
         script: The script; it must not declare parameters itself.
@@ -323,6 +356,7 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
             _signature=signature,
             _source_map=source_map,
             _errors=errors,
+            _function=(function.__name__, function.__doc__),
         )
         return made
 

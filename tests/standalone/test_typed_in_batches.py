@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,36 @@ async def test_results_are_of_the_declared_types(client: GlideClient, *, is_atom
     assert results is not None
     assert results[:4] == [False, {"a": 1}, None, {"a": 1, "b": 2}]
     assert results[5] is True
+
+
+@dataclass
+class Stock:
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError("negative")
+
+
+@typed_script(Script("return cjson.encode({count=tonumber(ARGV[1])})", name="stock"))
+def stock(count: int) -> Stock:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("is_atomic", [True, False], ids=["atomic", "pipeline"])
+async def test_a_class_that_refuses_its_reply_loses_no_other(
+    client: GlideClient, *, is_atomic: bool
+) -> None:
+    batch = Batch(is_atomic)
+    for count in (1, -1, 2):
+        stock.add_to(batch, count)
+    results = await client.exec(batch, raise_on_error=False)
+    assert results is not None
+    error = results.pop(1)
+    expected: list[object] = [Stock(1), Stock(2)]
+    assert results == expected
+    assert isinstance(error, ReplyTypeError)
+    assert "reply is JSON that does not fit: it makes no Stock: ValueError: neg" in str(error)
 
 
 @pytest.mark.parametrize("is_atomic", [True, False], ids=["atomic", "pipeline"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -54,6 +55,8 @@ def declared(folder: Path, head: str) -> TypedScript[..., Any]:
         ),
         ("--@returns None", "(client) -> None"),
         ("  --@key   user  -- whose calls are counted", "(client, user: Key) -> Any"),
+        ("--@key \ufb01", "(client, fi: Key) -> Any"),
+        ("-- @author me", "(client, keys: list[Key] = (), args: list[str | bytes] = ()) -> Any"),
         ("-- A title.\n\n--[[ More\nwords. ]]\n--@key user", "(client, user: Key) -> Any"),
         ("", "(client, keys: list[Key] = (), args: list[str | bytes] = ()) -> Any"),
         (
@@ -115,6 +118,11 @@ BAD = [
     ("--@readonly yes", "--@readonly takes nothing, not 'yes'"),
     ("--@name 9lives", "'9lives' is no name for a script"),
     ("--@name", "'' is no name for a script"),
+    ("-- @key user", "limit.lua:1: -- @key is only a comment; write --@key, without a space"),
+    ("--@key a\n--  @returns int", "limit.lua:2: -- @returns is only a comment"),
+    ('-- @include "util.lua"', "limit.lua:1: -- @include is only a comment"),
+    ("--@arg \ufb01: int\n--@arg fi: int", "limit.lua:2: 'fi' is declared already in line 1"),
+    ("--@arg \uff49\uff46: int", "'if' is no name for a parameter"),
     ("local a\n--@key user", "limit.lua:2: --@key stands after code; declare at the head"),
 ]
 
@@ -156,6 +164,17 @@ def test_a_function_declares_a_signature() -> None:
     assert limit.name == "limit"
     assert [each.name for each in limit._signature.parameters if each.secret] == ["token"]
     assert list(inspect.signature(limit).parameters)[:2] == ["client", "user"]
+
+
+def test_a_sequence_is_several_too() -> None:
+    @typed_script(Script("return 1"))
+    def limit(users: Sequence[Key], ids: Sequence[str]) -> None:
+        pass
+
+    assert str(limit._signature) == "(client, users: list[Key], ids: list[str]) -> None"
+    assert limit.pack(["a", "b"], ("c",)) == (["a", "b"], ["c"])
+    with pytest.raises(TypeError, match="ids is str; pass a list of str"):
+        limit.pack([], "abc")
 
 
 def test_both_ways_give_the_same_signature(tmp_path: Path) -> None:
@@ -243,3 +262,23 @@ def test_a_typed_script_can_be_pickled() -> None:
 
 def test_a_typed_script_shows_how_it_is_called() -> None:
     assert repr(pickled).startswith("<TypedScript pickled(client, user: Key, count: int = 1, ")
+
+
+def test_a_typed_script_keeps_the_name_and_the_docstring_of_its_function(tmp_path: Path) -> None:
+    @typed_script(Script("return 1", name="other"))
+    def limit(user: Key) -> None:
+        """Counts calls."""
+
+    for script in (limit, pickle.loads(pickle.dumps(limit))):
+        assert (script.__name__, script.__doc__, script.name) == ("limit", "Counts calls.", "other")
+    assert pickled.__doc__ is None
+    assert repr(TypedScript).endswith(".TypedScript'>")
+    assert (TypedScript.__doc__ or "").startswith("A script that is called with")
+    assert inspect.getdoc(TypedScript) is not None
+    file = declared(tmp_path, "--@key user")
+    assert (file.__name__, file.__doc__) == ("limit", TypedScript.__doc__)
+
+
+def test_a_secret_is_hidden_however_its_name_is_written(tmp_path: Path) -> None:
+    script = declared(tmp_path, "--@arg fi: str\n--@secret \ufb01")
+    assert [each.secret for each in script._signature.parameters] == [True]

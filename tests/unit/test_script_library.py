@@ -34,6 +34,26 @@ def test_each_file_is_an_attribute_and_each_folder_a_namespace(tmp_path: Path) -
     assert {"billing", "rate_limit", "from_directory"} <= set(dir(scripts))
 
 
+@pytest.mark.parametrize(("link", "to"), [("one", "."), ("sub/up", ".."), ("sub/own", ".")])
+def test_a_link_to_a_folder_around_it_says_so(tmp_path: Path, link: str, to: str) -> None:
+    write(tmp_path, "a.lua", "sub/b.lua")
+    (tmp_path / "again").symlink_to("sub", target_is_directory=True)
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    assert [script.name for script in scripts] == ["a", "again.b", "sub.b"]
+    for name in (link, f"{link}2"):
+        (tmp_path / name).symlink_to(to, target_is_directory=True)
+    with pytest.raises(ScriptSourceError, match="it is a link to a folder that it is in"):
+        ScriptLibrary.from_directory(tmp_path)
+
+
+def test_a_name_is_what_python_reads(tmp_path: Path) -> None:
+    write(tmp_path, "\ufb01.lua")
+    assert ScriptLibrary.from_directory(tmp_path).fi.name == "fi"
+    write(tmp_path, "fi.lua")
+    with pytest.raises(ScriptSourceError, match="is named 'fi', too"):
+        ScriptLibrary.from_directory(tmp_path)
+
+
 def test_a_file_may_name_its_script_otherwise(tmp_path: Path) -> None:
     write(tmp_path, "v2/rate-limit-2024.lua", text="--@name rate_limit\nreturn 1")
     assert ScriptLibrary.from_directory(tmp_path).v2.rate_limit.name == "v2.rate_limit"

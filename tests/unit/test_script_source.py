@@ -307,3 +307,12 @@ def test_a_package_that_is_none_says_so() -> None:
         Script.from_resource("email", "../x.lua")
     with pytest.raises(ValueError, match="resource is empty"):
         Script.from_resource("email", "")
+
+
+def test_an_include_with_a_space_in_a_head_is_no_include(tmp_path: Path) -> None:
+    write(tmp_path, main='--@include "a.lua"\nreturn 1', a='-- Title\n-- @include "b.lua"\n')
+    with pytest.raises(ScriptSourceError, match=r"a\.lua:2: -- @include is only a comment; write"):
+        Script.from_file("main.lua")
+    write(tmp_path, a="-- @key user\n", after="return 1\n-- @key user")
+    assert Script.from_file("main.lua").file == "main.lua"
+    assert Script.from_file("after.lua").file == "after.lua"

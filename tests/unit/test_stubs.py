@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from glide_scripts import typed_script
 from glide_scripts.cli import main
 from glide_scripts.testing import ValkeyServer
 
@@ -26,6 +28,10 @@ SCRIPTS = {
         "--@arg about: dict[str, int]\n--@arg more: json\n--@returns str | None\nreturn ARGV[1]\n"
     ),
     "plain.lua": "return #ARGV\n",
+    "named.lua": (
+        "--@arg self: int\n--@arg client: str\n--@arg batch: str\n--@returns int\nreturn ARGV[1]\n"
+    ),
+    "billing_total.lua": "--@returns int\nreturn 7\n",
 }
 
 RIGHT = """\
@@ -33,6 +39,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from glide_scripts import (
@@ -55,6 +62,11 @@ def first(user: Key, token: Secret[str], numbers: Json[list[int]]) -> Json[list[
     raise NotImplementedError
 
 
+@typed_script(Script("return #KEYS", name="several"))
+def several(user: Key, carts: Sequence[Key], notes: Sequence[str]) -> int:
+    raise NotImplementedError
+
+
 async def main(url: str) -> None:
     async with await GlideClient.from_url(url) as client:
         allowed: bool = await scripts.rate_limit(client, user="u1", limit=10, window=60)
@@ -65,6 +77,11 @@ async def main(url: str) -> None:
         note = await scripts.billing.note(client, about={"a": 1}, more=[None])
         assert note is not None and note.startswith("{")
         assert await scripts.plain(client, args=["x"]) == 1
+        assert await scripts.named(client, self=3, client="c", batch="b") == 3
+        seven: int = await scripts.billing_total(client)
+        assert seven == 7
+        carts: list[str] = ["a"]
+        assert await several(client, "u1", carts, ["x"]) == 2
         assert sum(await first(client, "u1", "t", [1, 2])) == 3
         assert [script.name for script in scripts if script.name == "plain"] == ["plain"]
         reply = await client.invoke_script(scripts.rate_limit, *scripts.rate_limit.pack("u", 1, 2))
@@ -163,14 +180,21 @@ def test_each_wrong_call_fails(folder: Path) -> None:
     assert found == marked, output
 
 
+def test_the_example_of_typed_script_passes(folder: Path) -> None:
+    example = (typed_script.__doc__ or "").partition("::\n\n")[2].partition("        allowed =")[0]
+    assert "@typed_script(" in example
+    imports = "from glide_scripts import Key, Script, typed_script\n\n"
+    assert mypy(folder, imports + textwrap.dedent(example)) == (0, "")
+
+
 def test_a_stub_file_says_what_is_declared(folder: Path) -> None:
     assert main(["stubs", "scripts"]) == 0
     text = (folder / "scripts/library.pyi").read_text()
     assert (
         "class _Library_rate_limit(TypedScript[..., bool]):\n"
         "    def __call__(\n"
-        "        self,\n"
-        "        client: GlideClient | GlideClusterClient,\n"
+        "        __self,\n"
+        "        __client: GlideClient | GlideClusterClient,\n"
         "        /,\n"
         "        user: Key,\n"
         "        limit: int,\n"
@@ -180,6 +204,8 @@ def test_a_stub_file_says_what_is_declared(folder: Path) -> None:
     assert text.endswith(
         "class Library(TypedLibrary):\n"
         "    billing: _Library_billing\n"
+        "    billing_total: _Library_billing_total_2\n"
+        "    named: _Library_named\n"
         "    plain: _Library_plain\n"
         "    rate_limit: _Library_rate_limit\n"
     )

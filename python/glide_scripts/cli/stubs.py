@@ -1,6 +1,7 @@
 """``glide-scripts stubs DIR``: types of a folder's scripts, for mypy and for editors."""
 
 import argparse
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
 
 def stub(library: TypedLibrary) -> str:
     """The text of the stub file of a library, whose class in it is ``Library``."""
-    body = "\n".join(_library(library, "Library"))
+    body = "\n".join(_library(library, "Library", set()))
     return "\n".join([_HEAD, *_imports(body), body])
 
 
@@ -99,19 +100,26 @@ def _imports(body: str) -> Iterator[str]:
             yield ""
 
 
-def _library(library: TypedLibrary, name: str) -> Iterator[str]:
+def _library(library: TypedLibrary, name: str, taken: set[str]) -> Iterator[str]:
     attributes = []
     for attribute, entry in library._entries().items():
-        # Two names that differ in their cases only are two classes.
-        inner = f"_{name.removeprefix('_')}_{attribute}"
+        inner = _class_name(f"_{name.removeprefix('_')}_{attribute}", taken)
         if isinstance(entry, TypedScript):
             yield from _script(entry, inner)
         else:
-            yield from _library(entry, inner)
+            yield from _library(entry, inner, taken)
         attributes.append(f"    {attribute}: {inner}")
     yield f"class {name}(TypedLibrary):"
     yield from attributes or ["    pass"]
     yield ""
+
+
+def _class_name(wanted: str, taken: set[str]) -> str:
+    """A name that no other class has: ``a_b.lua`` and ``a/b.lua`` want the same."""
+    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name
 
 
 def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
@@ -120,11 +128,13 @@ def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
     parameters = [f"        {_parameter(each)}," for each in signature.parameters]
     yield f"class {name}(TypedScript[..., {returns}]):"
     yield "    def __call__("
-    yield from ("        self,", "        client: GlideClient | GlideClusterClient,", "        /,")
+    # No parameter of a script has such names.
+    yield "        __self,"
+    yield from ("        __client: GlideClient | GlideClusterClient,", "        /,")
     yield from parameters
     yield f"    ) -> Coroutine[Any, Any, {returns}]: ..."
     yield "    def add_to("
-    yield from ("        self,", "        batch: B,", "        /,")
+    yield from ("        __self,", "        __batch: B,", "        /,")
     yield from parameters
     yield "    ) -> B: ..."
     yield ""
