@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from ._annotations import shown
 from ._base_client import BaseClient
 from ._core import Script
-from ._errors import CrossSlotError, RequestError, ScriptError
+from ._errors import CrossSlotError, ScriptError
 from ._in_batch import InBatch
 from ._misfit import Misfit
 from ._reply import TResult
@@ -237,13 +237,6 @@ class TypedScript(Script, Generic[P, R]):
     def _in_batch(self, keys: Any, args: Any) -> InBatch:
         """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
         return InBatch(self, keys, args, decodes=False)
-
-    def _failed_among_many(self, error: RequestError) -> RequestError:
-        """For ``invoke_script_many``: the error of a call, of which nobody kept the arguments."""
-        from ._explain import explained
-
-        taken: Iterator[str] = iter(())
-        return explained(error, self, taken, taken)
 
     def _add_signature(self, error: CrossSlotError) -> None:
         error.args = (f"{error}\n  {self._shown_signature}",)
