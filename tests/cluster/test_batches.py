@@ -153,13 +153,14 @@ async def test_a_pipeline_of_reads_goes_to_replicas_and_any_other_to_primaries(
     assert await client.exec(batch, True) == [b"OK", b"1", b"1"]
     assert sum(runs(replica) for replica in cluster.replicas()) == 0
 
-    async def is_replicated() -> bool:
-        return await client.exec(pipeline().get(key), True) == [b"1"]
-
-    await until(is_replicated)
     reads = pipeline().get(key).invoke_script(script, [key])
-    assert await client.exec(reads, True) == [b"1", b"1"]
-    assert sum(runs(replica) for replica in cluster.replicas()) == 1
+
+    async def is_read_from_a_replica() -> bool:
+        # A replica may lag behind, or not be connected yet.
+        assert await client.exec(reads, True) in ([b"1", b"1"], [None, None])
+        return sum(runs(replica) for replica in cluster.replicas()) > 0
+
+    await until(is_read_from_a_replica)
 
 
 async def test_a_flush_between_leaves_each_script_to_run_once(
