@@ -285,6 +285,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_once_may_have_executed_whatever_became_of_it_later() {
+        let not_sent = || Error::new(Kind::Request, "not sent, because nobody is there");
+        assert!(!not_sent().after_loss(false).may_have_executed);
+        let error = not_sent().after_loss(true);
+        assert!(error.may_have_executed && error.message.contains("it was sent before"), "{}", error.message);
+    }
+
+    #[test]
     fn kinds_follow_the_code() {
         assert_eq!(of_command("EXECABORT Transaction discarded").kind, Kind::ExecAbort);
         assert_eq!(of_command("CROSSSLOT Keys in request").kind, Kind::CrossSlot);
