@@ -230,7 +230,9 @@ async def test_a_client_goes_on_with_the_map_it_has(
         await call(client, timeout=200)
     assert fake.count("CLUSTER") > asked
     fake.script = lambda _: integer(1)
-    assert await call(client) == 1
+    # What is no RESP ends the connection, and a call that is under way on it may be sent again.
+    again = Script("return 1", idempotent=True)
+    assert await client.invoke_script(again, keys=[KEY]) == 1
 
 
 async def test_a_seed_that_makes_no_sense_leaves_it_to_the_others(
