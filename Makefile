@@ -132,6 +132,8 @@ $(TOOLS)/.ready: pyproject.toml
 	$(PIP) install --quiet --group build --group lint
 	@touch $@
 
+# A comma that does not part arguments.
+, := ,
 # $(call environment,FOLDER,EXTRAS OF THE WHEEL,FURTHER ARGUMENTS OF PIP)
 define environment
 	rm -rf $(1)
@@ -141,13 +143,13 @@ define environment
 endef
 
 $(TEST)/.ready: $(BUILD)/.wheel
-	$(call environment,$(TEST),[server],--group test)
+	$(call environment,$(TEST),[cli$(,)server],--group test)
 
 $(CHECK)/.ready: $(BUILD)/.wheel
-	$(call environment,$(CHECK),,--group check --group test)
+	$(call environment,$(CHECK),[cli],--group check --group test)
 
 $(DEMO)/.ready: $(BUILD)/.wheel
-	$(call environment,$(DEMO),[server])
+	$(call environment,$(DEMO),[cli$(,)server])
 
 $(BENCH)/.ready: $(BUILD)/.wheel
 	$(call environment,$(BENCH),[server],--group bench)

@@ -1,59 +1,31 @@
-"""The command line: ``glide-scripts run FILE.lua`` and ``glide-scripts stubs DIR``.
+"""The command line: ``glide-scripts COMMAND …``, of the extra ``cli``.
 
-Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be reached;
-130 interrupted.
+Exit codes of every command: 0 done; 1 a script or a request failed, or what was asked for does not
+hold; 2 wrong usage, or no server to be reached; 130 interrupted.
 """
 
-import argparse
-import importlib.metadata
-import os
 import sys
-import traceback
 from collections.abc import Sequence
-
-from . import run, stubs
-from ._failure import Failure
 
 __all__ = ["main"]
 
-_PROGRAM = "glide-scripts"
-_INTERRUPTED = 130
-_OUTPUT_CLOSED = 141
+# What the extra brings: without one of them, it is the extra that is missing.
+_EXTRA = {"prompt_toolkit", "rich", "typer"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what `argv` says (without it the process's own arguments) and return the exit code.
-
-    Raises `SystemExit` for ``--help``, ``--version`` and wrong usage, as argparse does.
-    """
-    options = _parser().parse_args(argv)
+    """Do what `argv` says (without it the process's own arguments) and return the exit code."""
     try:
-        options.run(options)
-        return 0
-    except Failure as failure:
-        return _explain(failure.message, failure.exit_code, options)
-    except KeyboardInterrupt:
-        return _explain("interrupted", _INTERRUPTED, options)
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _OUTPUT_CLOSED
+        from ._app import run
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_PROGRAM, description="Lua scripting on Valkey and Redis."
-    )
-    version = importlib.metadata.version(_PROGRAM)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run.add_command(commands)
-    stubs.add_command(commands)
-    return parser
-
-
-def _explain(message: str, exit_code: int, options: argparse.Namespace) -> int:
-    if options.traceback:
-        traceback.print_exc()
-    print(f"{_PROGRAM}: {message}", file=sys.stderr)
-    return exit_code
+        return run(sys.argv[1:] if argv is None else argv)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        print(
+            f"glide-scripts: the command line needs {missing}; "
+            'install it: pip install "glide-scripts[cli]"',
+            file=sys.stderr,
+        )
+        return 2

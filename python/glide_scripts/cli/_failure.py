@@ -1,4 +1,24 @@
-"""A command that cannot be carried out."""
+"""A command that cannot be carried out: what is said of it, and its exit code."""
+
+import builtins
+from dataclasses import dataclass
+
+from .. import ConfigurationError, GlideError, RequestError, ScriptError, ScriptSourceError
+from ..testing import ServerNotFound, ServerStartError
+
+FAILED = 1
+"""A script or a request failed, or what was asked for does not hold."""
+UNUSABLE = 2
+"""Wrong usage, a file that cannot be used, or no server to be reached."""
+INTERRUPTED = 130
+OUTPUT_CLOSED = 141
+
+
+@dataclass
+class Asked:
+    """What is to be known of a command line when it has failed."""
+
+    traceback: bool = False
 
 
 class Failure(Exception):
@@ -8,3 +28,26 @@ class Failure(Exception):
         super().__init__(message)
         self.message = message
         self.exit_code = exit_code
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """How a command ends that let an error through; None for an error that is a bug."""
+    match error:
+        case Failure():
+            return error
+        case ScriptError(line=int()):
+            return Failure(f"{error.file}:{error.line}: {error}", FAILED)
+        case ScriptError() if error.file:
+            return Failure(f"{error.file}: {error}", FAILED)
+        case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
+            return Failure(str(error), UNUSABLE)
+        case GlideError():
+            is_lost = isinstance(error, builtins.ConnectionError)
+            is_answered = isinstance(error, RequestError) and not is_lost
+            return Failure(str(error), FAILED if is_answered else UNUSABLE)
+        case OSError(filename=str() | bytes() | int() as file):
+            return Failure(f"{file!s}: {error.strerror}", UNUSABLE)
+        case OSError():
+            return Failure(str(error), UNUSABLE)
+        case _:
+            return None

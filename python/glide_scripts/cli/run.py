@@ -1,136 +1,119 @@
-"""``glide-scripts run FILE.lua``: run a script file and print what it returns."""
+"""``glide-scripts run FILE``: run a script file and print what it returns."""
 
-import argparse
 import asyncio
-import builtins
-import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from .. import (
-    GlideClient,
-    GlideClusterClient,
-    GlideError,
-    RequestError,
-    Script,
-    ScriptError,
-    ScriptSourceError,
-)
-from ..testing import ServerNotFound, ServerStartError, ValkeyCluster, ValkeyServer
-from ._failure import Failure
+import typer
+
+from .. import Script, ScriptError
+from . import _options
+from ._failure import FAILED, UNUSABLE, Failure
 from ._json import to_json
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_FAILED = 1
-_UNREACHABLE = 2
-
-_EPILOG = """\
-With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
-numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
-{"error": "..."}; keys of maps are strings.
-
-Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be reached;
-130 interrupted.
-"""
+from ._servers import Servers, servers
 
 
-def add_command(commands: "Commands") -> None:
-    """Declare the subcommand and its options."""
-    parser = commands.add_parser(
-        "run",
-        help="run a script file and print its reply",
-        description="Run a Lua script on a server, and print its reply, one line a call.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("file", type=Path, metavar="FILE.lua", help="the script")
-    add("--key", dest="keys", action="append", default=[], metavar="K", help="KEYS, one each time")
-    add("--arg", dest="args", action="append", default=[], metavar="A", help="ARGV, one each time")
-    add("--url", help="valkey://[user:password@]host[:port][/db]; default: a server of its own")
-    add("--cluster", action="store_true", help="--url is a cluster's; default: one of its own")
-    add("--repeat", type=_count, default=1, metavar="N", help="how many calls (default: 1)")
-    add("--json", action="store_true", help="print replies as JSON instead of Python")
-    add("--time", action="store_true", help="print each call's milliseconds, on standard error")
-    add("--traceback", action="store_true", help="show where in Python an error came from")
-    parser.set_defaults(run=run)
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)],
+    *,
+    keys: Annotated[
+        list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")
+    ] = None,
+    args: Annotated[
+        list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")
+    ] = None,
+    url: _options.Urls = None,
+    cluster: _options.Cluster = False,
+    repeat: Annotated[int, typer.Option(metavar="N", min=1, help="How many calls.")] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print replies as JSON instead of Python.")
+    ] = False,
+    show_time: Annotated[
+        bool, typer.Option("--time", help="Print each call's milliseconds, on standard error.")
+    ] = False,
+    traceback: _options.Traceback = False,
+) -> None:
+    """Run a script file, and print its reply, one line a call.
 
+    With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
+    numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
+    {"error": "..."}; keys of maps are strings.
 
-def run(options: argparse.Namespace) -> None:
-    """Run the script as the options say, printing replies.
-
-    Raises `Failure` for whatever is not a bug in here.
+    Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be
+    reached; 130 interrupted.
     """
-    script = _script(options.file)
-    try:
-        asyncio.run(_run(script, options))
-    except ScriptError as error:
-        raise Failure(_told(error, options.file), _FAILED) from error
-    except (ServerNotFound, ServerStartError) as error:
-        raise Failure(str(error), _UNREACHABLE) from error
-    except GlideError as error:
-        lost = isinstance(error, builtins.ConnectionError)
-        answered = isinstance(error, RequestError) and not lost
-        raise Failure(str(error), _FAILED if answered else _UNREACHABLE) from error
+    call = _Call(file, keys or [], args or [], repeat, as_json, show_time)
+    call.read()
+    asyncio.run(_run(call, url, cluster))
 
 
-async def _run(script: Script, options: argparse.Namespace) -> None:
-    # As the shell gave them: the bytes, whether or not they are text.
-    keys = [os.fsencode(key) for key in options.keys]
-    args = [os.fsencode(arg) for arg in options.args]
-    kind = GlideClusterClient if options.cluster else GlideClient
-    async with _url(options) as url, await kind.from_url(url) as client:
-        for _ in range(options.repeat):
-            start = time.perf_counter()
-            reply = await client.invoke_script(script, keys, args)
-            elapsed = time.perf_counter() - start
-            print(to_json(reply) if options.json else repr(reply), flush=True)
-            if options.time:
-                print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
+async def _run(call: "_Call", url: list[str] | None, cluster: bool) -> None:
+    async with servers(url, cluster=cluster) as target:
+        await call.run(target)
 
 
-@contextlib.asynccontextmanager
-async def _url(options: argparse.Namespace) -> AsyncIterator[str]:
-    if options.url is not None:
-        yield options.url
-    elif options.cluster:
-        async with ValkeyCluster() as cluster:
-            yield cluster.url
-    else:
-        async with ValkeyServer() as server:
-            yield server.url
+@dataclass
+class _Call:
+    """What is to be run, and how it is shown."""
+
+    file: Path
+    keys: list[str]
+    args: list[str]
+    repeat: int
+    as_json: bool
+    show_time: bool
+
+    def read(self) -> Script:
+        """
+        Raises:
+            Failure: The file cannot be read.
+            ScriptSourceError: What it includes is not there.
+        """
+        return read_script(self.file)
+
+    async def run(self, target: Servers) -> None:
+        script = self.read()
+        # As the shell gave them: the bytes, whether or not they are text.
+        keys = [os.fsencode(key) for key in self.keys]
+        args = [os.fsencode(arg) for arg in self.args]
+        async with await target.connect() as client:
+            for _ in range(self.repeat):
+                start = time.perf_counter()
+                try:
+                    reply = await client.invoke_script(script, keys, args)
+                except ScriptError as error:
+                    raise Failure(told(error, self.file), FAILED) from error
+                elapsed = time.perf_counter() - start
+                print(to_json(reply) if self.as_json else repr(reply), flush=True)
+                if self.show_time:
+                    print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
 
 
-def _script(file: Path) -> Script:
+def read_script(file: Path) -> Script:
+    """The script of a file, whose name is the file's as it was given.
+
+    Raises:
+        Failure: The file cannot be read.
+        ScriptSourceError: It cannot be used, or what it includes.
+    """
     try:
         code = file.read_bytes()
     except OSError as error:
-        raise Failure(f"{file}: {error.strerror}", _UNREACHABLE) from error
+        raise Failure(f"{file}: {error.strerror}", UNUSABLE) from error
     try:
         code.decode()
     except UnicodeDecodeError:
         # It cannot include others, and runs all the same.
         return Script(code, name=str(file))
-    try:
-        return Script.from_file(file, name=str(file))
-    except ScriptSourceError as error:
-        raise Failure(str(error), _UNREACHABLE) from error
+    return Script.from_file(file, name=str(file))
 
 
-def _told(error: ScriptError, file: Path) -> str:
+def told(error: ScriptError, file: Path) -> str:
     """The whole text of the error, with the place in the file before it."""
     if error.line is None:
         return f"{file}: {error}"
     return f"{error.file or file}:{error.line}: {error}"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls")
-    return int(text)

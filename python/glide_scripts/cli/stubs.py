@@ -1,37 +1,21 @@
 """``glide-scripts stubs DIR``: types of a folder's scripts, for mypy and for editors."""
 
-import argparse
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from .. import ScriptLibrary, ScriptSourceError, TypedScript
+import typer
+
+from .. import ScriptLibrary, TypedScript
 from .._annotations import shown
 from .._declarations import NO_DEFAULT, Parameter
 from .._library import TypedLibrary
-from ._failure import Failure
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from . import _options
+from ._failure import FAILED, Failure
 
 _NAME = "library.pyi"
-_DIFFERENT = 1
-_UNUSABLE = 2
-
-_EPILOG = """\
-The file holds the class Library, for type checkers only:
-
-    if TYPE_CHECKING:
-        from scripts.library import Library
-
-    scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
-
-Exit codes: 0 done; 1 with --check, the file is not as it would be written; 2 wrong usage, or a
-script that cannot be used.
-"""
-
 _HEAD = "# Written by `glide-scripts stubs`; write it anew when a script's declarations change."
 _IMPORTS = (
     {"collections.abc": ["Coroutine"], "typing": ["Any"]},
@@ -43,41 +27,43 @@ _IMPORTS = (
 )
 
 
-def add_command(commands: "Commands") -> None:
-    """Declare the subcommand and its options."""
-    parser = commands.add_parser(
-        "stubs",
-        help="write the types of a folder's scripts for mypy",
-        description=f"Write DIR/{_NAME}: the parameters and the replies that scripts declare.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("directory", type=Path, metavar="DIR", help="the folder, as of ScriptLibrary")
-    add("--output", type=Path, metavar="FILE", help=f"another file (default: DIR/{_NAME})")
-    add("--check", action="store_true", help="write nothing; fail if the file would change")
-    add("--traceback", action="store_true", help="show where in Python an error came from")
-    parser.set_defaults(run=run)
+def command(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="The folder, as of ScriptLibrary.", show_default=False),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Another file than DIR/{_NAME}.", show_default=False),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if the file would change.")
+    ] = False,
+    traceback: _options.Traceback = False,
+) -> None:
+    """Write the types of a folder's scripts, for mypy and editors.
 
+    DIR/library.pyi has the parameters and the replies that the scripts declare.
 
-def run(options: argparse.Namespace) -> None:
-    """Write the stub file as the options say.
+    The file holds the class Library, for type checkers only:
 
-    Raises `Failure` for whatever is not a bug in here.
+    \b
+        if TYPE_CHECKING:
+            from scripts.library import Library
+
+    \b
+        scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
+
+    Exit codes: 0 done; 1 with --check, the file is not as it would be written; 2 wrong usage, or
+    a script that cannot be used.
     """
-    output: Path = options.output or options.directory / _NAME
-    try:
-        text = stub(ScriptLibrary.from_directory(options.directory))
-        if not options.check:
-            output.write_text(text, encoding="utf-8")
-            return
-        is_same = output.exists() and output.read_text(encoding="utf-8") == text
-    except ScriptSourceError as error:
-        raise Failure(str(error), _UNUSABLE) from error
-    except OSError as error:
-        raise Failure(f"{output}: {error.strerror}", _UNUSABLE) from error
-    if not is_same:
-        raise Failure(f"{output} is out of date; run glide-scripts stubs", _DIFFERENT)
+    file = output or directory / _NAME
+    text = stub(ScriptLibrary.from_directory(directory))
+    if not check:
+        file.write_text(text, encoding="utf-8")
+    elif not file.exists() or file.read_text(encoding="utf-8") != text:
+        raise Failure(f"{file} is out of date; run glide-scripts stubs", FAILED)
 
 
 def stub(library: TypedLibrary) -> str:

@@ -257,10 +257,9 @@ def test_without_a_server_to_start_it_says_what_to_install(
 @pytest.mark.parametrize(
     "words", [[], ["run"], ["run", "x.lua", "--repeat", "0"], ["run", "x.lua", "--repeat", "x"]]
 )
-def test_wrong_usage_ends_with_2(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 2
+def test_wrong_usage_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert_one_line(capsys.readouterr().err)
 
 
 def test_the_module_runs_and_tells_its_version() -> None:

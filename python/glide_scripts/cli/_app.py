@@ -1,0 +1,88 @@
+"""The commands together, and how each of them ends."""
+
+import importlib.metadata
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from . import run as run_command
+from . import stubs
+from ._failure import INTERRUPTED, OUTPUT_CLOSED, Asked, failure_of
+
+_PROGRAM = "glide-scripts"
+
+app = typer.Typer(
+    name=_PROGRAM,
+    add_completion=False,
+    # Errors are told by `run`, and help is as wide as the terminal without a frame around it.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("run")(run_command.command)
+app.command("stubs")(stubs.command)
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"{_PROGRAM} {importlib.metadata.version(_PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Lua scripting on Valkey and Redis.
+
+    Exit codes: 0 done; 1 a script or a request failed, or what was asked for does not hold; 2 wrong
+    usage, or no server to be reached; 130 interrupted.
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out a command line, and return the exit code."""
+    asked = Asked()
+    try:
+        # Not typer's own main(), which words errors and Ctrl-C its own way.
+        command = typer.main.get_command(app)
+        with command.make_context(_PROGRAM, list(argv), obj=asked) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        return 0
+    except typer.Exit as exit:
+        return exit.exit_code
+    except typer.TyperException as error:
+        return _explain(_usage(error), error.exit_code, asked)
+    except KeyboardInterrupt:
+        return _explain("interrupted", INTERRUPTED, asked)
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OUTPUT_CLOSED
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            # A bug in here.
+            raise
+        return _explain(failure.message, failure.exit_code, asked)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Wrong usage in one line; typer's own text may have several."""
+    context = getattr(error, "ctx", None)
+    program = context.command_path if context else _PROGRAM
+    return f"{' '.join(error.format_message().split())} (see {program} --help)"
+
+
+def _explain(message: str, exit_code: int, asked: Asked) -> int:
+    if asked.traceback:
+        traceback.print_exc()
+    print(f"{_PROGRAM}: {message}", file=sys.stderr)
+    return exit_code

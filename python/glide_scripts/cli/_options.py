@@ -1,0 +1,34 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+from ._failure import Asked
+
+
+def _remember(context: typer.Context, is_wanted: bool) -> bool:
+    asked: Asked = context.obj
+    asked.traceback = is_wanted
+    return is_wanted
+
+
+Urls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="valkey://[user:password@]host[:port][,host[:port]...][/db]; several times for "
+        "several nodes. Default: a server of its own.",
+        show_default=False,
+    ),
+]
+Cluster = Annotated[
+    bool, typer.Option("--cluster", help="On a cluster: the URL's, or one of its own.")
+]
+Traceback = Annotated[
+    bool,
+    typer.Option(
+        "--traceback", callback=_remember, help="Show where in Python an error came from."
+    ),
+]

@@ -1,0 +1,89 @@
+"""The server or cluster that a command works on: the one of its ``--url``, or one of its own."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import (
+    ConfigurationError,
+    GlideClient,
+    GlideClientConfiguration,
+    GlideClusterClient,
+    GlideClusterClientConfiguration,
+    NodeAddress,
+)
+from .._url import parse_url
+from ..testing import ValkeyCluster, ValkeyServer
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A server, a primary with its replicas, or a cluster."""
+
+    settings: dict[str, Any]
+    """What the URL says, as arguments of a configuration."""
+    is_cluster: bool
+    is_own: bool
+    """Whether it was started for this command, and ends with it."""
+
+    @property
+    def addresses(self) -> list[NodeAddress]:
+        """The nodes that the URL names."""
+        addresses: list[NodeAddress] = self.settings["addresses"]
+        return addresses
+
+    async def connect(self, **settings: Any) -> GlideClient | GlideClusterClient:
+        """A client, with further settings of its configuration.
+
+        Raises:
+            ConfigurationError: The URL says something that cannot be used.
+            ClosingError: It could not be reached.
+        """
+        settings = self.settings | settings
+        if self.is_cluster:
+            return await GlideClusterClient.create(GlideClusterClientConfiguration(**settings))
+        return await GlideClient.create(GlideClientConfiguration(**settings))
+
+
+@contextlib.asynccontextmanager
+async def servers(
+    urls: Sequence[str] | None, *, cluster: bool = False, **own: Any
+) -> AsyncIterator[Servers]:
+    """What ``--url`` and ``--cluster`` say, or a server or cluster that ends with the block.
+
+    Args:
+        urls: What was given as ``--url``.
+        cluster: Whether it is a cluster.
+        own: How to start one if there is no URL: arguments of `ValkeyServer` or `ValkeyCluster`.
+
+    Raises:
+        ConfigurationError: A URL is wrong, or several do not go together.
+        ServerNotFound: There is no URL, and no server program; the text says what to install.
+        ServerStartError: There is no URL, and the server did not start.
+    """
+    if urls is not None:
+        yield Servers(_settings(urls, cluster), cluster, is_own=False)
+        return
+    async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
+        yield Servers(_settings([started.url], cluster), cluster, is_own=True)
+
+
+def _settings(urls: Sequence[str], cluster: bool) -> dict[str, Any]:
+    """The settings of several URLs, which may differ only in their hosts."""
+    each = [
+        parse_url(url, cluster=cluster)
+        for text in urls
+        # A comma also stands between the hosts of one URL.
+        for url in re.split(r",(?=\w+://)", text)
+    ]
+    first, *others = ({k: v for k, v in one.items() if k != "addresses"} for one in each)
+    for other in others:
+        # Only one of them needs to have the password.
+        if other != first and other != {"use_tls": first["use_tls"]}:
+            raise ConfigurationError(
+                "the URLs differ in more than their hosts; "
+                "all nodes have one scheme, user, password, database and settings"
+            )
+    return first | {"addresses": [address for one in each for address in one["addresses"]]}
