@@ -183,7 +183,8 @@ def split_lines(code: bytes) -> list[bytes]:
     return _LINE_END.split(code)
 
 
-def _line_starts(code: bytes | bytearray) -> list[int]:
+def line_starts(code: bytes | bytearray) -> list[int]:
+    """Where each line of a text begins, counted as Lua counts them."""
     return [0, *(end.end() for end in _LINE_END.finditer(code))]
 
 
@@ -255,7 +256,7 @@ class _Reader:
             )
         index = len(self.files)
         self.files.append(name)
-        self.line_starts.append(_line_starts(data))
+        self.line_starts.append(line_starts(data))
         self.included_at.append(at)
         text = data.decode()
         taken = 0
@@ -297,7 +298,7 @@ class _Reader:
         By where it begins, not by counting: two files may meet within one end of a line.
         """
         lines = []
-        for start in _line_starts(self.code):
+        for start in line_starts(self.code):
             # The last part that begins there: others may be empty.
             at = bisect.bisect_right(self.parts, start, key=lambda part: part[0]) - 1
             begins, file, offset = self.parts[at]

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from . import check, load, stubs
 from . import run as run_command
-from . import stubs
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
@@ -24,6 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("run")(run_command.command)
+app.command("check")(check.command)
+app.command("load")(load.command)
 app.command("stubs")(stubs.command)
 
 

@@ -35,10 +35,9 @@ def failure_of(error: Exception) -> Failure | None:
     match error:
         case Failure():
             return error
-        case ScriptError(line=int()):
-            return Failure(f"{error.file}:{error.line}: {error}", FAILED)
-        case ScriptError() if error.file:
-            return Failure(f"{error.file}: {error}", FAILED)
+        case ScriptError(file=str() as file):
+            place = file if error.line is None else f"{file}:{error.line}"
+            return Failure(f"{place}: {error}", FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
         case GlideError():

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,12 +14,16 @@ def _remember(context: typer.Context, is_wanted: bool) -> bool:
     return is_wanted
 
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", help="Files and folders of scripts.", show_default=False),
+]
 Urls = Annotated[
     list[str] | None,
     typer.Option(
         "--url",
         metavar="URL",
-        help="valkey://[user:password@]host[:port][,host[:port]...][/db]; several times for "
+        help="valkey://[user:password@]host[:port][/db], with several hosts or several times for "
         "several nodes. Default: a server of its own.",
         show_default=False,
     ),

@@ -4,17 +4,23 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from .. import Script, ScriptError
+from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
 from . import _options
-from ._failure import FAILED, UNUSABLE, Failure
+from ._failure import FAILED, UNUSABLE, Failure, failure_of
 from ._json import to_json
-from ._servers import Servers, servers
+from ._servers import servers
+
+# Until a change is noticed of which the system does not tell, such as one of another machine, or in
+# a folder that was not there before.
+_LOOK_AGAIN_MS = 1000
+_DEBOUNCE_MS = 100
 
 
 def command(
@@ -29,6 +35,10 @@ def command(
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="How many calls.")] = 1,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Run again when FILE changes, or what it includes."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print replies as JSON instead of Python.")
     ] = False,
@@ -39,6 +49,9 @@ def command(
 ) -> None:
     """Run a script file, and print its reply, one line a call.
 
+    With --watch the server stays the same, with its data, and a run that fails is shown and waits
+    for the next change; Ctrl-C ends it.
+
     With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
     {"error": "..."}; keys of maps are strings.
@@ -47,18 +60,19 @@ def command(
     reached; 130 interrupted.
     """
     call = _Call(file, keys or [], args or [], repeat, as_json, show_time)
-    call.read()
-    asyncio.run(_run(call, url, cluster))
-
-
-async def _run(call: "_Call", url: list[str] | None, cluster: bool) -> None:
-    async with servers(url, cluster=cluster) as target:
-        await call.run(target)
+    try:
+        # Before a server is started.
+        read_script(file)
+    except ScriptSourceError:
+        # What it includes may come to be.
+        if not watch:
+            raise
+    asyncio.run(_run(call, url, cluster=cluster, watch=watch))
 
 
 @dataclass
 class _Call:
-    """What is to be run, and how it is shown."""
+    """What is called, and how it is shown."""
 
     file: Path
     keys: list[str]
@@ -67,30 +81,77 @@ class _Call:
     as_json: bool
     show_time: bool
 
-    def read(self) -> Script:
+    async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
         """
         Raises:
-            Failure: The file cannot be read.
-            ScriptSourceError: What it includes is not there.
+            Failure: The script failed.
+            GlideError: A call failed otherwise.
         """
-        return read_script(self.file)
-
-    async def run(self, target: Servers) -> None:
-        script = self.read()
         # As the shell gave them: the bytes, whether or not they are text.
         keys = [os.fsencode(key) for key in self.keys]
         args = [os.fsencode(arg) for arg in self.args]
-        async with await target.connect() as client:
-            for _ in range(self.repeat):
-                start = time.perf_counter()
-                try:
-                    reply = await client.invoke_script(script, keys, args)
-                except ScriptError as error:
-                    raise Failure(told(error, self.file), FAILED) from error
-                elapsed = time.perf_counter() - start
-                print(to_json(reply) if self.as_json else repr(reply), flush=True)
-                if self.show_time:
-                    print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
+        for _ in range(self.repeat):
+            start = time.perf_counter()
+            try:
+                reply = await client.invoke_script(script, keys, args)
+            except ScriptError as error:
+                raise Failure(told(error, self.file), FAILED) from error
+            elapsed = time.perf_counter() - start
+            print(to_json(reply) if self.as_json else repr(reply), flush=True)
+            if self.show_time:
+                print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
+
+
+async def _run(call: _Call, urls: Sequence[str] | None, *, cluster: bool, watch: bool) -> None:
+    async with servers(urls, cluster=cluster) as target, await target.connect() as client:
+        if watch:
+            await _watch(call, client)
+        else:
+            await call.run(client, read_script(call.file))
+
+
+async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoReturn:
+    folders = {call.file.parent}
+    while True:
+        script = _look(call.file)
+        try:
+            if isinstance(script, str):
+                raise Failure(script, UNUSABLE)
+            if isinstance(script, TypedScript) and script._source_map is not None:
+                folders = {Path(file).parent for file in script._source_map.files}
+            await call.run(client, script)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            print(f"glide-scripts: {failure.message}", file=sys.stderr)
+        print(f"glide-scripts: waiting for a change of {call.file}", file=sys.stderr)
+        await _changed(call.file, script, folders)
+
+
+async def _changed(file: Path, script: Script | str, folders: set[Path]) -> None:
+    """Wait until a script is another one, by its text and that of all it includes."""
+    from watchfiles import awatch
+
+    async for _ in awatch(
+        *(folder for folder in folders if folder.is_dir()),
+        # Not the files, which editors replace.
+        watch_filter=None,
+        recursive=False,
+        rust_timeout=_LOOK_AGAIN_MS,
+        yield_on_timeout=True,
+        debounce=_DEBOUNCE_MS,
+    ):
+        if _look(file) != script:
+            return
+
+
+def _look(file: Path) -> Script | str:
+    """The script as it is now, or why there is none."""
+    try:
+        return read_script(file)
+    except (Failure, ScriptSourceError) as error:
+        return str(error)
 
 
 def read_script(file: Path) -> Script:

@@ -1,0 +1,397 @@
+"""What ``glide-scripts check`` warns of: mistakes that a script compiles and may run with."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tree_sitter import Node
+
+from .._source import line_starts
+from ._lua import Program, arguments, parse, text_of
+from ._scripts import Unit
+
+ERRORS = {
+    "source": "a file that is missing, or wrong declarations",
+    "syntax": "it does not compile, or a library does not load",
+    "lock": "it is not as the lockfile says",
+}
+WARNINGS = {
+    "undeclared-key": "a key that is a string or an argument, not of KEYS",
+    "undeclared-global": "a global that servers do not have, or one assigned to",
+    "unused-key": "a key that is declared or skipped, and not used",
+    "unused-arg": "an argument likewise",
+    "missing-shebang": "a first line that does not begin with #!",
+    "write-in-read-only": "a command that writes in a script that only reads",
+    "lost-precision": "a float in a reply, or an integer beyond 2**53",
+}
+
+# What servers give to scripts: Lua 5.1's own without files, processes and environments.
+GLOBALS = frozenset(
+    b"ARGV KEYS _G _VERSION assert bit cjson cmsgpack collectgarbage coroutine error gcinfo "
+    b"getmetatable ipairs load loadstring math next os pairs pcall rawequal rawget rawset redis "
+    b"select server setmetatable string struct table tonumber tostring type unpack xpcall".split()
+)
+
+_ALLOW = re.compile(rb"--.*\bglide-scripts: allow ([\w-]+(?:[, ]+[\w-]+)*)")
+_SERVER = (b"redis", b"server")
+_FLOATS = (b"sqrt", b"exp", b"log", b"log10", b"pi", b"huge")
+_MAX_EXACT = 2**53
+
+CommandInfo = tuple[bool, list[bytes]]
+"""Whether a command writes, and which of its words are keys."""
+Ask = Callable[[Sequence[Sequence[bytes]]], Awaitable[list[CommandInfo]]]
+"""Asks a server about commands, given as their words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong, and its place."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """How bad it is."""
+        return "error" if self.code in ERRORS else "warning"
+
+
+async def findings(unit: Unit, ask: Ask) -> list[Finding]:
+    """What is to be warned of in a script or a library that compiles."""
+    rules = _Rules(unit)
+    commands = list(rules.commands())
+    about = await ask([words for _, words, _ in commands]) if commands else []
+    found = [
+        *rules.missing_shebang(),
+        *rules.undeclared_globals(),
+        *rules.lost_precision(),
+    ]
+    for (call, words, given), info in zip(commands, about, strict=True):
+        found += rules.undeclared_keys(given, words, info)
+        found += rules.write_in_read_only(call, words, info)
+    if unit.library is None:
+        found += rules.unused("KEYS")
+        found += rules.unused("ARGV")
+    return rules.without_allowed(found)
+
+
+def _marker(position: int) -> bytes:
+    """What stands for a word that is known only when the script runs."""
+    return b"\0%d" % position
+
+
+class _Rules:
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._program: Program = parse(unit.code)
+        self._line_starts = line_starts(unit.code)
+        self._read_only = (
+            "--@readonly"
+            if unit.declarations.read_only
+            else "no-writes"
+            if re.search(rb"\bflags=[\w,-]*\bno-writes\b", unit.first_line)
+            else None
+        )
+
+    # Commands
+
+    def commands(self) -> Iterator[tuple[Node, list[bytes], list[Node]]]:
+        """Each call of a command that is named in it, its words, and their expressions."""
+        for call in self._program.calls:
+            callee, given = call.child_by_field_name("name"), arguments(call)
+            if callee is None or not given or not self._is_command(callee):
+                continue
+            name = text_of(given[0])
+            if name is None:
+                continue
+            words = [name]
+            for position, node in enumerate(given[1:], start=1):
+                text = text_of(node) if node.type == "string" else None
+                if node.type == "number" and node.text is not None:
+                    text = node.text
+                words.append(_marker(position) if text is None else text)
+            if given[-1].type in ("function_call", "vararg_expression"):
+                # unpack(…) may give several.
+                words += [_marker(len(given)), _marker(len(given) + 1)]
+            yield call, words, given
+
+    def _is_command(self, callee: Node) -> bool:
+        return any(
+            self._program.is_field(value, _SERVER, (b"call", b"pcall"))
+            for value in self._program.values(callee)
+        )
+
+    def undeclared_keys(
+        self, given: list[Node], words: list[bytes], info: CommandInfo
+    ) -> Iterator[Finding]:
+        _, keys = info
+        for node, word in zip(given[1:], words[1:], strict=False):
+            if word not in keys:
+                continue
+            origin = self._origin(node)
+            if origin is not None:
+                command = words[0].decode("utf-8", "replace").upper()
+                why = f"the key of {command} is {origin}; pass it as one of KEYS"
+                yield self._finding(node, "undeclared-key", why)
+
+    def _origin(self, node: Node) -> str | None:
+        """What a key is if it is none of KEYS; None if that cannot be told."""
+        for value in self._program.values(node):
+            if value.type == "string":
+                return "a string of the script"
+            if value.type == "binary_expression" and _operator(value) == "..":
+                return "built from strings"
+            if value.type == "function_call":
+                callee = value.child_by_field_name("name")
+                if callee and self._program.is_field(callee, (b"string",), (b"format",)):
+                    return "built from strings"
+            if value.type == "bracket_index_expression" and self._program.is_global(
+                value.child_by_field_name("table"), b"ARGV"
+            ):
+                return "one of ARGV"
+        return None
+
+    def write_in_read_only(
+        self, call: Node, words: list[bytes], info: CommandInfo
+    ) -> Iterator[Finding]:
+        writes, _ = info
+        declared = self._read_only or self._flag_of_function(call)
+        if writes and declared:
+            command = words[0].decode("utf-8", "replace").upper()
+            why = f"{command} writes, and {declared} says that nothing is written"
+            yield self._finding(call, "write-in-read-only", why)
+
+    def _flag_of_function(self, call: Node) -> str | None:
+        """The flag of the library's function that a call is in."""
+        for start, end in self._read_only_functions():
+            if start <= call.start_byte < end:
+                return "no-writes"
+        return None
+
+    def _read_only_functions(self) -> Iterator[tuple[int, int]]:
+        for register in self._program.calls:
+            callee, given = register.child_by_field_name("name"), arguments(register)
+            if (
+                callee is None
+                or not self._program.is_field(callee, _SERVER, (b"register_function",))
+                or not given
+                or given[0].type != "table_constructor"
+            ):
+                continue
+            fields = {
+                name.text: value
+                for each in given[0].named_children
+                if (name := each.child_by_field_name("name"))
+                and (value := each.child_by_field_name("value"))
+            }
+            flags, callback = fields.get(b"flags"), fields.get(b"callback")
+            if flags and callback and re.search(rb"['\"]no-writes['\"]", flags.text or b""):
+                for function in self._program.values(callback):
+                    yield function.start_byte, function.end_byte
+
+    # Others
+
+    def missing_shebang(self) -> Iterator[Finding]:
+        if not self._unit.first_line:
+            yield self._at(
+                0,
+                "missing-shebang",
+                "there is no #! line, so servers hold the script to less, such as the slots of "
+                "its keys; begin it with #!lua (Redis 7, Valkey)",
+            )
+
+    def undeclared_globals(self) -> Iterator[Finding]:
+        written: set[bytes | None] = set()
+        for node in self._program.writes:
+            if node.text not in written:
+                written.add(node.text)
+                name = _shown(node)
+                why = f"{name} is a global, which servers refuse to assign; write local {name}"
+                yield self._finding(node, "undeclared-global", why)
+        known = GLOBALS if self._unit.library is None else GLOBALS - {b"KEYS", b"ARGV"}
+        seen = set(written)
+        for node in self._program.reads:
+            if node.text not in known and node.text not in seen:
+                seen.add(node.text)
+                why = f"{_shown(node)} is not declared, and no global that servers have"
+                yield self._finding(node, "undeclared-global", why)
+
+    def unused(self, table: Literal["KEYS", "ARGV"]) -> Iterator[Finding]:
+        used: dict[int, Node] = {}
+        is_counted = False
+        for node in self._program.reads:
+            if node.text != table.encode():
+                continue
+            parent = node.parent
+            if parent is not None and parent.type == "unary_expression":
+                is_counted = True
+                continue
+            index = parent.child_by_field_name("field") if parent is not None else None
+            position = _integer(index) if index is not None and index != node else None
+            if position is None:
+                # All of it is given to something, or walked through.
+                return
+            used.setdefault(position, node)
+        code, what = ("unused-key", "key") if table == "KEYS" else ("unused-arg", "argument")
+        signature = self._unit.declarations.signature
+        if signature.declared:
+            words = ("key", "keys") if table == "KEYS" else ("arg",)
+            declared = signature.keys if table == "KEYS" else signature.args
+            lines = [each.line for each in self._unit.source.directives if each.word in words]
+            for position, (parameter, line) in enumerate(zip(declared, lines, strict=True), 1):
+                if parameter.many:
+                    is_used = is_counted or any(each >= position for each in used)
+                else:
+                    is_used = position in used
+                if not is_used:
+                    why = f"the {what} {parameter.name} is never used; it is {table}[{position}]"
+                    yield Finding(self._unit.file, line, 1, code, why)
+        elif used:
+            last = max(used)
+            for position in range(1, last):
+                if position not in used:
+                    why = f"{table}[{position}] is never used, and {table}[{last}] is"
+                    yield self._finding(used[last], code, why)
+
+    def lost_precision(self) -> Iterator[Finding]:
+        for node in self._program.numbers:
+            text = (node.text or b"").decode("ascii", "replace")
+            whole = _integer(node)
+            if whole is not None and whole > _MAX_EXACT and float(whole) != whole:
+                why = f"{text} is beyond 2**53, so Lua changes it; write it as a string"
+                yield self._finding(node, "lost-precision", why)
+        for node, function in self._program.returns:
+            if function is not None and not self._is_callback(function):
+                # For another part of the script, which may round it.
+                continue
+            for expressions in node.named_children:
+                for value in expressions.named_children:
+                    for inexact in self._inexact(value):
+                        why = "a float is cut to an integer in a reply; return tostring(…) of it"
+                        yield self._finding(inexact, "lost-precision", why)
+
+    def _is_callback(self, function: Node) -> bool:
+        return self._unit.library is not None and any(
+            self._program.is_field(callee, _SERVER, (b"register_function",))
+            and any(
+                value.id == function.id
+                for given in _leaves(arguments(call))
+                for value in self._program.values(given)
+            )
+            for call in self._program.calls
+            if (callee := call.child_by_field_name("name")) is not None
+        )
+
+    def _inexact(self, reply: Node) -> Iterator[Node]:
+        """The parts of a reply that are floats, as far as that can be told."""
+        for value in self._program.values(reply):
+            if value.type == "table_constructor":
+                for each in value.named_children:
+                    # A field with a name is no part of the reply, or is {double = …}.
+                    inner = each.child_by_field_name("value")
+                    if inner is not None and each.child_by_field_name("name") is None:
+                        yield from self._inexact(inner)
+            elif self._is_float(value, 0):
+                yield reply
+                return
+
+    def _is_float(self, node: Node, depth: int) -> bool:
+        if depth > 20:
+            # A local that is made from itself.
+            return False
+        return any(self._is_float_value(value, depth + 1) for value in self._program.values(node))
+
+    def _is_float_value(self, node: Node, depth: int) -> bool:
+        match node.type:
+            case "number":
+                return _integer(node) is None
+            case "unary_expression":
+                operand = node.child_by_field_name("operand")
+                return _operator(node) == "-" and bool(operand and self._is_float(operand, depth))
+            case "dot_index_expression":
+                return self._program.is_field(node, (b"math",), (b"pi", b"huge"))
+            case "function_call":
+                callee = node.child_by_field_name("name")
+                if callee is None:
+                    return False
+                if self._program.is_field(callee, (b"math",), (b"random",)):
+                    return not arguments(node)
+                return self._program.is_field(callee, (b"math",), _FLOATS)
+            case "binary_expression":
+                left = node.child_by_field_name("left")
+                right = node.child_by_field_name("right")
+                if left is None or right is None:
+                    return False
+                match _operator(node):
+                    case "/":
+                        over, under = _integer(left), _integer(right)
+                        return not (over is not None and under and over % under == 0)
+                    case "+" | "-" | "*" | "%" | "and" | "or":
+                        return self._is_float(left, depth) or self._is_float(right, depth)
+        return False
+
+    # Places
+
+    def without_allowed(self, found: list[Finding]) -> list[Finding]:
+        """Those that no comment on their line allows."""
+        allowed = set()
+        for comment in self._program.comments:
+            if match := _ALLOW.search(comment.text or b""):
+                at = self._at(comment.start_byte, "", "")
+                allowed |= {(at.file, at.line, c.decode()) for c in re.split(rb"[, ]+", match[1])}
+        return [each for each in found if (each.file, each.line, each.code) not in allowed]
+
+    def _finding(self, node: Node, code: str, message: str) -> Finding:
+        return self._at(node.start_byte, code, message)
+
+    def _at(self, offset: int, code: str, message: str) -> Finding:
+        # Not the tree's own lines: it knows only one of Lua's ends of a line.
+        line = bisect.bisect_right(self._line_starts, offset)
+        before = self._unit.code[self._line_starts[line - 1] : offset]
+        place = self._unit.source.map.place(line)
+        column = len(before.decode("utf-8", "replace")) + 1
+        return Finding(place.file, place.line, column, code, message)
+
+
+def _leaves(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Expressions, and those in tables."""
+    for node in nodes:
+        if node.type == "table_constructor":
+            for each in node.named_children:
+                value = each.child_by_field_name("value")
+                if value is not None:
+                    yield value
+        else:
+            yield node
+
+
+def _operator(node: Node) -> str:
+    """The operator of an expression with one or two operands."""
+    return next((child.type for child in node.children if not child.is_named), "")
+
+
+def _integer(node: Node) -> int | None:
+    """The value of a number that stands there and is whole."""
+    if node.type != "number" or node.text is None:
+        return None
+    text = node.text.decode("ascii", "replace").lower()
+    try:
+        if text.startswith("0x"):
+            return int(text, 16)
+        if text.isdecimal():
+            return int(text)
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
+
+
+def _shown(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")

@@ -1,0 +1,147 @@
+"""The scripts and libraries of functions that files and folders on a command line hold."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import FunctionLibrary, ScriptError, ScriptSourceError
+from .._declarations import Declarations, from_comments
+from .._files import directory_folder
+from .._source import Folder, Place, Source, read
+from ._failure import UNUSABLE, Failure
+
+# Around the words of a server's error, which stand beside the place already.
+_AROUND = re.compile(
+    r"^(?:Lua syntax error: )?(?:ERR )?"
+    r"(?:Error (?:compiling script \(new function\)|compiling function|registering functions): )?"
+    r"(?:ERR )?(?:@?user_(?:script|function): ?\d+: )?"
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is loaded as one: a script, or a library of functions."""
+
+    path: Path
+    source: Source
+    declarations: Declarations
+    library: FunctionLibrary | None
+    """None for a script."""
+
+    @property
+    def file(self) -> str:
+        """Its file, as errors show it."""
+        return self.source.file
+
+    @property
+    def code(self) -> bytes:
+        """What is sent."""
+        return self.source.code
+
+    @property
+    def sha1(self) -> str:
+        """The SHA1 of the code, by which servers know a script."""
+        return hashlib.sha1(self.code, usedforsecurity=False).hexdigest()
+
+    @property
+    def kind(self) -> str:
+        """``script`` or ``library``."""
+        return "script" if self.library is None else "library"
+
+    @property
+    def first_line(self) -> bytes:
+        """The line of the ``#!``; empty if there is none."""
+        return self.code.splitlines()[0] if self.code.startswith(b"#!") else b""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found."""
+
+    units: list[Unit]
+    unusable: list[ScriptSourceError]
+    """Of files that cannot be used, why."""
+
+
+def collect(paths: Iterable[Path]) -> Collected:
+    """All units of files and folders, in their order, each once.
+
+    A file that another one of its folder includes is a part of that one, and none by itself unless
+    it is named. In a folder, what begins with a dot is left alone.
+
+    Raises:
+        Failure: A path is not there or cannot be read, or a folder has no scripts.
+    """
+    collected = Collected([], [])
+    seen: set[Path] = set()
+    for path in paths:
+        for unit in _in_folder(path) if path.is_dir() else _one(path.parent, (path.name,)):
+            if isinstance(unit, ScriptSourceError):
+                collected.unusable.append(unit)
+            elif (resolved := unit.path.resolve()) not in seen:
+                seen.add(resolved)
+                collected.units.append(unit)
+    return collected
+
+
+def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
+    directory_folder(path)  # It refuses links that lead around themselves.
+    names = sorted(_names(path, path))
+    if not names:
+        raise Failure(f"{path}: it has no .lua files", UNUSABLE)
+    found = [each for name in names for each in _one(path, name)]
+    included = {
+        file for unit in found if isinstance(unit, Unit) for file in unit.source.map.files[1:]
+    }
+    for each in found:
+        if isinstance(each, ScriptSourceError) or each.file not in included:
+            yield each
+
+
+def _names(folder: Path, root: Path) -> Iterator[tuple[str, ...]]:
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise Failure(f"{folder}: {error.strerror}", UNUSABLE) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _names(entry, root)
+        elif entry.name.endswith(".lua"):
+            yield entry.relative_to(root).parts
+
+
+def _one(root: Path, name: tuple[str, ...]) -> Iterator[Unit | ScriptSourceError]:
+    path = root.joinpath(*name)
+    if not path.exists():
+        raise Failure(f"{path}: {os.strerror(2)}", UNUSABLE)
+    shown = "" if str(root) == "." else root.as_posix()
+    try:
+        source = read(Folder(root, shown), name)
+        yield Unit(path, source, from_comments(source), _library(source))
+    except ScriptSourceError as error:
+        yield error
+
+
+def _library(source: Source) -> FunctionLibrary | None:
+    """
+    Raises:
+        ScriptSourceError: Its first line names a library, and wrongly.
+    """
+    first, *_ = source.code.splitlines() or [b""]
+    if not (first.startswith(b"#!") and b" name=" in first.lower()):
+        return None
+    try:
+        return FunctionLibrary(source.code)
+    except ValueError as error:
+        raise ScriptSourceError(str(error), file=source.file, line=1) from None
+
+
+def refusal(unit: Unit, error: ScriptError) -> tuple[Place, str]:
+    """Where and why a server did not take a script or a library."""
+    place = unit.source.map.place(error.line or 1)
+    return place, _AROUND.sub("", str(error).splitlines()[0])

@@ -1,0 +1,229 @@
+"""``glide-scripts check PATH…``: what is wrong with scripts, before they are deployed."""
+
+import asyncio
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import Batch, GlideClient, RequestError, ScriptError, ScriptSourceError
+from . import _lock, _options
+from ._failure import FAILED
+from ._rules import ERRORS, WARNINGS, CommandInfo, Finding, findings
+from ._scripts import Collected, Unit, collect, refusal
+from ._servers import servers
+
+
+class Format(StrEnum):
+    """How findings are shown."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+def command(
+    paths: _options.Paths,
+    *,
+    url: _options.Urls = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Give no such warning."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
+    lock: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the files' names and SHA1s, unless it fails."),
+    ] = None,
+    locked: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Fail if a SHA1 is not as in the lockfile."),
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="How to print what is found.")
+    ] = Format.text,
+    traceback: _options.Traceback = False,
+) -> None:
+    """Compile scripts, and warn of mistakes in them.
+
+    A folder stands for its .lua files, without those that others include. Libraries of functions
+    are files whose first line has a name, as in #!lua name=mylib. They are loaded on a server of
+    this command's own, and only compiled on one with a URL, whose script cache then has the
+    scripts.
+
+    Errors:
+
+    {errors}
+
+    Warnings:
+
+    {warnings}
+
+    A comment on the line allows one there:
+
+    \b
+      redis.call('INCR', 'calls') -- glide-scripts: allow undeclared-key
+
+    The lockfile is for deployments: commit what --lock writes, and let CI run --locked.
+
+    Exit codes: 0 nothing is wrong; 1 errors, or warnings with --strict; 2 wrong usage, or no server
+    to be reached; 130 interrupted.
+    """
+    ignored = set(ignore or [])
+    if unknown := sorted(ignored - WARNINGS.keys()):
+        what = "an error, which" if unknown[0] in ERRORS else "no warning that"
+        raise typer.BadParameter(f"{unknown[0]} is {what} can be ignored", param_hint="--ignore")
+    if lock and locked:
+        raise typer.BadParameter("it goes without --lock, which writes", param_hint="--locked")
+    collected = collect(paths)
+    found = asyncio.run(_check(collected, url))
+    if locked:
+        found += _lock.differences(locked, collected.units)
+    found = sorted({each for each in found if each.code not in ignored}, key=_place)
+    _FORMATS[output](collected, found)
+    if any(strict or each.severity == "error" for each in found):
+        raise typer.Exit(FAILED)
+    if lock:
+        _lock.write(lock, collected.units)
+
+
+def _codes(codes: dict[str, str]) -> str:
+    return "\b\n    " + "\n    ".join(f"  {code:<20}{means}" for code, means in codes.items())
+
+
+command.__doc__ = (command.__doc__ or "").format(errors=_codes(ERRORS), warnings=_codes(WARNINGS))
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str, str]:
+    return finding.file, finding.line, finding.column, finding.code, finding.message
+
+
+async def _check(collected: Collected, urls: Sequence[str] | None) -> list[Finding]:
+    found = [_unusable(error) for error in collected.unusable]
+    async with servers(urls) as target, await target.connect() as client:
+        assert isinstance(client, GlideClient)
+
+        async def ask(commands: Sequence[Sequence[bytes]]) -> list[CommandInfo]:
+            return await _ask(client, commands)
+
+        for unit in collected.units:
+            if error := await _compile(client, unit, is_own=target.is_own):
+                found.append(error)
+            else:
+                found += await findings(unit, ask)
+    return found
+
+
+def _unusable(error: ScriptSourceError) -> Finding:
+    file = error.file or ""
+    message = str(error).removeprefix(file).lstrip(":0123456789 ")
+    return Finding(file, error.line or 1, 1, "source", message)
+
+
+async def _compile(client: GlideClient, unit: Unit, *, is_own: bool) -> Finding | None:
+    try:
+        if unit.library is None:
+            await client.script_load(unit.code)
+        elif is_own:
+            await client.function_load(unit.code)
+        else:
+            # What it registers would be called by others. Its lines stay the same.
+            await client.script_load(b"--" + unit.code)
+    except ScriptError as error:
+        place, message = refusal(unit, error)
+        return Finding(place.file, place.line, 1, "syntax", message)
+    return None
+
+
+async def _ask(client: GlideClient, commands: Sequence[Sequence[bytes]]) -> list[CommandInfo]:
+    """Of commands given as their words: whether they write, and which words are their keys."""
+    names = [[words[0].lower(), b"|".join(words[:2]).lower()] for words in commands]
+    batch = Batch(is_atomic=False).custom_command(["COMMAND", "INFO", *itertools.chain(*names)])
+    for words in commands:
+        batch.custom_command(["COMMAND", "GETKEYS", *words])
+    replies: list[Any] = await client.exec(batch, raise_on_error=False) or []
+    about, *keys = replies
+    if isinstance(about, RequestError):
+        raise about
+    # Of a command with subcommands, the second is the one that is called.
+    writes = [_writes(about[at]) or _writes(about[at + 1]) for at in range(0, len(about), 2)]
+    # A command that has no keys, or does not exist, is an error.
+    return [
+        (is_write, each if isinstance(each, list) else [])
+        for is_write, each in zip(writes, keys, strict=True)
+    ]
+
+
+def _writes(info: Any) -> bool:
+    return info is not None and b"write" in info[2]
+
+
+# Output
+
+
+def _text(collected: Collected, found: list[Finding]) -> None:
+    for each in found:
+        print(
+            f"{each.file}:{each.line}:{each.column}: {each.severity}: {each.message} [{each.code}]"
+        )
+    print(f"{_counted(collected)}: {_total(found)}", file=sys.stderr)
+
+
+def _github(collected: Collected, found: list[Finding]) -> None:
+    """https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
+
+    def escaped(text: str, *more: str) -> str:
+        for character in ("%", "\r", "\n", *more):
+            text = text.replace(character, f"%{ord(character):02X}")
+        return text
+
+    for each in found:
+        place = f"file={escaped(each.file, ':', ',')},line={each.line},col={each.column}"
+        print(f"::{each.severity} {place},title={each.code}::{escaped(each.message)}")
+    print(f"{_counted(collected)}: {_total(found)}", file=sys.stderr)
+
+
+def _json(collected: Collected, found: list[Finding]) -> None:
+    scripts = [
+        {"file": unit.file, "kind": unit.kind, "sha1": unit.sha1} for unit in collected.units
+    ]
+    shown = [
+        {
+            "file": each.file,
+            "line": each.line,
+            "column": each.column,
+            "severity": each.severity,
+            "code": each.code,
+            "message": each.message,
+        }
+        for each in found
+    ]
+    print(json.dumps({"findings": shown, "scripts": scripts}, ensure_ascii=False, indent=2))
+
+
+_FORMATS = {Format.text: _text, Format.json: _json, Format.github: _github}
+
+
+def _counted(collected: Collected) -> str:
+    return _plural(len(collected.units) + len(collected.unusable), "script")
+
+
+def _total(found: list[Finding]) -> str:
+    if not found:
+        return "nothing is wrong"
+    return ", ".join(_totals(found))
+
+
+def _totals(found: list[Finding]) -> Iterator[str]:
+    for severity in ("error", "warning"):
+        if count := sum(each.severity == severity for each in found):
+            yield _plural(count, severity)
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
