@@ -242,6 +242,86 @@ def test_a_wrong_password_is_one_line(script: Path, capsys: pytest.CaptureFixtur
     assert_one_line(capsys.readouterr().err)
 
 
+def test_a_node_of_a_cluster_is_not_taken_for_a_server(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return redis.call('GET', KEYS[1])")
+    with ValkeyCluster(replicas=0) as cluster:
+        owner = cluster.slot_owner(cluster.key_slot("user:1"))
+        (other, *_) = (node for node in cluster.nodes if node is not owner)
+        url = f"valkey://{other.host}:{other.port}"
+        assert main(["run", str(script), "--key", "user:1", "--url", url]) == 2
+        err = capsys.readouterr().err
+        assert_one_line(err)
+        assert "add --cluster" in err
+        assert main(["run", str(script), "--key", "user:1", "--url", url, "--cluster"]) == 0
+
+
+@pytest.mark.parametrize("separator", ["repeated", ",", ",valkey://"])
+def test_several_urls_are_several_nodes(
+    script: Path, capsys: pytest.CaptureFixture[str], separator: str
+) -> None:
+    script.write_text("return 1")
+    with ValkeyServer() as gone, ValkeyServer() as server:
+        gone.stop()
+        hosts = [f"{node.host}:{node.port}" for node in (gone, server)]
+        urls = [f"valkey://{separator.join(hosts)}"]
+        if separator == "repeated":
+            urls = [f"valkey://{host}" for host in hosts]
+        words = [word for url in urls for word in ("--url", url)]
+        assert main(["run", str(script), *words]) == 0
+    assert capsys.readouterr().out == "1\n"
+
+
+def test_urls_of_different_users_are_refused(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.touch()
+    words = ["--url", "valkey://:secret@h1", "--url", "valkey://:secret2@h2"]
+    assert main(["run", str(script), *words]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert "differ" in err
+
+
+def test_a_script_is_run_again_when_it_changes_or_what_it_includes(
+    script: Path, server: ValkeyServer
+) -> None:
+    included = script.with_name("util.lua")
+    script.write_text('--@include "util.lua"\nreturn answer()')
+    included.write_text("local function answer() return 1 end")
+    with start("run", str(script), "--watch", "--url", server.url) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        try:
+            waiting = f"glide-scripts: waiting for a change of {script}\n".encode()
+            assert running.stdout.readline() == b"1\n"
+            assert running.stderr.readline() == waiting
+            included.write_text("local function answer() return 2 end")
+            assert running.stdout.readline() == b"2\n"
+            assert running.stderr.readline() == waiting
+            included.unlink()
+            assert b"it includes" in running.stderr.readline()
+            assert running.stderr.readline() == waiting
+            included.write_text("local function answer() return = end")
+            assert b"unexpected symbol" in running.stderr.readline()
+            while running.stderr.readline() != waiting:
+                pass
+            script.write_text("return 3")
+            assert running.stdout.readline() == b"3\n"
+            assert running.stderr.readline() == waiting
+            running.send_signal(signal.SIGINT)
+            assert running.stderr.read() == b"glide-scripts: interrupted\n"
+            assert running.wait(10) == 130
+        finally:
+            running.kill()
+
+
+def test_there_must_be_a_file_to_watch(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(script), "--watch"]) == 2
+    assert_one_line(capsys.readouterr().err)
+
+
 def test_without_a_server_to_start_it_says_what_to_install(
     script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

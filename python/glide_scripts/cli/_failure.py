@@ -35,6 +35,8 @@ def failure_of(error: Exception) -> Failure | None:
     match error:
         case Failure():
             return error
+        case RequestError(code="MOVED" | "ASK"):
+            return Failure("the server is a node of a cluster; add --cluster", UNUSABLE)
         case ScriptError(file=str() as file):
             place = file if error.line is None else f"{file}:{error.line}"
             return Failure(f"{place}: {error}", FAILED)

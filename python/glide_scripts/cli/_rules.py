@@ -66,25 +66,44 @@ class Finding:
 async def findings(unit: Unit, ask: Ask) -> list[Finding]:
     """What is to be warned of in a script or a library that compiles."""
     rules = _Rules(unit)
-    commands = list(rules.commands())
-    about = await ask([words for _, words, _ in commands]) if commands else []
     found = [
         *rules.missing_shebang(),
         *rules.undeclared_globals(),
         *rules.lost_precision(),
     ]
-    for (call, words, given), info in zip(commands, about, strict=True):
-        found += rules.undeclared_keys(given, words, info)
-        found += rules.write_in_read_only(call, words, info)
+    commands = list(rules.commands())
+    asked = [words for command in commands for words in command.variants()]
+    about = iter(await ask(asked) if asked else [])
+    for command in commands:
+        each = [next(about) for _ in command.variants()]
+        found += rules.undeclared_keys(command, {key for _, keys in each for key in keys})
+        if any(writes for writes, _ in each):
+            found += rules.write_in_read_only(command)
     if unit.library is None:
         found += rules.unused("KEYS")
         found += rules.unused("ARGV")
     return rules.without_allowed(found)
 
 
-def _marker(position: int) -> bytes:
-    """What stands for a word that is known only when the script runs."""
-    return b"\0%d" % position
+@dataclass(frozen=True)
+class _Command:
+    """A call of a command that is named in it."""
+
+    call: Node
+    arguments: list[Node]
+    words: list[bytes]
+    """The words of the arguments; markers for those that are known only when the script runs."""
+
+    @property
+    def name(self) -> str:
+        """The command's name."""
+        return self.words[0].decode("utf-8", "replace").upper()
+
+    def variants(self) -> list[list[bytes]]:
+        """What its words may be: the last argument may give several, as ``unpack(…)`` does."""
+        if self.arguments[-1].type not in ("function_call", "vararg_expression"):
+            return [self.words]
+        return [self.words + [b"\0"] * more for more in range(3)]
 
 
 class _Rules:
@@ -92,6 +111,7 @@ class _Rules:
         self._unit = unit
         self._program: Program = parse(unit.code)
         self._line_starts = line_starts(unit.code)
+        self._floats: dict[int, bool] = {}
         self._read_only = (
             "--@readonly"
             if unit.declarations.read_only
@@ -102,25 +122,18 @@ class _Rules:
 
     # Commands
 
-    def commands(self) -> Iterator[tuple[Node, list[bytes], list[Node]]]:
-        """Each call of a command that is named in it, its words, and their expressions."""
+    def commands(self) -> Iterator[_Command]:
         for call in self._program.calls:
             callee, given = call.child_by_field_name("name"), arguments(call)
             if callee is None or not given or not self._is_command(callee):
                 continue
-            name = text_of(given[0])
-            if name is None:
+            if (name := text_of(given[0])) is None:
                 continue
             words = [name]
-            for position, node in enumerate(given[1:], start=1):
-                text = text_of(node) if node.type == "string" else None
-                if node.type == "number" and node.text is not None:
-                    text = node.text
-                words.append(_marker(position) if text is None else text)
-            if given[-1].type in ("function_call", "vararg_expression"):
-                # unpack(…) may give several.
-                words += [_marker(len(given)), _marker(len(given) + 1)]
-            yield call, words, given
+            for position, node in enumerate(given[1:]):
+                text = node.text if node.type == "number" else text_of(node)
+                words.append(b"\0%d" % position if text is None else text)
+            yield _Command(call, given, words)
 
     def _is_command(self, callee: Node) -> bool:
         return any(
@@ -128,17 +141,10 @@ class _Rules:
             for value in self._program.values(callee)
         )
 
-    def undeclared_keys(
-        self, given: list[Node], words: list[bytes], info: CommandInfo
-    ) -> Iterator[Finding]:
-        _, keys = info
-        for node, word in zip(given[1:], words[1:], strict=False):
-            if word not in keys:
-                continue
-            origin = self._origin(node)
-            if origin is not None:
-                command = words[0].decode("utf-8", "replace").upper()
-                why = f"the key of {command} is {origin}; pass it as one of KEYS"
+    def undeclared_keys(self, command: _Command, keys: set[bytes]) -> Iterator[Finding]:
+        for node, word in zip(command.arguments[1:], command.words[1:], strict=True):
+            if word in keys and (origin := self._origin(node)):
+                why = f"the key of {command.name} is {origin}; pass it as one of KEYS"
                 yield self._finding(node, "undeclared-key", why)
 
     def _origin(self, node: Node) -> str | None:
@@ -158,15 +164,10 @@ class _Rules:
                 return "one of ARGV"
         return None
 
-    def write_in_read_only(
-        self, call: Node, words: list[bytes], info: CommandInfo
-    ) -> Iterator[Finding]:
-        writes, _ = info
-        declared = self._read_only or self._flag_of_function(call)
-        if writes and declared:
-            command = words[0].decode("utf-8", "replace").upper()
-            why = f"{command} writes, and {declared} says that nothing is written"
-            yield self._finding(call, "write-in-read-only", why)
+    def write_in_read_only(self, command: _Command) -> Iterator[Finding]:
+        if declared := self._read_only or self._flag_of_function(command.call):
+            why = f"{command.name} writes, and {declared} says that nothing is written"
+            yield self._finding(command.call, "write-in-read-only", why)
 
     def _flag_of_function(self, call: Node) -> str | None:
         """The flag of the library's function that a call is in."""
@@ -273,7 +274,7 @@ class _Rules:
                 continue
             for expressions in node.named_children:
                 for value in expressions.named_children:
-                    for inexact in self._inexact(value):
+                    for inexact in self._inexact(value, set()):
                         why = "a float is cut to an integer in a reply; return tostring(…) of it"
                         yield self._finding(inexact, "lost-precision", why)
 
@@ -289,32 +290,40 @@ class _Rules:
             if (callee := call.child_by_field_name("name")) is not None
         )
 
-    def _inexact(self, reply: Node) -> Iterator[Node]:
+    def _inexact(self, reply: Node, seen: set[int]) -> Iterator[Node]:
         """The parts of a reply that are floats, as far as that can be told."""
         for value in self._program.values(reply):
+            if value.id in seen:
+                # A table may be made of itself.
+                continue
+            seen.add(value.id)
             if value.type == "table_constructor":
                 for each in value.named_children:
                     # A field with a name is no part of the reply, or is {double = …}.
                     inner = each.child_by_field_name("value")
                     if inner is not None and each.child_by_field_name("name") is None:
-                        yield from self._inexact(inner)
-            elif self._is_float(value, 0):
+                        yield from self._inexact(inner, seen)
+            elif self._is_float(value):
                 yield reply
                 return
 
-    def _is_float(self, node: Node, depth: int) -> bool:
-        if depth > 20:
-            # A local that is made from itself.
-            return False
-        return any(self._is_float_value(value, depth + 1) for value in self._program.values(node))
+    def _is_float(self, node: Node) -> bool:
+        for value in self._program.values(node):
+            if value.id not in self._floats:
+                # Of what is made of itself, the rest decides.
+                self._floats[value.id] = False
+                self._floats[value.id] = self._is_float_value(value)
+            if self._floats[value.id]:
+                return True
+        return False
 
-    def _is_float_value(self, node: Node, depth: int) -> bool:
+    def _is_float_value(self, node: Node) -> bool:
         match node.type:
             case "number":
                 return _integer(node) is None
             case "unary_expression":
                 operand = node.child_by_field_name("operand")
-                return _operator(node) == "-" and bool(operand and self._is_float(operand, depth))
+                return _operator(node) == "-" and bool(operand and self._is_float(operand))
             case "dot_index_expression":
                 return self._program.is_field(node, (b"math",), (b"pi", b"huge"))
             case "function_call":
@@ -334,7 +343,7 @@ class _Rules:
                         over, under = _integer(left), _integer(right)
                         return not (over is not None and under and over % under == 0)
                     case "+" | "-" | "*" | "%" | "and" | "or":
-                        return self._is_float(left, depth) or self._is_float(right, depth)
+                        return self._is_float(left) or self._is_float(right)
         return False
 
     # Places

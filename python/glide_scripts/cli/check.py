@@ -13,7 +13,7 @@ import typer
 
 from .. import Batch, GlideClient, RequestError, ScriptError, ScriptSourceError
 from . import _lock, _options
-from ._failure import FAILED
+from ._failure import FAILED, UNUSABLE, Failure
 from ._rules import ERRORS, WARNINGS, CommandInfo, Finding, findings
 from ._scripts import Collected, Unit, collect, refusal
 from ._servers import servers
@@ -112,17 +112,21 @@ async def _check(collected: Collected, urls: Sequence[str] | None) -> list[Findi
             return await _ask(client, commands)
 
         for unit in collected.units:
-            if error := await _compile(client, unit, is_own=target.is_own):
-                found.append(error)
-            else:
+            if refused := await _compile(client, unit, is_own=target.is_own):
+                found.append(refused)
+                continue
+            try:
                 found += await findings(unit, ask)
+            except RecursionError as error:
+                why = f"{unit.file}: it is nested too deeply to be looked at"
+                raise Failure(why, UNUSABLE) from error
     return found
 
 
 def _unusable(error: ScriptSourceError) -> Finding:
-    file = error.file or ""
-    message = str(error).removeprefix(file).lstrip(":0123456789 ")
-    return Finding(file, error.line or 1, 1, "source", message)
+    place = f"{error.file}:" if error.line is None else f"{error.file}:{error.line}:"
+    message = str(error).removeprefix(place).lstrip()
+    return Finding(error.file or "", error.line or 1, 1, "source", message)
 
 
 async def _compile(client: GlideClient, unit: Unit, *, is_own: bool) -> Finding | None:
