@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -175,10 +174,10 @@ def _text(collected: Collected, found: list[Finding]) -> None:
         print(
             f"{each.file}:{each.line}:{each.column}: {each.severity}: {each.message} [{each.code}]"
         )
-    print(f"{_counted(collected)}: {_total(found)}", file=sys.stderr)
+    print(f"{_counted(collected)}: {_total(found)}")
 
 
-def _github(collected: Collected, found: list[Finding]) -> None:
+def _github(_: Collected, found: list[Finding]) -> None:
     """https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
 
     def escaped(text: str, *more: str) -> str:
@@ -189,7 +188,6 @@ def _github(collected: Collected, found: list[Finding]) -> None:
     for each in found:
         place = f"file={escaped(each.file, ':', ',')},line={each.line},col={each.column}"
         print(f"::{each.severity} {place},title={each.code}::{escaped(each.message)}")
-    print(f"{_counted(collected)}: {_total(found)}", file=sys.stderr)
 
 
 def _json(collected: Collected, found: list[Finding]) -> None:
