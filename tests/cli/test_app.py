@@ -63,6 +63,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["chek"], "No such command 'chek'. Did you mean 'check'?"),
         (["run", "--bogus"], "No such option: --bogus"),
         (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github'."),
+        (["check", "x", "y", "--ignore", "a\nb"], "a b is no warning"),
         (["load"], "Missing argument 'PATH'."),
     ],
 )

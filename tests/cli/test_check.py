@@ -90,6 +90,10 @@ def test_keys_are_of_keys(check: Check, code: str, found: Found) -> None:
         ("local f = function(a) return a end\nlocal t = {a = 1, ['b'] = f}\nreturn t.a.b", []),
         ("local t = {}\nfunction t:method(a) return self, a end\nfunction t.plain() end", []),
         ("local a, b = 1\nreturn cjson.encode(b)", []),
+        (
+            "#!lua name=lib\nserver.register_function('f', function() return KEYS end)",
+            [(2, 49, "undeclared-global")],
+        ),
     ],
 )
 def test_globals_are_those_of_the_server(check: Check, code: str, found: Found) -> None:

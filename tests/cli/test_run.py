@@ -289,19 +289,18 @@ def test_a_script_is_run_again_when_it_changes_or_what_it_includes(
 ) -> None:
     included = script.with_name("util.lua")
     script.write_text('--@include "util.lua"\nreturn answer()')
-    included.write_text("local function answer() return 1 end")
     with start("run", str(script), "--watch", "--url", server.url) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         try:
             waiting = f"glide-scripts: waiting for a change of {script}\n".encode()
+            assert b"it includes" in running.stderr.readline()
+            assert running.stderr.readline() == waiting
+            included.write_text("local function answer() return 1 end")
             assert running.stdout.readline() == b"1\n"
             assert running.stderr.readline() == waiting
             included.write_text("local function answer() return 2 end")
             assert running.stdout.readline() == b"2\n"
-            assert running.stderr.readline() == waiting
-            included.unlink()
-            assert b"it includes" in running.stderr.readline()
             assert running.stderr.readline() == waiting
             included.write_text("local function answer() return = end")
             assert b"unexpected symbol" in running.stderr.readline()
