@@ -204,8 +204,7 @@ class _Rules:
             yield self._at(
                 0,
                 "missing-shebang",
-                "there is no #! line, so servers hold the script to less, such as the slots of "
-                "its keys; begin it with #!lua (Redis 7, Valkey)",
+                "there is no #! line, so servers run it in compatibility mode; begin it with #!lua",
             )
 
     def undeclared_globals(self) -> Iterator[Finding]:

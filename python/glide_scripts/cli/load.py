@@ -46,9 +46,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Load scripts and libraries of functions on a server, or on every node of a cluster.
+    """Load scripts and functions on every node, and show what is new.
 
-    For each node it shows what was there and what is new. Scripts are loaded on replicas, too, so
+    It shows node by node what was there. Scripts are loaded on replicas, too, so
     that they are there after a failover. Libraries are loaded on the primaries, which hand them to
     their replicas, and replace those of the same name.
 
