@@ -1,6 +1,7 @@
 """A blocking RESP2 connection: enough of a client to make servers ready and to look into them."""
 
 import socket
+import ssl
 from types import TracebackType
 from typing import BinaryIO, Self, TypeAlias
 
@@ -23,18 +24,32 @@ class Connection:
     """One connection to a server, for commands that belong together (MULTI, ASKING, SELECT).
 
     ``timeout`` is in seconds, for connecting and for each reply; passing it raises
-    `TimeoutError`. Other trouble on the way is an `OSError`.
+    `TimeoutError`. Other trouble on the way is an `OSError`. With ``tls`` the connection is over
+    TLS.
     """
 
     def __init__(
-        self, host: str, port: int, *, password: str | None = None, timeout: float = 10.0
+        self,
+        host: str,
+        port: int,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 10.0,
     ) -> None:
         self._socket = socket.create_connection((host, port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._replies: BinaryIO = self._socket.makefile("rb")
+        try:
+            if tls is not None:
+                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+            self._replies: BinaryIO = self._socket.makefile("rb")
+        except BaseException:
+            self._socket.close()
+            raise
         if password is not None:
             try:
-                self.command("AUTH", password)
+                self.command("AUTH", *([] if user is None else [user]), password)
             except BaseException:
                 self.close()
                 raise
@@ -44,11 +59,23 @@ class Connection:
 
         Raises `ServerReplyError` when the server answers with an error.
         """
+        self.send(*words)
+        return self.receive()
+
+    def send(self, *words: Word) -> None:
+        """Send one command, whose replies are taken with `receive`."""
         self._socket.sendall(_packed(words))
+
+    def receive(self) -> Reply:
+        """The next reply. Raises `ServerReplyError` when it is an error."""
         reply = _read(self._replies)
         if isinstance(reply, ServerReplyError):
             raise reply
         return reply
+
+    def wait_forever(self) -> None:
+        """Have no bound on the time that a reply takes."""
+        self._socket.settimeout(None)
 
     def close(self) -> None:
         self._replies.close()
