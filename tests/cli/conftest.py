@@ -1,5 +1,7 @@
 """What the tests of the command line share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from glide_scripts.testing import ValkeyServer
@@ -10,3 +12,17 @@ def server(server: ValkeyServer) -> ValkeyServer:
     """The shared server, without functions, too."""
     server.command("FUNCTION", "FLUSH")
     return server
+
+
+@pytest.fixture(scope="session")
+def live_server() -> Iterator[ValkeyServer]:
+    """A server on which any script can be killed at once."""
+    with ValkeyServer(config={"busy-reply-threshold": "20"}) as server:
+        yield server
+
+
+@pytest.fixture
+def url(live_server: ValkeyServer) -> str:
+    """Its URL; it is empty."""
+    live_server.command("FLUSHALL")
+    return live_server.url

@@ -7,7 +7,7 @@ import pytest
 
 from glide_scripts.cli import main
 
-COMMANDS = ["check", "load", "run", "stubs"]
+COMMANDS = ["bench", "check", "load", "run", "stubs"]
 
 
 @pytest.mark.parametrize("missing", ["typer", "tree_sitter"])
