@@ -10,7 +10,10 @@ from collections.abc import Sequence
 __all__ = ["main"]
 
 # What the extra brings: without one of them, it is the extra that is missing.
-_EXTRA = {"prompt_toolkit", "rich", "tree_sitter", "tree_sitter_lua", "typer", "watchfiles"}
+_EXTRA = {
+    *("prompt_toolkit", "pygments", "rich", "tree_sitter", "tree_sitter_lua", "typer"),
+    "watchfiles",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

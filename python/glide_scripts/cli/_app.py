@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, check, load, stubs
+from . import bench, check, load, repl, stubs
 from . import run as run_command
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, Asked, failure_of
 
@@ -27,6 +27,7 @@ app.command("run")(run_command.command)
 app.command("check")(check.command)
 app.command("load")(load.command)
 app.command("bench")(bench.command)
+app.command("repl")(repl.command)
 app.command("stubs")(stubs.command)
 
 

@@ -1,0 +1,158 @@
+"""Lua that is evaluated on a server, piece by piece."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .. import (
+    GlideClient,
+    GlideClusterClient,
+    NotBusyError,
+    RequestError,
+    Script,
+    ScriptError,
+    UnkillableError,
+)
+from .._explain import explained
+
+# It only compiles, so that nothing runs before it is known how much there is. The last line ends,
+# so that a string that is not closed is an error and not a piece that goes on.
+_COMPILE = Script(
+    """\
+local expression, why = loadstring('return ' .. ARGV[1] .. '\\n', '=lua')
+if expression then return 'expression' end
+local chunk, other = loadstring(ARGV[1] .. '\\n', '=lua')
+if chunk then return 'chunk' end
+local eof = "near '<eof>'"
+if why:sub(-#eof) == eof or other:sub(-#eof) == eof then return 'unfinished' end
+return 'wrong'
+""",
+    name="compile",
+    read_only=True,
+)
+# What stands in the tables that scripts see; names that begin with "_" are Lua's own.
+_NAMES = Script(
+    """\
+local names = {}
+for name, value in pairs(_G) do
+  names[#names + 1] = name
+  if type(value) == 'table' and value ~= _G then
+    for member in pairs(value) do
+      names[#names + 1] = name .. '.' .. tostring(member)
+    end
+  end
+end
+return names
+""",
+    name="names",
+    read_only=True,
+)
+_COMPILE_TIMEOUT = 5000  # milliseconds
+_UNKILLABLE = "the script has written, so it cannot be killed; Ctrl-C again leaves it"
+
+
+class LeftAloneError(Exception):
+    """A script that goes on, and that nobody waits for any more."""
+
+
+class Piece(Enum):
+    """What a text is to Lua."""
+
+    EXPRESSION = b"expression"
+    CHUNK = b"chunk"
+    UNFINISHED = b"unfinished"
+    WRONG = b"wrong"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What can be completed."""
+
+    commands: Sequence[str]
+    names: Sequence[str]
+
+
+class Evaluator:
+    """Evaluates Lua with the client of a server or a cluster, and has KEYS and ARGV for it."""
+
+    def __init__(
+        self,
+        client: GlideClient | GlideClusterClient,
+        keys: Sequence[str] = (),
+        args: Sequence[str] = (),
+    ) -> None:
+        self._client = client
+        self.keys, self.args = list(keys), list(args)
+
+    async def piece(self, text: str) -> Piece:
+        """What a text is, without running it."""
+        args = [os.fsencode(text)]
+        reply = await self._client.invoke_script(_COMPILE, args=args, timeout=_COMPILE_TIMEOUT)
+        return Piece(reply)
+
+    async def evaluate(self, text: str) -> Any:
+        """What an expression or a chunk returns.
+
+        Ctrl-C kills the script, if it has not written.
+
+        Raises:
+            LeftAloneError: Ctrl-C was pressed twice.
+            ScriptError: The script failed or was killed; `message` has the words.
+            RequestError: The server refused it, or was lost.
+        """
+        if await self.piece(text) is Piece.EXPRESSION:
+            text = f"return {text}"
+        code = os.fsencode(text)
+        keys = [os.fsencode(key) for key in self.keys]
+        args = [os.fsencode(arg) for arg in self.args]
+        # Not invoke_script: each piece is run once, and no server has to keep it.
+        words: list[str | bytes] = ["EVAL", code, str(len(keys)), *keys, *args]
+        call = asyncio.ensure_future(self._client.custom_command(words))
+        try:
+            try:
+                return await asyncio.shield(call)
+            except asyncio.CancelledError:
+                return await self._killed(call)
+        except ScriptError as error:
+            raise explained(error, Script(code), keys, args) from None
+
+    async def known(self) -> Known:
+        """The server's commands, and the names that its scripts see; none if it does not say."""
+        try:
+            commands: Any = await self._client.custom_command(["COMMAND"])
+            names: Any = await self._client.invoke_script(_NAMES)
+        except RequestError:
+            return Known((), ())
+        return Known(
+            sorted(command[0].decode().upper() for command in commands),
+            sorted(name.decode() for name in names if not name.startswith(b"_")),
+        )
+
+    async def _killed(self, call: asyncio.Future[Any]) -> Any:
+        """What a call ends with whose script is killed."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+        # The runner's own would break off in the midst of the loop.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        try:
+            await self._kill()
+            return await call
+        except asyncio.CancelledError:
+            raise LeftAloneError from None
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    async def _kill(self) -> None:
+        try:
+            await self._client.script_kill()
+        except NotBusyError:
+            # It ended meanwhile.
+            pass
+        except UnkillableError:
+            print(f"\n{_UNKILLABLE}", flush=True)
