@@ -7,7 +7,7 @@ import pytest
 
 from glide_scripts.cli import main
 
-COMMANDS = ["bench", "check", "load", "repl", "run", "stubs"]
+COMMANDS = ["bench", "check", "debug", "load", "repl", "run", "stubs"]
 
 
 @pytest.mark.parametrize("missing", ["typer", "tree_sitter"])

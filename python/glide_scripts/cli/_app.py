@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, check, load, repl, stubs
+from . import bench, check, debug, load, repl, stubs
 from . import run as run_command
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, Asked, failure_of
 
@@ -28,6 +28,7 @@ app.command("check")(check.command)
 app.command("load")(load.command)
 app.command("bench")(bench.command)
 app.command("repl")(repl.command)
+app.command("debug")(debug.command)
 app.command("stubs")(stubs.command)
 
 

@@ -1,0 +1,371 @@
+"""The debugger behind the prompt: its commands, and what it shows."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_toolkit.completion import NestedCompleter
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from .. import Script, ScriptSourceError
+from .._source import Place
+from ..testing._wire import Reply, ServerReplyError
+from ._failure import FAILED, UNUSABLE, Failure
+from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
+from ._prompt import Lines, printable
+from ._servers import Servers
+from .run import read_script, told
+
+_PROMPT = "debug> "
+_AROUND = 5
+_STEP = "step over"
+_LUA = Syntax("", "lua", theme="ansi_dark", background_color="default")
+
+
+@dataclass(frozen=True)
+class _Command:
+    names: tuple[str, ...]
+    do: Callable[[str], None]
+
+
+class Debugger:
+    """A script, the session in which it runs, and the commands of whoever debugs it."""
+
+    def __init__(
+        self,
+        target: Servers,
+        file: Path,
+        keys: Sequence[bytes],
+        args: Sequence[bytes],
+        about: str,
+    ) -> None:
+        self._target, self._file, self._keys, self._args = target, file, keys, args
+        self._about = about
+        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._session: Session | None = None
+        self._breaks: set[Place] = set()
+        self._shown_file: str | None = None
+        self._is_over = False
+        self.has_failed = False
+        """Whether the script's last run failed, or a command that came by a pipe."""
+        self._commands = (
+            _Command(("step", "s"), lambda _: self._run("step")),
+            _Command(("next", "n"), lambda _: self._next(0)),
+            _Command(("out", "o"), lambda _: self._next(-1)),
+            _Command(("continue", "c", "cont"), lambda _: self._run("continue")),
+            _Command(("break", "b"), self._break),
+            _Command(("delete", "d"), self._delete),
+            _Command(("list", "l"), self._list),
+            _Command(("where", "w", "trace", "t", "bt"), self._where),
+            _Command(("print", "p"), self._print),
+            _Command(("eval", "e"), self._eval),
+            _Command(("redis", "r", "valkey", "v"), self._redis),
+            _Command(("abort", "a"), lambda _: self._run("abort")),
+            _Command(("restart",), self._restart),
+            _Command(("quit", "q", "exit"), self._quit),
+            _Command(("help", "h", "?"), self._help),
+        )
+
+    # From the start to the end
+
+    def prepare(self, script: Script, breaks: Sequence[str]) -> None:
+        """
+        Raises:
+            Failure: A breakpoint is at no line.
+        """
+        self._script, self._listing = script, Listing(script)
+        try:
+            self._breaks |= {self._listing.find(each) for each in breaks}
+        except NotTakenError as error:
+            raise Failure(f"--break: {error}", UNUSABLE) from error
+
+    def start(self) -> None:
+        """Begin a session, and show where it stands.
+
+        Raises:
+            Failure: The script is empty or no Lua; the server cannot be reached or does not debug.
+        """
+        if not self._script.code.strip():
+            # LDB ends the connection.
+            raise Failure(f"{self._file}: it is empty", UNUSABLE)
+        address = self._target.addresses[0]
+        try:
+            self._session = Session(self._target, self._script, self._keys, self._args)
+            if isinstance(self._session.now, Stopped):
+                for place in sorted(self._breaks, key=str):
+                    self._set(place)
+        except NotTakenError as error:
+            raise Failure(str(error), UNUSABLE) from error
+        except ServerReplyError as error:
+            code = UNUSABLE if error.code in ("NOAUTH", "WRONGPASS") else FAILED
+            raise Failure(f"{address.host}:{address.port}: {error}", code) from error
+        except OSError as error:
+            why = f"{address.host}:{address.port} cannot be reached: {error.strerror or error}"
+            raise Failure(why, UNUSABLE) from error
+        now = self._session.now
+        if isinstance(now, Ended) and now.error is not None:
+            raise Failure(told(now.error, self._file), FAILED) from now.error
+        self.has_failed, self._shown_file = False, None
+        self._say("it runs in a fork of the server: nothing that it writes stays", "dim")
+        self._say(f"KEYS = {list(self._keys)}")
+        self._say(f"ARGV = {list(self._args)}")
+        self._show(now)
+
+    def converse(self) -> None:
+        """Carry out commands until there are no more.
+
+        Raises:
+            OSError: The connection was lost.
+        """
+        files = dict.fromkeys(f"{file}:" for file in self._listing.files)
+        known = {each.names[0]: None for each in self._commands}
+        lines = Lines("debug", NestedCompleter.from_nested_dict({**known, "break": files}))
+        last = ""
+        while not self._is_over:
+            try:
+                line = lines.read(_PROMPT)
+            except KeyboardInterrupt:
+                if not lines.is_interactive:
+                    raise
+                continue
+            if line is None:
+                return
+            word, _, rest = (line.strip() or last).partition(" ")
+            if not word:
+                continue
+            last = word if self._is_repeated(word) and lines.is_interactive else ""
+            try:
+                self._command(word).do(rest.strip())
+            except NotTakenError as error:
+                self.has_failed |= not lines.is_interactive
+                self._say(f"{error}", "red")
+            except KeyboardInterrupt:
+                self.close()
+                if not lines.is_interactive:
+                    raise
+                what = "is ended" if self._target.is_own else "is left, and ends when it stops"
+                self._say(f"interrupted: the script {what}; restart or quit", "yellow")
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _command(self, word: str) -> _Command:
+        for each in self._commands:
+            if word in each.names:
+                return each
+        raise NotTakenError(f"there is no command {word!r}; help lists them")
+
+    def _is_repeated(self, word: str) -> bool:
+        return any(word in each.names for each in self._commands[:4])
+
+    # Commands
+
+    def _running(self) -> Session:
+        if self._session is None:
+            raise NotTakenError("the script is over; restart or quit")
+        return self._session
+
+    def _run(self, word: str) -> None:
+        self._show(self._running().resume(word))
+
+    def _next(self, relative: int) -> None:
+        """Step until no more functions are under way than now, and `relative`."""
+        session = self._running()
+        depth = session.depth() + relative
+        event = session.resume("step")
+        while isinstance(event, Stopped) and event.reason == _STEP and session.depth() > depth:
+            self._show_log(event.log)
+            event = session.resume("step")
+        self._show(event)
+
+    def _break(self, spec: str) -> None:
+        if not spec:
+            for place in sorted(self._breaks, key=lambda each: (each.file, each.line)):
+                self._say(f"{place}: {self._listing.lines(place.file)[place.line].strip()}")
+            if not self._breaks:
+                self._say("there are no breakpoints")
+            return
+        place = self._listing.find(spec)
+        if self._session is not None:
+            self._set(place)
+        self._breaks.add(place)
+        self._say(f"breakpoint at {place}")
+
+    def _set(self, place: Place) -> None:
+        answer = self._running().ask("break", self._listing.sent(place) or 0)
+        if not any(line.startswith(("->", "  ", "  #")) for line in answer):
+            raise NotTakenError(f"{place}: {' '.join(answer)}")
+
+    def _delete(self, spec: str) -> None:
+        places = {self._listing.find(spec)} if spec else set(self._breaks)
+        if not places <= self._breaks:
+            raise NotTakenError(f"there is no breakpoint at {spec}")
+        self._breaks -= places
+        for place in places:
+            if self._session is not None:
+                self._session.ask("break", -(self._listing.sent(place) or 0))
+            self._say(f"no breakpoint at {place} any more")
+
+    def _list(self, spec: str) -> None:
+        if spec:
+            place = self._listing.find(spec)
+        elif isinstance(now := self._running().now, Stopped):
+            place = self._listing.place(now.line)
+        else:
+            return
+        self._say(f"{place.file}", "bold")
+        self._show_lines(place, _AROUND)
+
+    def _where(self, _: str) -> None:
+        # LDB gives two lines a function: its name, and the line at which it stands.
+        lines = self._running().ask("trace")
+        for name, line in zip(lines[::2], lines[1::2], strict=False):
+            if number := re.match(r"(?:->|  )[# ] *(\d+)", line):
+                place = self._listing.place(int(number[1]))
+                text = self._listing.lines(place.file)[place.line].strip()
+                self._say(f"{name.removesuffix(':')}, {place}: {text}")
+
+    def _print(self, name: str) -> None:
+        session = self._running()
+        if not name:
+            self._show_log(session.ask("print"))
+            return
+        answer = session.ask("print", name)
+        if not answer or not answer[0].startswith("<value>"):
+            # Global functions, and expressions of what is not local.
+            answer = session.ask("eval", name)
+        if answer and answer[0].startswith("<error>"):
+            if name.isidentifier():
+                raise NotTakenError(f"there is no local variable {name!r} here")
+            raise NotTakenError(f"{_words(answer[0])}; an expression sees no local variables")
+        self._show_log([f"<value> {name} = {_value(line)}" for line in answer[:1]])
+
+    def _eval(self, code: str) -> None:
+        if not code:
+            raise NotTakenError("eval takes Lua, as in: eval #KEYS")
+        self._show_log(self._running().ask("eval", code))
+
+    def _redis(self, text: str) -> None:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise NotTakenError(f"{text}: {error}") from error
+        if not words:
+            raise NotTakenError("redis takes a command, as in: redis get user:1")
+        self._show_log(self._running().ask("redis", *(os.fsencode(word) for word in words)))
+
+    def _restart(self, _: str) -> None:
+        self.close()
+        try:
+            script = read_script(self._file)
+            self._script, self._listing = script, Listing(script)
+            gone = {place for place in self._breaks if not self._listing.has_code(place)}
+            self._breaks -= gone
+            for place in gone:
+                self._say(f"no breakpoint at {place} any more: the line is gone", "yellow")
+            self.start()
+        except (Failure, ScriptSourceError) as error:
+            self.close()
+            self.has_failed = True
+            raise NotTakenError(str(error)) from error
+
+    def _quit(self, _: str) -> None:
+        self._is_over = True
+
+    def _help(self, _: str) -> None:
+        self._say(self._about)
+
+    # What is shown
+
+    def _show(self, event: Event) -> None:
+        self._show_log(event.log)
+        if isinstance(event, Stopped):
+            self._show_stop(event)
+        else:
+            self._show_end(event)
+
+    def _show_stop(self, stopped: Stopped) -> None:
+        place = self._listing.place(stopped.line)
+        is_step = stopped.reason == _STEP
+        if not is_step or place.file != self._shown_file:
+            why = "" if is_step else f": {stopped.reason.replace('break point', 'breakpoint')}"
+            self._say(f"{place}{why}", "bold")
+        self._shown_file = place.file
+        self._show_lines(place, 0 if is_step else 2)
+
+    def _show_end(self, ended: Ended) -> None:
+        self.close()
+        if ended.error is not None:
+            self.has_failed = True
+            self._say(told(ended.error, self._file), "red")
+        elif ended.is_aborted:
+            self._say("the script is aborted", "yellow")
+        else:
+            self._say(f"the script returned {_shown(ended.reply)}", "green")
+
+    def _show_lines(self, around: Place, more: int) -> None:
+        now = self._session.now if self._session is not None else None
+        here = self._listing.place(now.line) if isinstance(now, Stopped) else None
+        lines = self._listing.lines(around.file)
+        width = len(str(max(lines)))
+        for number in range(around.line - more, around.line + more + 1):
+            if number not in lines:
+                continue
+            place = Place(around.file, number)
+            mark = "->" if place == here else "  "
+            dot = "*" if place in self._breaks else " "
+            line = Text(f"{mark}{dot}{number:>{width}} | ", style="bold" if place == here else "")
+            code = _LUA.highlight(lines[number])
+            code.rstrip()
+            self._console.print(line.append_text(code))
+
+    def _show_log(self, log: list[str]) -> None:
+        for line in log:
+            kind, _, rest = line.partition(" ")
+            match kind:
+                case "<command>" | "<redis>":
+                    self._say(f"     > {rest}", "cyan")
+                case "<reply>":
+                    self._say(f"     < {rest}", "cyan")
+                case "<debug>":
+                    self._say(f"     debug, {self._with_place(rest)}", "magenta")
+                case "<error>":
+                    self._say(f"     error: {_words(line)}", "red")
+                case "<hint>":
+                    pass
+                case _:
+                    self._say(_value(line))
+
+    def _with_place(self, text: str) -> str:
+        """``line 9: text`` with the place that the line is."""
+        number = re.match(r"line (\d+)", text)
+        if number is None:
+            return text
+        return f"{self._listing.place(int(number[1]))}{text[number.end() :]}"
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(printable(text), style=style))
+
+
+def _words(line: str) -> str:
+    return re.sub(r"^<error> (?:@?ldb_eval:\d+: )?", "", line)
+
+
+def _value(line: str) -> str:
+    return line.removeprefix("<value> ").removeprefix("<retval> ")
+
+
+def _shown(reply: Reply) -> str:
+    """A reply as ``glide-scripts run`` prints it."""
+    if isinstance(reply, ServerReplyError):
+        return f"ServerReplyError({str(reply)!r})"
+    if isinstance(reply, list):
+        return f"[{', '.join(_shown(item) for item in reply)}]"
+    return repr(reply)

@@ -1,0 +1,242 @@
+"""A session of the servers' script debugger (LDB), and the places of a script's lines.
+
+The server forks, and the fork runs the script and answers on the session's connection: nothing that
+the script writes stays. What it answers are arrays of lines of text; one that ends the session is
+followed by the reply of EVAL. See https://valkey.io/topics/ldb/.
+"""
+
+import os
+import re
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .. import Script, ScriptError, ScriptSyntaxError, ServerCredentials, TypedScript
+from .._explain import explained
+from .._source import Place, SourceMap, split_lines
+from ..testing._wire import Connection, Reply, ServerReplyError, Word
+from ._servers import Servers
+
+_STOPPED = re.compile(r"\* Stopped at (\d+), stop reason = (.*)")
+_LINE = re.compile(r"user_script: ?(\d+)")
+_COMPILING = "Error compiling script"
+_ABORTED = "script aborted for user request"
+# What LDB takes as one word of a command, in bytes.
+_MAX_WORD = 1024
+
+
+class NotTakenError(Exception):
+    """A command of the debugger that cannot be sent."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The script stands before a line, which the server counts in the text that it was sent."""
+
+    log: list[str]
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The script is over: its reply, or its error; neither if it was aborted."""
+
+    log: list[str]
+    reply: Reply = None
+    error: ScriptError | None = None
+    is_aborted: bool = False
+
+
+Event: TypeAlias = Stopped | Ended
+
+
+class Session:
+    """A script under the debugger, from its first line to its end.
+
+    Raises:
+        OSError: The server cannot be reached, or the connection was lost.
+        ServerReplyError: The server refuses to debug.
+    """
+
+    def __init__(
+        self, servers: Servers, script: Script, keys: Sequence[bytes], args: Sequence[bytes]
+    ) -> None:
+        self._script, self._keys, self._args = script, keys, args
+        address = servers.addresses[0]
+        host, port = address.host, address.port
+        while True:
+            self._connection = _connect(servers, host, port)
+            try:
+                self.now = self._start()
+                return
+            except ServerReplyError as error:
+                self.close()
+                # Another node of the cluster has the keys.
+                if error.code != "MOVED":
+                    raise
+                host, _, text = str(error).rpartition(" ")[2].rpartition(":")
+                host, port = host or address.host, int(text)
+            except BaseException:
+                self.close()
+                raise
+
+    def resume(self, *words: Word) -> Event:
+        """Let the script go on, with LDB's ``step``, ``continue`` or ``abort``."""
+        self._send(*words)
+        self.now = self._event(self._lines())
+        return self.now
+
+    def ask(self, *words: Word) -> list[str]:
+        """What LDB answers to any other command.
+
+        Raises:
+            NotTakenError: A word is too long for LDB.
+        """
+        self._send(*words)
+        return self._lines()
+
+    def depth(self) -> int:
+        """How many of the script's functions are under way."""
+        return sum(line.startswith(("In ", "From ")) for line in self.ask("trace"))
+
+    def close(self) -> None:
+        """End the session, and the server's fork with it, unless the script never stops."""
+        self._connection.close()
+
+    def _start(self) -> Event:
+        connection = self._connection
+        connection.command("SCRIPT", "DEBUG", "YES")
+        connection.send("EVAL", self._script.code, len(self._keys), *self._keys, *self._args)
+        connection.wait_forever()
+        event = self._event(self._lines())
+        if isinstance(event, Stopped):
+            self.ask("maxlen", "1000")
+        return event
+
+    def _send(self, *words: Word) -> None:
+        packed = [word if isinstance(word, bytes) else os.fsencode(str(word)) for word in words]
+        for data in packed:
+            # LDB ends the script on any word that it does not take.
+            if not 0 < len(data) <= _MAX_WORD:
+                raise NotTakenError(f"the debugger takes 1 to {_MAX_WORD} bytes, not {len(data)}")
+        self._connection.send(*packed)
+
+    def _lines(self) -> list[str]:
+        reply = self._connection.receive()
+        if not isinstance(reply, list):
+            raise ConnectionError(f"not a reply of the script debugger: {reply!r}")
+        return [line.decode(errors="replace") for line in reply if isinstance(line, bytes)]
+
+    def _event(self, lines: list[str]) -> Event:
+        if lines and lines[-1] == "<endsession>":
+            return self._ended(lines[:-1])
+        for at, line in enumerate(lines):
+            if stop := _STOPPED.fullmatch(line):
+                return Stopped(lines[:at], int(stop[1]), stop[2])
+        raise ConnectionError(f"not a reply of the script debugger: {lines!r}")
+
+    def _ended(self, log: list[str]) -> Ended:
+        try:
+            return Ended(log, reply=self._connection.receive())
+        except ServerReplyError as error:
+            if _ABORTED in str(error):
+                return Ended(log, is_aborted=True)
+            return Ended(log, error=self._explained(error))
+        finally:
+            self.close()
+
+    def _explained(self, said: ServerReplyError) -> ScriptError:
+        """The error as a client's call would raise it."""
+        line = _LINE.search(str(said))
+        kind = ScriptSyntaxError if _COMPILING in str(said) else ScriptError
+        error = kind(str(said), code=said.code, line=int(line[1]) if line else None)
+        made = explained(error, self._script, self._keys, self._args)
+        assert isinstance(made, ScriptError)
+        return made
+
+
+def _connect(servers: Servers, host: str, port: int) -> Connection:
+    settings = servers.settings
+    credentials: ServerCredentials | None = settings.get("credentials")
+    connection = Connection(
+        host,
+        port,
+        user=credentials.username if credentials else None,
+        password=credentials.password if credentials else None,
+        tls=ssl.create_default_context() if settings["use_tls"] else None,
+    )
+    if database := settings.get("database_id"):
+        try:
+            connection.command("SELECT", database)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+class Listing:
+    """The lines of a script's files, and where each stands in the text that is sent."""
+
+    def __init__(self, script: Script) -> None:
+        lines = [line.decode(errors="replace") for line in split_lines(script.code)]
+        self._map = script._source_map if isinstance(script, TypedScript) else None
+        if self._map is None:
+            places = tuple((0, number) for number in range(1, len(lines) + 1))
+            self._map = SourceMap((script.name or "script",), places, (None,))
+        self.files = self._map.files
+        self._lines: list[dict[int, str]] = [{} for _ in self.files]
+        for text, (file, number) in zip(lines, self._map.lines, strict=True):
+            self._lines[file][number] = text.expandtabs(4).rstrip()
+
+    def place(self, sent: int) -> Place:
+        """Of a line of the text that is sent."""
+        assert self._map is not None
+        return self._map.place(sent)
+
+    def sent(self, place: Place) -> int | None:
+        """The line in the text that is sent; None if there is no such place."""
+        assert self._map is not None
+        return self._map.line(place)
+
+    def lines(self, file: str) -> dict[int, str]:
+        """The lines of a file by their numbers."""
+        return self._lines[self.files.index(file)]
+
+    def find(self, spec: str) -> Place:
+        """A place as one writes it: ``12`` in the script's own file, ``lib/util.lua:3``.
+
+        Of a file, the end of its path will do. A line without code stands for the next one that
+        has some.
+
+        Raises:
+            NotTakenError: There is no such file or line.
+        """
+        name, colon, digits = spec.rpartition(":")
+        if not digits.isdecimal() or not int(digits):
+            raise NotTakenError(f"{spec!r} is no line; write 12, or util.lua:12")
+        file = self._file(name) if colon else self.files[0]
+        for number in range(int(digits), max(self.lines(file)) + 1):
+            if self.has_code(place := Place(file, number)):
+                return place
+        raise NotTakenError(f"{file} has no code at line {digits} or below")
+
+    def has_code(self, place: Place) -> bool:
+        """Whether there is such a line, and more than a comment stands in it."""
+        if place.file not in self.files:
+            return False
+        text = self.lines(place.file).get(place.line, "")
+        return bool(text.strip()) and not _COMMENT.match(text)
+
+    def _file(self, name: str) -> str:
+        ends = [each for each in self.files if f"/{each}".endswith(f"/{name}")]
+        exact = [each for each in ends if each == name]
+        if len(found := exact or ends) == 1:
+            return found[0]
+        some = " and ".join(ends) if ends else f"only {', '.join(self.files)}"
+        raise NotTakenError(f"{name!r} is {'several files' if ends else 'no file of it'}: {some}")
+
+
+# On a line of its own; a shebang is for the server.
+_COMMENT = re.compile(r"\s*(?:--(?!\[=*\[)|#!)")

@@ -1,0 +1,85 @@
+"""``glide-scripts debug FILE``: step through a script in the server's debugger."""
+
+import asyncio
+import inspect
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import _options
+from ._failure import FAILED
+from ._servers import servers
+from .run import read_script
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)],
+    *,
+    keys: Annotated[
+        list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")
+    ] = None,
+    args: Annotated[
+        list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")
+    ] = None,
+    breaks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--break", "-b", metavar="LINE", help="A breakpoint: 12, or util.lua:12; several times."
+        ),
+    ] = None,
+    url: _options.Urls = None,
+    cluster: _options.Cluster = False,
+    traceback: _options.Traceback = False,
+) -> None:
+    """Step through a Lua script, line by line, in the server's debugger.
+
+    The script runs in a fork of the server, so nothing that it writes stays, and the server goes
+    on serving others meanwhile. Lines are those of the files as they were written, includes too.
+
+    \b
+      step, s            run this line; goes into functions
+      next, n            run this line, and the functions that it calls
+      out, o             run until this function returns
+      continue, c        run until a breakpoint, or to the end
+      break, b [LINE]    set a breakpoint, at 12 or util.lua:12; or list them
+      delete, d [LINE]   remove a breakpoint, or all of them
+      list, l [LINE]     show the lines around LINE, or around here
+      where, w           show the functions under way
+      print, p [NAME]    show a variable, KEYS or ARGV, or all local variables
+      eval, e CODE       run Lua, which sees no local variables
+      redis, r COMMAND   run a command, as in: redis get user:1
+      abort, a           end the script here
+      restart            read the file again, and run it from the start
+      quit, q            leave; Ctrl-D likewise
+      help, h            show these
+
+    While stepping, the commands that the script sends (>) and their replies (<) are shown. An empty
+    line steps again. A script stops, too, where it calls redis.breakpoint(). Ctrl-C ends a script
+    that runs. If standard input is no terminal, its lines are the commands.
+
+    Exit codes: 0 done; 1 the script failed, or a piped command could not be carried out; 2 wrong
+    usage, or no server to be reached; 130 interrupted.
+    """
+    from ._debugger import Debugger
+    from ._prompt import entered
+
+    script = read_script(file)
+    words = [os.fsencode(key) for key in keys or []], [os.fsencode(arg) for arg in args or []]
+    with asyncio.Runner() as runner, entered(runner, servers(url, cluster=cluster)) as target:
+        debugger = Debugger(target, file, *words, _about())
+        try:
+            debugger.prepare(script, breaks or [])
+            debugger.start()
+            debugger.converse()
+        finally:
+            debugger.close()
+    if debugger.has_failed:
+        raise typer.Exit(FAILED)
+
+
+def _about() -> str:
+    """The commands, as the help has them."""
+    about = inspect.getdoc(command) or ""
+    return about.partition("\b\n")[2].partition("\n\n")[0]

@@ -1,0 +1,360 @@
+"""``glide-scripts debug``."""
+
+import asyncio
+import os
+import re
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.cli.terminal import CTRL_C, CTRL_D, Ended, at_terminal, piped
+from tests.tls_proxy import tls_proxy
+
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing._wait import wait_until
+
+SCRIPT = """\
+-- Takes one, and tells how many are left.
+--@include "lib/count.lua"
+
+local left = count(KEYS[1])
+local text = 'left: ' .. left
+redis.call('SET', KEYS[1], left - 1)
+if left > 5 then
+  return redis.error_reply('TOO_MANY of ' .. KEYS[1])
+end
+return text
+"""
+COUNT = """\
+local function twice(n)
+  return n * 2
+end
+local function count(key)
+  local n = redis.call('GET', key)
+  return twice(tonumber(n)) / 2
+end
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "count.lua").write_text(COUNT)
+    file = tmp_path / "take.lua"
+    file.write_text(SCRIPT)
+    return file
+
+
+def debugged(script: Path, url: str, *commands: str, options: tuple[str, ...] = ()) -> Ended:
+    """A session on a server where the key holds 3, without the folder's name."""
+    text = "".join(f"{command}\n" for command in commands)
+    ended = piped("debug", str(script), "--key", "k", "--url", url, *options, text=text)
+    folder = f"{script.parent}/"
+    return Ended(ended.code, ended.out.replace(folder, ""), ended.err.replace(folder, ""))
+
+
+def answers(ended: Ended) -> list[str]:
+    """What followed each command, and first what came before them."""
+    return re.split(r"^debug> .*\n", ended.out, flags=re.MULTILINE)
+
+
+@pytest.fixture
+def stocked(url: str, live_server: ValkeyServer) -> str:
+    live_server.command("SET", "k", "3")
+    return url
+
+
+def test_it_steps_through_files_and_shows_the_commands(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "step", "step", "step", "step", "next", "next", "next", "n")
+    assert ended.code == 0
+    first, *then = answers(ended)
+    assert "KEYS = [b'k']\nARGV = []\n" in first
+    assert first.endswith("lib/count.lua:3\n-> 3 | end\n")
+    assert then == [
+        "-> 7 | end\n",
+        "take.lua:4\n->  4 | local left = count(KEYS[1])\n",
+        "lib/count.lua:5\n-> 5 |   local n = redis.call('GET', key)\n",
+        '     > GET k\n     < "3"\n-> 6 |   return twice(tonumber(n)) / 2\n',
+        # Over the call of twice().
+        "take.lua:5\n->  5 | local text = 'left: ' .. left\n",
+        "->  6 | redis.call('SET', KEYS[1], left - 1)\n",
+        '     > SET k 2\n     < "+OK"\n->  7 | if left > 5 then\n',
+        "-> 10 | return text\n",
+    ]
+
+
+def test_nothing_that_it_writes_stays(
+    script: Path, stocked: str, live_server: ValkeyServer
+) -> None:
+    ended = debugged(script, stocked, "continue")
+    assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'left: 3'\n")
+    assert live_server.command("GET", "k") == b"3"
+
+
+def test_breakpoints_are_lines_of_the_files(script: Path, stocked: str) -> None:
+    ended = debugged(
+        script, stocked, "break 3", "b count.lua:2", "b", "c", "where", "out", "delete 3", "c"
+    )
+    _, *then = answers(ended)
+    # Line 3 is empty.
+    assert then[0] == "breakpoint at take.lua:4\n"
+    assert then[1] == "breakpoint at lib/count.lua:2\n"
+    assert then[2] == ("lib/count.lua:2: return n * 2\ntake.lua:4: local left = count(KEYS[1])\n")
+    assert then[3].startswith("take.lua:4: breakpoint\n")
+    assert "->* 4 | local left" in then[3]
+    assert then[4] == "In top level, take.lua:4: local left = count(KEYS[1])\n"
+    assert then[5].startswith('     > GET k\n     < "3"\nlib/count.lua:2: breakpoint\n')
+    assert then[6] == "no breakpoint at take.lua:4 any more\n"
+    assert then[7] == "the script returned b'left: 3'\n"
+
+
+def test_where_shows_the_functions_under_way(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "c", "where", "out", options=("--break", "count.lua:2"))
+    _, _, where, out = answers(ended)
+    assert where.splitlines() == [
+        "In twice, lib/count.lua:2: return n * 2",
+        "From count, lib/count.lua:6: return twice(tonumber(n)) / 2",
+        "From top level, take.lua:4: local left = count(KEYS[1])",
+    ]
+    assert out == "take.lua:5\n->  5 | local text = 'left: ' .. left\n"
+
+
+def test_out_runs_until_the_function_returns(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "c", "out", options=("--break", "count.lua:5"))
+    assert answers(ended)[-1].endswith("take.lua:5\n->  5 | local text = 'left: ' .. left\n")
+
+
+def test_variables_are_printed(script: Path, stocked: str) -> None:
+    ended = debugged(
+        script, stocked, "c", "print left", "p KEYS", "p", "p nosuch", "p #KEYS", "p left + 1",
+        options=("-b", "6"),
+    )  # fmt: skip
+    assert ended.code == 1
+    _, _, left, keys, every, nosuch, expression, local = answers(ended)
+    assert (left, keys) == ("left = 3\n", "KEYS = {k; }\n")
+    assert {"left = 3", "text = left: 3"} <= set(every.splitlines())
+    assert nosuch == "there is no local variable 'nosuch' here\n"
+    assert expression == "#KEYS = 1\n"
+    assert "an expression sees no local variables" in local
+
+
+def test_code_and_commands_are_run(script: Path, stocked: str) -> None:
+    long = "eval '" + "x" * 1100 + "'"
+    ended = debugged(script, stocked, "eval #KEYS + 1", "eval nosuch", "redis set k 'a b'",
+                     "r get k", long, "redis", "eval", "redis '")  # fmt: skip
+    _, *then = answers(ended)
+    assert then[0] == "2\n"
+    assert then[1] == (
+        "     error: Script attempted to access nonexistent global variable 'nosuch'\n"
+    )
+    assert then[2:4] == ['     > set k a b\n     < "+OK"\n', '     > get k\n     < "a b"\n']
+    assert then[4] == "the debugger takes 1 to 1024 bytes, not 1102\n"
+    assert then[5].startswith("redis takes a command")
+    assert then[6].startswith("eval takes Lua")
+    assert "No closing quotation" in then[7]
+
+
+def test_lines_are_listed_with_marks(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "b 5", "c", "list", "list count.lua:1", "list 77", "list 0")
+    _, _, _, here, there, beyond, wrong = answers(ended)
+    assert here.splitlines()[0] == "take.lua"
+    assert "->* 5 | local text = 'left: ' .. left" in here.splitlines()
+    assert "   10 | return text" in here.splitlines()
+    assert there.splitlines()[:2] == ["lib/count.lua", "   1 | local function twice(n)"]
+    assert beyond == "take.lua has no code at line 77 or below\n"
+    assert wrong == "'0' is no line; write 12, or util.lua:12\n"
+
+
+def test_a_script_that_fails_is_shown_where_it_failed(
+    script: Path, stocked: str, live_server: ValkeyServer
+) -> None:
+    live_server.command("DEL", "k")
+    ended = debugged(script, stocked, "continue", "step")
+    assert ended.code == 1
+    _, failed, after = answers(ended)
+    assert failed.startswith("lib/count.lua:2: ERR ")
+    assert "\n 2 |   return n * 2\n" in failed
+    assert "included at take.lua:2\n" in failed
+    assert after == "the script is over; restart or quit\n"
+
+
+def test_an_error_that_a_script_returns_ends_with_1(
+    script: Path, stocked: str, live_server: ValkeyServer
+) -> None:
+    live_server.command("SET", "k", "9")
+    ended = debugged(script, stocked, "continue")
+    assert ended.code == 1
+    assert "TOO_MANY of k" in answers(ended)[-1]
+
+
+def test_a_script_is_aborted_and_restarted(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "b 6", "c", "abort", "restart", "b", "c", "quit", "step")
+    assert ended.code == 0
+    _, _, _, abort, restart, breaks, again, *rest = answers(ended)
+    assert abort == "the script is aborted\n"
+    assert restart.endswith("lib/count.lua:3\n-> 3 | end\n")
+    assert breaks == "take.lua:6: redis.call('SET', KEYS[1], left - 1)\n"
+    assert again.startswith("take.lua:6: breakpoint\n")
+    assert rest == [""]
+
+
+def test_what_redis_debug_says_and_breakpoint_stops_at(script: Path, stocked: str) -> None:
+    script.write_text("redis.debug('seen', 7)\nredis.breakpoint()\nlocal a = 1\nreturn a\n")
+    ended = debugged(script, stocked, "s", "c")
+    _, said, stopped = answers(ended)
+    assert said.startswith("     debug, take.lua:1: seen, 7\n")
+    assert stopped.startswith("take.lua:3: ")
+    assert "breakpoint() called\n" in stopped
+
+
+def test_a_script_that_is_no_lua_ends_with_1_and_its_line(script: Path, stocked: str) -> None:
+    (script.parent / "lib" / "count.lua").write_text("local x = = 1\n")
+    ended = debugged(script, stocked, "s")
+    assert ended.code == 1
+    assert ended.err.startswith("glide-scripts: lib/count.lua:1: ")
+    assert "Traceback" not in ended.err
+
+
+def test_an_empty_script_ends_with_2(script: Path, stocked: str) -> None:
+    script.write_text("\n\n")
+    ended = debugged(script, stocked, "s")
+    assert (ended.code, ended.out, ended.err) == (2, "", "glide-scripts: take.lua: it is empty\n")
+
+
+def test_a_restart_reads_the_file_again(script: Path, tmp_path: Path) -> None:
+    script.write_text("local a = 1\nlocal b = 2\nreturn a\n")
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    with at_terminal("debug", str(script), "--break", "3", **state) as terminal:
+        terminal.see("debug>")
+        for code in ("local a = 7\nreturn a\n", "return )\n"):
+            script.write_text(code)
+            terminal.type("restart")
+            if "a = 7" in code:
+                terminal.see("no breakpoint at")
+                terminal.see("local a = 7")
+            else:
+                terminal.see("unexpected symbol near ')'")
+            terminal.see("debug>")
+        terminal.type("step")
+        terminal.see("the script is over; restart or quit")
+        terminal.press(CTRL_D)
+        assert terminal.end() == 1
+
+
+def test_an_unknown_command_is_told(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, "fly", "help", "c")
+    assert ended.code == 1
+    _, fly, about, _ = answers(ended)
+    assert fly == "there is no command 'fly'; help lists them\n"
+    assert "  step, s            run this line" in about
+    assert "  help, h            show these\n" in about
+
+
+def test_a_breakpoint_at_no_line_ends_with_2(script: Path, stocked: str) -> None:
+    ended = debugged(script, stocked, options=("--break", "nope.lua:1"))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("glide-scripts: --break: 'nope.lua' is no file of it")
+
+
+def test_bytes_that_are_no_text_are_debugged_too(script: Path, stocked: str) -> None:
+    script.write_bytes(b"local a = '\xff'\nreturn a\n")
+    ended = debugged(script, stocked, "s", os.fsdecode(b"eval #'\xff'"), "c")
+    assert (ended.code, ended.err) == (0, "")
+    assert answers(ended)[2:] == ["1\n", "the script returned b'\\xff'\n"]
+    ended = debugged(script, stocked, os.fsdecode(b"redis '\xff"))
+    assert answers(ended)[1] == "'\ufffd: No closing quotation\n"
+
+
+def test_a_cluster_is_debugged_at_the_node_of_the_keys(script: Path) -> None:
+    with ValkeyCluster(replicas=0) as cluster:
+        for key in "abc":
+            text = "redis set " + key + " 3\nc\n"
+            ended = piped(
+                "debug", str(script), "--key", key, "--cluster", "--url", cluster.url, text=text
+            )
+            assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'left: 3'\n")
+
+
+def test_it_logs_in_and_selects(script: Path) -> None:
+    script.write_text("local a = 1\nreturn redis.call('GET', KEYS[1])\n")
+    with ValkeyServer(password="right") as server:
+        server.command("ACL", "SETUSER", "ann", "on", ">pass", "~*", "+@all")
+        with server.connect() as connection:
+            connection.command("SELECT", 3)
+            connection.command("SET", "k", "in 3")
+        place = f"127.0.0.1:{server.port}"
+        for user in (":right", "ann:pass"):
+            ended = debugged(script, f"valkey://{user}@{place}/3", "c")
+            assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'in 3'\n")
+        ended = debugged(script, f"valkey://:wrong@{place}")
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert "WRONGPASS" in ended.err
+        assert "wrong@" not in ended.err
+
+
+async def test_it_goes_over_tls(
+    script: Path, stocked: str, live_server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = script.with_name("ca.pem")
+    authority.cert_pem.write_to_path(str(trusted))
+    async with tls_proxy(live_server, context) as port:
+        url = f"valkeys://127.0.0.1:{port}"
+        ended = await asyncio.to_thread(debugged, script, url, "c")
+        assert (ended.code, ended.out) == (2, "")
+        assert "certificate verify failed" in ended.err
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        ended = await asyncio.to_thread(debugged, script, url, "c")
+        assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'left: 3'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nope.lua",), "nope.lua: No such file"),
+        (("{script}", "--url", "nowhere"), "url: it has no scheme"),
+        (("{script}", "--url", "valkey://127.0.0.1:1"), "127.0.0.1:1 cannot be reached"),
+    ],
+)
+def test_no_file_and_no_server_end_with_2_and_one_line(
+    script: Path, words: tuple[str, ...], told: str
+) -> None:
+    ended = piped("debug", *(word.replace("{script}", str(script)) for word in words))
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("glide-scripts: ")
+    assert told in ended.err
+
+
+def test_at_a_terminal_an_empty_line_steps_and_ctrl_c_ends_a_loop(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.lua"
+    loop.write_text("local n = 0\nlocal m = 1\nredis.log(3, 'it loops')\nwhile true do n = 1 end\n")
+    with (
+        ValkeyServer() as server,
+        at_terminal(
+            "debug", str(loop), "--url", server.url, XDG_STATE_HOME=str(tmp_path)
+        ) as terminal,
+    ):
+        terminal.see("local n")
+        terminal.see("debug>")
+        terminal.type("step")
+        terminal.see("local m")
+        terminal.see("debug>")
+        terminal.type("")
+        terminal.see("redis.log")
+        terminal.see("debug>")
+        terminal.type("continue")
+        wait_until(lambda: None if "it loops" in server.log else "it does not loop", timeout=10)
+        terminal.press(CTRL_C)
+        terminal.see("interrupted: the script is left, and ends when it stops; restart or quit")
+        terminal.see("debug>")
+        terminal.type("restart")
+        terminal.see("local n")
+        terminal.see("debug>")
+        terminal.press(CTRL_C)
+        terminal.see("debug>")
+        terminal.press(CTRL_D)
+        assert terminal.end() == 0
+    assert (tmp_path / "glide-scripts" / "debug_history").exists()
