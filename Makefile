@@ -143,7 +143,7 @@ define environment
 endef
 
 $(TEST)/.ready: $(BUILD)/.wheel
-	$(call environment,$(TEST),[cli$(,)server],--group test)
+	$(call environment,$(TEST),[cli$(,)testing],--group test)
 
 $(CHECK)/.ready: $(BUILD)/.wheel
 	$(call environment,$(CHECK),[cli],--group check --group test)

@@ -23,19 +23,15 @@ Connect = Callable[..., Awaitable[GlideClient]]
 
 
 @pytest.fixture(scope="session")
-def shared_server() -> Iterator[ValkeyServer]:
-    """One server for all tests that leave it as it was."""
-    with ValkeyServer(config={"enable-debug-command": "yes"}) as server:
-        yield server
+def valkey_server_settings() -> dict[str, object]:
+    """Those of the server that the package's own plugin for pytest starts."""
+    return {"config": {"enable-debug-command": "yes"}}
 
 
 @pytest.fixture
-def server(shared_server: ValkeyServer) -> ValkeyServer:
-    """The shared server, without data, scripts and statistics."""
-    shared_server.command("FLUSHALL")
-    shared_server.command("SCRIPT", "FLUSH")
-    shared_server.command("CONFIG", "RESETSTAT")
-    return shared_server
+def server(valkey_server: ValkeyServer) -> ValkeyServer:
+    """The session's server, without data, scripts, functions and statistics."""
+    return valkey_server
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ from ._errors import (
 from ._function_library import Function, FunctionLibrary
 from ._invoke_many import ScriptReplies
 from ._library import ScriptLibrary
+from ._observer import ObservedCall, Observer
 from ._options import (
     ConditionalChange,
     ExpireOptions,
@@ -117,6 +118,8 @@ __all__ = [
     "NodeAddress",
     "NodeStats",
     "NotBusyError",
+    "ObservedCall",
+    "Observer",
     "OnlyIfEqual",
     "PeriodicChecksManualInterval",
     "PeriodicChecksStatus",

@@ -19,6 +19,7 @@ from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ._in_batch import InBatch, hide_keys
 from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
+from ._observer import observe
 from ._passwords import PasswordSource
 from ._reply import OK, TOK, TEncodable, TResult
 from ._routes import Route
@@ -63,7 +64,7 @@ class BaseClient:
         self._password_source: PasswordSource | None = None
 
     @classmethod
-    async def _open(cls, settings: Mapping[str, object]) -> Self:
+    async def _open(cls, settings: Mapping[str, Any]) -> Self:
         settings = dict(settings)
         tls: Any = settings["tls"]
         if tls is not None:
@@ -79,6 +80,8 @@ class BaseClient:
         except BaseException:
             core.abandon()
             raise
+        if settings["observer"] is not None:
+            observe(client, settings["observer"], settings)
         return client
 
     async def close(self) -> None:

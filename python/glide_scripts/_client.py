@@ -11,6 +11,7 @@ from ._batch import Batch
 from ._batch_options import BatchOptions
 from ._config import GlideClientConfiguration
 from ._errors import ConfigurationError
+from ._observer import Observer
 from ._reply import TOK, TResult
 from ._url import parse_url
 from ._watches import calling_task
@@ -46,19 +47,21 @@ class GlideClient(BaseClient):
         return await cls._open(config._settings())
 
     @classmethod
-    async def from_url(cls, url: str) -> Self:
+    async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connects to the server of a URL.
 
         Args:
             url: ``valkey://user:password@host:port/database``. ``redis://`` is the same, and
                 ``valkeys://`` and ``rediss://`` use TLS. All but the host may be left out.
                 ``?protocol=2``, ``?client_name=…`` and ``?timeout=…`` (milliseconds) are known.
+            observer: What is told of each call; see ``Observer``.
 
         Raises:
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: The server could not be reached; the text says why.
         """
-        return await cls.create(GlideClientConfiguration(**parse_url(url, cluster=False)))
+        settings = parse_url(url, cluster=False)
+        return await cls.create(GlideClientConfiguration(**settings, observer=observer))
 
     def exec(
         self, batch: Batch, raise_on_error: bool, options: BatchOptions | None = None

@@ -16,6 +16,7 @@ from ._core import Script
 from ._errors import ConfigurationError, CrossSlotError, RequestError
 from ._function_library import Function, FunctionLibrary
 from ._in_batch import hide_keys
+from ._observer import Observer
 from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
 from ._routes import Route
@@ -63,18 +64,20 @@ class GlideClusterClient(BaseClient):
         return await cls._open(config._settings())
 
     @classmethod
-    async def from_url(cls, url: str) -> Self:
+    async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connects to the cluster of a URL.
 
         Args:
             url: ``valkey://user:password@host1:port1,host2:port2``, with one host or several. See
                 ``GlideClient.from_url`` for the rest.
+            observer: What is told of each call; see ``Observer``.
 
         Raises:
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: No node could be reached; the text says which and why.
         """
-        return await cls.create(GlideClusterClientConfiguration(**parse_url(url, cluster=True)))
+        settings = parse_url(url, cluster=True)
+        return await cls.create(GlideClusterClientConfiguration(**settings, observer=observer))
 
     async def invoke_script_route(
         self,

@@ -14,6 +14,7 @@ from typing import NoReturn, Self, TypeVar
 
 from ._address import MAX_PORT, clean_host
 from ._errors import ConfigurationError
+from ._observer import Observer
 
 T = TypeVar("T")
 
@@ -374,6 +375,7 @@ class BaseClientConfiguration:
     inflight_requests_limit: int | None = None
     client_az: str | None = None
     lazy_connect: bool | None = None
+    observer: Observer | None = None
 
     def __post_init__(self) -> None:
         # A tuple, since a list could still be changed after it was checked.
@@ -394,6 +396,8 @@ class BaseClientConfiguration:
                 "pass client_az, the availability zone that this client runs in"
             )
         _check_optional_bool("lazy_connect", self.lazy_connect)
+        if self.observer is not None:
+            _check_type("observer", self.observer, Observer, "an Observer")
 
     def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
         if advanced is not None and advanced.tls_config is not None and not self.use_tls:
@@ -432,6 +436,7 @@ class BaseClientConfiguration:
             ),
             "tcp_nodelay": _default(advanced.tcp_nodelay, True),
             "lazy": bool(self.lazy_connect),
+            "observer": self.observer,
         }
 
 
@@ -456,6 +461,8 @@ class GlideClientConfiguration(BaseClientConfiguration):
         advanced_config: Settings that few need.
         lazy_connect: Whether to connect on the first request rather than in ``create()``; None
             means no.
+        observer: What is told of each call, for traces and metrics; without one, calls cost
+            nothing for it.
 
     Raises:
         ConfigurationError: A value is of a wrong type or out of range, or does not go with another.
@@ -495,6 +502,8 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
         advanced_config: Settings that few need.
         lazy_connect: Whether to connect on the first request rather than in ``create()``; None
             means no.
+        observer: What is told of each call, for traces and metrics; without one, calls cost
+            nothing for it.
 
     Raises:
         ConfigurationError: A value is of a wrong type or out of range, or does not go with another.

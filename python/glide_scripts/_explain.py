@@ -108,12 +108,12 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
     start = max(raw.find(error.code), 0)
     said = _Said(raw[start:], error, script)
     # What it means is looked up before anything is hidden.
-    registered = _registered(script, error.code)
-    if registered is None and said.head == "ERR " and _registered(script, said.words):
+    registered = registered_class(script, error.code)
+    if registered is None and said.head == "ERR " and registered_class(script, said.words):
         # So a server sends a code that no words follow.
         error.code = said.words
         said.head, said.words = f"ERR {said.words}", ""
-        registered = _registered(script, error.code)
+        registered = registered_class(script, error.code)
     about = hints(raw[start:], error, script, call.without_secrets)
     if not said.is_public(error.code) and call.holds_secret(said.head + said.words):
         # A script may answer with what it was given: its first word is no code then.
@@ -152,7 +152,7 @@ class _Said:
         words = _SUFFIX.sub("", words)
         end = len(words)
         code = error.code or ""
-        is_code = _registered(script, code) is not None or _CODE.fullmatch(code)
+        is_code = registered_class(script, code) is not None or _CODE.fullmatch(code)
         if is_code and words.split(" ", 1)[0] == code:
             words = words[len(code) :].lstrip()
         prefix = _PREFIX.match(words)
@@ -166,11 +166,7 @@ class _Said:
 
     def is_public(self, code: str) -> bool:
         """Whether a code is a server's, or one that the script has in its text."""
-        known = code in SERVER_CODES or _registered(self._script, code) is not None
-        return (
-            known
-            or re.search(rb"(?<!\w)%b(?!\w)" % re.escape(code.encode()), self._code()) is not None
-        )
+        return is_public(code, self._script)
 
     def is_fixed(self) -> bool:
         """Whether the words are ones of a server that hold nothing of what it was given."""
@@ -179,11 +175,18 @@ class _Said:
         named = _FIXED_WITH_NAME.fullmatch(self.words)
         return named is not None and self.is_public(named["name"] or named["other"])
 
-    def _code(self) -> bytes:
-        return self._script.code
+
+def is_public(code: str, script: Script | None) -> bool:
+    """Whether a code is a server's, or one that a script has in its text; None: not known."""
+    if code in SERVER_CODES:
+        return True
+    if script is None:
+        return False
+    found = re.search(rb"(?<!\w)%b(?!\w)" % re.escape(code.encode()), script.code)
+    return registered_class(script, code) is not None or found is not None
 
 
-def _registered(script: Script, code: str) -> type[ScriptError] | None:
+def registered_class(script: Script, code: str) -> type[ScriptError] | None:
     return script._errors.get(code) if isinstance(script, TypedScript) else None
 
 

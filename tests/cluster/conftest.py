@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,32 +12,15 @@ from glide_scripts import (
     NodeAddress,
     ProtocolVersion,
 )
-from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing import ValkeyCluster
 
 Connect = Callable[..., Awaitable[GlideClusterClient]]
 
 
-@pytest.fixture(scope="session")
-def shared_cluster() -> Iterator[ValkeyCluster]:
-    """One cluster for all tests that leave it as it was."""
-    with ValkeyCluster(primaries=3, replicas=1) as cluster:
-        yield cluster
-
-
-def cleared(node: ValkeyServer) -> None:
-    with node.connect() as connection:
-        connection.command("SCRIPT", "FLUSH")
-        connection.command("CONFIG", "RESETSTAT")
-
-
 @pytest.fixture
-def cluster(shared_cluster: ValkeyCluster) -> ValkeyCluster:
-    """The shared cluster, without data, scripts and statistics."""
-    for primary in shared_cluster.primaries():
-        primary.command("FLUSHALL")
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(cleared, shared_cluster.nodes))
-    return shared_cluster
+def cluster(valkey_cluster: ValkeyCluster) -> ValkeyCluster:
+    """The session's cluster, without data, scripts, functions and statistics."""
+    return valkey_cluster
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import time
 
 from tests.faults.adapters import Adapter
 from tests.faults.driver import Driver
-from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
 from tests.faults.scenarios._base import (
     DURABLE,
@@ -24,7 +23,7 @@ from tests.faults.scenarios._base import (
 )
 from tests.faults.scenarios.servers import ENDLESS
 
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 ECHO = "return ARGV[1]"
 # Calls, callers and their pauses are the same in each epoch, so that its memory is, too.

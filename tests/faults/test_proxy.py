@@ -6,10 +6,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.faults.proxy import FaultProxy
 from tests.waiting import until
 
-from glide_scripts.testing import Connection, ValkeyServer
+from glide_scripts.testing import Connection, FaultProxy, ServerReplyError, ValkeyServer
 
 EVAL = ("EVAL", "return redis.call('INCR', 'n')", 0)
 
@@ -43,6 +42,18 @@ def test_a_dropped_reply_is_one_of_a_script_that_ran(
     assert proxy.counts["dropped"] == 1
     with through(proxy) as connection:
         assert connection.command(*EVAL) == 2
+
+
+def test_a_script_that_is_missing_has_not_run_and_its_refusal_comes_through(
+    server: ValkeyServer, proxy: FaultProxy
+) -> None:
+    proxy.drop_replies()
+    with through(proxy) as connection:
+        with pytest.raises(ServerReplyError, match="NOSCRIPT"):
+            connection.command("EVALSHA", "0" * 40, 0)
+        with pytest.raises(ConnectionError):
+            connection.command(*EVAL)
+    assert server.command("GET", "n") == b"1"
 
 
 def test_a_cut_reply_is_begun_and_not_ended(server: ValkeyServer, proxy: FaultProxy) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import copy
 import itertools
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,13 +36,6 @@ server.register_function{
 """
 COUNTERS = FunctionLibrary(CODE)
 BUMP, PEEK = COUNTERS.function("bump"), COUNTERS.function("peek", read_only=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_functions(shared_server: ValkeyServer) -> Iterator[None]:
-    shared_server.command("FUNCTION", "FLUSH")
-    yield
-    shared_server.command("FUNCTION", "FLUSH")
 
 
 async def test_it_loads_itself_at_its_first_call(client: GlideClient) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -51,12 +51,6 @@ server.register_function('write_endless', function(keys)
   while true do end
 end)
 """
-
-
-@pytest.fixture(autouse=True)
-def _no_functions(shared_server: ValkeyServer) -> Iterator[None]:
-    yield
-    shared_server.command("FUNCTION", "FLUSH")
 
 
 @pytest.mark.parametrize("code", [CODE, CODE.encode(), bytearray(CODE.encode())], ids=type)

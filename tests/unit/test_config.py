@@ -51,6 +51,7 @@ DEFAULTS: dict[str, object] = {
     "pending_bytes_limit": 1 << 30,
     "tcp_nodelay": True,
     "lazy": False,
+    "observer": None,
 }
 
 
@@ -103,6 +104,7 @@ ALL_SETTINGS: dict[str, object] = {
     "pending_bytes_limit": 99,
     "tcp_nodelay": False,
     "lazy": True,
+    "observer": None,
 }
 
 
@@ -197,13 +199,13 @@ class TestWhatTheCoreIsTold:
             GlideClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol",
-            "inflight_requests_limit client_az advanced_config lazy_connect",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer",
         ),
         (
             GlideClusterClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol periodic_checks",
-            "inflight_requests_limit client_az advanced_config lazy_connect",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer",
         ),
     ],
 )

@@ -9,17 +9,24 @@ kept, and no server outlives the process that started it, even when that process
 
 Everything here blocks, except ``async with``: from a running event loop call the methods through
 ``asyncio.to_thread``.
+
+With pytest there are fixtures of all that, see ``glide_scripts.testing.plugin``.
 """
 
 from ._binary import ServerNotFound
 from ._cluster import ValkeyCluster
+from ._faults import ClusterFaults, ServerFaults
 from ._process import ServerStartError
+from ._proxy import FaultProxy
 from ._server import ValkeyServer
 from ._wire import Connection, Reply, ServerReplyError
 
 __all__ = [
+    "ClusterFaults",
     "Connection",
+    "FaultProxy",
     "Reply",
+    "ServerFaults",
     "ServerNotFound",
     "ServerReplyError",
     "ServerStartError",

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::config::PasswordRequest;
+use crate::config::{Address, PasswordRequest};
 use crate::error::Error;
 use crate::resp::Reply;
 
@@ -19,6 +19,8 @@ pub enum Completion {
     Call(Outcome),
     /// The outcomes of a batch's commands, in their order.
     Batch(Vec<Outcome>),
+    /// No end of a call, but what is to be known of it besides its outcome, which comes next.
+    Facts(Box<Facts>),
     /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
     Password(PasswordRequest),
 }
@@ -28,9 +30,20 @@ impl Completion {
     pub fn into_call(self) -> Option<Outcome> {
         match self {
             Self::Call(outcome) => Some(outcome),
-            Self::Batch(_) | Self::Password(_) => None,
+            Self::Batch(_) | Self::Facts(_) | Self::Password(_) => None,
         }
     }
+}
+
+/// What became of a call on its way: told of an observed client's calls, unless they are batches or go to many nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The server that it was last sent to; `None`: to none.
+    pub node: Option<Address>,
+    /// The server did not have the script, so that its code was sent.
+    pub sent_code: bool,
+    /// How often it was sent again for another reason.
+    pub retries: u32,
 }
 
 /// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.
@@ -137,6 +150,13 @@ impl ReplyTo {
 
     pub(crate) fn finish_batch(mut self, outcomes: Vec<Outcome>) {
         self.send(Completion::Batch(outcomes));
+    }
+
+    /// Tells the caller more than the outcome, ahead of it.
+    pub(crate) fn tell(&self, facts: Facts) {
+        if let Some(Caller::Loop { completions, ticket }) = &self.caller {
+            completions.push(*ticket, Completion::Facts(Box::new(facts)));
+        }
     }
 
     /// The caller does not wait any more.

@@ -51,6 +51,8 @@ pub struct ConnectionConfig {
     /// For the whole way: name lookup, TCP, TLS, and the first commands.
     pub timeout: Duration,
     pub backoff: Backoff,
+    /// Whether callers are told [`Facts`](crate::Facts) of their calls.
+    pub observed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

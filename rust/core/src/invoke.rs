@@ -20,7 +20,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::call::Call;
-use crate::completion::Outcome;
+use crate::completion::{Facts, Outcome};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::lane::{Lane, Setback};
@@ -44,6 +44,9 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         && matches!(Answer::read(error, &call.request, &call.route, servers.is_cluster(), lane.as_ref()), Answer::Final)
     {
         let error = Error::from_server(error, &call.request);
+        if let Some(lane) = &lane {
+            lane.tell_facts(&call.reply_to);
+        }
         servers.stats.finish(call.reply_to, Err(Box::new(error)));
         return;
     }
@@ -54,7 +57,11 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
 async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
     let progress = Progress::default();
     let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
-    match supervision.over(steps).await {
+    let ended = supervision.over(steps).await;
+    if servers.config.connection.observed {
+        call.reply_to.tell(progress.facts());
+    }
+    match ended {
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
@@ -82,12 +89,30 @@ struct Progress {
     lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
+    /// How often it was sent in steps that are over.
+    times_sent: Cell<u32>,
+    sent_code: Cell<bool>,
+    node: RefCell<Option<Address>>,
     waiting_for: RefCell<String>,
 }
 
 impl Progress {
     fn may_have_executed(&self) -> bool {
         self.receipt.was_sent() || self.lost.get()
+    }
+
+    /// A step is over that ended so.
+    fn note(&self, setback: &Setback) {
+        if !matches!(setback, Setback::Unsent) {
+            self.times_sent.set(self.times_sent.get() + 1);
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let times_sent = self.times_sent.get() + u32::from(self.receipt.was_sent());
+        let planned = 1 + u32::from(self.sent_code.get());
+        let node = self.node.borrow().clone();
+        Facts { node, sent_code: self.sent_code.get(), retries: times_sent.saturating_sub(planned) }
     }
 
     /// A connection to the server of `target` that no other call uses.
@@ -122,8 +147,10 @@ async fn attempts(
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
+    progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
     let mut attempt = Attempt { lane, ..Attempt::first(servers, request) };
     loop {
+        progress.note(&setback);
         let held = servers.stats.hold(request.wire().len());
         match setback {
             Setback::Answered(reply) => {
@@ -161,6 +188,8 @@ async fn attempts(
         let commands = attempt.commands(request);
         let own_lane = if request.is_killed_on_timeout() { Some(progress.own_lane(servers, &target)) } else { None };
         let over = own_lane.as_ref().unwrap_or(&target);
+        progress.sent_code.set(attempt.brings_code());
+        progress.node.replace(Some(target.address().clone()));
         let answer = over.request(commands, Terms::default(), &progress.receipt).await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
@@ -264,6 +293,10 @@ impl Attempt {
         true
     }
 
+    fn brings_code(&self) -> bool {
+        matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
+    }
+
     /// A replica will not do.
     pub(crate) fn needs_primary(&self) -> bool {
         self.form == Some(Form::Sha) || self.brings_library
@@ -312,7 +345,7 @@ impl Attempt {
 
     /// A script that the server has now compiled is worth keeping there.
     pub(crate) fn learn_from(&self, servers: &Servers, request: &Request, reply: &Reply, lane: &Rc<Lane>) {
-        if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) {
+        if !self.brings_code() {
             return;
         }
         let compiled = reply.error().is_none_or(|error| Error::from_server(error, request).may_have_executed);

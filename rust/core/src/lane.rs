@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::call::Call;
-use crate::completion::CallId;
+use crate::completion::{CallId, Facts, ReplyTo};
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Unreachable, connect};
 use crate::error::Error;
@@ -210,6 +210,13 @@ impl Lane {
             self.stats.pending_bytes.fetch_add(now - before, Ordering::Relaxed);
         } else if now < before {
             self.stats.pending_bytes.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells an observed call, which needed no second attempt, who has it.
+    pub(crate) fn tell_facts(&self, caller: &ReplyTo) {
+        if self.config.observed {
+            caller.tell(Facts { node: Some(self.address.clone()), ..Facts::default() });
         }
     }
 
@@ -640,6 +647,7 @@ impl Lane {
                 if call.request.has_forms() {
                     self.stats.script_hits.add(1);
                 }
+                self.tell_facts(&call.reply_to);
                 self.stats.finish(call.reply_to, Ok(reply));
             }
             Some(job) => self.return_job(job, Setback::Answered(reply)),
@@ -732,6 +740,9 @@ impl Lane {
         for (job, sent) in expired {
             if let Job::Call(call) = job {
                 let error = call.timed_out(sent, &self.status());
+                if sent {
+                    self.tell_facts(&call.reply_to);
+                }
                 self.stats.finish(call.reply_to, Err(Box::new(error)));
             }
         }

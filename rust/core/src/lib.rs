@@ -39,7 +39,7 @@ mod wording;
 
 pub use batch::{Batch, BatchOptions, Entry};
 pub use client::Client;
-pub use completion::{CallId, Completion, Completions, Outcome, ReplyTo};
+pub use completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
 pub use config::{
     Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
     Tls,

@@ -95,6 +95,11 @@ impl Batch {
         Self { core: Mutex::new(self.core().clone()), in_cluster: self.in_cluster }
     }
 
+    #[getter]
+    fn is_atomic(&self) -> bool {
+        self.core().is_atomic()
+    }
+
     /// The commands' names, for people to read.
     fn names(&self) -> Vec<String> {
         self.core().entries().iter().map(Entry::name).collect()

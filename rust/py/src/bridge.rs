@@ -3,11 +3,12 @@
 //! Futures stay here, on their loop's thread; the I/O thread holds tickets and touches nothing of Python.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{CallId, Completion, Completions, PasswordRequest, PasswordSource, ReplyTo};
+use glide_scripts_core::{CallId, Completion, Completions, Facts, PasswordRequest, PasswordSource, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -27,6 +28,8 @@ pub(crate) struct Bridge {
     completions: Arc<Completions>,
     wakeup: Option<Arc<Wakeup>>,
     waiting: Mutex<Futures>,
+    /// Of observed calls that have just ended, by their tickets.
+    facts: Mutex<HashMap<u64, Facts>>,
     /// Who is asked for passwords, by the tickets that they are asked by.
     password_sources: Mutex<Vec<(u64, Py<PyAny>)>>,
     vigil: Vigil,
@@ -112,6 +115,7 @@ impl Bridge {
                 completions,
                 wakeup,
                 waiting: Mutex::default(),
+                facts: Mutex::default(),
                 password_sources: Mutex::default(),
                 vigil: Vigil::default(),
             };
@@ -177,14 +181,32 @@ impl Bridge {
         future.map(|_| CallId::new(&self.completions, ticket))
     }
 
+    /// Keeps them for whoever observes the call; of a call that was cancelled nobody would ask.
+    fn keep_facts(&self, ticket: u64, facts: Facts) {
+        if self.futures().has(ticket) {
+            self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, facts);
+        }
+    }
+
+    pub(crate) fn take_facts(&self, ticket: u64) -> Option<Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)
+    }
+
     fn resolve_arrived(&self, py: Python<'_>) -> PyResult<()> {
         let mut result = Ok(());
         for (ticket, outcome) in self.completions.take() {
-            if let Completion::Password(answer) = outcome {
-                let answer = PasswordAnswer(Mutex::new(Some(answer)));
-                result = self.ask_password(py, ticket, answer).and(result);
-                continue;
-            }
+            let outcome = match outcome {
+                Completion::Password(answer) => {
+                    let answer = PasswordAnswer(Mutex::new(Some(answer)));
+                    result = self.ask_password(py, ticket, answer).and(result);
+                    continue;
+                }
+                Completion::Facts(facts) => {
+                    self.keep_facts(ticket, *facts);
+                    continue;
+                }
+                outcome => outcome,
+            };
             let future = self.futures().remove(ticket);
             if let Some(future) = future {
                 // One that cannot be resolved is no reason to leave the others waiting.
@@ -330,7 +352,7 @@ fn resolve(future: &Bound<'_, PyAny>, completion: Completion) -> PyResult<()> {
         Completion::Call(Ok(reply)) => convert::to_python(py, reply),
         Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
         Completion::Batch(outcomes) => convert::batch_to_python(py, outcomes),
-        Completion::Password(_) => return Ok(()),
+        Completion::Facts(_) | Completion::Password(_) => return Ok(()),
     };
     let resolved = match result {
         Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
@@ -378,6 +400,12 @@ impl Futures {
         let place = &mut self.places[index as usize];
         place.1 = Some(future);
         u64::from(place.0) << 32 | u64::from(index)
+    }
+
+    fn has(&self, ticket: u64) -> bool {
+        let (taken, index) = (ticket >> 32, ticket & u64::from(u32::MAX));
+        let place = usize::try_from(index).ok().and_then(|index| self.places.get(index));
+        place.is_some_and(|(count, future)| u64::from(*count) == taken && future.is_some())
     }
 
     fn remove(&mut self, ticket: u64) -> Option<Py<PyAny>> {

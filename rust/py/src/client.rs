@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
-    Address, Backoff, BatchOptions, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error, Kind,
-    Mode, Packer, PasswordSource, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
+    Address, Backoff, BatchOptions, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error, Facts,
+    Kind, Mode, Packer, PasswordSource, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -32,6 +32,9 @@ pub(crate) struct Client {
 }
 
 type Started<'py> = PyResult<(Bound<'py, PyAny>, u64)>;
+
+/// The host and port of a call's node, whether the script's code was sent to it, and the number of retries.
+type Told = (Option<(String, u16)>, bool, u32);
 
 #[pymethods]
 impl Client {
@@ -182,6 +185,15 @@ impl Client {
         Ok((future, ticket))
     }
 
+    /// What is known of an observed call that has just ended.
+    #[expect(clippy::unused_self, reason = "they are kept with the loop's futures")]
+    fn facts(&self, py: Python<'_>, ticket: u64) -> PyResult<Option<Told>> {
+        let (bridge, _) = Bridge::of_running_loop(py)?;
+        let facts = bridge.get().take_facts(ticket);
+        let node = |facts: &Facts| facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
+        Ok(facts.map(|facts| (node(&facts), facts.sent_code, facts.retries)))
+    }
+
     /// What the client has counted: see `crate::stats`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.check_ours(py)?;
@@ -316,6 +328,7 @@ fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>)
             client_name: setting("client_name")?.extract()?,
             tcp_nodelay: setting("tcp_nodelay")?.extract()?,
             timeout: milliseconds("connection_timeout_ms")?,
+            observed: !setting("observer")?.is_none(),
             backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
         },
         read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.adapters import Adapter, Settings
-from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
 from tests.waiting import until
 
-from glide_scripts.testing import ServerReplyError, ValkeyCluster, ValkeyServer
+from glide_scripts.testing import FaultProxy, ServerReplyError, ValkeyCluster, ValkeyServer
 
 
 @dataclass(frozen=True)

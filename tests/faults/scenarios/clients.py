@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.faults.driver import COUNTING
-from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
 from tests.faults.scenarios._base import (
     Make,
@@ -25,7 +24,7 @@ from tests.faults.scenarios._base import (
 )
 from tests.waiting import until
 
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 STAMPING = """\
 redis.call('HINCRBY', KEYS[1], ARGV[1], 1)

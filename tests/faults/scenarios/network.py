@@ -8,12 +8,11 @@ from collections.abc import Callable
 
 from tests.faults.adapters import Adapter
 from tests.faults.driver import Driver
-from tests.faults.proxy import FaultProxy
 from tests.faults.report import Report
 from tests.faults.scenarios._base import Make, Scale, connected, scenario, settled
 from tests.waiting import until
 
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 Damage = Callable[[FaultProxy], object]
 

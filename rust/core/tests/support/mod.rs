@@ -194,6 +194,7 @@ fn config(port: u16) -> Config {
             client_name: None,
             tcp_nodelay: true,
             timeout: Duration::from_secs(2),
+            observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
         },
         read_from: ReadFrom::Primary,

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
+
+from ._lifecycle import Startable
 
 T = TypeVar("T")
 
@@ -28,6 +30,12 @@ _CHUNK = 65536
 _PATIENCE = 10.0
 # Zero seconds of lingering: closing sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
+# A script that the server does not have has not run.
+_MISSING = b"-NOSCRIPT "
+# Where nodes of a cluster name a node's port: in CLUSTER SLOTS, and in redirects.
+_PORT = re.compile(
+    rb"(?P<before>\$\d+\r\n[\w.:-]+\r\n:|-(?:MOVED|ASK) \d+ [\w.:-]*:)(?P<port>\d+)(?=\r\n)"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class _Loss:
     let_through: int
 
 
-class FaultProxy:
+class FaultProxy(Startable):
     """Passes bytes between clients and one server, until it is told to do something else.
 
     Args:
@@ -63,11 +71,15 @@ class FaultProxy:
         self._delay = 0.0
         self._merge = 0.0
         self._splits = False
+        self._ports: dict[int, int] = {}
 
     # What may go wrong
 
     def drop_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
-        """The next requests that hold `matching` are executed; the connection ends unanswered."""
+        """The next requests that hold `matching` are executed; the connection ends unanswered.
+
+        Where the server lacks the script, it says so, and what comes next there is unanswered.
+        """
         self._do(lambda: self._losses.extend([_Loss(matching, 0)] * count))
 
     def cut_replies(self, count: int = 1, *, after: int = 3, matching: bytes = b"\r\nEVAL") -> None:
@@ -109,6 +121,10 @@ class FaultProxy:
         """Accepts new connections and never says a word on them; open ones go on."""
         self._do(lambda: setattr(self, "_swallows", True))
 
+    def tell_ports(self, ports: Mapping[int, int]) -> None:
+        """Has nodes of a cluster send clients to other ports: of proxies, in place of theirs."""
+        self._do(lambda: setattr(self, "_ports", dict(ports)))
+
     def clear(self) -> None:
         """Back to passing bytes on; what was held is let go."""
         self._do(self._clear)
@@ -125,27 +141,17 @@ class FaultProxy:
     # How it is done
 
     def start(self) -> None:
+        """Listens, from when it returns on."""
         self._thread.start()
         self._listening = self._run(self._listen())
         self.host, self.port = self._listening.sockets[0].getsockname()[:2]
 
     def stop(self) -> None:
+        """Ends all connections, and accepts no more. It cannot be started again."""
         self._run(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
         self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
@@ -274,12 +280,14 @@ class _Link:
         proxy = self._proxy
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
-                if self._loss is not None:
+                if self._loss is not None and not data.startswith(_MISSING):
                     # The server has answered: what it was asked has been executed.
                     through = min(self._loss.let_through, len(data) - 1)
                     proxy.counts["cut" if through else "dropped"] += 1
                     self._writer.write(data[:through])
                     return
+                if proxy._ports:
+                    data = _PORT.sub(self._told_port, data)
                 if proxy._merge:
                     proxy.counts["merged"] += 1
                     data += await self._more(reader, proxy._merge)
@@ -298,6 +306,10 @@ class _Link:
         if self.is_hole:
             # The server has gone; of a black hole the client does not hear even that.
             await asyncio.get_running_loop().create_future()
+
+    def _told_port(self, told: re.Match[bytes]) -> bytes:
+        port = int(told["port"])
+        return b"%b%d" % (told["before"], self._proxy._ports.get(port, port))
 
     async def _more(self, reader: asyncio.StreamReader, seconds: float) -> bytes:
         more = bytearray()

@@ -1,0 +1,192 @@
+"""What goes wrong with a server or a cluster, on a test's request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from ._cluster import ValkeyCluster
+from ._lifecycle import Startable
+from ._proxy import FaultProxy
+from ._server import ValkeyServer
+from ._wait import wait_until
+from ._wire import ServerReplyError
+
+_PATIENCE = 10.0
+# The older name, which all servers know.
+_THRESHOLD = "lua-time-limit"
+
+
+class ServerFaults(Startable):
+    """The faults of one server and of the network before it.
+
+        with ServerFaults(server) as faults:
+            client = await GlideClient.from_url(faults.url)
+            faults.lose_replies()
+
+    Args:
+        server: The server, which runs.
+    """
+
+    def __init__(self, server: ValkeyServer) -> None:
+        self._server = server
+        self._proxy = FaultProxy(server.host, server.port)
+
+    @property
+    def url(self) -> str:
+        """Where to connect to for `lose_replies`; the other faults meet every client."""
+        return _through([self._proxy], self._server.url)
+
+    def start(self) -> None:
+        self._proxy.start()
+
+    def stop(self) -> None:
+        self._proxy.stop()
+
+    def flush(self) -> None:
+        """The server forgets all scripts and functions, as if it had been started anew."""
+        _flush(self._server)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Within it, the server runs a script of somebody's, and answers BUSY to all else."""
+        with _busy(self._server):
+            yield
+
+    def lose_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
+        """The next calls of scripts are executed, and their connections end before the reply.
+
+        Args:
+            count: How many.
+            matching: What is in a request that is meant. The default is in EVAL and EVALSHA.
+        """
+        self._proxy.drop_replies(count, matching=matching)
+
+
+class ClusterFaults(Startable):
+    """The faults of a cluster and of the network before it.
+
+        with ClusterFaults(cluster) as faults:
+            client = await GlideClusterClient.from_url(faults.url)
+            faults.failover("user:1")
+
+    Args:
+        cluster: The cluster, which runs.
+    """
+
+    def __init__(self, cluster: ValkeyCluster) -> None:
+        self._cluster = cluster
+        self._proxies = [FaultProxy(node.host, node.port) for node in cluster.nodes]
+        self._started = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where to connect to for `lose_replies`; the other faults meet every client."""
+        return _through(self._proxies, self._cluster.url)
+
+    def start(self) -> None:
+        with ExitStack() as started:
+            for proxy in self._proxies:
+                started.enter_context(proxy)
+            nodes = zip(self._cluster.nodes, self._proxies, strict=True)
+            ports = {node.port: proxy.port for node, proxy in nodes}
+            for proxy in self._proxies:
+                proxy.tell_ports(ports)
+            self._started = started.pop_all()
+
+    def stop(self) -> None:
+        self._started.close()
+
+    def flush(self) -> None:
+        """All nodes forget all scripts and functions, as if they had been started anew."""
+        for node in self._cluster.nodes:
+            _flush(node)
+
+    @contextmanager
+    def busy(self, key: str | bytes) -> Iterator[None]:
+        """Within it, the primary of a key runs a script, and answers BUSY to all else."""
+        with _busy(self._owner(key)):
+            yield
+
+    def failover(self, key: str | bytes, *, timeout: float = 30.0) -> None:
+        """A replica becomes the primary of a key's shard; no write is lost, and all nodes agree.
+
+        It takes about a second: with calls to be made meanwhile, ``asyncio.to_thread`` it.
+
+        Raises `LookupError` when the shard has no replica, and as `ValkeyCluster.failover`.
+        """
+        primary = self._owner(key)
+        replicas = self._cluster.replicas(of=primary)
+        if not replicas:
+            raise LookupError(f"{primary} has no replica to take its place")
+        self._cluster.failover(replicas[0], timeout=timeout)
+
+    def lose_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
+        """Of each node, the next calls of scripts are executed; see `ServerFaults.lose_replies`."""
+        for proxy in self._proxies:
+            proxy.drop_replies(count, matching=matching)
+
+    def _owner(self, key: str | bytes) -> ValkeyServer:
+        return self._cluster.slot_owner(self._cluster.key_slot(key))
+
+
+def _through(proxies: list[FaultProxy], url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    login, at, _ = rest.rpartition("@")
+    return f"{scheme}://{login}{at}" + ",".join(f"{each.host}:{each.port}" for each in proxies)
+
+
+def _flush(server: ValkeyServer) -> None:
+    with server.connect() as connection:
+        connection.command("SCRIPT", "FLUSH")
+        try:
+            connection.command("FUNCTION", "FLUSH")
+        except ServerReplyError as error:
+            # A replica has its primary's functions; a server before Redis 7 knows none.
+            if error.code not in ("READONLY", "ERR"):
+                raise
+
+
+@contextmanager
+def _busy(server: ValkeyServer) -> Iterator[None]:
+    reply = server.command("CONFIG", "GET", _THRESHOLD)
+    assert isinstance(reply, list)
+    threshold = reply[1]
+    assert isinstance(threshold, bytes)
+    server.command("CONFIG", "SET", _THRESHOLD, 1)
+    running = threading.Thread(target=_run_for_ever, args=(server,), name="busy script")
+    running.start()
+    try:
+        wait_until(lambda: None if _is_busy(server) else f"{server} is not busy", timeout=_PATIENCE)
+        yield
+    finally:
+        # Again, since a first kill may come before the script.
+        while running.is_alive():
+            _kill_script(server)
+            running.join(0.01)
+        server.command("CONFIG", "SET", _THRESHOLD, threshold)
+
+
+def _run_for_ever(server: ValkeyServer) -> None:
+    try:
+        server.command("EVAL", "while true do end", 0, timeout=3600.0)
+    except (OSError, ServerReplyError):
+        # Killed, by the fault's end or by the test; or the server was.
+        pass
+
+
+def _is_busy(server: ValkeyServer) -> bool:
+    try:
+        server.command("PING")
+    except ServerReplyError as error:
+        return error.code == "BUSY"
+    return False
+
+
+def _kill_script(server: ValkeyServer) -> None:
+    try:
+        server.command("SCRIPT", "KILL")
+    except (OSError, ServerReplyError):
+        # No script any more, or no server.
+        pass

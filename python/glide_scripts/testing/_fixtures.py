@@ -1,0 +1,152 @@
+"""The fixtures of ``glide_scripts.testing.plugin``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytest
+
+from .._client import GlideClient
+from .._cluster_client import GlideClusterClient
+from .._config import GlideClientConfiguration, GlideClusterClientConfiguration
+from .._url import parse_url
+from ._clean import clean
+from ._cluster import ValkeyCluster
+from ._faults import ClusterFaults, ServerFaults
+from ._server import ValkeyServer
+
+T = TypeVar("T")
+
+_STARTED = pytest.StashKey[dict[str, ValkeyServer | ValkeyCluster]]()
+_CLEANED = pytest.StashKey[set[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Cleans the servers that the test uses, before any of its fixtures."""
+    for name in item.config.stash.get(_STARTED, ()):
+        if name in getattr(item, "fixturenames", ()):
+            _clean(item, name)
+
+
+@pytest.fixture(scope="session")
+def valkey_server_settings() -> dict[str, Any]:
+    """Keyword arguments for ``ValkeyServer``; override it to change them."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster_settings() -> dict[str, Any]:
+    """Keyword arguments for ``ValkeyCluster``; override it to change them."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def valkey_client_settings() -> dict[str, Any]:
+    """Keyword arguments for the clients' configurations; override it to change them."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def valkey_server(
+    request: pytest.FixtureRequest, valkey_server_settings: dict[str, Any]
+) -> Iterator[ValkeyServer]:
+    """A server for the session, clean for each test."""
+    with ValkeyServer(**valkey_server_settings) as server, _started(request, server):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(
+    request: pytest.FixtureRequest, valkey_cluster_settings: dict[str, Any]
+) -> Iterator[ValkeyCluster]:
+    """A cluster for the session, clean for each test."""
+    with ValkeyCluster(**valkey_cluster_settings) as cluster, _started(request, cluster):
+        yield cluster
+
+
+@pytest.fixture
+def valkey_faults(valkey_server: ValkeyServer) -> Iterator[ServerFaults]:
+    """What goes wrong with ``valkey_server``, on request."""
+    with ServerFaults(valkey_server) as faults:
+        yield faults
+
+
+@pytest.fixture
+def valkey_cluster_faults(valkey_cluster: ValkeyCluster) -> Iterator[ClusterFaults]:
+    """What goes wrong with ``valkey_cluster``, on request."""
+    with ClusterFaults(valkey_cluster) as faults:
+        yield faults
+
+
+@pytest.fixture
+def valkey_client(
+    request: pytest.FixtureRequest,
+    valkey_server: ValkeyServer,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[GlideClient]:
+    """A client of ``valkey_server`` for the test, on whichever event loop that runs."""
+    _clean(request.node, "valkey_server")
+    settings = parse_url(_url(request, valkey_server, "valkey_faults"), cluster=False)
+    config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
+    client = _on_own_loop(lambda: GlideClient.create(config))
+    yield client
+    _on_own_loop(client.close)
+
+
+@pytest.fixture
+def valkey_cluster_client(
+    request: pytest.FixtureRequest,
+    valkey_cluster: ValkeyCluster,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[GlideClusterClient]:
+    """A client of ``valkey_cluster`` for the test, on whichever event loop that runs."""
+    _clean(request.node, "valkey_cluster")
+    settings = parse_url(_url(request, valkey_cluster, "valkey_cluster_faults"), cluster=True)
+    config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
+    client = _on_own_loop(lambda: GlideClusterClient.create(config))
+    yield client
+    _on_own_loop(client.close)
+
+
+@contextmanager
+def _started(
+    request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster
+) -> Iterator[None]:
+    name = request.fixturename
+    assert name is not None
+    started = request.config.stash.setdefault(_STARTED, {})
+    started[name] = server
+    try:
+        yield
+    finally:
+        del started[name]
+
+
+def _clean(item: pytest.Item, name: str) -> None:
+    """Cleans a server, unless it was for this test."""
+    cleaned = item.stash.setdefault(_CLEANED, set())
+    server = item.config.stash.get(_STARTED, {}).get(name)
+    if server is not None and name not in cleaned:
+        cleaned.add(name)
+        clean(server)
+
+
+def _url(request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, faults: str) -> str:
+    if faults in request.fixturenames:
+        url: str = request.getfixturevalue(faults).url
+        return url
+    return server.url
+
+
+def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a coroutine function whether or not an event loop runs, or is there, on this thread.
+
+    A client serves every event loop, so it need not be made on the one of the test.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
