@@ -44,7 +44,8 @@ def main() -> int:
         results.save(options.json)
     elif groups is FULL:
         results.save(LATEST)
-        write_docs(results)
+        # As they were saved, in their digits, so that the docs can be written from them again.
+        write_docs(Results.load(LATEST))
     return 1 if results.failures else 0
 
 

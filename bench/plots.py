@@ -48,6 +48,7 @@ _LIGHT = {
     CORE: "#bc8cff",
     GLIDE: "#0969da",
     "redispy": "#9a6700",
+    "valkeypy": "#1b7c83",
     "coredis": "#1a7f37",
     "redisrs": "#bf5af2",
 }
@@ -58,6 +59,7 @@ _DARK = {
     CORE: "#a371f7",
     GLIDE: "#58a6ff",
     "redispy": "#d29922",
+    "valkeypy": "#39c5cf",
     "coredis": "#3fb950",
     "redisrs": "#e29bff",
 }
@@ -173,7 +175,7 @@ def latency(results: Results, theme: Theme) -> Any:
             xs,
             [spread.least / 1000 for spread in found],
             [spread.greatest / 1000 for spread in found],
-            color=theme.lines.get(client, theme.text),
+            color=theme.lines[client],
             alpha=0.15,
             linewidth=0,
         )
@@ -202,7 +204,7 @@ def legend(axes: Any) -> None:
 
 def style(client: str, theme: Theme) -> dict[str, Any]:
     return {
-        "color": theme.lines.get(client, theme.text),
+        "color": theme.lines[client],
         "label": CLIENTS[client],
         "linestyle": "--" if client in _NO_CLIENTS else "-",
         "linewidth": 3 if client == OURS else 1.8,

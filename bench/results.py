@@ -46,6 +46,8 @@ class Results:
     environment: dict[str, Any] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    _index: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict, repr=False)
+    _indexed: int = 0
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -68,11 +70,11 @@ class Results:
 
     def by_round(self, cell: Cell, client: str, name: str) -> dict[int, float]:
         """A figure of a client in a cell, by the number of the round."""
-        return {
-            each.round: each.figures[name]
-            for each in self.measurements
-            if (each.cell, each.client) == (cell.id, client) and name in each.figures
-        }
+        for each in self.measurements[self._indexed :]:
+            self._index.setdefault((each.cell, each.client), []).append(each)
+        self._indexed = len(self.measurements)
+        found = self._index.get((cell.id, client), [])
+        return {each.round: each.figures[name] for each in found if name in each.figures}
 
     def figure(self, cell: Cell, client: str, name: str) -> Spread | None:
         return Spread.of(self.by_round(cell, client, name).values())
