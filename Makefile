@@ -7,6 +7,7 @@ CARGO ?= cargo
 PYTEST_ARGS ?=
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
+INSTRUCTIONS_ARGS ?=
 FAULTS_ARGS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
@@ -17,6 +18,7 @@ TEST := $(BUILD)/venv-test
 CHECK := $(BUILD)/venv-check
 DEMO := $(BUILD)/venv-demo
 BENCH := $(BUILD)/venv-bench
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 
 # Only the virtual environment made here is importable, whatever the caller's shell has set.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -33,14 +35,14 @@ PIP_REQUIREMENT := pip>=25.1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(DEMO)/.ready ## run a rate limiter on an embedded server, until it says no
 	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
 
 .PHONY: test
-test: test-rust test-python ## test the core, and the built wheel in a clean environment
+test: test-rust bench-instructions test-python ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
 check: check-format check-lint check-clippy check-types ## formatting, lints, types; changes nothing
@@ -56,8 +58,30 @@ wheel: $(BUILD)/.wheel ## build the wheel into dist/
 	@ls dist/*.whl
 
 .PHONY: bench
-bench: $(BENCH)/.ready ## measure against the other clients; BENCH_ARGS="--conc 100 --rounds 5"
-	$(BENCH)/bin/python bench/peers.py $(BENCH_ARGS)
+bench: $(BENCH)/.ready bench-programs ## measure against the other clients, half an hour; writes docs/performance.md
+	$(BENCH)/bin/python -m bench --programs $(PROGRAMS) --wheels $(BENCH)/wheels $(BENCH_ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(BENCH)/.ready bench-programs ## the same for the goals alone, in two minutes; writes nothing
+	$(BENCH)/bin/python -m bench --programs $(PROGRAMS) --wheels $(BENCH)/wheels --quick --rounds 4 --secs 0.5 $(BENCH_ARGS)
+
+.PHONY: bench-report
+bench-report: $(BENCH)/.ready ## write docs/performance.md anew from the figures that are committed
+	$(BENCH)/bin/python -m bench --report
+
+.PHONY: bench-programs
+bench-programs:
+	$(CARGO) build --release $(LOCKED) --package glide-scripts-bench --bin load --bin tls_front
+
+# Where there is no valgrind, a change is held to these figures by CI alone.
+.PHONY: bench-instructions
+bench-instructions: $(TOOLS)/.ready ## hold the instructions of a call to the committed figures
+	@if ! command -v valgrind >/dev/null; then \
+	  echo 'bench-instructions: left out, since valgrind is not installed'; \
+	else \
+	  $(CARGO) build --release $(LOCKED) --package glide-scripts-bench --bin instructions && \
+	  $(TOOLS)/bin/python -m bench.instructions $(PROGRAMS)/instructions $(INSTRUCTIONS_ARGS); \
+	fi
 
 .PHONY: faults
 faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half an hour; FAULTS_ARGS="--only slots_moved"
@@ -115,7 +139,7 @@ check-types: $(CHECK)/.ready
 # The wheel. Folders are listed too, so that a file that is gone counts as a change.
 
 SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE \
-  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -print 2>/dev/null)
+  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -path rust/bench -prune -o -print 2>/dev/null)
 
 $(BUILD)/.wheel: $(SOURCES) | $(TOOLS)/.ready
 	rm -f dist/*.whl
@@ -151,5 +175,11 @@ $(CHECK)/.ready: $(BUILD)/.wheel
 $(DEMO)/.ready: $(BUILD)/.wheel
 	$(call environment,$(DEMO),[cli$(,)server])
 
+# The wheels are kept, since their sizes are measured, too.
 $(BENCH)/.ready: $(BUILD)/.wheel
-	$(call environment,$(BENCH),[server],--group bench)
+	rm -rf $(BENCH)
+	$(PYTHON) -m venv --without-pip $(BENCH)
+	$(PIP) wheel --quiet --wheel-dir $(BENCH)/wheels "$$(ls dist/*.whl)[server]" --group bench
+	$(PIP) --python $(BENCH)/bin/python install --quiet --no-index --find-links $(BENCH)/wheels \
+	  "$$(ls dist/*.whl)[server]" --group bench
+	@touch $@

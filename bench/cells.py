@@ -1,0 +1,215 @@
+"""What is measured: the cells, and which clients take part in each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+OURS, GLIDE, RAW, CORE, PIPELINE = "ours", "glide", "raw", "core", "pipeline"
+
+
+class Kind(StrEnum):
+    """How a cell is measured."""
+
+    LOAD = "load"
+    """A number of callers, each of which calls again as soon as it has its reply."""
+    PACED = "paced"
+    """Calls that are due at a fixed rate, whether those before have their replies or not."""
+    COLD = "cold"
+    """1,000 calls right after SCRIPT FLUSH; and one."""
+    IMPORT = "import"
+    """How long the import takes, over that of asyncio; and the sizes of what is installed."""
+    MEMORY = "memory"
+    """What a client takes, and a call in flight."""
+
+
+class Topology(StrEnum):
+    STANDALONE = "standalone"
+    CLUSTER = "cluster"
+    TLS = "tls"
+
+
+class Reply(StrEnum):
+    """What the script answers."""
+
+    BULK = "bulk"
+    INT = "int"
+    ARRAY = "array"
+    MAP = "map"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing to measure; each client that takes part is measured in a process of its own."""
+
+    kind: Kind
+    topology: Topology = Topology.STANDALONE
+    in_flight: int = 1
+    size: int = 16
+    """Bytes of the value that goes to the script, and, with `Reply.BULK`, back."""
+    reply: Reply = Reply.BULK
+    batch: int = 1
+    """Scripts a call: above 1, one pipeline of so many."""
+    uvloop: bool = False
+
+    @property
+    def id(self) -> str:
+        """A name that says all; cells of former runs are found by it."""
+        parts = [str(self.kind)]
+        if self.kind not in (Kind.IMPORT, Kind.MEMORY):
+            parts += [str(self.topology), f"{self.in_flight}-in-flight", f"{self.size}-bytes"]
+            parts.append(str(self.reply))
+        if self.batch > 1:
+            parts.append(f"batch-of-{self.batch}")
+        if self.uvloop:
+            parts.append("uvloop")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that make one table."""
+
+    title: str
+    cells: tuple[Cell, ...]
+    clients: tuple[str, ...]
+    remark: str = ""
+
+    def measured(self) -> Iterator[tuple[Cell, list[str]]]:
+        """Each cell with the clients that can take part in it."""
+        for cell in self.cells:
+            yield cell, [name for name in self.clients if takes_part(name, cell)]
+
+
+def takes_part(client: str, cell: Cell) -> bool:
+    """Whether a client is measured in a cell."""
+    connection_a_call = client in ("redispy", "valkeypy", "coredis")
+    return not (connection_a_call and cell.in_flight > 1000)
+
+
+CLIENTS = {
+    OURS: "this project",
+    GLIDE: "valkey-glide",
+    "redispy": "redis-py, hiredis",
+    "valkeypy": "valkey-py, libvalkey",
+    "coredis": "coredis",
+    "redisrs": "redis-rs for Python",
+    RAW: "bare Protocol",
+    CORE: "the core alone",
+    PIPELINE: "the server's limit",
+}
+"""The names in the tables."""
+
+PYTHON_CLIENTS = (OURS, GLIDE, "redispy", "valkeypy", "coredis", "redisrs", RAW)
+
+_LOAD = Cell(Kind.LOAD)
+
+
+def _loads(**settings: object) -> tuple[Cell, ...]:
+    """The same cell with each of the values of one or more settings."""
+    cells = [_LOAD]
+    for name, values in settings.items():
+        each = values if isinstance(values, tuple) else (values,)
+        cells = [dataclasses.replace(cell, **{name: value}) for cell in cells for value in each]
+    return tuple(cells)
+
+
+BY_CONCURRENCY = Group(
+    "Standalone, by calls in flight",
+    _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
+    (*PYTHON_CLIENTS, CORE, PIPELINE),
+    "redis-py, valkey-py and coredis take a connection for each call in flight, and 10,000 of them "
+    "are more than a process may open by default.",
+)
+ON_CLUSTER = Group(
+    "Cluster of three primaries, by calls in flight",
+    _loads(topology=Topology.CLUSTER, in_flight=(1, 100, 1_000, 10_000)),
+    (OURS, GLIDE, "redispy", CORE),
+)
+ON_UVLOOP = Group(
+    "On uvloop",
+    _loads(in_flight=(1, 100, 1_000), uvloop=True),
+    (OURS, GLIDE, "redispy", RAW),
+)
+LARGE_VALUES = Group(
+    "Larger values, sent and returned, 10 in flight",
+    _loads(in_flight=10, size=(1 << 10, 64 << 10, 1 << 20)),
+    (OURS, GLIDE, "redispy", "coredis", RAW, PIPELINE),
+    "Values of 64 KB and more are bytes; smaller ones are str.",
+)
+REPLIES = Group(
+    "Replies of other shapes, 100 in flight",
+    _loads(in_flight=100, reply=(Reply.INT, Reply.ARRAY, Reply.MAP)),
+    (OURS, GLIDE, "redispy", "valkeypy", "coredis"),
+    "An integer; an array of 100 strings; a map of 10 maps of 5 pairs, over RESP3.",
+)
+BATCHES = Group(
+    "Batches, one at a time",
+    _loads(batch=(10, 100, 1_000)),
+    (OURS, GLIDE, "redispy", "valkeypy", RAW, PIPELINE),
+    "valkey-glide's batches know no scripts, so EVALSHA goes by `custom_command`.",
+)
+COLD = Group(
+    "A script that the server has just lost",
+    (Cell(Kind.COLD, in_flight=100),),
+    (OURS, GLIDE, "redispy", "valkeypy", "coredis"),
+    "`SCRIPT FLUSH`, then 1,000 calls, 100 in flight; and `SCRIPT FLUSH`, then one call.",
+)
+OVER_TLS = Group(
+    "Over TLS",
+    _loads(topology=Topology.TLS, in_flight=(1, 100)),
+    (OURS, GLIDE, "redispy", "valkeypy"),
+    "The server of these runs has no TLS; a small program in front of it does that, on the same "
+    "machine, and takes its share of it.",
+)
+PACED = Group(
+    "At a fixed rate: half of valkey-glide's best with 100 in flight",
+    (Cell(Kind.PACED, in_flight=100),),
+    (OURS, GLIDE, "redispy", "valkeypy", RAW),
+    "A call's time counts from when it was due. No more than 100 are in flight; what is due beyond "
+    "that waits, and the waiting counts.",
+)
+IMPORT = Group(
+    "Import and sizes",
+    (Cell(Kind.IMPORT),),
+    (OURS, GLIDE, "redispy", "valkeypy", "coredis", "redisrs"),
+)
+MEMORY = Group(
+    "Memory",
+    (Cell(Kind.MEMORY, in_flight=10_000),),
+    (OURS, GLIDE, "redisrs", RAW),
+    "Resident memory: what each of 50 more clients adds, and each of 10,000 calls in flight, with "
+    "its task, on a server that does not answer. The clients that take a connection for each call "
+    "in flight are left out.",
+)
+
+FULL = (
+    BY_CONCURRENCY,
+    ON_CLUSTER,
+    PACED,
+    BATCHES,
+    LARGE_VALUES,
+    REPLIES,
+    ON_UVLOOP,
+    OVER_TLS,
+    COLD,
+    IMPORT,
+    MEMORY,
+)
+
+QUICK = (
+    Group(BY_CONCURRENCY.title, _loads(in_flight=(1, 100, 1_000)), (OURS, GLIDE, RAW, PIPELINE)),
+    Group(ON_CLUSTER.title, _loads(topology=Topology.CLUSTER, in_flight=100), (OURS, GLIDE)),
+    Group(PACED.title, PACED.cells, (OURS, GLIDE), PACED.remark),
+    Group(BATCHES.title, _loads(batch=1_000), (OURS, GLIDE, PIPELINE), BATCHES.remark),
+    Group(
+        LARGE_VALUES.title,
+        _loads(in_flight=10, size=1 << 20),
+        (OURS, GLIDE, RAW),
+        LARGE_VALUES.remark,
+    ),
+    Group(IMPORT.title, IMPORT.cells, (OURS, GLIDE)),
+)
+"""No more than the goals need."""

@@ -1,0 +1,103 @@
+"""The guard rail: how many instructions the steps of a call take, held to what they took before.
+
+    python -m bench.instructions target/release/instructions             compare
+    python -m bench.instructions target/release/instructions --record    take the figures anew
+
+callgrind counts the same on a busy machine as on an idle one. What it counts depends on the
+compiler and on libc, though, so that the committed figures are those of one set of them, or of
+several; with others nothing is judged, which is said. Needs nothing but Python and valgrind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BASELINE = Path(__file__).with_name("instructions.json")
+STEPS = {
+    "pack": "a call packed into its wire form",
+    "decode": "an integer, a string and a list of ten decoded",
+    "call": "a call from its parts to its outcome, over a socket",
+}
+TOLERANCE = 0.10
+_FEW, _MANY = 10_000, 30_000
+
+Counts = dict[str, float]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.instructions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("program", type=Path)
+    parser.add_argument("--record", action="store_true", help="write bench/instructions.json")
+    options = parser.parse_args()
+    counted = {step: instructions(options.program, step) for step in STEPS}
+    known: dict[str, Counts] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    here = toolchain()
+    if options.record:
+        known[here] = {step: round(count, 1) for step, count in counted.items()}
+        BASELINE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    for step, count in counted.items():
+        print(f"{step:8}{count:10,.0f} instructions: {STEPS[step]}")
+    if here not in known:
+        print(f"they are not judged: {BASELINE.name} has none of {here}")
+        return 0
+    worse = regressions(known[here], counted)
+    for line in worse:
+        print(line, file=sys.stderr)
+    if any(known[here][step] > counted[step] * (1 + TOLERANCE) for step in STEPS):
+        print("it takes less than it did: hold on to that with INSTRUCTIONS_ARGS=--record")
+    return 1 if worse else 0
+
+
+def regressions(before: Counts, now: Counts) -> list[str]:
+    """What takes more than it may, a line each."""
+    return [
+        f"{step}: {count:,.0f} instructions, {count / before[step] - 1:+.1%} against "
+        f"{before[step]:,.0f}; {TOLERANCE:.0%} are allowed. If it is worth that, take the figures "
+        "anew: make bench-instructions INSTRUCTIONS_ARGS=--record"
+        for step, count in now.items()
+        if step in before and count > before[step] * (1 + TOLERANCE)
+    ]
+
+
+def instructions(program: Path, step: str) -> float:
+    """Of one time; what the program does once cancels out."""
+    return (counted(program, step, _MANY) - counted(program, step, _FEW)) / (_MANY - _FEW)
+
+
+def counted(program: Path, step: str, times: int) -> int:
+    # Beside the program, for callgrind_annotate.
+    profile = program.with_name(f"callgrind.{step}.out")
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
+    done = subprocess.run(
+        [*command, program, step, str(times)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    collected = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or collected is None:
+        raise SystemExit(f"{step} was not counted:\n{done.stderr}")
+    return int(collected[1])
+
+
+def toolchain() -> str:
+    """What the figures depend on, beside the code."""
+    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
+    compiler = ".".join(rustc.stdout.split()[1].split(".")[:2])
+    libc, version = platform.libc_ver()
+    return f"{platform.machine()}, rustc {compiler}, {libc or platform.system()} {version}".strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""What was measured, as the tables of `docs/performance.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bench.cells import CLIENTS, FULL, GLIDE, RAW, Cell, Group, Kind, Reply
+from bench.goals import GOALS, Bound, Goal
+from bench.results import Results, Spread
+
+SECTIONS = ("goals", "tables")
+
+
+def with_figures(document: str, results: Results) -> str:
+    """The document with what stands between its marks written anew; the rest is people's."""
+    written = {"goals": goals(results), "tables": tables(results)}
+    for section in SECTIONS:
+        document = between_marks(document, section, written[section])
+    return document
+
+
+def between_marks(document: str, section: str, text: str) -> str:
+    """The document with `text` in that section; ValueError if it has not exactly one."""
+    begin, end = f"<!-- {section}: begin -->\n", f"<!-- {section}: end -->\n"
+    if document.count(begin) != 1 or document.count(end) != 1:
+        raise ValueError(f"the document has no section {section}, or several")
+    before, rest = document.split(begin)
+    if end not in rest:
+        raise ValueError(f"the section {section} ends before it begins")
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
+
+
+# Goals
+
+
+def goals(results: Results) -> str:
+    """Each goal, what was measured, and whether that reaches it."""
+    lines = [
+        measured_where(results),
+        "",
+        "| | goal | measured | |",
+        "|---|---|---|---|",
+    ]
+    for goal in GOALS:
+        ratio, is_reached = goal.reached(results)
+        if ratio is None:
+            shown, verdict = "not measured", ""
+        else:
+            shown = spread(ratio)
+            verdict = "reached" if is_reached else f"**not reached**: {missing(goal, ratio.median)}"
+        lines.append(f"| {goal.title} | {aim(goal)} | {shown} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def measured_where(results: Results) -> str:
+    about = results.environment
+    versions = ", ".join(f"{name} {found}" for name, found in about["versions"].items())
+    return (
+        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores for clients "
+        f"and servers together, {about['system']}, {about['server']}, Python {about['python']}; "
+        f"{versions}. Medians of {results.rounds} rounds, in brackets the least and the greatest."
+    )
+
+
+def aim(goal: Goal) -> str:
+    limit = f"{goal.limit:.2g}"
+    for part in (5, 8, 11):
+        if goal.limit == 1 / part:
+            limit = f"1/{part}"
+    figure = f"'s {goal.reference_figure}" if goal.reference_figure else ""
+    return f"{goal.bound.value} {limit} × {CLIENTS[goal.reference]}{figure}"
+
+
+def missing(goal: Goal, ratio: float) -> str:
+    """How far it is to the goal, in hundredths of it."""
+    if goal.bound is Bound.AT_LEAST:
+        return f"{(1 - ratio / goal.limit) * 100:.0f} % too little"
+    return f"{(ratio / goal.limit - 1) * 100:.0f} % too much"
+
+
+# Tables
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure, with what it is shown beside."""
+
+    title: str
+    name: str
+    show: Callable[[float], str]
+    ratios: bool = True
+    floor: bool = False
+    """Whether it is compared with the bare Protocol's, too."""
+
+
+def number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def megabytes(value: float) -> str:
+    return number(value / 1e6)
+
+
+def kilobytes(value: float) -> str:
+    return number(value / 1e3)
+
+
+_SPEED = (
+    Column("calls/s", "rate", number, floor=True),
+    Column("p50 µs", "p50", number),
+    Column("p99 µs", "p99", number),
+    Column("CPU µs a call", "cpu", number, floor=True),
+    Column("server's CPU", "server_cpu", number, ratios=False),
+)
+COLUMNS: dict[Kind, tuple[Column, ...]] = {
+    Kind.LOAD: _SPEED,
+    Kind.PACED: (
+        Column("calls/s", "rate", number, ratios=False),
+        Column("p50 µs", "p50", number, floor=True),
+        Column("p90 µs", "p90", number),
+        Column("p99 µs", "p99", number, floor=True),
+        Column("p99.9 µs", "p999", number),
+    ),
+    Kind.COLD: (
+        Column("first call, µs", "first", number),
+        Column("1,000 calls: calls/s", "rate", number),
+        Column("p50 µs", "p50", number),
+        Column("p99 µs", "p99", number),
+    ),
+    Kind.IMPORT: (
+        Column("import, ms", "import_ms", number),
+        Column("installed, MB", "installed_bytes", megabytes),
+        Column("with what it needs, MB", "installed_with_needs_bytes", megabytes),
+        Column("wheel, MB", "wheel_bytes", megabytes),
+    ),
+    Kind.MEMORY: (
+        Column("a client, kB", "client_bytes", kilobytes),
+        Column("a call in flight, kB", "call_bytes", kilobytes, floor=True),
+    ),
+}
+
+
+def tables(results: Results, groups: Iterable[Group] = FULL) -> str:
+    """A section a group, a table a cell."""
+    parts = [
+        section(group, results)
+        for group in groups
+        if any(has_figures(results, cell, group) for cell in group.cells)
+    ]
+    if results.failures:
+        parts.append("### What failed\n\n" + "\n".join(f"- {each}" for each in results.failures))
+    return "\n\n".join(parts) + "\n"
+
+
+def section(group: Group, results: Results) -> str:
+    parts = [f"### {group.title}"]
+    if group.remark:
+        parts.append(group.remark)
+    for cell, clients in group.measured():
+        if has_figures(results, cell, group):
+            parts.append(table(title(cell), cell, clients, results))
+    return "\n\n".join(parts)
+
+
+def table(head: str, cell: Cell, clients: Iterable[str], results: Results) -> str:
+    """A row a client. In a cell of it: the median, and how many times GLIDE's and the floor's."""
+    columns = [
+        column
+        for column in COLUMNS[cell.kind]
+        if any(results.figure(cell, client, column.name) for client in CLIENTS)
+    ]
+    unit = "scripts/s" if cell.batch > 1 else "calls/s"
+    titles = [column.title.replace("calls/s", unit) for column in columns]
+    lines = [f"| {head} | {' | '.join(titles)} |", "|---" * (len(columns) + 1) + "|"]
+    for client in clients:
+        shown = [shown_figure(results, cell, client, column) for column in columns]
+        if any(shown):
+            lines.append(f"| {CLIENTS[client]} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def shown_figure(results: Results, cell: Cell, client: str, column: Column) -> str:
+    figure = results.figure(cell, client, column.name)
+    if figure is None:
+        return ""
+    lines = [column.show(figure.median)]
+    if column.ratios and client != GLIDE:
+        if ratio := results.ratio(cell, client, column.name, GLIDE):
+            lines.append(f"{spread(ratio)} × GLIDE")
+        if column.floor and client != RAW:
+            floor = results.ratio(cell, client, column.name, RAW)
+            lines += [f"{spread(floor)} × bare"] if floor else []
+    return "<br>".join(lines)
+
+
+def spread(of: Spread) -> str:
+    """Three digits; the least and the greatest only where they are different ones."""
+    median, least, greatest = (times(value) for value in (of.median, of.least, of.greatest))
+    return median if least == greatest else f"{median} [{least}..{greatest}]"
+
+
+def times(value: float) -> str:
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def title(cell: Cell) -> str:
+    """What tells a cell from the others of its table."""
+    if cell.kind in (Kind.IMPORT, Kind.MEMORY, Kind.COLD):
+        return ""
+    if cell.batch > 1:
+        return f"batches of {cell.batch:,}"
+    if cell.reply is not Reply.BULK:
+        return str(cell.reply)
+    if cell.size > 16:
+        return f"{cell.size >> 20} MB" if cell.size >= 1 << 20 else f"{cell.size >> 10} KB"
+    return f"{cell.in_flight:,} in flight"
+
+
+def has_figures(results: Results, cell: Cell, group: Group) -> bool:
+    known = {(each.cell, each.client) for each in results.measurements}
+    return any((cell.id, client) in known for client in group.clients)

@@ -1,0 +1,306 @@
+"""One measurement: one client in one cell, in a process of its own.
+
+``python -m bench.worker '{"cell": …}'`` prints what it measured as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from typing import Any, Self, TypeVar
+
+from bench.adapters import ADAPTERS, HOST, Call, Target
+from bench.cells import CORE, PIPELINE, Cell, Kind, Reply, Topology
+from bench.installed import sizes
+from bench.measuring import cpu_of, own_cpu, percentiles, resident_bytes
+from bench.pacing import at_fixed_rate
+from bench.scripts import check, value_of
+
+from glide_scripts.testing import Connection
+
+WARM_UP_SECS = 0.3
+CALLS = 1_000
+COLD_REPEATS = 10
+CLIENTS_HELD = 50
+
+Figures = dict[str, float]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to measure, and where."""
+
+    cell: Cell
+    client: str
+    secs: float
+    port: int
+    pids: list[int]
+    """The servers' processes."""
+    ca: str | None = None
+    rate: float | None = None
+    """Calls a second of a paced cell."""
+    load: str | None = None
+    """The program that stands for clients without Python."""
+    wheels: str | None = None
+    """The folder with the wheels that were installed."""
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        values = json.loads(text)
+        cell = values.pop("cell")
+        for name, enum in (("kind", Kind), ("topology", Topology), ("reply", Reply)):
+            cell[name] = enum(cell[name])
+        return cls(cell=Cell(**cell), **values)
+
+
+def main() -> None:
+    task = Task.parse(sys.argv[1])
+    print(json.dumps(measure(task)), flush=True)
+    # A client that does not end by itself is no reason to wait.
+    os._exit(0)
+
+
+def measure(task: Task) -> Figures:
+    match task.cell.kind:
+        case Kind.IMPORT:
+            return import_time(ADAPTERS[task.client].module) | sizes(
+                ADAPTERS[task.client].distribution, task.wheels
+            )
+        case Kind.LOAD if task.client in (CORE, PIPELINE):
+            return without_python(task)
+        case Kind.LOAD:
+            return run(task, load(task))
+        case Kind.PACED:
+            return run(task, paced(task))
+        case Kind.COLD:
+            return run(task, cold(task))
+        case Kind.MEMORY:
+            return run(task, memory(task))
+
+
+def run(task: Task, measuring: Coroutine[Any, Any, T]) -> T:
+    if task.cell.uvloop:
+        uvloop: Any = importlib.import_module("uvloop")
+        result: T = uvloop.run(measuring)
+        return result
+    return asyncio.run(measuring)
+
+
+# A number of callers
+
+
+async def load(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+        check(await call("k", value), cell)
+        callers = Callers(call, value, cell.in_flight)
+        await callers.warm_up()
+        account = Account(task.pids)
+        callers.times.clear()
+        await asyncio.sleep(task.secs)
+        times = callers.times.copy()
+        figures = account.close(len(times) * cell.batch)
+        await callers.stop()
+        return figures | percentiles(times)
+
+
+class Callers:
+    """So many tasks, each with a key of its own; each calls again when it has its reply."""
+
+    def __init__(self, call: Call, value: str | bytes, number: int) -> None:
+        self.times: list[float] = []
+        """How long each call took, in seconds."""
+        self._call = call
+        self._value = value
+        self._is_stopped = False
+        self._silent = number
+        self._tasks = [asyncio.create_task(self._caller(f"k{index}")) for index in range(number)]
+
+    async def warm_up(self) -> None:
+        """Wait for a while, and until each has had a reply: some connect at their first call."""
+        await asyncio.sleep(WARM_UP_SECS)
+        while self._silent:
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Let each end with the reply that it waits for."""
+        self._is_stopped = True
+        await asyncio.gather(*self._tasks)
+
+    async def _caller(self, key: str) -> None:
+        call, value, clock, times = self._call, self._value, time.perf_counter, self.times
+        await call(key, value)
+        self._silent -= 1
+        while not self._is_stopped:
+            started = clock()
+            await call(key, value)
+            times.append(clock() - started)
+
+
+class Account:
+    """Time and CPU, from its making to its closing."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._pids = pids
+        self._server = cpu_of(pids)
+        self._cpu = own_cpu()
+        self._started = time.perf_counter()
+
+    def close(self, calls: int) -> Figures:
+        """Calls a second; microseconds of CPU a call, of this process and of the servers."""
+        elapsed, cpu = time.perf_counter() - self._started, own_cpu() - self._cpu
+        figures = {"rate": calls / elapsed, "cpu": cpu / calls * 1e6, "calls": float(calls)}
+        server = cpu_of(self._pids)
+        if server is not None and self._server is not None:
+            figures["server_cpu"] = (server - self._server) / calls * 1e6
+        return figures
+
+
+def without_python(task: Task) -> Figures:
+    """The clients in Rust; they are told when to begin, for the servers' CPU to be noted then."""
+    cell = task.cell
+    what = "core-cluster" if cell.topology is Topology.CLUSTER else task.client
+    # A pipeline of so many is what a batch is, too.
+    in_flight = cell.batch if cell.batch > 1 else cell.in_flight
+    assert task.load is not None
+    command = [task.load, what, *map(str, (task.port, in_flight, cell.size, task.secs))]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        before = cpu_of(task.pids)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        figures: Figures = json.loads(process.stdout.readline())
+        after = cpu_of(task.pids)
+    if before is not None and after is not None:
+        figures["server_cpu"] = (after - before) / figures["calls"] * 1e6
+    return figures
+
+
+# Other kinds
+
+
+async def paced(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    assert task.rate is not None
+    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+        check(await call("k", value), cell)
+        await at_fixed_rate(call, value, task.rate, WARM_UP_SECS, cell.in_flight)
+        account = Account(task.pids)
+        times = await at_fixed_rate(call, value, task.rate, task.secs, cell.in_flight)
+        return account.close(len(times)) | percentiles(times) | {"asked": task.rate}
+
+
+async def cold(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    firsts: list[float] = []
+    times: list[float] = []
+    elapsed = 0.0
+    with Connection(HOST, task.port) as server:
+        async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+            check(await call("k", value), cell)
+            for _ in range(COLD_REPEATS):
+                server.command("SCRIPT", "FLUSH")
+                firsts.append(await timed(call("k", value)))
+                server.command("SCRIPT", "FLUSH")
+                started = time.perf_counter()
+                times += await calls_of(CALLS, cell.in_flight, call, value)
+                elapsed += time.perf_counter() - started
+    first = percentiles(firsts)["p50"]
+    return {"rate": len(times) / elapsed, "first": first} | percentiles(times)
+
+
+async def calls_of(number: int, in_flight: int, call: Call, value: str | bytes) -> list[float]:
+    """Make so many calls, so many at once; how long each took, in seconds."""
+    keys = iter([f"k{index}" for index in range(number)])
+    times: list[float] = []
+
+    async def caller() -> None:
+        for key in keys:
+            times.append(await timed(call(key, value)))  # noqa: PERF401 - it waits
+
+    await asyncio.gather(*[caller() for _ in range(in_flight)])
+    return times
+
+
+async def timed(reply: Awaitable[object]) -> float:
+    started = time.perf_counter()
+    await reply
+    return time.perf_counter() - started
+
+
+async def memory(task: Task) -> Figures:
+    """Bytes a client more, and a call in flight, on a server that is stopped meanwhile."""
+    cell, value = task.cell, value_of(task.cell)
+    connect: Callable[..., Any] = ADAPTERS[task.client].connect
+    async with AsyncExitStack() as stack:
+        call: Call = await stack.enter_async_context(connect(target_of(task), cell))
+        await calls_of(CALLS, 100, call, value)
+        before = resident_bytes()
+        for _ in range(CLIENTS_HELD):
+            further = await stack.enter_async_context(connect(target_of(task), cell))
+            await further("k", value)
+        after = resident_bytes()
+        if before is None or after is None:
+            raise RuntimeError("this system does not tell how much memory a process has")
+        for pid in task.pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            idle = resident_bytes() or 0
+
+            async def one(key: str) -> None:
+                await call(key, value)
+
+            calls = [asyncio.create_task(one(f"k{index}")) for index in range(cell.in_flight)]
+            # The tasks begin, and what they begin goes its way to where it waits.
+            await asyncio.sleep(0.5)
+            busy = resident_bytes() or 0
+        finally:
+            for pid in task.pids:
+                os.kill(pid, signal.SIGCONT)
+        await asyncio.gather(*calls)
+    return {
+        "client_bytes": (after - before) / CLIENTS_HELD,
+        "call_bytes": (busy - idle) / cell.in_flight,
+    }
+
+
+def import_time(module: str) -> Figures:
+    """Milliseconds over `import asyncio`, in a process that has nothing else."""
+    code = (
+        "import asyncio, time; started = time.perf_counter(); "
+        f"import {module}; print(time.perf_counter() - started)"
+    )
+    # The first one fills the system's caches.
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(6)
+    ]
+    return {"import_ms": min(times[1:]) * 1e3}
+
+
+def target_of(task: Task) -> Target:
+    return Target(task.port, task.ca)
+
+
+if __name__ == "__main__":
+    main()
