@@ -18,6 +18,7 @@ TEST := $(BUILD)/venv-test
 CHECK := $(BUILD)/venv-check
 DEMO := $(BUILD)/venv-demo
 BENCH := $(BUILD)/venv-bench
+DOCS := $(BUILD)/venv-docs
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 
 # Only the virtual environment made here is importable, whatever the caller's shell has set.
@@ -45,7 +46,7 @@ demo: $(DEMO)/.ready ## run a rate limiter on an embedded server, until it says 
 test: test-rust bench-instructions test-python ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
-check: check-format check-lint check-clippy check-types ## formatting, lints, types; changes nothing
+check: check-format check-lint check-clippy check-types docs ## formatting, lints, types, documentation; changes nothing
 
 .PHONY: format
 format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend what ruff can
@@ -56,6 +57,11 @@ format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend w
 .PHONY: wheel
 wheel: $(BUILD)/.wheel ## build the wheel into dist/
 	@ls dist/*.whl
+
+# mkdocs's own news of its successors are no warnings of ours.
+.PHONY: docs
+docs: $(DOCS)/.ready ## build the documentation into build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 .PHONY: bench
 bench: $(BENCH)/.ready bench-programs ## measure against the other clients, half an hour; writes docs/performance.md
@@ -91,7 +97,7 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 .PHONY: clean
 clean: ## remove all that was built and installed here
 	rm -rf $(BUILD) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find python tests bench examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests
 
@@ -133,7 +139,7 @@ check-clippy: rust-tools $(TOOLS)/.ready
 .PHONY: check-types
 check-types: $(CHECK)/.ready
 	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-package python/glide_scripts
-	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-users --explicit-package-bases tests bench
+	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-users --explicit-package-bases tests bench examples
 	$(CHECK)/bin/stubtest --mypy-config-file pyproject.toml glide_scripts._core
 
 # The wheel. Folders are listed too, so that a file that is gone counts as a change.
@@ -183,3 +189,6 @@ $(BENCH)/.ready: $(BUILD)/.wheel
 	$(PIP) --python $(BENCH)/bin/python install --quiet --no-index --find-links $(BENCH)/wheels \
 	  "$$(ls dist/*.whl)[server]" --group bench
 	@touch $@
+
+$(DOCS)/.ready: $(BUILD)/.wheel
+	$(call environment,$(DOCS),,--group docs)

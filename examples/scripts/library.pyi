@@ -6,6 +6,239 @@ from glide_scripts import GlideClient, GlideClusterClient, Key, TypedScript
 from glide_scripts._library import TypedLibrary
 from glide_scripts._typed import B
 
+class _Library_lib_now(TypedScript[..., Any]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> Coroutine[Any, Any, Any]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> B: ...
+
+class _Library_lib(TypedLibrary):
+    now: _Library_lib_now
+
+class _Library_lock_acquire(TypedScript[..., int | None]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        lock: Key,
+        fence: Key,
+        holder: str,
+        ttl_ms: int,
+    ) -> Coroutine[Any, Any, int | None]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        lock: Key,
+        fence: Key,
+        holder: str,
+        ttl_ms: int,
+    ) -> B: ...
+
+class _Library_lock_extend(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        lock: Key,
+        holder: str,
+        ttl_ms: int,
+    ) -> Coroutine[Any, Any, bool]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        lock: Key,
+        holder: str,
+        ttl_ms: int,
+    ) -> B: ...
+
+class _Library_lock_release(TypedScript[..., None]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        lock: Key,
+        holder: str,
+    ) -> Coroutine[Any, Any, None]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        lock: Key,
+        holder: str,
+    ) -> B: ...
+
+class _Library_lock_write(TypedScript[..., None]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        value: Key,
+        fence: int,
+        text: str,
+    ) -> Coroutine[Any, Any, None]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        value: Key,
+        fence: int,
+        text: str,
+    ) -> B: ...
+
+class _Library_lock(TypedLibrary):
+    acquire: _Library_lock_acquire
+    extend: _Library_lock_extend
+    release: _Library_lock_release
+    write: _Library_lock_write
+
+class _Library_queue_done(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        id: str,
+        attempt: int,
+    ) -> Coroutine[Any, Any, bool]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        id: str,
+        attempt: int,
+    ) -> B: ...
+
+class _Library_queue_failed(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        dead: Key,
+        id: str,
+        attempt: int,
+        max_attempts: int,
+        pause_ms: int,
+        reason: str,
+    ) -> Coroutine[Any, Any, bool]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        dead: Key,
+        id: str,
+        attempt: int,
+        max_attempts: int,
+        pause_ms: int,
+        reason: str,
+    ) -> B: ...
+
+class _Library_queue_lib_bury(TypedScript[..., Any]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> Coroutine[Any, Any, Any]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> B: ...
+
+class _Library_queue_lib(TypedLibrary):
+    bury: _Library_queue_lib_bury
+
+class _Library_queue_put(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        id: str,
+        payload: str,
+    ) -> Coroutine[Any, Any, bool]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        id: str,
+        payload: str,
+    ) -> B: ...
+
+class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        dead: Key,
+        lease_ms: int,
+        max_attempts: int,
+    ) -> Coroutine[Any, Any, tuple[str, str, int] | None]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        ready: Key,
+        jobs: Key,
+        finished: Key,
+        attempts: Key,
+        due: Key,
+        dead: Key,
+        lease_ms: int,
+        max_attempts: int,
+    ) -> B: ...
+
+class _Library_queue(TypedLibrary):
+    done: _Library_queue_done
+    failed: _Library_queue_failed
+    lib: _Library_queue_lib
+    put: _Library_queue_put
+    take: _Library_queue_take
+
 class _Library_rate_limit(TypedScript[..., bool]):
     def __call__(
         __self,
@@ -24,7 +257,43 @@ class _Library_rate_limit(TypedScript[..., bool]):
         window: int,
     ) -> B: ...
 
+class _Library_stock_give_back(TypedScript[..., None]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        order: str,
+    ) -> Coroutine[Any, Any, None]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        order: str,
+    ) -> B: ...
+
 class _Library_stock_lib_count(TypedScript[..., Any]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> Coroutine[Any, Any, Any]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
+        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+    ) -> B: ...
+
+class _Library_stock_lib_release_expired(TypedScript[..., Any]):
     def __call__(
         __self,
         __client: GlideClient | GlideClusterClient,
@@ -42,6 +311,55 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
 
 class _Library_stock_lib(TypedLibrary):
     count: _Library_stock_lib_count
+    release_expired: _Library_stock_lib_release_expired
+
+class _Library_stock_reserve(TypedScript[..., int]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        sold: Key,
+        order: str,
+        count: int,
+        ttl_ms: int,
+    ) -> Coroutine[Any, Any, int]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        sold: Key,
+        order: str,
+        count: int,
+        ttl_ms: int,
+    ) -> B: ...
+
+class _Library_stock_sell(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        sold: Key,
+        order: str,
+    ) -> Coroutine[Any, Any, bool]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        stock: Key,
+        held: Key,
+        until_when: Key,
+        sold: Key,
+        order: str,
+    ) -> B: ...
 
 class _Library_stock_take(TypedScript[..., int]):
     def __call__(
@@ -62,9 +380,34 @@ class _Library_stock_take(TypedScript[..., int]):
     ) -> B: ...
 
 class _Library_stock(TypedLibrary):
+    give_back: _Library_stock_give_back
     lib: _Library_stock_lib
+    reserve: _Library_stock_reserve
+    sell: _Library_stock_sell
     take: _Library_stock_take
 
+class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        bucket: Key,
+        capacity: int,
+        per_second: float,
+    ) -> Coroutine[Any, Any, tuple[bool, int, int]]: ...
+    def add_to(
+        __self,
+        __batch: B,
+        /,
+        bucket: Key,
+        capacity: int,
+        per_second: float,
+    ) -> B: ...
+
 class Library(TypedLibrary):
+    lib: _Library_lib
+    lock: _Library_lock
+    queue: _Library_queue
     rate_limit: _Library_rate_limit
     stock: _Library_stock
+    token_bucket: _Library_token_bucket

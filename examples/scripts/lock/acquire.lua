@@ -1,0 +1,22 @@
+#!lua
+-- Takes a lock that nobody holds, for a time. Returns its fencing token, which grows with each
+-- holder; nothing if somebody else holds it.
+--
+-- May run twice: the holder who asks again, since the first reply was lost, gets the same token.
+--@key lock
+--@key fence -- counts the holders; never expires
+--@arg holder: str -- an id that is new for each attempt to get the lock
+--@arg ttl_ms: int
+--@returns int | None
+--@idempotent
+local holder = redis.call('HGET', KEYS[1], 'holder')
+if holder and holder ~= ARGV[1] then
+  return false
+end
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if not holder then
+  fence = redis.call('INCR', KEYS[2])
+  redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'fence', fence)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return tonumber(fence)

@@ -1,0 +1,10 @@
+#!lua
+-- Gives a lock back, if its holder is still the same: after its time another one may hold it.
+--@key lock
+--@arg holder: str
+--@returns None
+--@idempotent
+if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+end
+return false

@@ -1,0 +1,24 @@
+#!lua
+-- Takes a token out of a bucket that fills up steadily: is the call allowed, how many tokens are
+-- left, and in how many milliseconds is there one again?
+--@key bucket
+--@arg capacity: int -- how many calls may come at once
+--@arg per_second: float -- how many tokens come back in a second
+--@returns tuple[bool, int, int]
+--@include "lib/now.lua"
+local capacity, per_second = tonumber(ARGV[1]), tonumber(ARGV[2])
+local now = now_ms()
+local tokens, at = unpack(redis.call('HMGET', KEYS[1], 'tokens', 'at'))
+tokens, at = tonumber(tokens or capacity), tonumber(at or now)
+tokens = math.min(capacity, tokens + math.max(0, now - at) * per_second / 1000)
+
+local allowed = tokens >= 1
+if allowed then
+  tokens = tokens - 1
+end
+redis.call('HSET', KEYS[1], 'tokens', tokens, 'at', now)
+-- A bucket that nobody used for so long is full, as one that is not there.
+redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000))
+
+local wait = tokens >= 1 and 0 or math.ceil((1 - tokens) / per_second * 1000)
+return {allowed, math.floor(tokens), wait}

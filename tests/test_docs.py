@@ -1,0 +1,67 @@
+"""What the README and the documentation show runs as it stands, and prints what they say."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.docs_page import ROOT, blocks
+
+import glide_scripts
+import glide_scripts.testing
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+RUNNER = Path(__file__).with_name("docs_page.py")
+TIMEOUT_SECS = 100
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
+def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(RUNNER), str(page)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        timeout=TIMEOUT_SECS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wrong = [f"{name(page)}:{line}\n{what}" for line, what in json.loads(done.stdout)]
+    assert not wrong, "\n".join(wrong)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if DOCS in page.parents], ids=name)
+def test_a_page_links_to_nothing_outside_the_documentation(page: Path) -> None:
+    """Else the link would work on the code host, but not on the site."""
+    links = [(page.parent / link).resolve() for link in LINK.findall(page.read_text())]
+    assert [link for link in links if not link.is_relative_to(DOCS)] == []
+
+
+def test_the_reference_has_every_public_name() -> None:
+    pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
+    public = {
+        f"{module.__name__}.{name}"
+        for module in (glide_scripts, glide_scripts.testing)
+        for name in module.__all__
+        if not name.startswith("_")
+    }
+    assert shown == public

@@ -1,0 +1,96 @@
+"""What griffe cannot read from the source of the API, told to it, for the reference pages.
+
+- A method that is made of a command's definition, such as ``get = method_of(_commands.get)``, has
+  that definition's parameters and docstring.
+- `Script` is compiled; its docstrings are those of the built class.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import griffe
+
+import glide_scripts
+
+CLIENT, BATCH = "method_of(_commands.", "adding(_commands."
+PARSER: Any = {
+    "parser": "google",
+    "parser_options": {"returns_multiple_items": False, "returns_named_value": False},
+}
+
+
+class ApiDocs(griffe.Extension):
+    """The extension; mkdocs.yml names this file."""
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
+        if pkg.path != "glide_scripts":
+            return
+        for kind in _classes(pkg):
+            for made in list(kind.members.values()):
+                if isinstance(made, griffe.Attribute):
+                    _put_method(kind, made, pkg)
+            _mend_constructor(kind)
+        script = pkg["_core.Script"]
+        script.docstring = _docstring(inspect.getdoc(glide_scripts.Script), script)
+        for name, member in script.members.items():
+            if not name.startswith("_"):
+                text = inspect.getdoc(getattr(glide_scripts.Script, name))
+                member.docstring = _docstring(text, member)
+        _mend_examples(pkg)
+
+
+def _classes(package: griffe.Module) -> Iterator[griffe.Class]:
+    for module in package.modules.values():
+        yield from (kind for kind in module.classes.values() if not kind.is_alias)
+
+
+def _docstring(text: str | None, of: Any) -> griffe.Docstring | None:
+    return None if text is None else griffe.Docstring(text, parent=of, **PARSER)
+
+
+def _put_method(kind: griffe.Class, made: griffe.Attribute, package: griffe.Module) -> None:
+    """Puts a method in the place of the attribute that is made from a command's definition."""
+    value = str(made.value)
+    maker = next((maker for maker in (CLIENT, BATCH) if value.startswith(maker)), None)
+    if maker is None:
+        return
+    command = package["_commands"][value.removeprefix(maker).removesuffix(")")]
+    docs = "" if command.docstring is None else command.docstring.value
+    method = griffe.Function(
+        made.name,
+        parameters=griffe.Parameters(
+            griffe.Parameter("self", kind=griffe.ParameterKind.positional_only),
+            *command.parameters,
+        ),
+        # What stands in a Command[…] is what the client returns.
+        returns=command.returns.slice if maker is CLIENT else "Self",
+    )
+    if maker is CLIENT:
+        method.labels.add("async")
+    else:
+        docs = docs.replace("Returns:\n", "In the results:\n")
+    method.docstring = _docstring(docs, method)
+    kind.set_member(made.name, method)
+
+
+def _mend_constructor(kind: griffe.Class) -> None:
+    """Leaves out a constructor that no user calls, or that only names the class's docstring."""
+    constructor = kind.members.get("__init__")
+    if constructor is None or constructor.docstring is None:
+        return
+    if constructor.docstring.value.startswith("For ``create`` and"):
+        kind.del_member("__init__")
+    elif constructor.docstring.value == "See the class.":
+        constructor.docstring = None
+
+
+def _mend_examples(of: Any) -> None:
+    """Names the section of examples as griffe knows it."""
+    if of.docstring is not None:
+        of.docstring.value = of.docstring.value.replace("Example:\n", "Examples:\n")
+    for member in of.members.values():
+        if not member.is_alias:
+            _mend_examples(member)
