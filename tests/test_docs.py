@@ -11,6 +11,7 @@ import pytest
 from tests.docs_page import ROOT, blocks
 
 import glide_scripts
+import glide_scripts.otel
 import glide_scripts.testing
 
 DOCS = ROOT / "docs"
@@ -60,7 +61,7 @@ def test_the_reference_has_every_public_name() -> None:
     shown = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
     public = {
         f"{module.__name__}.{name}"
-        for module in (glide_scripts, glide_scripts.testing)
+        for module in (glide_scripts, glide_scripts.otel, glide_scripts.testing)
         for name in module.__all__
         if not name.startswith("_")
     }
