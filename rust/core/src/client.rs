@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
@@ -19,6 +18,7 @@ use crate::error::{Error, Kind};
 use crate::fanout::{self, Part, Split};
 use crate::heartbeat;
 use crate::io_thread::IoThread;
+use crate::outbox::{Bell, Receiver, Sender, outbox};
 use crate::request::{Gather, Request};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
@@ -29,7 +29,7 @@ use crate::watch::{self, Watching};
 /// A client of one server or one cluster. Dropping it closes it.
 #[derive(Debug)]
 pub struct Client {
-    messages: mpsc::UnboundedSender<Message>,
+    messages: Sender<Message>,
     request_timeout: Duration,
     inflight_limit: Option<usize>,
     in_flight: Arc<AtomicUsize>,
@@ -86,7 +86,7 @@ impl Client {
     /// Makes a client on the I/O thread. `opened` gets an `OK` once it can serve, or the reason why it never will;
     /// a lazy client connects at its first call.
     pub fn open(config: Config, io: &IoThread, opened: ReplyTo) -> Self {
-        let (messages, incoming) = mpsc::unbounded_channel();
+        let (messages, incoming) = outbox();
         let stats = Arc::new(Stats::default());
         let client = Self {
             messages,
@@ -104,10 +104,20 @@ impl Client {
 
     /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
     pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
+        self.enqueue(request, route, timeout, reply_to);
+        self.bell().ring();
+    }
+
+    /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each.
+    pub fn enqueue(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let timeout = timeout.unwrap_or(self.request_timeout);
-        let call = Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to };
-        self.send(Message::Call(call));
+        self.put(Message::Call(Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to }));
+    }
+
+    /// Sends what was enqueued on its way.
+    pub fn bell(&self) -> &Bell {
+        self.messages.bell()
     }
 
     /// The same for a command whose keys are in several slots; `gather` makes one reply of its parts'.
@@ -197,7 +207,12 @@ impl Client {
     }
 
     fn send(&self, message: Message) {
-        if let Err(mpsc::error::SendError(message)) = self.messages.send(message) {
+        self.put(message);
+        self.bell().ring();
+    }
+
+    fn put(&self, message: Message) {
+        if let Err(message) = self.messages.put(message) {
             message.refuse();
         }
     }
@@ -208,7 +223,7 @@ impl Client {
 }
 
 /// The life of a client on the I/O thread.
-async fn serve(config: Config, stats: Arc<Stats>, mut incoming: mpsc::UnboundedReceiver<Message>, opened: ReplyTo) {
+async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message>, opened: ReplyTo) {
     let servers = Servers::new(config, stats);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
@@ -221,25 +236,23 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: mpsc::UnboundedR
     servers.close();
     // The tasks that held the connections end in this turn of the scheduler.
     tokio::task::yield_now().await;
-    incoming.close();
-    while let Some(message) = incoming.recv().await {
-        unheard.push_back(message);
-    }
+    unheard.extend(incoming.close());
     unheard.into_iter().for_each(Message::refuse);
 }
 
 /// Whether the client can serve. What it is told meanwhile is kept in `unheard`; being closed ends the attempt.
 async fn open(
     servers: &Servers,
-    incoming: &mut mpsc::UnboundedReceiver<Message>,
+    incoming: &mut Receiver<Message>,
     unheard: &mut VecDeque<Message>,
     opened: ReplyTo,
 ) -> bool {
     let opening = async { if servers.config.lazy { Ok(()) } else { servers.open().await } };
     let closing = async {
-        while let Some(message) = incoming.recv().await {
-            let is_close = matches!(message, Message::Close(_));
-            unheard.push_back(message);
+        let mut burst = Vec::new();
+        while incoming.take(&mut burst).await {
+            let is_close = burst.iter().any(|message| matches!(message, Message::Close(_)));
+            unheard.extend(burst.drain(..));
             if is_close {
                 return;
             }
@@ -256,17 +269,12 @@ async fn open(
 }
 
 /// Does what the client is told, until it is closed.
-async fn listen(
-    servers: &Rc<Servers>,
-    incoming: &mut mpsc::UnboundedReceiver<Message>,
-    unheard: &mut VecDeque<Message>,
-) {
-    const BURST: usize = 1024;
-    let mut burst = Vec::with_capacity(BURST);
+async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
+    let mut burst = Vec::from(std::mem::take(unheard));
     loop {
-        unheard.extend(burst.drain(..));
         let mut gone = HashSet::new();
-        while let Some(message) = unheard.pop_front() {
+        let mut messages = burst.drain(..);
+        while let Some(message) = messages.next() {
             match message {
                 Message::Call(call) => servers.dispatch(call),
                 Message::Split(split) => fanout::in_parts(servers, split),
@@ -275,13 +283,17 @@ async fn listen(
                 Message::Release(watch) => servers.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
                 Message::Cancel(id) => drop(gone.insert(id)),
-                Message::Close(_) => return unheard.push_front(message),
+                Message::Close(_) => {
+                    unheard.push_back(message);
+                    return unheard.extend(messages);
+                }
             }
         }
+        drop(messages);
         if !gone.is_empty() {
             servers.cancel(&gone);
         }
-        if incoming.recv_many(&mut burst, BURST).await == 0 {
+        if !incoming.take(&mut burst).await {
             return;
         }
     }

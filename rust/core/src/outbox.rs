@@ -1,0 +1,121 @@
+//! What a client's callers have for the I/O thread, in order.
+//!
+//! Putting something in and waking the thread are two things, because the second costs far more: calls of one burst
+//! are put in one by one, and the thread is woken once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Makes the two ends.
+pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared { queue: Mutex::new(Queue { items: Vec::new(), is_open: true }) });
+    let bell = Bell(Arc::default());
+    (Sender { shared: shared.clone(), bell: bell.clone() }, Receiver { shared, bell })
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    queue: Mutex<Queue<T>>,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    items: Vec<T>,
+    /// Both ends are there.
+    is_open: bool,
+}
+
+impl<T> Shared<T> {
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes the I/O thread for what was put in.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<Notify>);
+
+impl Bell {
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+
+    /// Whether both wake for the same client.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Sender<T> {
+    shared: Arc<Shared<T>>,
+    bell: Bell,
+}
+
+impl<T> Sender<T> {
+    /// Puts something in, to be seen when the bell is rung next, or earlier. It comes back if nobody takes it any more.
+    pub(crate) fn put(&self, item: T) -> Result<(), T> {
+        let mut queue = self.shared.queue();
+        if !queue.is_open {
+            return Err(item);
+        }
+        queue.items.push(item);
+        Ok(())
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.queue().is_open = false;
+        self.bell.ring();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    bell: Bell,
+}
+
+impl<T> Receiver<T> {
+    /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
+    pub(crate) async fn take(&mut self, items: &mut Vec<T>) -> bool {
+        loop {
+            {
+                let mut queue = self.shared.queue();
+                if !queue.items.is_empty() {
+                    std::mem::swap(&mut queue.items, items);
+                    return true;
+                }
+                if !queue.is_open {
+                    return false;
+                }
+            }
+            self.bell.0.notified().await;
+        }
+    }
+
+    /// Takes the rest; nothing more is let in.
+    pub(crate) fn close(self) -> Vec<T> {
+        let mut queue = self.shared.queue();
+        queue.is_open = false;
+        std::mem::take(&mut queue.items)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // What is in it is dropped outside of the lock: its callers are told, and may ask for more.
+        let rest = {
+            let mut queue = self.shared.queue();
+            queue.is_open = false;
+            std::mem::take(&mut queue.items)
+        };
+        drop(rest);
+    }
+}
