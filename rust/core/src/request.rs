@@ -1,7 +1,6 @@
 //! One command, packed once into the form in which it goes over the wire.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -457,12 +456,7 @@ fn write_header(wire: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 fn write_digits(wire: &mut Vec<u8>, number: usize) {
-    if number < 10 {
-        #[expect(clippy::cast_possible_truncation, reason = "it is below ten")]
-        wire.push(b'0' + number as u8);
-    } else {
-        write!(wire, "{number}").expect("writing to a Vec cannot fail");
-    }
+    wire.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]
