@@ -240,6 +240,21 @@ def test_a_killed_server_is_gone_at_once_and_can_come_back() -> None:
         assert server.command("PING") == b"PONG"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_what_a_server_forked_ends_with_it(end: str) -> None:
+    with ValkeyServer() as server, server.connect() as connection:
+        connection.command("SCRIPT", "DEBUG", "YES")
+        connection.command("EVAL", "return 1", "0")
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        assert len(children) == 1
+        getattr(server, end)()
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{children[0]}").exists():
+            assert time.monotonic() < deadline, "the debugging session outlives its server"
+            time.sleep(0.01)
+
+
 def test_a_server_that_crashes_is_known_not_to_run() -> None:
     with ValkeyServer() as server:
         os.kill(server.pid, signal.SIGKILL)

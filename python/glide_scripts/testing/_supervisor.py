@@ -30,6 +30,8 @@ def main(directory: str, command: list[str]) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, 2, 1),
         ],
+        # With it ends what it forked: a debugging session outlives a server that is killed.
+        setpgroup=0,
         # Python ignores these, and what is ignored is inherited.
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
     )
@@ -38,15 +40,20 @@ def main(directory: str, command: list[str]) -> int:
     while True:
         ready, _, _ = select.select([0, woken], [], [])
         owner_gone = 0 in ready or set(os.read(woken, 64)) != {signal.SIGCHLD}
-        ended, status = os.waitpid(server, os.WNOHANG)
+        # Until it is waited for, its id is that of no other process group.
+        ended = os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if not owner_gone and ended is None:
+            continue
+        try:
+            os.killpg(server, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            # Some systems say so where nobody is left who could be told.
+            pass
+        _, status = os.waitpid(server, 0)
         if owner_gone:
-            if not ended:
-                os.kill(server, signal.SIGKILL)
-                os.waitpid(server, 0)
             shutil.rmtree(directory, ignore_errors=True)
             return 0
-        if ended:
-            return os.waitstatus_to_exitcode(status) % 256
+        return os.waitstatus_to_exitcode(status) % 256
 
 
 if __name__ == "__main__":
