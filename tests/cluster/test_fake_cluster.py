@@ -102,6 +102,19 @@ async def test_an_empty_host_in_a_redirect_means_the_host_that_answered(
     assert await call(client, timeout=1000) == 2
 
 
+async def failure_between_attempts(client: GlideClusterClient) -> tuple[RequestError, int]:
+    """How a call fails that is tried until its deadline, and how many it took to see it.
+
+    On a busy machine the deadline may find an attempt under way, which may have been executed.
+    """
+    for tries in range(1, 21):
+        with pytest.raises(RequestError) as caught:
+            await asyncio.wait_for(call(client, timeout=500), 10)
+        if not caught.value.may_have_executed:
+            return caught.value, tries
+    raise AssertionError(f"20 calls ended under way; the last: {caught.value}")
+
+
 @pytest.mark.parametrize(
     "target", ["here", "there and back", "a closed port", "no such host", "?", "port 0"]
 )
@@ -120,11 +133,9 @@ async def test_redirects_that_lead_nowhere_end_in_an_error_within_the_deadline(
     fake.script = lambda _: error(f"{kind} {SLOT} {to}")
     other.script = lambda _: error(f"MOVED {SLOT} {fake.host}:{fake.port}")
     client = await connect_cluster([fake.address])
-    with pytest.raises(RequestError) as caught:
-        await asyncio.wait_for(call(client, timeout=500), 10)
-    assert caught.value.may_have_executed is False
-    assert any(part in str(caught.value) for part in (kind, "MOVED", "connection"))
-    assert len(fake.received) + len(other.received) < 1000
+    failure, tries = await failure_between_attempts(client)
+    assert any(part in str(failure) for part in (kind, "MOVED", "connection"))
+    assert len(fake.received) + len(other.received) < 1000 * tries
     fake.script = lambda _: integer(1)
     assert await call(client) == 1
 
@@ -172,11 +183,11 @@ async def test_what_passes_by_itself_is_waited_for_without_spinning(
 ) -> None:
     fake.script = lambda _: error(text)
     client = await connect_cluster([fake.address])
-    with pytest.raises(TimeoutError, match=text.split(" ", maxsplit=1)[0]) as caught:
-        await call(client, timeout=500)
-    assert caught.value.may_have_executed is False
-    assert fake.count("EVALSHA", "EVAL") < 100
-    assert fake.count("CLUSTER") < 100
+    failure, tries = await failure_between_attempts(client)
+    assert isinstance(failure, TimeoutError)
+    assert text.split(" ", maxsplit=1)[0] in str(failure)
+    assert fake.count("EVALSHA", "EVAL") < 100 * tries
+    assert fake.count("CLUSTER") < 100 * tries
 
     left = 5
 
