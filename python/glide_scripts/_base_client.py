@@ -14,7 +14,7 @@ from ._batch import BaseBatch
 from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Client as Core
-from ._core import Script, TlsSetup
+from ._core import Pending, Script, TlsSetup
 from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ._in_batch import InBatch, hide_keys
 from ._invoke_many import Call, Progress, ScriptReplies
@@ -72,11 +72,11 @@ class BaseClient:
         callback: Any = settings["password_callback"]
         source = None if callback is None else PasswordSource(callback)
         settings["password_callback"] = source
-        core, opened, ticket = Core.open(settings)
+        core, opened = Core.open(settings)
         client = cls(core)
         client._password_source = source
         try:
-            await client._reply(opened, ticket)
+            await opened
         except BaseException:
             core.abandon()
             raise
@@ -93,7 +93,7 @@ class BaseClient:
             self._password_source.close()
         closing = self._core.close()
         if closing is not None:
-            await self._reply(*closing)
+            await closing
 
     async def aclose(self) -> None:
         """The same as ``close``, for ``contextlib.aclosing``."""
@@ -114,26 +114,19 @@ class BaseClient:
         state = "closed" if self._core.is_closed else "open"
         return f"<{type(self).__name__} {state}>"
 
-    async def _reply(self, future: asyncio.Future[Any], ticket: int) -> Any:
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._core.cancel(ticket)
-            raise
-
     async def _execute(self, command: Command[T]) -> T:
-        reply = await self._reply(*self._send(command))
+        reply = await self._send(command)
         decoded: T = reply if command.decode is None else command.decode(reply)
         return decoded
 
-    def _send(self, command: Command[Any]) -> tuple[asyncio.Future[Any], int]:
+    def _send(self, command: Command[Any]) -> Pending:
         return self._core.command(command.words, None, **command.settings())
 
     async def _routed(self, command: Command[Any], route: Route | None) -> Any:
         """Sends a command by a route; several nodes' replies are decoded one by one."""
         where = directions(command.words, route)
-        future, ticket = self._core.command(command.words, None, **command.settings(), **where)
-        reply, decode = await self._reply(future, ticket), decoder(command, route)
+        reply = await self._core.command(command.words, None, **command.settings(), **where)
+        decode = decoder(command, route)
         return reply if decode is None else decode(reply)
 
     def _function_stats(self) -> Command[dict[bytes, Any]]:
@@ -187,21 +180,14 @@ class BaseClient:
         """
         try:
             if on_timeout == "leave":
-                future, ticket = self._core.invoke_script(script, keys, args, timeout)
-            else:
-                _check_kill(on_timeout, script)
-                future, ticket = self._core.invoke_script(script, keys, args, timeout, kill=True)
+                return await self._core.invoke_script(script, keys, args, timeout)
+            _check_kill(on_timeout, script)
+            return await self._core.invoke_script(script, keys, args, timeout, kill=True)
         except CrossSlotError as error:
             hide_keys(error, script)
             raise
-        try:
-            result: TResult = await future
-        except asyncio.CancelledError:
-            self._core.cancel(ticket)
-            raise
         except RequestError as error:
             raise_explained(error, script, keys, args)
-        return result
 
     async def update_connection_password(
         self, password: str | None, immediate_auth: bool = False
@@ -233,7 +219,7 @@ class BaseClient:
             raise ValueError("password is None and immediate_auth is True; pass the password")
         if self._password_source is not None:
             raise RequestError("the client has a password_callback, which is asked for passwords")
-        result: TOK = await self._reply(*self._core.update_password(password, immediate_auth))
+        result: TOK = await self._core.update_password(password, immediate_auth)
         return result
 
     def stats(self) -> Stats:
@@ -345,7 +331,7 @@ class BaseClient:
         try:
             started = self._core.watch(watch.pin, keys, None)
             watch.standing.add(call)
-            result: TOK = await self._reply(*started)
+            result: TOK = await started
         except BaseException:
             watch.standing.discard(call)
             self._watches.lost(task, watch)
@@ -359,7 +345,7 @@ class BaseClient:
             return OK
         watch.standing.clear()
         try:
-            result: TOK = await self._reply(*self._core.unwatch(watch.pin, None))
+            result: TOK = await self._core.unwatch(watch.pin, None)
         except BaseException:
             self._watches.lost(task, watch)
             raise
@@ -398,7 +384,7 @@ class BaseClient:
         # The batch may be used for something else before the results are there.
         decoders = dict(batch._decoders)
         try:
-            future, ticket = self._core.exec(
+            pending = self._core.exec(
                 batch._packed,
                 options.timeout,
                 route=target(route),
@@ -407,7 +393,7 @@ class BaseClient:
             )
             if watch is not None:
                 watch.standing.clear()
-            outcome = await self._reply(future, ticket)
+            outcome = await pending
         except BaseException as error:
             if watch is not None:
                 self._watches.lost(task, watch)
@@ -505,7 +491,11 @@ def raise_explained(error: RequestError, script: Script, keys: object, args: obj
     from ._explain import explained
 
     better = explained(error, script, keys, args)
-    raise better from better.__cause__
+    try:
+        raise better from better.__cause__
+    finally:
+        # The traceback holds this frame: with the errors in it, it would hold itself.
+        del error, better
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeAlias, TypeVar
 
@@ -12,7 +11,7 @@ from ._batch import ClusterBatch
 from ._batch_options import ClusterBatchOptions
 from ._commands import Command
 from ._config import GlideClusterClientConfiguration
-from ._core import Script
+from ._core import Pending, Script
 from ._errors import ConfigurationError, CrossSlotError, RequestError
 from ._function_library import Function, FunctionLibrary
 from ._in_batch import hide_keys
@@ -111,15 +110,12 @@ class GlideClusterClient(BaseClient):
         """
         where = target(route)
         try:
-            future, ticket = self._core.invoke_script(script, keys, args, timeout, where)
+            return await self._core.invoke_script(script, keys, args, timeout, where)
         except CrossSlotError as error:
             hide_keys(error, script)
             raise
-        try:
-            result: ByNode[TResult] = await self._reply(future, ticket)
         except RequestError as error:
             raise_explained(error, script, keys, args)
-        return result
 
     def exec(
         self, batch: ClusterBatch, raise_on_error: bool, options: ClusterBatchOptions | None = None
@@ -172,7 +168,7 @@ class GlideClusterClient(BaseClient):
         task = calling_task()
         return self._unwatch(task, self._watches.of(task))
 
-    def _send(self, command: Command[Any]) -> tuple[asyncio.Future[Any], int]:
+    def _send(self, command: Command[Any]) -> Pending:
         return self._core.command(
             command.words, None, **command.settings(), **directions(command.words, None)
         )

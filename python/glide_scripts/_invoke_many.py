@@ -21,7 +21,7 @@ from typing import Any, Self, TypeAlias
 from . import _check
 from ._core import Batch as Packed
 from ._core import Client as Core
-from ._core import Script
+from ._core import Pending, Script
 from ._errors import ClosingError, CrossSlotError, RequestError
 from ._in_batch import hide_keys
 from ._reply import TEncodable, TResult
@@ -145,10 +145,10 @@ class _Run:
                     await source.news()
                     continue
                 oldest = sent[0]
-                if wants_more and not oldest.future.done():
-                    both = (oldest.future, source.news())
+                if wants_more and not oldest.pending.done():
+                    both = (oldest.pending, source.news())
                     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-                    if not oldest.future.done():
+                    if not oldest.pending.done():
                         continue
                 replies, failed_at = await oldest.replies()
                 sent.popleft()
@@ -171,7 +171,7 @@ class _Run:
                 raise failure
         finally:
             for each in sent:
-                each.abandon(self.core)
+                each.pending.cancel()
             await source.close()
 
     def _packed(self, calls: Sequence[Call], first: int) -> tuple[Packed, Exception | None]:
@@ -194,8 +194,7 @@ class _Run:
         return batch, None
 
     def _send(self, batch: Packed, calls: Sequence[Call]) -> _Sent:
-        future, ticket = self.core.exec(batch, self.timeout)
-        return _Sent(future, ticket, len(batch), calls)
+        return _Sent(self.core.exec(batch, self.timeout), len(batch), calls)
 
     def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
         """The replies of a batch, in which each error has the text and the class of a call's."""
@@ -218,8 +217,7 @@ class _Run:
 class _Sent:
     """A batch under way."""
 
-    future: asyncio.Future[Any]
-    ticket: int
+    pending: Pending
     count: int
     calls: Sequence[Call]
     """What was sent, for errors to show; there may be more, after a wrong one."""
@@ -228,7 +226,7 @@ class _Sent:
     async def replies(self) -> tuple[list[Any], int | None]:
         """Its replies, errors among them, and where the first of these is."""
         try:
-            replies, failed_at = await self.future
+            replies, failed_at = await self.pending
         except ClosingError:
             raise
         except RequestError as error:
@@ -236,14 +234,6 @@ class _Sent:
             self.failed_as_one = True
             return [error] * self.count, 0
         return replies, failed_at
-
-    def abandon(self, core: Core) -> None:
-        """Nobody waits for it any more."""
-        if self.future.cancel() or self.future.cancelled():
-            core.cancel(self.ticket)
-        else:
-            # Or it would be reported as never looked at.
-            self.future.exception()
 
 
 def _pair(call: Call) -> tuple[object, object]:
@@ -267,7 +257,7 @@ def _renumber(replies: Sequence[Any], first: int) -> None:
 async def _ended(sent: deque[_Sent]) -> None:
     """Waits until none of them is under way, whatever came of them."""
     if sent:
-        await asyncio.wait([each.future for each in sent])
+        await asyncio.wait([each.pending for each in sent])
 
 
 class _Source:

@@ -9,18 +9,17 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ._core import Batch as Packed
 from ._core import Client as Core
-from ._core import Script
+from ._core import Pending, Script
 from ._errors import RequestError, ScriptError
 from ._reply import TEncodable
 
 if TYPE_CHECKING:
     from ._base_client import BaseClient
 
-Started: TypeAlias = tuple[asyncio.Future[Any], int]
 
 _EVALS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"}
 _FUNCTION_CALLS = {"FCALL", "FCALL_RO"}
@@ -132,7 +131,7 @@ class _ObservedCore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._core, name)
 
-    def invoke_script(self, script: Script, *what: Any, **settings: Any) -> Started:
+    def invoke_script(self, script: Script, *what: Any, **settings: Any) -> Pending:
         name, sha1, operation = None, None, "EVALSHA"
         if isinstance(script, Script):
             name, sha1 = script.name, script.hash
@@ -142,13 +141,13 @@ class _ObservedCore:
 
     def command(
         self, words: Sequence[TEncodable], timeout: float | None, **settings: Any
-    ) -> Started:
+    ) -> Pending:
         operation = _text(words[0]).upper() if words else ""
         name = _text(words[1]) if operation in _FUNCTION_CALLS and len(words) > 1 else None
         send = partial(self._core.command, words, timeout, **settings)
         return self._observed(self._call(operation, name), None, send)
 
-    def exec(self, batch: Packed, timeout: float | None, **settings: Any) -> Started:
+    def exec(self, batch: Packed, timeout: float | None, **settings: Any) -> Pending:
         operation, name, size = "MULTI" if batch.is_atomic else "PIPELINE", None, len(batch)
         names = set(batch.names())
         if len(names) == 1:
@@ -157,15 +156,15 @@ class _ObservedCore:
         call = self._call(operation, name or None, batch_size=size)
         return self._observed(call, None, partial(self._core.exec, batch, timeout, **settings))
 
-    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Started:
+    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Pending:
         send = partial(self._core.watch, watch, keys, timeout)
         return self._observed(self._call("WATCH"), None, send)
 
-    def unwatch(self, watch: int, timeout: float | None) -> Started:
+    def unwatch(self, watch: int, timeout: float | None) -> Pending:
         send = partial(self._core.unwatch, watch, timeout)
         return self._observed(self._call("UNWATCH"), None, send)
 
-    def close(self) -> Started | None:
+    def close(self) -> Pending | None:
         client = self._client()
         if client is not None and not self._is_closed:
             self._is_closed = True
@@ -194,37 +193,36 @@ class _ObservedCore:
         return ObservedCall(operation, name, sha1, batch_size, self._server, self._database)
 
     def _observed(
-        self, call: ObservedCall, script: Script | None, send: Callable[[], Started]
-    ) -> Started:
+        self, call: ObservedCall, script: Script | None, send: Callable[[], Pending]
+    ) -> Pending:
         self.tell(self._observer.call_started, call)
         began = time.perf_counter()
         try:
-            future, ticket = send()
+            pending = send()
         except BaseException as error:
             self._end(call, script, began, error)
             raise
         # Before anybody waits for it: who does goes on once the observer knows.
-        future.add_done_callback(partial(self._done, call, script, began, ticket))
-        return future, ticket
+        pending.add_done_callback(partial(self._done, call, script, began))
+        return pending
 
     def _done(
         self,
         call: ObservedCall,
         script: Script | None,
         began: float,
-        ticket: int,
-        future: asyncio.Future[Any],
+        pending: Pending,
     ) -> None:
-        facts = self._core.facts(ticket)
+        facts = pending.facts()
         if facts is not None:
             call.node, call.eval_fallback, call.retries = facts
         error: BaseException | None
-        if future.cancelled():
+        if pending.cancelled():
             error = asyncio.CancelledError()
         else:
-            error = future.exception()
+            error = pending.exception()
             if error is None and call.batch_size is not None:
-                error = _first_of_batch(future.result())
+                error = _first_of_batch(pending.result())
         self._end(call, script, began, error)
 
     def _end(

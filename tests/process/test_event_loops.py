@@ -4,37 +4,16 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
 
 import pytest
-import uvloop
+from tests.loops import KINDS, Kind, run
 from tests.programs import run_program
 
 from glide_scripts import GlideClient, RequestError, Script
 from glide_scripts.testing import ValkeyServer
 
-T = TypeVar("T")
-
 ECHO = Script("return ARGV[1]")
-
-
-class LoopWithoutReaders(asyncio.SelectorEventLoop):
-    def add_reader(self, *_: object) -> NoReturn:
-        raise NotImplementedError
-
-
-KINDS: list[Callable[[], asyncio.AbstractEventLoop]] = [
-    asyncio.SelectorEventLoop,
-    uvloop.new_event_loop,
-    LoopWithoutReaders,
-]
-
-
-def run(kind: Callable[[], asyncio.AbstractEventLoop], main: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=kind) as runner:
-        return runner.run(main)
 
 
 async def wrong_replies(client: GlideClient, name: str, count: int) -> int:
@@ -53,15 +32,13 @@ async def wrong_replies_to_new_client(url: str, name: str, count: int) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_loop_of_any_kind_serves_many_calls_at_once(
-    server: ValkeyServer, kind: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+def test_a_loop_of_any_kind_serves_many_calls_at_once(server: ValkeyServer, kind: Kind) -> None:
     assert run(kind, wrong_replies_to_new_client(server.url, "call", 1000)) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_loop_of_any_kind_serves_one_call_after_another_and_errors_and_cancelled_ones(
-    server: ValkeyServer, kind: Callable[[], asyncio.AbstractEventLoop]
+    server: ValkeyServer, kind: Kind
 ) -> None:
     async def main() -> None:
         async with await GlideClient.from_url(server.url) as client:
@@ -79,9 +56,7 @@ def test_a_loop_of_any_kind_serves_one_call_after_another_and_errors_and_cancell
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_loops_in_four_threads_at_once_have_a_client_each(
-    server: ValkeyServer, kind: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+def test_loops_in_four_threads_at_once_have_a_client_each(server: ValkeyServer, kind: Kind) -> None:
     together = threading.Barrier(4)
 
     def work(name: str) -> int:

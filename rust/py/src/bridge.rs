@@ -1,24 +1,24 @@
-//! From the I/O thread to an event loop: calls' futures, and the descriptor that wakes their loop once a burst.
+//! Between the I/O thread and an event loop: the calls that wait, and who is woken for what, once a burst each way.
 //!
-//! Futures stay here, on their loop's thread; the I/O thread holds tickets and touches nothing of Python.
+//! What is awaited stays here, on its loop's thread; the I/O thread holds tickets and touches nothing of Python.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{CallId, Completion, Completions, Facts, PasswordRequest, PasswordSource, ReplyTo};
+use glide_scripts_core::{Bell, CallId, Completion, Completions, PasswordRequest, PasswordSource, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
-use pyo3::{import_exception, intern};
 
+use crate::client::Client;
+use crate::pending::Pending;
 use crate::{convert, errors, logging, runtime};
-
-import_exception!(asyncio, InvalidStateError);
 
 /// Completions on their way to one event loop. Made on the loop's first call, gone with the loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
@@ -27,18 +27,26 @@ pub(crate) struct Bridge {
     generation: u64,
     completions: Arc<Completions>,
     wakeup: Option<Arc<Wakeup>>,
-    waiting: Mutex<Futures>,
-    /// Of observed calls that have just ended, by their tickets.
-    facts: Mutex<HashMap<u64, Facts>>,
+    desk: Mutex<Desk>,
     /// Who is asked for passwords, by the tickets that they are asked by.
     password_sources: Mutex<Vec<(u64, Py<PyAny>)>>,
+}
+
+/// What changes with each call. No code of Python may run while it is locked.
+#[derive(Default)]
+struct Desk {
+    calls: Calls,
+    /// Completions that were taken and are not dealt with yet. A loop that is run within a task's step finds them.
+    arrived: VecDeque<(u64, Completion)>,
+    /// The loop will call `resolve`.
+    is_scheduled: bool,
+    held: Held,
     vigil: Vigil,
 }
 
 /// A call that an event loop waits for.
 pub(crate) struct Waiting<'py> {
-    pub(crate) future: Bound<'py, PyAny>,
-    pub(crate) ticket: u64,
+    pub(crate) pending: Bound<'py, Pending>,
     pub(crate) reply_to: ReplyTo,
 }
 
@@ -93,12 +101,16 @@ impl Bridge {
         Ok(bridge.unbind())
     }
 
-    /// Forgets loops that were closed with calls under way: their futures, which hold them, are resolved by nobody.
+    /// Forgets loops that were closed with calls under way: nobody ends those, which hold the loop and its bridge.
     fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = bridges.py();
         for event_loop in PyList::type_object(py).call1((bridges,))?.try_iter()? {
             let event_loop = event_loop?;
             if event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                if let Ok(bridge) = bridges.get_item(&event_loop)?.cast::<Self>() {
+                    let calls = std::mem::take(&mut bridge.get().desk().calls);
+                    drop(calls);
+                }
                 bridges.del_item(event_loop)?;
             }
         }
@@ -114,10 +126,8 @@ impl Bridge {
                 generation: runtime::generation(),
                 completions,
                 wakeup,
-                waiting: Mutex::default(),
-                facts: Mutex::default(),
+                desk: Mutex::default(),
                 password_sources: Mutex::default(),
-                vigil: Vigil::default(),
             };
             Bound::new(py, bridge)
         };
@@ -126,8 +136,8 @@ impl Bridge {
             let wakeup = Arc::new(Wakeup::new()?);
             let signal = wakeup.clone();
             let bridge = make(Completions::new(move || signal.set()), Some(wakeup.clone()))?;
-            let drain = bridge.getattr(intern!(py, "drain"))?;
-            match event_loop.call_method1(intern!(py, "add_reader"), (wakeup.descriptor(), drain)) {
+            let wake = bridge.getattr(intern!(py, "wake"))?;
+            match event_loop.call_method1(intern!(py, "add_reader"), (wakeup.descriptor(), wake)) {
                 Ok(_) => return Ok(bridge),
                 Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {}
                 Err(error) => return Err(error),
@@ -137,17 +147,43 @@ impl Bridge {
         make(Completions::new(move || call_loop(&weak_loop)), None)
     }
 
-    /// Makes the future of one call.
-    pub(crate) fn wait<'py>(slf: &Bound<'py, Self>, event_loop: &Bound<'py, PyAny>) -> PyResult<Waiting<'py>> {
+    /// Makes what one call is awaited with.
+    pub(crate) fn wait<'py>(
+        slf: &Bound<'py, Self>,
+        event_loop: &Bound<'py, PyAny>,
+        client: Option<Py<Client>>,
+    ) -> PyResult<Waiting<'py>> {
         let (py, bridge) = (slf.py(), slf.get());
-        let future = event_loop.call_method0(intern!(py, "create_future"))?;
-        let ticket = bridge.futures().insert(future.clone().unbind());
-        if bridge.vigil.should_start(bridge.futures().len()) {
+        let pending = Bound::new(py, Pending::new(event_loop, slf.clone().unbind(), client))?;
+        let (ticket, watches) = {
+            let mut desk = bridge.desk();
+            let ticket = desk.calls.insert(pending.clone().unbind());
+            let waiting = desk.calls.len();
+            (ticket, desk.vigil.should_start(waiting))
+        };
+        pending.borrow_mut().set_ticket(ticket);
+        if watches {
             event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "watch"))?,))?;
             bridge.completions.set_awake(true);
         }
         let reply_to = ReplyTo::event_loop(bridge.completions.clone(), ticket);
-        Ok(Waiting { future, ticket, reply_to })
+        Ok(Waiting { pending, reply_to })
+    }
+
+    /// Wakes the I/O thread for a call that was enqueued: at once, or with others of the same burst.
+    pub(crate) fn ring(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>, bell: &Bell) -> PyResult<()> {
+        let mut desk = slf.get().desk();
+        if Vigil::is_few(desk.calls.len()) {
+            bell.ring();
+        } else if desk.hold(bell) {
+            desk.held.ring();
+        } else if !std::mem::replace(&mut desk.held.is_scheduled, true) {
+            // Also while replies are dealt with, at the end of which it is rung: a step may run the loop within itself.
+            drop(desk);
+            let ring = slf.getattr(intern!(slf.py(), "ring_held"))?;
+            event_loop.call_method1(intern!(slf.py(), "call_soon"), (ring,))?;
+        }
+        Ok(())
     }
 
     /// Has a callable of Python asked for passwords: it takes a `PasswordAnswer`.
@@ -175,49 +211,52 @@ impl Bridge {
         callback.map_or(Ok(()), |callback| callback.call1(py, (answer,)).map(drop))
     }
 
-    /// Forgets the future of a call, and says how to cancel the call; `None` when it has ended.
+    /// Forgets a call that waits, and says how to cancel it; `None` when it has ended.
     pub(crate) fn forget(&self, ticket: u64) -> Option<CallId> {
-        let future = self.futures().remove(ticket);
-        future.map(|_| CallId::new(&self.completions, ticket))
+        let pending = self.desk().calls.remove(ticket);
+        pending.map(|_| CallId::new(&self.completions, ticket))
     }
 
-    /// Keeps them for whoever observes the call; of a call that was cancelled nobody would ask.
-    fn keep_facts(&self, ticket: u64, facts: Facts) {
-        if self.futures().has(ticket) {
-            self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, facts);
+    /// Has the loop call `resolve` in its next turn.
+    fn schedule(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, bridge) = (slf.py(), slf.get());
+        if std::mem::replace(&mut bridge.desk().is_scheduled, true) {
+            return Ok(());
         }
+        bridge.completions.set_awake(true);
+        let event_loop = bridge.event_loop.bind(py).upgrade();
+        let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
+        let resolve = slf.getattr(intern!(py, "resolve"))?;
+        event_loop.call_method1(intern!(py, "call_soon"), (resolve,)).map(drop)
     }
 
-    pub(crate) fn take_facts(&self, ticket: u64) -> Option<Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)
-    }
-
-    fn resolve_arrived(&self, py: Python<'_>) -> PyResult<()> {
-        let mut result = Ok(());
-        for (ticket, outcome) in self.completions.take() {
-            let outcome = match outcome {
-                Completion::Password(answer) => {
-                    let answer = PasswordAnswer(Mutex::new(Some(answer)));
-                    result = self.ask_password(py, ticket, answer).and(result);
-                    continue;
-                }
-                Completion::Facts(facts) => {
-                    self.keep_facts(ticket, *facts);
-                    continue;
-                }
-                outcome => outcome,
-            };
-            let future = self.futures().remove(ticket);
-            if let Some(future) = future {
-                // One that cannot be resolved is no reason to leave the others waiting.
-                result = resolve(future.bind(py), outcome).and(result);
+    /// Ends the wait of one call.
+    fn complete(&self, py: Python<'_>, ticket: u64, completion: Completion) -> PyResult<()> {
+        let pending = match &completion {
+            // Sources of passwords have tickets of their own.
+            Completion::Password(_) => None,
+            Completion::Facts(_) => self.desk().calls.get(ticket).map(|pending| pending.clone_ref(py)),
+            Completion::Call(_) | Completion::Batch(_) => self.desk().calls.remove(ticket),
+        };
+        let result = match (completion, &pending) {
+            (Completion::Password(answer), _) => {
+                return self.ask_password(py, ticket, PasswordAnswer(Mutex::new(Some(answer))));
             }
-        }
-        result.and(logging::hand_over(py))
+            // Its caller is gone.
+            (_, None) => return Ok(()),
+            (Completion::Facts(facts), Some(pending)) => {
+                pending.borrow_mut(py).set_facts(facts);
+                return Ok(());
+            }
+            (Completion::Call(Ok(reply)), _) => convert::to_python(py, reply),
+            (Completion::Call(Err(error)), _) => Err(errors::to_python(py, *error)),
+            (Completion::Batch(outcomes), _) => convert::batch_to_python(py, outcomes),
+        };
+        pending.map_or(Ok(()), |pending| Pending::resolve(pending.bind(py), result))
     }
 
-    fn futures(&self) -> MutexGuard<'_, Futures> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,24 +271,99 @@ impl Bridge {
             std::hint::spin_loop();
             bridge.completions.has_arrived()
         });
-        if !arrived && !bridge.vigil.is_over(bridge.futures().len()) {
+        let mut desk = bridge.desk();
+        let waiting = desk.calls.len();
+        if !arrived && !desk.vigil.is_over(waiting) {
+            drop(desk);
             let event_loop = bridge.event_loop.bind(py).upgrade();
             let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
             event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "watch"))?,))?;
             return Ok(());
         }
-        bridge.vigil.end(!arrived);
-        bridge.completions.set_awake(false);
-        if bridge.completions.has_arrived() { bridge.resolve_arrived(py) } else { Ok(()) }
+        desk.vigil.end(!arrived);
+        drop(desk);
+        Self::resolve(slf)
     }
 
-    /// Resolves the futures of all calls that have ended. The loop calls it.
-    fn drain(&self, py: Python<'_>) -> PyResult<()> {
+    /// What the loop calls when its descriptor says that replies have come. It steps no task: a step may run the loop
+    /// within itself, and a loop cannot call this again before it has returned.
+    fn wake(slf: &Bound<'_, Self>) -> PyResult<()> {
         let Ok(_entered) = runtime::enter() else { return Ok(()) };
-        if let Some(wakeup) = &self.wakeup {
+        if let Some(wakeup) = &slf.get().wakeup {
             wakeup.clear();
         }
-        self.resolve_arrived(py)
+        Self::schedule(slf)
+    }
+
+    /// Ends the waits of all calls that have ended.
+    fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let Ok(_entered) = runtime::enter() else { return Ok(()) };
+        let (py, bridge) = (slf.py(), slf.get());
+        let left = {
+            let mut desk = bridge.desk();
+            desk.is_scheduled = false;
+            // From here on the first completion wakes the loop, unless it will look anyway.
+            bridge.completions.set_awake(desk.vigil.is_on());
+            desk.arrived.extend(bridge.completions.take());
+            desk.arrived.len()
+        };
+        if left > 1 {
+            // Where there are several, more will have come by then. And whoever runs the loop within a step, or ends it
+            // with `KeyboardInterrupt`, has it come back for the rest.
+            Self::schedule(slf)?;
+        }
+        let mut result = Ok(());
+        while result.is_ok() {
+            let next = bridge.desk().arrived.pop_front();
+            let Some((ticket, completion)) = next else { break };
+            result = bridge.complete(py, ticket, completion);
+        }
+        bridge.desk().held.ring();
+        result.and(logging::hand_over(py))
+    }
+
+    /// Wakes the I/O thread for the calls of one turn of the loop.
+    fn ring_held(&self) {
+        let Ok(_entered) = runtime::enter() else { return };
+        let mut desk = self.desk();
+        desk.held.is_scheduled = false;
+        desk.held.ring();
+    }
+}
+
+impl Desk {
+    fn hold(&mut self, bell: &Bell) -> bool {
+        self.held.hold(bell, self.calls.len())
+    }
+}
+
+/// Calls for which the I/O thread is not woken yet.
+///
+/// To wake it costs more than a call, and to write and read for each costs the server more than to run a script. All
+/// in one, on the other hand, would leave the server idle while the loop prepares the next burst. So it is woken at
+/// the end of a turn of the loop, and before when half of the calls under way are held.
+#[derive(Default)]
+struct Held {
+    bells: Vec<Bell>,
+    calls: usize,
+    is_scheduled: bool,
+}
+
+impl Held {
+    /// Holds a call, one of so many under way; whether those that are held are enough.
+    fn hold(&mut self, bell: &Bell, waiting: usize) -> bool {
+        const FEWEST: usize = 8;
+        const MOST: usize = 64;
+        if !self.bells.iter().any(|held| held.is(bell)) {
+            self.bells.push(bell.clone());
+        }
+        self.calls += 1;
+        self.calls >= (waiting / 2).clamp(FEWEST, MOST)
+    }
+
+    fn ring(&mut self) {
+        self.bells.drain(..).for_each(|bell| bell.ring());
+        self.calls = 0;
     }
 }
 
@@ -284,10 +398,7 @@ impl PasswordAnswer {
 /// 63 µs of CPU became 41. Each look is one turn of the loop, so that nothing else on it waits. Where replies do not
 /// come that soon, it is tried less and less often.
 #[derive(Default)]
-struct Vigil(Mutex<Watch>);
-
-#[derive(Default)]
-struct Watch {
+struct Vigil {
     ends: Option<Instant>,
     /// Watches in a row that ended without a reply.
     vain: u32,
@@ -296,74 +407,51 @@ struct Watch {
 }
 
 impl Vigil {
-    /// With more calls under way, replies come in bursts and waking up is cheap for each.
-    const FEW: usize = 4;
     const LENGTH: Duration = Duration::from_micros(50);
 
+    /// With more calls under way, replies come in bursts and waking up is cheap for each.
+    fn is_few(waiting: usize) -> bool {
+        waiting <= 4
+    }
+
+    fn is_on(&self) -> bool {
+        self.ends.is_some()
+    }
+
     /// Whether a call, one of that many, should start it.
-    fn should_start(&self, waiting: usize) -> bool {
+    fn should_start(&mut self, waiting: usize) -> bool {
         /// With one core, watching would keep the server from answering.
         static HAS_CORES: LazyLock<bool> =
             LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
-        if waiting > Self::FEW || !*HAS_CORES {
+        if !Self::is_few(waiting) || !*HAS_CORES {
             return false;
         }
-        let mut watch = self.watch();
-        if watch.ends.is_some() {
-            watch.ends = Some(Instant::now() + Self::LENGTH);
+        if self.skip > 0 && !self.is_on() {
+            self.skip -= 1;
             return false;
         }
-        if watch.skip > 0 {
-            watch.skip -= 1;
-            return false;
-        }
-        watch.ends = Some(Instant::now() + Self::LENGTH);
-        true
+        let was_on = self.is_on();
+        self.ends = Some(Instant::now() + Self::LENGTH);
+        !was_on
     }
 
     fn is_over(&self, waiting: usize) -> bool {
-        let ends = self.watch().ends;
-        waiting == 0 || waiting > Self::FEW || ends.is_none_or(|ends| ends <= Instant::now())
+        waiting == 0 || !Self::is_few(waiting) || self.ends.is_none_or(|ends| ends <= Instant::now())
     }
 
-    fn end(&self, in_vain: bool) {
+    fn end(&mut self, in_vain: bool) {
         const LONGEST_SKIP: u32 = 10;
-        let mut watch = self.watch();
-        watch.ends = None;
-        watch.vain = if in_vain { (watch.vain + 1).min(LONGEST_SKIP) } else { 0 };
-        watch.skip = (1 << watch.vain) - 1;
-    }
-
-    fn watch(&self) -> MutexGuard<'_, Watch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ends = None;
+        self.vain = if in_vain { (self.vain + 1).min(LONGEST_SKIP) } else { 0 };
+        self.skip = (1 << self.vain) - 1;
     }
 }
 
-/// What a loop without `add_reader` runs in place of [`Bridge::drain`].
+/// What a loop without `add_reader` runs in place of [`Bridge::wake`].
 #[pyfunction]
-pub(crate) fn drain_running_loop(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
     let (bridge, _) = Bridge::of_running_loop(py)?;
-    bridge.get().drain(py)
-}
-
-fn resolve(future: &Bound<'_, PyAny>, completion: Completion) -> PyResult<()> {
-    let py = future.py();
-    let result = match completion {
-        Completion::Call(Ok(reply)) => convert::to_python(py, reply),
-        Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
-        Completion::Batch(outcomes) => convert::batch_to_python(py, outcomes),
-        Completion::Facts(_) | Completion::Password(_) => return Ok(()),
-    };
-    let resolved = match result {
-        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
-        Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),)),
-    };
-    match resolved {
-        // Its task was cancelled in this very turn of the loop.
-        Err(error) if error.is_instance_of::<InvalidStateError>(py) => Ok(()),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
-    }
+    Bridge::resolve(bridge.bind(py))
 }
 
 /// Wakes a loop that watches no descriptors, from the I/O thread. A loop that is gone or closed has no waiting calls.
@@ -371,53 +459,53 @@ fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
     let Ok(_entered) = runtime::enter() else { return };
     let _ = Python::try_attach(|py| -> PyResult<()> {
         let Some(event_loop) = weak_loop.bind(py).upgrade() else { return Ok(()) };
-        let drain = py.import("glide_scripts._core")?.getattr("drain_running_loop")?;
-        match event_loop.call_method1("call_soon_threadsafe", (drain,)) {
+        let resolve = py.import("glide_scripts._core")?.getattr("resolve_in_running_loop")?;
+        match event_loop.call_method1("call_soon_threadsafe", (resolve,)) {
             Err(error) if !error.is_instance_of::<PyRuntimeError>(py) => Err(error),
             _ => Ok(()),
         }
     });
 }
 
-/// The futures that wait, by ticket. A ticket is a place and how often that place was taken before: a late reply to a
-/// cancelled call meets nobody else's future.
+/// The calls that wait, by ticket. A ticket is a place and how often that place was taken before: a late reply to a
+/// cancelled call meets nobody else's call.
 #[derive(Default)]
-struct Futures {
-    places: Vec<(u32, Option<Py<PyAny>>)>,
+struct Calls {
+    places: Vec<(u32, Option<Py<Pending>>)>,
     free: Vec<u32>,
 }
 
-impl Futures {
+impl Calls {
     fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
-    fn insert(&mut self, future: Py<PyAny>) -> u64 {
+    fn insert(&mut self, pending: Py<Pending>) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push((0, None));
             u32::try_from(self.places.len() - 1).expect("four thousand million calls do not fit into memory")
         });
         let place = &mut self.places[index as usize];
-        place.1 = Some(future);
+        place.1 = Some(pending);
         u64::from(place.0) << 32 | u64::from(index)
     }
 
-    fn has(&self, ticket: u64) -> bool {
+    fn get(&self, ticket: u64) -> Option<&Py<Pending>> {
         let (taken, index) = (ticket >> 32, ticket & u64::from(u32::MAX));
-        let place = usize::try_from(index).ok().and_then(|index| self.places.get(index));
-        place.is_some_and(|(count, future)| u64::from(*count) == taken && future.is_some())
+        let (count, pending) = self.places.get(usize::try_from(index).ok()?)?;
+        pending.as_ref().filter(|_| u64::from(*count) == taken)
     }
 
-    fn remove(&mut self, ticket: u64) -> Option<Py<PyAny>> {
+    fn remove(&mut self, ticket: u64) -> Option<Py<Pending>> {
         let (taken, index) = (ticket >> 32, ticket & u64::from(u32::MAX));
         let place = self.places.get_mut(usize::try_from(index).ok()?)?;
         if u64::from(place.0) != taken {
             return None;
         }
-        let future = place.1.take()?;
+        let pending = place.1.take()?;
         place.0 = place.0.wrapping_add(1);
         self.free.push(u32::try_from(index).ok()?);
-        Some(future)
+        Some(pending)
     }
 }
 

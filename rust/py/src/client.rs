@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
-    Address, Backoff, BatchOptions, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error, Facts,
+    Address, Backoff, BatchOptions, CallId, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error,
     Kind, Mode, Packer, PasswordSource, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
 };
 use pyo3::exceptions::PyValueError;
@@ -17,11 +17,12 @@ use crate::bridge::{Bridge, Waiting};
 use crate::command::{self, Target, choose_route, pack_keys};
 use crate::convert::{Elements, elements};
 use crate::errors::{to_python, wrong_type};
+use crate::pending::Pending;
 use crate::runtime;
 use crate::script::Script;
 use crate::stats;
 
-/// A client's connection to the I/O thread. Every call gives a future of the running loop, and a ticket to cancel by.
+/// A client's connection to the I/O thread. Every call gives what its reply is awaited with, by the running loop.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
 pub(crate) struct Client {
     core: ManuallyDrop<CoreClient>,
@@ -31,16 +32,13 @@ pub(crate) struct Client {
     in_cluster: bool,
 }
 
-type Started<'py> = PyResult<(Bound<'py, PyAny>, u64)>;
-
-/// The host and port of a call's node, whether the script's code was sent to it, and the number of retries.
-type Told = (Option<(String, u16)>, bool, u32);
+type Started<'py> = PyResult<Bound<'py, Pending>>;
 
 #[pymethods]
 impl Client {
-    /// Makes a client; the future gets OK once it can serve, or the error that it cannot.
+    /// Makes a client; awaiting gives OK once it can serve, or the error that it cannot.
     #[staticmethod]
-    fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>, u64)> {
+    fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, Pending>)> {
         let py = settings.py();
         let _entered = runtime::enter()?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
@@ -50,18 +48,18 @@ impl Client {
         let password_source = password_ticket.map(|ticket| (bridge.clone_ref(py), ticket));
         let config = config(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
-        let Waiting { future, ticket, reply_to } = Bridge::wait(bridge.bind(py), &event_loop)?;
+        let Waiting { pending, reply_to } = Bridge::wait(bridge.bind(py), &event_loop, None)?;
         let core = runtime::with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
         let core = ManuallyDrop::new(core);
         let client = Self { core, password_source, generation: runtime::generation(), in_cluster };
-        Ok((client, future, ticket))
+        Ok((client, pending))
     }
 
     /// EVALSHA of a script, with what the client does where it is missing. `kill`: it is to be killed if its deadline
     /// passes while it runs.
     #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false))]
     fn invoke_script<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         script: &Bound<'py, PyAny>,
         keys: Option<&Bound<'py, PyAny>>,
         args: Option<&Bound<'py, PyAny>>,
@@ -77,14 +75,14 @@ impl Client {
         let args = args.map_or_else(|| Ok(Elements::none(py)), |args| elements("args", args))?;
         let timeout = milliseconds(timeout)?;
         let mut packer = Packer::script(script.core(), keys.len(), args.len());
-        pack_keys(py, &keys, self.in_cluster, &mut packer)?;
+        pack_keys(py, &keys, slf.get().in_cluster, &mut packer)?;
         args.pack("args", &mut packer)?;
         let route = choose_route(py, route, packer.route())?;
         let mut request = packer.finish(script.carries_code());
         if kill {
             request = request.killed_on_timeout();
         }
-        self.call(py, request, route, timeout)
+        Self::call(slf, request, route, timeout)
     }
 
     /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
@@ -96,7 +94,7 @@ impl Client {
     ))]
     #[expect(clippy::too_many_arguments, reason = "all but two are keywords in Python")]
     fn command<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         words: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
         read_only: bool,
@@ -111,14 +109,14 @@ impl Client {
         let py = words.py();
         let _entered = runtime::enter()?;
         let timeout = milliseconds(timeout)?;
-        let target = Target { in_cluster: self.in_cluster, splits: true, keys, step, route, gather };
+        let target = Target { in_cluster: slf.get().in_cluster, splits: true, keys, step, route, gather };
         let about = command::About { read_only, code, library, admin };
         match command::pack(py, words, &target, &about)? {
-            Entry::Whole { request, route, .. } => self.call(py, request, route, timeout),
+            Entry::Whole { request, route, .. } => Self::call(slf, request, route, timeout),
             Entry::Parts { parts, gather } => {
-                let Waiting { future, ticket, reply_to } = self.wait(py)?;
-                self.core.call_in_parts(parts, gather, timeout, reply_to);
-                Ok((future, ticket))
+                let Waiting { pending, reply_to } = Self::wait(slf)?;
+                slf.get().core.call_in_parts(parts, gather, timeout, reply_to);
+                Ok(pending)
             }
         }
     }
@@ -127,7 +125,7 @@ impl Client {
     /// of the first that is an error. `watch` names the watch that a transaction ends.
     #[pyo3(signature = (batch, timeout, *, route=None, retry_connection_error=false, watch=None))]
     fn exec<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         batch: &Bound<'py, Batch>,
         timeout: Option<&Bound<'py, PyAny>>,
         route: Option<&Bound<'py, PyTuple>>,
@@ -138,14 +136,19 @@ impl Client {
         let _entered = runtime::enter()?;
         let (timeout, route) = (milliseconds(timeout)?, batch::route(py, route)?);
         let options = BatchOptions { timeout, route, retries_lost: retry_connection_error, watch };
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
+        let Waiting { pending, reply_to } = Self::wait(slf)?;
         let batch = batch.get().core().clone();
-        self.core.exec(batch, options, reply_to);
-        Ok((future, ticket))
+        slf.get().core.exec(batch, options, reply_to);
+        Ok(pending)
     }
 
     /// Watches keys, on a connection that `watch` names and that nobody else uses.
-    fn watch<'py>(&self, watch: u64, keys: &Bound<'py, PyAny>, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
+    fn watch<'py>(
+        slf: &Bound<'py, Self>,
+        watch: u64,
+        keys: &Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Started<'py> {
         let py = keys.py();
         let _entered = runtime::enter()?;
         let (keys, timeout) = (elements("keys", keys)?, milliseconds(timeout)?);
@@ -154,20 +157,20 @@ impl Client {
         }
         let mut packer = Packer::command(1 + keys.len());
         packer.word(b"WATCH");
-        pack_keys(py, &keys, self.in_cluster, &mut packer)?;
+        pack_keys(py, &keys, slf.get().in_cluster, &mut packer)?;
         let route = packer.route();
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
-        self.core.watch(watch, Some((packer.finish(false), route)), timeout, reply_to);
-        Ok((future, ticket))
+        let Waiting { pending, reply_to } = Self::wait(slf)?;
+        slf.get().core.watch(watch, Some((packer.finish(false), route)), timeout, reply_to);
+        Ok(pending)
     }
 
     /// Ends the watch.
-    fn unwatch<'py>(&self, py: Python<'py>, watch: u64, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
+    fn unwatch<'py>(slf: &Bound<'py, Self>, watch: u64, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
         let _entered = runtime::enter()?;
         let timeout = milliseconds(timeout)?;
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
-        self.core.watch(watch, None, timeout, reply_to);
-        Ok((future, ticket))
+        let Waiting { pending, reply_to } = Self::wait(slf)?;
+        slf.get().core.watch(watch, None, timeout, reply_to);
+        Ok(pending)
     }
 
     /// Nobody will use the connection of that name again.
@@ -178,20 +181,11 @@ impl Client {
     }
 
     /// Connections to come log in with that password, and with `authenticate` those that there are, too.
-    fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
+    fn update_password<'py>(slf: &Bound<'py, Self>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = runtime::enter()?;
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
-        self.core.update_password(password, authenticate, reply_to);
-        Ok((future, ticket))
-    }
-
-    /// What is known of an observed call that has just ended.
-    #[expect(clippy::unused_self, reason = "they are kept with the loop's futures")]
-    fn facts(&self, py: Python<'_>, ticket: u64) -> PyResult<Option<Told>> {
-        let (bridge, _) = Bridge::of_running_loop(py)?;
-        let facts = bridge.get().take_facts(ticket);
-        let node = |facts: &Facts| facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
-        Ok(facts.map(|facts| (node(&facts), facts.sent_code, facts.retries)))
+        let Waiting { pending, reply_to } = Self::wait(slf)?;
+        slf.get().core.update_password(password, authenticate, reply_to);
+        Ok(pending)
     }
 
     /// What the client has counted: see `crate::stats`.
@@ -200,27 +194,15 @@ impl Client {
         stats::to_python(py, self.core.stats())
     }
 
-    /// The caller of that call is gone.
-    fn cancel(&self, py: Python<'_>, ticket: u64) -> PyResult<()> {
-        let _entered = runtime::enter()?;
-        let (bridge, _) = Bridge::of_running_loop(py)?;
-        if let Some(id) = bridge.get().forget(ticket)
-            && self.is_ours()
-        {
-            self.core.cancel(id);
-        }
-        Ok(())
-    }
-
     /// The future gets OK once the connections are gone; None in a child of the process that made the client.
-    fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, u64)>> {
-        if !self.is_ours() {
+    fn close<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Pending>>> {
+        if !slf.get().is_ours() {
             return Ok(None);
         }
         let _entered = runtime::enter()?;
-        let Waiting { future, ticket, reply_to } = wait(py)?;
-        self.core.close(reply_to);
-        Ok(Some((future, ticket)))
+        let Waiting { pending, reply_to } = wait(slf)?;
+        slf.get().core.close(reply_to);
+        Ok(Some(pending))
     }
 
     /// Closes it, and nobody waits for the end.
@@ -242,15 +224,29 @@ impl Client {
         self.generation == runtime::generation()
     }
 
-    fn call<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        let Waiting { future, ticket, reply_to } = self.wait(py)?;
-        self.core.call(request, route, timeout, reply_to);
-        Ok((future, ticket))
+    fn call<'py>(slf: &Bound<'py, Self>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
+        slf.get().check_ours(slf.py())?;
+        let (bridge, event_loop) = Bridge::of_running_loop(slf.py())?;
+        let Waiting { pending, reply_to } =
+            Bridge::wait(bridge.bind(slf.py()), &event_loop, Some(slf.clone().unbind()))?;
+        let core = &slf.get().core;
+        core.enqueue(request, route, timeout, reply_to);
+        Bridge::ring(bridge.bind(slf.py()), &event_loop, core.bell())?;
+        Ok(pending)
     }
 
-    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Waiting<'py>> {
-        self.check_ours(py)?;
-        wait(py)
+    fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Waiting<'py>> {
+        slf.get().check_ours(slf.py())?;
+        wait(slf)
+    }
+
+    /// The caller of that call is gone.
+    pub(crate) fn cancel(&self, id: CallId) -> PyResult<()> {
+        let _entered = runtime::enter()?;
+        if self.is_ours() {
+            self.core.cancel(id);
+        }
+        Ok(())
     }
 
     fn check_ours(&self, py: Python<'_>) -> PyResult<()> {
@@ -275,9 +271,10 @@ impl Drop for Client {
     }
 }
 
-fn wait(py: Python<'_>) -> PyResult<Waiting<'_>> {
+fn wait<'py>(client: &Bound<'py, Client>) -> PyResult<Waiting<'py>> {
+    let py = client.py();
     let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-    Bridge::wait(bridge.bind(py), &event_loop)
+    Bridge::wait(bridge.bind(py), &event_loop, Some(client.clone().unbind()))
 }
 
 /// A `timeout` argument.

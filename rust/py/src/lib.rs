@@ -7,6 +7,7 @@ mod command;
 mod convert;
 mod errors;
 mod logging;
+mod pending;
 mod runtime;
 mod script;
 mod stats;
@@ -16,9 +17,11 @@ mod _core {
     #[pymodule_export]
     use crate::batch::{Batch, Library};
     #[pymodule_export]
-    use crate::bridge::{Bridge, PasswordAnswer, drain_running_loop};
+    use crate::bridge::{Bridge, PasswordAnswer, resolve_in_running_loop};
     #[pymodule_export]
     use crate::client::{Client, TlsSetup};
+    #[pymodule_export]
+    use crate::pending::Pending;
     #[pymodule_export]
     use crate::runtime::stop_io_thread;
     #[pymodule_export]

@@ -1,0 +1,362 @@
+//! The class `Pending`: what is awaited for a reply.
+//!
+//! It speaks the protocol that asyncio has for futures other than its own. An asyncio future would have the loop call
+//! the waiting task in its next turn, through a handle in a queue, and that takes longer than all that the call itself
+//! does on the loop's thread. A burst of replies is a callback of the loop already: its tasks are stepped right there.
+
+use std::ptr;
+
+use glide_scripts_core::Facts;
+use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
+use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{ffi, intern};
+
+use crate::bridge::Bridge;
+use crate::client::Client;
+
+#[pyclass(module = "glide_scripts._core")]
+pub(crate) struct Pending {
+    state: State,
+    /// Between a task's step and its look at what the step gave: whether that was awaited.
+    blocking: bool,
+    /// A task has looked, and adds its callback next.
+    is_awaited: bool,
+    event_loop: Py<PyAny>,
+    /// Who waits, each with a context to be called in: nearly always one task.
+    first: Option<Callback>,
+    further: Vec<Callback>,
+    bridge: Py<Bridge>,
+    /// `None` for a client that is being opened, which is abandoned as a whole.
+    client: Option<Py<Client>>,
+    ticket: u64,
+    /// What is known of an observed call besides its result.
+    facts: Option<Box<Facts>>,
+}
+
+struct Callback {
+    callable: Py<PyAny>,
+    context: Py<PyAny>,
+    /// It steps the task that awaits this.
+    steps_task: bool,
+}
+
+enum State {
+    Waiting,
+    Value(Py<PyAny>),
+    Error(Py<PyBaseException>),
+    Cancelled(Option<Py<PyAny>>),
+}
+
+impl Pending {
+    pub(crate) fn new(event_loop: &Bound<'_, PyAny>, bridge: Py<Bridge>, client: Option<Py<Client>>) -> Self {
+        Self {
+            state: State::Waiting,
+            blocking: false,
+            is_awaited: false,
+            event_loop: event_loop.clone().unbind(),
+            first: None,
+            further: Vec::new(),
+            bridge,
+            client,
+            ticket: 0,
+            facts: None,
+        }
+    }
+
+    pub(crate) fn set_ticket(&mut self, ticket: u64) {
+        self.ticket = ticket;
+    }
+
+    pub(crate) fn set_facts(&mut self, facts: Box<Facts>) {
+        self.facts = Some(facts);
+    }
+
+    /// Ends the wait, and steps who waited. The error is one that ends the loop, such as `KeyboardInterrupt`.
+    pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        let py = slf.py();
+        let (first, further) = {
+            let mut this = slf.borrow_mut();
+            this.state = match result {
+                Ok(value) => State::Value(value.unbind()),
+                Err(error) => State::Error(error.into_value(py)),
+            };
+            (this.first.take(), std::mem::take(&mut this.further))
+        };
+        let mut result = Ok(());
+        for callback in first.into_iter().chain(further) {
+            result = run(slf, &callback).and(result);
+        }
+        result
+    }
+
+    /// Has the loop call who waits in its next turn.
+    fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
+        let py = slf.py();
+        let in_context = PyDict::new(py);
+        in_context.set_item(intern!(py, "context"), &callback.context)?;
+        let event_loop = slf.borrow().event_loop.clone_ref(py);
+        event_loop
+            .bind(py)
+            .call_method(intern!(py, "call_soon"), (&callback.callable, slf), Some(&in_context))
+            .map(drop)
+    }
+}
+
+/// Calls who waits, as a handle of the loop would.
+fn run(pending: &Bound<'_, Pending>, callback: &Callback) -> PyResult<()> {
+    let py = pending.py();
+    let argument = if callback.steps_task { ended(py)?.as_ptr() } else { pending.as_ptr() };
+    let (context, name, callable) =
+        (callback.context.as_ptr(), intern!(py, "run").as_ptr(), callback.callable.as_ptr());
+    // SAFETY: all are objects that are alive here, and NULL ends the arguments. It gives a new reference, or NULL with
+    // an exception set. `call_method1` would make a bound method and a tuple for each call.
+    let result = unsafe {
+        let null = ptr::null_mut::<ffi::PyObject>();
+        Bound::from_owned_ptr_or_err(py, ffi::PyObject_CallMethodObjArgs(context, name, callable, argument, null))
+    };
+    let Err(error) = result else { return Ok(()) };
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PySystemExit>(py) {
+        return Err(error);
+    }
+    let about = PyDict::new(py);
+    about.set_item("message", "Exception in a callback of a reply")?;
+    about.set_item("exception", error.into_value(py))?;
+    about.set_item("future", pending)?;
+    let event_loop = pending.borrow().event_loop.clone_ref(py);
+    event_loop.bind(py).call_method1(intern!(py, "call_exception_handler"), (about,)).map(drop)
+}
+
+/// A future of asyncio's own that has ended, of no loop.
+///
+/// A task's callback asks what it is given for its exception, and then lets the coroutine go on, which gets the result
+/// from what it awaits. Of a future of asyncio's own it asks by looking, of any other by calling a method by its name.
+fn ended(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static ENDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let ended = ENDED.get_or_try_init(py, || {
+        let in_no_loop = PyDict::new(py);
+        in_no_loop.set_item("loop", Bound::new(py, NoLoop)?)?;
+        let future = py.import("asyncio")?.getattr("Future")?.call((), Some(&in_no_loop))?;
+        future.call_method1("set_result", (py.None(),))?;
+        PyResult::Ok(future.unbind())
+    })?;
+    Ok(ended.bind(py))
+}
+
+/// What `ended` has for a loop: it is only asked whether it debugs.
+#[pyclass(frozen)]
+struct NoLoop;
+
+#[pymethods]
+impl NoLoop {
+    #[expect(clippy::unused_self, reason = "a method of asyncio's")]
+    fn get_debug(&self) -> bool {
+        false
+    }
+}
+
+#[pymethods]
+impl Pending {
+    #[getter(_asyncio_future_blocking)]
+    fn is_blocking(&self) -> bool {
+        self.blocking
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_blocking(&mut self, blocking: bool) {
+        self.is_awaited = self.blocking && !blocking;
+        self.blocking = blocking;
+    }
+
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    /// Gives itself to the task that awaits it, and once it is done ends with the value.
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Self>>> {
+        let py = slf.py();
+        let mut this = slf.borrow_mut();
+        if let State::Value(value) = &this.state {
+            let value = value.clone_ref(py);
+            drop(this);
+            stop_with(value.into_bound(py));
+            return Ok(None);
+        }
+        if matches!(this.state, State::Waiting) {
+            if this.blocking {
+                return Err(PyRuntimeError::new_err("await wasn't used with a reply"));
+            }
+            this.blocking = true;
+            return Ok(Some(slf.clone()));
+        }
+        Err(this.failure(py))
+    }
+
+    /// Has `callback` called with this once it is done: at once then, in the order of the replies.
+    #[pyo3(signature = (callback, /, *, context=None))]
+    fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+        let context = match context {
+            Some(context) => context,
+            None => slf.py().import("contextvars")?.call_method0("copy_context")?.unbind(),
+        };
+        let mut this = slf.borrow_mut();
+        let steps_task = std::mem::take(&mut this.is_awaited);
+        let callback = Callback { callable: callback, context, steps_task };
+        if !matches!(this.state, State::Waiting) {
+            drop(this);
+            return Self::schedule(slf, &callback);
+        }
+        if this.first.is_none() {
+            this.first = Some(callback);
+        } else {
+            this.further.push(callback);
+        }
+        Ok(())
+    }
+
+    /// Takes a callback back; how many times it was there.
+    fn remove_done_callback(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let all = {
+            let mut this = slf.borrow_mut();
+            let further = std::mem::take(&mut this.further);
+            this.first.take().into_iter().chain(further).collect::<Vec<_>>()
+        };
+        let before = all.len();
+        let mut kept = Vec::new();
+        for each in all {
+            if !callback.eq(&each.callable)? {
+                kept.push(each);
+            }
+        }
+        let removed = before - kept.len();
+        let mut kept = kept.into_iter();
+        let mut this = slf.borrow_mut();
+        this.first = kept.next();
+        this.further = kept.collect();
+        Ok(removed)
+    }
+
+    /// Whether it was waited for until now. What was not written yet will not be.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
+        let py = slf.py();
+        let (callbacks, bridge, client, ticket) = {
+            let mut this = slf.borrow_mut();
+            if !matches!(this.state, State::Waiting) {
+                return Ok(false);
+            }
+            this.state = State::Cancelled(msg);
+            let further = std::mem::take(&mut this.further);
+            let callbacks: Vec<_> = this.first.take().into_iter().chain(further).collect();
+            let client = this.client.as_ref().map(|client| client.clone_ref(py));
+            (callbacks, this.bridge.clone_ref(py), client, this.ticket)
+        };
+        let id = bridge.get().forget(ticket);
+        if let (Some(id), Some(client)) = (id, client) {
+            client.get().cancel(id)?;
+        }
+        callbacks.iter().try_for_each(|callback| Self::schedule(slf, callback))?;
+        Ok(true)
+    }
+
+    fn cancelled(&self) -> bool {
+        matches!(self.state, State::Cancelled(_))
+    }
+
+    fn done(&self) -> bool {
+        !matches!(self.state, State::Waiting)
+    }
+
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match &self.state {
+            State::Value(value) => Ok(value.clone_ref(py)),
+            _ => Err(self.failure(py)),
+        }
+    }
+
+    fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match &self.state {
+            State::Value(_) => Ok(None),
+            State::Error(error) => Ok(Some(error.clone_ref(py).into_any())),
+            _ => Err(self.failure(py)),
+        }
+    }
+
+    fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
+        self.event_loop.clone_ref(py)
+    }
+
+    /// Of an observed call that has ended: its node's host and port, whether the script's code was sent to it, and the
+    /// number of retries.
+    fn facts(&self) -> Option<(Option<(String, u16)>, bool, u32)> {
+        let facts = self.facts.as_ref()?;
+        let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
+        Some((node, facts.sent_code, facts.retries))
+    }
+
+    fn __repr__(&self) -> &'static str {
+        match self.state {
+            State::Waiting => "<Pending>",
+            State::Value(_) | State::Error(_) => "<Pending done>",
+            State::Cancelled(_) => "<Pending cancelled>",
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        visit.call(&self.bridge)?;
+        visit.call(&self.client)?;
+        match &self.state {
+            State::Value(value) => visit.call(value)?,
+            State::Error(error) => visit.call(error)?,
+            State::Cancelled(msg) => visit.call(msg)?,
+            State::Waiting => {}
+        }
+        for callback in self.first.iter().chain(&self.further) {
+            visit.call(&callback.callable)?;
+            visit.call(&callback.context)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&mut self) {
+        let first = self.first.take();
+        let further = std::mem::take(&mut self.further);
+        drop((first, further));
+    }
+}
+
+impl Pending {
+    /// The exception that its result is.
+    fn failure(&self, py: Python<'_>) -> PyErr {
+        match &self.state {
+            State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
+            State::Cancelled(None) => CancelledError::new_err(()),
+            State::Cancelled(Some(msg)) => CancelledError::new_err((msg.clone_ref(py),)),
+            State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),
+        }
+    }
+}
+
+/// Sets `StopIteration` with a value, which `__next__` ends with by returning nothing.
+fn stop_with(value: Bound<'_, PyAny>) {
+    let py = value.py();
+    // A tuple would be taken for the exception's arguments, and an exception for the exception itself.
+    // SAFETY: both are objects that are alive here, and the interpreter is attached. Until the return to it, nothing
+    // of it is called.
+    unsafe {
+        if ffi::PyTuple_Check(value.as_ptr()) != 0 || ffi::PyExceptionInstance_Check(value.as_ptr()) != 0 {
+            let arguments = PyTuple::new(py, [&value]).expect("it has one element");
+            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments.as_ptr());
+        } else {
+            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
+        }
+    }
+}

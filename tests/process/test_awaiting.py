@@ -1,0 +1,203 @@
+"""How tasks wait for replies: they are stepped as the replies come, on the loop's own terms."""
+
+import asyncio
+import contextvars
+import gc
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.loops import KINDS, Kind, run
+
+from glide_scripts import GlideClient, Script, ScriptError
+from glide_scripts.testing import ValkeyServer
+
+ECHO = Script("return ARGV[1]")
+FAIL = Script("return redis.error_reply('ERR it failed')")
+
+Body = Callable[[GlideClient], Awaitable[Any]]
+
+
+def with_client(kind: Kind, server: ValkeyServer, body: Body) -> Any:
+    async def main() -> Any:
+        async with await GlideClient.from_url(server.url) as client:
+            return await body(client)
+
+    return run(kind, main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 3, 300])
+def test_a_task_is_current_and_has_its_context_after_its_reply(
+    server: ValkeyServer, kind: Kind, count: int
+) -> None:
+    name: contextvars.ContextVar[int] = contextvars.ContextVar("name")
+
+    async def caller(client: GlideClient, number: int) -> None:
+        name.set(number)
+        for _ in range(5):
+            assert await client.invoke_script(ECHO, args=[str(number)]) == str(number).encode()
+            assert name.get() == number
+            task = asyncio.current_task()
+            assert task is not None
+            assert task.get_name() == f"caller {number}"
+
+    async def body(client: GlideClient) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(caller(client, number), name=f"caller {number}")
+
+    with_client(kind, server, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_loop_within_a_step_leaves_the_other_replies(
+    server: ValkeyServer, kind: Kind, stop: type[BaseException]
+) -> None:
+    loop = kind()
+    try:
+        client = loop.run_until_complete(GlideClient.from_url(server.url))
+
+        async def caller(number: int) -> object:
+            reply = await client.invoke_script(ECHO, args=[str(number)])
+            if number == 3:
+                raise stop
+            return reply
+
+        callers = [loop.create_task(caller(number)) for number in range(100)]
+        with pytest.raises(stop):
+            loop.run_forever()
+        others = [task for number, task in enumerate(callers) if number != 3]
+        replies = loop.run_until_complete(asyncio.wait_for(asyncio.gather(*others), 10))
+        assert replies == [str(number).encode() for number in range(100) if number != 3]
+        assert isinstance(callers[3].exception(), stop)
+        loop.run_until_complete(client.close())
+    finally:
+        loop.close()
+
+
+class LoopWithinItself(asyncio.SelectorEventLoop):
+    """Allows a callback to run it, as loops do that programs in notebooks patch."""
+
+    _ready: deque[asyncio.Handle]
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        loop._process_events(loop._selector.select(0 if self._ready else None))
+        for _ in range(len(self._ready)):
+            # A callback may have run others.
+            if self._ready:
+                loop._ready.popleft()._run()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 200])
+def test_a_step_may_run_the_loop_within_itself(server: ValkeyServer, count: int) -> None:
+    def run_within(loop: Any, awaited: asyncio.Future[object]) -> object:
+        outer = asyncio.current_task()
+        assert outer is not None
+        asyncio._leave_task(loop, outer)
+        try:
+            while not awaited.done():
+                loop._run_once()
+        finally:
+            asyncio._enter_task(loop, outer)
+        return awaited.result()
+
+    async def body(client: GlideClient) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def call(number: int) -> object:
+            return await client.invoke_script(ECHO, args=[str(number)])
+
+        async def caller(number: int, others: list[asyncio.Task[object]]) -> object:
+            reply = await call(number)
+            if number == 0:
+                # The rest of the burst in which this reply came, and a call of its own.
+                for other in others:
+                    run_within(loop, other)
+                assert run_within(loop, loop.create_task(call(7))) == b"7"
+            return reply
+
+        others: list[asyncio.Task[object]] = []
+        first = loop.create_task(caller(0, others))
+        others += [loop.create_task(caller(number, [])) for number in range(1, count)]
+        replies = await asyncio.gather(first, *others)
+        assert replies == [str(number).encode() for number in range(count)]
+
+    with_client(LoopWithinItself, server, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_are_cancelled_by_the_tasks_that_others_step(
+    server: ValkeyServer, kind: Kind
+) -> None:
+    async def body(client: GlideClient) -> None:
+        callers: list[asyncio.Task[object]] = []
+
+        async def call(number: int) -> object:
+            reply = await client.invoke_script(ECHO, args=[str(number)])
+            if number % 2 == 0:
+                callers[number + 1].cancel("enough")
+            return reply
+
+        callers += [asyncio.create_task(call(number)) for number in range(200)]
+        ends = await asyncio.gather(*callers, return_exceptions=True)
+        for number, end in enumerate(ends):
+            if number % 2 == 0:
+                assert end == str(number).encode()
+            else:
+                # Its own reply may have come in time.
+                assert isinstance(end, asyncio.CancelledError) or end == str(number).encode()
+        assert any(isinstance(end, asyncio.CancelledError) for end in ends)
+        assert await client.invoke_script(ECHO, args=["a"]) == b"a"
+
+    with_client(kind, server, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_failed_call_leaves_no_cycle_that_holds_its_task(
+    server: ValkeyServer, kind: Kind
+) -> None:
+    class Mark:
+        pass
+
+    async def body(client: GlideClient) -> None:
+        async def caller() -> None:
+            mark = Mark()
+            marks.append(weakref.ref(mark))
+            with pytest.raises(ScriptError, match="it failed"):
+                await client.invoke_script(FAIL)
+
+        marks: list[weakref.ref[Mark]] = []
+        await caller()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await asyncio.create_task(caller())
+            assert [mark() for mark in marks] == [None] * 11
+        finally:
+            gc.enable()
+
+    with_client(kind, server, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_deadlines_and_shields_of_asyncio_hold(server: ValkeyServer, kind: Kind) -> None:
+    async def body(client: GlideClient) -> None:
+        assert await asyncio.wait_for(client.invoke_script(ECHO, args=["a"]), 5) == b"a"
+        shielded = asyncio.ensure_future(client.invoke_script(ECHO, args=["b"]))
+        assert await asyncio.shield(shielded) == b"b"
+        first, *rest = [
+            asyncio.ensure_future(client.invoke_script(ECHO, args=["c"])) for _ in range(3)
+        ]
+        done, pending = await asyncio.wait([first, *rest])
+        assert {task.result() for task in done} == {b"c"}
+        assert not pending
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.custom_command(["BLPOP", "nothing", "0"]), 0.05)
+
+    with_client(kind, server, body)
