@@ -137,7 +137,10 @@ class BaseBatch:
         """
         # A typed script's errors hold no secret, and have its library's classes.
         typed = getattr(script, "_in_batch", None)
-        return self._invoke(script, keys, args, None if typed is None else typed(keys, args))
+        if typed is not None:
+            return self._invoke(script, keys, args, typed(keys, args))
+        self._packed.invoke_script(script, keys, args)
+        return self
 
     eval = adding(_commands.eval)
     eval_ro = adding(_commands.eval_ro)
