@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use tokio_rustls::client::TlsStream;
 use crate::config::{Address, ConnectionConfig, Protocol, Tls};
 use crate::resp::{Decoder, Frame, Reply};
 
@@ -23,9 +24,21 @@ pub(crate) struct Connection {
     pub(crate) decoder: Decoder,
 }
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
 
 /// Why there is no connection, worded for the user; it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +103,7 @@ fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
-async fn secure(
-    tcp: TcpStream,
-    address: &Address,
-    tls: &Tls,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Unreachable> {
+async fn secure(tcp: TcpStream, address: &Address, tls: &Tls) -> Result<TlsStream<TcpStream>, Unreachable> {
     let name = tls.server_name.as_deref().unwrap_or(&address.host);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| Unreachable(format!("{name:?} cannot be a server name in TLS; set server_name")))?;

@@ -87,6 +87,12 @@ pub(crate) struct Lane {
     /// Somebody asks for a sign of life.
     is_probed: Cell<bool>,
     /// Why the connection is to be given up.
+    /// The server's machine last took more of the request whose reply is due.
+    taken_at: Cell<Instant>,
+    /// Somebody asks whether it still does.
+    is_watched: Cell<bool>,
+    /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
+    looked_at: Cell<Option<(u64, u64)>>,
     severed: RefCell<Option<Unreachable>>,
 }
 
@@ -106,6 +112,9 @@ impl Lane {
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
             severed: RefCell::default(),
+            taken_at: Cell::new(Instant::now()),
+            is_watched: Cell::new(false),
+            looked_at: Cell::new(None),
             address,
             config,
             serves_reads,
@@ -279,15 +288,35 @@ impl Lane {
         self.serves_reads
     }
 
-    /// When the server last said something.
+    /// When there last was a sign of life: the server said something, or its machine took more of a request.
     pub(crate) fn heard_at(&self) -> Instant {
-        self.heard_at.get()
+        self.heard_at.get().max(self.taken_at.get())
     }
 
-    /// How long the server has said nothing, or has left unanswered what it was asked first.
+    /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
     pub(crate) fn silence(&self) -> Duration {
         let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
-        asked_at.map_or(self.heard_at.get(), |asked_at| asked_at.max(self.heard_at.get())).elapsed()
+        asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
+    }
+
+    /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
+    pub(crate) fn watch_taking(self: &Rc<Self>) {
+        if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
+            self.is_watched.set(true);
+            self.wake();
+        }
+    }
+
+    /// What is taken of later requests proves nothing: a kernel takes them also for a process that is gone.
+    fn look(&self, io: &Io) {
+        let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
+        let (Some((begins, ends)), Some(taken)) = (front, io.taken(self.config.unacknowledged)) else { return };
+        if let Some((same, before)) = self.looked_at.replace(Some((begins, taken)))
+            && same == begins
+            && before < taken.min(ends)
+        {
+            self.taken_at.set(Instant::now());
+        }
     }
 
     /// Whether nobody has begun a probe of it; somebody has now.
@@ -486,6 +515,7 @@ impl Lane {
         (reason, io.received > 0)
     }
 
+        self.looked_at.take();
     /// Ends calls at their deadlines while there is no connection to do it.
     async fn while_sweeping<T>(self: &Rc<Self>, work: impl Future<Output = T>) -> T {
         let mut timer = Timer::default();
@@ -522,6 +552,9 @@ impl Lane {
                     if let Err(reason) = self.deliver(io) {
                         return Poll::Ready(reason);
                     }
+        if self.is_watched.take() {
+            self.look(io);
+        }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
                 Poll::Pending => break,

@@ -42,7 +42,7 @@ pub use client::Client;
 pub use completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
 pub use config::{
     Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
-    Tls,
+    Tls, Unacknowledged,
 };
 pub use error::{Error, Kind, Place};
 pub use fanout::{Part, split_by_slot};

@@ -9,6 +9,7 @@ mod errors;
 mod logging;
 mod runtime;
 mod script;
+mod socket;
 mod stats;
 
 #[pyo3::pymodule(gil_used = true)]
