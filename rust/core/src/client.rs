@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use crate::batch::{self, Batch, BatchOptions, Sending};
@@ -17,6 +16,7 @@ use crate::completion::{CallId, Permit, ReplyTo};
 use crate::config::{Config, Credentials, Mode};
 use crate::error::{Error, Kind};
 use crate::fanout::{self, Part, Split};
+use crate::guard;
 use crate::heartbeat;
 use crate::io_thread::IoThread;
 use crate::request::{Gather, Request};
@@ -212,9 +212,10 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: mpsc::UnboundedR
     let servers = Servers::new(config, stats);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
-        let checks = spawn_local(check_periodically(servers.clone()));
-        let heartbeats = spawn_local(heartbeat::keep(servers.clone()));
-        listen(&servers, &mut incoming, &mut unheard).await;
+        let (checked, kept) = (servers.clone(), servers.clone());
+        let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
+        let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
+        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard)).await.is_err() {}
         checks.abort();
         heartbeats.abort();
     }
@@ -291,7 +292,7 @@ async fn listen(
 fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
     let supervision = servers.supervise(&reply_to);
     let servers = servers.clone();
-    spawn_local(async move {
+    guard::spawn("a login", async move {
         let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
         let outcome = match supervision.over(work).await {
             Ended::Done(Ok(result)) => result.map(|()| OKAY).map_err(Box::new),

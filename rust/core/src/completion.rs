@@ -193,7 +193,8 @@ impl ReplyTo {
 impl Drop for ReplyTo {
     fn drop(&mut self) {
         if self.caller.is_some() {
-            self.send(Completion::Call(Err(Box::new(Error::closed_under_way(true)))));
+            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_under_way(true) };
+            self.send(Completion::Call(Err(Box::new(error))));
         }
     }
 }

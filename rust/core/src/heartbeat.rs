@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use crate::connect::Unreachable;
+use crate::guard;
 use crate::lane::Lane;
 use crate::resp::Reply;
 use crate::servers::Servers;
@@ -35,7 +36,7 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
             }
                 let servers = servers.clone();
                 spawn_local(async move {
-                    if let Some(reason) = probe(&servers, &lane, interval).await {
+                    if let Ok(Some(reason)) = guard::run("a heartbeat", probe(&servers, &lane, interval)).await {
                         log::warn!("the connection to {} is given up: {reason}", lane.address());
                         lane.sever(Unreachable(reason));
                     }

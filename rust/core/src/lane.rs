@@ -22,7 +22,8 @@ use crate::call::Call;
 use crate::completion::{CallId, Facts, ReplyTo};
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Unreachable, connect};
-use crate::error::Error;
+use crate::error::{Error, PANICKED};
+use crate::guard;
 use crate::io::Io;
 use crate::queues::{InFlight, Job, Queues, Receipt, Step, Terms};
 use crate::resp::{Frame, Item, Reply};
@@ -143,7 +144,7 @@ impl Lane {
     pub(crate) fn start(self: &Rc<Self>) {
         let mut task = self.task.borrow_mut();
         if task.is_none() && !self.closed.get() {
-            *task = Some(spawn_local(self.clone().run()).abort_handle());
+            *task = Some(spawn_local(self.clone().keep_running()).abort_handle());
         }
     }
 
@@ -256,7 +257,7 @@ impl Lane {
         let (answer, answered) = oneshot::channel();
         receipt.clear();
         self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
-        Begun { lane: self.clone(), answered: Some(answered) }
+        Begun { lane: self.clone(), receipt: receipt.clone(), answered: Some(answered) }
     }
 
     /// Forgets steps that wait and that nobody waits for.
@@ -467,6 +468,15 @@ impl Lane {
         }
     }
 
+    /// Runs the lane again after a panic, without which what waits would never meet its deadlines.
+    async fn keep_running(self: Rc<Self>) {
+        while guard::run("a connection", self.clone().run()).await.is_err() {
+            self.status.send_replace(Status::Connecting);
+            self.lose_in_flight(u64::MAX, &Unreachable(PANICKED.into()));
+            sleep(self.config.backoff.pause(0)).await;
+        }
+    }
+
     async fn run(self: Rc<Self>) {
         let mut failures = 0;
         let mut last_reason = None;
@@ -508,10 +518,15 @@ impl Lane {
         self.loaded.borrow_mut().clear();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
-        let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
+        let reason = poll_fn(|cx| {
+            // Caught here, where it is known how much was written.
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
+            step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
+        })
+        .await;
         self.status.send_replace(Status::Connecting);
         self.node_stats.losses.add(1);
-        self.lose_in_flight(&io, &reason);
+        self.lose_in_flight(io.written, &reason);
         (reason, io.received > 0)
     }
 
@@ -690,19 +705,19 @@ impl Lane {
     }
 
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
-    fn lose_in_flight(self: &Rc<Self>, io: &Io, reason: &Unreachable) {
+    fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
         self.tell_in_flight();
         let mut unsent = Vec::new();
         for entry in in_flight {
             let Some(job) = entry.job else { continue };
             let was_sent = match &job {
-                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < io.written,
-                _ => entry.ends <= io.written,
+                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < written,
+                _ => entry.ends <= written,
             };
             if let Job::Step(step) = &job {
                 if was_sent {
-                    step.receipt.written.set(io.written - entry.begins);
+                    step.receipt.written.set(written - entry.begins);
                 } else {
                     step.receipt.clear();
                 }
@@ -786,6 +801,7 @@ impl Lane {
 pub(crate) struct Begun {
     lane: Rc<Lane>,
     answered: Option<oneshot::Receiver<Result<(), Setback>>>,
+    receipt: Rc<Receipt>,
 }
 
 impl Future for Begun {
@@ -795,7 +811,18 @@ impl Future for Begun {
         let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Setback::Unsent)) };
         let answer = std::task::ready!(Pin::new(answered).poll(cx));
         self.answered = None;
-        Poll::Ready(answer.unwrap_or(Err(Setback::Unsent)))
+        Poll::Ready(answer.unwrap_or_else(|_| Err(self.dropped())))
+    }
+}
+
+impl Begun {
+    /// What is known of a step that the lane dropped, because it was closed or met a panic.
+    fn dropped(&self) -> Setback {
+        if !self.receipt.was_sent() {
+            return Setback::Unsent;
+        }
+        self.receipt.written.set(u64::MAX);
+        Setback::Lost(Unreachable("it was dropped".into()))
     }
 }
 

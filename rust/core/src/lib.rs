@@ -15,6 +15,7 @@ mod connect;
 mod discovery;
 mod error;
 mod fanout;
+mod guard;
 mod heartbeat;
 mod invoke;
 mod io;

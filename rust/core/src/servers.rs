@@ -19,6 +19,7 @@ use crate::connect::{Unreachable, without_arguments};
 use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
 use crate::fanout;
+use crate::guard;
 use crate::invoke;
 use crate::lane::{Lane, Owner, Setback};
 use crate::node::{Lease, Node};
@@ -360,7 +361,10 @@ impl Servers {
         self.refresh.set(Refresh::Running);
         spawn_local(async move {
             let closed = servers.closed.clone();
-            closed.run_until_cancelled(servers.keep_learning()).await;
+            let learning = closed.run_until_cancelled(servers.keep_learning());
+            if guard::run("reading the topology", learning).await.is_err() {
+                servers.refresh.set(Refresh::Idle);
+            }
         });
     }
 
