@@ -68,7 +68,7 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
             if call.request.is_killed_on_timeout()
                 && let Some(lease) = progress.lease.take()
             {
-                overdue::kill(&servers, lease);
+                overdue::kill(lease);
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
