@@ -83,11 +83,16 @@ impl Completions {
         self.push(ticket, Completion::Password(request));
     }
 
-    fn push(&self, ticket: u64, outcome: Completion) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+    /// Has the loop look, although nothing has arrived for a call.
+    pub fn nudge(&self) {
         if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
             (self.wake)();
         }
+    }
+
+    fn push(&self, ticket: u64, outcome: Completion) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+        self.nudge();
     }
 }
 

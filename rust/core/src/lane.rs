@@ -482,16 +482,17 @@ impl Lane {
         let mut last_reason = None;
         loop {
             let connecting = connect(&self.address, &self.config, self.serves_reads);
-            let (reason, served) = match self.while_sweeping(connecting).await {
+            let (reason, served, verb) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
                     let again = if last_reason.take().is_some() { " again" } else { "" };
                     log::info!("connected to {}{again}", self.address);
-                    self.serve(connection).await
+                    let (reason, served) = self.serve(connection).await;
+                    (reason, served, "lost the")
                 }
-                Err(reason) => (reason, false),
+                Err(reason) => (reason, false, "no"),
             };
             if last_reason.as_ref() != Some(&reason) {
-                log::info!("no connection to {}: {reason}", self.address);
+                log::info!("{verb} connection to {}: {reason}", self.address);
             }
             last_reason = Some(reason.clone());
             self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
