@@ -30,10 +30,10 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
     loop {
         sleep(interval / 2).await;
         for lane in servers.lanes() {
-            if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
             if lane.is_up() && lane.silence() >= interval / 2 {
                 lane.watch_taking();
             }
+            if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
                 let servers = servers.clone();
                 spawn_local(async move {
                     if let Ok(Some(reason)) = guard::run("a heartbeat", probe(&servers, &lane, interval)).await {

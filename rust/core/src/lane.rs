@@ -87,13 +87,13 @@ pub(crate) struct Lane {
     heard_at: Cell<Instant>,
     /// Somebody asks for a sign of life.
     is_probed: Cell<bool>,
-    /// Why the connection is to be given up.
     /// The server's machine last took more of the request whose reply is due.
     taken_at: Cell<Instant>,
     /// Somebody asks whether it still does.
     is_watched: Cell<bool>,
     /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
     looked_at: Cell<Option<(u64, u64)>>,
+    /// Why the connection is to be given up.
     severed: RefCell<Option<Unreachable>>,
 }
 
@@ -112,10 +112,10 @@ impl Lane {
             told_in_flight: Cell::new(0),
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
-            severed: RefCell::default(),
             taken_at: Cell::new(Instant::now()),
             is_watched: Cell::new(false),
             looked_at: Cell::new(None),
+            severed: RefCell::default(),
             address,
             config,
             serves_reads,
@@ -515,6 +515,7 @@ impl Lane {
         self.connection.set(self.connection.get() + 1);
         self.heard_at.set(Instant::now());
         self.severed.take();
+        self.looked_at.take();
         self.node_stats.connects.add(1);
         self.loaded.borrow_mut().clear();
         self.status.send_replace(Status::Up);
@@ -531,7 +532,6 @@ impl Lane {
         (reason, io.received > 0)
     }
 
-        self.looked_at.take();
     /// Ends calls at their deadlines while there is no connection to do it.
     async fn while_sweeping<T>(self: &Rc<Self>, work: impl Future<Output = T>) -> T {
         let mut timer = Timer::default();
@@ -552,6 +552,9 @@ impl Lane {
         if let Some(reason) = self.severed.take() {
             return Poll::Ready(reason);
         }
+        if self.is_watched.take() {
+            self.look(io);
+        }
         let written = io.written;
         loop {
             self.fill(io);
@@ -568,9 +571,6 @@ impl Lane {
                     if let Err(reason) = self.deliver(io) {
                         return Poll::Ready(reason);
                     }
-        if self.is_watched.take() {
-            self.look(io);
-        }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
                 Poll::Pending => break,
@@ -801,8 +801,8 @@ impl Lane {
 /// A step that is in line, or on its way. Dropping it before it is sent unsends it.
 pub(crate) struct Begun {
     lane: Rc<Lane>,
-    answered: Option<oneshot::Receiver<Result<(), Setback>>>,
     receipt: Rc<Receipt>,
+    answered: Option<oneshot::Receiver<Result<(), Setback>>>,
 }
 
 impl Future for Begun {
@@ -860,3 +860,7 @@ impl Timer {
         sleep.as_mut().poll(cx)
     }
 }
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;
