@@ -7,6 +7,8 @@
         total = await client.invoke_script(script, keys=["total"], args=["5"])
 """
 
+# Now and not at the first error, which would come later by the time that this takes.
+from . import _explain as _explain
 from ._annotations import Json, Key, Secret
 from ._batch import Batch, ClusterBatch, ClusterTransaction, Transaction
 from ._batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import trustme
 from tests.faults.adapters import Adapter
 from tests.faults.driver import Driver
 from tests.faults.report import Report
@@ -262,6 +261,9 @@ async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
 async def tls_under_faults(make: Make, scale: Scale) -> Report:
     """Over TLS, with connections reset, cut within a record, delayed, and their bytes split."""
     report = Report()
+    # Here, because it brings much that every other scenario's process would have in memory.
+    import trustme
+
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
