@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.conftest import Connect
-from tests.faults.proxy import FaultProxy
 from tests.records import Records
 from tests.waiting import until
 
@@ -23,7 +22,7 @@ from glide_scripts import (
     RequestError,
     Script,
 )
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=200)
 # As in the defaults, connecting may take less than a heartbeat.

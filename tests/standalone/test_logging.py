@@ -6,7 +6,6 @@ import logging
 
 import pytest
 from tests.conftest import Connect
-from tests.faults.proxy import FaultProxy
 from tests.records import Records
 from tests.waiting import until
 
@@ -18,7 +17,7 @@ from glide_scripts import (
     Script,
     TimeoutError,
 )
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 ENDLESS = Script("while true do end", read_only=True)
 
