@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from tests.records import Records
 
 from glide_scripts import (
     GlideClient,
@@ -39,6 +41,13 @@ def own_server() -> Iterator[ValkeyServer]:
     """A server that a test may kill, stop, or set up anew."""
     with ValkeyServer() as server:
         yield server
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[Records]:
+    """All that the client says while the test runs."""
+    with caplog.at_level(logging.DEBUG, logger="glide_scripts"):
+        yield Records(caplog)
 
 
 @pytest.fixture(params=[ProtocolVersion.RESP3, ProtocolVersion.RESP2], ids=["resp3", "resp2"])

@@ -159,8 +159,9 @@ class BaseClient:
                 busy as far as can be known: a server does not say whose script it runs, so that
                 another client's may be hit that keeps this one from running. A server takes a kill
                 only once a script has run for its ``busy-reply-threshold``, so the call does not
-                wait for it. A call that is cancelled before its deadline kills nothing, nor does a
-                client that is closed before the kill.
+                wait for it. A client that is closed meanwhile still kills the script, for up to
+                10 seconds; a process that ends does not. A call that is cancelled, or whose client
+                is closed, before its deadline kills nothing.
 
         Returns:
             What the script returns. Lua converts a number to an int by cutting its fraction off,
@@ -487,7 +488,6 @@ def _hide_keys_of_batch(
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
     """Raises the error of a script with all that is known of its call."""
-    # Imported with the first failure: its texts are long.
     from ._explain import explained
 
     better = explained(error, script, keys, args)

@@ -29,6 +29,8 @@ class Settings:
     """How long a connection may be silent before the client asks for a sign of life."""
     pending_bytes: int | None = None
     """How many bytes may wait to be written."""
+    ca: bytes | None = None
+    """The authority in PEM that the server's certificate is of; None: no TLS."""
 
 
 class Adapter(Protocol):
@@ -84,7 +86,9 @@ class GlideScripts:
             credentials=credentials(module, settings),
             request_timeout=settings.timeout_ms,
             lazy_connect=settings.lazy,
+            use_tls=settings.ca is not None,
             advanced_config=getattr(module, f"Advanced{kind}Configuration")(
+                tls_config=trust(module, settings),
                 heartbeat_interval=settings.heartbeat_ms,
                 pending_bytes_limit=settings.pending_bytes,
             ),
@@ -135,6 +139,10 @@ class ValkeyGlide:
             credentials=credentials(module, settings),
             request_timeout=settings.timeout_ms,
             lazy_connect=settings.lazy,
+            use_tls=settings.ca is not None,
+            advanced_config=getattr(module, f"Advanced{kind}Configuration")(
+                tls_config=trust(module, settings)
+            ),
         )
         self._client = await getattr(module, kind).create(config)
 
@@ -167,7 +175,10 @@ class RedisPy:
 
     name = "redis-py"
     not_driven: Mapping[str, str] = MappingProxyType(
-        {"primary_and_replica_swapped": "takes one address"}
+        {
+            "primary_and_replica_swapped": "takes one address",
+            "one_of_several_addresses_down": "takes one address",
+        }
     )
 
     def __init__(self) -> None:
@@ -189,6 +200,8 @@ class RedisPy:
             "max_connections": 1000,
             "health_check_interval": (settings.heartbeat_ms or 0) / 1000,
         }
+        if settings.ca is not None:
+            options |= {"ssl": True, "ssl_ca_data": settings.ca.decode()}
         if settings.cluster:
             nodes = importlib.import_module("redis.asyncio.cluster").ClusterNode
             self._client = self._module.RedisCluster(
@@ -225,6 +238,12 @@ def credentials(module: Any, settings: Settings) -> Any:
     if settings.password is None:
         return None
     return module.ServerCredentials(settings.password, settings.username)
+
+
+def trust(module: Any, settings: Settings) -> Any:
+    if settings.ca is None:
+        return None
+    return module.TlsAdvancedConfiguration(root_pem_cacerts=settings.ca)
 
 
 ADAPTERS: dict[str, Callable[[], Adapter]] = {

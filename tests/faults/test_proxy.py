@@ -107,3 +107,18 @@ async def test_a_black_hole_stays_one_for_those_who_were_in_it(proxy: FaultProxy
     with through(proxy) as after:
         assert after.command("PING") == b"PONG"
     await until(lambda: proxy.open_connections == 0)
+
+
+def test_requests_that_are_slowed_arrive_in_whole_and_late(proxy: FaultProxy) -> None:
+    with through(proxy, timeout=0.3) as connection:
+        connection.command("PING")
+        proxy.slow_requests(0)
+        with pytest.raises(TimeoutError):
+            connection.command("PING")
+        assert proxy.counts["slowed bytes"] > 0
+        proxy.clear()
+    with through(proxy) as connection:
+        connection.command("PING")
+        proxy.slow_requests(1_000_000)
+        assert connection.command("SET", "k", "v" * 100_000) == b"OK"
+        assert connection.command("GET", "k") == b"v" * 100_000

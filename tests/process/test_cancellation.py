@@ -245,7 +245,8 @@ async def storm(client):
 
 async def main():
     async with await GlideClient.from_url(URL) as client:
-        await storm(client)
+        for _ in range(2):
+            await storm(client)
         before = megabytes()
         for _ in range(3):
             await storm(client)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.conftest import Connect
+from tests.records import Records
 from tests.waiting import until
 
 from glide_scripts import (
@@ -19,11 +22,12 @@ from glide_scripts import (
     RequestError,
     Script,
 )
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyServer
 
 QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=200)
 # As in the defaults, connecting may take less than a heartbeat.
 USUAL = AdvancedGlideClientConfiguration(connection_timeout=200, heartbeat_interval=500)
+LENGTH = Script("return #ARGV[1]")
 INCR = Script("return redis.call('INCR', KEYS[1])")
 
 
@@ -83,6 +87,14 @@ async def client_through(
     return await GlideClient.create(config)
 
 
+async def client_of(proxy: FaultProxy) -> GlideClient:
+    advanced = AdvancedGlideClientConfiguration(heartbeat_interval=250)
+    config = GlideClientConfiguration(
+        [NodeAddress(proxy.host, proxy.port)], request_timeout=20_000, advanced_config=advanced
+    )
+    return await GlideClient.create(config)
+
+
 @pytest.mark.parametrize("advanced", [QUICK, USUAL], ids=["quick", "usual"])
 async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(
     server: ValkeyServer, advanced: AdvancedGlideClientConfiguration
@@ -128,8 +140,9 @@ async def test_calls_that_go_on_do_not_hide_that_the_peer_is_gone(server: Valkey
 async def test_others_scripts_do_not_cut_idle_connections(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
-    # For the first five seconds of a script its server says nothing at all, not even BUSY.
-    advanced = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=600)
+    # For the first five seconds of a script its server says nothing at all, not even BUSY; four
+    # intervals are longer than that, on a machine that others load, too.
+    advanced = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=1300)
     idle = await connect(own_server, advanced_config=advanced)
     busy = await connect(own_server, request_timeout=30_000)
     long = Script("for i = 1, 5e8 do end return 'done'")
@@ -144,6 +157,33 @@ async def test_a_pause_of_writes_costs_no_call(own_server: ValkeyServer, connect
     own_server.command("CLIENT", "PAUSE", "1300", "WRITE")
     assert await client.invoke_script(INCR, keys=["k"]) == 2
     assert client.stats().reconnects == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are not asked")
+async def test_a_large_request_on_a_slow_link_is_given_its_time(server: ValkeyServer) -> None:
+    size = 2 << 20
+    with FaultProxy(server.host, server.port) as proxy:
+        async with await client_of(proxy) as client:
+            await client.ping()
+            # As long as four intervals would be too short by far.
+            proxy.slow_requests(600_000)
+            assert await client.invoke_script(LENGTH, args=[b"x" * size]) == size
+            assert client.stats().reconnects == 0
+
+
+async def test_a_peer_that_stops_taking_a_large_request_is_given_up(
+    server: ValkeyServer, log: Records
+) -> None:
+    size = 4 << 20
+    with FaultProxy(server.host, server.port) as proxy:
+        async with await client_of(proxy) as client:
+            await client.ping()
+            proxy.slow_requests(0)
+            calling = asyncio.ensure_future(client.invoke_script(LENGTH, args=[b"x" * size]))
+            await until(lambda: log.count(logging.WARNING, "is given up"))
+            proxy.clear()
+            # It had not been written in whole, and so cannot have been executed.
+            assert await calling == size
 
 
 async def test_what_may_run_twice_is_sent_again(server: ValkeyServer) -> None:
@@ -161,7 +201,7 @@ async def test_a_stalled_server_is_given_up_and_found_again(
     await client.invoke_script(INCR, keys=["k"])
     own_server.pause()
     try:
-        with pytest.raises(ConnectionError, match="has not answered for") as caught:
+        with pytest.raises(ConnectionError, match=r"has not answered for") as caught:
             await client.invoke_script(INCR, keys=["k"])
         assert caught.value.may_have_executed
     finally:

@@ -10,6 +10,7 @@ from tests.conftest import Connect
 from tests.waiting import until
 
 from glide_scripts import (
+    ClosingError,
     GlideClient,
     NotBusyError,
     Script,
@@ -95,6 +96,42 @@ async def test_a_cancelled_call_leaves_no_connection_behind(
     assert isinstance(listed, bytes)
     # The client's own, its second one for kills at most, and the one that asks.
     assert len(listed.splitlines()) <= 3
+
+
+async def test_a_kill_that_was_promised_comes_also_after_the_client_was_closed(
+    client: GlideClient, own_server: ValkeyServer, connect: Connect
+) -> None:
+    # So long that the client is closed well before the server lets anybody kill.
+    await client.config_set({"busy-reply-threshold": "1000"})
+    closing = await connect(own_server)
+    with pytest.raises(TimeoutError, match="is to be killed"):
+        await closing.invoke_script(ENDLESS, timeout=100, on_timeout="kill")
+    await closing.close()
+    await until(lambda: answers(client))
+
+    def has_left() -> bool:
+        listed = own_server.command("CLIENT", "LIST")
+        assert isinstance(listed, bytes)
+        # The other client and the one that asks.
+        return len(listed.splitlines()) == 2
+
+    await until(has_left)
+
+
+async def test_a_client_that_is_closed_before_the_deadline_kills_nothing(
+    client: GlideClient, own_server: ValkeyServer, connect: Connect
+) -> None:
+    closing = await connect(own_server)
+    calling = asyncio.ensure_future(closing.invoke_script(LONG, timeout=5000, on_timeout="kill"))
+    await until(lambda: closing.stats().in_flight == 1)
+    await closing.close()
+    with pytest.raises(ClosingError):
+        await calling
+    # It ends by itself, and nobody asks for its end.
+    await until(lambda: answers(client))
+    stats = own_server.command("INFO", "commandstats")
+    assert isinstance(stats, bytes)
+    assert b"cmdstat_script|kill" not in stats
 
 
 async def test_who_still_waits_hears_of_the_kill(client: GlideClient) -> None:

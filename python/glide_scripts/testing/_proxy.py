@@ -27,6 +27,7 @@ from ._lifecycle import Startable
 T = TypeVar("T")
 
 _CHUNK = 65536
+_LITTLE = 16384
 _PATIENCE = 10.0
 # Zero seconds of lingering: closing sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
@@ -72,6 +73,7 @@ class FaultProxy(Startable):
         self._merge = 0.0
         self._splits = False
         self._ports: dict[int, int] = {}
+        self._pace: float | None = None
 
     # What may go wrong
 
@@ -101,6 +103,10 @@ class FaultProxy(Startable):
     def hold_replies(self) -> None:
         """Requests come through; replies wait for `clear`."""
         self._do(self._flow.clear)
+
+    def slow_requests(self, bytes_a_second: float) -> None:
+        """Requests come through no faster than that; at 0 the proxy reads nothing more of them."""
+        self._do(lambda: self._slow_requests(bytes_a_second))
 
     def reset_all(self) -> int:
         """Ends every open connection with RST, on both sides; how many there were."""
@@ -196,7 +202,13 @@ class FaultProxy(Startable):
         for link in self._links:
             link.is_hole = True
 
+    def _slow_requests(self, bytes_a_second: float) -> None:
+        self._pace = bytes_a_second
+        for link in self._links:
+            link.keep_little()
+
     def _clear(self) -> None:
+        self._pace = None
         self._losses.clear()
         self._swallows = self._splits = False
         self._delay = self._merge = 0.0
@@ -254,6 +266,12 @@ class _Link:
                 # What the client is yet to get of a reply that was cut must still go out.
                 writer.close()
 
+    def keep_little(self) -> None:
+        """Has the system keep little of what the client sends, but whole segments."""
+        self._writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _CHUNK
+        )
+
     def reset(self) -> None:
         for writer in (self._writer, self._server):
             if writer is not None and not writer.is_closing():
@@ -268,13 +286,23 @@ class _Link:
 
     async def _requests(self, server: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while data := await self._reader.read(_CHUNK):
+            while data := await self._reader.read(_CHUNK if self._proxy._pace is None else _LITTLE):
+                if self._proxy._pace is not None:
+                    self._proxy.counts["slowed bytes"] += len(data)
+                    await self._at_pace(len(data))
                 if self.is_hole:
                     self._proxy.counts["swallowed bytes"] += len(data)
                     continue
                 if self._loss is None:
                     self._loss = self._proxy._loss_for(data)
                 await self._send(server, data)
+
+    async def _at_pace(self, count: int) -> None:
+        due, loop = 0.0, asyncio.get_running_loop()
+        begun = loop.time()
+        while (pace := self._proxy._pace) is not None and (not pace or due < count):
+            await asyncio.sleep(0.01)
+            due = (loop.time() - begun) * pace
 
     async def _replies(self, reader: asyncio.StreamReader) -> None:
         proxy = self._proxy

@@ -72,6 +72,8 @@ fn config(port: u16, mode: Mode) -> Config {
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
+            observed: false,
+            unacknowledged: None,
         },
         read_from: ReadFrom::Primary,
         request_timeout: Duration::from_secs(60),

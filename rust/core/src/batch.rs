@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::completion::{Outcome, ReplyTo};
 use crate::error::{Error, Kind};
 use crate::fanout::Part;
+use crate::guard;
 use crate::request::{Gather, Request};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
@@ -133,7 +133,7 @@ impl Sending {
 pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyTo) {
     let supervision = servers.supervise(&reply_to);
     let (servers, batch) = (servers.clone(), sending.batch.clone());
-    spawn_local(async move {
+    guard::spawn("a batch", async move {
         let work = async {
             if batch.is_atomic() {
                 transaction::run(&servers, sending).await

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use crate::batch::{self, Batch, BatchOptions, Sending};
@@ -16,6 +15,7 @@ use crate::completion::{CallId, Permit, ReplyTo};
 use crate::config::{Config, Credentials, Mode};
 use crate::error::{Error, Kind};
 use crate::fanout::{self, Part, Split};
+use crate::guard;
 use crate::heartbeat;
 use crate::io_thread::IoThread;
 use crate::outbox::{Bell, Receiver, Sender, outbox};
@@ -227,9 +227,10 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message
     let servers = Servers::new(config, stats);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
-        let checks = spawn_local(check_periodically(servers.clone()));
-        let heartbeats = spawn_local(heartbeat::keep(servers.clone()));
-        listen(&servers, &mut incoming, &mut unheard).await;
+        let (checked, kept) = (servers.clone(), servers.clone());
+        let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
+        let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
+        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard)).await.is_err() {}
         checks.abort();
         heartbeats.abort();
     }
@@ -249,7 +250,7 @@ async fn open(
 ) -> bool {
     let opening = async { if servers.config.lazy { Ok(()) } else { servers.open().await } };
     let closing = async {
-        let mut burst = Vec::new();
+        let mut burst = VecDeque::new();
         while incoming.take(&mut burst).await {
             let is_close = burst.iter().any(|message| matches!(message, Message::Close(_)));
             unheard.extend(burst.drain(..));
@@ -270,11 +271,9 @@ async fn open(
 
 /// Does what the client is told, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
-    let mut burst = Vec::from(std::mem::take(unheard));
     loop {
         let mut gone = HashSet::new();
-        let mut messages = burst.drain(..);
-        while let Some(message) = messages.next() {
+        while let Some(message) = unheard.pop_front() {
             match message {
                 Message::Call(call) => servers.dispatch(call),
                 Message::Split(split) => fanout::in_parts(servers, split),
@@ -283,17 +282,13 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
                 Message::Release(watch) => servers.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
                 Message::Cancel(id) => drop(gone.insert(id)),
-                Message::Close(_) => {
-                    unheard.push_back(message);
-                    return unheard.extend(messages);
-                }
+                Message::Close(_) => return unheard.push_front(message),
             }
         }
-        drop(messages);
         if !gone.is_empty() {
             servers.cancel(&gone);
         }
-        if !incoming.take(&mut burst).await {
+        if !incoming.take(unheard).await {
             return;
         }
     }
@@ -303,7 +298,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
 fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
     let supervision = servers.supervise(&reply_to);
     let servers = servers.clone();
-    spawn_local(async move {
+    guard::spawn("a login", async move {
         let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
         let outcome = match supervision.over(work).await {
             Ended::Done(Ok(result)) => result.map(|()| OKAY).map_err(Box::new),

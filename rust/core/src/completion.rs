@@ -83,11 +83,16 @@ impl Completions {
         self.push(ticket, Completion::Password(request));
     }
 
-    fn push(&self, ticket: u64, outcome: Completion) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+    /// Has the loop look, although nothing has arrived for a call.
+    pub fn nudge(&self) {
         if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
             (self.wake)();
         }
+    }
+
+    fn push(&self, ticket: u64, outcome: Completion) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+        self.nudge();
     }
 }
 
@@ -193,7 +198,8 @@ impl ReplyTo {
 impl Drop for ReplyTo {
     fn drop(&mut self) {
         if self.caller.is_some() {
-            self.send(Completion::Call(Err(Box::new(Error::closed_under_way(true)))));
+            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_under_way(true) };
+            self.send(Completion::Call(Err(Box::new(error))));
         }
     }
 }

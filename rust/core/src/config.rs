@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
 
@@ -38,6 +39,9 @@ pub enum Mode {
     },
 }
 
+/// How many bytes of a connection the peer's machine has not acknowledged, as the system says.
+pub type Unacknowledged = fn(&TcpStream) -> Option<usize>;
+
 /// How to get from a host's name to a connection that is ready for commands.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
@@ -53,6 +57,8 @@ pub struct ConnectionConfig {
     pub backoff: Backoff,
     /// Whether callers are told [`Facts`](crate::Facts) of their calls.
     pub observed: bool,
+    /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
+    pub unacknowledged: Option<Unacknowledged>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

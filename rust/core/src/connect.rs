@@ -9,11 +9,17 @@ use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+#[cfg(not(test))]
+use tokio::net::lookup_host;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::config::{Address, ConnectionConfig, Protocol, Tls};
 use crate::resp::{Decoder, Frame, Reply};
+
+#[cfg(test)]
+use tests::lookup_host;
 
 /// A connection after its first commands.
 pub(crate) struct Connection {
@@ -23,9 +29,21 @@ pub(crate) struct Connection {
     pub(crate) decoder: Decoder,
 }
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
 
 /// Why there is no connection, worded for the user; it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +83,7 @@ async fn open(
     serves_reads: bool,
     asks_password: &Cell<bool>,
 ) -> Result<Connection, Unreachable> {
-    let tcp =
-        TcpStream::connect((&*address.host, address.port)).await.map_err(|error| Unreachable(error.to_string()))?;
+    let tcp = reach(address).await.map_err(|error| Unreachable(error.to_string()))?;
     set_options(&tcp, config).map_err(|error| Unreachable(error.to_string()))?;
     let stream: Box<dyn Stream> = match &config.tls {
         None => Box::new(tcp),
@@ -80,6 +97,12 @@ async fn open(
     Ok(connection)
 }
 
+/// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before.
+async fn reach(address: &Address) -> io::Result<TcpStream> {
+    let found: Vec<_> = lookup_host((&*address.host, address.port)).await?.collect();
+    TcpStream::connect(found.as_slice()).await
+}
+
 /// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not
 /// read, and is not gone. Heartbeats tell the two apart.
 fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
@@ -90,11 +113,7 @@ fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
-async fn secure(
-    tcp: TcpStream,
-    address: &Address,
-    tls: &Tls,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Unreachable> {
+async fn secure(tcp: TcpStream, address: &Address, tls: &Tls) -> Result<TlsStream<TcpStream>, Unreachable> {
     let name = tls.server_name.as_deref().unwrap_or(&address.host);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| Unreachable(format!("{name:?} cannot be a server name in TLS; set server_name")))?;
@@ -223,4 +242,66 @@ fn greetings(config: &ConnectionConfig, password: Option<&str>, serves_reads: bo
         add("READONLY", true, &mut redis::cmd("READONLY"));
     }
     greetings
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+    use std::io;
+    use std::net::SocketAddr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Backoff;
+
+    thread_local! {
+        static FOUND: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// What every name means from now on, on this thread.
+    pub(crate) fn let_names_mean(found: Vec<SocketAddr>) {
+        FOUND.set(found);
+    }
+
+    /// Stands in for the system's lookup, whose answers a test cannot change.
+    #[allow(clippy::unused_async, reason = "as the real one")]
+    pub(super) async fn lookup_host(_name: (&str, u16)) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+        Ok(FOUND.with_borrow(Clone::clone).into_iter())
+    }
+
+    pub(crate) fn config() -> ConnectionConfig {
+        ConnectionConfig {
+            tls: None,
+            credentials: std::sync::Arc::default(),
+            protocol: Protocol::Resp2,
+            database: 0,
+            client_name: None,
+            tcp_nodelay: true,
+            timeout: Duration::from_secs(5),
+            backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
+            observed: false,
+            unacknowledged: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_system_watches_over_a_connection_and_delays_nothing() {
+        for tcp_nodelay in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let_names_mean(vec![listener.local_addr().expect("its address")]);
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                stream.write_all(b"+OK\r\n+OK\r\n").await.expect("a client that listens");
+                let _ = stream.read_buf(&mut BytesMut::new()).await;
+            });
+            let config = ConnectionConfig { tcp_nodelay, ..config() };
+            let connection = connect(&Address::new("server.example", 1), &config, false).await.expect("a connection");
+            let socket = SockRef::from(connection.stream.tcp());
+            assert_eq!(socket.tcp_nodelay().expect("an option"), tcp_nodelay);
+            assert!(socket.keepalive().expect("an option"));
+            assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(15));
+            assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(5));
+        }
+    }
 }

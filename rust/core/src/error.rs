@@ -9,6 +9,9 @@ use crate::resp::ServerError;
 use crate::script::Script;
 use crate::wording::{is_compile_error, is_kill, is_missing_function, is_refusal, is_refusal_of_flagged, line_number};
 
+/// What those are told whose calls or connection a panic has hit.
+pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
+
 /// The one error of the crate. `message` is worded for whoever reads it, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
@@ -108,6 +111,12 @@ impl Error {
     /// The client was closed before the call ended.
     pub(crate) fn closed_under_way(sent: bool) -> Self {
         Self::new(Kind::Closing, "the client was closed while the call was under way").may_have_executed(sent)
+    }
+
+    /// A bug of ours hit the call.
+    pub(crate) fn panicked() -> Self {
+        let message = format!("{PANICKED}; the request may have been executed");
+        Self::new(Kind::Connection, message).may_have_executed(true)
     }
 
     /// What the server's answer to `request` means to its caller.

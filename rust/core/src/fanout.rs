@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::{JoinSet, spawn_local};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::completion::{Completion, Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
+use crate::guard;
 use crate::request::{Gather, Packer, Request};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
@@ -39,13 +40,13 @@ pub(crate) struct Split {
 /// Sends a call to every node of its route.
 pub(crate) fn to_nodes(servers: &Rc<Servers>, call: Call) {
     let supervision = servers.supervise(&call.reply_to);
-    spawn_local(run_on_nodes(servers.clone(), supervision, call));
+    guard::spawn("a call", run_on_nodes(servers.clone(), supervision, call));
 }
 
 /// Sends each part to the shard of its slot.
 pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
     let supervision = servers.supervise(&split.reply_to);
-    spawn_local(run_in_parts(servers.clone(), supervision, split));
+    guard::spawn("a call", run_in_parts(servers.clone(), supervision, split));
 }
 
 async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call) {

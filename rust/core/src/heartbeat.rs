@@ -3,8 +3,9 @@
 //! A server that runs a script answers nobody for a while (five seconds, unless it is set otherwise), and then says
 //! BUSY to all but the connection that the script came by. So the silence of one connection says nothing before another
 //! one was asked. If that says BUSY, a script is running. If it answers, a silent connection that was idle is a dead
-//! one; one with something under way is given as long as a paused server or a slow link may need. If it does not
-//! answer, the server is given that long, too.
+//! one; one with something under way is given as long as a paused server may need. If it does not answer, the server is
+//! given that long, too. The time counts from the last sign of life, which is what the server said, or that its machine
+//! took more of the request whose reply is due: a slow link may be at it for long.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use crate::connect::Unreachable;
+use crate::guard;
 use crate::lane::Lane;
 use crate::resp::Reply;
 use crate::servers::Servers;
@@ -28,10 +30,13 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
     loop {
         sleep(interval / 2).await;
         for lane in servers.lanes() {
+            if lane.is_up() && lane.silence() >= interval / 2 {
+                lane.watch_taking();
+            }
             if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
                 let servers = servers.clone();
                 spawn_local(async move {
-                    if let Some(reason) = probe(&servers, &lane, interval).await {
+                    if let Ok(Some(reason)) = guard::run("a heartbeat", probe(&servers, &lane, interval)).await {
                         log::warn!("the connection to {} is given up: {reason}", lane.address());
                         lane.sever(Unreachable(reason));
                     }

@@ -16,13 +16,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::call::Call;
 use crate::completion::{Facts, Outcome};
 use crate::config::Address;
 use crate::error::{Error, Kind};
+use crate::guard;
 use crate::lane::{Lane, Setback};
 use crate::node::Lease;
 use crate::overdue;
@@ -51,7 +51,7 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         return;
     }
     let supervision = servers.supervise(&call.reply_to);
-    spawn_local(climb(servers.clone(), supervision, lane, call, setback));
+    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback));
 }
 
 async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
@@ -68,7 +68,7 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
             if call.request.is_killed_on_timeout()
                 && let Some(lease) = progress.lease.take()
             {
-                overdue::kill(&servers, lease);
+                overdue::kill(lease);
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
 
+use crate::config::Unacknowledged;
 use crate::connect::{Connection, Stream};
 use crate::resp::Decoder;
 
@@ -40,6 +41,13 @@ impl Io {
     /// Bytes written and bytes that are about to be.
     pub(crate) fn queued(&self) -> u64 {
         self.written + self.output.len() as u64
+    }
+
+    /// How many of the bytes the peer's machine has taken, where the system tells. Under TLS it is a little less, since
+    /// records are longer than what is in them.
+    pub(crate) fn taken(&self, unacknowledged: Option<Unacknowledged>) -> Option<u64> {
+        let queued = unacknowledged?(self.stream.tcp())?;
+        Some(self.written.saturating_sub(queued as u64))
     }
 
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

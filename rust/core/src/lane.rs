@@ -22,7 +22,8 @@ use crate::call::Call;
 use crate::completion::{CallId, Facts, ReplyTo};
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::{Connection, Unreachable, connect};
-use crate::error::Error;
+use crate::error::{Error, PANICKED};
+use crate::guard;
 use crate::io::Io;
 use crate::queues::{InFlight, Job, Queues, Receipt, Step, Terms};
 use crate::resp::{Frame, Item, Reply};
@@ -86,6 +87,12 @@ pub(crate) struct Lane {
     heard_at: Cell<Instant>,
     /// Somebody asks for a sign of life.
     is_probed: Cell<bool>,
+    /// The server's machine last took more of the request whose reply is due.
+    taken_at: Cell<Instant>,
+    /// Somebody asks whether it still does.
+    is_watched: Cell<bool>,
+    /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
+    looked_at: Cell<Option<(u64, u64)>>,
     /// Why the connection is to be given up.
     severed: RefCell<Option<Unreachable>>,
 }
@@ -105,6 +112,9 @@ impl Lane {
             told_in_flight: Cell::new(0),
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
+            taken_at: Cell::new(Instant::now()),
+            is_watched: Cell::new(false),
+            looked_at: Cell::new(None),
             severed: RefCell::default(),
             address,
             config,
@@ -134,7 +144,7 @@ impl Lane {
     pub(crate) fn start(self: &Rc<Self>) {
         let mut task = self.task.borrow_mut();
         if task.is_none() && !self.closed.get() {
-            *task = Some(spawn_local(self.clone().run()).abort_handle());
+            *task = Some(spawn_local(self.clone().keep_running()).abort_handle());
         }
     }
 
@@ -247,7 +257,7 @@ impl Lane {
         let (answer, answered) = oneshot::channel();
         receipt.clear();
         self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
-        Begun { lane: self.clone(), answered: Some(answered) }
+        Begun { lane: self.clone(), receipt: receipt.clone(), answered: Some(answered) }
     }
 
     /// Forgets steps that wait and that nobody waits for.
@@ -279,15 +289,35 @@ impl Lane {
         self.serves_reads
     }
 
-    /// When the server last said something.
+    /// When there last was a sign of life: the server said something, or its machine took more of a request.
     pub(crate) fn heard_at(&self) -> Instant {
-        self.heard_at.get()
+        self.heard_at.get().max(self.taken_at.get())
     }
 
-    /// How long the server has said nothing, or has left unanswered what it was asked first.
+    /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
     pub(crate) fn silence(&self) -> Duration {
         let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
-        asked_at.map_or(self.heard_at.get(), |asked_at| asked_at.max(self.heard_at.get())).elapsed()
+        asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
+    }
+
+    /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
+    pub(crate) fn watch_taking(self: &Rc<Self>) {
+        if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
+            self.is_watched.set(true);
+            self.wake();
+        }
+    }
+
+    /// What is taken of later requests proves nothing: a kernel takes them also for a process that is gone.
+    fn look(&self, io: &Io) {
+        let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
+        let (Some((begins, ends)), Some(taken)) = (front, io.taken(self.config.unacknowledged)) else { return };
+        if let Some((same, before)) = self.looked_at.replace(Some((begins, taken)))
+            && same == begins
+            && before < taken.min(ends)
+        {
+            self.taken_at.set(Instant::now());
+        }
     }
 
     /// Whether nobody has begun a probe of it; somebody has now.
@@ -438,21 +468,31 @@ impl Lane {
         }
     }
 
+    /// Runs the lane again after a panic, without which what waits would never meet its deadlines.
+    async fn keep_running(self: Rc<Self>) {
+        while guard::run("a connection", self.clone().run()).await.is_err() {
+            self.status.send_replace(Status::Connecting);
+            self.lose_in_flight(u64::MAX, &Unreachable(PANICKED.into()));
+            sleep(self.config.backoff.pause(0)).await;
+        }
+    }
+
     async fn run(self: Rc<Self>) {
         let mut failures = 0;
         let mut last_reason = None;
         loop {
             let connecting = connect(&self.address, &self.config, self.serves_reads);
-            let (reason, served) = match self.while_sweeping(connecting).await {
+            let (reason, served, verb) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
                     let again = if last_reason.take().is_some() { " again" } else { "" };
                     log::info!("connected to {}{again}", self.address);
-                    self.serve(connection).await
+                    let (reason, served) = self.serve(connection).await;
+                    (reason, served, "lost the")
                 }
-                Err(reason) => (reason, false),
+                Err(reason) => (reason, false, "no"),
             };
             if last_reason.as_ref() != Some(&reason) {
-                log::info!("no connection to {}: {reason}", self.address);
+                log::info!("{verb} connection to {}: {reason}", self.address);
             }
             last_reason = Some(reason.clone());
             self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
@@ -475,14 +515,20 @@ impl Lane {
         self.connection.set(self.connection.get() + 1);
         self.heard_at.set(Instant::now());
         self.severed.take();
+        self.looked_at.take();
         self.node_stats.connects.add(1);
         self.loaded.borrow_mut().clear();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
-        let reason = poll_fn(|cx| self.poll_io(&mut io, &mut timer, cx)).await;
+        let reason = poll_fn(|cx| {
+            // Caught here, where it is known how much was written.
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
+            step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
+        })
+        .await;
         self.status.send_replace(Status::Connecting);
         self.node_stats.losses.add(1);
-        self.lose_in_flight(&io, &reason);
+        self.lose_in_flight(io.written, &reason);
         (reason, io.received > 0)
     }
 
@@ -505,6 +551,9 @@ impl Lane {
     fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
         if let Some(reason) = self.severed.take() {
             return Poll::Ready(reason);
+        }
+        if self.is_watched.take() {
+            self.look(io);
         }
         let written = io.written;
         loop {
@@ -657,19 +706,19 @@ impl Lane {
     }
 
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
-    fn lose_in_flight(self: &Rc<Self>, io: &Io, reason: &Unreachable) {
+    fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
         self.tell_in_flight();
         let mut unsent = Vec::new();
         for entry in in_flight {
             let Some(job) = entry.job else { continue };
             let was_sent = match &job {
-                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < io.written,
-                _ => entry.ends <= io.written,
+                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < written,
+                _ => entry.ends <= written,
             };
             if let Job::Step(step) = &job {
                 if was_sent {
-                    step.receipt.written.set(io.written - entry.begins);
+                    step.receipt.written.set(written - entry.begins);
                 } else {
                     step.receipt.clear();
                 }
@@ -752,6 +801,7 @@ impl Lane {
 /// A step that is in line, or on its way. Dropping it before it is sent unsends it.
 pub(crate) struct Begun {
     lane: Rc<Lane>,
+    receipt: Rc<Receipt>,
     answered: Option<oneshot::Receiver<Result<(), Setback>>>,
 }
 
@@ -762,7 +812,18 @@ impl Future for Begun {
         let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Setback::Unsent)) };
         let answer = std::task::ready!(Pin::new(answered).poll(cx));
         self.answered = None;
-        Poll::Ready(answer.unwrap_or(Err(Setback::Unsent)))
+        Poll::Ready(answer.unwrap_or_else(|_| Err(self.dropped())))
+    }
+}
+
+impl Begun {
+    /// What is known of a step that the lane dropped, because it was closed or met a panic.
+    fn dropped(&self) -> Setback {
+        if !self.receipt.was_sent() {
+            return Setback::Unsent;
+        }
+        self.receipt.written.set(u64::MAX);
+        Setback::Lost(Unreachable("it was dropped".into()))
     }
 }
 
@@ -799,3 +860,7 @@ impl Timer {
         sleep.as_mut().poll(cx)
     }
 }
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

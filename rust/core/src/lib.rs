@@ -15,6 +15,7 @@ mod connect;
 mod discovery;
 mod error;
 mod fanout;
+mod guard;
 mod heartbeat;
 mod invoke;
 mod io;
@@ -43,7 +44,7 @@ pub use client::Client;
 pub use completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
 pub use config::{
     Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
-    Tls,
+    Tls, Unacknowledged,
 };
 pub use error::{Error, Kind, Place};
 pub use fanout::{Part, split_by_slot};

@@ -1,6 +1,6 @@
 //! One server, and the connections that reach it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -26,6 +26,9 @@ pub(crate) struct Node {
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
+    closed: Cell<bool>,
+    /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
+    killing: RefCell<Vec<Rc<Lane>>>,
 }
 
 impl Node {
@@ -49,6 +52,8 @@ impl Node {
             lent: RefCell::default(),
             idle: RefCell::default(),
             zone: RefCell::default(),
+            closed: Cell::new(false),
+            killing: RefCell::default(),
         })
     }
 
@@ -114,7 +119,11 @@ impl Node {
     }
 
     pub(crate) fn close(&self) {
-        self.lanes().iter().for_each(|lane| lane.close());
+        self.closed.set(true);
+        let killing = self.killing.borrow();
+        let admin = self.admin.get().filter(|_| !killing.is_empty());
+        let stays = |lane: &Rc<Lane>| killing.iter().chain(admin).any(|other| Rc::ptr_eq(other, lane));
+        self.lanes().iter().filter(|lane| !stays(lane)).for_each(|lane| lane.close());
     }
 
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
@@ -135,13 +144,31 @@ impl Lease {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
         &self.lane
     }
+
+    /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
+    pub(crate) fn begin_kill(&self) -> Rc<Lane> {
+        self.node.killing.borrow_mut().push(self.lane.clone());
+        self.node.admin().clone()
+    }
+
+    pub(crate) fn end_kill(&self) {
+        self.node.killing.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
+        if self.node.closed.get() {
+            self.node.close();
+        }
+    }
+
+    /// Whether the client has been closed, or has left the server.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.node.closed.get()
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         const KEPT: usize = 8;
         let mut idle = self.node.idle.borrow_mut();
-        if idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
+        if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
         } else {
             self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));

@@ -3,13 +3,14 @@
 //! Putting something in and waking the thread are two things, because the second costs far more: calls of one burst
 //! are put in one by one, and the thread is woken once.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 /// Makes the two ends.
 pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared { queue: Mutex::new(Queue { items: Vec::new(), is_open: true }) });
+    let shared = Arc::new(Shared { queue: Mutex::new(Queue { items: VecDeque::new(), is_open: true }) });
     let bell = Bell(Arc::default());
     (Sender { shared: shared.clone(), bell: bell.clone() }, Receiver { shared, bell })
 }
@@ -21,7 +22,7 @@ struct Shared<T> {
 
 #[derive(Debug)]
 struct Queue<T> {
-    items: Vec<T>,
+    items: VecDeque<T>,
     /// Both ends are there.
     is_open: bool,
 }
@@ -60,7 +61,7 @@ impl<T> Sender<T> {
         if !queue.is_open {
             return Err(item);
         }
-        queue.items.push(item);
+        queue.items.push_back(item);
         Ok(())
     }
 
@@ -84,7 +85,7 @@ pub(crate) struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
-    pub(crate) async fn take(&mut self, items: &mut Vec<T>) -> bool {
+    pub(crate) async fn take(&mut self, items: &mut VecDeque<T>) -> bool {
         loop {
             {
                 let mut queue = self.shared.queue();
@@ -101,7 +102,7 @@ impl<T> Receiver<T> {
     }
 
     /// Takes the rest; nothing more is let in.
-    pub(crate) fn close(self) -> Vec<T> {
+    pub(crate) fn close(self) -> VecDeque<T> {
         let mut queue = self.shared.queue();
         queue.is_open = false;
         std::mem::take(&mut queue.items)

@@ -9,37 +9,61 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::guard;
 use crate::heartbeat::{is_busy, ping};
+use crate::lane::Lane;
 use crate::node::Lease;
-use crate::servers::Servers;
+use crate::resp::ServerError;
 
-/// Kills the script that was sent over that connection and has no reply.
-pub(crate) fn kill(servers: &Rc<Servers>, lease: Lease) {
+/// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
+/// keep it from that: the caller was told that the script is to be killed.
+pub(crate) fn kill(lease: Lease) {
     const BOUND: Duration = Duration::from_secs(60);
-    const PAUSE: Duration = Duration::from_millis(20);
-    let Some(admin) = servers.admin_lane(lease.lane().address()) else { return };
+    let admin = lease.begin_kill();
     spawn_local(async move {
-        let killing = async {
-            while lease.lane().is_owed_a_reply() {
-                // A server answers this at once, or when the script has run long enough to be killed.
-                let busy = admin.ask(ping()).await.is_ok_and(|reply| is_busy(&reply));
-                if busy && lease.lane().is_owed_a_reply() {
-                    let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
-                    if let Ok(reply) = admin.ask(kill).await {
-                        let address = admin.address();
-                        match reply.error() {
-                            None => log::info!("a script whose deadline had passed was killed on {address}"),
-                            Some(error) => log::debug!("SCRIPT KILL on {address}: {}", error.text()),
-                        }
-                    }
-                    return;
-                }
-                sleep(PAUSE).await;
-            }
-        };
         // A server that does not answer for so long has more to it than this script.
-        let _ = timeout(BOUND, killing).await;
+        let killing = timeout(BOUND, kill_when_busy(&lease, &admin));
+        if let Ok(Err(_)) = guard::run("a kill", killing).await {
+            log::warn!("a script whose deadline had passed could not be killed on {}", admin.address());
+        }
+        lease.end_kill();
     });
+}
+
+async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
+    const PAUSE: Duration = Duration::from_millis(20);
+    /// Longer than a server is silent, by its defaults, before it says BUSY.
+    const AFTER_CLOSING: Duration = Duration::from_secs(10);
+    let mut ends = None;
+    while lease.lane().is_owed_a_reply() {
+        if lease.is_closed() && *ends.get_or_insert_with(|| Instant::now() + AFTER_CLOSING) <= Instant::now() {
+            log::warn!("a script whose deadline had passed was left on {}: its client is closed", admin.address());
+            return;
+        }
+        // A server answers this at once, or when the script has run long enough to be killed.
+        let busy = timeout(AFTER_CLOSING, admin.ask(ping())).await;
+        if matches!(busy, Ok(Ok(reply)) if is_busy(&reply)) && lease.lane().is_owed_a_reply() {
+            let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
+            if let Ok(reply) = admin.ask(kill).await {
+                tell(admin, reply.error());
+            }
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn tell(admin: &Lane, refusal: Option<&ServerError>) {
+    let address = admin.address();
+    match refusal {
+        None => log::info!("a script whose deadline had passed was killed on {address}"),
+        Some(error) if error.code() == "NOTBUSY" => {
+            log::info!("a script whose deadline had passed ended on {address} before it was killed");
+        }
+        Some(error) => {
+            log::warn!("a script whose deadline had passed was not killed on {address}: {}", error.text());
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::config::Address;
 use crate::connect::Unreachable;
 use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
+use crate::guard;
 use crate::invoke::{Attempt, LOOK_AGAIN, asking, code_form, connected_lane, telling};
 use crate::lane::{Lane, Setback};
 use crate::library::is_library;
@@ -86,7 +87,8 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
     let mut rounds = JoinSet::new();
     loop {
         for (lane, group) in context.by_lane(pieces) {
-            rounds.spawn_local(context.clone().send(lane, group));
+            let sending = context.clone().send(lane, group);
+            rounds.spawn_local(async move { guard::run("a batch", sending).await.unwrap_or_default() });
         }
         let Some(round) = rounds.join_next().await else { break };
         let round = round.unwrap_or_default();
@@ -95,8 +97,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
-    let mut outcomes =
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true)))));
+    let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
     entries.zip(shapes).map(|(entry, shape)| shape.gather(servers, entry, &mut outcomes)).collect()
 }

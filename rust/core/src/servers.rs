@@ -19,6 +19,7 @@ use crate::connect::{Unreachable, without_arguments};
 use crate::discovery::{self, ServerRole, ShardView};
 use crate::error::{Error, Kind};
 use crate::fanout;
+use crate::guard;
 use crate::invoke;
 use crate::lane::{Lane, Owner, Setback};
 use crate::node::{Lease, Node};
@@ -38,6 +39,8 @@ pub(crate) struct Servers {
     /// Nodes that have left the topology, with calls under way.
     retiring: RefCell<Vec<Rc<Node>>>,
     topology: RefCell<Topology>,
+    /// Single slots that were found to have moved since the topology was learned.
+    moved: Cell<usize>,
     /// Why the topology could not be learned, the last time.
     failure: RefCell<String>,
     /// Counts the topologies that were learned.
@@ -117,6 +120,7 @@ impl Servers {
             nodes: RefCell::default(),
             retiring: RefCell::default(),
             topology: RefCell::default(),
+            moved: Cell::default(),
             failure: RefCell::default(),
             learned: watch::Sender::new(0),
             refresh: Cell::default(),
@@ -235,6 +239,7 @@ impl Servers {
     pub(crate) fn redirected(&self, slot: Slot, address: Address) -> Rc<Lane> {
         let node = self.node(address);
         self.topology.borrow_mut().moved(slot, &node);
+        self.moved.update(|count| count + 1);
         self.refresh();
         node.data.clone()
     }
@@ -360,7 +365,10 @@ impl Servers {
         self.refresh.set(Refresh::Running);
         spawn_local(async move {
             let closed = servers.closed.clone();
-            closed.run_until_cancelled(servers.keep_learning()).await;
+            let learning = closed.run_until_cancelled(servers.keep_learning());
+            if guard::run("reading the topology", learning).await.is_err() {
+                servers.refresh.set(Refresh::Idle);
+            }
         });
     }
 
@@ -369,7 +377,9 @@ impl Servers {
         loop {
             self.refresh.set(Refresh::Running);
             if let Err(reason) = self.learn().await {
-                log::debug!("no topology: {reason}");
+                // At a server that is away it is tried again and again.
+                let level = if self.failure.borrow().is_empty() { log::Level::Warn } else { log::Level::Debug };
+                log::log!(level, "the topology could not be refreshed: {reason}");
                 self.failure.replace(reason);
             }
             sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
@@ -478,7 +488,9 @@ impl Servers {
         if reads_replicas {
             topology.nodes().for_each(|node| topology.lane_of(node).start());
         }
-        self.log_change(&topology);
+        self.log_refresh(&topology);
+        self.failure.take();
+        self.moved.set(0);
         let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
         *self.topology.borrow_mut() = topology;
         let (gone, stay): (HashMap<_, _>, HashMap<_, _>) =
@@ -492,15 +504,22 @@ impl Servers {
         self.learned.send_modify(|count| *count += 1);
     }
 
-    fn log_change(&self, now: &Topology) {
-        let primaries = |topology: &Topology| -> HashSet<_> {
-            topology.primaries().map(|primary| primary.address.clone()).collect()
-        };
-        let (before, now) = (primaries(&self.topology.borrow()), primaries(now));
-        if !before.is_empty() && before != now {
-            let mut names: Vec<_> = now.iter().map(ToString::to_string).collect();
+    fn log_refresh(&self, now: &Topology) {
+        let names = |topology: &Topology| {
+            let mut names: Vec<_> = topology.primaries().map(|primary| primary.address.to_string()).collect();
             names.sort();
-            log::info!("the primaries are now {}", names.join(", "));
+            names
+        };
+        let (before, now_names) = (names(&self.topology.borrow()), names(now));
+        let joined = now_names.join(", ");
+        if before.is_empty() {
+            log::info!("the topology is known; the primaries: {joined}");
+        } else if before != now_names {
+            log::info!("the topology was refreshed; the primaries are now {joined}");
+        } else if self.moved.get() > 0 || !now.has_slots_of(&self.topology.borrow()) {
+            log::info!("the topology was refreshed; slots have moved between the primaries");
+        } else {
+            log::debug!("the topology was refreshed; it is as it was");
         }
     }
 

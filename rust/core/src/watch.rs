@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::completion::{Outcome, ReplyTo};
 use crate::error::{Error, Kind};
+use crate::guard;
 use crate::invoke::{Attempt, LOOK_AGAIN, asking, connected_lane};
 use crate::lane::Lane;
 use crate::node::Lease;
@@ -82,7 +82,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
     let Watching { watch, keys, timeout, deadline, reply_to } = watching;
     let supervision = servers.supervise(&reply_to);
     let servers = servers.clone();
-    spawn_local(async move {
+    guard::spawn("a watch", async move {
         let waiting_for = RefCell::default();
         let work = async {
             match keys {

@@ -120,7 +120,8 @@ impl Bridge {
     /// Makes a bridge and lets the loop watch its descriptor; a loop that watches none is called instead.
     fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
-        let make = |completions, wakeup| {
+        let make = |completions: Arc<Completions>, wakeup| {
+            logging::wake_for_records(&completions);
             let bridge = Self {
                 event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
                 generation: runtime::generation(),

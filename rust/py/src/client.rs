@@ -20,6 +20,7 @@ use crate::errors::{to_python, wrong_type};
 use crate::pending::Pending;
 use crate::runtime;
 use crate::script::Script;
+use crate::socket;
 use crate::stats;
 
 /// A client's connection to the I/O thread. Every call gives what its reply is awaited with, by the running loop.
@@ -327,6 +328,7 @@ fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>)
             timeout: milliseconds("connection_timeout_ms")?,
             observed: !setting("observer")?.is_none(),
             backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
+            unacknowledged: socket::UNACKNOWLEDGED,
         },
         read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),
         request_timeout: milliseconds("request_timeout_ms")?,

@@ -10,6 +10,7 @@ mod logging;
 mod pending;
 mod runtime;
 mod script;
+mod socket;
 mod stats;
 
 #[pyo3::pymodule(gil_used = true)]

@@ -1,23 +1,31 @@
-//! What the core logs, handed to Python's `logging` by the event loop that is woken next: the I/O thread does not attach
-//! for it. Locks are only tried, because a fork may have left one locked for good.
+//! What the core logs, handed to Python's `logging` by an event loop that has clients: the I/O thread does not attach
+//! for it. The loops are woken for a record, and whichever is first takes it. Locks are only tried, because a fork may
+//! have left one locked for good.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
+use glide_scripts_core::Completions;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
+
+use crate::runtime;
 
 struct Relay;
 
 static RECORDS: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 static HAS_RECORDS: AtomicBool = AtomicBool::new(false);
 
+/// The ways to the loops, and the generations of processes that they belong to: to wake a parent's loop is not a
+/// child's business.
+static LOOPS: Mutex<Vec<(u64, Weak<Completions>)>> = Mutex::new(Vec::new());
+
 /// More wait only where no loop runs that could take them.
 const MOST: usize = 1000;
 
 impl Log for Relay {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= Level::Info && metadata.target().starts_with("glide_scripts")
+        metadata.level() <= Level::Debug && metadata.target().starts_with("glide_scripts")
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -26,7 +34,10 @@ impl Log for Relay {
             && records.len() < MOST
         {
             records.push((record.level(), record.args().to_string()));
-            HAS_RECORDS.store(true, Ordering::Release);
+            drop(records);
+            if !HAS_RECORDS.swap(true, Ordering::AcqRel) {
+                wake_loops();
+            }
         }
     }
 
@@ -36,8 +47,27 @@ impl Log for Relay {
 pub(crate) fn init() {
     // Only a second extension module in the same library could have set one.
     if log::set_logger(&Relay).is_ok() {
-        log::set_max_level(LevelFilter::Info);
+        log::set_max_level(LevelFilter::Debug);
     }
+}
+
+/// Has a loop woken for records, as long as it is there.
+pub(crate) fn wake_for_records(completions: &Arc<Completions>) {
+    if let Ok(mut loops) = LOOPS.try_lock() {
+        loops.retain(|(generation, other)| *generation != runtime::generation() || other.strong_count() > 0);
+        loops.push((runtime::generation(), Arc::downgrade(completions)));
+    }
+}
+
+fn wake_loops() {
+    let waking: Vec<_> = match LOOPS.try_lock() {
+        Ok(loops) => {
+            let ours = loops.iter().filter(|(generation, _)| *generation == runtime::generation());
+            ours.filter_map(|(_, completions)| completions.upgrade()).collect()
+        }
+        Err(_) => return,
+    };
+    waking.iter().for_each(|completions| completions.nudge());
 }
 
 /// Gives what has been logged to the logger `glide_scripts`.
@@ -54,7 +84,8 @@ pub(crate) fn hand_over(py: Python<'_>) -> PyResult<()> {
         let method = match level {
             Level::Error => "error",
             Level::Warn => "warning",
-            _ => "info",
+            Level::Info => "info",
+            Level::Debug | Level::Trace => "debug",
         };
         logger.call_method1(method, ("%s", message))?;
     }

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.faults.adapters import Adapter, Settings
 from tests.faults.report import Report
 from tests.waiting import until
 
 from glide_scripts.testing import FaultProxy, ServerReplyError, ValkeyCluster, ValkeyServer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,22 @@ async def connected(
         yield adapter
     finally:
         await adapter.close()
+
+
+@contextmanager
+def in_thread(service: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Runs a service on a loop that the client under test cannot hold up."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(service.__aenter__(), loop).result(10)
+        ending = service.__aexit__(None, None, None)
+        asyncio.run_coroutine_threadsafe(ending, loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @contextmanager

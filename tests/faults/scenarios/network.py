@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.faults.adapters import Adapter
 from tests.faults.driver import Driver
 from tests.faults.report import Report
-from tests.faults.scenarios._base import Make, Scale, connected, scenario, settled
+from tests.faults.scenarios._base import Make, Scale, connected, in_thread, scenario, settled
+from tests.tls_proxy import tls_proxy
 from tests.waiting import until
 
 from glide_scripts.testing import FaultProxy, ValkeyServer
@@ -159,6 +163,137 @@ async def dead_connections_noticed(make: Make, scale: Scale) -> Report:
             report.verdict = driver.verdict()
             report.faults = {"swallowed bytes": proxy.counts["swallowed bytes"]}
     report.figures = {"longest_outage_s": max(took)}
+    return report
+
+
+def has_connections(proxy: FaultProxy, count: int) -> bool:
+    """Whether so many have been made."""
+    return proxy.counts["connections"] >= count
+
+
+@scenario
+async def idle_connections_dead(make: Make, scale: Scale) -> Report:
+    """Connections that die unnoticed while nobody calls cost no call that comes later."""
+    report = Report()
+    dead, took = 0, []
+    with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
+        async with connected(make, proxy, timeout_ms=5000, heartbeat_ms=200) as adapter:
+            driver = Driver(adapter, [server], callers=8)
+            for _ in range(min(scale.rounds, 5)):
+                async with driver.running():
+                    await driver.progress(scale.calls)
+                dead += proxy.open_connections
+                proxy.black_hole()
+                proxy.clear()
+                # One asks how the server is, one takes the dead one's place.
+                enough, begun = proxy.counts["connections"] + 2, time.monotonic()
+                with contextlib.suppress(AssertionError):
+                    await until(partial(has_connections, proxy, enough), 3)
+                    took.append(time.monotonic() - begun)
+            async with driver.running():
+                await driver.progress(scale.calls)
+            await settled(server)
+            report.verdict = driver.verdict()
+            report.faults = {
+                "dead connections": dead,
+                "swallowed bytes": proxy.counts["swallowed bytes"],
+            }
+    report.figures = {"replaced_while_idle": len(took)} | (
+        {"replaced_after_s": max(took)} if took else {}
+    )
+    report.no_errors()
+    return report
+
+
+@scenario
+async def steady_calls_on_dead_connections(make: Make, scale: Scale) -> Report:
+    """Calls that go on with short deadlines do not hide that their connection is dead."""
+    report = Report()
+    took = []
+    with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
+        async with connected(make, proxy, timeout_ms=100, heartbeat_ms=300) as adapter:
+            driver = Driver(adapter, [server], callers=8, pause=0.002)
+            async with driver.running():
+                for _ in range(min(scale.rounds, 3)):
+                    await driver.progress(scale.calls)
+                    proxy.black_hole()
+                    proxy.clear()
+                    begun = time.monotonic()
+                    await driver.progress(scale.calls)
+                    took.append(time.monotonic() - begun)
+            await settled(server)
+            report.verdict = driver.verdict()
+            report.faults = {"swallowed bytes": proxy.counts["swallowed bytes"]}
+    report.figures = {"longest_outage_s": max(took)}
+    return report
+
+
+@scenario
+async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
+    """A large request that a slow link takes for many heartbeats is no sign of a dead server."""
+    report = Report()
+    size = 3 << 20
+    data = b"x" * size
+    with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
+        async with connected(make, proxy, timeout_ms=60_000, heartbeat_ms=300) as adapter:
+            for _ in range(min(scale.rounds, 3)):
+                await adapter.invoke("return 1", ["{t}k"], [])
+                proxy.slow_requests(600_000)
+                begun = time.monotonic()
+                report.verdict.calls += 1
+                try:
+                    reply = await adapter.invoke("return #ARGV[1]", ["{t}k"], [data])
+                except Exception as error:
+                    report.verdict.errors[type(error).__name__] = (
+                        report.verdict.errors.get(type(error).__name__, 0) + 1
+                    )
+                else:
+                    report.verdict.acknowledged += 1
+                    report.verdict.wrong_replies += reply != size
+                report.figures["took_s"] = time.monotonic() - begun
+                proxy.clear()
+        report.faults = {"slowed bytes": proxy.counts["slowed bytes"]}
+    report.no_errors()
+    return report
+
+
+@scenario
+async def tls_under_faults(make: Make, scale: Scale) -> Report:
+    """Over TLS, with connections reset, cut within a record, delayed, and their bytes split."""
+    report = Report()
+    # Here, because it brings much that every other scenario's process would have in memory.
+    import trustme
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ca = authority.cert_pem.bytes()
+    with (
+        ValkeyServer() as server,
+        in_thread(tls_proxy(server, context)) as port,
+        FaultProxy(server.host, port) as proxy,
+    ):
+        async with connected(make, proxy, timeout_ms=20_000, ca=ca) as adapter:
+            driver = Driver(adapter, [server], callers=16)
+            async with driver.running():
+                for turn in range(scale.rounds):
+                    await driver.progress(scale.calls // 2)
+                    match turn % 3:
+                        case 0:
+                            proxy.reset_all()
+                        case 1:
+                            # What is asked cannot be seen: any request will do.
+                            proxy.cut_replies(1, after=9, matching=b"")
+                        case 2:
+                            proxy.delay_replies(0.01)
+                            proxy.split_bytes()
+                            await driver.progress(50)
+                            proxy.clear()
+                await driver.progress(scale.calls // 2)
+            await settled(server)
+            report.verdict = driver.verdict()
+        counted = ("reset", "cut", "split bytes", "delayed")
+        report.faults = {name: proxy.counts[name] for name in counted}
     return report
 
 

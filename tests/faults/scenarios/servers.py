@@ -8,7 +8,9 @@ import random
 import statistics
 import time
 from collections import Counter
+from collections.abc import Sequence
 
+from tests.faults.adapters import Adapter
 from tests.faults.driver import COUNTING, Driver
 from tests.faults.report import Report
 from tests.faults.scenarios._base import (
@@ -17,13 +19,16 @@ from tests.faults.scenarios._base import (
     Scale,
     connected,
     error_count,
+    has_replica,
     refused,
     resident_megabytes,
     scenario,
     settled,
+    tag_for_each_primary,
 )
+from tests.waiting import until
 
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 
 @scenario
@@ -115,36 +120,102 @@ async def server_stopped_for_less_than_the_deadline(make: Make, scale: Scale) ->
 async def stalled_server_flooded(make: Make, scale: Scale) -> Report:
     """A server that takes no bytes cannot make the client's memory grow past its limit."""
     report = Report()
-    limit_mb, call_mb, calls = 32, 1, 200
-    data = b"x" * (call_mb << 20)
     with ValkeyServer() as server:
         async with connected(
-            make, server, timeout_ms=2000, pending_bytes=limit_mb << 20
+            make, server, timeout_ms=2000, pending_bytes=_LIMIT_MB << 20
         ) as adapter:
             driver = Driver(adapter, [server], callers=8)
             async with driver.running():
                 await driver.progress(scale.calls)
-            peak = before = resident_megabytes()
             server.pause()
-            flood = [
-                asyncio.ensure_future(adapter.invoke("return #ARGV[1]", ["{t}k"], [data]))
-                for _ in range(calls)
-            ]
-            while not all(call.done() for call in flood):
-                peak = max(peak, resident_megabytes())
-                await asyncio.wait(flood, timeout=0.01)
+            unanswered, growth = await flood(adapter, ["{t}k"])
             server.resume()
-            outcomes = await asyncio.gather(*flood, return_exceptions=True)
             async with driver.running():
                 await driver.progress(scale.calls)
             await settled(server)
             report.verdict = driver.verdict()
-    report.verdict.calls += calls
-    refused = Counter(type(o).__name__ for o in outcomes if isinstance(o, BaseException))
-    report.verdict.errors = dict(Counter(report.verdict.errors) + refused)
-    report.faults = {"unanswered": refused.total()}
-    report.figures = {"flood_mb": calls * call_mb, "rss_growth_mb": peak - before}
-    report.at_most("rss_growth_mb", 2 * limit_mb)
+    account_of_flood(report, unanswered, growth)
+    return report
+
+
+@scenario
+async def cluster_down_flooded(make: Make, scale: Scale) -> Report:
+    """Calls to a cluster that is gone cannot make the client's memory grow past its limit.
+
+    Once it is back, calls succeed again.
+    """
+    report = Report()
+    with ValkeyCluster(primaries=3, replicas=0) as cluster:
+        tags = tag_for_each_primary(cluster)
+        async with connected(
+            make, *cluster.nodes, cluster=True, timeout_ms=2000, pending_bytes=_LIMIT_MB << 20
+        ) as adapter:
+            for tag in tags:
+                await adapter.invoke("return 1", [f"{{{tag}}}k"], [])
+            for node in cluster.nodes:
+                node.kill()
+            unanswered, growth = await flood(adapter, [f"{{{tag}}}k" for tag in tags])
+            for node in cluster.nodes:
+                await asyncio.to_thread(node.start)
+            await asyncio.to_thread(cluster.wait_until_ready)
+            # What it held is gone, and so the account begins here.
+            driver = Driver(adapter, cluster.nodes, callers=8, tags=tags)
+            async with driver.running():
+                await driver.progress(scale.calls)
+            report.verdict = driver.verdict()
+    account_of_flood(report, unanswered, growth)
+    return report
+
+
+_LIMIT_MB, _FLOOD_MB = 32, 200
+
+
+async def flood(adapter: Adapter, keys: Sequence[str]) -> tuple[Counter[str], float]:
+    """Calls with 1 MB each, all at once: their errors, and by how much memory grew meanwhile."""
+    data = b"x" * (1 << 20)
+    peak = before = resident_megabytes()
+    calls = [
+        asyncio.ensure_future(adapter.invoke("return #ARGV[1]", [keys[number % len(keys)]], [data]))
+        for number in range(_FLOOD_MB)
+    ]
+    while not all(call.done() for call in calls):
+        peak = max(peak, resident_megabytes())
+        await asyncio.wait(calls, timeout=0.01)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    errors = Counter(type(each).__name__ for each in outcomes if isinstance(each, BaseException))
+    return errors, peak - before
+
+
+def account_of_flood(report: Report, unanswered: Counter[str], growth: float) -> None:
+    report.verdict.calls += _FLOOD_MB
+    report.verdict.errors = dict(Counter(report.verdict.errors) + unanswered)
+    report.faults = {"unanswered": unanswered.total()}
+    report.figures = {"flood_mb": _FLOOD_MB, "rss_growth_mb": growth}
+    report.at_most("rss_growth_mb", 2 * _LIMIT_MB)
+
+
+@scenario
+async def one_of_several_addresses_down(make: Make, scale: Scale) -> Report:
+    """Of a primary and its replica, the replica is down, comes and goes, which costs no call."""
+    report = Report()
+    with ValkeyServer() as primary, ValkeyServer() as replica:
+        replica.kill()
+        async with connected(make, replica, primary) as adapter:
+            report.faults["connected with one down"] = 1
+            driver = Driver(adapter, [primary], callers=16)
+            async with driver.running():
+                for _ in range(min(scale.rounds, 5)):
+                    await driver.progress(scale.calls)
+                    await asyncio.to_thread(replica.start)
+                    replica.command("REPLICAOF", primary.host, primary.port)
+                    await until(lambda: has_replica(primary))
+                    await driver.progress(scale.calls)
+                    replica.kill()
+                    report.faults["kills"] = report.faults.get("kills", 0) + 1
+                await driver.progress(scale.calls)
+            await settled(primary)
+            report.verdict = driver.verdict()
+    report.no_errors()
     return report
 
 

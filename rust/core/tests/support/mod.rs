@@ -196,6 +196,7 @@ fn config(port: u16) -> Config {
             timeout: Duration::from_secs(2),
             observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
+            unacknowledged: None,
         },
         read_from: ReadFrom::Primary,
         request_timeout: Duration::from_secs(5),

@@ -1,0 +1,48 @@
+//! Panics on the I/O thread. One is a bug; it costs what it hits an error, and nothing else its deadlines or its server.
+//!
+//! The panic's own message goes to the process's standard error, and nowhere else: it may quote what was being handled.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::task::{JoinHandle, spawn_local};
+
+/// There was a panic. It has been logged, and what it was at was dropped.
+#[derive(Debug)]
+pub(crate) struct Panicked;
+
+/// Takes one step of some work.
+pub(crate) fn caught<T>(what: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // What a panic may leave half done are queues: their lengths are told anew, and a call that is dropped has ended.
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
+        log::error!("{what} met a bug in glide_scripts and was begun anew; standard error has the panic's message");
+        Panicked
+    })
+}
+
+/// Runs a future to its end, or to its panic.
+pub(crate) async fn run<T>(what: &str, work: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|cx| match caught(what, || work.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
+}
+
+/// Runs a task whose calls, should it panic, end in an error as they are dropped.
+pub(crate) fn spawn(what: &'static str, work: impl Future<Output = ()> + 'static) {
+    spawn_local(async move {
+        // It has been logged, and nobody waits for the task itself.
+        let _ = run(what, work).await;
+    });
+}
+
+/// Runs what is to go on for as long as it is wanted. It must begin with a pause.
+pub(crate) fn keep<F: Future<Output = ()> + 'static>(
+    what: &'static str,
+    work: impl Fn() -> F + 'static,
+) -> JoinHandle<()> {
+    spawn_local(async move { while run(what, work()).await.is_err() {} })
+}

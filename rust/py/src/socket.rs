@@ -1,0 +1,17 @@
+//! What the system knows of a connection and the core, which has no unsafe code, cannot ask.
+
+use glide_scripts_core::Unacknowledged;
+
+#[cfg(target_os = "linux")]
+pub(crate) const UNACKNOWLEDGED: Option<Unacknowledged> = Some(unacknowledged);
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) const UNACKNOWLEDGED: Option<Unacknowledged> = None;
+
+#[cfg(target_os = "linux")]
+fn unacknowledged(socket: &impl std::os::fd::AsRawFd) -> Option<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open as long as the socket is borrowed, and the request writes one int.
+    let failed = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if failed == 0 { usize::try_from(bytes).ok() } else { None }
+}
