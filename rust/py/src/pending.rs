@@ -44,6 +44,9 @@ struct Callback {
     steps_task: bool,
 }
 
+/// A node's host and port, whether the script's code was sent, and the number of retries.
+type Told = (Option<(String, u16)>, bool, u32);
+
 enum State {
     Waiting,
     Value(Py<PyAny>),
@@ -186,7 +189,7 @@ impl Pending {
         if let State::Value(value) = &this.state {
             let value = value.clone_ref(py);
             drop(this);
-            stop_with(value.into_bound(py));
+            stop_with(value.bind(py));
             return Ok(None);
         }
         if matches!(this.state, State::Waiting) {
@@ -293,9 +296,8 @@ impl Pending {
         self.event_loop.clone_ref(py)
     }
 
-    /// Of an observed call that has ended: its node's host and port, whether the script's code was sent to it, and the
-    /// number of retries.
-    fn facts(&self) -> Option<(Option<(String, u16)>, bool, u32)> {
+    /// What is known of an observed call that has ended, besides its result.
+    fn facts(&self) -> Option<Told> {
         let facts = self.facts.as_ref()?;
         let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
         Some((node, facts.sent_code, facts.retries))
@@ -346,14 +348,14 @@ impl Pending {
 }
 
 /// Sets `StopIteration` with a value, which `__next__` ends with by returning nothing.
-fn stop_with(value: Bound<'_, PyAny>) {
+fn stop_with(value: &Bound<'_, PyAny>) {
     let py = value.py();
     // A tuple would be taken for the exception's arguments, and an exception for the exception itself.
     // SAFETY: both are objects that are alive here, and the interpreter is attached. Until the return to it, nothing
     // of it is called.
     unsafe {
         if ffi::PyTuple_Check(value.as_ptr()) != 0 || ffi::PyExceptionInstance_Check(value.as_ptr()) != 0 {
-            let arguments = PyTuple::new(py, [&value]).expect("it has one element");
+            let arguments = PyTuple::new(py, [value]).expect("it has one element");
             ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments.as_ptr());
         } else {
             ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
