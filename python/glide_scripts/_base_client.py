@@ -181,9 +181,11 @@ class BaseClient:
         """
         try:
             if on_timeout == "leave":
-                return await self._core.invoke_script(script, keys, args, timeout)
-            _check_kill(on_timeout, script)
-            return await self._core.invoke_script(script, keys, args, timeout, kill=True)
+                result: TResult = await self._core.invoke_script(script, keys, args, timeout)
+            else:
+                _check_kill(on_timeout, script)
+                result = await self._core.invoke_script(script, keys, args, timeout, kill=True)
+            return result
         except CrossSlotError as error:
             hide_keys(error, script)
             raise

@@ -110,7 +110,10 @@ class GlideClusterClient(BaseClient):
         """
         where = target(route)
         try:
-            return await self._core.invoke_script(script, keys, args, timeout, where)
+            result: ByNode[TResult] = await self._core.invoke_script(
+                script, keys, args, timeout, where
+            )
+            return result
         except CrossSlotError as error:
             hide_keys(error, script)
             raise

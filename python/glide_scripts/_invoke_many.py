@@ -16,7 +16,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 from . import _check
 from ._core import Batch as Packed
@@ -146,7 +146,8 @@ class _Run:
                     continue
                 oldest = sent[0]
                 if wants_more and not oldest.pending.done():
-                    both = (oldest.pending, source.news())
+                    # asyncio waits for what speaks its protocol, whatever its types say.
+                    both = (cast("asyncio.Future[Any]", oldest.pending), source.news())
                     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                     if not oldest.pending.done():
                         continue
@@ -257,7 +258,7 @@ def _renumber(replies: Sequence[Any], first: int) -> None:
 async def _ended(sent: deque[_Sent]) -> None:
     """Waits until none of them is under way, whatever came of them."""
     if sent:
-        await asyncio.wait([each.pending for each in sent])
+        await asyncio.wait([cast("asyncio.Future[Any]", each.pending) for each in sent])
 
 
 class _Source:
