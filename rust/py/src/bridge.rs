@@ -408,7 +408,7 @@ struct Vigil {
 }
 
 impl Vigil {
-    const LENGTH: Duration = Duration::from_micros(50);
+    const LENGTH: Duration = Duration::from_micros(150);
 
     /// With more calls under way, replies come in bursts and waking up is cheap for each.
     fn is_few(waiting: usize) -> bool {
