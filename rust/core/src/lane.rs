@@ -495,6 +495,9 @@ impl Lane {
                 log::info!("{verb} connection to {}: {reason}", self.address);
             }
             last_reason = Some(reason.clone());
+            if self.closed.get() {
+                return;
+            }
             self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(owner) = self.owner.upgrade() {
                 owner.disconnected(&self, &reason);
@@ -591,7 +594,7 @@ impl Lane {
             return;
         }
         let sent_at = Instant::now();
-        let mut too_late = Vec::new();
+        let (mut too_late, mut expired) = (Vec::new(), Vec::new());
         let mut requests = 0;
         let mut queues = self.queues.borrow_mut();
         while io.output.len() < ENOUGH {
@@ -599,6 +602,11 @@ impl Lane {
             let begins = io.queued();
             let missing = match &job {
                 Job::Call(call) if call.reply_to.is_abandoned() => continue,
+                // Nobody waits for what it would do.
+                Job::Call(call) if call.deadline <= sent_at => {
+                    expired.push(job);
+                    continue;
+                }
                 Job::Step(step) if step.answer.is_closed() => continue,
                 Job::Step(step) if step.terms.only_on.is_some_and(|only| only != self.connection.get()) => {
                     too_late.push(job);
@@ -627,6 +635,7 @@ impl Lane {
         self.tell_in_flight();
         self.tell_bytes();
         too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
+        expired.into_iter().for_each(|job| self.time_out(job, false));
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
@@ -786,14 +795,16 @@ impl Lane {
         {
             owner.stalled(self);
         }
-        for (job, sent) in expired {
-            if let Job::Call(call) = job {
-                let error = call.timed_out(sent, &self.status());
-                if sent {
-                    self.tell_facts(&call.reply_to);
-                }
-                self.stats.finish(call.reply_to, Err(Box::new(error)));
+        expired.into_iter().for_each(|(job, sent)| self.time_out(job, sent));
+    }
+
+    fn time_out(&self, job: Job, sent: bool) {
+        if let Job::Call(call) = job {
+            let error = call.timed_out(sent, &self.status());
+            if sent {
+                self.tell_facts(&call.reply_to);
             }
+            self.stats.finish(call.reply_to, Err(Box::new(error)));
         }
     }
 }
