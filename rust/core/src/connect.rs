@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 #[cfg(not(test))]
 use tokio::net::lookup_host;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -31,17 +33,28 @@ pub(crate) struct Connection {
 
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
+
+    /// Whether a write that fails has written nothing.
+    fn is_plain(&self) -> bool;
 }
 
 impl Stream for TcpStream {
     fn tcp(&self) -> &TcpStream {
         self
     }
+
+    fn is_plain(&self) -> bool {
+        true
+    }
 }
 
 impl Stream for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
+    }
+
+    fn is_plain(&self) -> bool {
+        false
     }
 }
 
@@ -62,7 +75,7 @@ pub(crate) async fn connect(
     serves_reads: bool,
 ) -> Result<Connection, Unreachable> {
     let asks_password = Cell::new(false);
-    match tokio::time::timeout(config.timeout, open(address, config, serves_reads, &asks_password)).await {
+    match timeout(config.timeout, open(address, config, serves_reads, &asks_password)).await {
         Ok(result) => result,
         Err(_) if asks_password.get() => {
             let limit = config.timeout.as_millis();
@@ -97,10 +110,33 @@ async fn open(
     Ok(connection)
 }
 
-/// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before.
+/// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before. An address that
+/// swallows all is not waited for: the next one is tried beside it, as RFC 8305 has it.
 async fn reach(address: &Address) -> io::Result<TcpStream> {
-    let found: Vec<_> = lookup_host((&*address.host, address.port)).await?.collect();
-    TcpStream::connect(found.as_slice()).await
+    const STAGGER: Duration = Duration::from_millis(250);
+    let mut found = lookup_host((&*address.host, address.port)).await?;
+    let mut attempts = JoinSet::new();
+    let mut failure = None;
+    loop {
+        let next = found.next();
+        let is_last = next.is_none();
+        if let Some(next) = next {
+            attempts.spawn(TcpStream::connect(next));
+        }
+        let ended = match timeout(STAGGER, attempts.join_next()).await {
+            Ok(ended) => ended,
+            Err(_) if is_last => attempts.join_next().await,
+            Err(_) => continue,
+        };
+        match ended {
+            Some(Ok(Ok(tcp))) => return Ok(tcp),
+            Some(Ok(Err(error))) => failure = Some(error),
+            Some(Err(error)) => failure = Some(error.into()),
+            None if is_last => break,
+            None => {}
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
 }
 
 /// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not
@@ -303,5 +339,48 @@ pub(crate) mod tests {
             assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(15));
             assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(5));
         }
+    }
+
+    /// An address that swallows all: its queue of connections is full.
+    fn hole() -> (socket2::Socket, Vec<socket2::Socket>) {
+        use socket2::{Domain, Socket, Type};
+        let any = SocketAddr::from(([127, 0, 0, 1], 0)).into();
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        listener.bind(&any).expect("a port");
+        listener.listen(0).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let clients = (0..4).map(|_| {
+            let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            client.set_nonblocking(true).expect("an option");
+            let _ = client.connect(&address);
+            client
+        });
+        let clients = clients.collect();
+        (listener, clients)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_all_keeps_nobody_from_the_next() {
+        let (hole, _clients) = hole();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let swallowing = hole.local_addr().ok().and_then(|address| address.as_socket()).expect("its address");
+        let_names_mean(vec![swallowing, address]);
+        let name = Address::new("server.example", 1);
+        let tcp = timeout(Duration::from_secs(5), reach(&name)).await.expect("in time").expect("a connection");
+        assert_eq!(tcp.peer_addr().expect("its address"), address);
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_the_last_failure_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let closed = listener.local_addr().expect("its address");
+        drop(listener);
+        let_names_mean(vec![closed, closed]);
+        let error = reach(&Address::new("server.example", 1)).await.expect_err("nobody listens");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let_names_mean(Vec::new());
+        let error = reach(&Address::new("server.example", 1)).await.expect_err("no address");
+        assert!(error.to_string().contains("no address"), "{error}");
     }
 }

@@ -52,7 +52,13 @@ impl Io {
 
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(chunk) = self.output.front() {
-            let count = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk))?;
+            let length = chunk.len();
+            let result = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk));
+            if result.is_err() && !self.stream.is_plain() {
+                // TLS writes a chunk in pieces, and does not say how many of them went out before one failed.
+                self.written += length as u64;
+            }
+            let count = result?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -125,6 +131,63 @@ impl Output {
                 }
             }
             None => self.tail.advance(count),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Fails each write.
+    struct Failing {
+        is_plain: bool,
+    }
+
+    impl AsyncRead for Failing {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Failing {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Failing {
+        fn tcp(&self) -> &TcpStream {
+            unreachable!("nobody asks for it")
+        }
+
+        fn is_plain(&self) -> bool {
+            self.is_plain
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_under_tls_may_have_written_all_that_it_was_given() {
+        for (is_plain, written) in [(true, 0), (false, 8)] {
+            let stream = Box::new(Failing { is_plain });
+            let mut io = Io::new(Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() });
+            io.output.push(&Bytes::from_static(b"a\r\nb\r\nc\r"));
+            let result = io.poll_write(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(result, Poll::Ready(Err(_))));
+            assert_eq!(io.written, written, "plain: {is_plain}");
         }
     }
 }
