@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -13,6 +12,7 @@ from . import _check, _commands
 from ._batch import BaseBatch
 from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
+from ._config import Hidden
 from ._core import Client as Core
 from ._core import Pending, Script, TlsSetup
 from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
@@ -65,10 +65,12 @@ class BaseClient:
 
     @classmethod
     async def _open(cls, settings: Mapping[str, Any]) -> Self:
+        # Now and not at the first error, which would come later by the time that this takes.
+        from . import _explain  # noqa: F401
+
         settings = dict(settings)
-        tls: Any = settings["tls"]
-        if tls is not None:
-            settings["tls"] = await asyncio.to_thread(functools.partial(TlsSetup, **tls))
+        if settings["tls"] is not None:
+            settings["tls"] = await asyncio.to_thread(_tls_setup, settings["tls"])
         callback: Any = settings["password_callback"]
         source = None if callback is None else PasswordSource(callback)
         settings["password_callback"] = source
@@ -486,6 +488,10 @@ def _hide_keys_of_batch(
         from ._explain import hide_keys_of_batch
 
         hide_keys_of_batch(error)
+
+
+def _tls_setup(settings: Hidden) -> TlsSetup:
+    return TlsSetup(**settings.value)
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

@@ -61,6 +61,8 @@ class GlideClient(BaseClient):
             ClosingError: The server could not be reached; the text says why.
         """
         settings = parse_url(url, cluster=False)
+        # Tracebacks may show what functions hold.
+        del url
         return await cls.create(GlideClientConfiguration(**settings, observer=observer))
 
     def exec(

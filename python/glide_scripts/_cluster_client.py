@@ -76,6 +76,8 @@ class GlideClusterClient(BaseClient):
             ClosingError: No node could be reached; the text says which and why.
         """
         settings = parse_url(url, cluster=True)
+        # Tracebacks may show what functions hold.
+        del url
         return await cls.create(GlideClusterClientConfiguration(**settings, observer=observer))
 
     async def invoke_script_route(

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from ._address import MAX_PORT, clean_host
 from ._errors import ConfigurationError
@@ -69,6 +69,18 @@ class PeriodicChecksStatus(Enum):
 
     DISABLED = 1
     """Only when a reply or a lost connection hints at a change."""
+
+
+class Hidden:
+    """Holds what a traceback that shows local variables must not."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,9 +424,9 @@ class BaseClientConfiguration:
         credentials, backoff = self.credentials, self.reconnect_strategy
         return {
             "addresses": [(address.host, address.port) for address in self.addresses],
-            "tls": tls._settings() if self.use_tls else None,
+            "tls": Hidden(tls._settings()) if self.use_tls else None,
             "username": credentials.username if credentials else None,
-            "password": credentials.password if credentials else None,
+            "password": Hidden(credentials.password if credentials else None),
             "password_callback": credentials.password_callback if credentials else None,
             "read_from": self.read_from.value,
             "request_timeout_ms": _default(self.request_timeout, DEFAULT_REQUEST_TIMEOUT_MS),
