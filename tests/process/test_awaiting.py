@@ -1,8 +1,12 @@
 """How tasks wait for replies: they are stepped as the replies come, on the loop's own terms."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
+import sys
+import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -11,7 +15,7 @@ from typing import Any
 import pytest
 from tests.loops import KINDS, Kind, run
 
-from glide_scripts import GlideClient, Script, ScriptError
+from glide_scripts import GlideClient, RequestError, Script, ScriptError
 from glide_scripts.testing import ValkeyServer
 
 ECHO = Script("return ARGV[1]")
@@ -201,3 +205,98 @@ def test_deadlines_and_shields_of_asyncio_hold(server: ValkeyServer, kind: Kind)
             await asyncio.wait_for(client.custom_command(["BLPOP", "nothing", "0"]), 0.05)
 
     with_client(kind, server, body)
+
+
+@pytest.mark.parametrize("name", ["resolve", "watch", "ring_held"])
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
+    server: ValkeyServer, name: str, count: int
+) -> None:
+    class Interrupted(asyncio.SelectorEventLoop):
+        interrupts = 0
+
+        def call_soon(self, callback: Any, *args: Any, **settings: Any) -> asyncio.Handle:
+            if self.interrupts and getattr(callback, "__name__", "") == name:
+                self.interrupts -= 1
+                raise KeyboardInterrupt
+            return super().call_soon(callback, *args, **settings)
+
+    loop = Interrupted()
+    try:
+        client = loop.run_until_complete(GlideClient.from_url(server.url))
+
+        async def call(number: int) -> object:
+            return await client.invoke_script(ECHO, args=[str(number)], timeout=20_000)
+
+        async def calls() -> list[object]:
+            return await asyncio.gather(*(call(number) for number in range(count)))
+
+        for _ in range(20):
+            loop.interrupts = 1
+            interrupted = [loop.create_task(call(number)) for number in range(count)]
+            with contextlib.suppress(KeyboardInterrupt):
+                loop.run_until_complete(asyncio.wait(interrupted))
+            loop.interrupts = 0
+            # What was interrupted goes on, and is no part of what follows.
+            replies = loop.run_until_complete(asyncio.wait_for(calls(), 10))
+            assert replies == [str(number).encode() for number in range(count)]
+            loop.run_until_complete(asyncio.wait(interrupted))
+            for number, task in enumerate(interrupted):
+                if task.exception() is None:
+                    assert task.result() == str(number).encode()
+        loop.run_until_complete(client.close())
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_a_call_that_waited_for_the_loop_too_long_is_not_executed(
+    server: ValkeyServer, count: int
+) -> None:
+    script = Script("return redis.call('INCR', KEYS[1])")
+
+    async def body(client: GlideClient) -> None:
+        calls = [
+            asyncio.create_task(client.invoke_script(script, keys=["n"], timeout=200))
+            for _ in range(count)
+        ]
+        await asyncio.sleep(0)
+        # Whatever it is that keeps the loop busy.
+        time.sleep(0.5)
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        executed = int(server.command("GET", "n") or 0)
+        certainly_not = [
+            isinstance(end, RequestError) and not end.may_have_executed for end in ends
+        ]
+        assert executed <= count - sum(certainly_not)
+        # None was sent after its deadline, when its caller could only be told that it may run.
+        assert not any(isinstance(end, RequestError) and end.may_have_executed for end in ends)
+
+    with_client(asyncio.SelectorEventLoop, server, body)
+
+
+def test_threads_with_loops_of_their_own_come_and_go(server: ValkeyServer) -> None:
+    failures: list[BaseException] = []
+
+    async def once() -> None:
+        async with await GlideClient.from_url(server.url) as client:
+            assert await client.invoke_script(ECHO, args=["a"]) == b"a"
+
+    def work() -> None:
+        try:
+            for _ in range(30):
+                asyncio.run(once())
+        except BaseException as error:
+            failures.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []

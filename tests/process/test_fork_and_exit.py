@@ -96,6 +96,26 @@ for _ in range(10):
         run_program(program, server.url)
 
 
+def test_a_program_may_end_while_a_daemon_thread_computes_after_a_reply(
+    server: ValkeyServer,
+) -> None:
+    program = """
+computing = threading.Event()
+
+async def calls():
+    async with await GlideClient.from_url(URL) as client:
+        await client.ping()
+        computing.set()
+        while True:
+            sum(range(1000))
+
+threading.Thread(target=asyncio.run, args=[calls()], daemon=True).start()
+assert computing.wait(30)
+"""
+    for _ in range(3):
+        run_program(program, server.url)
+
+
 def test_an_interrupted_program_ends_at_once(server: ValkeyServer) -> None:
     program = f"""
 async def main():

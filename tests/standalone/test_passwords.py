@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import traceback
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -210,3 +213,39 @@ async def test_a_refusal_that_quotes_the_password_does_not_show_it(connect: Conn
         with pytest.raises(RequestError, match="AUTH was refused") as caught:
             await client.update_connection_password(NEW, immediate_auth=True)
         assert NEW not in str(caught.value)
+
+
+async def test_no_traceback_shows_a_password_among_the_variables(own_server: ValkeyServer) -> None:
+    port = own_server.port
+    own_server.stop()
+    url = f"valkey://user:{OLD}@127.0.0.1:{port}"
+    with pytest.raises(ClosingError) as caught:
+        await GlideClient.from_url(url)
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in frames.stack if "glide_scripts" in frame.filename]
+    assert ours
+    assert all(OLD not in str(frame.locals) for frame in ours if "test_" not in frame.filename)
+
+
+async def test_a_client_whose_callback_refers_to_it_is_collected(
+    guarded: ValkeyServer, connect: Connect
+) -> None:
+    class Application:
+        client: GlideClient
+
+        async def password(self) -> str:
+            return OLD
+
+    async def start() -> weakref.ref[Application]:
+        application = Application()
+        credentials = ServerCredentials(password_callback=application.password)
+        configuration = GlideClientConfiguration(
+            [NodeAddress(guarded.host, guarded.port)], credentials=credentials
+        )
+        application.client = await GlideClient.create(configuration)
+        assert await application.client.ping() == b"PONG"
+        return weakref.ref(application)
+
+    applications = [await start() for _ in range(3)]
+    gc.collect()
+    assert [application() for application in applications] == [None] * 3

@@ -83,6 +83,11 @@ impl Completions {
         self.push(ticket, Completion::Password(request));
     }
 
+    /// Wakes the loop, whether or not something has arrived.
+    pub fn wake(&self) {
+        (self.wake)();
+    }
+
     /// Has the loop look, although nothing has arrived for a call.
     pub fn nudge(&self) {
         if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {

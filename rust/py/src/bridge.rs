@@ -13,8 +13,7 @@ use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyList, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::client::Client;
 use crate::pending::Pending;
@@ -29,7 +28,7 @@ pub(crate) struct Bridge {
     wakeup: Option<Arc<Wakeup>>,
     desk: Mutex<Desk>,
     /// Who is asked for passwords, by the tickets that they are asked by.
-    password_sources: Mutex<Vec<(u64, Py<PyAny>)>>,
+    password_sources: Mutex<Vec<(u64, Py<PyWeakrefReference>)>>,
 }
 
 /// What changes with each call. No code of Python may run while it is locked.
@@ -104,14 +103,15 @@ impl Bridge {
     /// Forgets loops that were closed with calls under way: nobody ends those, which hold the loop and its bridge.
     fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = bridges.py();
-        for event_loop in PyList::type_object(py).call1((bridges,))?.try_iter()? {
-            let event_loop = event_loop?;
-            if event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
-                if let Ok(bridge) = bridges.get_item(&event_loop)?.cast::<Self>() {
+        // A list: other threads have loops of their own, which come and go meanwhile.
+        for event_loop in bridges.call_method0(intern!(py, "keyrefs"))?.try_iter()? {
+            let event_loop = event_loop?.call0()?;
+            if !event_loop.is_none() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                let bridge = bridges.call_method1(intern!(py, "pop"), (event_loop, py.None()))?;
+                if let Ok(bridge) = bridge.cast::<Self>() {
                     let calls = std::mem::take(&mut bridge.get().desk().calls);
                     drop(calls);
                 }
-                bridges.del_item(event_loop)?;
             }
         }
         Ok(())
@@ -164,7 +164,12 @@ impl Bridge {
         };
         pending.borrow_mut().set_ticket(ticket);
         if watches {
-            event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "watch"))?,))?;
+            let watch = slf.getattr(intern!(py, "watch"));
+            if let Err(error) = watch.and_then(|watch| bridge.call_soon(&watch)) {
+                let forgotten = bridge.desk().calls.remove(ticket);
+                drop(forgotten);
+                return Err(error);
+            }
             bridge.completions.set_awake(true);
         }
         let reply_to = ReplyTo::event_loop(bridge.completions.clone(), ticket);
@@ -172,23 +177,23 @@ impl Bridge {
     }
 
     /// Wakes the I/O thread for a call that was enqueued: at once, or with others of the same burst.
-    pub(crate) fn ring(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>, bell: &Bell) -> PyResult<()> {
+    pub(crate) fn ring(slf: &Bound<'_, Self>, bell: &Bell) -> PyResult<()> {
         let mut desk = slf.get().desk();
         if Vigil::is_few(desk.calls.len()) {
             bell.ring();
         } else if desk.hold(bell) {
             desk.held.ring();
-        } else if !std::mem::replace(&mut desk.held.is_scheduled, true) {
+        } else if !desk.held.is_scheduled {
             // Also while replies are dealt with, at the end of which it is rung: a step may run the loop within itself.
             drop(desk);
-            let ring = slf.getattr(intern!(slf.py(), "ring_held"))?;
-            event_loop.call_method1(intern!(slf.py(), "call_soon"), (ring,))?;
+            slf.get().call_soon(&slf.getattr(intern!(slf.py(), "ring_held"))?)?;
+            slf.get().desk().held.is_scheduled = true;
         }
         Ok(())
     }
 
-    /// Has a callable of Python asked for passwords: it takes a `PasswordAnswer`.
-    pub(crate) fn password_source(&self, callback: Py<PyAny>) -> (u64, PasswordSource) {
+    /// Has a callable of Python asked for passwords: it takes a `PasswordAnswer`. Its client keeps it.
+    pub(crate) fn password_source(&self, callback: Py<PyWeakrefReference>) -> (u64, PasswordSource) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
         self.password_sources.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, callback));
@@ -209,7 +214,8 @@ impl Bridge {
             let sources = self.password_sources.lock().unwrap_or_else(PoisonError::into_inner);
             sources.iter().find(|(other, _)| *other == ticket).map(|(_, callback)| callback.clone_ref(py))
         };
-        callback.map_or(Ok(()), |callback| callback.call1(py, (answer,)).map(drop))
+        let callback = callback.and_then(|callback| callback.bind(py).upgrade());
+        callback.map_or(Ok(()), |callback| callback.call1((answer,)).map(drop))
     }
 
     /// Forgets a call that waits, and says how to cancel it; `None` when it has ended.
@@ -221,18 +227,35 @@ impl Bridge {
     /// Has the loop call `resolve` in its next turn.
     fn schedule(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, bridge) = (slf.py(), slf.get());
-        if std::mem::replace(&mut bridge.desk().is_scheduled, true) {
+        if bridge.desk().is_scheduled {
             return Ok(());
         }
+        bridge.call_soon(&slf.getattr(intern!(py, "resolve"))?)?;
+        bridge.desk().is_scheduled = true;
         bridge.completions.set_awake(true);
-        let event_loop = bridge.event_loop.bind(py).upgrade();
+        Ok(())
+    }
+
+    /// Has the loop call something in its next turn. What counts on it is noted only after, since `KeyboardInterrupt`
+    /// may come in the midst: then the descriptor has the loop come back, and one call too many does no harm.
+    fn call_soon(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = callback.py();
+        let event_loop = self.event_loop.bind(py).upgrade();
         let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
-        let resolve = slf.getattr(intern!(py, "resolve"))?;
-        event_loop.call_method1(intern!(py, "call_soon"), (resolve,)).map(drop)
+        let result = event_loop.call_method1(intern!(py, "call_soon"), (callback,)).map(drop);
+        if result.is_err() {
+            let mut desk = self.desk();
+            desk.vigil.stop();
+            desk.held.ring();
+            drop(desk);
+            self.completions.set_awake(false);
+            self.completions.wake();
+        }
+        result
     }
 
     /// Ends the wait of one call.
-    fn complete(&self, py: Python<'_>, ticket: u64, completion: Completion) -> PyResult<()> {
+    fn complete(&self, py: Python<'_>, ticket: u64, completion: Completion, at_once: bool) -> PyResult<()> {
         let pending = match &completion {
             // Sources of passwords have tickets of their own.
             Completion::Password(_) => None,
@@ -253,7 +276,7 @@ impl Bridge {
             (Completion::Call(Err(error)), _) => Err(errors::to_python(py, *error)),
             (Completion::Batch(outcomes), _) => convert::batch_to_python(py, outcomes),
         };
-        pending.map_or(Ok(()), |pending| Pending::resolve(pending.bind(py), result))
+        pending.map_or(Ok(()), |pending| Pending::resolve(pending.bind(py), result, at_once))
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -276,10 +299,7 @@ impl Bridge {
         let waiting = desk.calls.len();
         if !arrived && !desk.vigil.is_over(waiting) {
             drop(desk);
-            let event_loop = bridge.event_loop.bind(py).upgrade();
-            let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
-            event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "watch"))?,))?;
-            return Ok(());
+            return bridge.call_soon(&slf.getattr(intern!(py, "watch"))?);
         }
         desk.vigil.end(!arrived);
         drop(desk);
@@ -313,14 +333,18 @@ impl Bridge {
             // with `KeyboardInterrupt`, has it come back for the rest.
             Self::schedule(slf)?;
         }
+        let at_once = runtime::may_run_python(py);
         let mut result = Ok(());
         while result.is_ok() {
             let next = bridge.desk().arrived.pop_front();
             let Some((ticket, completion)) = next else { break };
-            result = bridge.complete(py, ticket, completion);
+            result = bridge.complete(py, ticket, completion, at_once);
+            // Steps may take long, and a call is not to wait for others'.
+            bridge.desk().held.ring_if_old();
         }
         bridge.desk().held.ring();
-        result.and(logging::hand_over(py))
+        logging::hand_over(py);
+        result
     }
 
     /// Wakes the I/O thread for the calls of one turn of the loop.
@@ -347,6 +371,8 @@ impl Desk {
 struct Held {
     bells: Vec<Bell>,
     calls: usize,
+    /// When the first of them was held.
+    since: Option<Instant>,
     is_scheduled: bool,
 }
 
@@ -359,12 +385,21 @@ impl Held {
             self.bells.push(bell.clone());
         }
         self.calls += 1;
+        self.since.get_or_insert_with(Instant::now);
         self.calls >= (waiting / 2).clamp(FEWEST, MOST)
     }
 
     fn ring(&mut self) {
         self.bells.drain(..).for_each(|bell| bell.ring());
         self.calls = 0;
+        self.since = None;
+    }
+
+    fn ring_if_old(&mut self) {
+        const OLD: Duration = Duration::from_millis(1);
+        if self.since.is_some_and(|since| since.elapsed() > OLD) {
+            self.ring();
+        }
     }
 }
 
@@ -438,6 +473,10 @@ impl Vigil {
 
     fn is_over(&self, waiting: usize) -> bool {
         waiting == 0 || !Self::is_few(waiting) || self.ends.is_none_or(|ends| ends <= Instant::now())
+    }
+
+    fn stop(&mut self) {
+        self.ends = None;
     }
 
     fn end(&mut self, in_vain: bool) {

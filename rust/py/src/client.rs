@@ -10,7 +10,7 @@ use glide_scripts_core::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyTuple, PyWeakrefReference};
 
 use crate::batch::{self, Batch, Library};
 use crate::bridge::{Bridge, Waiting};
@@ -43,8 +43,9 @@ impl Client {
         let py = settings.py();
         let _entered = runtime::enter()?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let callback: Option<Py<PyAny>> = settings.as_any().get_item("password_callback")?.extract()?;
-        let source = callback.map(|callback| bridge.get().password_source(callback));
+        let callback: Option<Bound<'_, PyAny>> = settings.as_any().get_item("password_callback")?.extract()?;
+        let callback = callback.map(|callback| PyWeakrefReference::new(&callback)).transpose()?;
+        let source = callback.map(|callback| bridge.get().password_source(callback.unbind()));
         let (password_ticket, source) = source.unzip();
         let password_source = password_ticket.map(|ticket| (bridge.clone_ref(py), ticket));
         let config = config(settings, source)?;
@@ -232,7 +233,7 @@ impl Client {
             Bridge::wait(bridge.bind(slf.py()), &event_loop, Some(slf.clone().unbind()))?;
         let core = &slf.get().core;
         core.enqueue(request, route, timeout, reply_to);
-        Bridge::ring(bridge.bind(slf.py()), &event_loop, core.bell())?;
+        Bridge::ring(bridge.bind(slf.py()), core.bell())?;
         Ok(pending)
     }
 
@@ -299,7 +300,7 @@ fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>)
     let milliseconds = |name: &str| -> PyResult<Duration> { Ok(Duration::from_millis(setting(name)?.extract()?)) };
     let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
     let addresses: Vec<(String, u16)> = setting("addresses")?.extract()?;
-    let password: Option<String> = setting("password")?.extract()?;
+    let password: Option<String> = setting("password")?.getattr("value")?.extract()?;
     let username: Option<String> = setting("username")?.extract()?;
     let credentials = match password_source {
         Some(source) => Credentials::asking(username, source),

@@ -13,7 +13,7 @@ use crate::runtime;
 
 struct Relay;
 
-static RECORDS: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+static RECORDS: Mutex<Vec<(u64, Level, String)>> = Mutex::new(Vec::new());
 static HAS_RECORDS: AtomicBool = AtomicBool::new(false);
 
 /// The ways to the loops, and the generations of processes that they belong to: to wake a parent's loop is not a
@@ -33,7 +33,7 @@ impl Log for Relay {
             && let Ok(mut records) = RECORDS.try_lock()
             && records.len() < MOST
         {
-            records.push((record.level(), record.args().to_string()));
+            records.push((runtime::generation(), record.level(), record.args().to_string()));
             drop(records);
             if !HAS_RECORDS.swap(true, Ordering::AcqRel) {
                 wake_loops();
@@ -70,24 +70,31 @@ fn wake_loops() {
     waking.iter().for_each(|completions| completions.nudge());
 }
 
-/// Gives what has been logged to the logger `glide_scripts`.
-pub(crate) fn hand_over(py: Python<'_>) -> PyResult<()> {
+/// Gives what has been logged in this process to the logger `glide_scripts`. A filter that raises is told of, and costs
+/// its own record alone.
+pub(crate) fn hand_over(py: Python<'_>) {
     if !HAS_RECORDS.swap(false, Ordering::Acquire) {
-        return Ok(());
+        return;
     }
     let records = match RECORDS.try_lock() {
         Ok(mut records) => std::mem::take(&mut *records),
-        Err(_) => return Ok(()),
+        Err(_) => return,
     };
-    let logger = py.import("logging")?.call_method1("getLogger", ("glide_scripts",))?;
-    for (level, message) in records {
-        let method = match level {
-            Level::Error => "error",
-            Level::Warn => "warning",
-            Level::Info => "info",
-            Level::Debug | Level::Trace => "debug",
-        };
-        logger.call_method1(method, ("%s", message))?;
+    let ours = records.into_iter().filter(|(generation, ..)| *generation == runtime::generation());
+    for (_, level, message) in ours {
+        if let Err(error) = log_one(py, level, &message) {
+            error.write_unraisable(py, None);
+        }
     }
-    Ok(())
+}
+
+fn log_one(py: Python<'_>, level: Level, message: &str) -> PyResult<()> {
+    let logger = py.import("logging")?.call_method1("getLogger", ("glide_scripts",))?;
+    let method = match level {
+        Level::Error => "error",
+        Level::Warn => "warning",
+        Level::Info => "info",
+        Level::Debug | Level::Trace => "debug",
+    };
+    logger.call_method1(method, ("%s", message)).map(drop)
 }

@@ -78,8 +78,9 @@ impl Pending {
         self.facts = Some(facts);
     }
 
-    /// Ends the wait, and steps who waited. The error is one that ends the loop, such as `KeyboardInterrupt`.
-    pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+    /// Ends the wait, and steps who waited: at once, or in the loop's next turn. The error is one that ends the loop,
+    /// such as `KeyboardInterrupt`.
+    pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
         let py = slf.py();
         let (first, further) = {
             let mut this = slf.borrow_mut();
@@ -91,7 +92,8 @@ impl Pending {
         };
         let mut result = Ok(());
         for callback in first.into_iter().chain(further) {
-            result = run(slf, &callback).and(result);
+            let called = if at_once { run(slf, &callback) } else { Self::schedule(slf, &callback) };
+            result = called.and(result);
         }
         result
     }

@@ -1,18 +1,26 @@
 //! The process's I/O thread: started when first needed, again in a forked child, stopped when the interpreter ends.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glide_scripts_core::IoThread;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 /// How many forks lie between this process and the one that loaded the module.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// Threads in which Rust may be calling Python.
+/// Threads in which Rust may be calling Python, and how often one within the other.
 static ENTERED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// This thread's part of them: all that is left in the child of a fork.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
 
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -28,8 +36,9 @@ pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
     {
         extern "C" fn count_fork() {
             GENERATION.fetch_add(1, Ordering::Relaxed);
+            ENTERED.store(DEPTH.get(), Ordering::SeqCst);
         }
-        // SAFETY: the handler does nothing but an atomic addition, which is allowed between fork and exec.
+        // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
         let failed = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
         if failed != 0 {
             return Err(std::io::Error::from_raw_os_error(failed).into());
@@ -47,6 +56,7 @@ pub(crate) struct Entered(());
 /// Fails once the interpreter is ending.
 pub(crate) fn enter() -> PyResult<Entered> {
     ENTERED.fetch_add(1, Ordering::SeqCst);
+    DEPTH.set(DEPTH.get() + 1);
     let entered = Entered(());
     if ENDING.load(Ordering::SeqCst) {
         return Err(PyRuntimeError::new_err("the interpreter is ending"));
@@ -56,8 +66,22 @@ pub(crate) fn enter() -> PyResult<Entered> {
 
 impl Drop for Entered {
     fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
         ENTERED.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Whether this thread may run a program's own code for as long as that takes while Rust waits for it: if it is the
+/// main thread, after which nothing is left to end, or if `CPython` does not unwind threads.
+pub(crate) fn may_run_python(py: Python<'_>) -> bool {
+    static MAIN: PyOnceLock<Option<u64>> = PyOnceLock::new();
+    // SAFETY: the interpreter is attached.
+    let this = u64::try_from(unsafe { ffi::PyThread_get_thread_ident() }).ok();
+    let main = MAIN.get_or_init(py, || {
+        let main = py.import("threading").and_then(|threading| threading.call_method0("main_thread"));
+        main.and_then(|main| main.getattr("ident")?.extract()).ok()
+    });
+    (this.is_some() && *main == this) || py.version_info() >= (3, 14)
 }
 
 /// What runs when the interpreter ends: nothing is started any more, and what has been is waited for.
@@ -69,7 +93,7 @@ fn end(py: Python<'_>) {
     py.detach(|| {
         let deadline = Instant::now() + BOUND;
         while ENTERED.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
 }
