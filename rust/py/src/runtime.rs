@@ -76,6 +76,7 @@ impl Drop for Entered {
 pub(crate) fn may_run_python(py: Python<'_>) -> bool {
     static MAIN: PyOnceLock<Option<u64>> = PyOnceLock::new();
     // SAFETY: the interpreter is attached.
+    #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
     let this = u64::try_from(unsafe { ffi::PyThread_get_thread_ident() }).ok();
     let main = MAIN.get_or_init(py, || {
         let main = py.import("threading").and_then(|threading| threading.call_method0("main_thread"));
