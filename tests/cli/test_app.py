@@ -59,7 +59,6 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "Missing command."),
         (["chek"], "No such command 'chek'. Did you mean 'check'?"),
         (["run", "--bogus"], "No such option: --bogus"),
         (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github'."),
@@ -77,6 +76,13 @@ def test_wrong_usage_is_one_line_that_names_what_is_wrong(
     assert said in line
     assert line.startswith("glide-scripts: ")
     assert line.endswith("--help)")
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert (out.startswith("Usage: glide-scripts"), err) == (True, "")
+    assert "Commands:\n" in out
 
 
 def test_a_traceback_of_wrong_usage_is_there_for_those_who_ask(

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -74,9 +77,17 @@ def test_placeholders_make_calls_differ(script: Path, url: str, live_server: Val
     assert {*members} == {b"%d" % number for number in range(201)}
 
 
-@pytest.mark.parametrize("text", ["{}", "{N}", "{rand}", "{rand:0}", "{rand:x}", "{a}:b"])
+@pytest.mark.parametrize("text", ["{}", "{N}", "{rand}", "{rand 3}", "{a}:b"])
 def test_other_braces_stay_as_they_are(text: str) -> None:
     assert Template(text).fill(7) == text.encode()
+
+
+@pytest.mark.parametrize("text", ["{rand:0}", "a:{rand:x}", "{n}{rand:}"])
+def test_a_random_number_below_nothing_is_refused(text: str, script: Path) -> None:
+    ended = piped("bench", str(script), "--key", text)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "--key" in ended.err
+    assert "is no random number; write {rand:1000}" in ended.err
 
 
 def test_braces_around_a_placeholder_make_a_hash_tag() -> None:
@@ -89,7 +100,7 @@ def plan(**settings: float) -> Plan:
 
 async def stalled(server: ValkeyServer, workload: Workload, seconds: float) -> None:
     """The workload, on a server that stands still from its start for so many seconds."""
-    await workload.first_call()
+    await workload.first_call(10_000)
     server.pause()
     try:
         running = asyncio.ensure_future(workload.run())
@@ -135,6 +146,7 @@ def test_a_rate_that_is_not_reached_is_told(script: Path, url: str) -> None:
         r"^the rate was not reached: [\d,]+ calls were due and not sent", ended.out, re.M
     )
     assert "latency counts from when a call should have begun" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
 
 
 def test_a_rate_that_is_reached_sends_no_more(script: Path, url: str) -> None:
@@ -150,6 +162,35 @@ def test_a_script_that_fails_at_once_ends_with_1_and_its_error(script: Path, url
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"glide-scripts: {script}:2: ERR ")
     assert "Traceback" not in ended.err
+    # It is no text, which has a name only from the command line.
+    script.write_bytes(b"return 1 + nil -- \xff")
+    ended = piped("bench", str(script), "--url", url)
+    assert ended.err.startswith(f"glide-scripts: {script}:1: ERR ")
+
+
+def test_the_first_call_is_waited_for_only_so_long(
+    script: Path, url: str, live_server: ValkeyServer
+) -> None:
+    script.write_text("while true do end")
+    try:
+        with at_terminal("bench", str(script), "--url", f"{url}?timeout=500") as terminal:
+            terminal.see("waiting for the first call")
+            terminal.see("the first call had no reply within 0.5 s")
+            assert terminal.end() == 1
+    finally:
+        live_server.command("SCRIPT", "KILL")
+
+
+def test_a_reader_that_leaves_is_no_error(script: Path, url: str) -> None:
+    words = ("bench", str(script), "--key", "k", "--arg", "1", "--calls", "100", "--url", url)
+    program = [sys.executable, "-m", "glide_scripts", *words]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_calls_that_fail_are_counted(script: Path, url: str) -> None:
@@ -171,6 +212,7 @@ def test_calls_that_fail_are_counted(script: Path, url: str) -> None:
         (("{script}", "--svg", "/no/such/x.svg"), "--svg: there is no folder /no/such"),
         (("{script}", "--concurrency", "2", "--clients", "3"), "--clients: 3 clients are more"),
         (("{script}", "--calls", "0"), "--calls"),
+        (("{script}", "--calls", "1", "--duration", "1"), "--duration: it goes without --calls"),
     ],
 )
 def test_what_cannot_be_done_ends_with_2_and_one_line(

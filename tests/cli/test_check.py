@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.terminal import at_terminal
 
 from glide_scripts import Script
 from glide_scripts.cli import main
-from glide_scripts.cli._rules import GLOBALS
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.cli._rules import GLOBALS, MEMBERS
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 Found = list[tuple[int, int, str]]
 Check = Callable[..., Found]
@@ -64,7 +65,18 @@ def check(server: ValkeyServer, file: Path, capsys: pytest.CaptureFixture[str]) 
         ("return redis.call('DEL', 'x', unpack(KEYS))", [(2, 26, "undeclared-key")]),
         ("return redis.call('HSET', 'x', unpack(ARGV))", [(2, 27, "undeclared-key")]),
         ("return redis.call('OBJECT', 'ENCODING', 'x')", [(2, 41, "undeclared-key")]),
+        ("return redis.call('GET', table.concat({KEYS[1], 'x'}))", [(2, 26, "undeclared-key")]),
+        ("return redis.call('DEL', unpack(ARGV))", [(2, 26, "undeclared-key")]),
+        (
+            "local t = {}\nt.k = 'x' .. KEYS[1]\nreturn redis.call('GET', t.k)",
+            [(4, 26, "undeclared-key")],
+        ),
+        (
+            "local t = {k = 'x' .. KEYS[1], l = KEYS[1]}\nredis.call('DEL', t.k, t.l)",
+            [(3, 19, "undeclared-key")],
+        ),
         ("return redis.call(ARGV[1], 'x')", []),
+        ("return redis.call('GTE', KEYS[1])", [(2, 19, "unknown-command")]),
         ("return redis.call('NO.SUCH', 'x')", []),
     ],
 )
@@ -89,6 +101,9 @@ def test_keys_are_of_keys(check: Check, code: str, found: Found) -> None:
         ("local function f(a, ...) return f(a, ...) end", []),
         ("local f = function(a) return a end\nlocal t = {a = 1, ['b'] = f}\nreturn t.a.b", []),
         ("local t = {}\nfunction t:method(a) return self, a end\nfunction t.plain() end", []),
+        ("return os.time()", [(2, 8, "undeclared-global")]),
+        ("return math.foo(1) + math.floor(1)", [(2, 8, "undeclared-global")]),
+        ("local os = {}\nos.time = 1\nreturn os.time", []),
         ("local a, b = 1\nreturn cjson.encode(b)", []),
         (
             "#!lua name=lib\nserver.register_function('f', function() return KEYS end)",
@@ -107,6 +122,17 @@ def test_the_globals_of_servers_are_known(server: ValkeyServer) -> None:
     assert isinstance(names, list)
     own = {name for name in names if isinstance(name, bytes) and not name.startswith(b"__")}
     assert own == GLOBALS
+
+
+def test_the_members_of_servers_libraries_are_known(server: ValkeyServer) -> None:
+    for table, members in MEMBERS.items():
+        names = server.command(
+            "EVAL",
+            f"local n = {{}} for k in pairs({table.decode()}) do n[#n + 1] = k end return n",
+            0,
+        )
+        assert isinstance(names, list)
+        assert {*names} == members
 
 
 @pytest.mark.parametrize(
@@ -184,6 +210,12 @@ def test_a_script_that_only_reads_does_not_write(check: Check, code: str, found:
         ("local function half(n) return n / 2 end\nreturn math.floor(half(3))", []),
         ("local n = 1\nn = n + n\nreturn n", []),
         ("local t = {}\nt = {t, t, 0.5}\nreturn t", [(3, 12, "lost-precision")]),
+        ("return tonumber(redis.call('ZSCORE', KEYS[1], 'm'))", [(2, 8, "lost-precision")]),
+        (
+            "local s = redis.call('zscore', KEYS[1], 'm')\nreturn tonumber(s or 0)",
+            [(3, 8, "lost-precision")],
+        ),
+        ("return tonumber(redis.call('GET', KEYS[1]))", []),
         ("return 9007199254740993", [(2, 8, "lost-precision")]),
         ("return 9007199254740992", []),
         ("local big = 0xFFFFFFFFFFFFFFFF", [(2, 13, "lost-precision")]),
@@ -254,6 +286,35 @@ def test_a_folder_stands_for_its_scripts(
     assert main(["check", *words]) == 0
     scripts = json.loads(capsys.readouterr().out)["scripts"]
     assert [each["file"] for each in scripts] == [f"{tmp_path}/a.lua", f"{tmp_path}/in/b-c.lua"]
+
+
+def test_what_a_file_would_include_is_not_said_to_lack_a_first_line(
+    tmp_path: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.lua").write_text('#!lua\n--@include "utli.lua"\nreturn 1')
+    (tmp_path / "util.lua").write_text("local a = 1")
+    assert main(["check", str(tmp_path), "--url", server.url]) == 1
+    out = capsys.readouterr().out
+    assert "a.lua:2:1: error" in out
+    assert "missing-shebang" not in out
+
+
+def test_a_cluster_checks_too(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("#!lua\nreturn redis.call('GET', 'x')")
+    with ValkeyCluster(replicas=0) as cluster:
+        assert main(["check", str(file), "--cluster", "--url", cluster.url]) == 0
+    assert f"{file}:2:26: warning: the key of GET is a string" in capsys.readouterr().out
+
+
+def test_at_a_terminal_lines_break_between_words(file: Path, server: ValkeyServer) -> None:
+    file.write_text("x = 1")
+    with at_terminal("check", str(file), "--url", server.url) as terminal:
+        assert terminal.end() == 0
+    lines = terminal.shown.splitlines()
+    # The file's name may be longer than a line.
+    assert max(len(line) for line in lines if str(file) not in line) <= 80
+    (last,) = (line for line in lines if line.endswith("[undeclared-global]"))
+    assert last.startswith("  ")
 
 
 def test_a_server_of_its_own_loads_libraries(

@@ -132,7 +132,7 @@ def test_variables_are_printed(script: Path, stocked: str) -> None:
     )  # fmt: skip
     assert ended.code == 1
     _, _, left, keys, every, nosuch, expression, local = answers(ended)
-    assert (left, keys) == ("left = 3\n", "KEYS = {k; }\n")
+    assert (left, keys) == ("left = 3\n", "KEYS = [b'k']\n")
     assert {"left = 3", "text = left: 3"} <= set(every.splitlines())
     assert nosuch == "there is no local variable 'nosuch' here\n"
     assert expression == "#KEYS = 1\n"
@@ -266,6 +266,42 @@ def test_bytes_that_are_no_text_are_debugged_too(script: Path, stocked: str) -> 
     assert answers(ended)[1] == "'\ufffd: No closing quotation\n"
 
 
+def test_keys_that_are_changed_are_printed_as_they_are(script: Path, stocked: str) -> None:
+    script.write_text("KEYS[1] = 'other'\nlocal a = 1\nreturn a\n")
+    ended = debugged(script, stocked, "p KEYS", "s", "p KEYS", "p ARGV")
+    _, before, _, after, args = answers(ended)
+    assert (before, args) == ("KEYS = [b'k']\n", "ARGV = []\n")
+    assert "other" in after
+
+
+def test_a_start_in_an_included_file_is_told(script: Path, stocked: str) -> None:
+    first, *_ = answers(debugged(script, stocked))
+    assert "it begins in lib/count.lua, which take.lua includes\n" in first
+
+
+def test_what_no_server_has_is_told_as_by_the_other_commands(
+    script: Path, stocked: str, live_server: ValkeyServer
+) -> None:
+    place = f"127.0.0.1:{live_server.port}"
+    for url, options, said in (
+        (f"valkey://{place}/99", (), "DB index is out of range"),
+        (f"valkeys://{place}", (), "does the server speak TLS on this port?"),
+        (f"valkey://{place}", ("--cluster",), "cluster support disabled"),
+    ):
+        ended = debugged(script, url, options=options)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert said in ended.err
+
+
+def test_a_node_of_a_cluster_is_not_taken_for_a_server(script: Path) -> None:
+    with ValkeyCluster(replicas=0) as cluster:
+        owner = cluster.slot_owner(cluster.key_slot("k"))
+        (other, *_) = (node for node in cluster.nodes if node is not owner)
+        ended = debugged(script, other.url)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "glide-scripts: the server is a node of a cluster; add --cluster\n"
+
+
 def test_a_cluster_is_debugged_at_the_node_of_the_keys(script: Path) -> None:
     with ValkeyCluster(replicas=0) as cluster:
         for key in "abc":
@@ -305,7 +341,7 @@ async def test_it_goes_over_tls(
         url = f"valkeys://127.0.0.1:{port}"
         ended = await asyncio.to_thread(debugged, script, url, "c")
         assert (ended.code, ended.out) == (2, "")
-        assert "certificate verify failed" in ended.err
+        assert "UnknownIssuer" in ended.err
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         ended = await asyncio.to_thread(debugged, script, url, "c")
         assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'left: 3'\n")
@@ -316,7 +352,7 @@ async def test_it_goes_over_tls(
     [
         (("nope.lua",), "nope.lua: No such file"),
         (("{script}", "--url", "nowhere"), "url: it has no scheme"),
-        (("{script}", "--url", "valkey://127.0.0.1:1"), "127.0.0.1:1 cannot be reached"),
+        (("{script}", "--url", "valkey://127.0.0.1:1"), "127.0.0.1:1: Connection refused"),
     ],
 )
 def test_no_file_and_no_server_end_with_2_and_one_line(

@@ -80,6 +80,82 @@ def test_json_is_one_line_a_call(
     ] * 2
 
 
+DECLARED = """\
+#!lua
+--@key sku
+--@arg count: int
+--@arg more: json...
+--@returns list[int | None]
+return {tonumber(ARGV[1]), #KEYS, false, #ARGV}
+"""
+
+
+def test_what_a_file_declares_is_how_its_reply_is_read(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text(DECLARED)
+    words = ["run", str(script), "--key", "k", "--arg", "3", "--arg", '{"a": 1}']
+    assert main([*words, "--url", server.url]) == 0
+    assert capsys.readouterr().out == "[3, 1, None, 2]\n"
+    script.write_text("--@arg name: str\n--@returns str\nreturn ARGV[1]")
+    for raw, shown in ((), "'é'"), (("--raw",), repr("é".encode())):
+        assert main(["run", str(script), "--arg", "é", *raw, "--url", server.url]) == 0
+        assert capsys.readouterr().out == f"{shown}\n"
+    script.write_text("--@arg all: dict\n--@arg on: bool\nreturn ARGV")
+    words = ["run", str(script), "--arg", '{"a": 1}', "--arg", "1"]
+    assert main([*words, "--json", "--url", server.url]) == 0
+    assert json.loads(capsys.readouterr().out) == ['{"a": 1}', "1"]
+    script.write_text("--@returns int\nreturn 'x'")
+    assert main(["run", str(script), "--url", server.url]) == 1
+    assert "bytes that are no whole number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "debug"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "key sku is missing: --key SKU"),
+        (["--key", "k"], "argument count is missing: --arg COUNT"),
+        (["--key", "k", "--arg", "x"], "argument count is int, and 'x' is not"),
+        (["--key", "k", "--arg", str(2**64)], "count does not fit in 64 bits"),
+        (["--key", "k", "--arg", "1", "--arg", "{"], "argument more is Json[Any], and '{' is not"),
+        (
+            ["--key", "k", "--key", "l", "--arg", "1"],
+            "2 keys given with --key, and it takes sku",
+        ),
+    ],
+)
+def test_what_a_file_declares_is_asked_for_before_anything_is_sent(
+    script: Path, capsys: pytest.CaptureFixture[str], command: str, words: list[str], said: str
+) -> None:
+    script.write_text(DECLARED)
+    # Nothing answers there.
+    assert main([command, str(script), *words, "--url", "valkey://127.0.0.1:1"]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert err.startswith(f"glide-scripts: {script}: {said}")
+
+
+def test_what_is_to_be_hidden_is_not_shown(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("--@arg pin: int\n--@secret pin\nreturn 1")
+    assert main(["run", str(script), "--arg", "12x4"]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert "12x4" not in err
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "debug"])
+def test_what_does_not_compile_is_told_once(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    script.write_text("#!lua\nlocal b = = 2")
+    assert main([command, str(script), "--url", server.url]) == 1
+    told = capsys.readouterr().err.splitlines()[0]
+    assert told == f"glide-scripts: {script}:2: unexpected symbol near '='"
+
+
 def test_a_script_may_include_others(
     script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,7 +315,11 @@ def test_a_wrong_password_is_one_line(script: Path, capsys: pytest.CaptureFixtur
     with ValkeyServer(password="right") as server:
         url = f"valkey://:secret@127.0.0.1:{server.port}"
         assert main(["run", str(script), "--url", url]) == 2
-    assert_one_line(capsys.readouterr().err)
+        assert_one_line(capsys.readouterr().err)
+        assert main(["run", str(script), "--url", f"valkey://127.0.0.1:{server.port}"]) == 2
+        place = f"127.0.0.1:{server.port}"
+        why = "the server wants a password: valkey://:password@host"
+        assert capsys.readouterr().err == f"glide-scripts: {place}: {why}\n"
 
 
 def test_a_node_of_a_cluster_is_not_taken_for_a_server(
@@ -334,7 +414,7 @@ def test_without_a_server_to_start_it_says_what_to_install(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["run"], ["run", "x.lua", "--repeat", "0"], ["run", "x.lua", "--repeat", "x"]]
+    "words", [["run"], ["run", "x.lua", "--repeat", "0"], ["run", "x.lua", "--repeat", "x"]]
 )
 def test_wrong_usage_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2

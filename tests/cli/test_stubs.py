@@ -158,6 +158,14 @@ def mypy(folder: Path, program: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def test_a_folder_without_scripts_ends_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stubs", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"glide-scripts: {tmp_path}: it has no .lua files\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_right_calls_pass_and_run(folder: Path) -> None:
     assert main(["stubs", "scripts"]) == 0
     assert mypy(folder, RIGHT) == (0, "")

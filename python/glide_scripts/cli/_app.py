@@ -11,7 +11,7 @@ import typer
 
 from . import bench, check, debug, load, repl, stubs
 from . import run as run_command
-from ._failure import INTERRUPTED, OUTPUT_CLOSED, Asked, failure_of
+from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
 
@@ -53,6 +53,8 @@ def _program(
 
 def run(argv: Sequence[str]) -> int:
     """Carry out a command line, and return the exit code."""
+    if not argv:
+        return run(["--help"]) or UNUSABLE
     asked = Asked()
     try:
         # Not typer's own main(), which words errors and Ctrl-C its own way.

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompt_toolkit.completion import NestedCompleter
-from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
 from .._source import Place
 from ..testing._wire import Reply, ServerReplyError
-from ._failure import FAILED, UNUSABLE, Failure
+from ._console import Output
+from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, told
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
 from ._prompt import Lines, printable
 from ._servers import Servers
-from .run import read_script, told
+from .run import read_script
 
 _PROMPT = "debug> "
 _AROUND = 5
@@ -46,8 +46,11 @@ class Debugger:
     ) -> None:
         self._target, self._file, self._keys, self._args = target, file, keys, args
         self._about = about
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._session: Session | None = None
+        self._given: dict[str, list[bytes]] = {}
+        self._unchanged: dict[str, list[str]] = {}
+        """What LDB says of KEYS and ARGV as they were given."""
         self._breaks: set[Place] = set()
         self._shown_file: str | None = None
         self._is_over = False
@@ -102,6 +105,8 @@ class Debugger:
         except NotTakenError as error:
             raise Failure(str(error), UNUSABLE) from error
         except ServerReplyError as error:
+            if error.code == "MOVED":
+                raise Failure(NO_CLUSTER, UNUSABLE) from error
             code = UNUSABLE if error.code in ("NOAUTH", "WRONGPASS") else FAILED
             raise Failure(f"{address.host}:{address.port}: {error}", code) from error
         except OSError as error:
@@ -112,8 +117,14 @@ class Debugger:
             raise Failure(told(now.error, self._file), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
         self._say("it runs in a fork of the server: nothing that it writes stays", "dim")
-        self._say(f"KEYS = {list(self._keys)}")
-        self._say(f"ARGV = {list(self._args)}")
+        self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
+        for name, values in self._given.items():
+            self._say(f"{name} = {values}")
+        if isinstance(now, Stopped):
+            self._unchanged = {name: self._session.ask("print", name) for name in self._given}
+            first = self._listing.place(now.line).file
+            if first != self._listing.files[0]:
+                self._say(f"it begins in {first}, which {self._listing.files[0]} includes", "dim")
         self._show(now)
 
     def converse(self) -> None:
@@ -238,6 +249,10 @@ class Debugger:
             self._show_log(session.ask("print"))
             return
         answer = session.ask("print", name)
+        if answer == self._unchanged.get(name):
+            # Not as LDB shows them, which leaves out what is no text.
+            self._say(f"{name} = {self._given[name]}")
+            return
         if not answer or not answer[0].startswith("<value>"):
             # Global functions, and expressions of what is not local.
             answer = session.ask("eval", name)

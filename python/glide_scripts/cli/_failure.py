@@ -1,9 +1,18 @@
 """A command that cannot be carried out: what is said of it, and its exit code."""
 
 import builtins
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from .. import ConfigurationError, GlideError, RequestError, ScriptError, ScriptSourceError
+from .. import (
+    ConfigurationError,
+    GlideError,
+    RequestError,
+    ScriptError,
+    ScriptSourceError,
+    ScriptSyntaxError,
+)
 from ..testing import ServerNotFound, ServerStartError
 
 FAILED = 1
@@ -12,6 +21,16 @@ UNUSABLE = 2
 """Wrong usage, a file that cannot be used, or no server to be reached."""
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
+
+NO_CLUSTER = "the server is a node of a cluster; add --cluster"
+
+# Around the words of a server's error, which stand beside the place already.
+_AROUND = re.compile(
+    r"^(?:Lua syntax error: )?(?:ERR )?"
+    r"(?:Error (?:compiling script \(new function\)|compiling function|registering functions): )?"
+    r"(?:ERR )?(?:@?user_(?:script|function): ?\d+: )?"
+)
+_LOGIN = re.compile(r"(\S+:\d+): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
 @dataclass
@@ -30,18 +49,39 @@ class Failure(Exception):
         self.exit_code = exit_code
 
 
+_LOGINS = {
+    "NOAUTH": "the server wants a password: valkey://:password@host",
+    "WRONGPASS": "the user or the password is wrong (WRONGPASS): valkey://user:password@host",
+}
+
+
+def told(error: ScriptError, file: Path) -> str:
+    """The whole text of the error, with the place in the file before it."""
+    place = f"{file}" if error.line is None else f"{error.file or file}:{error.line}"
+    text = without_around(str(error)) if isinstance(error, ScriptSyntaxError) else str(error)
+    return f"{place}: {text}"
+
+
+def without_around(text: str) -> str:
+    """A server's error without the words that stand before each of its kind."""
+    return _AROUND.sub("", text)
+
+
 def failure_of(error: Exception) -> Failure | None:
     """How a command ends that let an error through; None for an error that is a bug."""
     match error:
         case Failure():
             return error
         case RequestError(code="MOVED" | "ASK"):
-            return Failure("the server is a node of a cluster; add --cluster", UNUSABLE)
+            return Failure(NO_CLUSTER, UNUSABLE)
         case ScriptError(file=str() as file):
-            place = file if error.line is None else f"{file}:{error.line}"
-            return Failure(f"{place}: {error}", FAILED)
+            return Failure(told(error, Path(file)), FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
+        case GlideError() if not isinstance(error, RequestError) and (
+            login := _LOGIN.search(str(error))
+        ):
+            return Failure(f"{login[1]}: {_LOGINS[login[2]]}", UNUSABLE)
         case GlideError():
             is_lost = isinstance(error, builtins.ConnectionError)
             is_answered = isinstance(error, RequestError) and not is_lost

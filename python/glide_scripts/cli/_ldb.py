@@ -74,7 +74,7 @@ class Session:
             except ServerReplyError as error:
                 self.close()
                 # Another node of the cluster has the keys.
-                if error.code != "MOVED":
+                if error.code != "MOVED" or not servers.is_cluster:
                     raise
                 host, _, text = str(error).rpartition(" ")[2].rpartition(":")
                 host, port = host or address.host, int(text)

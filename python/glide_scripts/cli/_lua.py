@@ -21,6 +21,8 @@ class Local:
 
     values: list[Node] = field(default_factory=list)
     """The expressions that are assigned to it; none that a call gives it."""
+    fields: dict[bytes, list[Node]] = field(default_factory=dict)
+    """Those that are assigned to its fields, as in ``t.k = 1``."""
 
 
 @dataclass
@@ -37,11 +39,13 @@ class Program:
     calls: list[Node] = field(default_factory=list)
     returns: list[tuple[Node, Node | None]] = field(default_factory=list)
     """Each return, and the function it is in; None for the program itself."""
+    fields: list[Node] = field(default_factory=list)
+    """Each ``table.field`` of a variable."""
     numbers: list[Node] = field(default_factory=list)
     comments: list[Node] = field(default_factory=list)
 
     def values(self, node: Node) -> Iterator[Node]:
-        """What an expression may be: those that a local was assigned, or itself."""
+        """What an expression may be: those that a local or its field was assigned, or itself."""
         seen: set[int] = set()
         pending = [node]
         while pending:
@@ -53,8 +57,27 @@ class Program:
                 pending.extend(each.named_children)
             elif each.type == "identifier" and each.id in self.locals:
                 pending.extend(self.locals[each.id].values)
+            elif each.type == "dot_index_expression" and (assigned := self._assigned(each)):
+                pending.extend(assigned)
             else:
                 yield each
+
+    def _assigned(self, index: Node) -> list[Node]:
+        """What a field of a local is assigned, by itself or where its table is made."""
+        table, name = index.child_by_field_name("table"), index.child_by_field_name("field")
+        local = self.locals.get(table.id) if table is not None else None
+        if local is None or name is None or name.text is None:
+            return []
+        return local.fields.get(name.text, []) + [
+            value
+            for made in local.values
+            if made.type == "table_constructor"
+            for each in made.named_children
+            if (key := each.child_by_field_name("name")) is not None
+            and key.text == name.text
+            and each.children[0].type != "["
+            and (value := each.child_by_field_name("value")) is not None
+        ]
 
     def is_global(self, node: Node | None, *names: bytes) -> bool:
         """Whether an expression is one of these globals."""
@@ -134,8 +157,10 @@ class _Resolver:
     def _visit_dot_index_expression(self, node: Node) -> None:
         # The name after the dot is no variable.
         self._field(node, "table")
+        self._program.fields.append(node)
 
-    _visit_method_index_expression = _visit_dot_index_expression
+    def _visit_method_index_expression(self, node: Node) -> None:
+        self._field(node, "table")
 
     def _visit_field(self, node: Node) -> None:
         if node.children[0].type == "[":
@@ -177,10 +202,18 @@ class _Resolver:
     def _assign(self, name: Node, values: list[Node]) -> None:
         if name.type != "identifier":
             self.visit(name)
+            self._assign_field(name, values)
         elif (local := self._find(name)) is not None:
             local.values += values
         else:
             self._program.writes.append(name)
+
+    def _assign_field(self, index: Node, values: list[Node]) -> None:
+        table, name = index.child_by_field_name("table"), index.child_by_field_name("field")
+        if index.type == "dot_index_expression" and table is not None and name is not None:
+            local = self._program.locals.get(table.id)
+            if local is not None and name.text is not None:
+                local.fields.setdefault(name.text, []).extend(values)
 
     def _declare(self, name: Node, values: list[Node]) -> None:
         # A new one even if the name is known: it hides the other.

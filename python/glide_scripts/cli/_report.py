@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from ._chart import PERCENTILES, percentile_name, rows, svg, time_text
+from ._console import Output
 from ._workload import Workload
 
 # Seconds. While it is drawn, no reply is taken.
@@ -18,9 +22,20 @@ _BAR = 40
 _MAX_ERRORS = 5
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show what is waited for, if there is a terminal to show it on."""
+    console = Output(highlight=False)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
 async def watched(load: Workload) -> None:
     """Carry a load out, with a display of how it goes if there is a terminal to show it on."""
-    console = Console(highlight=False)
+    console = Output(highlight=False)
     if not console.is_terminal:
         await load.run()
         return
@@ -62,7 +77,7 @@ class Report:
         if as_json:
             print(json.dumps(self._figures(), ensure_ascii=False), flush=True)
             return
-        console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
         for line in self._lines(min(console.width, 100)):
             console.print(line)
 
@@ -89,7 +104,8 @@ class Report:
     def _lines(self, width: int) -> list[Text]:
         result = self._load.result
         histogram = result.histogram
-        lines = [Text(str(self._file), "bold"), Text(self._about()), Text("")]
+        about = textwrap.wrap(self._about(), width)
+        lines = [Text(str(self._file), "bold"), *map(Text, about), Text("")]
         if histogram.count:
             table = {
                 "min": histogram.min,
@@ -105,13 +121,11 @@ class Report:
                 Text(""),
             ]
         if result.unsent:
-            lines.append(
-                Text(
-                    f"the rate was not reached: {result.unsent:,} calls were due and not sent, "
-                    "and are not in these figures",
-                    "yellow",
-                )
+            why = (
+                f"the rate was not reached: {result.unsent:,} calls were due and not sent, "
+                "and are not in these figures"
             )
+            lines += [Text(line, "yellow") for line in textwrap.wrap(why, width)]
         most = result.errors.most_common(_MAX_ERRORS)
         lines += [Text(f"{count:,} failed: {error}", "red") for error, count in most]
         lines.append(Text(_COUNTED[self._load.plan.rate is not None], "dim"))

@@ -6,7 +6,7 @@ import bisect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tree_sitter import Node
 
@@ -22,6 +22,7 @@ ERRORS = {
 WARNINGS = {
     "undeclared-key": "a key that is a string or an argument, not of KEYS",
     "undeclared-global": "a global that servers do not have, or one assigned to",
+    "unknown-command": "a command that the server does not have",
     "unused-key": "a key that is declared or skipped, and not used",
     "unused-arg": "an argument likewise",
     "missing-shebang": "a first line that does not begin with #!",
@@ -36,13 +37,44 @@ GLOBALS = frozenset(
     b"select server setmetatable string struct table tonumber tostring type unpack xpcall".split()
 )
 
+# What their libraries have; of redis and server it depends on the version.
+MEMBERS = {
+    table: frozenset(names.split())
+    for table, names in {
+        b"bit": b"arshift band bnot bor bswap bxor lshift rol ror rshift tobit tohex",
+        b"cjson": b"_NAME _VERSION decode decode_invalid_numbers decode_max_depth encode "
+        b"encode_invalid_numbers encode_keep_buffer encode_max_depth encode_number_precision "
+        b"encode_sparse_array new null",
+        b"cmsgpack": b"_COPYRIGHT _DESCRIPTION _NAME _VERSION pack unpack unpack_limit unpack_one",
+        b"coroutine": b"create resume running status wrap yield",
+        b"math": b"abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log "
+        b"log10 max min mod modf pi pow rad random randomseed sin sinh sqrt tan tanh",
+        b"os": b"clock",
+        b"string": b"byte char dump find format gfind gmatch gsub len lower match rep reverse sub "
+        b"upper",
+        b"struct": b"pack size unpack",
+        b"table": b"concat foreach foreachi getn insert maxn remove setn sort",
+    }.items()
+}
+
 _ALLOW = re.compile(rb"--.*\bglide-scripts: allow ([\w-]+(?:[, ]+[\w-]+)*)")
 _SERVER = (b"redis", b"server")
 _FLOATS = (b"sqrt", b"exp", b"log", b"log10", b"pi", b"huge")
 _MAX_EXACT = 2**53
 
-CommandInfo = tuple[bool, list[bytes]]
-"""Whether a command writes, and which of its words are keys."""
+# Their replies are numbers with a fraction, as text.
+_FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEODIST")
+
+
+class CommandInfo(NamedTuple):
+    """What a server says of a command and its words."""
+
+    is_known: bool
+    writes: bool
+    keys: list[bytes]
+    """Those of the words that are keys."""
+
+
 Ask = Callable[[Sequence[Sequence[bytes]]], Awaitable[list[CommandInfo]]]
 """Asks a server about commands, given as their words."""
 
@@ -69,6 +101,7 @@ async def findings(unit: Unit, ask: Ask) -> list[Finding]:
     found = [
         *rules.missing_shebang(),
         *rules.undeclared_globals(),
+        *rules.unknown_members(),
         *rules.lost_precision(),
     ]
     commands = list(rules.commands())
@@ -76,8 +109,10 @@ async def findings(unit: Unit, ask: Ask) -> list[Finding]:
     about = iter(await ask(asked) if asked else [])
     for command in commands:
         each = [next(about) for _ in command.variants()]
-        found += rules.undeclared_keys(command, {key for _, keys in each for key in keys})
-        if any(writes for writes, _ in each):
+        found += rules.undeclared_keys(command, {key for info in each for key in info.keys})
+        if not each[0].is_known:
+            found += rules.unknown_command(command)
+        if any(info.writes for info in each):
             found += rules.write_in_read_only(command)
     if unit.library is None:
         found += rules.unused("KEYS")
@@ -156,13 +191,29 @@ class _Rules:
                 return "built from strings"
             if value.type == "function_call":
                 callee = value.child_by_field_name("name")
-                if callee and self._program.is_field(callee, (b"string",), (b"format",)):
+                if callee is None:
+                    continue
+                if self._program.is_field(
+                    callee, (b"string",), (b"format",)
+                ) or self._program.is_field(callee, (b"table",), (b"concat",)):
                     return "built from strings"
+                if self._program.is_global(callee, b"unpack") and any(
+                    self._program.is_global(each, b"ARGV")
+                    for given in arguments(value)[:1]
+                    for each in self._program.values(given)
+                ):
+                    return "one of ARGV"
             if value.type == "bracket_index_expression" and self._program.is_global(
                 value.child_by_field_name("table"), b"ARGV"
             ):
                 return "one of ARGV"
         return None
+
+    def unknown_command(self, command: _Command) -> Iterator[Finding]:
+        # A module's command has a dot in its name, and the module may be elsewhere.
+        if "." not in command.name:
+            why = f"the server has no command {command.name}"
+            yield self._finding(command.arguments[0], "unknown-command", why)
 
     def write_in_read_only(self, command: _Command) -> Iterator[Finding]:
         if declared := self._read_only or self._flag_of_function(command.call):
@@ -200,7 +251,7 @@ class _Rules:
     # Others
 
     def missing_shebang(self) -> Iterator[Finding]:
-        if not self._unit.first_line:
+        if not self._unit.first_line and not self._unit.may_be_part:
             yield self._at(
                 0,
                 "missing-shebang",
@@ -221,6 +272,16 @@ class _Rules:
             if node.text not in known and node.text not in seen:
                 seen.add(node.text)
                 why = f"{_shown(node)} is not declared, and no global that servers have"
+                yield self._finding(node, "undeclared-global", why)
+
+    def unknown_members(self) -> Iterator[Finding]:
+        for node in self._program.fields:
+            table, name = node.child_by_field_name("table"), node.child_by_field_name("field")
+            if table is None or name is None or not self._program.is_global(table, *MEMBERS):
+                continue
+            has = MEMBERS[table.text or b""]
+            if name.text not in has:
+                why = f"{_shown(node)} is not among what servers have in {_shown(table)}"
                 yield self._finding(node, "undeclared-global", why)
 
     def unused(self, table: Literal["KEYS", "ARGV"]) -> Iterator[Finding]:
@@ -331,6 +392,8 @@ class _Rules:
                     return False
                 if self._program.is_field(callee, (b"math",), (b"random",)):
                     return not arguments(node)
+                if self._program.is_global(callee, b"tonumber"):
+                    return any(self._is_float_reply(each) for each in arguments(node)[:1])
                 return self._program.is_field(callee, (b"math",), _FLOATS)
             case "binary_expression":
                 left = node.child_by_field_name("left")
@@ -343,6 +406,20 @@ class _Rules:
                         return not (over is not None and under and over % under == 0)
                     case "+" | "-" | "*" | "%" | "and" | "or":
                         return self._is_float(left) or self._is_float(right)
+        return False
+
+    def _is_float_reply(self, node: Node) -> bool:
+        """Whether it is a command's reply, maybe with a default, that is a float's text."""
+        for value in self._program.values(node):
+            if value.type == "binary_expression" and _operator(value) == "or":
+                left = value.child_by_field_name("left")
+                if left is not None and self._is_float_reply(left):
+                    return True
+            elif value.type == "function_call":
+                callee, given = value.child_by_field_name("name"), arguments(value)
+                name = text_of(given[0]) if given else None
+                if callee and name and name.upper() in _FLOAT_COMMANDS and self._is_command(callee):
+                    return True
         return False
 
     # Places

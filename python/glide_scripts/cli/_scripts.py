@@ -2,23 +2,15 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import FunctionLibrary, ScriptError, ScriptSourceError
 from .._declarations import Declarations, from_comments
 from .._files import directory_folder
 from .._source import Folder, Place, Source, read
-from ._failure import UNUSABLE, Failure
-
-# Around the words of a server's error, which stand beside the place already.
-_AROUND = re.compile(
-    r"^(?:Lua syntax error: )?(?:ERR )?"
-    r"(?:Error (?:compiling script \(new function\)|compiling function|registering functions): )?"
-    r"(?:ERR )?(?:@?user_(?:script|function): ?\d+: )?"
-)
+from ._failure import UNUSABLE, Failure, without_around
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,8 @@ class Unit:
     declarations: Declarations
     library: FunctionLibrary | None
     """None for a script."""
+    may_be_part: bool = False
+    """Whether it may be of another file of its folder, whose includes are wrong."""
 
     @property
     def file(self) -> str:
@@ -93,6 +87,10 @@ def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
     if not names:
         raise Failure(f"{path}: it has no .lua files", UNUSABLE)
     found = [each for name in names for each in _one(path, name)]
+    if any(isinstance(each, ScriptSourceError) for each in found):
+        found = [
+            replace(each, may_be_part=True) if isinstance(each, Unit) else each for each in found
+        ]
     included = {
         file for unit in found if isinstance(unit, Unit) for file in unit.source.map.files[1:]
     }
@@ -144,4 +142,4 @@ def _library(source: Source) -> FunctionLibrary | None:
 def refusal(unit: Unit, error: ScriptError) -> tuple[Place, str]:
     """Where and why a server did not take a script or a library."""
     place = unit.source.map.place(error.line or 1)
-    return place, _AROUND.sub("", str(error).splitlines()[0])
+    return place, without_around(str(error).splitlines()[0])

@@ -21,6 +21,7 @@ from .. import GlideClient, GlideClusterClient, GlideError, Script
 from ._histogram import Histogram
 
 _PLACEHOLDER = re.compile(rb"\{n\}|\{rand:([1-9]\d{0,17})\}")
+_NO_LIMIT = re.compile(rb"\{rand:[^{}]*\}")
 # Timers are late by up to a millisecond, which is more than a call takes; so the rest is waited
 # for actively.
 _TIMER_LATE = 0.002
@@ -29,10 +30,17 @@ _OTHER = "(others)"
 
 
 class Template:
-    """The text of a key or an argument: ``{n}`` is the call's number, ``{rand:100}`` 0 to 99."""
+    """The text of a key or an argument: ``{n}`` is the call's number, ``{rand:100}`` 0 to 99.
+
+    Raises:
+        ValueError: There is no number below a limit.
+    """
 
     def __init__(self, text: str) -> None:
         self._data = os.fsencode(text)
+        if wrong := _NO_LIMIT.search(_PLACEHOLDER.sub(b"", self._data)):
+            shown = wrong[0].decode(errors="replace")
+            raise ValueError(f"{shown} is no random number; write {{rand:1000}}, for 0 to 999")
         self._is_fixed = not _PLACEHOLDER.search(self._data)
 
     def fill(self, number: int) -> bytes:
@@ -98,13 +106,16 @@ class Workload:
         # Whoever holds it waits for the time of the next call.
         self._schedule = asyncio.Lock()
 
-    async def first_call(self) -> None:
+    async def first_call(self, timeout: int) -> None:
         """One call that is not counted: it brings the script to the server, and shows that it runs.
+
+        Args:
+            timeout: In milliseconds.
 
         Raises:
             GlideError: It failed.
         """
-        await self._invoke(self._clients[0], 0)
+        await self._invoke(self._clients[0], 0, timeout)
 
     async def run(self) -> None:
         """Carry out the plan; the result is there also when it is cancelled."""
@@ -149,10 +160,12 @@ class Workload:
             else:
                 histogram.record(time.perf_counter_ns() - start)
 
-    async def _invoke(self, client: GlideClient | GlideClusterClient, number: int) -> None:
+    async def _invoke(
+        self, client: GlideClient | GlideClusterClient, number: int, timeout: int | None = None
+    ) -> None:
         keys = [key.fill(number) for key in self.plan.keys]
         args = [arg.fill(number) for arg in self.plan.args]
-        await client.invoke_script(self.plan.script, keys, args)
+        await client.invoke_script(self.plan.script, keys, args, timeout=timeout)
 
     def _is_over(self, now: int) -> bool:
         if self.plan.calls is not None:

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import ScriptError
+from .. import TimeoutError as CallTimeoutError
 from . import _options
-from ._failure import FAILED, Failure
+from ._declared import fit
+from ._failure import FAILED, Failure, told
 from ._servers import Servers, servers
 from .run import read_script
 
 if TYPE_CHECKING:
     from ._workload import Plan
 
+DURATION = 10.0  # seconds
 # Milliseconds. A server that stands still shows as latency, and not as errors.
 _PATIENCE = 60_000
+# Nothing else is under way, and a script that never ends should not be waited for.
+_FIRST_PATIENCE = 5_000
 
 
 def command(
@@ -37,8 +43,14 @@ def command(
         int, typer.Option(metavar="N", min=1, help="Clients, each with connections of its own.")
     ] = 1,
     duration: Annotated[
-        float, typer.Option(metavar="S", min=0.1, help="For so many seconds.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            metavar="S",
+            min=0.1,
+            help=f"For so many seconds. Default: {DURATION:g}.",
+            show_default=False,
+        ),
+    ] = None,
     calls: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="So many calls instead.", show_default=False),
@@ -65,7 +77,8 @@ def command(
 
     In --key and --arg, {n} stands for the call's number, and {rand:1000} for a random number from 0
     to 999, so that calls work on different keys; other braces stay as they are. One call goes
-    ahead, as number 0, to bring the script to the server; it is not counted.
+    ahead, as number 0, to bring the script to the server; it is not counted, and has 5 seconds,
+    or the URL's timeout.
 
     Without --rate, --concurrency calls are always under way, and latency counts from when a call
     was sent. With --rate, each call has a time at which it should begin, and its latency counts
@@ -87,12 +100,22 @@ def command(
     if clients > concurrency:
         why = f"{clients} clients are more than the {concurrency} calls under way"
         raise typer.BadParameter(why, param_hint="--clients")
+    if calls is not None and duration is not None:
+        raise typer.BadParameter("it goes without --calls", param_hint="--duration")
+    templates: dict[str, list[Template]] = {}
+    for option, texts in (("--key", keys), ("--arg", args)):
+        try:
+            templates[option] = [Template(text) for text in texts or []]
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from None
+    script = read_script(file)
+    fit(script, file, *([each.fill(0) for each in words] for words in templates.values()))
     plan = Plan(
-        read_script(file),
-        [Template(key) for key in keys or []],
-        [Template(arg) for arg in args or []],
+        script,
+        templates["--key"],
+        templates["--arg"],
         concurrency,
-        duration,
+        DURATION if duration is None else duration,
         calls,
         rate,
     )
@@ -112,7 +135,7 @@ async def _bench(
     svg: Path | None,
     as_json: bool,
 ) -> None:
-    from ._report import Report, watched
+    from ._report import Report, waiting, watched
     from ._workload import Workload
 
     async with contextlib.AsyncExitStack() as stack:
@@ -123,7 +146,17 @@ async def _bench(
             await stack.enter_async_context(client)
             made.append(client)
         load = Workload(plan, made)
-        await load.first_call()
+        timeout = target.settings.get("request_timeout", _FIRST_PATIENCE)
+        try:
+            with contextlib.nullcontext() if as_json else waiting("waiting for the first call"):
+                await load.first_call(timeout)
+        except CallTimeoutError as error:
+            why = f"the first call had no reply within {timeout / 1000:g} s"
+            raise Failure(
+                f"{file}: {why}; valkey://host?timeout=MS waits longer", FAILED
+            ) from error
+        except ScriptError as error:
+            raise Failure(told(error, file), FAILED) from error
         report = Report(load, file, len(made))
         try:
             await (load.run() if as_json else watched(load))

@@ -3,6 +3,9 @@
 import asyncio
 import itertools
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +13,15 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import Batch, GlideClient, RequestError, ScriptError, ScriptSourceError
+from .. import (
+    Batch,
+    ClusterBatch,
+    GlideClient,
+    GlideClusterClient,
+    RequestError,
+    ScriptError,
+    ScriptSourceError,
+)
 from . import _lock, _options
 from ._failure import FAILED, UNUSABLE, Failure
 from ._rules import ERRORS, WARNINGS, CommandInfo, Finding, findings
@@ -30,6 +41,7 @@ def command(
     paths: _options.Paths,
     *,
     url: _options.Urls = None,
+    cluster: _options.Cluster = False,
     ignore: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help="Give no such warning."),
@@ -80,7 +92,7 @@ def command(
     if lock and locked:
         raise typer.BadParameter("it goes without --lock, which writes", param_hint="--locked")
     collected = collect(paths)
-    found = asyncio.run(_check(collected, url))
+    found = asyncio.run(_check(collected, url, cluster=cluster))
     if locked:
         found += _lock.differences(locked, collected.units)
     found = sorted({each for each in found if each.code not in ignored}, key=_place)
@@ -102,10 +114,11 @@ def _place(finding: Finding) -> tuple[str, int, int, str, str]:
     return finding.file, finding.line, finding.column, finding.code, finding.message
 
 
-async def _check(collected: Collected, urls: Sequence[str] | None) -> list[Finding]:
+async def _check(
+    collected: Collected, urls: Sequence[str] | None, *, cluster: bool
+) -> list[Finding]:
     found = [_unusable(error) for error in collected.unusable]
-    async with servers(urls) as target, await target.connect() as client:
-        assert isinstance(client, GlideClient)
+    async with servers(urls, cluster=cluster) as target, await target.connect() as client:
 
         async def ask(commands: Sequence[Sequence[bytes]]) -> list[CommandInfo]:
             return await _ask(client, commands)
@@ -128,7 +141,9 @@ def _unusable(error: ScriptSourceError) -> Finding:
     return Finding(error.file or "", error.line or 1, 1, "source", message)
 
 
-async def _compile(client: GlideClient, unit: Unit, *, is_own: bool) -> Finding | None:
+async def _compile(
+    client: GlideClient | GlideClusterClient, unit: Unit, *, is_own: bool
+) -> Finding | None:
     try:
         if unit.library is None:
             await client.script_load(unit.code)
@@ -143,22 +158,34 @@ async def _compile(client: GlideClient, unit: Unit, *, is_own: bool) -> Finding 
     return None
 
 
-async def _ask(client: GlideClient, commands: Sequence[Sequence[bytes]]) -> list[CommandInfo]:
-    """Of commands given as their words: whether they write, and which words are their keys."""
+async def _ask(
+    client: GlideClient | GlideClusterClient, commands: Sequence[Sequence[bytes]]
+) -> list[CommandInfo]:
+    """What a server says of commands that are given as their words."""
     names = [[words[0].lower(), b"|".join(words[:2]).lower()] for words in commands]
-    batch = Batch(is_atomic=False).custom_command(["COMMAND", "INFO", *itertools.chain(*names)])
-    for words in commands:
-        batch.custom_command(["COMMAND", "GETKEYS", *words])
-    replies: list[Any] = await client.exec(batch, raise_on_error=False) or []
-    about, *keys = replies
+    asked: list[list[str | bytes]] = [["COMMAND", "INFO", *itertools.chain(*names)]]
+    asked += [["COMMAND", "GETKEYS", *words] for words in commands]
+    replies: Any
+    if isinstance(client, GlideClusterClient):
+        of_cluster = ClusterBatch(is_atomic=False)
+        for each in asked:
+            of_cluster.custom_command(each)
+        replies = await client.exec(of_cluster, raise_on_error=False)
+    else:
+        batch = Batch(is_atomic=False)
+        for each in asked:
+            batch.custom_command(each)
+        replies = await client.exec(batch, raise_on_error=False)
+    about: Any = replies[0]
+    keys: list[Any] = replies[1:]
     if isinstance(about, RequestError):
         raise about
     # Of a command with subcommands, the second is the one that is called.
     writes = [_writes(about[at]) or _writes(about[at + 1]) for at in range(0, len(about), 2)]
     # A command that has no keys, or does not exist, is an error.
     return [
-        (is_write, each if isinstance(each, list) else [])
-        for is_write, each in zip(writes, keys, strict=True)
+        CommandInfo(known is not None, is_write, each if isinstance(each, list) else [])
+        for known, is_write, each in zip(about[::2], writes, keys, strict=True)
     ]
 
 
@@ -170,11 +197,18 @@ def _writes(info: Any) -> bool:
 
 
 def _text(collected: Collected, found: list[Finding]) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for each in found:
-        print(
-            f"{each.file}:{each.line}:{each.column}: {each.severity}: {each.message} [{each.code}]"
-        )
+        place = f"{each.file}:{each.line}:{each.column}"
+        line = f"{place}: {each.severity}: {each.message} [{each.code}]"
+        print(line if width is None else _wrapped(line, width))
     print(f"{_counted(collected)}: {_total(found)}")
+
+
+def _wrapped(line: str, width: int) -> str:
+    return textwrap.fill(
+        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _github(_: Collected, found: list[Finding]) -> None:

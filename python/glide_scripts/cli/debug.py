@@ -2,15 +2,15 @@
 
 import asyncio
 import inspect
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import _options
+from ._declared import encoded, fit
 from ._failure import FAILED
-from ._servers import servers
+from ._servers import Servers, servers
 from .run import read_script
 
 
@@ -66,17 +66,25 @@ def command(
     from ._prompt import entered
 
     script = read_script(file)
-    words = [os.fsencode(key) for key in keys or []], [os.fsencode(arg) for arg in args or []]
+    words = encoded(keys), encoded(args)
+    fit(script, file, *words)
     with asyncio.Runner() as runner, entered(runner, servers(url, cluster=cluster)) as target:
         debugger = Debugger(target, file, *words, _about())
         try:
             debugger.prepare(script, breaks or [])
+            runner.run(_reach(target))
             debugger.start()
             debugger.converse()
         finally:
             debugger.close()
     if debugger.has_failed:
         raise typer.Exit(FAILED)
+
+
+async def _reach(target: Servers) -> None:
+    """Connect as the other commands do, so that what is wrong is told as they tell it."""
+    async with await target.connect():
+        pass
 
 
 def _about() -> str:

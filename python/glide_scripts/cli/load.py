@@ -56,11 +56,11 @@ def command(
     file cannot be used. Clients load what they miss by themselves: this saves their first calls the
     way, and tells of scripts that do not compile before they are called.
 
-    The state of a script is one of these:
+    The state of a script is what it was before, so that --dry-run shows the same:
 
     \b
       there    it was there, and is the same
-      new      it was not there, and is now
+      new      it was not there; without --dry-run it is now
       changed  another library of the same name was there
 
     Exit codes: 0 all is loaded; 1 a script does not compile, a node refused, or a lockfile does not
@@ -169,9 +169,10 @@ def _table(rows: Sequence[Row]) -> None:
         for row in rows:
             print(row.node, row.role, row.state, row.sha1, row.file, sep="\t")
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from ._console import Output
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("node", "role", "state", "sha1", "file"):
@@ -183,7 +184,7 @@ def _table(rows: Sequence[Row]) -> None:
         node = (row.node, row.role) if is_first else ("", "")
         # Enough of it to tell scripts apart; all of it is in what programs get.
         table.add_row(*node, state, row.sha1[:10], Text(row.file))
-    Console().print(table)
+    Output().print(table)
 
 
 _STYLES = {"there": "dim", "new": "green", "changed": "yellow"}

@@ -1,7 +1,6 @@
 """``glide-scripts run FILE``: run a script file and print what it returns."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ import typer
 
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
 from . import _options
-from ._failure import FAILED, UNUSABLE, Failure, failure_of
+from ._declared import encoded, fit
+from ._failure import FAILED, UNUSABLE, Failure, failure_of, told
 from ._json import to_json
 from ._servers import servers
 
@@ -42,6 +42,9 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print replies as JSON instead of Python.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print replies as they came, whatever --@returns says.")
+    ] = False,
     show_time: Annotated[
         bool, typer.Option("--time", help="Print each call's milliseconds, on standard error.")
     ] = False,
@@ -52,6 +55,9 @@ def command(
     With --watch the server stays the same, with its data, and a run that fails is shown and waits
     for the next change; Ctrl-C ends it.
 
+    Keys and arguments are seen to be what the file declares with --@key and --@arg before anything
+    is sent, and the reply is read as the type of --@returns.
+
     With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
     {"error": "..."}; keys of maps are strings.
@@ -59,10 +65,10 @@ def command(
     Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be
     reached; 130 interrupted.
     """
-    call = _Call(file, keys or [], args or [], repeat, as_json, show_time)
+    call = _Call(file, encoded(keys), encoded(args), repeat, as_json, raw, show_time)
     try:
         # Before a server is started.
-        read_script(file)
+        call.fit(read_script(file))
     except ScriptSourceError:
         # What it includes may come to be.
         if not watch:
@@ -75,28 +81,36 @@ class _Call:
     """What is called, and how it is shown."""
 
     file: Path
-    keys: list[str]
-    args: list[str]
+    keys: list[bytes]
+    args: list[bytes]
     repeat: int
     as_json: bool
+    raw: bool
     show_time: bool
+
+    def fit(self, script: Script) -> None:
+        """
+        Raises:
+            Failure: What is given is not what the script declares.
+        """
+        fit(script, self.file, self.keys, self.args)
 
     async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
         """
         Raises:
-            Failure: The script failed.
+            Failure: The script failed, or is called wrongly.
             GlideError: A call failed otherwise.
         """
-        # As the shell gave them: the bytes, whether or not they are text.
-        keys = [os.fsencode(key) for key in self.keys]
-        args = [os.fsencode(arg) for arg in self.args]
+        self.fit(script)
         for _ in range(self.repeat):
             start = time.perf_counter()
             try:
-                reply = await client.invoke_script(script, keys, args)
+                reply = await client.invoke_script(script, self.keys, self.args)
+                elapsed = time.perf_counter() - start
+                if isinstance(script, TypedScript) and not self.raw:
+                    reply = script.decode(reply)
             except ScriptError as error:
                 raise Failure(told(error, self.file), FAILED) from error
-            elapsed = time.perf_counter() - start
             print(to_json(reply) if self.as_json else repr(reply), flush=True)
             if self.show_time:
                 print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
@@ -171,10 +185,3 @@ def read_script(file: Path) -> Script:
         # It cannot include others, and runs all the same.
         return Script(code, name=str(file))
     return Script.from_file(file, name=str(file))
-
-
-def told(error: ScriptError, file: Path) -> str:
-    """The whole text of the error, with the place in the file before it."""
-    if error.line is None:
-        return f"{file}: {error}"
-    return f"{error.file or file}:{error.line}: {error}"

@@ -13,7 +13,7 @@ from .._annotations import shown
 from .._declarations import NO_DEFAULT, Parameter
 from .._library import TypedLibrary
 from . import _options
-from ._failure import FAILED, Failure
+from ._failure import FAILED, UNUSABLE, Failure
 
 _NAME = "library.pyi"
 _HEAD = "# Written by `glide-scripts stubs`; write it anew when a script's declarations change."
@@ -59,7 +59,10 @@ def command(
     a script that cannot be used.
     """
     file = output or directory / _NAME
-    text = stub(ScriptLibrary.from_directory(directory))
+    library = ScriptLibrary.from_directory(directory)
+    if not library._entries():
+        raise Failure(f"{directory}: it has no .lua files", UNUSABLE)
+    text = stub(library)
     if not check:
         file.write_text(text, encoding="utf-8")
     elif not file.exists() or file.read_text(encoding="utf-8") != text:
