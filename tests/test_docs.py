@@ -1,5 +1,6 @@
 """What the README and the documentation show runs as it stands, and prints what they say."""
 
+import ast
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.docs_page import ROOT, blocks
+from tests.docs_page import ROOT, Block, blocks
 
 import glide_scripts
 import glide_scripts.otel
@@ -41,6 +42,33 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     wrong = [f"{name(page)}:{line}\n{what}" for line, what in json.loads(done.stdout)]
     assert not wrong, "\n".join(wrong)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
+def test_what_a_page_imports_it_uses(page: Path) -> None:
+    shared: list[Block] = []
+    programs: list[list[Block]] = [shared]
+    for block in blocks(page):
+        if block.language == "python":
+            # Files and programs share no names.
+            alone = block.title is not None or "asyncio.run(" in block.text
+            programs.append([block]) if alone else shared.append(block)
+    unused = [f"{name(page)}: {each}" for program in programs for each in unused_imports(program)]
+    assert unused == []
+
+
+def unused_imports(program: list[Block]) -> set[str]:
+    nodes = [node for block in program for node in ast.walk(ast.parse(block.text))]
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    # A type may be named in quotes.
+    quoted = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return imported - used - quoted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

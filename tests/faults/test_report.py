@@ -17,6 +17,14 @@ def test_the_tables_in_the_docs_are_those_of_the_figures() -> None:
     assert with_tables(document, figures) == document
 
 
+def test_the_readme_says_what_was_measured() -> None:
+    readme = (DOCS.parent / "README.md").read_text()
+    figures = json.loads((DOCS / "reliability.json").read_text())
+    verdict = figures["clients"]["valkey-glide"]["scenarios"]["scripts_flushed"]["verdict"]
+    failed = sum(verdict["errors"].values())
+    assert f"{failed:,} of {verdict['calls']:,} calls failed" in readme
+
+
 def test_the_package_was_measured_in_every_scenario_and_kept_its_promises() -> None:
     figures = json.loads((DOCS / "reliability.json").read_text())
     measured = figures["clients"]["glide_scripts"]["scenarios"]

@@ -204,6 +204,68 @@ def test_faults_come_when_asked_for(pytester: pytest.Pytester) -> None:
     run(pytester, *AUTO).assert_outcomes(passed=4)
 
 
+def test_a_lost_reply_may_be_a_functions(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALLS
+        + """
+    from glide_scripts import ConnectionError, FunctionLibrary
+
+    SHOP = FunctionLibrary(
+        "#!lua name=shop\\n"
+        "redis.register_function('take', function(keys) return redis.call('INCR', keys[1]) end)"
+    )
+
+    async def test_lost_reply(valkey_client, valkey_faults):
+        valkey_faults.lose_replies()
+        with pytest.raises(ConnectionError) as lost:
+            await valkey_client.fcall(SHOP.function("take"), ["n"])
+        assert lost.value.may_have_executed
+        assert await valkey_client.get("n") == b"1"
+    """
+    )
+    run(pytester, *AUTO).assert_outcomes(passed=1)
+
+
+def test_a_test_that_loses_no_reply_has_not_met_the_fault(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        CALLS
+        + """
+    from glide_scripts import GlideClient
+
+    async def test_past_the_proxy(valkey_server, valkey_faults):
+        valkey_faults.lose_replies()
+        async with await GlideClient.from_url(valkey_server.url) as client:
+            await client.invoke_script(ADD, ["n"], ["1"])
+
+    async def test_nothing_of_a_cluster(valkey_cluster_client, valkey_cluster_faults):
+        valkey_cluster_faults.lose_replies()
+        await valkey_cluster_client.get("n")
+    """
+    )
+    result = run(pytester, *AUTO)
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(["*AssertionError: lose_replies() lost no reply*"] * 2)
+
+
+def test_on_trio_the_text_says_what_to_do(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+    import pytest
+
+    @pytest.fixture
+    def anyio_backend():
+        return "trio", {}
+
+    @pytest.mark.anyio
+    async def test_one(valkey_client):
+        pass
+    """
+    )
+    result = run(pytester, *ANYIO)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*valkey_client needs asyncio, and anyio_backend is 'trio'*"])
+
+
 def test_faults_of_a_cluster_come_when_asked_for(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         CALLS

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import TracebackType
 
 from ._cluster import ValkeyCluster
 from ._lifecycle import Startable
-from ._proxy import FaultProxy
+from ._proxy import SCRIPT_CALLS, FaultProxy
 from ._server import ValkeyServer
 from ._wait import wait_until
 from ._wire import ServerReplyError
@@ -18,7 +19,58 @@ _PATIENCE = 10.0
 _THRESHOLD = "lua-time-limit"
 
 
-class ServerFaults(Startable):
+class _Faults(Startable):
+    """Faults of the network before one server or several."""
+
+    _proxies: list[FaultProxy]
+    _to_lose = False
+
+    def lose_replies(
+        self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
+    ) -> None:
+        """The next calls are executed, and their connections end before the reply.
+
+        Of a cluster, those of each node. Leaving the faults' ``with`` block, which is the end of
+        a test that has the fixture, raises `AssertionError` if no reply was lost.
+
+        Args:
+            count: How many.
+            matching: What is in a request that is meant, or any of several. The default is in
+                EVAL, EVALSHA, FCALL and their read-only forms.
+        """
+        for proxy in self._proxies:
+            proxy.drop_replies(count, matching=matching)
+        self._to_lose = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._check(kind)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        self._check(kind)
+
+    def _check(self, kind: type[BaseException] | None) -> None:
+        """Else a test would pass without having met what it is about."""
+        met = any(each.counts["dropped"] for each in self._proxies)
+        if kind is None and self._to_lose and not met:
+            raise AssertionError(
+                "lose_replies() lost no reply: no request that it matches came through the faults' "
+                "url; the fixtures' clients connect there, others must be given it"
+            )
+
+
+class ServerFaults(_Faults):
     """The faults of one server and of the network before it.
 
         with ServerFaults(server) as faults:
@@ -31,18 +83,18 @@ class ServerFaults(Startable):
 
     def __init__(self, server: ValkeyServer) -> None:
         self._server = server
-        self._proxy = FaultProxy(server.host, server.port)
+        self._proxies = [FaultProxy(server.host, server.port)]
 
     @property
     def url(self) -> str:
         """Where to connect to for `lose_replies`; the other faults meet every client."""
-        return _through([self._proxy], self._server.url)
+        return _through(self._proxies, self._server.url)
 
     def start(self) -> None:
-        self._proxy.start()
+        self._proxies[0].start()
 
     def stop(self) -> None:
-        self._proxy.stop()
+        self._proxies[0].stop()
 
     def flush(self) -> None:
         """The server forgets all scripts and functions, as if it had been started anew."""
@@ -54,17 +106,8 @@ class ServerFaults(Startable):
         with _busy(self._server):
             yield
 
-    def lose_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
-        """The next calls of scripts are executed, and their connections end before the reply.
 
-        Args:
-            count: How many.
-            matching: What is in a request that is meant. The default is in EVAL and EVALSHA.
-        """
-        self._proxy.drop_replies(count, matching=matching)
-
-
-class ClusterFaults(Startable):
+class ClusterFaults(_Faults):
     """The faults of a cluster and of the network before it.
 
         with ClusterFaults(cluster) as faults:
@@ -121,11 +164,6 @@ class ClusterFaults(Startable):
         if not replicas:
             raise LookupError(f"{primary} has no replica to take its place")
         self._cluster.failover(replicas[0], timeout=timeout)
-
-    def lose_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
-        """Of each node, the next calls of scripts are executed; see `ServerFaults.lose_replies`."""
-        for proxy in self._proxies:
-            proxy.drop_replies(count, matching=matching)
 
     def _owner(self, key: str | bytes) -> ValkeyServer:
         return self._cluster.slot_owner(self._cluster.key_slot(key))

@@ -90,6 +90,7 @@ def valkey_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
     """A client of ``valkey_server`` for the test, on whichever event loop that runs."""
+    _check_backend(request)
     _clean(request.node, "valkey_server")
     settings = parse_url(_url(request, valkey_server, "valkey_faults"), cluster=False)
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
@@ -105,6 +106,7 @@ def valkey_cluster_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
     """A client of ``valkey_cluster`` for the test, on whichever event loop that runs."""
+    _check_backend(request)
     _clean(request.node, "valkey_cluster")
     settings = parse_url(_url(request, valkey_cluster, "valkey_cluster_faults"), cluster=True)
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
@@ -134,6 +136,20 @@ def _clean(item: pytest.Item, name: str) -> None:
     if server is not None and name not in cleaned:
         cleaned.add(name)
         clean(server)
+
+
+def _check_backend(request: pytest.FixtureRequest) -> None:
+    """Says what anyio's plugin would have every call say as ``no running event loop``."""
+    if "anyio_backend" not in request.fixturenames:
+        return
+    backend = request.getfixturevalue("anyio_backend")
+    # Alone, or with its options.
+    name = backend if isinstance(backend, str) else backend[0]
+    if name != "asyncio":
+        raise RuntimeError(
+            f"{request.fixturename} needs asyncio, and anyio_backend is {name!r}; have a fixture "
+            "anyio_backend that returns 'asyncio'"
+        )
 
 
 def _url(request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, faults: str) -> str:

@@ -31,8 +31,9 @@ _LITTLE = 16384
 _PATIENCE = 10.0
 # Zero seconds of lingering: closing sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
-# A script that the server does not have has not run.
-_MISSING = b"-NOSCRIPT "
+SCRIPT_CALLS = (b"\r\nEVAL", b"\r\nFCALL")
+# A script or function that the server does not have has not run.
+_MISSING = (b"-NOSCRIPT ", b"-ERR Function not found")
 # Where nodes of a cluster name a node's port: in CLUSTER SLOTS, and in redirects.
 _PORT = re.compile(
     rb"(?P<before>\$\d+\r\n[\w.:-]+\r\n:|-(?:MOVED|ASK) \d+ [\w.:-]*:)(?P<port>\d+)(?=\r\n)"
@@ -43,7 +44,7 @@ _PORT = re.compile(
 class _Loss:
     """What is to become of the reply to a request that holds `matching`."""
 
-    matching: bytes
+    matching: tuple[bytes, ...]
     let_through: int
 
 
@@ -77,16 +78,25 @@ class FaultProxy(Startable):
 
     # What may go wrong
 
-    def drop_replies(self, count: int = 1, *, matching: bytes = b"\r\nEVAL") -> None:
+    def drop_replies(
+        self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
+    ) -> None:
         """The next requests that hold `matching` are executed; the connection ends unanswered.
 
         Where the server lacks the script, it says so, and what comes next there is unanswered.
-        """
-        self._do(lambda: self._losses.extend([_Loss(matching, 0)] * count))
 
-    def cut_replies(self, count: int = 1, *, after: int = 3, matching: bytes = b"\r\nEVAL") -> None:
+        Args:
+            count: How many.
+            matching: What is in a request that is meant, or any of several. The default is in
+                EVAL, EVALSHA, FCALL and their read-only forms.
+        """
+        self._lose(count, matching, 0)
+
+    def cut_replies(
+        self, count: int = 1, *, after: int = 3, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
+    ) -> None:
         """As `drop_replies`, but so many bytes of the reply come through before the end."""
-        self._do(lambda: self._losses.extend([_Loss(matching, after)] * count))
+        self._lose(count, matching, after)
 
     def delay_replies(self, seconds: float) -> None:
         """Each piece of a reply comes later by that time."""
@@ -190,6 +200,10 @@ class FaultProxy(Startable):
             link.end()
             self._links.discard(link)
 
+    def _lose(self, count: int, matching: bytes | tuple[bytes, ...], let_through: int) -> None:
+        any_of = (matching,) if isinstance(matching, bytes) else matching
+        self._do(lambda: self._losses.extend([_Loss(any_of, let_through)] * count))
+
     def _end_all(self, end: Callable[[_Link], None], counted_as: str) -> int:
         links = list(self._links)
         for link in links:
@@ -216,7 +230,7 @@ class FaultProxy(Startable):
 
     def _loss_for(self, data: bytes) -> _Loss | None:
         for loss in self._losses:
-            if loss.matching in data:
+            if any(each in data for each in loss.matching):
                 self._losses.remove(loss)
                 return loss
         return None
