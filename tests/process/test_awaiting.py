@@ -215,7 +215,9 @@ def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
     class Interrupted(asyncio.SelectorEventLoop):
         interrupts = 0
 
-        def call_soon(self, callback: Any, *args: Any, **settings: Any) -> asyncio.Handle:
+        def call_soon(  # type: ignore[override]
+            self, callback: Any, *args: Any, **settings: Any
+        ) -> asyncio.Handle:
             if self.interrupts and getattr(callback, "__name__", "") == name:
                 self.interrupts -= 1
                 raise KeyboardInterrupt
@@ -264,7 +266,8 @@ def test_a_call_that_waited_for_the_loop_too_long_is_not_executed(
         # Whatever it is that keeps the loop busy.
         time.sleep(0.5)
         ends = await asyncio.gather(*calls, return_exceptions=True)
-        executed = int(server.command("GET", "n") or 0)
+        counted = server.command("GET", "n")
+        executed = int(counted) if isinstance(counted, bytes) else 0
         certainly_not = [
             isinstance(end, RequestError) and not end.may_have_executed for end in ends
         ]
