@@ -39,6 +39,8 @@ struct Desk {
     arrived: VecDeque<(u64, Completion)>,
     /// The loop will call `resolve`.
     is_scheduled: bool,
+    /// When the loop was last asked to call something of this.
+    asked_at: Option<Instant>,
     held: Held,
     vigil: Vigil,
 }
@@ -156,13 +158,18 @@ impl Bridge {
     ) -> PyResult<Waiting<'py>> {
         let (py, bridge) = (slf.py(), slf.get());
         let pending = Bound::new(py, Pending::new(event_loop, slf.clone().unbind(), client))?;
-        let (ticket, watches) = {
+        let (ticket, watches, was_forgotten) = {
             let mut desk = bridge.desk();
+            let was_forgotten = desk.is_forgotten();
             let ticket = desk.calls.insert(pending.clone().unbind());
             let waiting = desk.calls.len();
-            (ticket, desk.vigil.should_start(waiting))
+            (ticket, desk.vigil.should_start(waiting), was_forgotten)
         };
         pending.borrow_mut().set_ticket(ticket);
+        if was_forgotten {
+            bridge.completions.set_awake(false);
+            bridge.completions.wake();
+        }
         if watches {
             let watch = slf.getattr(intern!(py, "watch"));
             if let Err(error) = watch.and_then(|watch| bridge.call_soon(&watch)) {
@@ -243,8 +250,9 @@ impl Bridge {
         let event_loop = self.event_loop.bind(py).upgrade();
         let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
         let result = event_loop.call_method1(intern!(py, "call_soon"), (callback,)).map(drop);
+        let mut desk = self.desk();
+        desk.asked_at = Some(Instant::now());
         if result.is_err() {
-            let mut desk = self.desk();
             desk.vigil.stop();
             desk.held.ring();
             drop(desk);
@@ -309,10 +317,10 @@ impl Bridge {
     /// What the loop calls when its descriptor says that replies have come. It steps no task: a step may run the loop
     /// within itself, and a loop cannot call this again before it has returned.
     fn wake(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let Ok(_entered) = runtime::enter() else { return Ok(()) };
         if let Some(wakeup) = &slf.get().wakeup {
             wakeup.clear();
         }
+        let Ok(_entered) = runtime::enter() else { return Ok(()) };
         Self::schedule(slf)
     }
 
@@ -343,8 +351,7 @@ impl Bridge {
             bridge.desk().held.ring_if_old();
         }
         bridge.desk().held.ring();
-        logging::hand_over(py);
-        result
+        result.and(logging::hand_over(py))
     }
 
     /// Wakes the I/O thread for the calls of one turn of the loop.
@@ -357,6 +364,21 @@ impl Bridge {
 }
 
 impl Desk {
+    /// Whether the loop has not called for long what it was asked to, and is not counted on any more: it forgets that
+    /// where `KeyboardInterrupt` comes after it took it from its queue. A loop that was only busy calls it once more
+    /// than it need.
+    fn is_forgotten(&mut self) -> bool {
+        const LONG: Duration = Duration::from_millis(20);
+        let is_counted_on = self.vigil.is_on() || self.is_scheduled || self.held.is_scheduled;
+        if !is_counted_on || self.asked_at.is_none_or(|asked_at| asked_at.elapsed() < LONG) {
+            return false;
+        }
+        self.vigil.stop();
+        self.held.ring();
+        (self.is_scheduled, self.held.is_scheduled) = (false, false);
+        true
+    }
+
     fn hold(&mut self, bell: &Bell) -> bool {
         self.held.hold(bell, self.calls.len())
     }
@@ -466,8 +488,10 @@ impl Vigil {
             self.skip -= 1;
             return false;
         }
-        let was_on = self.is_on();
-        self.ends = Some(Instant::now() + Self::LENGTH);
+        let now = Instant::now();
+        // One that should have ended may have been forgotten by the loop.
+        let was_on = self.ends.is_some_and(|ends| ends > now);
+        self.ends = Some(now + Self::LENGTH);
         !was_on
     }
 

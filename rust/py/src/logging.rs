@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use glide_scripts_core::Completions;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::runtime;
@@ -71,21 +72,27 @@ fn wake_loops() {
 }
 
 /// Gives what has been logged in this process to the logger `glide_scripts`. A filter that raises is told of, and costs
-/// its own record alone.
-pub(crate) fn hand_over(py: Python<'_>) {
+/// its own record alone. The error is one that ends the loop.
+pub(crate) fn hand_over(py: Python<'_>) -> PyResult<()> {
     if !HAS_RECORDS.swap(false, Ordering::Acquire) {
-        return;
+        return Ok(());
     }
     let records = match RECORDS.try_lock() {
         Ok(mut records) => std::mem::take(&mut *records),
-        Err(_) => return,
+        Err(_) => return Ok(()),
     };
+    let mut result = Ok(());
     let ours = records.into_iter().filter(|(generation, ..)| *generation == runtime::generation());
     for (_, level, message) in ours {
         if let Err(error) = log_one(py, level, &message) {
-            error.write_unraisable(py, None);
+            if error.is_instance_of::<PyException>(py) {
+                error.write_unraisable(py, None);
+            } else {
+                result = Err(error);
+            }
         }
     }
+    result
 }
 
 fn log_one(py: Python<'_>, level: Level, message: &str) -> PyResult<()> {

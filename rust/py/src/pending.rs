@@ -264,11 +264,12 @@ impl Pending {
             (callbacks, this.bridge.clone_ref(py), client, this.ticket)
         };
         let id = bridge.get().forget(ticket);
-        if let (Some(id), Some(client)) = (id, client) {
-            client.get().cancel(id)?;
-        }
+        let cancelled = match (id, client) {
+            (Some(id), Some(client)) => client.get().cancel(id),
+            _ => Ok(()),
+        };
         callbacks.iter().try_for_each(|callback| Self::schedule(slf, callback))?;
-        Ok(true)
+        cancelled.map(|()| true)
     }
 
     fn cancelled(&self) -> bool {
