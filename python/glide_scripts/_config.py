@@ -79,6 +79,12 @@ class Hidden:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def __eq__(self, other: object) -> bool:
+        found: bool = self.value == (other.value if isinstance(other, Hidden) else other)
+        return found
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return "***"
 

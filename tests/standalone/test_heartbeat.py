@@ -174,7 +174,8 @@ async def test_a_large_request_on_a_slow_link_is_given_its_time(server: ValkeySe
 async def test_a_peer_that_stops_taking_a_large_request_is_given_up(
     server: ValkeyServer, log: Records
 ) -> None:
-    size = 4 << 20
+    # More than the buffers of two systems take.
+    size = 48 << 20
     with FaultProxy(server.host, server.port) as proxy:
         async with await client_of(proxy) as client:
             await client.ping()
