@@ -14,6 +14,9 @@ def _remember(context: typer.Context, is_wanted: bool) -> bool:
     return is_wanted
 
 
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)]
+Keys = Annotated[list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")]
+Args = Annotated[list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")]
 Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH", help="Files and folders of scripts.", show_default=False),

@@ -26,14 +26,10 @@ _FIRST_PATIENCE = 5_000
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)],
+    file: _options.File,
     *,
-    keys: Annotated[
-        list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")
-    ] = None,
-    args: Annotated[
-        list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")
-    ] = None,
+    keys: _options.Keys = None,
+    args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     concurrency: Annotated[

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,14 +14,10 @@ from .run import read_script
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)],
+    file: _options.File,
     *,
-    keys: Annotated[
-        list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")
-    ] = None,
-    args: Annotated[
-        list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")
-    ] = None,
+    keys: _options.Keys = None,
+    args: _options.Args = None,
     breaks: Annotated[
         list[str] | None,
         typer.Option(

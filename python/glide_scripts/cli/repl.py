@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-from typing import Annotated
 
 import typer
 
@@ -17,12 +16,8 @@ _OWN = {"busy-reply-threshold": "50"}
 
 
 def command(
-    keys: Annotated[
-        list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")
-    ] = None,
-    args: Annotated[
-        list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")
-    ] = None,
+    keys: _options.Keys = None,
+    args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     traceback: _options.Traceback = False,
