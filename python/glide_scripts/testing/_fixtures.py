@@ -90,9 +90,7 @@ def valkey_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
     """A client of ``valkey_server`` for the test, on whichever event loop that runs."""
-    _check_backend(request)
-    _clean(request.node, "valkey_server")
-    settings = parse_url(_url(request, valkey_server, "valkey_faults"), cluster=False)
+    settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClient.create(config))
     yield client
@@ -106,9 +104,7 @@ def valkey_cluster_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
     """A client of ``valkey_cluster`` for the test, on whichever event loop that runs."""
-    _check_backend(request)
-    _clean(request.node, "valkey_cluster")
-    settings = parse_url(_url(request, valkey_cluster, "valkey_cluster_faults"), cluster=True)
+    settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClusterClient.create(config))
     yield client
@@ -152,11 +148,14 @@ def _check_backend(request: pytest.FixtureRequest) -> None:
         )
 
 
-def _url(request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, faults: str) -> str:
-    if faults in request.fixturenames:
-        url: str = request.getfixturevalue(faults).url
-        return url
-    return server.url
+def _settings(
+    request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, name: str, faults: str
+) -> dict[str, Any]:
+    """Where a client of the fixture ``name`` connects, once the test may have one."""
+    _check_backend(request)
+    _clean(request.node, name)
+    through = request.getfixturevalue(faults) if faults in request.fixturenames else server
+    return parse_url(through.url, cluster=isinstance(server, ValkeyCluster))
 
 
 def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
