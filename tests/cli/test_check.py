@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.complaints import assert_one_line
 from tests.cli.terminal import at_terminal
 
 from glide_scripts import Script
@@ -463,10 +464,3 @@ def test_a_wrong_password_is_one_line(file: Path, capsys: pytest.CaptureFixture[
         url = f"valkey://:secret@127.0.0.1:{server.port}"
         assert main(["check", str(file), "--url", url]) == 2
     assert_one_line(capsys, "WRONGPASS")
-
-
-def assert_one_line(capsys: pytest.CaptureFixture[str], said: str) -> None:
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("glide-scripts: ")
-    assert said in line
-    assert "secret" not in line

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.complaints import assert_one_line
 
 from glide_scripts import Script
 from glide_scripts.cli import main
@@ -211,10 +212,3 @@ def test_a_wrong_password_is_one_line(scripts: Path, capsys: pytest.CaptureFixtu
         url = f"valkey://:secret@127.0.0.1:{server.port}"
         assert main(["load", str(scripts), "--url", url]) == 2
     assert_one_line(capsys, "WRONGPASS")
-
-
-def assert_one_line(capsys: pytest.CaptureFixture[str], said: str) -> None:
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("glide-scripts: ")
-    assert said in line
-    assert "secret" not in line
