@@ -202,7 +202,7 @@ impl Client {
             return Ok(None);
         }
         let _entered = runtime::enter()?;
-        let Waiting { pending, reply_to } = wait(slf)?;
+        let Waiting { pending, reply_to } = Self::wait(slf)?;
         slf.get().core.close(reply_to);
         Ok(Some(pending))
     }
@@ -227,10 +227,7 @@ impl Client {
     }
 
     fn call<'py>(slf: &Bound<'py, Self>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        slf.get().check_ours(slf.py())?;
-        let (bridge, event_loop) = Bridge::of_running_loop(slf.py())?;
-        let Waiting { pending, reply_to } =
-            Bridge::wait(bridge.bind(slf.py()), &event_loop, Some(slf.clone().unbind()))?;
+        let (bridge, Waiting { pending, reply_to }) = Self::wait_on_bridge(slf)?;
         let core = &slf.get().core;
         core.enqueue(request, route, timeout, reply_to);
         Bridge::ring(bridge.bind(slf.py()), core.bell())?;
@@ -238,8 +235,15 @@ impl Client {
     }
 
     fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Waiting<'py>> {
-        slf.get().check_ours(slf.py())?;
-        wait(slf)
+        Ok(Self::wait_on_bridge(slf)?.1)
+    }
+
+    fn wait_on_bridge<'py>(slf: &Bound<'py, Self>) -> PyResult<(Py<Bridge>, Waiting<'py>)> {
+        let py = slf.py();
+        slf.get().check_ours(py)?;
+        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+        let waiting = Bridge::wait(bridge.bind(py), &event_loop, Some(slf.clone().unbind()))?;
+        Ok((bridge, waiting))
     }
 
     /// The caller of that call is gone.
@@ -271,12 +275,6 @@ impl Drop for Client {
             unsafe { ManuallyDrop::drop(&mut self.core) };
         }
     }
-}
-
-fn wait<'py>(client: &Bound<'py, Client>) -> PyResult<Waiting<'py>> {
-    let py = client.py();
-    let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-    Bridge::wait(bridge.bind(py), &event_loop, Some(client.clone().unbind()))
 }
 
 /// A `timeout` argument.

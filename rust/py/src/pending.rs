@@ -82,20 +82,24 @@ impl Pending {
     /// such as `KeyboardInterrupt`.
     pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
         let py = slf.py();
-        let (first, further) = {
+        let callbacks = {
             let mut this = slf.borrow_mut();
             this.state = match result {
                 Ok(value) => State::Value(value.unbind()),
                 Err(error) => State::Error(error.into_value(py)),
             };
-            (this.first.take(), std::mem::take(&mut this.further))
+            this.take_callbacks()
         };
         let mut result = Ok(());
-        for callback in first.into_iter().chain(further) {
+        for callback in callbacks {
             let called = if at_once { run(slf, &callback) } else { Self::schedule(slf, &callback) };
             result = called.and(result);
         }
         result
+    }
+
+    fn take_callbacks(&mut self) -> impl Iterator<Item = Callback> + use<> {
+        self.first.take().into_iter().chain(std::mem::take(&mut self.further))
     }
 
     /// Has the loop call who waits in its next turn.
@@ -228,19 +232,15 @@ impl Pending {
 
     /// Takes a callback back; how many times it was there.
     fn remove_done_callback(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let all = {
-            let mut this = slf.borrow_mut();
-            let further = std::mem::take(&mut this.further);
-            this.first.take().into_iter().chain(further).collect::<Vec<_>>()
-        };
-        let before = all.len();
-        let mut kept = Vec::new();
+        let all = slf.borrow_mut().take_callbacks();
+        let (mut removed, mut kept) = (0, Vec::new());
         for each in all {
-            if !callback.eq(&each.callable)? {
+            if callback.eq(&each.callable)? {
+                removed += 1;
+            } else {
                 kept.push(each);
             }
         }
-        let removed = before - kept.len();
         let mut kept = kept.into_iter();
         let mut this = slf.borrow_mut();
         this.first = kept.next();
@@ -252,23 +252,21 @@ impl Pending {
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         let py = slf.py();
-        let (callbacks, bridge, client, ticket) = {
+        let (mut callbacks, bridge, client, ticket) = {
             let mut this = slf.borrow_mut();
             if !matches!(this.state, State::Waiting) {
                 return Ok(false);
             }
             this.state = State::Cancelled(msg);
-            let further = std::mem::take(&mut this.further);
-            let callbacks: Vec<_> = this.first.take().into_iter().chain(further).collect();
             let client = this.client.as_ref().map(|client| client.clone_ref(py));
-            (callbacks, this.bridge.clone_ref(py), client, this.ticket)
+            (this.take_callbacks(), this.bridge.clone_ref(py), client, this.ticket)
         };
         let id = bridge.get().forget(ticket);
         let cancelled = match (id, client) {
             (Some(id), Some(client)) => client.get().cancel(id),
             _ => Ok(()),
         };
-        callbacks.iter().try_for_each(|callback| Self::schedule(slf, callback))?;
+        callbacks.try_for_each(|callback| Self::schedule(slf, &callback))?;
         cancelled.map(|()| true)
     }
 
@@ -332,9 +330,7 @@ impl Pending {
     }
 
     fn __clear__(&mut self) {
-        let first = self.first.take();
-        let further = std::mem::take(&mut self.further);
-        drop((first, further));
+        drop(self.take_callbacks());
     }
 }
 
