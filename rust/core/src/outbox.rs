@@ -86,10 +86,13 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
     pub(crate) async fn take(&mut self, items: &mut VecDeque<T>) -> bool {
+        const KEPT: usize = 1024;
         loop {
             {
                 let mut queue = self.shared.queue();
                 if !queue.items.is_empty() {
+                    // The room of one great burst is not kept for ever.
+                    items.shrink_to((2 * queue.items.len()).max(KEPT));
                     std::mem::swap(&mut queue.items, items);
                     return true;
                 }
