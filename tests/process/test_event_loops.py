@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import sys
 import threading
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -162,6 +163,40 @@ async def test_a_shielded_call_goes_on_when_its_caller_is_cancelled(client: Glid
     with pytest.raises(asyncio.CancelledError):
         await calling
     assert await call == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_task_may_run_another_loop_between_two_calls(server: ValkeyServer, kind: Kind) -> None:
+    async def main() -> None:
+        async with await GlideClient.from_url(server.url) as client:
+
+            async def caller(name: str) -> list[bytes]:
+                replies = [await client.echo(name)]
+                this_loop, other_loop = asyncio.get_running_loop(), asyncio.new_event_loop()
+                task = asyncio.current_task()
+                assert task is not None
+                # As programs do that must run one within the other.
+                asyncio.tasks._leave_task(this_loop, task)
+                asyncio._set_running_loop(None)
+                try:
+                    calls = (client.echo(f"{name} within, {number}") for number in range(2))
+                    replies += other_loop.run_until_complete(asyncio.wait_for(in_order(*calls), 10))
+                finally:
+                    asyncio._set_running_loop(this_loop)
+                    asyncio.tasks._enter_task(this_loop, task)
+                    other_loop.close()
+                return [*replies, await client.echo(f"{name} again")]
+
+            async def in_order(*calls: Awaitable[bytes]) -> list[bytes]:
+                return [await call for call in calls]
+
+            got = await asyncio.wait_for(asyncio.gather(caller("a"), caller("b")), 20)
+            assert got == [
+                [f"{name}{part}".encode() for part in ("", " within, 0", " within, 1", " again")]
+                for name in "ab"
+            ]
+
+    run(kind, main())
 
 
 ABANDONED = """

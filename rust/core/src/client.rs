@@ -104,15 +104,24 @@ impl Client {
 
     /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
     pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
-        self.enqueue(request, route, timeout, reply_to);
+        self.enqueue(request, route, timeout, Instant::now().into_std(), reply_to);
         self.bell().ring();
     }
 
-    /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each.
-    pub fn enqueue(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
+    /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each. The
+    /// timeout counts from `now`.
+    pub fn enqueue(
+        &self,
+        request: Request,
+        route: Route,
+        timeout: Option<Duration>,
+        now: std::time::Instant,
+        reply_to: ReplyTo,
+    ) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let timeout = timeout.unwrap_or(self.request_timeout);
-        self.put(Message::Call(Call { request, route, timeout, deadline: Instant::now() + timeout, reply_to }));
+        let deadline = Instant::from_std(now) + timeout;
+        self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 
     /// Sends what was enqueued on its way.

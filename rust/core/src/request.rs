@@ -450,9 +450,18 @@ fn write_number(wire: &mut Vec<u8>, number: usize) {
 }
 
 fn write_header(wire: &mut Vec<u8>, kind: u8, length: usize) {
-    wire.push(kind);
-    write_digits(wire, length);
-    wire.extend_from_slice(b"\r\n");
+    // Nearly all are of one digit or two; `itoa` and three appends cost three times as much.
+    match u8::try_from(length) {
+        Ok(length @ 0..10) => wire.extend_from_slice(&[kind, b'0' + length, b'\r', b'\n']),
+        Ok(length @ 10..100) => {
+            wire.extend_from_slice(&[kind, b'0' + length / 10, b'0' + length % 10, b'\r', b'\n']);
+        }
+        _ => {
+            wire.push(kind);
+            write_digits(wire, length);
+            wire.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 fn write_digits(wire: &mut Vec<u8>, number: usize) {

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
+use crate::burst::Burst;
 use crate::client::Client;
 use crate::pending::Pending;
 use crate::{convert, errors, logging, runtime};
@@ -60,6 +61,9 @@ impl Bridge {
     /// The bridge of the running loop, and that loop.
     pub(crate) fn of_running_loop(py: Python<'_>) -> PyResult<(Py<Self>, Bound<'_, PyAny>)> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        if let Some(found) = Burst::of_running_loop(py) {
+            return Ok(found);
+        }
         let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
         let last = LAST.with_borrow(|last| {
             let bridge = last.as_ref().filter(|bridge| bridge.get().belongs_to(&event_loop))?;
@@ -78,8 +82,17 @@ impl Bridge {
     }
 
     fn belongs_to(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        let own = self.event_loop.bind(event_loop.py()).upgrade();
-        own.is_some_and(|own| own.is(event_loop)) && self.generation == runtime::generation()
+        self.event_loop(event_loop.py()).is_some_and(|own| own.is(event_loop)) && self.is_ours()
+    }
+
+    /// Unless it is gone.
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bind(py).upgrade()
+    }
+
+    /// Whether it was made in this process.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.generation == runtime::generation()
     }
 
     fn find_or_make(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
@@ -155,15 +168,16 @@ impl Bridge {
         slf: &Bound<'py, Self>,
         event_loop: &Bound<'py, PyAny>,
         client: Option<Py<Client>>,
+        now: Instant,
     ) -> PyResult<Waiting<'py>> {
         let (py, bridge) = (slf.py(), slf.get());
         let pending = Bound::new(py, Pending::new(event_loop, slf.clone().unbind(), client))?;
         let (ticket, watches, was_forgotten) = {
             let mut desk = bridge.desk();
-            let was_forgotten = desk.is_forgotten();
+            let was_forgotten = desk.is_forgotten(now);
             let ticket = desk.calls.insert(pending.clone().unbind());
             let waiting = desk.calls.len();
-            (ticket, desk.vigil.should_start(waiting), was_forgotten)
+            (ticket, desk.vigil.should_start(waiting, now), was_forgotten)
         };
         pending.borrow_mut().set_ticket(ticket);
         if was_forgotten {
@@ -184,11 +198,11 @@ impl Bridge {
     }
 
     /// Wakes the I/O thread for a call that was enqueued: at once, or with others of the same burst.
-    pub(crate) fn ring(slf: &Bound<'_, Self>, bell: &Bell) -> PyResult<()> {
+    pub(crate) fn ring(slf: &Bound<'_, Self>, bell: &Bell, now: Instant) -> PyResult<()> {
         let mut desk = slf.get().desk();
         if Vigil::is_few(desk.calls.len()) {
             bell.ring();
-        } else if desk.hold(bell) {
+        } else if desk.hold(bell, now) {
             desk.held.ring();
         } else if !desk.held.is_scheduled {
             // Also while replies are dealt with, at the end of which it is rung: a step may run the loop within itself.
@@ -247,8 +261,7 @@ impl Bridge {
     /// may come in the midst: then the descriptor has the loop come back, and one call too many does no harm.
     fn call_soon(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = callback.py();
-        let event_loop = self.event_loop.bind(py).upgrade();
-        let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
+        let event_loop = self.event_loop(py).ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
         let result = event_loop.call_method1(intern!(py, "call_soon"), (callback,)).map(drop);
         let mut desk = self.desk();
         desk.asked_at = Some(Instant::now());
@@ -263,13 +276,14 @@ impl Bridge {
     }
 
     /// Ends the wait of one call.
-    fn complete(&self, py: Python<'_>, ticket: u64, completion: Completion, at_once: bool) -> PyResult<()> {
-        let pending = match &completion {
-            // Sources of passwords have tickets of their own.
-            Completion::Password(_) => None,
-            Completion::Facts(_) => self.desk().calls.get(ticket).map(|pending| pending.clone_ref(py)),
-            Completion::Call(_) | Completion::Batch(_) => self.desk().calls.remove(ticket),
-        };
+    fn complete(
+        &self,
+        py: Python<'_>,
+        ticket: u64,
+        completion: Completion,
+        pending: Option<Py<Pending>>,
+        at_once: bool,
+    ) -> PyResult<()> {
         let result = match (completion, &pending) {
             (Completion::Password(answer), _) => {
                 return self.ask_password(py, ticket, PasswordAnswer(Mutex::new(Some(answer))));
@@ -342,13 +356,21 @@ impl Bridge {
             Self::schedule(slf)?;
         }
         let at_once = runtime::may_run_python(py);
+        let _burst = at_once.then(|| Burst::begin(slf));
         let mut result = Ok(());
+        let mut held = 0;
         while result.is_ok() {
-            let next = bridge.desk().arrived.pop_front();
-            let Some((ticket, completion)) = next else { break };
-            result = bridge.complete(py, ticket, completion, at_once);
-            // Steps may take long, and a call is not to wait for others'.
-            bridge.desk().held.ring_if_old();
+            let next = {
+                let mut desk = bridge.desk();
+                // Who held one more has just looked at the time.
+                if desk.held.calls == held {
+                    desk.held.ring_if_old();
+                }
+                held = desk.held.calls;
+                desk.next(py)
+            };
+            let Some((ticket, completion, pending)) = next else { break };
+            result = bridge.complete(py, ticket, completion, pending, at_once);
         }
         bridge.desk().held.ring();
         result.and(logging::hand_over(py))
@@ -364,13 +386,25 @@ impl Bridge {
 }
 
 impl Desk {
+    /// The next completion that was taken, with its ticket and with what is awaited for it, unless nobody does.
+    fn next(&mut self, py: Python<'_>) -> Option<(u64, Completion, Option<Py<Pending>>)> {
+        let (ticket, completion) = self.arrived.pop_front()?;
+        let pending = match &completion {
+            // Sources of passwords have tickets of their own.
+            Completion::Password(_) => None,
+            Completion::Facts(_) => self.calls.get(ticket).map(|pending| pending.clone_ref(py)),
+            Completion::Call(_) | Completion::Batch(_) => self.calls.remove(ticket),
+        };
+        Some((ticket, completion, pending))
+    }
+
     /// Whether the loop has not called for long what it was asked to, and is not counted on any more: it forgets that
     /// where `KeyboardInterrupt` comes after it took it from its queue. A loop that was only busy calls it once more
     /// than it need.
-    fn is_forgotten(&mut self) -> bool {
+    fn is_forgotten(&mut self, now: Instant) -> bool {
         const LONG: Duration = Duration::from_millis(20);
         let is_counted_on = self.vigil.is_on() || self.is_scheduled || self.held.is_scheduled;
-        if !is_counted_on || self.asked_at.is_none_or(|asked_at| asked_at.elapsed() < LONG) {
+        if !is_counted_on || self.asked_at.is_none_or(|asked_at| now.saturating_duration_since(asked_at) < LONG) {
             return false;
         }
         self.vigil.stop();
@@ -379,8 +413,8 @@ impl Desk {
         true
     }
 
-    fn hold(&mut self, bell: &Bell) -> bool {
-        self.held.hold(bell, self.calls.len())
+    fn hold(&mut self, bell: &Bell, now: Instant) -> bool {
+        self.held.hold(bell, self.calls.len(), now)
     }
 }
 
@@ -399,16 +433,19 @@ struct Held {
 }
 
 impl Held {
-    /// Holds a call, one of so many under way; whether those that are held are enough.
-    fn hold(&mut self, bell: &Bell, waiting: usize) -> bool {
+    /// Steps of tasks may take long, and a call is not to wait for others'.
+    const OLD: Duration = Duration::from_millis(1);
+
+    /// Holds a call, one of so many under way; whether those that are held are enough, or have been for long enough.
+    fn hold(&mut self, bell: &Bell, waiting: usize, now: Instant) -> bool {
         const FEWEST: usize = 8;
         const MOST: usize = 64;
         if !self.bells.iter().any(|held| held.is(bell)) {
             self.bells.push(bell.clone());
         }
         self.calls += 1;
-        self.since.get_or_insert_with(Instant::now);
-        self.calls >= (waiting / 2).clamp(FEWEST, MOST)
+        let since = *self.since.get_or_insert(now);
+        self.calls >= (waiting / 2).clamp(FEWEST, MOST) || now.saturating_duration_since(since) > Self::OLD
     }
 
     fn ring(&mut self) {
@@ -418,8 +455,7 @@ impl Held {
     }
 
     fn ring_if_old(&mut self) {
-        const OLD: Duration = Duration::from_millis(1);
-        if self.since.is_some_and(|since| since.elapsed() > OLD) {
+        if self.since.is_some_and(|since| since.elapsed() > Self::OLD) {
             self.ring();
         }
     }
@@ -477,7 +513,7 @@ impl Vigil {
     }
 
     /// Whether a call, one of that many, should start it.
-    fn should_start(&mut self, waiting: usize) -> bool {
+    fn should_start(&mut self, waiting: usize, now: Instant) -> bool {
         /// With one core, watching would keep the server from answering.
         static HAS_CORES: LazyLock<bool> =
             LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
@@ -488,7 +524,6 @@ impl Vigil {
             self.skip -= 1;
             return false;
         }
-        let now = Instant::now();
         // One that should have ended may have been forgotten by the loop.
         let was_on = self.ends.is_some_and(|ends| ends > now);
         self.ends = Some(now + Self::LENGTH);

@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glide_scripts_core::{
     Address, Backoff, BatchOptions, CallId, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error,
@@ -50,7 +50,7 @@ impl Client {
         let password_source = password_ticket.map(|ticket| (bridge.clone_ref(py), ticket));
         let config = config(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
-        let Waiting { pending, reply_to } = Bridge::wait(bridge.bind(py), &event_loop, None)?;
+        let Waiting { pending, reply_to } = Bridge::wait(bridge.bind(py), &event_loop, None, Instant::now())?;
         let core = runtime::with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
         let core = ManuallyDrop::new(core);
         let client = Self { core, password_source, generation: runtime::generation(), in_cluster };
@@ -227,22 +227,23 @@ impl Client {
     }
 
     fn call<'py>(slf: &Bound<'py, Self>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        let (bridge, Waiting { pending, reply_to }) = Self::wait_on_bridge(slf)?;
+        let now = Instant::now();
+        let (bridge, Waiting { pending, reply_to }) = Self::wait_on_bridge(slf, now)?;
         let core = &slf.get().core;
-        core.enqueue(request, route, timeout, reply_to);
-        Bridge::ring(bridge.bind(slf.py()), core.bell())?;
+        core.enqueue(request, route, timeout, now, reply_to);
+        Bridge::ring(bridge.bind(slf.py()), core.bell(), now)?;
         Ok(pending)
     }
 
     fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Waiting<'py>> {
-        Ok(Self::wait_on_bridge(slf)?.1)
+        Ok(Self::wait_on_bridge(slf, Instant::now())?.1)
     }
 
-    fn wait_on_bridge<'py>(slf: &Bound<'py, Self>) -> PyResult<(Py<Bridge>, Waiting<'py>)> {
+    fn wait_on_bridge<'py>(slf: &Bound<'py, Self>, now: Instant) -> PyResult<(Py<Bridge>, Waiting<'py>)> {
         let py = slf.py();
         slf.get().check_ours(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let waiting = Bridge::wait(bridge.bind(py), &event_loop, Some(slf.clone().unbind()))?;
+        let waiting = Bridge::wait(bridge.bind(py), &event_loop, Some(slf.clone().unbind()), now)?;
         Ok((bridge, waiting))
     }
 

@@ -178,14 +178,13 @@ fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>
     if negative { value.neg() } else { Ok(value) }
 }
 
-/// The elements of an argument that is a list of keys or of arguments, as they are now: packing them may run Python
-/// code, and the list may change.
+/// The elements of an argument that is a list of keys or of arguments.
 pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
     if let Ok(list) = value.cast::<PyList>() {
-        return Ok(Elements(list.to_tuple()));
+        return Ok(Elements::List(list.clone(), list.len()));
     }
     if let Ok(tuple) = value.cast::<PyTuple>() {
-        return Ok(Elements(tuple.clone()));
+        return Ok(Elements::Tuple(tuple.clone()));
     }
     let is_one = value.is_instance_of::<PyString>()
         || value.is_instance_of::<PyBytes>()
@@ -197,26 +196,43 @@ pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<E
         return Err(wrong());
     }
     let elements = value.try_iter().map_err(|_| wrong())?.collect::<PyResult<Vec<_>>>()?;
-    Ok(Elements(PyTuple::new(value.py(), elements)?))
+    Ok(Elements::Tuple(PyTuple::new(value.py(), elements)?))
 }
 
-pub(crate) struct Elements<'py>(Bound<'py, PyTuple>);
+pub(crate) enum Elements<'py> {
+    /// With the length that it had at first.
+    List(Bound<'py, PyList>, usize),
+    Tuple(Bound<'py, PyTuple>),
+}
 
 impl<'py> Elements<'py> {
     pub(crate) fn none(py: Python<'py>) -> Self {
-        Self(PyTuple::empty(py))
+        Self::Tuple(PyTuple::empty(py))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        match self {
+            Self::List(_, length) => *length,
+            Self::Tuple(tuple) => tuple.len(),
+        }
     }
 
     /// Gives the bytes of each to `use_bytes`; errors name the element's position.
     pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
-        for (index, element) in self.0.iter_borrowed().enumerate() {
-            with_bytes(&element, || format!("{name}[{index}]"), &mut use_bytes)?;
+        let mut each = |index: usize, element: &Bound<'_, PyAny>| {
+            with_bytes(element, || format!("{name}[{index}]"), &mut use_bytes)
+        };
+        match self {
+            Self::Tuple(tuple) => {
+                tuple.iter_borrowed().enumerate().try_for_each(|(index, element)| each(index, &element))
+            }
+            // Read in its place, because to copy it costs as much as to pack it.
+            Self::List(list, length) => (0..*length).try_for_each(|index| {
+                let element = list.get_item(index);
+                let changed = |_| PyValueError::new_err(format!("{name} became shorter while it was read"));
+                each(index, &element.map_err(changed)?)
+            }),
         }
-        Ok(())
     }
 
     pub(crate) fn pack(&self, name: &str, packer: &mut Packer) -> PyResult<()> {

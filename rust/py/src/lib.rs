@@ -2,6 +2,7 @@
 
 mod batch;
 mod bridge;
+mod burst;
 mod client;
 mod command;
 mod convert;
