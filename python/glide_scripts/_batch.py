@@ -136,8 +136,7 @@ class BaseBatch:
             CrossSlotError: ``keys`` are in several slots of a cluster.
         """
         # A typed script's errors hold no secret, and have its library's classes.
-        typed = getattr(script, "_in_batch", None)
-        if typed is not None:
+        if type(script) is not Script and (typed := getattr(script, "_in_batch", None)) is not None:
             return self._invoke(script, keys, args, typed(keys, args))
         self._packed.invoke_script(script, keys, args)
         return self

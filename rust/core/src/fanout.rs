@@ -202,7 +202,7 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
 fn by_node(replies: Vec<(Address, Reply)>) -> Reply {
     let mut items = vec![Item::Map(replies.len())];
     for (node, reply) in replies {
-        items.push(Item::Bulk(Bytes::from(node.to_string())));
+        items.push(Item::Bulk(Bytes::from(node.to_string()).into()));
         match reply {
             Reply::One(item) => items.push(item),
             Reply::Nested(nested) => items.extend(nested),

@@ -33,6 +33,7 @@ mod route;
 pub mod script;
 mod servers;
 mod stats;
+mod text;
 mod tls;
 mod topology;
 mod transaction;

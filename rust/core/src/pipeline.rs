@@ -355,15 +355,21 @@ impl Context {
         write.places.reserve(pieces.len());
         // What the server will have when it reads the next command, besides what it was known to have.
         let mut brought: HashSet<&str> = HashSet::new();
+        // The script of the command before, which the server will have: many batches run one script.
+        let mut last: Option<&Script> = None;
         for piece in pieces {
             let request = self.request(piece);
             if request.flushes_scripts() {
                 lane.forget_loaded();
                 brought.clear();
+                last = None;
                 write.loads.clear();
             }
-            if let Some(script) = request.bringable_script() {
+            if let Some(script) = request.bringable_script()
+                && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, &**script)))
+            {
                 self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
+                last = Some(script);
             }
             if let Some(library) = request.library()
                 && (piece.attempt.brings_library || !lane.has_loaded(&library.key))
@@ -433,7 +439,7 @@ impl Context {
     }
 
     fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
-        let (request, route) = (self.request(&piece), self.route(&piece));
+        let request = self.request(&piece);
         if request.has_forms() && piece.attempt.form.is_none() && reply.error().is_none_or(|e| e.code() != "NOSCRIPT") {
             self.servers.stats.script_hits.add(1);
             if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
@@ -448,6 +454,7 @@ impl Context {
             lane.set_loaded(script.hash(), false);
         }
         piece.attempt.lane = Some(lane.clone());
+        let route = self.route(&piece);
         if piece.attempt.heed(&self.servers, request, &route, error, &self.waiting_for) {
             return round.again.push(piece);
         }

@@ -1,9 +1,10 @@
 //! One command, packed once into the form in which it goes over the wire.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{Error, Kind};
 use crate::library::Library;
@@ -265,7 +266,7 @@ impl Request {
         let About::Script { script, tail, .. } = &self.about else {
             return self.wire.clone();
         };
-        let mut wire = Vec::with_capacity(self.wire.len() + script.code().len() + 32);
+        let mut wire = BytesMut::with_capacity(self.wire.len() + script.code().len() + 32);
         write_header(&mut wire, b'*', self.words);
         match form {
             Form::Sha => {
@@ -278,7 +279,7 @@ impl Request {
             }
         }
         wire.extend_from_slice(&self.wire[*tail..]);
-        wire.into()
+        wire.freeze()
     }
 }
 
@@ -341,9 +342,12 @@ pub(crate) enum Form {
 }
 
 /// Packs a request word by word, straight into its wire form.
+///
+/// Requests of one thread are packed one after the other into blocks of memory, each of which is freed with the last
+/// of its requests. One allocation for each, which another thread frees, would take longer than the packing.
 #[derive(Debug)]
 pub struct Packer {
-    wire: Vec<u8>,
+    wire: BytesMut,
     words: usize,
     script: Option<(Arc<Script>, usize)>,
     /// The slot of the keys so far, and where in `wire` the first of them stands.
@@ -353,7 +357,7 @@ pub struct Packer {
 impl Packer {
     /// A command of `words` words, its name included.
     pub fn command(words: usize) -> Self {
-        let mut wire = Vec::with_capacity(128);
+        let mut wire = take_block();
         write_header(&mut wire, b'*', words);
         Self { wire, words, script: None, slot: None }
     }
@@ -368,7 +372,7 @@ impl Packer {
     /// EVALSHA (or `EVALSHA_RO`) of a script, with that many keys and arguments to come.
     pub fn script(script: &Arc<Script>, keys: usize, args: usize) -> Self {
         let words = 3 + keys + args;
-        let mut wire = Vec::with_capacity(192);
+        let mut wire = take_block();
         write_header(&mut wire, b'*', words);
         wire.extend_from_slice(&script.sha_head);
         let tail = wire.len();
@@ -403,13 +407,15 @@ impl Packer {
     }
 
     /// The finished request. `carries_code`: whether a script's code may be sent where it is missing.
-    pub fn finish(self, carries_code: bool) -> Request {
+    pub fn finish(mut self, carries_code: bool) -> Request {
+        let wire = self.wire.split().freeze();
+        keep_block(self.wire, wire.len());
         let (read_only, about) = match self.script {
             None => (false, About::Command),
             Some((script, tail)) => (script.options().read_only, About::Script { script, tail, carries_code }),
         };
         Request {
-            wire: self.wire.into(),
+            wire,
             words: self.words,
             lane: Lane::Data,
             read_only,
@@ -417,6 +423,26 @@ impl Packer {
             gather: Gather::ByNode,
             about,
         }
+    }
+}
+
+thread_local! {
+    /// The rest of the block that the last request was packed into.
+    static BLOCK: Cell<BytesMut> = Cell::default();
+}
+
+/// So small that a request which waits for long keeps little memory from being freed.
+const BLOCK_BYTES: usize = 8 << 10;
+
+fn take_block() -> BytesMut {
+    let block = BLOCK.take();
+    if block.capacity() == 0 { BytesMut::with_capacity(BLOCK_BYTES) } else { block }
+}
+
+/// Keeps the rest of a block for the next request, unless it was made for this one, which was long.
+fn keep_block(rest: BytesMut, used: usize) {
+    if used < BLOCK_BYTES / 2 {
+        BLOCK.set(rest);
     }
 }
 
@@ -434,7 +460,7 @@ fn cross_slot(first: &[u8], first_slot: Slot, other: &[u8], other_slot: Slot) ->
     error
 }
 
-fn write_word(wire: &mut Vec<u8>, word: &[u8]) {
+fn write_word(wire: &mut BytesMut, word: &[u8]) {
     wire.reserve(word.len() + 32);
     write_header(wire, b'$', word.len());
     wire.extend_from_slice(word);
@@ -442,14 +468,14 @@ fn write_word(wire: &mut Vec<u8>, word: &[u8]) {
 }
 
 /// A word that holds a number.
-fn write_number(wire: &mut Vec<u8>, number: usize) {
+fn write_number(wire: &mut BytesMut, number: usize) {
     let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
     write_header(wire, b'$', digits);
     write_digits(wire, number);
     wire.extend_from_slice(b"\r\n");
 }
 
-fn write_header(wire: &mut Vec<u8>, kind: u8, length: usize) {
+fn write_header(wire: &mut BytesMut, kind: u8, length: usize) {
     // Nearly all are of one digit or two; `itoa` and three appends cost three times as much.
     match u8::try_from(length) {
         Ok(length @ 0..10) => wire.extend_from_slice(&[kind, b'0' + length, b'\r', b'\n']),
@@ -457,14 +483,14 @@ fn write_header(wire: &mut Vec<u8>, kind: u8, length: usize) {
             wire.extend_from_slice(&[kind, b'0' + length / 10, b'0' + length % 10, b'\r', b'\n']);
         }
         _ => {
-            wire.push(kind);
+            wire.put_u8(kind);
             write_digits(wire, length);
             wire.extend_from_slice(b"\r\n");
         }
     }
 }
 
-fn write_digits(wire: &mut Vec<u8>, number: usize) {
+fn write_digits(wire: &mut BytesMut, number: usize) {
     wire.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 

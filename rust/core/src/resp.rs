@@ -8,6 +8,8 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::text::Text;
+
 /// One value of a reply. An aggregate says how many elements follow it in the reply's list of values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
@@ -20,9 +22,9 @@ pub enum Item {
     /// Meant to be decimal digits with an optional sign; a script can put anything there.
     BigNumber(Bytes),
     /// A bulk or verbatim string; the format of a verbatim string is not kept.
-    Bulk(Bytes),
+    Bulk(Text),
     /// A status other than `OK`.
-    Simple(Bytes),
+    Simple(Text),
     Error(ServerError),
     Array(usize),
     /// The number of pairs; twice as many elements follow.
@@ -167,6 +169,8 @@ const MAX_ELEMENTS: usize = 1 << 31;
 const MAX_LINE: usize = 64 << 20;
 /// From here on a string shares the buffer it was read into instead of being copied.
 const SHARE_FROM: usize = 16 << 10;
+/// What precedes a verbatim string: three characters and a colon.
+const VERBATIM_FORMAT: usize = 4;
 /// How much room is made ahead of a string that is still on its way. More is made as it arrives, so that a length
 /// alone costs nothing.
 const RESERVE_AHEAD: usize = 1 << 20;
@@ -241,7 +245,7 @@ impl Decoder {
         let token = match buffer[0] {
             b'$' | b'=' | b'!' => return self.take_string(buffer, line_end),
             b'+' if line == b"OK" => Token::Value(Item::Okay),
-            b'+' => Token::Value(Item::Simple(Bytes::copy_from_slice(line))),
+            b'+' => Token::Value(Item::Simple(Text::copied(line))),
             b'-' => Token::Value(Item::Error(ServerError(Bytes::copy_from_slice(line)))),
             b':' => Token::Value(Item::Int(integer(line)?)),
             b',' => Token::Value(Item::Double(double(line)?)),
@@ -276,26 +280,26 @@ impl Decoder {
         if &buffer[start + length..whole] != b"\r\n" {
             return invalid("a string longer than its length");
         }
-        let mut bytes = if length >= SHARE_FROM {
-            buffer.advance(start);
-            buffer.split_to(length).freeze()
+        if kind == b'!' {
+            let error = ServerError(Bytes::copy_from_slice(&buffer[start..start + length]));
+            buffer.advance(whole);
+            return Ok(Some(Token::Value(Item::Error(error))));
+        }
+        let format = if kind == b'=' { VERBATIM_FORMAT } else { 0 };
+        if format > 0 && (length < format || buffer[start + format - 1] != b':') {
+            return invalid("a verbatim string without its format");
+        }
+        let text = if length >= SHARE_FROM {
+            buffer.advance(start + format);
+            let text = buffer.split_to(length - format).freeze().into();
+            buffer.advance(2);
+            text
         } else {
-            let copy = Bytes::copy_from_slice(&buffer[start..start + length]);
-            buffer.advance(start + length);
-            copy
+            let text = Text::copied(&buffer[start + format..start + length]);
+            buffer.advance(whole);
+            text
         };
-        buffer.advance(2);
-        Ok(Some(Token::Value(match kind {
-            b'$' => Item::Bulk(bytes),
-            b'!' => Item::Error(ServerError(bytes)),
-            _ => {
-                if bytes.get(3) != Some(&b':') {
-                    return invalid("a verbatim string without its format");
-                }
-                bytes.advance(4);
-                Item::Bulk(bytes)
-            }
-        })))
+        Ok(Some(Token::Value(Item::Bulk(text))))
     }
 
     /// Puts a value where it belongs; a frame when that completes one.

@@ -12,7 +12,7 @@ fn reply(wire: &[u8]) -> Reply {
 }
 
 fn bulk(text: &'static str) -> Item {
-    Item::Bulk(Bytes::from_static(text.as_bytes()))
+    Item::Bulk(Text::copied(text.as_bytes()))
 }
 
 #[test]
@@ -20,8 +20,8 @@ fn every_scalar_is_read() {
     let error = |text: &'static str| Item::Error(ServerError::new(text.as_bytes()));
     for (wire, item) in [
         (&b"+OK\r\n"[..], Item::Okay),
-        (b"+PONG\r\n", Item::Simple(Bytes::from_static(b"PONG"))),
-        (b"+\r\n", Item::Simple(Bytes::new())),
+        (b"+PONG\r\n", Item::Simple(Text::copied(b"PONG"))),
+        (b"+\r\n", Item::Simple(Text::copied(b""))),
         (b"-ERR no\r\n", error("ERR no")),
         (b"!6\r\nERR no\r\n", error("ERR no")),
         (b":-42\r\n", Item::Int(-42)),
@@ -49,7 +49,7 @@ fn every_scalar_is_read() {
 #[test]
 fn text_need_not_be_utf8() {
     assert_eq!(reply(b"-\xff\xfe x\r\n").error().map(ServerError::text).as_deref(), Some("\u{fffd}\u{fffd} x"));
-    assert_eq!(reply(b"+\xff\r\n"), Reply::One(Item::Simple(Bytes::from_static(b"\xff"))));
+    assert_eq!(reply(b"+\xff\r\n"), Reply::One(Item::Simple(Text::copied(b"\xff"))));
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn flatten(value: redis::Value, items: &mut Vec<Item>) {
     match value {
         redis::Value::Nil => items.push(Item::Nil),
         redis::Value::Int(value) => items.push(Item::Int(value)),
-        redis::Value::BulkString(bytes) => items.push(Item::Bulk(bytes.into())),
-        redis::Value::SimpleString(text) => items.push(Item::Simple(text.into())),
+        redis::Value::BulkString(bytes) => items.push(Item::Bulk(Text::copied(&bytes))),
+        redis::Value::SimpleString(text) => items.push(Item::Simple(Text::copied(text.as_bytes()))),
         redis::Value::Okay => items.push(Item::Okay),
         redis::Value::Double(value) => items.push(Item::Double(value)),
         redis::Value::Boolean(value) => items.push(Item::Bool(value)),
