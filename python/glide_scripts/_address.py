@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address
 
 MAX_PORT = 65535
 
@@ -66,6 +65,10 @@ def _parse_port(port: str) -> int:
 
 
 def _is_ipv6(host: str) -> bool:
+    if ":" not in host:
+        return False
+    from ipaddress import AddressValueError, IPv6Address
+
     address, percent, zone = host.partition("%")
     try:
         IPv6Address(address)

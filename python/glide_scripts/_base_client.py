@@ -6,26 +6,27 @@ import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from . import _check, _commands
-from ._batch import BaseBatch
-from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._config import Hidden
 from ._core import Client as Core
 from ._core import Pending, Script, TlsSetup
 from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ._in_batch import InBatch, hide_keys
-from ._invoke_many import Call, Progress, ScriptReplies
 from ._methods import describe
-from ._observer import observe
-from ._passwords import PasswordSource
 from ._reply import OK, TOK, TEncodable, TResult
-from ._routes import Route
-from ._routing import Each, decoder, directions, target
-from ._stats import Stats
 from ._watches import Task, Watch, Watches, calling_task
+
+# What only some calls need is imported by them: together it would double the package's import.
+if TYPE_CHECKING:
+    from ._batch import BaseBatch
+    from ._batch_options import BatchOptions, ClusterBatchOptions
+    from ._invoke_many import Call, Progress, ScriptReplies
+    from ._passwords import PasswordSource
+    from ._routes import Route
+    from ._stats import Stats
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,8 +50,6 @@ class BaseClient:
     """What the clients of a server and of a cluster have in common."""
 
     _in_cluster = False
-    _batch_type: type[BaseBatch]
-    _options_type: type[BatchOptions | ClusterBatchOptions]
 
     def __init__(self, core: Core) -> None:
         """For ``create`` and ``from_url``, which connect."""
@@ -71,8 +70,11 @@ class BaseClient:
         settings = dict(settings)
         if settings["tls"] is not None:
             settings["tls"] = await asyncio.to_thread(_tls_setup, settings["tls"])
-        callback: Any = settings["password_callback"]
-        source = None if callback is None else PasswordSource(callback)
+        source = None
+        if settings["password_callback"] is not None:
+            from ._passwords import PasswordSource
+
+            source = PasswordSource(settings["password_callback"])
         settings["password_callback"] = source
         core, opened = Core.open(settings)
         client = cls(core)
@@ -83,6 +85,8 @@ class BaseClient:
             core.abandon()
             raise
         if settings["observer"] is not None:
+            from ._observer import observe
+
             observe(client, settings["observer"], settings)
         return client
 
@@ -126,6 +130,8 @@ class BaseClient:
 
     async def _routed(self, command: Command[Any], route: Route | None) -> Any:
         """Sends a command by a route; several nodes' replies are decoded one by one."""
+        from ._routing import decoder, directions
+
         where = directions(command.words, route)
         reply = await self._core.command(command.words, None, **command.settings(), **where)
         decode = decoder(command, route)
@@ -232,6 +238,8 @@ class BaseClient:
 
         It asks no server, and costs some microseconds a server.
         """
+        from ._stats import Stats
+
         return Stats._of(self._core.stats())
 
     def invoke_script_many(
@@ -282,6 +290,8 @@ class BaseClient:
             >>> async for reply in client.invoke_script_many(add, read_calls(), progress=print):
             ...     ...
         """
+        from ._invoke_many import ScriptReplies
+
         return ScriptReplies(
             self._core,
             script,
@@ -365,19 +375,25 @@ class BaseClient:
         watch: Watch | None,
     ) -> list[TResult] | None:
         """Executes a batch for a task, which may have a watch."""
-        if not isinstance(batch, self._batch_type):
-            raise self._unfit("batch", batch, self._batch_type, BaseBatch)
+        # Asked of the batch, who knows them: to import them at each call would cost small batches.
+        options_type: Any = getattr(type(batch), "_options_type", None)
+        if options_type is None or batch._in_cluster is not self._in_cluster:
+            raise self._unfit_batch(batch)
         _check.flag("raise_on_error", raise_on_error)
-        options = self._options_type() if options is None else options
-        if not isinstance(options, self._options_type):
-            kinds = (BatchOptions, ClusterBatchOptions)
-            raise self._unfit("options", options, self._options_type, kinds)
-        route, retry = None, False
-        if isinstance(options, ClusterBatchOptions):
+        options = options_type() if options is None else options
+        if not isinstance(options, options_type):
+            raise self._unfit_options(options, options_type)
+        route, retry, where = None, False, None
+        for_each_node: Any = ()
+        if self._in_cluster:
             route, strategy = options.route, options.retry_strategy
             retry = strategy is not None and strategy.retry_connection_error
             if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
                 raise RequestError("options.retry_strategy is not for atomic batches; leave it out")
+        if route is not None:
+            from ._routing import Each, target
+
+            where, for_each_node = target(route), Each
         task = task or calling_task()
         watch = (watch or self._watches.of(task)) if batch.is_atomic else None
         if watch is not None and not watch.standing:
@@ -392,7 +408,7 @@ class BaseClient:
             pending = self._core.exec(
                 batch._packed,
                 options.timeout,
-                route=target(route),
+                route=where,
                 retry_connection_error=retry,
                 watch=None if watch is None else watch.pin,
             )
@@ -422,12 +438,22 @@ class BaseClient:
         for index, decode in decoders.items():
             if isinstance(decode, InBatch) or isinstance(results[index], Exception):
                 continue
-            if isinstance(decode, Each) and route is not None:
+            if isinstance(decode, for_each_node):
                 # There are not several nodes' replies: the batch went to one.
                 results[index] = decode.decode(results[index])
             else:
                 results[index] = decode(results[index])
         return results
+
+    def _unfit_batch(self, batch: object) -> TypeError:
+        from ._batch import BaseBatch, Batch, ClusterBatch
+
+        return self._unfit("batch", batch, ClusterBatch if self._in_cluster else Batch, BaseBatch)
+
+    def _unfit_options(self, options: object, right: type) -> TypeError:
+        from ._batch_options import BatchOptions, ClusterBatchOptions
+
+        return self._unfit("options", options, right, (BatchOptions, ClusterBatchOptions))
 
     def _unfit(
         self, name: str, value: object, right: type, kinds: type | tuple[type, ...]

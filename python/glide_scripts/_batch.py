@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from . import _check, _commands
+from ._batch_options import BatchOptions, ClusterBatchOptions
 from ._commands import Command
 from ._core import Batch as Packed
 from ._core import Script
@@ -41,6 +42,7 @@ class BaseBatch:
     """What batches for a server and for a cluster have in common."""
 
     _in_cluster = False
+    _options_type: type[BatchOptions | ClusterBatchOptions]
 
     def __init__(self, is_atomic: bool) -> None:
         """See the class."""
@@ -217,6 +219,8 @@ class Batch(BaseBatch):
         [b'OK', 2, b'2']
     """
 
+    _options_type = BatchOptions
+
     custom_command = adding(_commands.custom_command)
 
 
@@ -241,6 +245,7 @@ class ClusterBatch(BaseBatch):
     """
 
     _in_cluster = True
+    _options_type = ClusterBatchOptions
 
     def _add(self, command: Command[Any], route: Route | None = None) -> Self:
         words, settings = command.words, command.settings()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import _commands
 from ._base_client import BaseClient, method_of
-from ._batch import Batch
-from ._batch_options import BatchOptions
 from ._config import GlideClientConfiguration
 from ._errors import ConfigurationError
-from ._observer import Observer
 from ._reply import TOK, TResult
-from ._url import parse_url
 from ._watches import calling_task
+
+if TYPE_CHECKING:
+    from ._batch import Batch
+    from ._batch_options import BatchOptions
+    from ._observer import Observer
 
 
 class GlideClient(BaseClient):
@@ -24,9 +25,6 @@ class GlideClient(BaseClient):
     it, which ``async with`` does. Every method that takes keys or values takes str (sent as
     UTF-8), bytes, bytearray or memoryview; replies are bytes.
     """
-
-    _batch_type = Batch
-    _options_type = BatchOptions
 
     @classmethod
     async def create(cls, config: GlideClientConfiguration) -> Self:
@@ -60,6 +58,8 @@ class GlideClient(BaseClient):
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: The server could not be reached; the text says why.
         """
+        from ._url import parse_url
+
         settings = parse_url(url, cluster=False)
         # Tracebacks may show what functions hold.
         del url

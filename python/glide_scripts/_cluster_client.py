@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from . import _commands
 from ._base_client import BaseClient, raise_explained
-from ._batch import ClusterBatch
-from ._batch_options import ClusterBatchOptions
 from ._commands import Command
 from ._config import GlideClusterClientConfiguration
 from ._core import Pending, Script
 from ._errors import ConfigurationError, CrossSlotError, RequestError
 from ._function_library import Function, FunctionLibrary
 from ._in_batch import hide_keys
-from ._observer import Observer
 from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
 from ._routes import Route
 from ._routing import directions, target
-from ._url import parse_url
 from ._watches import calling_task
+
+if TYPE_CHECKING:
+    from ._batch import ClusterBatch
+    from ._batch_options import ClusterBatchOptions
+    from ._observer import Observer
 
 T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
@@ -41,8 +42,6 @@ class GlideClusterClient(BaseClient):
     """
 
     _in_cluster = True
-    _batch_type = ClusterBatch
-    _options_type = ClusterBatchOptions
 
     @classmethod
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
@@ -75,6 +74,8 @@ class GlideClusterClient(BaseClient):
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: No node could be reached; the text says which and why.
         """
+        from ._url import parse_url
+
         settings = parse_url(url, cluster=True)
         # Tracebacks may show what functions hold.
         del url

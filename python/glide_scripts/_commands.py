@@ -11,11 +11,10 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _check, _decode
 from ._core import Library, Script
-from ._function_library import Function, FunctionLibrary
 from ._options import (
     ConditionalChange,
     ExpireOptions,
@@ -27,6 +26,9 @@ from ._options import (
     UpdateOptions,
 )
 from ._reply import TOK, TEncodable, TResult
+
+if TYPE_CHECKING:
+    from ._function_library import Function, FunctionLibrary
 
 T = TypeVar("T")
 
@@ -942,10 +944,15 @@ def function_load(
         >>> await client.function_load(code)
         b'mylib'
     """
-    code = library_code.code if isinstance(library_code, FunctionLibrary) else library_code
-    if not isinstance(code, (str, bytes, bytearray, memoryview)):
-        raise _check.wrong_type("library_code", code, "a FunctionLibrary, str or bytes")
-    words = ["FUNCTION", "LOAD", _check.encodable("library_code", code)]
+    if not isinstance(library_code, (str, bytes, bytearray, memoryview)):
+        from ._function_library import FunctionLibrary
+
+        if not isinstance(library_code, FunctionLibrary):
+            right = "a FunctionLibrary, str or bytes"
+            raise _check.wrong_type("library_code", library_code, right)
+        library_code = library_code.code
+    code = _check.encodable("library_code", library_code)
+    words = ["FUNCTION", "LOAD", code]
     if _check.flag("replace", replace):
         words.insert(2, "REPLACE")
     return Command(words, code=_as_bytes(code))
@@ -1178,11 +1185,13 @@ def _call(
     read_only: bool,
 ) -> Command[TResult]:
     library = None
-    if isinstance(function, Function):
+    if not isinstance(function, (str, bytes, bytearray, memoryview)):
+        from ._function_library import Function
+
+        if not isinstance(function, Function):
+            raise _check.wrong_type("function", function, "a Function, str or bytes")
         read_only, library = read_only or function.read_only, function.library._core
         function = function.name
-    elif not isinstance(function, (str, bytes, bytearray, memoryview)):
-        raise _check.wrong_type("function", function, "a Function, str or bytes")
     name = "FCALL_RO" if read_only else "FCALL"
     numbered = _numbered(keys, "arguments", arguments)
     words = [name, _check.encodable("function", function), *numbered]

@@ -10,11 +10,13 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from ._address import MAX_PORT, clean_host
 from ._errors import ConfigurationError
-from ._observer import Observer
+
+if TYPE_CHECKING:
+    from ._observer import Observer
 
 T = TypeVar("T")
 
@@ -415,6 +417,9 @@ class BaseClientConfiguration:
             )
         _check_optional_bool("lazy_connect", self.lazy_connect)
         if self.observer is not None:
+            # Whoever has one has imported it.
+            from ._observer import Observer
+
             _check_type("observer", self.observer, Observer, "an Observer")
 
     def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:

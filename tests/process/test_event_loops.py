@@ -191,7 +191,7 @@ def test_a_task_may_run_another_loop_between_two_calls(server: ValkeyServer, kin
                 return [await call for call in calls]
 
             got = await asyncio.wait_for(asyncio.gather(caller("a"), caller("b")), 20)
-            assert got == [
+            assert list(got) == [
                 [f"{name}{part}".encode() for part in ("", " within, 0", " within, 1", " again")]
                 for name in "ab"
             ]

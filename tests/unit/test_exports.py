@@ -1,6 +1,8 @@
 """What the package exports is what it says that it exports."""
 
 import inspect
+import subprocess
+import sys
 import typing
 from types import ModuleType
 
@@ -19,10 +21,29 @@ def test_every_exported_name_is_there_once() -> None:
 def test_nothing_public_is_left_out() -> None:
     public = {
         name
-        for name, value in vars(glide_scripts).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        for name in dir(glide_scripts)
+        if not name.startswith("_") and not isinstance(getattr(glide_scripts, name), ModuleType)
     }
     assert public | {"__version__"} == set(glide_scripts.__all__)
+
+
+def test_what_few_programs_need_is_imported_when_it_is_asked_for() -> None:
+    program = """
+import sys, glide_scripts
+later = {f"glide_scripts.{module}" for module in glide_scripts._LATER.values()}
+assert len(later) > 5
+assert not later & sys.modules.keys(), later & sys.modules.keys()
+from glide_scripts import Batch, ByAddressRoute, GlideClusterClient
+assert glide_scripts.Batch is Batch
+from glide_scripts import *
+assert not later - sys.modules.keys(), later - sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Scripts'"):
+        glide_scripts.Scripts  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_every_error_is_exported() -> None:
