@@ -175,6 +175,9 @@ const VERBATIM_FORMAT: usize = 4;
 /// alone costs nothing.
 const RESERVE_AHEAD: usize = 1 << 20;
 
+/// For how many elements room is made ahead of them.
+const RESERVE_ITEMS: usize = 128;
+
 /// An aggregate of which elements are still missing.
 #[derive(Debug)]
 struct Open {
@@ -314,6 +317,7 @@ impl Decoder {
                     self.items.push(item);
                     return Ok(self.close());
                 }
+                self.items.reserve(1 + missing.min(RESERVE_ITEMS));
                 self.items.push(item);
                 (missing, OpenKind::Value)
             }
@@ -389,15 +393,26 @@ fn integer(line: &[u8]) -> Result<i64, ProtocolError> {
         digits => (false, digits),
     };
     // 18 digits cannot overflow; the few that are longer take the slower, checked way.
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        let text = std::str::from_utf8(line).ok();
-        return match text.and_then(|text| text.parse().ok()) {
-            Some(value) => Ok(value),
-            None => invalid(format!("{} is not an integer", quoted(line))),
-        };
+    if digits.is_empty() || digits.len() > 18 {
+        return checked_integer(line);
     }
-    let value = digits.iter().fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    let mut value = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return checked_integer(line);
+        }
+        value = value * 10 + i64::from(digit);
+    }
     Ok(if negative { -value } else { value })
+}
+
+#[cold]
+fn checked_integer(line: &[u8]) -> Result<i64, ProtocolError> {
+    match std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()) {
+        Some(value) => Ok(value),
+        None => invalid(format!("{} is not an integer", quoted(line))),
+    }
 }
 
 fn double(line: &[u8]) -> Result<f64, ProtocolError> {
