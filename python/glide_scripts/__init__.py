@@ -45,6 +45,7 @@ from ._errors import (
     TimeoutError,
     UnkillableError,
 )
+from ._observer import ObservedCall, Observer
 from ._options import (
     ConditionalChange,
     ExpireOptions,
@@ -66,7 +67,6 @@ if typing.TYPE_CHECKING:
     from ._function_library import Function, FunctionLibrary
     from ._invoke_many import ScriptReplies
     from ._library import ScriptLibrary
-    from ._observer import ObservedCall, Observer
     from ._routes import (
         AllNodes,
         AllPrimaries,
@@ -171,7 +171,6 @@ _LATER = {
         "_function_library": ("Function", "FunctionLibrary"),
         "_invoke_many": ("ScriptReplies",),
         "_library": ("ScriptLibrary",),
-        "_observer": ("ObservedCall", "Observer"),
         "_routes": (
             "AllNodes",
             "AllPrimaries",
@@ -200,3 +199,6 @@ if not typing.TYPE_CHECKING:
 
     def __dir__():
         return sorted({*globals(), *__all__})
+
+
+del typing

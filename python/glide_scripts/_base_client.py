@@ -375,9 +375,9 @@ class BaseClient:
         watch: Watch | None,
     ) -> list[TResult] | None:
         """Executes a batch for a task, which may have a watch."""
-        # Asked of the batch, who knows them: to import them at each call would cost small batches.
+        # The batch says what its options are: to import both at each call would cost small batches.
         options_type: Any = getattr(type(batch), "_options_type", None)
-        if options_type is None or batch._in_cluster is not self._in_cluster:
+        if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
             raise self._unfit_batch(batch)
         _check.flag("raise_on_error", raise_on_error)
         options = options_type() if options is None else options

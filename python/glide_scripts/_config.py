@@ -10,13 +10,11 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from ._address import MAX_PORT, clean_host
 from ._errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from ._observer import Observer
+from ._observer import Observer
 
 T = TypeVar("T")
 
@@ -417,9 +415,6 @@ class BaseClientConfiguration:
             )
         _check_optional_bool("lazy_connect", self.lazy_connect)
         if self.observer is not None:
-            # Whoever has one has imported it.
-            from ._observer import Observer
-
             _check_type("observer", self.observer, Observer, "an Observer")
 
     def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:

@@ -260,6 +260,31 @@ def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
         loop.close()
 
 
+def test_a_call_does_not_wait_for_the_steps_of_others(server: ValkeyServer) -> None:
+    async def body(client: GlideClient) -> None:
+        async def caller(number: int) -> bool:
+            await client.invoke_script(ECHO, args=[str(number)])
+            if number == 1:
+                # Sent at the end of the burst, if nothing took long.
+                call = client._core.command(["INCR", "n"], None)
+                time.sleep(0.01)
+                await call
+            if number == 3:
+                deadline = time.monotonic() + 10
+                while server.command("GET", "n") is None and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                return server.command("GET", "n") is not None
+            return True
+
+        callers = [asyncio.create_task(caller(number)) for number in range(20)]
+        await asyncio.sleep(0)
+        # All replies will have come, in one burst.
+        time.sleep(0.2)
+        assert all(await asyncio.gather(*callers))
+
+    with_client(asyncio.SelectorEventLoop, server, body)
+
+
 @pytest.mark.parametrize("count", [3, 40])
 def test_a_call_that_waited_for_the_loop_too_long_is_not_executed(
     server: ValkeyServer, count: int

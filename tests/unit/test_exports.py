@@ -95,3 +95,11 @@ def test_a_client_is_not_made_without_connecting() -> None:
     config = glide_scripts.GlideClientConfiguration([glide_scripts.NodeAddress()])
     with pytest.raises(TypeError, match=r"GlideClient\.create"):
         glide_scripts.GlideClient(config)  # type: ignore[arg-type]
+
+
+def test_the_hints_of_a_configuration_can_be_resolved() -> None:
+    for config in (
+        glide_scripts.GlideClientConfiguration,
+        glide_scripts.GlideClusterClientConfiguration,
+    ):
+        assert typing.get_type_hints(config)["observer"] == glide_scripts.Observer | None

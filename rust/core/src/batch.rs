@@ -68,6 +68,14 @@ impl Batch {
     }
 
     pub fn push(&mut self, entry: Entry) {
+        /// Programs keep batches. A small one would keep much more memory from being freed than its commands take.
+        const SMALL: usize = 64;
+        let entry = match entry {
+            Entry::Whole { request, route, key } if self.entries.len() < SMALL => {
+                Entry::Whole { request: request.apart(), route, key }
+            }
+            entry => entry,
+        };
         Arc::make_mut(&mut self.entries).push(entry);
     }
 

@@ -659,6 +659,7 @@ impl Lane {
         if !times.is_empty() {
             self.node_stats.record(times.into_iter());
             self.tell_in_flight();
+            self.queues.borrow_mut().give_back_room();
         }
         result
     }

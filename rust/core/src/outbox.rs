@@ -86,19 +86,20 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
     pub(crate) async fn take(&mut self, items: &mut VecDeque<T>) -> bool {
-        const KEPT: usize = 1024;
+        const KEPT: usize = 4096;
         loop {
             {
                 let mut queue = self.shared.queue();
                 if !queue.items.is_empty() {
-                    // The room of one great burst is not kept for ever.
-                    items.shrink_to((2 * queue.items.len()).max(KEPT));
                     std::mem::swap(&mut queue.items, items);
                     return true;
                 }
                 if !queue.is_open {
                     return false;
                 }
+                // The room of one great burst is not kept for ever.
+                queue.items.shrink_to(KEPT);
+                items.shrink_to(KEPT);
             }
             self.bell.0.notified().await;
         }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -366,7 +367,7 @@ impl Context {
                 write.loads.clear();
             }
             if let Some(script) = request.bringable_script()
-                && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, &**script)))
+                && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
             {
                 self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
                 last = Some(script);

@@ -72,6 +72,17 @@ pub(crate) struct Queues {
     pub(crate) sweep_at: Option<Instant>,
 }
 
+impl Queues {
+    /// The room of one great burst is not kept for ever.
+    pub(crate) fn give_back_room(&mut self) {
+        const KEPT: usize = 4096;
+        if self.in_flight.is_empty() && self.waiting.is_empty() {
+            self.in_flight.shrink_to(KEPT);
+            self.waiting.jobs.shrink_to(KEPT);
+        }
+    }
+}
+
 /// Jobs, and how long they are all together.
 #[derive(Default)]
 pub(crate) struct Waiting {

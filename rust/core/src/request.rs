@@ -107,6 +107,12 @@ impl Request {
         self
     }
 
+    /// It keeps none of the memory that others were packed into.
+    pub(crate) fn apart(mut self) -> Self {
+        self.wire = Bytes::copy_from_slice(&self.wire);
+        self
+    }
+
     pub(crate) fn is_killed_on_timeout(&self) -> bool {
         self.is_killed_on_timeout
     }
@@ -432,7 +438,7 @@ thread_local! {
 }
 
 /// So small that a request which waits for long keeps little memory from being freed.
-const BLOCK_BYTES: usize = 8 << 10;
+const BLOCK_BYTES: usize = 4 << 10;
 
 fn take_block() -> BytesMut {
     let block = BLOCK.take();

@@ -340,6 +340,7 @@ impl Bridge {
 
     /// Ends the waits of all calls that have ended.
     fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
+        const ROOM_KEPT: usize = 4096;
         let Ok(_entered) = runtime::enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
         let left = {
@@ -358,21 +359,24 @@ impl Bridge {
         let at_once = runtime::may_run_python(py);
         let _burst = at_once.then(|| Burst::begin(slf));
         let mut result = Ok(());
-        let mut held = 0;
         while result.is_ok() {
             let next = {
                 let mut desk = bridge.desk();
-                // Who held one more has just looked at the time.
-                if desk.held.calls == held {
-                    desk.held.ring_if_old();
-                }
-                held = desk.held.calls;
+                // Steps may take long, and a call is not to wait for others'.
+                desk.held.ring_if_old();
                 desk.next(py)
             };
             let Some((ticket, completion, pending)) = next else { break };
             result = bridge.complete(py, ticket, completion, pending, at_once);
         }
-        bridge.desk().held.ring();
+        {
+            let mut desk = bridge.desk();
+            desk.held.ring();
+            if desk.arrived.is_empty() {
+                // The room of one great burst is not kept for ever.
+                desk.arrived.shrink_to(ROOM_KEPT);
+            }
+        }
         result.and(logging::hand_over(py))
     }
 
@@ -433,10 +437,7 @@ struct Held {
 }
 
 impl Held {
-    /// Steps of tasks may take long, and a call is not to wait for others'.
-    const OLD: Duration = Duration::from_millis(1);
-
-    /// Holds a call, one of so many under way; whether those that are held are enough, or have been for long enough.
+    /// Holds a call, one of so many under way; whether those that are held are enough.
     fn hold(&mut self, bell: &Bell, waiting: usize, now: Instant) -> bool {
         const FEWEST: usize = 8;
         const MOST: usize = 64;
@@ -444,8 +445,8 @@ impl Held {
             self.bells.push(bell.clone());
         }
         self.calls += 1;
-        let since = *self.since.get_or_insert(now);
-        self.calls >= (waiting / 2).clamp(FEWEST, MOST) || now.saturating_duration_since(since) > Self::OLD
+        self.since.get_or_insert(now);
+        self.calls >= (waiting / 2).clamp(FEWEST, MOST)
     }
 
     fn ring(&mut self) {
@@ -455,7 +456,8 @@ impl Held {
     }
 
     fn ring_if_old(&mut self) {
-        if self.since.is_some_and(|since| since.elapsed() > Self::OLD) {
+        const OLD: Duration = Duration::from_millis(1);
+        if self.since.is_some_and(|since| since.elapsed() > OLD) {
             self.ring();
         }
     }

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
-use pyo3::{Borrowed, ffi, intern};
+use pyo3::types::PyDict;
+use pyo3::{ffi, intern};
 
 use crate::bridge::Bridge;
 
@@ -22,43 +23,40 @@ thread_local! {
     static BURST: RefCell<Option<Burst>> = const { RefCell::new(None) };
 }
 
-/// Ends the burst when it is dropped; another may have been under way, whose task ran the loop within its step.
-pub(crate) struct Begun(Option<Burst>);
+/// Ends a burst when it is dropped, and goes on with the one whose task ran the loop within its step, if any did.
+pub(crate) struct End(Option<Burst>);
 
 impl Burst {
-    pub(crate) fn begin(bridge: &Bound<'_, Bridge>) -> Begun {
+    pub(crate) fn begin(bridge: &Bound<'_, Bridge>) -> End {
         let py = bridge.py();
         let mark = Self::mark(py);
         let burst = mark.zip(bridge.get().event_loop(py)).map(|(mark, event_loop)| Self {
             bridge: bridge.clone().unbind(),
             event_loop: event_loop.unbind(),
-            mark: mark.to_owned().unbind(),
+            mark: mark.unbind(),
         });
-        Begun(BURST.replace(burst))
+        End(BURST.replace(burst))
     }
 
     pub(crate) fn of_running_loop(py: Python<'_>) -> Option<(Py<Bridge>, Bound<'_, PyAny>)> {
+        let mark = Self::mark(py)?;
         BURST.with_borrow(|burst| {
             let burst = burst.as_ref()?;
-            let is_same = Self::mark(py)?.is(&burst.mark) && burst.bridge.get().is_ours();
+            let is_same = mark.is(&burst.mark) && burst.bridge.get().is_ours();
             is_same.then(|| (burst.bridge.clone_ref(py), burst.event_loop.bind(py).clone()))
         })
     }
 
     /// `None` from Python 3.14 on, where asyncio keeps it elsewhere, and answers at once.
-    fn mark(py: Python<'_>) -> Option<Borrowed<'_, '_, PyAny>> {
-        let key = intern!(py, "__asyncio_running_event_loop__");
-        // SAFETY: the interpreter is attached. The thread's dictionary lives as long as the thread, or is NULL. What it
-        // gives is borrowed from it, NULL without an exception where there is none, and used before Python runs.
-        unsafe {
-            let dict = ffi::PyThreadState_GetDict();
-            let mark = (!dict.is_null()).then(|| ffi::PyDict_GetItemWithError(dict, key.as_ptr()))?;
-            Borrowed::from_ptr_or_opt(py, mark)
-        }
+    fn mark(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+        // SAFETY: the interpreter is attached. The thread's dictionary is borrowed, or NULL, and lives as long as the
+        // thread.
+        let dict = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict()) }?;
+        dict.cast::<PyDict>().ok()?.get_item(intern!(py, "__asyncio_running_event_loop__")).ok()?
     }
 }
 
-impl Drop for Begun {
+impl Drop for End {
     fn drop(&mut self) {
         let ended = BURST.replace(self.0.take());
         drop(ended);

@@ -178,7 +178,8 @@ fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>
     if negative { value.neg() } else { Ok(value) }
 }
 
-/// The elements of an argument that is a list of keys or of arguments.
+/// The elements of an argument that is a list of keys or of arguments. Those of a list are read one by one, as they are
+/// then.
 pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
     if let Ok(list) = value.cast::<PyList>() {
         return Ok(Elements::List(list.clone(), list.len()));
@@ -226,7 +227,7 @@ impl<'py> Elements<'py> {
             Self::Tuple(tuple) => {
                 tuple.iter_borrowed().enumerate().try_for_each(|(index, element)| each(index, &element))
             }
-            // Read in its place, because to copy it costs as much as to pack it.
+            // To copy it costs as much as to pack it.
             Self::List(list, length) => (0..*length).try_for_each(|index| {
                 let element = list.get_item(index);
                 let changed = |_| PyValueError::new_err(format!("{name} became shorter while it was read"));
