@@ -39,6 +39,8 @@ class Adapter:
     """What installs it; None: it comes with Python."""
     module: str
     connect: Callable[[Target, Cell], AbstractAsyncContextManager[Call]]
+    parser: str | None = None
+    """The distribution of the parser that it is measured with, where it does not need it."""
 
 
 def glide_like(module_name: str) -> Callable[[Target, Cell], AbstractAsyncContextManager[Call]]:
@@ -65,6 +67,7 @@ def glide_like(module_name: str) -> Callable[[Target, Cell], AbstractAsyncContex
         client = await getattr(module, kind).create(configuration)
         code = CODE[cell.reply]
         script = module.Script(code)
+        sha1 = script.get_hash()
 
         def call(key: str, value: Value) -> Awaitable[object]:
             reply: Awaitable[object] = client.invoke_script(script, keys=[key], args=[value])
@@ -80,8 +83,7 @@ def glide_like(module_name: str) -> Callable[[Target, Cell], AbstractAsyncContex
             else:
                 # Its batches know no scripts; this one has been loaded below.
                 for number in range(cell.batch):
-                    words = ["EVALSHA", script.get_hash(), "1", f"{key}{number}", value]
-                    commands.custom_command(words)
+                    commands.custom_command(["EVALSHA", sha1, "1", f"{key}{number}", value])
             replies: Awaitable[object] = client.exec(commands, raise_on_error=True)
             return replies
 
@@ -160,6 +162,7 @@ async def coredis(target: Target, cell: Cell) -> AsyncIterator[Call]:
 async def redis_rs(target: Target, cell: Cell) -> AsyncIterator[Call]:
     module: Any = importlib.import_module("redis_rs")
     code = CODE[cell.reply]
+    # Each of its connections pipelines.
     async with module.create_client(f"redis://{HOST}:{target.port}", max_size=4) as client:
         await client.execute("SCRIPT", "LOAD", code)
         sha1 = sha1_of(code)
@@ -176,7 +179,10 @@ async def raw(target: Target, cell: Cell) -> AsyncIterator[Call]:
     """The floor: what asyncio takes for the bytes alone."""
     assert cell.reply is Reply.BULK, "it reads nothing but bulk strings"
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_connection(RawProtocol, HOST, target.port)
+    one_at_a_time = cell.in_flight * cell.batch == 1
+    transport, protocol = await loop.create_connection(
+        lambda: RawProtocol(one_at_a_time), HOST, target.port
+    )
     code = CODE[cell.reply].encode()
     await protocol.call(b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%d\r\n%b\r\n" % (len(code), code))
     head = b"*5\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n" % sha1_of(CODE[cell.reply]).encode()
@@ -201,10 +207,13 @@ async def raw(target: Target, cell: Cell) -> AsyncIterator[Call]:
 class RawProtocol(asyncio.Protocol):
     """One socket, one write for all calls of a turn of the loop, bulk strings for replies.
 
+    Where there is one at a time, it is written at once.
+
     No errors, no timeouts, no reconnect: not a client.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, one_at_a_time: bool) -> None:
+        self._one_at_a_time = one_at_a_time
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._out: list[bytes] = []
@@ -215,9 +224,11 @@ class RawProtocol(asyncio.Protocol):
     def call(self, request: bytes) -> asyncio.Future[bytes]:
         future = self._loop.create_future()
         self._waiting.append(future)
-        if not self._out:
-            self._loop.call_soon(self._flush)
         self._out.append(request)
+        if self._one_at_a_time:
+            self._flush()
+        elif len(self._out) == 1:
+            self._loop.call_soon(self._flush)
         return future
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -254,8 +265,10 @@ class RawProtocol(asyncio.Protocol):
 ADAPTERS = {
     OURS: Adapter("glide-scripts", "glide_scripts", glide_like("glide_scripts")),
     GLIDE: Adapter("valkey-glide", "glide", glide_like("glide")),
-    "redispy": Adapter("redis", "redis.asyncio", redis_like("redis.asyncio", "Redis")),
-    "valkeypy": Adapter("valkey", "valkey.asyncio", redis_like("valkey.asyncio", "Valkey")),
+    "redispy": Adapter("redis", "redis.asyncio", redis_like("redis.asyncio", "Redis"), "hiredis"),
+    "valkeypy": Adapter(
+        "valkey", "valkey.asyncio", redis_like("valkey.asyncio", "Valkey"), "libvalkey"
+    ),
     "coredis": Adapter("coredis", "coredis", coredis),
     "redisrs": Adapter("redis-rs", "redis_rs", redis_rs),
     RAW: Adapter(None, "asyncio", raw),

@@ -66,7 +66,7 @@ def _goals() -> Iterable[Goal]:
     yield Goal("1 MB values, 10 in flight, bytes a second", large, "rate", least, 1.5, GLIDE)
     yield Goal("1 MB values, 10 in flight, bytes a second", large, "rate", least, 1, RAW)
     paced = Cell(Kind.PACED, in_flight=100)
-    title = "half of valkey-glide's load, p99 beside its p50"
+    title = "p99 at half of valkey-glide's top rate"
     yield Goal(title, paced, "p99", Bound.BELOW, 1, GLIDE, "p50")
     footprint = Cell(Kind.IMPORT)
     yield Goal("import, over `import asyncio`", footprint, "import_ms", most, 1 / 5, GLIDE)

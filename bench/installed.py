@@ -9,13 +9,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 
-def sizes(name: str | None, wheels: str | None) -> dict[str, float]:
-    """In bytes; without `name`, nothing. A wheel's only where `wheels` has it."""
+def sizes(name: str | None, parser: str | None, wheels: str | None) -> dict[str, float]:
+    """In bytes; without `name`, nothing. A wheel's only where `wheels` has it.
+
+    `parser` counts among what is needed.
+    """
     if name is None:
         return {}
     figures = {
         "installed_bytes": float(_installed(distribution(name))),
-        "installed_with_needs_bytes": float(sum(map(_installed, _with_needs(name)))),
+        "installed_with_needs_bytes": float(
+            sum(map(_installed, _with_needs(*filter(None, (name, parser)))))
+        ),
     }
     if wheels is not None:
         prefix = re.sub(r"[-_.]+", "_", name).lower() + "-"
@@ -31,9 +36,9 @@ def _installed(dist: Distribution) -> int:
     return sum(file.stat().st_size for file in files if file.suffix != ".pyc" and file.exists())
 
 
-def _with_needs(name: str) -> list[Distribution]:
+def _with_needs(*names: str) -> list[Distribution]:
     found: dict[str, Distribution] = {}
-    missing = [name]
+    missing = list(names)
     while missing:
         wanted = missing.pop().lower()
         if wanted in found:

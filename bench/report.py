@@ -123,6 +123,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("p90 µs", "p90", number),
         Column("p99 µs", "p99", number, floor=True),
         Column("p99.9 µs", "p999", number),
+        Column("CPU µs a call", "cpu", number, floor=True),
     ),
     Kind.COLD: (
         Column("first call, µs", "first", number),
@@ -132,6 +133,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
     ),
     Kind.IMPORT: (
         Column("import, ms", "import_ms", number),
+        Column("all names, ms", "import_all_ms", number),
         Column("installed, MB", "installed_bytes", megabytes),
         Column("with what it needs, MB", "installed_with_needs_bytes", megabytes),
         Column("wheel, MB", "wheel_bytes", megabytes),

@@ -76,8 +76,9 @@ def main() -> None:
 def measure(task: Task) -> Figures:
     match task.cell.kind:
         case Kind.IMPORT:
-            return import_time(ADAPTERS[task.client].module) | sizes(
-                ADAPTERS[task.client].distribution, task.wheels
+            adapter = ADAPTERS[task.client]
+            return import_times(adapter.module) | sizes(
+                adapter.distribution, adapter.parser, task.wheels
             )
         case Kind.LOAD if task.client in (CORE, PIPELINE):
             return without_python(task)
@@ -204,6 +205,8 @@ async def paced(task: Task) -> Figures:
     assert task.rate is not None
     async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
         check(await call("k", value), cell)
+        # Clients that take a connection for each call in flight have them then.
+        await calls_of(CALLS, cell.in_flight, call, value)
         await at_fixed_rate(call, value, task.rate, WARM_UP_SECS, cell.in_flight)
         account = Account(task.pids)
         times = await at_fixed_rate(call, value, task.rate, task.secs, cell.in_flight)
@@ -218,6 +221,8 @@ async def cold(task: Task) -> Figures:
     with Connection(HOST, task.port) as server:
         async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
             check(await call("k", value), cell)
+            # Clients that take a connection for each call in flight have them then.
+            await calls_of(CALLS, cell.in_flight, call, value)
             for _ in range(COLD_REPEATS):
                 server.command("SCRIPT", "FLUSH")
                 firsts.append(await timed(call("k", value)))
@@ -284,18 +289,26 @@ async def memory(task: Task) -> Figures:
     }
 
 
-def import_time(module: str) -> Figures:
+def import_times(module: str) -> Figures:
+    """Milliseconds over `import asyncio`, of the module, and of all its public names."""
+    return {
+        "import_ms": import_time(f"import {module}"),
+        "import_all_ms": import_time(f"from {module} import *"),
+    }
+
+
+def import_time(statement: str) -> float:
     """Milliseconds over `import asyncio`, in a process that has nothing else."""
     code = (
         "import asyncio, time; started = time.perf_counter(); "
-        f"import {module}; print(time.perf_counter() - started)"
+        f"{statement}; print(time.perf_counter() - started)"
     )
     # The first one fills the system's caches.
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
         for _ in range(6)
     ]
-    return {"import_ms": min(times[1:]) * 1e3}
+    return min(times[1:]) * 1e3
 
 
 def target_of(task: Task) -> Target:
