@@ -24,6 +24,7 @@ from bench.runner import Programs, Runner
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
 PLOTS = ROOT / "docs" / "performance"
 LATEST = ROOT / "bench" / "results" / "latest.json"
 
@@ -87,6 +88,7 @@ def write_docs(results: Results) -> None:
     from bench.plots import draw_all  # matplotlib, which no measurement needs
 
     DOCUMENT.write_text(report.with_figures(DOCUMENT.read_text(), results))
+    README.write_text(report.with_figures(README.read_text(), results, report.IN_README))
     draw_all(results, PLOTS)
 
 

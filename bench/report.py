@@ -1,22 +1,23 @@
-"""What was measured, as the tables of `docs/performance.md`."""
+"""What was measured, as the tables of `docs/performance.md` and of the README."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bench.cells import CLIENTS, FULL, GLIDE, RAW, Cell, Group, Kind, Reply
+from bench.cells import CLIENTS, FULL, GLIDE, OURS, RAW, Cell, Group, Kind, Reply, Topology
 from bench.goals import GOALS, Bound, Goal
 from bench.results import Results, Spread
 
 SECTIONS = ("goals", "tables")
+IN_README = ("speed",)
 
 
-def with_figures(document: str, results: Results) -> str:
+def with_figures(document: str, results: Results, sections: Iterable[str] = SECTIONS) -> str:
     """The document with what stands between its marks written anew; the rest is people's."""
-    written = {"goals": goals(results), "tables": tables(results)}
-    for section in SECTIONS:
-        document = between_marks(document, section, written[section])
+    writers = {"goals": goals, "tables": tables, "speed": speed}
+    for section in sections:
+        document = between_marks(document, section, writers[section](results))
     return document
 
 
@@ -77,6 +78,27 @@ def missing(goal: Goal, ratio: float) -> str:
     if goal.bound is Bound.AT_LEAST:
         return f"{(1 - ratio / goal.limit) * 100:.0f} % too little"
     return f"{(ratio / goal.limit - 1) * 100:.0f} % too much"
+
+
+# The README
+
+
+def speed(results: Results) -> str:
+    """What a reader wants to know first: ours, and how many times GLIDE's."""
+    columns = [column for column in _SPEED if column.name in ("rate", "p50", "cpu")]
+    lines = [f"| | {' | '.join(column.title for column in columns)} |", "|---|---|---|---|"]
+    for head, cell in (
+        ("1 in flight", Cell(Kind.LOAD)),
+        ("100 in flight", Cell(Kind.LOAD, in_flight=100)),
+        ("1,000 in flight", Cell(Kind.LOAD, in_flight=1_000)),
+        ("100 in flight, cluster of 3", Cell(Kind.LOAD, Topology.CLUSTER, in_flight=100)),
+        ("batches of 1,000; calls and CPU by script", Cell(Kind.LOAD, batch=1_000)),
+        ("values of 1 MB, 10 in flight", Cell(Kind.LOAD, in_flight=10, size=1 << 20)),
+        ("lists of 100, 100 in flight", Cell(Kind.LOAD, in_flight=100, reply=Reply.ARRAY)),
+    ):
+        shown = [shown_figure(results, cell, OURS, replace(each, floor=False)) for each in columns]
+        lines.append(f"| {head} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
 
 
 # Tables

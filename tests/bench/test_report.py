@@ -9,17 +9,19 @@ from xml.etree import ElementTree
 import pytest
 from bench.cells import FULL, GLIDE, OURS, QUICK, Cell, Kind
 from bench.goals import GOALS
-from bench.report import SECTIONS, between_marks, goals, tables, with_figures
+from bench.report import IN_README, SECTIONS, between_marks, goals, tables, with_figures
 from bench.results import Measurement, Results
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
 LATEST = ROOT / "bench" / "results" / "latest.json"
 
 
 def test_the_tables_in_the_docs_are_those_of_the_figures() -> None:
-    document = DOCUMENT.read_text()
-    assert with_figures(document, Results.load(LATEST)) == document
+    for path, sections in ((DOCUMENT, SECTIONS), (README, IN_README)):
+        document = path.read_text()
+        assert with_figures(document, Results.load(LATEST), sections) == document
 
 
 def test_the_figures_name_no_place_and_no_machine() -> None:
