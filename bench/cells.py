@@ -127,7 +127,7 @@ BY_CONCURRENCY = Group(
 )
 ON_CLUSTER = Group(
     "Cluster of three primaries, by calls in flight",
-    _loads(topology=Topology.CLUSTER, in_flight=(1, 100, 1_000, 10_000)),
+    _loads(topology=Topology.CLUSTER, in_flight=(1, 10, 100, 1_000, 10_000)),
     (OURS, GLIDE, "redispy", "valkeypy", CORE),
 )
 ON_UVLOOP = Group(
