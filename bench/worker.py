@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
@@ -203,10 +203,7 @@ def without_python(task: Task) -> Figures:
 async def paced(task: Task) -> Figures:
     cell, value = task.cell, value_of(task.cell)
     assert task.rate is not None
-    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
-        check(await call("k", value), cell)
-        # Clients that take a connection for each call in flight have them then.
-        await calls_of(CALLS, cell.in_flight, call, value)
+    async with connected(task, value) as call:
         await at_fixed_rate(call, value, task.rate, WARM_UP_SECS, cell.in_flight)
         account = Account(task.pids)
         times = await at_fixed_rate(call, value, task.rate, task.secs, cell.in_flight)
@@ -219,10 +216,7 @@ async def cold(task: Task) -> Figures:
     times: list[float] = []
     elapsed = 0.0
     with Connection(HOST, task.port) as server:
-        async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
-            check(await call("k", value), cell)
-            # Clients that take a connection for each call in flight have them then.
-            await calls_of(CALLS, cell.in_flight, call, value)
+        async with connected(task, value) as call:
             for _ in range(COLD_REPEATS):
                 server.command("SCRIPT", "FLUSH")
                 firsts.append(await timed(call("k", value)))
@@ -232,6 +226,16 @@ async def cold(task: Task) -> Figures:
                 elapsed += time.perf_counter() - started
     first = percentiles(firsts)["p50"]
     return {"rate": len(times) / elapsed, "first": first} | percentiles(times)
+
+
+@asynccontextmanager
+async def connected(task: Task, value: str | bytes) -> AsyncIterator[Call]:
+    """A client with all its connections, also one that takes one for each call in flight."""
+    cell = task.cell
+    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+        check(await call("k", value), cell)
+        await calls_of(CALLS, cell.in_flight, call, value)
+        yield call
 
 
 async def calls_of(number: int, in_flight: int, call: Call, value: str | bytes) -> list[float]:
