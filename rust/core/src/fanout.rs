@@ -1,6 +1,6 @@
 //! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::call::Call;
-use crate::completion::{Completion, Outcome, ReplyTo};
+use crate::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::guard;
@@ -160,10 +160,27 @@ fn send(
     deadline: Instant,
 ) -> impl Future<Output = Outcome> + use<> {
     let (reply_to, outcome) = ReplyTo::part();
+    let mut asked = Asked { servers: servers.clone(), id: reply_to.id() };
     servers.dispatch(Call { request, route, timeout, deadline, reply_to });
     async move {
         let outcome = outcome.await.ok().and_then(Completion::into_call);
+        asked.id = None;
         outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true))))
+    }
+}
+
+/// A part that nobody waits for any more is cancelled.
+struct Asked {
+    servers: Rc<Servers>,
+    /// `None`: it has ended.
+    id: Option<CallId>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.servers.cancel(HashSet::from([id]));
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::lane::{Lane, Setback};
 use crate::node::Lease;
 use crate::overdue;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Form, Request};
+use crate::request::{Form, Request, asking};
 use crate::resp::{Reply, ServerError};
 use crate::route::{Role, Route, Slot};
 use crate::servers::{Ended, Servers, Supervision};
@@ -358,10 +358,6 @@ impl Attempt {
 /// The form that brings the code along.
 pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
     if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
-}
-
-pub(crate) fn asking() -> Bytes {
-    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
 }
 
 /// Waits for a lane that the request may take and that has a connection.

@@ -20,11 +20,11 @@ use crate::connect::Unreachable;
 use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::guard;
-use crate::invoke::{Attempt, LOOK_AGAIN, asking, code_form, connected_lane, telling};
+use crate::invoke::{Attempt, LOOK_AGAIN, code_form, connected_lane, telling};
 use crate::lane::{Lane, Setback};
 use crate::library::is_library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Form, Lane as LaneKind, Request};
+use crate::request::{Form, Lane as LaneKind, Request, asking};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
 use crate::script::Script;
@@ -258,7 +258,7 @@ impl Context {
             }
         };
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
-        let terms = Terms { only_on: Some(lane.connection()), ..Terms::default() };
+        let terms = Terms { only_on: Some(lane.connection()), separable: true, ..Terms::default() };
         let (write, commands) = self.write(&lane, &mut pieces);
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
@@ -278,7 +278,7 @@ impl Context {
                     if self.servers.is_cluster() {
                         self.servers.refresh();
                     }
-                    Ending::TimedOut(receipt.was_sent())
+                    Ending::TimedOut(receipt.written())
                 }
             };
             self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
@@ -475,11 +475,11 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(true) => {
+            Ending::TimedOut(sent) if end <= *sent => {
                 let error = self.timed_out("no reply from the server; it may have been executed", true);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(false) => {
+            Ending::TimedOut(_) => {
                 let error = self.not_sent_in_time(piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
@@ -577,6 +577,6 @@ enum Ending {
     Unsent,
     /// With that many bytes written.
     Lost(Unreachable, u64),
-    /// After it was sent, or before.
-    TimedOut(bool),
+    /// With that many bytes that the server gets all the same.
+    TimedOut(u64),
 }

@@ -296,6 +296,10 @@ impl fmt::Debug for Request {
     }
 }
 
+pub(crate) fn asking() -> Bytes {
+    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
+}
+
 /// Whether a command waits for what others do.
 pub(crate) fn may_block(wire: &[u8]) -> bool {
     const NAMES: [&[u8]; 15] = [

@@ -265,16 +265,19 @@ impl Servers {
         Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
-    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        for id in gone {
-            let cancel = self.supervised.borrow_mut().remove(id);
-            if let Some(cancel) = cancel {
+    pub(crate) fn cancel(&self, mut gone: HashSet<CallId>) {
+        gone.retain(|id| match self.supervised.borrow_mut().remove(id) {
+            Some(cancel) => {
                 // Its ladder has just ended: there is nothing left to cancel.
                 let _ = cancel.send(());
+                false
             }
+            None => true,
+        });
+        if !gone.is_empty() {
+            let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
+            nodes.iter().for_each(|node| node.cancel(&mut gone));
         }
-        let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
-        nodes.iter().for_each(|node| node.cancel(gone));
     }
 
     pub(crate) fn close(&self) {

@@ -14,11 +14,11 @@ use tokio::time::timeout_at;
 use crate::batch::{Entry, Sending};
 use crate::completion::Outcome;
 use crate::error::{Error, Kind};
-use crate::invoke::{Attempt, asking, code_form, connected_lane};
+use crate::invoke::{Attempt, code_form, connected_lane};
 use crate::lane::{Lane, Setback};
 use crate::library::Library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Packer, Request};
+use crate::request::{Packer, Request, asking};
 use crate::resp::{Item, Reply, ServerError};
 use crate::route::Route;
 use crate::servers::Servers;
@@ -127,7 +127,8 @@ impl Transaction<'_> {
                 continue;
             }
             let queue = self.queue(loads_libraries);
-            let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection) };
+            let only_on = self.watched.as_ref().map(Watched::connection);
+            let terms = Terms { atomic: true, only_on, ..Terms::default() };
             let answer = lane.request(queue.framed(attempt.asking), terms, &self.receipt).await;
             let replies = self.receipt.take_replies();
             match answer {
