@@ -26,8 +26,10 @@ use crate::error::{Error, PANICKED};
 use crate::guard;
 use crate::io::Io;
 use crate::queues::{InFlight, Job, Queues, Receipt, Step, Steps, Terms};
+use crate::request::Request;
 use crate::resp::{Frame, Item, Reply};
 use crate::stats::{NodeStats, Stats};
+use crate::used::Used;
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -74,6 +76,8 @@ pub(crate) struct Lane {
     loading: RefCell<HashSet<String>>,
     /// What was loaded over this connection: scripts by their hashes, and function libraries.
     loaded: RefCell<HashSet<String>>,
+    /// What was run over this connection.
+    used: RefCell<Used>,
     /// Counts the connections.
     connection: Cell<u64>,
     /// The connection on which the server is known to allow transactions.
@@ -127,6 +131,7 @@ impl Lane {
             closed: Cell::new(false),
             loading: RefCell::default(),
             loaded: RefCell::default(),
+            used: RefCell::default(),
             connection: Cell::new(0),
             transacts_on: Cell::new(0),
         })
@@ -242,6 +247,14 @@ impl Lane {
         } else if now < before {
             self.node_stats.in_flight.fetch_sub(before - now, Ordering::Relaxed);
         }
+    }
+
+    /// Waits for a connection, whatever fails before.
+    pub(crate) async fn up(self: &Rc<Self>) {
+        self.start();
+        let mut status = self.status.subscribe();
+        // The lane, and with it the sender, is there as long as this.
+        let _ = status.wait_for(|status| matches!(status, Status::Up)).await;
     }
 
     /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before the
@@ -367,6 +380,20 @@ impl Lane {
     /// The server was told to forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.loaded.borrow_mut().clear();
+        self.used.borrow_mut().clear();
+    }
+
+    /// Whether the connection is there, and the request is the first to run its code over it: the server may lack that.
+    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
+        request
+            .code()
+            .is_some_and(|code| !self.used.borrow_mut().contains(code) && !self.has_loaded(code.name) && self.is_up())
+    }
+
+    pub(crate) fn note_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.used.borrow_mut().insert(code);
+        }
     }
 
     /// Whether the server is known to let this connection's user begin transactions.
@@ -510,7 +537,7 @@ impl Lane {
         self.severed.take();
         self.looked_at.take();
         self.node_stats.connects.add(1);
-        self.loaded.borrow_mut().clear();
+        self.forget_loaded();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| {

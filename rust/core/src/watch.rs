@@ -136,7 +136,7 @@ impl Servers {
                 Some(lane) => lane,
                 None => {
                     attempt.asking = false;
-                    connected_lane(self, request, route, true, waiting_for).await?
+                    connected_lane(self, request, route, true, waiting_for).await?.lane().clone()
                 }
             };
             let (lane, watching) = self.watching_lane(watch, &target);
