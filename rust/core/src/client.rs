@@ -295,7 +295,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
             }
         }
         if !gone.is_empty() {
-            servers.cancel(&gone);
+            servers.cancel(gone);
         }
         if !incoming.take(unheard).await {
             return;

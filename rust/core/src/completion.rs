@@ -1,7 +1,8 @@
 //! The way of an outcome back to its caller, who may sit on another thread.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
@@ -111,8 +112,8 @@ impl fmt::Debug for Completions {
 #[derive(Debug)]
 pub struct ReplyTo {
     caller: Option<Caller>,
-    /// It is a part of somebody's call, and no call of its own.
-    is_part: bool,
+    /// It is a part of somebody's call, of that number, and no call of its own.
+    part: Option<NonZeroU64>,
     /// Counts this call among those under way.
     permit: Option<Permit>,
 }
@@ -125,29 +126,30 @@ enum Caller {
 
 impl ReplyTo {
     pub fn event_loop(completions: Arc<Completions>, ticket: u64) -> Self {
-        Self { caller: Some(Caller::Loop { completions, ticket }), is_part: false, permit: None }
+        Self { caller: Some(Caller::Loop { completions, ticket }), part: None, permit: None }
     }
 
     /// For callers in Rust.
     pub fn task() -> (Self, oneshot::Receiver<Completion>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { caller: Some(Caller::Task(sender)), is_part: false, permit: None }, receiver)
+        (Self { caller: Some(Caller::Task(sender)), part: None, permit: None }, receiver)
     }
 
     /// For a part of a call.
     pub(crate) fn part() -> (Self, oneshot::Receiver<Completion>) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let (mut reply_to, receiver) = Self::task();
-        reply_to.is_part = true;
+        reply_to.part = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed));
         (reply_to, receiver)
     }
 
     pub(crate) fn is_part(&self) -> bool {
-        self.is_part
+        self.part.is_some()
     }
 
     /// For when nobody wants to know.
     pub fn nobody() -> Self {
-        Self { caller: None, is_part: false, permit: None }
+        Self { caller: None, part: None, permit: None }
     }
 
     pub(crate) fn hold(&mut self, permit: Permit) {
@@ -178,7 +180,7 @@ impl ReplyTo {
     pub(crate) fn id(&self) -> Option<CallId> {
         match &self.caller {
             Some(Caller::Loop { completions, ticket }) => Some(CallId::new(completions, *ticket)),
-            _ => None,
+            _ => self.part.map(CallId::part),
         }
     }
 
@@ -220,6 +222,11 @@ impl CallId {
     /// Tickets are given once in the life of a client's event loop.
     pub fn new(completions: &Arc<Completions>, ticket: u64) -> Self {
         Self { completions: Arc::as_ptr(completions) as usize, ticket }
+    }
+
+    /// No completions are at address 0.
+    fn part(number: NonZeroU64) -> Self {
+        Self { completions: 0, ticket: number.get() }
     }
 }
 

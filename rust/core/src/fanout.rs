@@ -1,18 +1,19 @@
 //! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::call::Call;
-use crate::completion::{Completion, Outcome, ReplyTo};
+use crate::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::guard;
+use crate::node::Node;
 use crate::request::{Gather, Packer, Request};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
@@ -52,7 +53,7 @@ pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
 async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call) {
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
-        if tokio::time::timeout_at(deadline, servers.learn_first()).await.is_err() {
+        if timeout_at(deadline, servers.learn_first()).await.is_err() {
             return Err(Box::new(Error::timeout(timeout, "not sent, because no node is known", false)));
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
@@ -75,16 +76,33 @@ async fn ask_nodes(
     timeout: Duration,
     deadline: Instant,
 ) -> Outcome {
-    let nodes = nodes_of(servers, route, request.gather()).await;
+    // Those that can be asked are asked at once, and wait for no other one's connection.
+    let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, request.gather());
     let mut asking = JoinSet::new();
     for (index, address) in nodes.iter().cloned().enumerate() {
         let outcome = send(servers, request.clone(), Route::Address(address), timeout, deadline);
-        asking.spawn_local(async move { (index, outcome.await) });
+        asking.spawn_local(async move { (index, Some(outcome.await)) });
     }
+    for (index, node) in (nodes.len()..).zip(&unconnected) {
+        let (servers, node, request) = (servers.clone(), node.clone(), request.clone());
+        asking.spawn_local(async move {
+            let outcome = match timeout_at(deadline, node.reads().connected()).await {
+                Ok(Ok(())) => {
+                    Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
+                }
+                Ok(Err(_)) => None,
+                Err(_) => {
+                    Some(Err(Box::new(Error::timeout(timeout, "not sent, because there is no connection yet", false))))
+                }
+            };
+            (index, outcome)
+        });
+    }
+    nodes.extend(unconnected.iter().map(|node| node.address.clone()));
     let mut outcomes: Vec<Option<Outcome>> = nodes.iter().map(|_| None).collect();
     while let Some(Ok((index, outcome))) = asking.join_next().await {
-        let suffices = request.gather() == Gather::OneSucceeded && outcome.is_ok();
-        outcomes[index] = Some(outcome);
+        let suffices = request.gather() == Gather::OneSucceeded && matches!(outcome, Some(Ok(_)));
+        outcomes[index] = outcome;
         if suffices {
             break;
         }
@@ -100,19 +118,33 @@ pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> 
     !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
 }
 
-/// A replica that is down has no cache to flush and runs no script: only who asks each node for a reply waits for it.
+/// The nodes of a route. A replica that is down has no cache to flush and runs no script: only who asks each node for a
+/// reply waits for it.
+struct Nodes {
+    nodes: Vec<Address>,
+    /// They are to be asked if they can be connected.
+    unconnected: Vec<Rc<Node>>,
+}
+
+impl Nodes {
+    fn of(servers: &Servers, route: &Route, gather: Gather) -> Self {
+        let topology = servers.topology();
+        let mut nodes: Vec<_> = topology.primaries().map(|node| node.address.clone()).collect();
+        if *route == Route::AllPrimaries {
+            return Self { nodes, unconnected: Vec::new() };
+        }
+        let is_certain = |node: &&Rc<Node>| gather == Gather::ByNode || node.reads().is_up();
+        let (certain, unconnected): (Vec<_>, Vec<_>) = topology.replicas().partition(is_certain);
+        nodes.extend(certain.into_iter().map(|node| node.address.clone()));
+        Self { nodes, unconnected: unconnected.into_iter().cloned().collect() }
+    }
+}
+
+/// The nodes of a route, less the replicas that cannot be connected.
 pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
-    let mut nodes: Vec<_> = servers.topology().primaries().map(|node| node.address.clone()).collect();
-    if *route == Route::AllPrimaries {
-        return nodes;
-    }
-    let replicas: Vec<_> = servers.topology().replicas().cloned().collect();
-    if gather == Gather::ByNode {
-        nodes.extend(replicas.iter().map(|node| node.address.clone()));
-        return nodes;
-    }
+    let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
-    for node in replicas {
+    for node in unconnected {
         connecting.spawn_local(async move { node.reads().connected().await.ok().map(|()| node.address.clone()) });
     }
     nodes.extend(connecting.join_all().await.into_iter().flatten());
@@ -160,10 +192,33 @@ fn send(
     deadline: Instant,
 ) -> impl Future<Output = Outcome> + use<> {
     let (reply_to, outcome) = ReplyTo::part();
+    let asked = Asked { servers: servers.clone(), id: reply_to.id() };
     servers.dispatch(Call { request, route, timeout, deadline, reply_to });
     async move {
         let outcome = outcome.await.ok().and_then(Completion::into_call);
+        asked.end();
         outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true))))
+    }
+}
+
+/// A part that nobody waits for any more is cancelled.
+struct Asked {
+    servers: Rc<Servers>,
+    /// `None`: it has ended.
+    id: Option<CallId>,
+}
+
+impl Asked {
+    fn end(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.servers.cancel(HashSet::from([id]));
+        }
     }
 }
 

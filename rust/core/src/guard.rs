@@ -4,9 +4,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{JoinHandle, spawn_local, unconstrained};
 
 /// There was a panic. It has been logged, and what it was at was dropped.
 #[derive(Debug)]
@@ -31,12 +31,27 @@ pub(crate) async fn run<T>(what: &str, work: impl Future<Output = T>) -> Result<
     .await
 }
 
-/// Runs a task whose calls, should it panic, end in an error as they are dropped.
+/// Runs a task whose calls, should it panic, end in an error as they are dropped. It begins at once.
 pub(crate) fn spawn(what: &'static str, work: impl Future<Output = ()> + 'static) {
-    spawn_local(async move {
+    spawn_local(begun(async move {
         // It has been logged, and nobody waits for the task itself.
         let _ = run(what, work).await;
-    });
+    }));
+}
+
+/// Begins some work at once, and gives the rest of it: what it sends first is in line before what is issued later.
+pub(crate) fn begun<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let mut work = Box::pin(work);
+    // Whatever it waits for wakes the task that the rest becomes, which looks again when it begins. The task that runs
+    // now may have used up its turn, which would make what is ready seem not to be.
+    let mut step = pin!(unconstrained(work.as_mut()));
+    let begun = step.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    async move {
+        match begun {
+            Poll::Ready(output) => output,
+            Poll::Pending => work.await,
+        }
+    }
 }
 
 /// Runs what is to go on for as long as it is wanted. It must begin with a pause.

@@ -2,6 +2,7 @@
 //! means is `verdict`'s to say; here it is done.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use crate::completion::{Facts, Outcome};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::guard;
-use crate::lane::{Lane, Setback};
+use crate::lane::{Lane, Place, Setback};
 use crate::node::Lease;
 use crate::overdue;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Form, Request};
+use crate::request::{Form, Request, asking};
 use crate::resp::{Reply, ServerError};
 use crate::route::Route;
 use crate::servers::{Ended, Servers, Supervision};
@@ -54,6 +55,9 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
+            if error.may_have_executed && servers.is_cluster() {
+                servers.refresh();
+            }
             if call.request.is_killed_on_timeout()
                 && let Some(lease) = progress.lease.take()
             {
@@ -139,17 +143,22 @@ async fn attempts(
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
     let mut attempt = Attempt { lane, ..Attempt::first(servers, request) };
+    let mut kept: Option<Place> = None;
     loop {
         progress.note(&setback);
         let held = servers.stats.hold(request.wire().len());
         match setback {
             Setback::Answered(reply) => {
-                let Some(error) = reply.error() else { return Ok(reply) };
+                let Some(error) = reply.error() else {
+                    if attempt.form.is_none() && request.has_forms() {
+                        servers.stats.script_hits.add(1);
+                    }
+                    return Ok(reply);
+                };
                 let verdict = attempt.judge(servers, request, &call.route, error);
                 if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
                     return Err(Box::new(Error::answered(error, &verdict, request)));
                 }
-                attempt.pause().await;
             }
             Setback::Unsent => attempt.lane = None,
             Setback::Lost(reason) => {
@@ -162,10 +171,15 @@ async fn attempts(
                 attempt.lane = None;
             }
         }
+        // Nobody else waits for what waits itself, or goes elsewhere.
+        let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
+        let was_kept = before.is_some();
+        attempt.pause().await;
         attempt.drop_unreachable().await;
-        let target = match attempt.lane.take() {
-            Some(lane) => lane,
+        let place = match attempt.lane.take() {
+            Some(lane) => before.unwrap_or_else(|| lane.end_of_line()),
             None => {
+                drop(before);
                 attempt.asking = false;
                 let needs_primary = attempt.needs_primary();
                 connected_lane(servers, request, &call.route, needs_primary, &progress.waiting_for)
@@ -178,11 +192,19 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
-        let own_lane = if request.is_killed_on_timeout() { Some(progress.own_lane(servers, &target)) } else { None };
-        let over = own_lane.as_ref().unwrap_or(&target);
+        let target = place.lane().clone();
+        let own_lane = request.is_killed_on_timeout().then(|| progress.own_lane(servers, &target));
+        let place = own_lane.as_ref().map_or(place, |own| own.end_of_line());
+        // Where the server may lack the code, what is issued later is sent only once it is known to have it.
+        let brings_all = own_lane.is_some() || attempt.brings_code() || attempt.brings_library;
+        let holds = !brings_all && (was_kept || target.is_first_use(request));
+        let place = if holds { place.kept() } else { place };
+        target.note_use(request);
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
-        let answer = over.request(commands, Terms::default(), &progress.receipt).await;
+        let sending = place.begin(commands, Terms::default(), &progress.receipt);
+        kept = holds.then_some(place);
+        let answer = sending.await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
         setback = match answer {
@@ -329,6 +351,11 @@ impl Attempt {
         true
     }
 
+    /// Whether it goes to that lane next, without a pause.
+    fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
+        self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
+    }
+
     fn brings_code(&self) -> bool {
         matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
     }
@@ -403,27 +430,30 @@ pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
     if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
 }
 
-pub(crate) fn asking() -> Bytes {
-    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
-}
-
-/// Waits for a lane that the request may take and that has a connection.
+/// Waits for a lane that the request may take and that has a connection. What is issued later waits behind it there.
 pub(crate) async fn connected_lane(
     servers: &Rc<Servers>,
     request: &Request,
     route: &Route,
     needs_primary: bool,
     waiting_for: &RefCell<String>,
-) -> Result<Rc<Lane>, Box<Error>> {
+) -> Result<Place, Box<Error>> {
     let (mut seen, mut looked) = (servers.times_learned(), false);
+    let mut place: Option<Place> = None;
     loop {
         let lane = servers.lane_for(request, route, needs_primary);
+        place = place.filter(|place| lane.as_ref().is_some_and(|lane| Rc::ptr_eq(place.lane(), lane)));
         if let Some(lane) = &lane {
+            if lane.is_up() {
+                return Ok(place.unwrap_or_else(|| lane.end_of_line()));
+            }
+            let kept = place.take().unwrap_or_else(|| lane.keep_place());
             let reason = match timeout(LOOK_AGAIN, lane.connected()).await {
-                Ok(Ok(())) => return Ok(lane.clone()),
+                Ok(Ok(())) => return Ok(kept),
                 Ok(Err(reason)) => format!("no connection to {}: {reason}", lane.address()),
                 Err(_) => format!("no connection to {} yet", lane.address()),
             };
+            place = Some(kept);
             waiting_for.replace(reason);
         } else if let Route::Address(address) = route
             && looked
@@ -434,8 +464,12 @@ pub(crate) async fn connected_lane(
             waiting_for.replace(servers.why_unknown(route));
         }
         servers.refresh();
-        if let Ok(count) = timeout(LOOK_AGAIN, servers.learned_since(seen)).await {
-            (seen, looked) = (count, true);
+        let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };
+        tokio::select! {
+            count = servers.learned_since(seen) => (seen, looked) = (count, true),
+            // What came later waits for it.
+            () = up => {}
+            () = sleep(LOOK_AGAIN) => {}
         }
     }
 }

@@ -50,9 +50,14 @@ impl Io {
         Some(self.written.saturating_sub(queued as u64))
     }
 
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes the output up to a count of all bytes written, and flushes where that is all of it.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, up_to: u64) -> Poll<io::Result<()>> {
         while let Some(chunk) = self.output.front() {
-            let length = chunk.len();
+            if self.written >= up_to {
+                return Poll::Ready(Ok(()));
+            }
+            let length = chunk.len().min(usize::try_from(up_to - self.written).unwrap_or(usize::MAX));
+            let chunk = &chunk[..length];
             let result = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk));
             if result.is_err() && !self.stream.is_plain() {
                 // TLS writes a chunk in pieces, and does not say how many of them went out before one failed.
@@ -111,6 +116,23 @@ impl Output {
             self.chunks.push_back(wire.clone());
         }
         self.length += wire.len();
+    }
+
+    /// Keeps that many bytes.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = length;
+        let mut rest = length;
+        for index in 0..self.chunks.len() {
+            let chunk = &mut self.chunks[index];
+            if rest < chunk.len() {
+                chunk.truncate(rest);
+                self.chunks.truncate(index + usize::from(rest > 0));
+                self.tail.clear();
+                return;
+            }
+            rest -= chunk.len();
+        }
+        self.tail.truncate(rest);
     }
 
     fn front(&self) -> Option<&[u8]> {
@@ -185,7 +207,7 @@ mod tests {
             let stream = Box::new(Failing { is_plain });
             let mut io = Io::new(Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() });
             io.output.push(&Bytes::from_static(b"a\r\nb\r\nc\r"));
-            let result = io.poll_write(&mut Context::from_waker(Waker::noop()));
+            let result = io.poll_write(&mut Context::from_waker(Waker::noop()), u64::MAX);
             assert!(matches!(result, Poll::Ready(Err(_))));
             assert_eq!(io.written, written, "plain: {is_plain}");
         }

@@ -25,9 +25,11 @@ use crate::connect::{Connection, Unreachable, connect};
 use crate::error::{Error, PANICKED};
 use crate::guard;
 use crate::io::Io;
-use crate::queues::{InFlight, Job, Queues, Receipt, Step, Terms};
+use crate::queues::{InFlight, Job, Queues, Receipt, Step, Steps, Terms};
+use crate::request::Request;
 use crate::resp::{Frame, Item, Reply};
 use crate::stats::{NodeStats, Stats};
+use crate::used::Used;
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -74,6 +76,8 @@ pub(crate) struct Lane {
     loading: RefCell<HashSet<String>>,
     /// What was loaded over this connection: scripts by their hashes, and function libraries.
     loaded: RefCell<HashSet<String>>,
+    /// What was run over this connection.
+    used: RefCell<Used>,
     /// Counts the connections.
     connection: Cell<u64>,
     /// The connection on which the server is known to allow transactions.
@@ -127,6 +131,7 @@ impl Lane {
             closed: Cell::new(false),
             loading: RefCell::default(),
             loaded: RefCell::default(),
+            used: RefCell::default(),
             connection: Cell::new(0),
             transacts_on: Cell::new(0),
         })
@@ -177,13 +182,7 @@ impl Lane {
     }
 
     pub(crate) fn submit(self: &Rc<Self>, call: Call) {
-        let deadline = call.deadline;
-        if self.push(Job::Call(call)) {
-            let mut queues = self.queues.borrow_mut();
-            if queues.sweep_at.is_none_or(|sweep_at| deadline < sweep_at) {
-                queues.sweep_at = Some(deadline);
-            }
-        }
+        self.push(Job::Call(call));
     }
 
     /// Sends SCRIPT LOAD, if there is a connection: it is no reason to wait for one.
@@ -193,23 +192,32 @@ impl Lane {
         }
     }
 
-    /// Whether it was taken; a closed lane hands a job back at once.
-    fn push(self: &Rc<Self>, job: Job) -> bool {
-        const NEWS: usize = 64 << 10;
+    /// Puts a job in line, and says its number there; a closed lane hands it back at once.
+    fn push(self: &Rc<Self>, job: Job) -> Option<u64> {
         if self.closed.get() {
             self.return_job(job, Setback::Unsent);
-            return false;
+            return None;
         }
-        let bytes = {
-            let mut queues = self.queues.borrow_mut();
-            queues.waiting.push_back(job);
-            queues.waiting.bytes
-        };
-        if bytes > self.told_bytes.get() + NEWS {
+        let number = self.queues.borrow_mut().put(job);
+        self.has_more();
+        Some(number)
+    }
+
+    /// There is more to be written.
+    fn has_more(self: &Rc<Self>) {
+        const NEWS: usize = 64 << 10;
+        if self.queues.borrow().waiting.bytes > self.told_bytes.get() + NEWS {
             self.tell_bytes();
         }
         self.wake();
-        true
+    }
+
+    /// There is less: jobs were taken out.
+    fn has_less(self: &Rc<Self>) {
+        self.tell_bytes();
+        if self.queues.borrow().is_mostly_withdrawn() {
+            self.wake();
+        }
     }
 
     /// Lets the client know how many bytes wait.
@@ -241,8 +249,16 @@ impl Lane {
         }
     }
 
-    /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before they
-    /// are sent unsends them.
+    /// Waits for a connection, whatever fails before.
+    pub(crate) async fn up(self: &Rc<Self>) {
+        self.start();
+        let mut status = self.status.subscribe();
+        // The lane, and with it the sender, is there as long as this.
+        let _ = status.wait_for(|status| matches!(status, Status::Up)).await;
+    }
+
+    /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before the
+    /// socket takes any of them unsends them.
     pub(crate) async fn request(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
@@ -254,30 +270,32 @@ impl Lane {
 
     /// The same, in line at once.
     pub(crate) fn begin(self: &Rc<Self>, commands: Vec<Bytes>, terms: Terms, receipt: &Rc<Receipt>) -> Begun {
-        let (answer, answered) = oneshot::channel();
-        receipt.clear();
-        self.push(Job::Step(Step { commands, terms, receipt: receipt.clone(), answer }));
-        Begun { lane: self.clone(), receipt: receipt.clone(), answered: Some(answered) }
+        self.end_of_line().begin(commands, terms, receipt)
     }
 
-    /// Forgets steps that wait and that nobody waits for.
-    fn forget_unwanted(&self) {
-        {
-            let mut queues = self.queues.borrow_mut();
-            for job in queues.waiting.take() {
-                if !matches!(&job, Job::Step(step) if step.answer.is_closed()) {
-                    queues.waiting.push_back(job);
-                }
-            }
+    /// Where steps go that nothing waits for.
+    pub(crate) fn end_of_line(self: &Rc<Self>) -> Place {
+        Place { lane: self.clone(), number: None }
+    }
+
+    /// Keeps a place in line: what comes later is not sent before the place is dropped.
+    pub(crate) fn keep_place(self: &Rc<Self>) -> Place {
+        Place { lane: self.clone(), number: self.push(Job::Place(Steps::kept())) }
+    }
+
+    /// Takes a step out that nobody waits for any more.
+    fn unsend(self: &Rc<Self>, number: u64) {
+        let removed = self.queues.borrow_mut().remove(number);
+        if let Some((Job::Step(step), bytes)) = removed {
+            step.receipt.sent.set(bytes > 0);
+            step.receipt.written.set(bytes);
+            self.has_less();
         }
-        self.tell_bytes();
     }
 
     /// Sends one command and waits for its reply.
     pub(crate) async fn ask(self: &Rc<Self>, wire: Bytes) -> Result<Reply, Setback> {
-        let receipt = Rc::default();
-        self.request(vec![wire], Terms::default(), &receipt).await?;
-        receipt.take_replies().pop().ok_or(Setback::Unsent)
+        self.end_of_line().ask(wire).await
     }
 
     /// Whether something was written that has no reply yet, whoever still waits for it.
@@ -362,6 +380,20 @@ impl Lane {
     /// The server was told to forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.loaded.borrow_mut().clear();
+        self.used.borrow_mut().clear();
+    }
+
+    /// Whether the connection is there, and the request is the first to run its code over it: the server may lack that.
+    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
+        request
+            .code()
+            .is_some_and(|code| !self.used.borrow_mut().contains(code) && !self.has_loaded(code.name) && self.is_up())
+    }
+
+    pub(crate) fn note_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.used.borrow_mut().insert(code);
+        }
     }
 
     /// Whether the server is known to let this connection's user begin transactions.
@@ -373,33 +405,13 @@ impl Lane {
         self.transacts_on.set(connection);
     }
 
-    /// Forgets calls whose callers have gone; those that are not written never will be.
-    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        let is_gone = |job: &Job| match job {
-            Job::Call(call) => call.reply_to.id().is_some_and(|id| gone.contains(&id)),
-            Job::Step(_) | Job::Load(..) => false,
-        };
-        let mut cancelled = Vec::new();
-        {
-            let mut queues = self.queues.borrow_mut();
-            for job in queues.waiting.take() {
-                if is_gone(&job) {
-                    cancelled.push(job);
-                } else {
-                    queues.waiting.push_back(job);
-                }
-            }
-            for entry in &mut queues.in_flight {
-                if entry.job.as_ref().is_some_and(is_gone) {
-                    cancelled.extend(entry.job.take());
-                }
-            }
-        }
-        self.tell_bytes();
-        for job in cancelled {
-            if let Job::Call(call) = job {
-                call.reply_to.forget();
-            }
+    /// Forgets calls whose callers have gone, and takes those that it had out of `gone`. What the socket has not taken
+    /// never will be sent.
+    pub(crate) fn cancel(self: &Rc<Self>, gone: &mut HashSet<CallId>) {
+        let cancelled = self.queues.borrow_mut().cancelled(gone);
+        if !cancelled.is_empty() {
+            self.has_less();
+            cancelled.into_iter().for_each(|(call, _)| call.reply_to.forget());
         }
     }
 
@@ -407,18 +419,14 @@ impl Lane {
     pub(crate) fn hand_back(self: &Rc<Self>) {
         let waiting = self.queues.borrow_mut().waiting.take();
         self.tell_bytes();
-        waiting.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
+        waiting.for_each(|job| self.return_job(job, Setback::Unsent));
     }
 
     /// Whether nobody waits for anything.
     pub(crate) fn is_idle(&self) -> bool {
         let queues = self.queues.borrow();
         queues.waiting.is_empty()
-            && queues.in_flight.iter().all(|entry| match &entry.job {
-                Some(Job::Step(step)) => step.answer.is_closed(),
-                Some(Job::Call(_)) => false,
-                Some(Job::Load(..)) | None => true,
-            })
+            && queues.in_flight.iter().all(|entry| matches!(&entry.job, None | Some(Job::Load(..))))
     }
 
     /// Ends the connection; callers of what is under way get a closing error.
@@ -428,14 +436,22 @@ impl Lane {
         if let Some(task) = self.task.borrow_mut().take() {
             task.abort();
         }
-        let queues = std::mem::take(&mut *self.queues.borrow_mut());
+        let mut queues = std::mem::take(&mut *self.queues.borrow_mut());
         self.tell_bytes();
         self.tell_in_flight();
-        let unsent = queues.waiting.jobs.into_iter().map(|job| (job, false));
-        let sent = queues.in_flight.into_iter().filter_map(|entry| Some((entry.job?, true)));
-        for (job, was_sent) in unsent.chain(sent) {
-            if let Job::Call(call) = job {
-                self.stats.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_sent))));
+        let unsent = queues.waiting.take().map(|job| (job, false));
+        let entries = queues.in_flight.take().into_iter();
+        let sent = entries.filter_map(|(_, entry)| {
+            let was_begun = queues.was_begun(&entry);
+            Some((entry.job?, was_begun))
+        });
+        for (job, was_begun) in unsent.chain(sent) {
+            match job {
+                Job::Call(call) => {
+                    self.stats.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
+                }
+                Job::Step(step) => step.receipt.sent.set(was_begun),
+                Job::Load(..) | Job::Place(_) => {}
             }
         }
     }
@@ -465,6 +481,7 @@ impl Lane {
                     self.set_loaded(&hash, true);
                 }
             }
+            Job::Place(_) => {}
         }
     }
 
@@ -520,7 +537,7 @@ impl Lane {
         self.severed.take();
         self.looked_at.take();
         self.node_stats.connects.add(1);
-        self.loaded.borrow_mut().clear();
+        self.forget_loaded();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| {
@@ -561,9 +578,9 @@ impl Lane {
         let written = io.written;
         loop {
             self.fill(io);
-            match io.poll_write(cx) {
+            match self.poll_write(io, cx) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
-                Poll::Ready(Ok(())) if !self.queues.borrow().waiting.is_empty() => continue,
+                Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
                 _ => {}
             }
             match io.poll_read(cx) {
@@ -587,10 +604,28 @@ impl Lane {
         Poll::Pending
     }
 
-    /// Moves what waits to the output, as long as that is short: what is not there yet can still be unsent.
+    /// Writes the output, less what was withdrawn.
+    fn poll_write(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        loop {
+            let up_to = {
+                let mut queues = self.queues.borrow_mut();
+                if queues.should_withdraw() {
+                    queues.withdraw(io);
+                }
+                queues.may_be_written()
+            };
+            let result = io.poll_write(cx, up_to);
+            self.queues.borrow_mut().note_written(io);
+            if up_to == u64::MAX || !matches!(result, Poll::Ready(Ok(()))) {
+                return result;
+            }
+        }
+    }
+
+    /// Moves what waits to the output, as long as that is short: what is there shares a buffer, and is dearer to unsend.
     fn fill(self: &Rc<Self>, io: &mut Io) {
         const ENOUGH: usize = 256 << 10;
-        if self.queues.borrow().waiting.is_empty() {
+        if !self.queues.borrow().waiting.has_next() {
             return;
         }
         let sent_at = Instant::now();
@@ -598,44 +633,35 @@ impl Lane {
         let mut requests = 0;
         let mut queues = self.queues.borrow_mut();
         while io.output.len() < ENOUGH {
-            let Some(job) = queues.waiting.pop_front() else { break };
-            let begins = io.queued();
-            let missing = match &job {
+            let Some((number, job)) = queues.waiting.pop_front() else { break };
+            match job {
                 Job::Call(call) if call.reply_to.is_abandoned() => continue,
                 // Nobody waits for what it would do.
                 Job::Call(call) if call.deadline <= sent_at => {
-                    expired.push(job);
+                    expired.push(call);
                     continue;
                 }
-                Job::Step(step) if step.answer.is_closed() => continue,
-                Job::Step(step) if step.terms.only_on.is_some_and(|only| only != self.connection.get()) => {
+                Job::Step(Step { terms: Terms { only_on: Some(only), .. }, .. }) if only != self.connection.get() => {
                     too_late.push(job);
                     continue;
                 }
-                Job::Call(call) => {
-                    io.output.push(call.request.wire());
-                    1
-                }
-                Job::Step(step) => {
-                    step.receipt.sent.set(true);
-                    step.commands.iter().for_each(|wire| io.output.push(wire));
-                    step.commands.len()
-                }
-                Job::Load(wire, _) => {
-                    io.output.push(wire);
-                    1
-                }
-            };
+                _ => {}
+            }
+            if let Job::Step(step) = &job {
+                step.receipt.sent.set(true);
+            }
+            let (begins, missing) = (io.queued(), job.replies());
+            job.write(&mut io.output);
             let ends = io.queued();
             requests += missing as u64;
-            queues.in_flight.push_back(InFlight { job: Some(job), missing, begins, ends, sent_at });
+            queues.in_flight.push_back(number, InFlight { job: Some(job), missing, begins, ends, sent_at });
         }
         drop(queues);
         self.node_stats.requests.add(requests);
         self.tell_in_flight();
         self.tell_bytes();
         too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
-        expired.into_iter().for_each(|job| self.time_out(job, false));
+        expired.into_iter().for_each(|call| self.time_out(call, false));
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
@@ -690,7 +716,7 @@ impl Lane {
         let is_last = entry.missing == 0;
         if let Some(Job::Step(step)) = &entry.job {
             step.receipt.replies.borrow_mut().push(reply);
-            if is_last && let Some(InFlight { job: Some(Job::Step(step)), .. }) = queues.in_flight.pop_front() {
+            if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(()));
             }
@@ -699,7 +725,7 @@ impl Lane {
         if !is_last {
             return Ok(sent_at);
         }
-        let Some(entry) = queues.in_flight.pop_front() else { return Ok(sent_at) };
+        let Some((_, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
         drop(queues);
         match entry.job {
             Some(Job::Call(call)) if reply.error().is_none() => {
@@ -717,10 +743,10 @@ impl Lane {
 
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
     fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
-        let in_flight = std::mem::take(&mut self.queues.borrow_mut().in_flight);
+        let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.tell_in_flight();
         let mut unsent = Vec::new();
-        for entry in in_flight {
+        for (number, entry) in in_flight {
             let Some(job) = entry.job else { continue };
             let was_sent = match &job {
                 Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < written,
@@ -736,16 +762,16 @@ impl Lane {
             if was_sent {
                 self.return_job(job, Setback::Lost(reason.clone()));
             } else {
-                unsent.push(job);
+                unsent.push((number, job));
             }
         }
         let mut queues = self.queues.borrow_mut();
-        unsent.into_iter().rev().for_each(|job| queues.waiting.push_front(job));
+        unsent.into_iter().rev().for_each(|(number, job)| queues.waiting.push_front(number, job));
     }
 
     fn poll_sweep(self: &Rc<Self>, timer: &mut Timer, cx: &mut Context<'_>) {
         loop {
-            let sweep_at = self.queues.borrow().sweep_at;
+            let sweep_at = self.queues.borrow().sweep_at();
             if timer.poll(sweep_at, cx).is_pending() {
                 return;
             }
@@ -753,67 +779,90 @@ impl Lane {
         }
     }
 
-    /// Ends the calls whose deadline has passed.
+    /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
     fn sweep(self: &Rc<Self>) {
-        let now = Instant::now();
-        let mut expired = Vec::new();
-        {
-            let mut queues = self.queues.borrow_mut();
-            let queues = &mut *queues;
-            let mut next: Option<Instant> = None;
-            let mut is_due = |job: &Job| {
-                let call = match job {
-                    Job::Call(call) => call,
-                    // Its task has ended: there is nobody to tell.
-                    Job::Step(step) => return step.answer.is_closed(),
-                    Job::Load(..) => return false,
-                };
-                if call.deadline <= now {
-                    return true;
-                }
-                next = Some(next.map_or(call.deadline, |next| next.min(call.deadline)));
-                false
-            };
-            if queues.waiting.jobs.iter().any(&mut is_due) {
-                for job in queues.waiting.take() {
-                    if is_due(&job) {
-                        expired.push((job, false));
-                    } else {
-                        queues.waiting.push_back(job);
-                    }
-                }
-            }
-            for entry in &mut queues.in_flight {
-                if entry.job.as_ref().is_some_and(&mut is_due) {
-                    expired.extend(entry.job.take().map(|job| (job, true)));
-                }
-            }
-            queues.sweep_at = next;
+        let expired = self.queues.borrow_mut().expired(Instant::now());
+        if expired.is_empty() {
+            return;
         }
-        self.tell_bytes();
-        if expired.iter().any(|(_, sent)| *sent)
+        self.has_less();
+        if expired.iter().any(|(_, was_begun)| *was_begun)
             && let Some(owner) = self.owner.upgrade()
         {
             owner.stalled(self);
         }
-        expired.into_iter().for_each(|(job, sent)| self.time_out(job, sent));
+        expired.into_iter().for_each(|(call, was_begun)| self.time_out(call, was_begun));
     }
 
-    fn time_out(&self, job: Job, sent: bool) {
-        if let Job::Call(call) = job {
-            let error = call.timed_out(sent, &self.status());
-            if sent {
-                self.tell_facts(&call.reply_to);
+    fn time_out(&self, call: Call, was_begun: bool) {
+        let error = call.timed_out(was_begun, &self.status());
+        if was_begun {
+            self.tell_facts(&call.reply_to);
+        }
+        self.stats.finish(call.reply_to, Err(Box::new(error)));
+    }
+}
+
+/// A place in a lane's line, for steps that go out one after the other before what comes later. Without a number it is
+/// the end of the line.
+pub(crate) struct Place {
+    lane: Rc<Lane>,
+    number: Option<u64>,
+}
+
+impl Place {
+    pub(crate) fn lane(&self) -> &Rc<Lane> {
+        &self.lane
+    }
+
+    /// The same place, or where there is none the end of the line, kept from now on.
+    pub(crate) fn kept(self) -> Self {
+        if self.number.is_some() { self } else { self.lane.keep_place() }
+    }
+
+    /// Puts commands in line, for one write; see [`Lane::request`].
+    pub(crate) fn begin(&self, commands: Vec<Bytes>, terms: Terms, receipt: &Rc<Receipt>) -> Begun {
+        let (answer, answered) = oneshot::channel();
+        receipt.clear();
+        let step = Step { commands, terms, receipt: receipt.clone(), answer };
+        let lane = &self.lane;
+        let placed = match self.number {
+            Some(number) => lane.queues.borrow_mut().waiting.put_at_place(number, step),
+            None => Err(step),
+        };
+        let number = match placed {
+            Ok(number) => {
+                lane.has_more();
+                Some(number)
             }
-            self.stats.finish(call.reply_to, Err(Box::new(error)));
+            Err(step) => lane.push(Job::Step(step)),
+        };
+        Begun { lane: lane.clone(), receipt: receipt.clone(), number, answered: Some(answered) }
+    }
+
+    /// Sends one command and waits for its reply.
+    pub(crate) async fn ask(&self, wire: Bytes) -> Result<Reply, Setback> {
+        let receipt = Rc::default();
+        self.begin(vec![wire], Terms::default(), &receipt).await?;
+        receipt.take_replies().pop().ok_or(Setback::Unsent)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.lane.queues.borrow_mut().waiting.leave_place(number);
+            self.lane.has_more();
         }
     }
 }
 
-/// A step that is in line, or on its way. Dropping it before it is sent unsends it.
+/// A step that is in line, or on its way. Dropping it before the socket takes any of it unsends it.
 pub(crate) struct Begun {
     lane: Rc<Lane>,
     receipt: Rc<Receipt>,
+    /// Where it is in line; `None`: it was handed back.
+    number: Option<u64>,
     answered: Option<oneshot::Receiver<Result<(), Setback>>>,
 }
 
@@ -841,8 +890,10 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if self.answered.take().is_some() {
-            self.lane.forget_unwanted();
+        if self.answered.take().is_some()
+            && let Some(number) = self.number
+        {
+            self.lane.unsend(number);
         }
     }
 }

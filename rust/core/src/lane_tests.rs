@@ -1,5 +1,7 @@
-//! What a lane does when its server changes its address, and when a bug of ours makes its task panic.
+//! What a lane does when its server changes its address, when it takes no more, and when a bug of ours makes its task
+//! panic.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,10 +10,11 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::*;
-use crate::completion::{Completion, Outcome, ReplyTo};
+use crate::completion::{Completion, Completions, Outcome, ReplyTo};
 use crate::connect::tests::{config, let_names_mean};
 use crate::error::Kind;
-use crate::request::Packer;
+use crate::queues::take_visits;
+use crate::request::{Packer, Request};
 use crate::route::Route;
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -57,12 +60,20 @@ fn lane(owner: &Rc<Clumsy>) -> Rc<Lane> {
 }
 
 fn submit(lane: &Rc<Lane>, word: &str, within: Duration) -> oneshot::Receiver<Completion> {
+    let (reply_to, outcome) = ReplyTo::task();
+    submit_for(lane, word, within, reply_to);
+    outcome
+}
+
+fn submit_for(lane: &Rc<Lane>, word: &str, within: Duration, reply_to: ReplyTo) {
+    let deadline = Instant::now() + within;
+    lane.submit(Call { request: command(word), route: Route::Any, timeout: within, deadline, reply_to });
+}
+
+fn command(word: &str) -> Request {
     let mut packer = Packer::command(1);
     packer.word(word.as_bytes());
-    let (reply_to, outcome) = ReplyTo::task();
-    let request = packer.finish(false);
-    lane.submit(Call { request, route: Route::Any, timeout: within, deadline: Instant::now() + within, reply_to });
-    outcome
+    packer.finish(false)
 }
 
 async fn outcome(receiver: oneshot::Receiver<Completion>) -> Outcome {
@@ -169,6 +180,184 @@ async fn after_a_panic_between_connections_calls_have_their_deadlines_and_a_new_
         stream.write_all(b":1\r\n").await.expect("a client that listens");
         assert_eq!(outcome(waiting).await.expect("a reply").as_int(), Some(1));
         lane.close();
+    };
+    bounded(work).await;
+}
+
+/// How many requests more than fill the buffers of a socket whose peer does not read, and the output behind it.
+const MANY: usize = 20_000;
+
+/// The word of a request, by its number.
+fn numbered(number: usize) -> String {
+    format!("<{number}>{:1000}", "")
+}
+
+/// A lane whose server has stopped reading, with that many requests that `put` puts in line.
+async fn stalled(lane: &Rc<Lane>, put: impl FnOnce()) -> TcpStream {
+    let listener = listen().await;
+    lane.start();
+    let stream = accept(&listener).await;
+    lane.connected().await.expect("there is a server");
+    put();
+    // Until the kernel takes no more for a while; and some of the output, but not all, is left over.
+    let mut before = None;
+    loop {
+        sleep(Duration::from_millis(50)).await;
+        let now = lane.queues.borrow().written();
+        if now.0 < now.1 && before.replace(now) == Some(now) {
+            return stream;
+        }
+    }
+}
+
+/// Reads until a word comes, and says the numbers of the requests before it.
+async fn numbers_until(stream: &mut TcpStream, word: &str) -> BTreeSet<usize> {
+    let mut heard = Vec::new();
+    while memchr::memmem::rfind(&heard, word.as_bytes()).is_none() {
+        assert_ne!(stream.read_buf(&mut heard).await.expect("a client"), 0, "the client is gone");
+    }
+    let heard = String::from_utf8(heard).expect("only text was sent");
+    let numbers = heard.split('<').skip(1).map(|rest| rest.split('>').next().expect("it is whole").parse());
+    numbers.collect::<Result<_, _>>().expect("they are numbers")
+}
+
+/// What a stalled server gets when it reads on is what was said to be possibly executed, and nothing else.
+async fn gets_what_may_have_executed(lane: &Rc<Lane>, mut stream: TcpStream, expected: BTreeSet<usize>) {
+    assert!(!expected.is_empty() && expected.len() < MANY, "{}", expected.len());
+    let last = submit(lane, "LAST", BOUND);
+    let heard = numbers_until(&mut stream, "LAST").await;
+    assert_eq!(heard, expected);
+    stream.write_all("+OK\r\n".repeat(heard.len() + 1).as_bytes()).await.expect("a client that listens");
+    outcome(last).await.expect("a reply that is its own");
+    assert!(lane.is_idle() && !lane.is_owed_a_reply());
+    lane.close();
+}
+
+#[tokio::test]
+async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never_sent_and_say_so() {
+    let owner = Rc::default();
+    let work = async {
+        let lane = lane(&owner);
+        let mut calls = Vec::new();
+        let put = || calls.extend((0..MANY).map(|number| submit(&lane, &numbered(number), Duration::from_secs(2))));
+        let stream = stalled(&lane, put).await;
+        let in_output = lane.queues.borrow().in_flight.len();
+        let mut sent = BTreeSet::new();
+        for (number, call) in calls.into_iter().enumerate() {
+            let error = outcome(call).await.expect_err("no reply in time");
+            assert_eq!(error.kind, Kind::Timeout);
+            if error.may_have_executed {
+                sent.insert(number);
+            }
+        }
+        assert!(sent.len() < in_output, "some had been moved to the output: {} of {in_output}", sent.len());
+        gets_what_may_have_executed(&lane, stream, sent).await;
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are_never_sent() {
+    let owner = Rc::default();
+    let work = async {
+        let lane = lane(&owner);
+        let completions = Completions::new(|| {});
+        let put = || {
+            for ticket in 0..MANY {
+                let reply_to = ReplyTo::event_loop(completions.clone(), ticket as u64);
+                submit_for(&lane, &numbered(ticket), BOUND, reply_to);
+            }
+        };
+        let stream = stalled(&lane, put).await;
+        let begun = lane.queues.borrow().begun();
+        // In two lots, the one between the other's.
+        for remainder in [0, 1] {
+            let lot = (0..MANY as u64).filter(|ticket| ticket % 2 == remainder);
+            let mut gone: HashSet<_> = lot.map(|ticket| CallId::new(&completions, ticket)).collect();
+            lane.cancel(&mut gone);
+            assert!(gone.is_empty());
+            sleep(Duration::from_millis(1)).await;
+        }
+        gets_what_may_have_executed(&lane, stream, (0..begun).collect()).await;
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn commands_of_a_step_that_the_socket_has_not_begun_to_take_are_unsent_where_they_are_of_use_one_by_one() {
+    // So many that the socket stops within one.
+    const EACH: usize = 5_000;
+    let owner = Rc::default();
+    let work = async {
+        let lane = lane(&owner);
+        let separable = Terms { separable: true, ..Terms::default() };
+        let receipts: Vec<Rc<Receipt>> = (0..MANY / EACH).map(|_| Rc::default()).collect();
+        let mut steps = Vec::new();
+        let put = || {
+            for (step, receipt) in receipts.iter().enumerate() {
+                let commands = (0..EACH).map(|each| command(&numbered(step * EACH + each)).wire().clone());
+                steps.push(lane.begin(commands.collect(), separable, receipt));
+            }
+        };
+        let stream = stalled(&lane, put).await;
+        drop(steps);
+        let length = |number: usize| command(&numbered(number)).wire().len() as u64;
+        let mut sent = BTreeSet::new();
+        for (step, receipt) in receipts.iter().enumerate() {
+            assert_eq!(receipt.was_sent(), receipt.written() > 0);
+            let mut end = 0;
+            for number in step * EACH..(step + 1) * EACH {
+                end += length(number);
+                if end <= receipt.written() {
+                    sent.insert(number);
+                }
+            }
+        }
+        gets_what_may_have_executed(&lane, stream, sent).await;
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() {
+    let owner = Rc::default();
+    let work = async {
+        for count in [5_000_usize, 20_000] {
+            let lane = lane(&owner);
+            let completions = Completions::new(|| {});
+            let mut steps = Vec::new();
+            let put = || {
+                for ticket in 0..count {
+                    // Each of its own deadline.
+                    let within = BOUND + Duration::from_micros(ticket as u64);
+                    submit_for(
+                        &lane,
+                        &numbered(ticket),
+                        within,
+                        ReplyTo::event_loop(completions.clone(), ticket as u64),
+                    );
+                    let commands = vec![command(&numbered(ticket)).wire().clone()];
+                    steps.push(lane.begin(commands, Terms::default(), &Rc::default()));
+                }
+            };
+            let _stream = stalled(&lane, put).await;
+            take_visits();
+            for (ticket, step) in steps.into_iter().enumerate() {
+                drop(step);
+                if ticket % 2 == 0 {
+                    lane.cancel(&mut HashSet::from([CallId::new(&completions, ticket as u64)]));
+                }
+                if ticket % 100 == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let ended = lane.queues.borrow_mut().expired(Instant::now() + 2 * BOUND).len();
+            assert_eq!(ended, count / 2);
+            let visits = take_visits();
+            assert!(visits < 10 * count, "{visits} jobs were looked at to end {count} calls and as many steps");
+            assert_eq!(lane.queues.borrow().waiting.bytes, 0);
+            lane.close();
+        }
     };
     bounded(work).await;
 }

@@ -37,6 +37,7 @@ mod text;
 mod tls;
 mod topology;
 mod transaction;
+mod used;
 mod verdict;
 mod watch;
 

@@ -100,8 +100,13 @@ impl Node {
         *self.zone.borrow_mut() = zone;
     }
 
-    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        self.lanes().iter().for_each(|lane| lane.cancel(gone));
+    /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.
+    pub(crate) fn cancel(&self, gone: &mut HashSet<CallId>) {
+        self.shared_lanes().for_each(|lane| lane.cancel(gone));
+    }
+
+    fn shared_lanes(&self) -> impl Iterator<Item = &Rc<Lane>> {
+        [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten()
     }
 
     /// Takes back what waits for a connection, to send it elsewhere.
@@ -127,8 +132,7 @@ impl Node {
     }
 
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
-        let shared = [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten();
-        let mut lanes: Vec<_> = shared.cloned().collect();
+        let mut lanes: Vec<_> = self.shared_lanes().cloned().collect();
         lanes.extend(self.lent.borrow().iter().cloned());
         lanes
     }

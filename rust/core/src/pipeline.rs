@@ -20,11 +20,11 @@ use crate::connect::Unreachable;
 use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::guard;
-use crate::invoke::{Attempt, LOOK_AGAIN, asking, code_form, connected_lane, telling};
-use crate::lane::{Lane, Setback};
+use crate::invoke::{Attempt, LOOK_AGAIN, code_form, connected_lane, telling};
+use crate::lane::{self, Lane, Setback};
 use crate::library::is_library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Form, Lane as LaneKind, Request};
+use crate::request::{Form, Lane as LaneKind, Request, asking};
 use crate::resp::{Item, Reply};
 use crate::route::Route;
 use crate::script::Script;
@@ -90,7 +90,8 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
     loop {
         for (lane, group) in context.by_lane(pieces) {
             let sending = context.clone().send(lane, group);
-            rounds.spawn_local(async move { guard::run("a batch", sending).await.unwrap_or_default() });
+            let sending = async move { guard::run("a batch", sending).await.unwrap_or_default() };
+            rounds.spawn_local(guard::begun(sending));
         }
         let Some(round) = rounds.join_next().await else { break };
         let round = round.unwrap_or_default();
@@ -241,8 +242,8 @@ impl Context {
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
         let reached = timeout_at(deadline, self.reach(lane, &mut pieces)).await;
         drop(held);
-        let lane = match reached {
-            Ok(Ok(Some(lane))) => lane,
+        let place = match reached {
+            Ok(Ok(Some(place))) => place,
             // Where to may have changed.
             Ok(Ok(None)) => return Round { again: pieces, ..Round::default() },
             Ok(Err(error)) => {
@@ -258,16 +259,18 @@ impl Context {
                 return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
             }
         };
+        let lane = place.lane().clone();
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
-        let terms = Terms { only_on: Some(lane.connection()), ..Terms::default() };
+        let terms = Terms { only_on: Some(lane.connection()), separable: true, ..Terms::default() };
         let (write, commands) = self.write(&lane, &mut pieces);
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
                 let (count, receipt) = (commands.len(), Rc::new(Receipt::default()));
-                let answer = lane.begin(commands, terms, &receipt);
+                let answer = place.begin(commands, terms, &receipt);
                 (count, receipt, answer)
             })
             .collect();
+        drop(place);
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
         for (count, receipt, answer) in chunks {
@@ -279,7 +282,7 @@ impl Context {
                     if self.servers.is_cluster() {
                         self.servers.refresh();
                     }
-                    Ending::TimedOut(receipt.was_sent())
+                    Ending::TimedOut(receipt.written())
                 }
             };
             self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
@@ -327,27 +330,31 @@ impl Context {
         }
     }
 
-    /// A lane with a connection; `None` where the pieces may now have another.
-    async fn reach(&self, lane: Option<Rc<Lane>>, pieces: &mut [Piece]) -> Result<Option<Rc<Lane>>, Box<Error>> {
+    /// A place on a lane with a connection; `None` where the pieces may now have another.
+    async fn reach(&self, lane: Option<Rc<Lane>>, pieces: &mut [Piece]) -> Result<Option<lane::Place>, Box<Error>> {
         let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause()).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
         }
+        let mut place = None;
         if let Some(lane) = lane {
             if lane.is_up() {
-                return Ok(Some(lane));
+                return Ok(Some(lane.end_of_line()));
             }
+            let kept = lane.keep_place();
             if let Ok(Ok(())) = timeout(LOOK_AGAIN, lane.connected()).await {
-                return Ok(Some(lane));
+                return Ok(Some(kept));
             }
+            place = Some(kept);
         }
         for piece in &mut *pieces {
             piece.attempt.asking = false;
         }
         let first = &pieces[0];
         let (request, route) = (self.request(first), self.first_route(first));
-        connected_lane(&self.servers, request, &route, self.needs_primary(first), &self.waiting_for).await?;
-        Ok(None)
+        let needs_primary = self.needs_primary(first);
+        let found = connected_lane(&self.servers, request, &route, needs_primary, &self.waiting_for).await?;
+        Ok(place.filter(|place| Rc::ptr_eq(place.lane(), found.lane())))
     }
 
     /// What goes over the wire, and where in it the pieces are.
@@ -371,6 +378,7 @@ impl Context {
                 && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
             {
                 self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
+                lane.note_use(request);
                 last = Some(script);
             }
             if let Some(library) = request.library()
@@ -472,13 +480,13 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(true) => {
+            Ending::TimedOut(sent) if end <= *sent => {
                 let may = verdict::of_loss(self.request(&piece), true, false).ran == Ran::Unknown;
                 let doubt = if may { "; it may have been executed" } else { "" };
                 let error = self.timed_out(&format!("no reply from the server{doubt}"), may);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(false) => {
+            Ending::TimedOut(_) => {
                 let error = self.not_sent_in_time(piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
@@ -576,6 +584,6 @@ enum Ending {
     Unsent,
     /// With that many bytes written.
     Lost(Unreachable, u64),
-    /// After it was sent, or before.
-    TimedOut(bool),
+    /// With that many bytes that the server gets all the same.
+    TimedOut(u64),
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::library::Library;
 use crate::route::{Route, Slot};
 use crate::script::Script;
+use crate::used::Code;
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]
@@ -213,6 +214,17 @@ impl Request {
         }
     }
 
+    /// The code that it runs, where that can be sent to a server that lacks it.
+    pub(crate) fn code(&self) -> Option<Code<'_>> {
+        match &self.about {
+            About::Script { script, carries_code: true, .. } => {
+                Some(Code { name: script.hash(), at: Arc::as_ptr(script).addr() })
+            }
+            About::Function { library } => Some(Code { name: &library.key, at: Arc::as_ptr(library).addr() }),
+            _ => None,
+        }
+    }
+
     /// Whether servers forget their scripts by it.
     pub(crate) fn flushes_scripts(&self) -> bool {
         matches!(self.about, About::Command)
@@ -311,6 +323,10 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request({}, {} words)", self.word(0), self.words)
     }
+}
+
+pub(crate) fn asking() -> Bytes {
+    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
 }
 
 /// Whether a command waits for what others do.

@@ -205,7 +205,14 @@ impl Servers {
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form && !call.request.is_killed_on_timeout() && serves(&lane) => lane.submit(call),
+            Some(lane)
+                if !plain_form
+                    && !call.request.is_killed_on_timeout()
+                    && serves(&lane)
+                    && !lane.is_first_use(&call.request) =>
+            {
+                lane.submit(call);
+            }
             _ => invoke::recover(self, None, call, Setback::Unsent),
         }
     }
@@ -265,16 +272,19 @@ impl Servers {
         Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
-    pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        for id in gone {
-            let cancel = self.supervised.borrow_mut().remove(id);
-            if let Some(cancel) = cancel {
+    pub(crate) fn cancel(&self, mut gone: HashSet<CallId>) {
+        gone.retain(|id| match self.supervised.borrow_mut().remove(id) {
+            Some(cancel) => {
                 // Its ladder has just ended: there is nothing left to cancel.
                 let _ = cancel.send(());
+                false
             }
+            None => true,
+        });
+        if !gone.is_empty() {
+            let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
+            nodes.iter().for_each(|node| node.cancel(&mut gone));
         }
-        let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
-        nodes.iter().for_each(|node| node.cancel(gone));
     }
 
     pub(crate) fn close(&self) {

@@ -14,11 +14,11 @@ use tokio::time::timeout_at;
 use crate::batch::{Entry, Sending};
 use crate::completion::Outcome;
 use crate::error::{Error, Kind};
-use crate::invoke::{Attempt, asking, code_form, connected_lane};
-use crate::lane::{Lane, Setback};
+use crate::invoke::{Attempt, code_form, connected_lane};
+use crate::lane::{Lane, Place, Setback};
 use crate::library::Library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Form, Packer, Request};
+use crate::request::{Form, Packer, Request, asking};
 use crate::resp::{Item, Reply, ServerError};
 use crate::route::Route;
 use crate::servers::Servers;
@@ -112,25 +112,31 @@ impl Transaction<'_> {
             let held = self.servers.stats.hold(length);
             attempt.pause().await;
             attempt.drop_unreachable().await;
-            let lane = match (&self.watched, attempt.lane.take()) {
-                (Some(watched), _) => watched.lane().clone(),
-                (None, Some(lane)) => lane,
+            let place = match (&self.watched, attempt.lane.take()) {
+                (Some(watched), _) => watched.lane().end_of_line(),
+                (None, Some(lane)) => lane.end_of_line(),
                 (None, None) => {
                     attempt.asking = false;
                     connected_lane(self.servers, &begin, &self.first_route, true, &self.waiting_for).await?
                 }
             };
             drop(held);
+            let lane = place.lane().clone();
             attempt.lane = Some(lane.clone());
-            if self.watched.is_none() && !self.may_begin(&lane, &begin, &mut attempt).await? {
+            // What the server is asked first keeps nothing that is issued later from waiting for the transaction.
+            let place = if self.is_prepared(&lane) { place } else { place.kept() };
+            if self.watched.is_none() && !self.may_begin(&place, &begin, &mut attempt).await? {
                 continue;
             }
-            if !self.has_libraries(&lane, &mut attempt).await? {
+            if !self.has_libraries(&place, &mut attempt).await? {
                 continue;
             }
             let queue = self.queue(loads_libraries);
-            let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection) };
-            let answer = lane.request(queue.framed(attempt.asking), terms, &self.receipt).await;
+            let only_on = self.watched.as_ref().map(Watched::connection);
+            let terms = Terms { atomic: true, only_on, ..Terms::default() };
+            let sending = place.begin(queue.framed(attempt.asking), terms, &self.receipt);
+            drop(place);
+            let answer = sending.await;
             let replies = self.receipt.take_replies();
             match answer {
                 Ok(()) => self.receipt.clear(),
@@ -171,16 +177,25 @@ impl Transaction<'_> {
         }
     }
 
+    /// Whether the server need not be asked anything first.
+    fn is_prepared(&self, lane: &Lane) -> bool {
+        let has_library = |request: &&Request| {
+            request.library().is_none_or(|library| lane.has_loaded(&function_key(library, request)))
+        };
+        (self.watched.is_some() || lane.transacts()) && self.requests.iter().all(has_library)
+    }
+
     /// Whether the server lets this user begin transactions; false: it is to be asked again. A MULTI that is refused
     /// would let the commands after it run one by one, so a connection's first transaction is an empty one.
-    async fn may_begin(&self, lane: &Rc<Lane>, begin: &Request, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+    async fn may_begin(&self, place: &Place, begin: &Request, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        let lane = place.lane();
         if lane.transacts() {
             return Ok(true);
         }
         let connection = lane.connection();
         let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
         let receipt = Rc::default();
-        if lane.request(commands, Terms::default(), &receipt).await.is_err() {
+        if place.begin(commands, Terms::default(), &receipt).await.is_err() {
             attempt.lane = None;
             return Ok(false);
         }
@@ -201,24 +216,25 @@ impl Transaction<'_> {
     }
 
     /// Whether the server has the functions of known libraries, now if not before; false: it is to be asked again.
-    async fn has_libraries(&self, lane: &Rc<Lane>, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+    async fn has_libraries(&self, place: &Place, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        let lane = place.lane();
         for request in &self.requests {
             let Some(library) = request.library() else { continue };
             let function = request.function_name();
-            let key = format!("{} {function}", library.key);
+            let key = function_key(library, request);
             if lane.has_loaded(&key) {
                 continue;
             }
             let mut steps = vec![library.load(true), library.load(false)];
             while let Some(step) = steps.pop() {
-                let Ok(reply) = lane.ask(step).await else {
+                let Ok(reply) = place.ask(step).await else {
                     attempt.lane = None;
                     return Ok(false);
                 };
                 match (verdict::load(reply.error(), "FUNCTION"), reply.error()) {
                     (Load::WasThere, _) => {
                         // It stays, if it has the function.
-                        let listed = lane.ask(Library::list()).await;
+                        let listed = place.ask(Library::list()).await;
                         if !listed.is_ok_and(|listed| lacks_function(&listed, &function)) {
                             break;
                         }
@@ -387,6 +403,11 @@ impl Queue {
         framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
         framed
     }
+}
+
+/// What a lane knows a library's function by.
+fn function_key(library: &Library, request: &Request) -> String {
+    format!("{} {}", library.key, request.function_name())
 }
 
 /// Whether none of the libraries that a server listed has a function of that name.

@@ -10,11 +10,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::completion::{Outcome, ReplyTo};
 use crate::error::{Error, Kind};
 use crate::guard;
-use crate::invoke::{Attempt, LOOK_AGAIN, asking, connected_lane};
+use crate::invoke::{Attempt, LOOK_AGAIN, connected_lane};
 use crate::lane::Lane;
 use crate::node::Lease;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Packer, Request};
+use crate::request::{Packer, Request, asking};
 use crate::resp::{Item, Reply};
 use crate::route::{Route, Slot};
 use crate::servers::{Ended, Servers};
@@ -136,7 +136,7 @@ impl Servers {
                 Some(lane) => lane,
                 None => {
                     attempt.asking = false;
-                    connected_lane(self, request, route, true, waiting_for).await?
+                    connected_lane(self, request, route, true, waiting_for).await?.lane().clone()
                 }
             };
             let (lane, watching) = self.watching_lane(watch, &target);
