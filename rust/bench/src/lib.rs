@@ -74,6 +74,7 @@ fn config(port: u16, mode: Mode) -> Config {
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             observed: false,
             unacknowledged: None,
+            transport: glide_scripts_core::system(),
         },
         read_from: ReadFrom::Primary,
         request_timeout: Duration::from_secs(60),

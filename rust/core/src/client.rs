@@ -1,6 +1,6 @@
 //! The handle of a client, for any thread; and the task that serves it on the I/O thread.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -281,7 +281,7 @@ async fn open(
 /// Does what the client is told, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
     loop {
-        let mut gone = HashSet::new();
+        let mut gone = BTreeSet::new();
         while let Some(message) = unheard.pop_front() {
             match message {
                 Message::Call(call) => servers.dispatch(call),

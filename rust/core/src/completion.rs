@@ -212,7 +212,7 @@ impl Drop for ReplyTo {
 }
 
 /// Names a call from an event loop, to cancel it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId {
     completions: usize,
     ticket: u64,

@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
 
+use crate::transport::Transport;
+
 /// Everything that a client needs to know of its servers and of itself.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -59,6 +61,8 @@ pub struct ConnectionConfig {
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
     pub unacknowledged: Option<Unacknowledged>,
+    /// What makes the streams: [`system`](crate::system) outside of simulations.
+    pub transport: Arc<dyn Transport>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +83,7 @@ pub enum ReadFrom {
 }
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     pub host: Arc<str>,
     pub port: u16,

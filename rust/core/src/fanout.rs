@@ -1,6 +1,6 @@
 //! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -217,7 +217,7 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.servers.cancel(HashSet::from([id]));
+            self.servers.cancel(BTreeSet::from([id]));
         }
     }
 }

@@ -466,6 +466,7 @@ pub(crate) async fn connected_lane(
         servers.refresh();
         let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };
         tokio::select! {
+            biased;
             count = servers.learned_since(seen) => (seen, looked) = (count, true),
             // What came later waits for it.
             () = up => {}

@@ -9,8 +9,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
 
 use crate::config::Unacknowledged;
-use crate::connect::{Connection, Stream};
+use crate::connect::Connection;
 use crate::resp::Decoder;
+use crate::transport::Stream;
 
 /// One connection with its buffers.
 pub(crate) struct Io {
@@ -46,7 +47,7 @@ impl Io {
     /// How many of the bytes the peer's machine has taken, where the system tells. Under TLS it is a little less, since
     /// records are longer than what is in them.
     pub(crate) fn taken(&self, unacknowledged: Option<Unacknowledged>) -> Option<u64> {
-        let queued = unacknowledged?(self.stream.tcp())?;
+        let queued = self.stream.unacknowledged(unacknowledged)?;
         Some(self.written.saturating_sub(queued as u64))
     }
 
@@ -162,7 +163,6 @@ mod tests {
     use std::task::Waker;
 
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -192,8 +192,8 @@ mod tests {
     }
 
     impl Stream for Failing {
-        fn tcp(&self) -> &TcpStream {
-            unreachable!("nobody asks for it")
+        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+            None
         }
 
         fn is_plain(&self) -> bool {

@@ -22,16 +22,12 @@ pub struct IoThread {
 
 impl IoThread {
     pub fn start() -> io::Result<Self> {
-        let (tasks, mut incoming) = mpsc::unbounded_channel::<Task>();
+        let (tasks, incoming) = mpsc::unbounded_channel();
         let (end, ended) = std_mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("glide_scripts".into()).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, async {
-                while let Some(task) = incoming.recv().await {
-                    tokio::task::spawn_local(task());
-                }
-            });
+            local.block_on(&runtime, run(incoming));
             drop(local);
             // A name lookup that hangs in its own thread is left behind.
             runtime.shutdown_background();
@@ -39,6 +35,19 @@ impl IoThread {
             let _ = end.send(());
         })?;
         Ok(Self { tasks, ended })
+    }
+
+    /// Runs the tasks on the calling thread, within its `LocalSet`, for a simulation that drives that itself.
+    #[doc(hidden)]
+    pub fn simulated() -> Self {
+        let (tasks, incoming) = mpsc::unbounded_channel();
+        let (end, ended) = std_mpsc::channel();
+        tokio::task::spawn_local(async move {
+            run(incoming).await;
+            // Nobody may be waiting for the end.
+            let _ = end.send(());
+        });
+        Self { tasks, ended }
     }
 
     /// Runs a future on the thread. After the thread has ended it is dropped.
@@ -54,6 +63,12 @@ impl IoThread {
     pub fn stop(self, within: Duration) -> bool {
         drop(self.tasks);
         self.ended.recv_timeout(within).is_ok()
+    }
+}
+
+async fn run(mut incoming: mpsc::UnboundedReceiver<Task>) {
+    while let Some(task) = incoming.recv().await {
+        tokio::task::spawn_local(task());
     }
 }
 

@@ -4,7 +4,7 @@
 //! written; what was not, waits for the next connection or is handed back as certainly not executed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -407,7 +407,7 @@ impl Lane {
 
     /// Forgets calls whose callers have gone, and takes those that it had out of `gone`. What the socket has not taken
     /// never will be sent.
-    pub(crate) fn cancel(self: &Rc<Self>, gone: &mut HashSet<CallId>) {
+    pub(crate) fn cancel(self: &Rc<Self>, gone: &mut BTreeSet<CallId>) {
         let cancelled = self.queues.borrow_mut().cancelled(gone);
         if !cancelled.is_empty() {
             self.has_less();

@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::completion::{Completion, Completions, Outcome, ReplyTo};
-use crate::connect::tests::{config, let_names_mean};
 use crate::error::Kind;
 use crate::queues::take_visits;
 use crate::request::{Packer, Request};
 use crate::route::Route;
+use crate::transport::tests::{config, let_names_mean};
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -273,7 +273,7 @@ async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are
         // In two lots, the one between the other's.
         for remainder in [0, 1] {
             let lot = (0..MANY as u64).filter(|ticket| ticket % 2 == remainder);
-            let mut gone: HashSet<_> = lot.map(|ticket| CallId::new(&completions, ticket)).collect();
+            let mut gone: BTreeSet<_> = lot.map(|ticket| CallId::new(&completions, ticket)).collect();
             lane.cancel(&mut gone);
             assert!(gone.is_empty());
             sleep(Duration::from_millis(1)).await;
@@ -345,7 +345,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
             for (ticket, step) in steps.into_iter().enumerate() {
                 drop(step);
                 if ticket % 2 == 0 {
-                    lane.cancel(&mut HashSet::from([CallId::new(&completions, ticket as u64)]));
+                    lane.cancel(&mut BTreeSet::from([CallId::new(&completions, ticket as u64)]));
                 }
                 if ticket % 100 == 0 {
                     tokio::task::yield_now().await;

@@ -1,7 +1,7 @@
 //! One server, and the connections that reach it.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.
-    pub(crate) fn cancel(&self, gone: &mut HashSet<CallId>) {
+    pub(crate) fn cancel(&self, gone: &mut BTreeSet<CallId>) {
         self.shared_lanes().for_each(|lane| lane.cancel(gone));
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -202,7 +202,7 @@ impl Queues {
     }
 
     /// Takes out the calls of callers that are gone, whose names it takes out of `gone`.
-    pub(crate) fn cancelled(&mut self, gone: &mut HashSet<CallId>) -> Vec<(Call, bool)> {
+    pub(crate) fn cancelled(&mut self, gone: &mut BTreeSet<CallId>) -> Vec<(Call, bool)> {
         let mut cancelled = Vec::new();
         if self.waiting.is_empty() && self.in_flight.is_empty() {
             return cancelled;

@@ -1,7 +1,7 @@
 //! All servers that one client knows: the nodes, their topology and how it is kept, and what they were taught.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct Servers {
     pub(crate) stats: Arc<Stats>,
     connection: Arc<ConnectionConfig>,
     itself: Weak<Self>,
-    nodes: RefCell<HashMap<Address, Rc<Node>>>,
+    nodes: RefCell<BTreeMap<Address, Rc<Node>>>,
     /// Nodes that have left the topology, with calls under way.
     retiring: RefCell<Vec<Rc<Node>>>,
     topology: RefCell<Topology>,
@@ -272,7 +272,7 @@ impl Servers {
         Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
-    pub(crate) fn cancel(&self, mut gone: HashSet<CallId>) {
+    pub(crate) fn cancel(&self, mut gone: BTreeSet<CallId>) {
         gone.retain(|id| match self.supervised.borrow_mut().remove(id) {
             Some(cancel) => {
                 // Its ladder has just ended: there is nothing left to cancel.
@@ -508,7 +508,7 @@ impl Servers {
         self.moved.set(0);
         let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
         *self.topology.borrow_mut() = topology;
-        let (gone, stay): (HashMap<_, _>, HashMap<_, _>) =
+        let (gone, stay): (BTreeMap<_, _>, BTreeMap<_, _>) =
             self.nodes.take().into_iter().partition(|(address, _)| !in_use.contains(address));
         let staying: Vec<_> = stay.values().cloned().collect();
         *self.nodes.borrow_mut() = stay;

@@ -329,6 +329,7 @@ fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>)
             observed: !setting("observer")?.is_none(),
             backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
             unacknowledged: socket::UNACKNOWLEDGED,
+            transport: glide_scripts_core::system(),
         },
         read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),
         request_timeout: milliseconds("request_timeout_ms")?,

@@ -197,6 +197,7 @@ fn config(port: u16) -> Config {
             observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             unacknowledged: None,
+            transport: glide_scripts_core::system(),
         },
         read_from: ReadFrom::Primary,
         request_timeout: Duration::from_secs(5),
