@@ -1,0 +1,388 @@
+//! The network between clients and the model. It knows of every byte who has it, and plays with that: it takes any part
+//! of a write, delays, holds, splits and joins, swallows, resets after any byte, refuses, and ends connections.
+//!
+//! Bytes that a socket took may or may not arrive. Those that it did not take never do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use glide_scripts_core::{Address, ConnectionConfig, Opening, Stream, Transport, Unacknowledged};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use crate::model::ConnectionId;
+use crate::model::scripts::id_of;
+use crate::model::parse_command;
+use crate::world::World;
+
+/// Makes connections to the model of the current thread.
+#[derive(Debug)]
+pub(crate) struct Simulated;
+
+impl Transport for Simulated {
+    fn open<'a>(&'a self, address: &'a Address, _config: &'a ConnectionConfig) -> Opening<'a> {
+        Box::pin(async move {
+            let world = World::current();
+            sleep(latency(&world)).await;
+            if world.is_rough() && world.once_in(12) {
+                if world.once_in(2) {
+                    return Err("Connection refused (simulated)".into());
+                }
+                // Nobody answers. The client gives up, or the network heals.
+                while world.is_rough() {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            }
+            let connection = world.with_model(|model| model.node_at(address.port).and_then(|node| model.connect(node)));
+            let Some(id) = connection else { return Err("Connection refused (model)".into()) };
+            let wire = Rc::new(Wire::new(id, &world));
+            world.log(format_args!("connected {id} to {} {:?}", address.port, wire.fate.get()));
+            world.wires.borrow_mut().insert(id, wire.clone());
+            spawn_local(wire.clone().carry_up(world.clone()));
+            spawn_local(wire.clone().carry_down(world.clone()));
+            let is_plain = !world.once_in(4);
+            let stream: Box<dyn Stream> = Box::new(End { wire, world, is_plain });
+            Ok(stream)
+        })
+    }
+}
+
+/// What is going to happen to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    None,
+    /// Reset once the socket has taken so many bytes.
+    ResetAfterWriting(u64),
+    /// Reset once so many bytes of replies have arrived.
+    ResetAfterReading(u64),
+    /// Ended by the server's side, after so many bytes of replies.
+    EndAfterReading(u64),
+    /// From so many bytes on, nothing arrives any more, either way.
+    SwallowAfter(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Reset,
+    /// Nothing more comes after what has arrived.
+    Ended,
+}
+
+/// One connection: its bytes on their way, in both directions.
+pub(crate) struct Wire {
+    pub(crate) id: ConnectionId,
+    fate: Cell<Fate>,
+    state: Cell<State>,
+    /// The client has let go of it.
+    is_dropped: Cell<bool>,
+    /// What the client's socket took, and the server has not read.
+    up: RefCell<VecDeque<u8>>,
+    /// What the server has sent, and has not arrived.
+    down: RefCell<VecDeque<u8>>,
+    arrived: RefCell<VecDeque<u8>>,
+    server_ended: Cell<bool>,
+    /// How many bytes the socket takes before the server reads.
+    room: u64,
+    written: Cell<u64>,
+    read: Cell<u64>,
+    /// The commands as the socket took them, to know when it took the first byte of each.
+    taken: RefCell<Taken>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+    up_changed: Notify,
+    down_changed: Notify,
+}
+
+#[derive(Default)]
+struct Taken {
+    bytes: Vec<u8>,
+    since: Option<Duration>,
+}
+
+fn latency(world: &World) -> Duration {
+    let microseconds = match world.below(100) {
+        0..60 => world.below(200),
+        60..95 => world.below(3_000),
+        _ => world.below(if world.is_rough() { 300_000 } else { 20_000 }),
+    };
+    Duration::from_micros(microseconds)
+}
+
+impl Wire {
+    fn new(id: ConnectionId, world: &World) -> Self {
+        // The greeting is some 150 bytes long, a call a little longer.
+        let after = world.below(if world.once_in(3) { 300 } else { 6_000 });
+        let fate = match world.below(10) {
+            _ if !world.is_rough() => Fate::None,
+            0..3 => Fate::ResetAfterWriting(after),
+            3..5 => Fate::ResetAfterReading(after / 3),
+            5 => Fate::EndAfterReading(after / 3),
+            6 => Fate::SwallowAfter(after),
+            _ => Fate::None,
+        };
+        Self {
+            id,
+            fate: Cell::new(fate),
+            state: Cell::new(State::Open),
+            is_dropped: Cell::new(false),
+            up: RefCell::default(),
+            down: RefCell::default(),
+            arrived: RefCell::default(),
+            server_ended: Cell::new(false),
+            room: if world.once_in(3) { 1 + world.below(500) } else { 64 << 10 },
+            written: Cell::new(0),
+            read: Cell::new(0),
+            taken: RefCell::default(),
+            reader: RefCell::default(),
+            writer: RefCell::default(),
+            up_changed: Notify::new(),
+            down_changed: Notify::new(),
+        }
+    }
+
+    fn is_swallowing(&self) -> bool {
+        matches!(self.fate.get(), Fate::SwallowAfter(after) if self.written.get() + self.read.get() >= after)
+    }
+
+    /// The server's replies, and whether it keeps the connection.
+    pub(crate) fn answer(&self, output: &[u8], is_open: bool) {
+        if output.is_empty() && is_open {
+            return;
+        }
+        self.down.borrow_mut().extend(output);
+        if !is_open {
+            self.server_ended.set(true);
+        }
+        self.down_changed.notify_one();
+    }
+
+    /// Ends the connection for both sides. Of what is on its way up, a part may still arrive.
+    pub(crate) fn reset(&self, world: &World) {
+        if self.state.replace(State::Reset) == State::Reset {
+            return;
+        }
+        let count = if self.is_swallowing() { 0 } else { world.below(self.up.borrow().len() as u64 + 1) };
+        let last: Vec<u8> = self.up.borrow_mut().drain(..).take(usize::try_from(count).unwrap_or(0)).collect();
+        world.log(format_args!("reset {} with {} more bytes up", self.id, last.len()));
+        world.with_model(|model| {
+            model.receive(self.id, &last);
+            model.disconnect(self.id);
+        });
+        if world.once_in(2) {
+            self.arrived.borrow_mut().clear();
+        }
+        self.wake();
+    }
+
+    /// The network heals: what was to happen does not, and what was swallowed is known to be gone.
+    pub(crate) fn heal(&self, world: &World) {
+        let is_swallowing = self.is_swallowing();
+        self.fate.set(Fate::None);
+        if is_swallowing {
+            self.fate.set(Fate::SwallowAfter(0));
+            self.reset(world);
+        }
+    }
+
+    fn wake(&self) {
+        let wakers = [self.reader.take(), self.writer.take()];
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        self.up_changed.notify_one();
+        self.down_changed.notify_one();
+    }
+
+    async fn carry_up(self: Rc<Self>, world: Rc<World>) {
+        loop {
+            if self.up.borrow().is_empty() && !self.is_dropped.get() && self.state.get() == State::Open {
+                self.up_changed.notified().await;
+                continue;
+            }
+            sleep(latency(&world)).await;
+            if self.state.get() == State::Reset {
+                break;
+            }
+            if self.is_swallowing() {
+                if self.is_dropped.get() {
+                    break;
+                }
+                self.up_changed.notified().await;
+                continue;
+            }
+            let length = self.up.borrow().len();
+            let count = if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
+            let bytes: Vec<u8> = self.up.borrow_mut().drain(..count).collect();
+            if !bytes.is_empty() {
+                world.with_model(|model| model.receive(self.id, &bytes));
+                if let Some(writer) = self.writer.take() {
+                    writer.wake();
+                }
+            }
+            let is_over = self.is_dropped.get() || self.state.get() == State::Ended;
+            if is_over && self.up.borrow().is_empty() {
+                break;
+            }
+        }
+        world.with_model(|model| model.disconnect(self.id));
+        world.wires.borrow_mut().remove(&self.id);
+    }
+
+    async fn carry_down(self: Rc<Self>, world: Rc<World>) {
+        loop {
+            if self.state.get() != State::Open || self.is_dropped.get() {
+                return;
+            }
+            if self.down.borrow().is_empty() && !self.server_ended.get() {
+                self.down_changed.notified().await;
+                continue;
+            }
+            sleep(latency(&world)).await;
+            if self.is_swallowing() {
+                self.down_changed.notified().await;
+                continue;
+            }
+            let length = self.down.borrow().len();
+            let mut count = if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
+            let left = |after: u64| usize::try_from(after.saturating_sub(self.read.get())).unwrap_or(0);
+            match self.fate.get() {
+                Fate::ResetAfterReading(after) | Fate::EndAfterReading(after) => count = count.min(left(after)),
+                _ => {}
+            }
+            self.read.update(|read| read + count as u64);
+            let bytes: Vec<u8> = self.down.borrow_mut().drain(..count).collect();
+            self.arrived.borrow_mut().extend(bytes);
+            match self.fate.get() {
+                Fate::ResetAfterReading(after) if self.read.get() >= after => return self.reset(&world),
+                Fate::EndAfterReading(after) if self.read.get() >= after => {
+                    world.log(format_args!("end {}", self.id));
+                    self.state.set(State::Ended);
+                    self.wake();
+                    return;
+                }
+                _ => {}
+            }
+            if self.server_ended.get() && self.down.borrow().is_empty() {
+                self.state.set(State::Ended);
+                self.wake();
+                return;
+            }
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+    }
+
+    /// Takes bytes into the socket.
+    fn take(&self, world: &World, bytes: &[u8]) {
+        self.written.update(|written| written + bytes.len() as u64);
+        self.up.borrow_mut().extend(bytes);
+        self.up_changed.notify_one();
+        let mut taken = self.taken.borrow_mut();
+        taken.since.get_or_insert(world.now());
+        taken.bytes.extend_from_slice(bytes);
+        while let Some((words, used)) = parse_command(&taken.bytes) {
+            taken.bytes.drain(..used);
+            let since = taken.since.take().unwrap_or_default();
+            for id in words.iter().filter_map(|word| id_of(word)) {
+                world.taken.borrow_mut().entry(id).or_default().push(since);
+            }
+            if !taken.bytes.is_empty() {
+                taken.since = Some(world.now());
+            }
+        }
+    }
+}
+
+/// The client's end of a connection.
+struct End {
+    wire: Rc<Wire>,
+    world: Rc<World>,
+    is_plain: bool,
+}
+
+impl Stream for End {
+    fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+        Some(self.wire.up.borrow().len())
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let wire = &self.wire;
+        let length = wire.arrived.borrow().len().min(buffer.remaining());
+        if length > 0 {
+            let part = self.world.once_in(4);
+            let count = if part { 1 + self.world.below(length as u64) } else { length as u64 };
+            let count = usize::try_from(count).unwrap_or(length);
+            let bytes: Vec<u8> = wire.arrived.borrow_mut().drain(..count).collect();
+            buffer.put_slice(&bytes);
+            return Poll::Ready(Ok(()));
+        }
+        match wire.state.get() {
+            State::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            State::Ended => Poll::Ready(Ok(())),
+            State::Open => {
+                wire.reader.replace(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let (wire, world) = (&self.wire, &self.world);
+        if wire.state.get() == State::Reset {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let room = wire.room.saturating_sub(wire.up.borrow().len() as u64);
+        if room == 0 {
+            wire.writer.replace(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        let most = room.min(bytes.len() as u64);
+        let mut count = if world.once_in(4) { 1 + world.below(most) } else { most };
+        if let Fate::ResetAfterWriting(after) = wire.fate.get() {
+            count = count.min(after.saturating_sub(wire.written.get()));
+            let count = usize::try_from(count).unwrap_or(0);
+            wire.take(world, &bytes[..count]);
+            if wire.written.get() >= after {
+                wire.reset(world);
+                // A plain socket tells what it took; TLS has written a part of it and does not tell of which.
+                if !self.is_plain || count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+            }
+            return Poll::Ready(Ok(count));
+        }
+        let count = usize::try_from(count).unwrap_or(0);
+        wire.take(world, &bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.wire.is_dropped.set(true);
+        self.wire.wake();
+    }
+}

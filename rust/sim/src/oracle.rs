@@ -1,0 +1,174 @@
+//! The account of every call, and what must hold of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use glide_scripts_core::resp::{Item, Reply};
+use glide_scripts_core::{Error, Kind};
+
+use crate::model::Event;
+
+/// A call's end, or that of a command of a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// A right reply.
+    Answered,
+    /// Another reply than it can have.
+    WrongReply(String),
+    /// The error that its script answers with.
+    OfScript,
+    /// A transaction that was not executed, because a watched key had changed.
+    NotExecuted,
+    Failed { kind: Kind, may_have_executed: bool, message: String },
+}
+
+/// What a call is answered with where it runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Expected {
+    Bulk(String),
+    Okay,
+    Words(String),
+    /// What a read finds depends on what else there is.
+    Anything,
+}
+
+impl Expected {
+    pub(crate) fn judge(&self, outcome: Result<Reply, Box<Error>>) -> End {
+        match (outcome, self) {
+            (Ok(Reply::One(Item::Okay)), Self::Okay) | (Ok(_), Self::Anything) => End::Answered,
+            (Ok(reply), Self::Bulk(expected)) if reply.as_bytes() == Some(expected.as_bytes()) => End::Answered,
+            (Ok(reply), _) => End::WrongReply(format!("{reply:?}")),
+            (Err(error), Self::Words(words)) if error.message.starts_with(words.as_str()) && error.kind == Kind::Script => {
+                if error.may_have_executed { End::OfScript } else { failed(*error) }
+            }
+            (Err(error), _) => failed(*error),
+        }
+    }
+}
+
+pub(crate) fn failed(error: Error) -> End {
+    End::Failed { kind: error.kind, may_have_executed: error.may_have_executed, message: error.message }
+}
+
+/// One command that has an id.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) client: usize,
+    /// The call that it is a part of; commands of one batch have one.
+    pub(crate) call: u64,
+    pub(crate) what: &'static str,
+    pub(crate) key: String,
+    pub(crate) is_repeatable: bool,
+    pub(crate) is_atomic: bool,
+    pub(crate) is_killable: bool,
+    /// Whether each run of it is an event of the model.
+    pub(crate) is_counted: bool,
+    pub(crate) issued_at: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) cancelled_at: Option<Duration>,
+    pub(crate) ended: Option<(Duration, End)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Oracle {
+    pub(crate) records: BTreeMap<u64, Record>,
+}
+
+/// How late a call may be told its end, by the clock of the simulation.
+const SLACK: Duration = Duration::from_millis(3);
+
+impl Oracle {
+    /// What does not hold at the end of all things.
+    pub(crate) fn violations(
+        &self,
+        events: &[(Duration, Event)],
+        taken: &BTreeMap<u64, Vec<Duration>>,
+        keeps_order: bool,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut runs: BTreeMap<u64, Vec<(Duration, Option<u64>)>> = BTreeMap::new();
+        for (at, event) in events {
+            match event {
+                Event::Ran { id, exec, .. } => runs.entry(*id).or_default().push((*at, *exec)),
+                Event::Killed { id } => {
+                    let record = self.records.get(id);
+                    if record.is_none_or(|record| !record.is_killable || *at + SLACK < record.deadline) {
+                        found.push(format!("call {id} was killed, and should not have been: {record:?}"));
+                    }
+                }
+            }
+        }
+        for (id, record) in &self.records {
+            let ran = runs.get(id).map_or(&[][..], Vec::as_slice);
+            self.check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
+        }
+        self.check_transactions(&runs, &mut found);
+        if keeps_order {
+            self.check_order(&runs, &mut found);
+        }
+        found
+    }
+
+    fn check_one(
+        &self,
+        id: u64,
+        record: &Record,
+        ran: &[(Duration, Option<u64>)],
+        taken: &[Duration],
+        found: &mut Vec<String>,
+    ) {
+        let mut violated = |what: &str| found.push(format!("call {id} {what}: {record:?}; runs {ran:?}, sent {taken:?}"));
+        if ran.len() > 1 && !record.is_repeatable {
+            violated("ran more than once");
+        }
+        let given_up = match (&record.ended, record.cancelled_at) {
+            (Some((at, _)), _) => *at,
+            (None, Some(at)) => at,
+            (None, None) => return violated("has no end"),
+        };
+        if taken.iter().any(|since| *since > given_up) {
+            violated("was sent after it had ended");
+        }
+        let Some((at, end)) = &record.ended else { return };
+        if *at > record.deadline + SLACK {
+            violated("ended after its deadline");
+        }
+        match end {
+            End::Answered | End::OfScript if record.is_counted && ran.is_empty() => violated("was acknowledged and never ran"),
+            End::WrongReply(_) => violated("has another reply than its own"),
+            End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),
+            End::Failed { may_have_executed: false, .. } if !ran.is_empty() => violated("is said not to have run"),
+            _ => {}
+        }
+    }
+
+    /// All commands of a transaction run together, or none does.
+    fn check_transactions(&self, runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>, found: &mut Vec<String>) {
+        let mut transactions: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for (id, record) in self.records.iter().filter(|(_, record)| record.is_atomic && record.is_counted) {
+            transactions.entry(record.call).or_default().push(*id);
+        }
+        for (call, ids) in transactions {
+            let execs: Vec<_> = ids.iter().map(|id| runs.get(id).and_then(|runs| runs.first()?.1)).collect();
+            let ran = ids.iter().filter(|id| runs.contains_key(id)).count();
+            if (ran > 0 && ran < ids.len()) || execs.iter().any(|exec| *exec != execs[0]) || (ran > 0 && execs[0].is_none()) {
+                found.push(format!("transaction {call} ran in part, or not as one: {ids:?} in {execs:?}"));
+            }
+        }
+    }
+
+    /// What one client issued for one key ran in that order.
+    fn check_order(&self, runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>, found: &mut Vec<String>) {
+        let mut last: BTreeMap<(usize, &str), (u64, Duration)> = BTreeMap::new();
+        for (id, record) in self.records.iter().filter(|(_, record)| record.is_counted && !record.is_killable) {
+            let Some((at, _)) = runs.get(id).and_then(|runs| runs.first()) else { continue };
+            let before = last.insert((record.client, &record.key), (*id, *at));
+            if let Some((other, ran)) = before.filter(|(_, ran)| ran > at) {
+                found.push(format!(
+                    "call {id} ({}) overtook {other} ({}) on {}: {at:?} before {ran:?}",
+                    record.what, self.records[&other].what, record.key
+                ));
+            }
+        }
+    }
+}

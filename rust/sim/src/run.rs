@@ -1,0 +1,231 @@
+//! One seed from beginning to end: chaos, healing, and proof of life.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glide_scripts_core::{
+    Address, Backoff, Client, Completion, Config, ConnectionConfig, Credentials, IoThread, Mode, Protocol, ReadFrom,
+    ReplyTo,
+};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use crate::model::{Deployment, Layout, Refusal, Version};
+use crate::network::Simulated;
+use crate::oracle::Oracle;
+use crate::work::Callers;
+use crate::world::{Roughness, Trace, World};
+
+/// What came of one seed.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub seed: u64,
+    /// What was promised and did not hold.
+    pub violations: Vec<String>,
+    pub calls: u64,
+    pub virtual_time: Duration,
+    /// Of all that happened, in order.
+    pub hash: u64,
+    /// What happened, where it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed.
+pub fn run(seed: u64, keeps_trace: bool) -> Report {
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O can be made");
+    let local = LocalSet::new();
+    let report = local.block_on(&runtime, simulate(seed, keeps_trace));
+    drop(local);
+    World::forget();
+    report
+}
+
+async fn simulate(seed: u64, keeps_trace: bool) -> Report {
+    let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    let layout = match chance.u8(..6) {
+        0 | 1 => Layout::Standalone,
+        2 => Layout::Replicated(1),
+        3 => Layout::Cluster { shards: 3, replicas: 0 },
+        _ => Layout::Cluster { shards: 2, replicas: 1 },
+    };
+    let version = [Version::Redis6, Version::Redis7, Version::Valkey9, Version::Valkey9][chance.usize(..4)];
+    let deployment = Deployment::new(layout, version, Duration::from_micros(chance.u64(..20_000)));
+    let world = World::new(seed, deployment, Trace::new(keeps_trace));
+    let is_calm = chance.u8(..4) == 0;
+    world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
+    spawn_local(world.clone().tick());
+
+    let io = IoThread::simulated();
+    let oracle = Rc::new(RefCell::new(Oracle::default()));
+    let ids = Rc::new(Cell::new(0));
+    let mut violations = Vec::new();
+    let mut all = Vec::new();
+    for number in 0..1 + chance.usize(..2) {
+        let (opened, outcome) = ReplyTo::task();
+        let client = Client::open(config(&world, layout, &mut chance), &io, opened);
+        match outcome.await.ok().and_then(Completion::into_call) {
+            Some(Ok(_)) => {}
+            other => violations.push(format!("a client could not connect on a calm network: {other:?}")),
+        }
+        let has_functions = version != Version::Redis6;
+        all.push(Callers::new(client, number, world.clone(), oracle.clone(), ids.clone(), has_functions));
+    }
+
+    // Chaos.
+    const CHAOS: Duration = Duration::from_secs(2);
+    if !is_calm {
+        world.roughness.set(Roughness::Rough);
+        spawn_local(trouble(world.clone(), layout, CHAOS));
+    }
+    for callers in &all {
+        spawn_local(callers.clone().work(CHAOS));
+    }
+    sleep(CHAOS).await;
+
+    // Healing.
+    world.roughness.set(Roughness::Calm);
+    heal(&world);
+    world.log(format_args!("healed"));
+
+    // Life.
+    for callers in &all {
+        if let Err(error) = callers.clone().probe().await {
+            violations.push(format!("client {} does not serve within a second of healing: {error}", callers.number));
+        }
+    }
+    let quiet = async {
+        while all.iter().any(|callers| callers.under_way.get() > 0) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if timeout(Duration::from_secs(30), quiet).await.is_err() {
+        violations.push("calls are still under way long after their deadlines".into());
+    }
+    // What is on its way arrives.
+    sleep(Duration::from_secs(12)).await;
+    for callers in &all {
+        let stats = callers.client.borrow().stats().clone();
+        if stats.pending_bytes() != 0 {
+            violations.push(format!("{} bytes are said to wait, and none do", stats.pending_bytes()));
+        }
+        for (name, node) in stats.nodes() {
+            if node.in_flight() != 0 {
+                violations.push(format!("{} requests are said to be in flight to {name}, and none are", node.in_flight()));
+            }
+        }
+        callers.close().await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    if !world.wires.borrow().is_empty() {
+        violations.push(format!("{} connections are open after all clients were closed", world.wires.borrow().len()));
+    }
+    violations.extend(oracle.borrow().violations(&world.events.borrow(), &world.taken.borrow(), is_calm));
+    let mut trace = world.trace.borrow_mut();
+    let lines = trace.lines.take().unwrap_or_default();
+    let calls = oracle.borrow().records.len() as u64;
+    Report { seed, violations, calls, virtual_time: world.now(), hash: trace.hash(), trace: lines }
+}
+
+fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
+    let ports = world.deployment.borrow().ports();
+    let addresses = ports.into_iter().map(|port| Address::new("127.0.0.1", port)).collect();
+    let mode = match layout {
+        Layout::Cluster { .. } => {
+            Mode::Cluster { refresh_from_seeds: chance.bool(), periodic_checks: Some(Duration::from_secs(5)) }
+        }
+        _ => Mode::Standalone,
+    };
+    Config {
+        mode,
+        addresses,
+        connection: ConnectionConfig {
+            tls: None,
+            credentials: Arc::new(Credentials::new(None, None)),
+            protocol: if chance.bool() { Protocol::Resp3 } else { Protocol::Resp2 },
+            database: 0,
+            client_name: None,
+            tcp_nodelay: true,
+            timeout: Duration::from_millis(500),
+            backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
+            observed: false,
+            unacknowledged: None,
+            transport: Arc::new(Simulated),
+        },
+        read_from: if chance.bool() { ReadFrom::Primary } else { ReadFrom::PreferReplica },
+        request_timeout: Duration::from_secs(1),
+        inflight_limit: None,
+        lazy: false,
+        heartbeat: Some(Duration::from_millis(300)),
+        pending_bytes_limit: usize::MAX,
+    }
+}
+
+/// What befalls the servers.
+async fn trouble(world: Rc<World>, layout: Layout, for_long: Duration) {
+    let until = world.now() + for_long;
+    while world.now() < until {
+        sleep(Duration::from_micros(world.below(200_000))).await;
+        if !world.is_rough() {
+            return;
+        }
+        let primaries = world.deployment.borrow().primaries();
+        let node = world.pick(&primaries);
+        let what = world.below(9);
+        world.log(format_args!("trouble {what} at {node}"));
+        world.with_model(|model| match what {
+            0 | 1 => model.flush_scripts(node),
+            2 => {
+                let refusals = [Refusal::Loading, Refusal::ClusterDown, Refusal::OutOfMemory, Refusal::TooFewReplicas];
+                model.refuse(node, Some(world.pick(&refusals)));
+            }
+            3 => model.refuse(node, None),
+            4 => model.kill_node(node),
+            5 | 6 if layout != Layout::Standalone => drop(model.fail_over(node)),
+            7 if model.is_cluster() => {
+                let key = format!("{{k{}}}", world.below(4));
+                let slot = glide_scripts_core::Slot::of_key(key.as_bytes()).number();
+                model.begin_migration(slot, node);
+            }
+            8 => model.end_migration(),
+            _ => {}
+        });
+        for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
+            if world.once_in(30) {
+                wire.reset(&world);
+            }
+        }
+        if world.once_in(2) {
+            restart(&world);
+        }
+    }
+}
+
+fn restart(world: &World) {
+    world.with_model(|model| {
+        for port in model.ports() {
+            if let Some(node) = model.node_at(port).filter(|node| !model.is_alive(*node)) {
+                model.restart_node(node);
+            }
+        }
+    });
+}
+
+fn heal(world: &World) {
+    restart(world);
+    world.with_model(|model| {
+        for node in 0..model.ports().len() {
+            model.refuse(node, None);
+        }
+        model.end_migration();
+    });
+    for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
+        wire.heal(world);
+    }
+}

@@ -1,0 +1,463 @@
+//! What the clients' callers do: calls of all kinds, at any time, some of which they give up.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glide_scripts_core::resp::{Item, Reply};
+use glide_scripts_core::script::{Options, Script};
+use glide_scripts_core::{
+    Batch, BatchOptions, CallId, Client, Completion, Completions, Entry, Error, Gather, Library, Packer, ReplyTo,
+    Request, Route, Slot, split_by_slot,
+};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use crate::model::scripts::{FUNCTION, ID, Kind, LIBRARY};
+use crate::oracle::{End, Expected, Oracle, Record, failed};
+use crate::world::World;
+
+/// The callers of one client.
+pub(crate) struct Callers {
+    pub(crate) client: RefCell<Client>,
+    pub(crate) number: usize,
+    world: Rc<World>,
+    oracle: Rc<RefCell<Oracle>>,
+    ids: Rc<Cell<u64>>,
+    completions: Arc<Completions>,
+    arrived: Arc<Notify>,
+    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Completion>>>,
+    scripts: RefCell<BTreeMap<(u8, u32, bool), Arc<Script>>>,
+    library: Arc<Library>,
+    pub(crate) under_way: Cell<usize>,
+    /// How many different scripts of a kind there are.
+    variants: u32,
+    has_functions: bool,
+}
+
+/// One command that a call consists of.
+struct Command {
+    id: u64,
+    request: Request,
+    route: Route,
+    key: String,
+    expected: Expected,
+    what: &'static str,
+    is_repeatable: bool,
+    is_killable: bool,
+    is_counted: bool,
+}
+
+impl Callers {
+    pub(crate) fn new(
+        client: Client,
+        number: usize,
+        world: Rc<World>,
+        oracle: Rc<RefCell<Oracle>>,
+        ids: Rc<Cell<u64>>,
+        has_functions: bool,
+    ) -> Rc<Self> {
+        let arrived = Arc::new(Notify::new());
+        let waking = arrived.clone();
+        let variants = world.pick(&[1, 3, 40, 700]);
+        let callers = Rc::new(Self {
+            client: RefCell::new(client),
+            number,
+            world,
+            oracle,
+            ids,
+            completions: Completions::new(move || waking.notify_one()),
+            arrived,
+            waiting: RefCell::default(),
+            scripts: RefCell::default(),
+            library: Arc::new(Library::new(LIBRARY)),
+            under_way: Cell::new(0),
+            variants,
+            has_functions,
+        });
+        spawn_local(callers.clone().hand_out());
+        callers
+    }
+
+    /// Gives outcomes to whom they belong.
+    async fn hand_out(self: Rc<Self>) {
+        loop {
+            for (ticket, completion) in self.completions.take() {
+                if !matches!(completion, Completion::Facts(_))
+                    && let Some(waiting) = self.waiting.borrow_mut().remove(&ticket)
+                {
+                    // Who has cancelled does not wait.
+                    let _ = waiting.send(completion);
+                }
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Issues calls for as long as that, as fast as the pauses between them allow.
+    pub(crate) async fn work(self: Rc<Self>, for_long: Duration) {
+        let until = self.world.now() + for_long;
+        while self.world.now() < until {
+            if self.world.once_in(3) {
+                sleep(Duration::from_micros(self.world.below(40_000))).await;
+            }
+            spawn_local(self.clone().call(None));
+            if self.world.once_in(400) && self.world.is_rough() {
+                self.client.borrow().update_password(Some("sim".into()), true, ReplyTo::nobody());
+            }
+        }
+    }
+
+    /// Makes one call and notes its end. It must succeed where it is asked to within a time.
+    pub(crate) async fn call(self: Rc<Self>, within: Option<Duration>) {
+        self.under_way.set(self.under_way.get() + 1);
+        let world = &self.world;
+        match world.below(if within.is_some() { 40 } else { 100 }) {
+            0..62 => self.call_one(within).await,
+            62..78 => self.exec(false).await,
+            78..92 => self.exec(true).await,
+            92..96 => self.set_many().await,
+            _ => self.fan_out().await,
+        }
+        self.under_way.set(self.under_way.get() - 1);
+    }
+
+    async fn call_one(&self, within: Option<Duration>) {
+        let command = self.command(within.is_some(), None);
+        let timeout = within.unwrap_or_else(|| self.timeout());
+        let ids = [self.note(&command, command.id, false, timeout)];
+        let (reply_to, ticket, outcome) = self.ticket();
+        let expected = command.expected.clone();
+        self.client.borrow().call(command.request, command.route, Some(timeout), reply_to);
+        self.finish(&ids, ticket, outcome, within.is_none(), |completion| match completion {
+            Completion::Call(outcome) => vec![expected.judge(outcome)],
+            _ => vec![End::WrongReply("a batch's".into())],
+        })
+        .await;
+    }
+
+    async fn exec(&self, is_atomic: bool) {
+        let slot = format!("{{k{}}}", self.world.below(4));
+        let count = 1 + self.world.below(6);
+        let mut batch = Batch::new(is_atomic);
+        let timeout = self.timeout();
+        let (mut ids, mut expected) = (Vec::new(), Vec::new());
+        let watch = (is_atomic && self.world.once_in(3)).then(|| self.ids.get() + 1_000_000);
+        if let Some(watch) = watch {
+            let mut packer = Packer::command(2);
+            packer.word(b"WATCH");
+            packer.key(slot.as_bytes()).expect("one key");
+            let route = packer.route();
+            let (reply_to, watched) = ReplyTo::task();
+            self.client.borrow().watch(watch, Some((packer.finish(false), route)), Some(timeout), reply_to);
+            if !matches!(watched.await.ok().and_then(Completion::into_call), Some(Ok(_))) {
+                self.client.borrow().release(watch);
+                return;
+            }
+            if self.world.once_in(2) {
+                sleep(Duration::from_micros(self.world.below(5_000))).await;
+            }
+        }
+        let call = self.ids.get() + 1;
+        for _ in 0..count {
+            let command = self.command(true, is_atomic.then_some(slot.as_str()));
+            ids.push(self.note(&command, call, is_atomic, timeout));
+            expected.push(command.expected);
+            batch.push(Entry::Whole { request: command.request, route: command.route, key: Some(command.key.into()) });
+        }
+        let (reply_to, ticket, outcome) = self.ticket();
+        let options = BatchOptions { timeout: Some(timeout), watch, ..BatchOptions::default() };
+        self.client.borrow().exec(batch, options, reply_to);
+        let all = ids.len();
+        self.finish(&ids, ticket, outcome, true, |completion| match completion {
+            Completion::Batch(outcomes) => {
+                outcomes.into_iter().zip(expected).map(|(outcome, expected)| expected.judge(outcome)).collect()
+            }
+            Completion::Call(Ok(Reply::One(Item::Nil))) => vec![End::NotExecuted; all],
+            Completion::Call(Err(error)) => vec![failed(*error); all],
+            other => vec![End::WrongReply(format!("{other:?}")); all],
+        })
+        .await;
+        if let Some(watch) = watch {
+            self.client.borrow().release(watch);
+        }
+    }
+
+    /// MSET of keys in several slots.
+    async fn set_many(&self) {
+        let timeout = self.timeout();
+        let mut words = vec![b"MSET".to_vec()];
+        let mut ids = Vec::new();
+        let call = self.ids.get() + 1;
+        for key in 0..1 + self.world.below(4) {
+            let id = self.next_id();
+            let key = format!("m{key}");
+            words.extend([key.clone().into_bytes(), format!("{ID}{id}").into_bytes()]);
+            ids.push(id);
+            let record = self.record("a part of MSET", key, call, timeout);
+            self.oracle.borrow_mut().records.insert(id, record);
+        }
+        let (reply_to, ticket, outcome) = self.ticket();
+        if self.world.deployment.borrow().is_cluster() {
+            let parts = split_by_slot(&words, 1, 2);
+            self.client.borrow().call_in_parts(parts, Gather::AllSucceeded, Some(timeout), reply_to);
+        } else {
+            let mut packer = Packer::command(words.len());
+            words.iter().for_each(|word| packer.word(word));
+            self.client.borrow().call(packer.finish(false), Route::Any, Some(timeout), reply_to);
+        }
+        let all = ids.len();
+        self.finish(&ids, ticket, outcome, true, |completion| match completion {
+            Completion::Call(outcome) => vec![Expected::Okay.judge(outcome); all],
+            other => vec![End::WrongReply(format!("{other:?}")); all],
+        })
+        .await;
+    }
+
+    /// A command for all primaries, or all nodes.
+    async fn fan_out(&self) {
+        let timeout = self.timeout();
+        let words: &[&str] = if self.world.once_in(2) { &["PING"] } else { &["SCRIPT", "FLUSH"] };
+        let mut packer = Packer::command(words.len());
+        words.iter().for_each(|word| packer.word(word.as_bytes()));
+        let request = packer.finish(false).gathered(Gather::AllSucceeded);
+        let route = self.world.pick(&[Route::AllPrimaries, Route::AllNodes]);
+        let id = self.next_id();
+        let record = Record { is_counted: false, ..self.record("a command for several nodes", String::new(), id, timeout) };
+        self.oracle.borrow_mut().records.insert(id, record);
+        let (reply_to, ticket, outcome) = self.ticket();
+        self.client.borrow().call(request, route, Some(timeout), reply_to);
+        self.finish(&[id], ticket, outcome, true, |completion| match completion {
+            Completion::Call(outcome) => vec![Expected::Anything.judge(outcome)],
+            other => vec![End::WrongReply(format!("{other:?}"))],
+        })
+        .await;
+    }
+
+    /// Waits for the outcome, or gives it up.
+    async fn finish(
+        &self,
+        ids: &[u64],
+        ticket: u64,
+        mut outcome: oneshot::Receiver<Completion>,
+        may_cancel: bool,
+        judge: impl FnOnce(Completion) -> Vec<End>,
+    ) {
+        let cancels = may_cancel && self.world.once_in(8);
+        if cancels {
+            let patience = Duration::from_micros(self.world.below(if self.world.once_in(2) { 300 } else { 30_000 }));
+            if tokio::time::timeout(patience, &mut outcome).await.is_err() {
+                self.waiting.borrow_mut().remove(&ticket);
+                self.client.borrow().cancel(CallId::new(&self.completions, ticket));
+                let now = self.world.now();
+                self.world.log(format_args!("cancelled {ids:?}"));
+                let mut oracle = self.oracle.borrow_mut();
+                for id in ids {
+                    if let Some(record) = oracle.records.get_mut(id) {
+                        record.cancelled_at = Some(now);
+                    }
+                }
+                return;
+            }
+            // It has been received; whatever came is looked at no more.
+            let now = self.world.now();
+            let mut oracle = self.oracle.borrow_mut();
+            for id in ids {
+                if let Some(record) = oracle.records.get_mut(id) {
+                    record.cancelled_at = Some(now);
+                }
+            }
+            return;
+        }
+        let ends = match outcome.await {
+            Ok(completion) => judge(completion),
+            Err(_) => return,
+        };
+        let now = self.world.now();
+        self.world.log(format_args!("ended {ids:?} {ends:?}"));
+        let mut oracle = self.oracle.borrow_mut();
+        for (id, end) in ids.iter().zip(ends) {
+            if let Some(record) = oracle.records.get_mut(id) {
+                record.ended = Some((now, end));
+            }
+        }
+    }
+
+    fn ticket(&self) -> (ReplyTo, u64, oneshot::Receiver<Completion>) {
+        let (sender, receiver) = oneshot::channel();
+        let ticket = self.next_id();
+        self.waiting.borrow_mut().insert(ticket, sender);
+        (ReplyTo::event_loop(self.completions.clone(), ticket), ticket, receiver)
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.set(self.ids.get() + 1);
+        self.ids.get()
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.world.pick(&[20, 200, 500, 1_000, 2_000]))
+    }
+
+    fn record(&self, what: &'static str, key: String, call: u64, timeout: Duration) -> Record {
+        let now = self.world.now();
+        Record {
+            client: self.number,
+            call,
+            what,
+            key,
+            is_repeatable: false,
+            is_atomic: false,
+            is_killable: false,
+            is_counted: true,
+            issued_at: now,
+            deadline: now + timeout,
+            cancelled_at: None,
+            ended: None,
+        }
+    }
+
+    fn note(&self, command: &Command, call: u64, is_atomic: bool, timeout: Duration) -> u64 {
+        let record = Record {
+            is_repeatable: command.is_repeatable,
+            is_atomic,
+            is_killable: command.is_killable,
+            is_counted: command.is_counted,
+            ..self.record(command.what, command.key.clone(), call, timeout)
+        };
+        self.world.log(format_args!("issue {} {} by {} for {}", command.id, command.what, self.number, command.key));
+        self.oracle.borrow_mut().records.insert(command.id, record);
+        command.id
+    }
+
+    fn script(&self, kind: Kind, idempotent: bool) -> Arc<Script> {
+        let variant = u32::try_from(self.world.below(u64::from(self.variants))).unwrap_or(0);
+        let mut scripts = self.scripts.borrow_mut();
+        let script = scripts.entry((kind as u8, variant, idempotent)).or_insert_with(|| {
+            let options = Options { read_only: kind == Kind::Read, idempotent, ..Options::default() };
+            Arc::new(Script::new(kind.code(variant), options))
+        });
+        script.clone()
+    }
+
+    /// A command with an id, by chance. `simple`: it takes no time and does not fail by itself; `key`: its key.
+    fn command(&self, simple: bool, key: Option<&str>) -> Command {
+        let world = &self.world;
+        let id = self.next_id();
+        let word = format!("{ID}{id}");
+        let key = key.map_or_else(|| format!("{{k{}}}", world.below(4)), str::to_owned);
+        let plain = |name: &'static str, words: &[&str], expected, is_counted| {
+            let mut packer = Packer::command(words.len());
+            packer.word(words[0].as_bytes());
+            packer.key(words[1].as_bytes()).expect("one key");
+            words[2..].iter().for_each(|word| packer.word(word.as_bytes()));
+            let route = packer.route();
+            let (is_repeatable, is_killable) = (false, false);
+            let request = packer.finish(false);
+            Command { id, request, route, key: key.clone(), expected, what: name, is_repeatable, is_killable, is_counted }
+        };
+        let (kind, extra) = match world.below(if simple { 70 } else { 100 }) {
+            0..15 => return plain("SET", &["SET", &key, &word], Expected::Okay, true),
+            15..20 => return plain("GET", &["GET", &key], Expected::Anything, false),
+            20..28 if self.has_functions => {
+                let mut packer = Packer::command(5);
+                [&b"FCALL"[..], FUNCTION.as_bytes(), b"1"].into_iter().for_each(|word| packer.word(word));
+                packer.key(key.as_bytes()).expect("one key");
+                packer.word(word.as_bytes());
+                let route = packer.route();
+                let request = packer.finish(false).calling(self.library.clone());
+                let what = "a function";
+                let expected = Expected::Bulk(word);
+                return Command {
+                    id, request, route, key, expected, what, is_repeatable: false, is_killable: false, is_counted: true,
+                };
+            }
+            28..34 if self.has_functions => (Kind::Flagged, String::new()),
+            34..40 => (Kind::Read, String::new()),
+            70..82 => (Kind::Words, self.words(&key)),
+            82..88 => (Kind::Publish, world.pick(&["PUBLISH", "ECHO"]).to_owned()),
+            88..92 => (Kind::Relay, String::new()),
+            92..100 => (Kind::Slow, world.pick(&["5", "60", "400"]).to_owned()),
+            _ => (Kind::Count, String::new()),
+        };
+        let idempotent = kind == Kind::Count && world.once_in(6);
+        let script = self.script(kind, idempotent);
+        let mut packer = Packer::script(&script, 1, 2);
+        packer.key(key.as_bytes()).expect("one key");
+        packer.word(word.as_bytes());
+        packer.word(extra.as_bytes());
+        let route = packer.route();
+        let mut request = packer.finish(true);
+        let is_killable = kind == Kind::Slow && world.once_in(2);
+        if is_killable {
+            request = request.killed_on_timeout();
+        }
+        let expected = match kind {
+            Kind::Read => Expected::Anything,
+            Kind::Relay => Expected::Okay,
+            Kind::Words => Expected::Words(extra),
+            _ => Expected::Bulk(word),
+        };
+        let what = match kind {
+            Kind::Count => "a script",
+            Kind::Flagged => "a script with flags",
+            Kind::Words => "a script with words of its own",
+            Kind::Read => "a script that reads",
+            Kind::Publish => "a script that publishes",
+            Kind::Relay => "a script that relays an error",
+            Kind::Slow => "a slow script",
+        };
+        let is_repeatable = idempotent || kind == Kind::Read;
+        Command { id, request, route, key, expected, what, is_repeatable, is_killable, is_counted: kind != Kind::Read }
+    }
+
+    /// An error of a script's own, that looks much like a server's.
+    fn words(&self, key: &str) -> String {
+        let slot = Slot::of_key(key.as_bytes()).number();
+        let others = [
+            "NOPERM not yours".to_owned(),
+            "NOPERM User bob has no permissions to run the 'refund' command".to_owned(),
+            "CLUSTERDOWN Hash slot not served yet, says my app".to_owned(),
+            "MOVED 3 items to the basket".to_owned(),
+            format!("MOVED {} 127.0.0.1:7000", (slot + 1) % 16_384),
+            format!("MOVED {slot} 127.0.0.1:7000 please"),
+            "ASK 5 friends".to_owned(),
+            "TRYAGAIN later".to_owned(),
+            "LOADING my things".to_owned(),
+            "READONLY You can't write against a read only file.".to_owned(),
+            "NOSCRIPT No such thing.".to_owned(),
+            "BUSY my lock is held".to_owned(),
+            "NOREPLICAS of my own".to_owned(),
+            "NOREPLICAS Not enough good replicas to write.".to_owned(),
+            "OUT_OF_STOCK sku 7".to_owned(),
+        ];
+        self.world.pick(&others)
+    }
+
+    /// Closes the client: whatever is under way ends.
+    pub(crate) async fn close(&self) {
+        let (closed, done) = ReplyTo::task();
+        self.client.borrow().close(closed);
+        let _ = done.await;
+    }
+
+    /// Whether calls succeed, within a second.
+    pub(crate) async fn probe(self: Rc<Self>) -> Result<(), Box<Error>> {
+        const WITHIN: Duration = Duration::from_secs(1);
+        for slot in 0..4 {
+            let mut packer = Packer::command(2);
+            packer.word(b"GET");
+            packer.key(format!("{{k{slot}}}").as_bytes()).expect("one key");
+            let route = packer.route();
+            let (reply_to, outcome) = ReplyTo::task();
+            self.client.borrow().call(packer.finish(false), route, Some(WITHIN), reply_to);
+            if let Some(Err(error)) = outcome.await.ok().and_then(Completion::into_call) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! What all parts of one simulation share: the model, the chance, the trace, and what was seen on the wire.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::model::{ConnectionId, Deployment, Event};
+use crate::network::Wire;
+
+pub(crate) struct World {
+    pub(crate) deployment: RefCell<Deployment>,
+    chance: RefCell<fastrand::Rng>,
+    pub(crate) trace: RefCell<Trace>,
+    began: Instant,
+    pub(crate) wires: RefCell<BTreeMap<ConnectionId, Rc<Wire>>>,
+    /// How rough the network is.
+    pub(crate) roughness: Cell<Roughness>,
+    /// What was executed, and when.
+    pub(crate) events: RefCell<Vec<(Duration, Event)>>,
+    /// When a socket took the first byte of a command, for each sending of each call.
+    pub(crate) taken: RefCell<BTreeMap<u64, Vec<Duration>>>,
+    /// The model has something to do at another time than before.
+    changed: Notify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roughness {
+    /// Bytes are late, split and joined, and none is lost.
+    Calm,
+    Rough,
+}
+
+/// What happened, a line each, or only the count and a hash of it.
+pub(crate) struct Trace {
+    pub(crate) lines: Option<Vec<String>>,
+    hash: u64,
+}
+
+impl Trace {
+    pub(crate) fn new(keeps_lines: bool) -> Self {
+        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325 }
+    }
+
+    fn add(&mut self, line: String) {
+        for byte in line.bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.push(line);
+        }
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, deployment: Deployment, trace: Trace) -> Rc<Self> {
+        let world = Rc::new(Self {
+            deployment: RefCell::new(deployment),
+            chance: RefCell::new(fastrand::Rng::with_seed(seed)),
+            trace: RefCell::new(trace),
+            began: Instant::now(),
+            wires: RefCell::default(),
+            roughness: Cell::new(Roughness::Calm),
+            events: RefCell::default(),
+            taken: RefCell::default(),
+            changed: Notify::new(),
+        });
+        WORLD.set(Some(world.clone()));
+        world
+    }
+
+    /// The one of this thread.
+    pub(crate) fn current() -> Rc<Self> {
+        WORLD.with_borrow(|world| world.clone()).expect("a simulation runs on this thread")
+    }
+
+    pub(crate) fn forget() {
+        WORLD.set(None);
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(crate) fn log(&self, what: std::fmt::Arguments<'_>) {
+        let line = format!("{:>10} {what}", self.now().as_micros());
+        self.trace.borrow_mut().add(line);
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&self, end: u64) -> u64 {
+        self.chance.borrow_mut().u64(..end)
+    }
+
+    pub(crate) fn pick<T: Clone>(&self, from: &[T]) -> T {
+        from[self.chance.borrow_mut().usize(..from.len())].clone()
+    }
+
+    /// Whether something happens that does once in so many times.
+    pub(crate) fn once_in(&self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn is_rough(&self) -> bool {
+        self.roughness.get() == Roughness::Rough
+    }
+
+    /// Does something to the model, and lets its consequences out.
+    pub(crate) fn with_model<T>(&self, work: impl FnOnce(&mut Deployment) -> T) -> T {
+        let result = {
+            let mut deployment = self.deployment.borrow_mut();
+            deployment.advance(self.now());
+            let result = work(&mut deployment);
+            for event in deployment.take_events() {
+                self.log(format_args!("{event:?}"));
+                self.events.borrow_mut().push((self.now(), event));
+            }
+            result
+        };
+        let wires: Vec<_> = self.wires.borrow().values().cloned().collect();
+        for wire in wires {
+            let (output, is_open) = {
+                let mut deployment = self.deployment.borrow_mut();
+                (deployment.take_output(wire.id), deployment.is_open(wire.id))
+            };
+            wire.answer(&output, is_open);
+        }
+        self.changed.notify_one();
+        result
+    }
+
+    /// Runs what the model does by itself, for ever.
+    pub(crate) async fn tick(self: Rc<Self>) {
+        loop {
+            let next = self.deployment.borrow().next_event();
+            match next {
+                None => self.changed.notified().await,
+                Some(at) => {
+                    tokio::select! {
+                        biased;
+                        () = tokio::time::sleep_until(self.began + at) => self.with_model(|_| ()),
+                        () = self.changed.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+}
