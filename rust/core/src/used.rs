@@ -27,22 +27,18 @@ impl Used {
     /// would wait too often.
     const LIMIT: usize = 256;
 
-    pub(crate) fn contains(&mut self, code: Code<'_>) -> bool {
+    /// Whether it was not among them.
+    pub(crate) fn insert(&mut self, code: Code<'_>) -> bool {
         let recent = &mut self.recent[(code.at >> 4) % Self::RECENT];
         if *recent == code.at {
-            return true;
+            return false;
         }
-        let is_used = self.names.len() >= Self::LIMIT || self.names.contains(code.name);
-        if is_used {
-            *recent = code.at;
-        }
-        is_used
-    }
-
-    pub(crate) fn insert(&mut self, code: Code<'_>) {
-        if self.names.len() < Self::LIMIT {
+        *recent = code.at;
+        let is_new = self.names.len() < Self::LIMIT && !self.names.contains(code.name);
+        if is_new {
             self.names.insert(code.name.to_owned());
         }
+        is_new
     }
 
     pub(crate) fn clear(&mut self) {
