@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 use crate::library::Library;
 use crate::route::{Route, Slot};
 use crate::script::Script;
-use crate::used::Code;
+use crate::used::CodeId;
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]
@@ -215,12 +215,10 @@ impl Request {
     }
 
     /// The code that it runs, where that can be sent to a server that lacks it.
-    pub(crate) fn code(&self) -> Option<Code<'_>> {
+    pub(crate) fn code(&self) -> Option<CodeId> {
         match &self.about {
-            About::Script { script, carries_code: true, .. } => {
-                Some(Code { name: script.hash(), at: Arc::as_ptr(script).addr() })
-            }
-            About::Function { library } => Some(Code { name: &library.key, at: Arc::as_ptr(library).addr() }),
+            About::Script { script, carries_code: true, .. } => Some(script.id),
+            About::Function { library } => Some(library.id),
             _ => None,
         }
     }
