@@ -64,7 +64,9 @@ def words(case: Case, program: str | Path | None) -> str:
 async def text(case: Case, words: str) -> RequestError:
     """The error that a client raises when a server says these words."""
     async with FakeNode().listening() as node:
-        node.script = lambda _: error(words)
+        # A server says of code that it does not compile only where the code is sent.
+        missing = error("NOSCRIPT No matching script.")
+        node.script = lambda command: error(words) if command[0] == b"EVAL" else missing
         seeds = [NodeAddress(node.host, node.port)]
         configuration = GlideClusterClientConfiguration(seeds)
         async with await GlideClusterClient.create(configuration) as client:

@@ -145,7 +145,7 @@ async def test_a_newer_one_takes_the_place_of_one_that_lacks_the_function(
 
 
 async def test_one_not_read_only_is_refused_as_read_only(client: GlideClient) -> None:
-    with pytest.raises(ScriptError, match="write flag"):
+    with pytest.raises(RequestError, match="write flag"):
         await client.fcall(COUNTERS.function("bump", read_only=True), ["n"], ["1"])
     assert await client.get("n") is None
 

@@ -238,7 +238,7 @@ async def test_a_function_that_fails_is_a_script_s_error(client: GlideClient) ->
 
 async def test_what_may_write_is_not_called_as_read_only(client: GlideClient) -> None:
     await client.function_load(CODE)
-    with pytest.raises(ScriptError, match="write flag"):
+    with pytest.raises(RequestError, match="write flag"):
         await client.fcall_ro("set", ["k"], ["v"])
     assert await client.get("k") is None
 

@@ -41,12 +41,26 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         }
     }
     let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback));
+    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, false));
 }
 
-async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
+/// Sends the first call that runs some code over a connection. What is issued later is sent once the server is known to
+/// have the code, or is sent it: else it would overtake the call where the server lacks it.
+pub(crate) fn use_first(servers: &Rc<Servers>, call: Call) {
+    let supervision = servers.supervise(&call.reply_to);
+    guard::spawn("a call", climb(servers.clone(), supervision, None, call, Setback::Unsent, true));
+}
+
+async fn climb(
+    servers: Rc<Servers>,
+    supervision: Supervision,
+    lane: Option<Rc<Lane>>,
+    call: Call,
+    setback: Setback,
+    is_first_use: bool,
+) {
     let progress = Progress::default();
-    let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
+    let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, is_first_use, &progress));
     let ended = supervision.over(steps).await;
     if servers.config.connection.observed {
         call.reply_to.tell(progress.facts());
@@ -138,6 +152,7 @@ async fn attempts(
     call: &Call,
     lane: Option<Rc<Lane>>,
     mut setback: Setback,
+    is_first_use: bool,
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
@@ -173,7 +188,6 @@ async fn attempts(
         }
         // Nobody else waits for what waits itself, or goes elsewhere.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
-        let was_kept = before.is_some();
         attempt.pause().await;
         attempt.drop_unreachable().await;
         let place = match attempt.lane.take() {
@@ -195,15 +209,12 @@ async fn attempts(
         let target = place.lane().clone();
         let own_lane = request.is_killed_on_timeout().then(|| progress.own_lane(servers, &target));
         let place = own_lane.as_ref().map_or(place, |own| own.end_of_line());
-        // Where the server may lack the code, what is issued later is sent only once it is known to have it.
-        let brings_all = own_lane.is_some() || attempt.brings_code() || attempt.brings_library;
-        let holds = !brings_all && (was_kept || target.is_first_use(request));
-        let place = if holds { place.kept() } else { place };
-        target.note_use(request);
+        let asks_for_code = is_first_use && !attempt.brings_code() && !attempt.brings_library;
+        let place = if asks_for_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
         let sending = place.begin(commands, Terms::default(), &progress.receipt);
-        kept = holds.then_some(place);
+        kept = asks_for_code.then_some(place);
         let answer = sending.await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
@@ -448,13 +459,14 @@ pub(crate) async fn connected_lane(
                 return Ok(place.unwrap_or_else(|| lane.end_of_line()));
             }
             let kept = place.take().unwrap_or_else(|| lane.keep_place());
+            waiting_for.replace(format!("no connection to {} yet", lane.address()));
             let reason = match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(kept),
                 Ok(Err(reason)) => format!("no connection to {}: {reason}", lane.address()),
                 Err(_) => format!("no connection to {} yet", lane.address()),
             };
-            place = Some(kept);
             waiting_for.replace(reason);
+            place = Some(kept);
         } else if let Route::Address(address) = route
             && looked
         {

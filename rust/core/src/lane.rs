@@ -76,7 +76,7 @@ pub(crate) struct Lane {
     loading: RefCell<HashSet<String>>,
     /// What was loaded over this connection: scripts by their hashes, and function libraries.
     loaded: RefCell<HashSet<String>>,
-    /// What was run over this connection.
+    /// What was run over this connection, or is to be run over the next.
     used: RefCell<Used>,
     /// Counts the connections.
     connection: Cell<u64>,
@@ -383,17 +383,9 @@ impl Lane {
         self.used.borrow_mut().clear();
     }
 
-    /// Whether the connection is there, and the request is the first to run its code over it: the server may lack that.
-    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
-        request
-            .code()
-            .is_some_and(|code| !self.used.borrow_mut().contains(code) && !self.has_loaded(code.name) && self.is_up())
-    }
-
-    pub(crate) fn note_use(&self, request: &Request) {
-        if let Some(code) = request.code() {
-            self.used.borrow_mut().insert(code);
-        }
+    /// Notes that a request runs its code over this connection, and says whether it is the first: the server may lack it.
+    pub(crate) fn note_use(&self, request: &Request) -> bool {
+        request.code().is_some_and(|code| self.used.borrow_mut().insert(code))
     }
 
     /// Whether the server is known to let this connection's user begin transactions.
@@ -537,7 +529,7 @@ impl Lane {
         self.severed.take();
         self.looked_at.take();
         self.node_stats.connects.add(1);
-        self.forget_loaded();
+        self.loaded.borrow_mut().clear();
         self.status.send_replace(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| {
@@ -547,6 +539,7 @@ impl Lane {
         })
         .await;
         self.status.send_replace(Status::Connecting);
+        self.used.borrow_mut().clear();
         self.node_stats.losses.add(1);
         self.lose_in_flight(io.written, &reason);
         (reason, io.received > 0)

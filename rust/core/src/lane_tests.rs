@@ -361,3 +361,42 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
     };
     bounded(work).await;
 }
+
+#[tokio::test]
+async fn what_comes_later_waits_for_a_place_that_is_kept_and_no_longer() {
+    let owner = Rc::default();
+    let work = async {
+        let listener = listen().await;
+        let lane = lane(&owner);
+        // Also before there is a connection.
+        let place = lane.keep_place();
+        let later = submit(&lane, "<2>", BOUND);
+        let mut stream = accept(&listener).await;
+        let wire = |number: usize| command(&numbered(number)).wire().clone();
+        for number in [0, 1] {
+            let asked = place.ask(wire(number));
+            let answer = async {
+                assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([number]), "nothing else was sent");
+                stream.write_all(b":0\r\n").await.expect("a client that listens");
+            };
+            assert!(tokio::join!(asked, answer).0.is_ok());
+        }
+        drop(place);
+        assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([2]));
+        stream.write_all(b":2\r\n").await.expect("a client that listens");
+        assert_eq!(outcome(later).await.expect("a reply").as_int(), Some(2));
+
+        // What was put there is sent although the place is given up, and is unsent with whoever waits for it.
+        let place = lane.keep_place();
+        let (kept, dropped) = (Rc::default(), Rc::default());
+        let sent = place.begin(vec![wire(3)], Terms::default(), &kept);
+        let unsent = place.begin(vec![wire(4)], Terms::default(), &dropped);
+        drop((place, unsent));
+        assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([3]));
+        stream.write_all(b":3\r\n").await.expect("a client that listens");
+        assert!(sent.await.is_ok() && !dropped.was_sent());
+        assert!(lane.is_idle());
+        lane.close();
+    };
+    bounded(work).await;
+}

@@ -5,12 +5,14 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::script::sha1_hex;
+use crate::used::CodeId;
 
 /// The code of a library. Cheap to share: wrap it in an `Arc`.
 pub struct Library {
     code: Bytes,
     /// Names it among what a connection has loaded.
     pub(crate) key: String,
+    pub(crate) id: CodeId,
 }
 
 const PREFIX: &str = "library ";
@@ -23,8 +25,8 @@ pub(crate) fn is_library(key: &str) -> bool {
 impl Library {
     pub fn new(code: impl Into<Bytes>) -> Self {
         let code = code.into();
-        let key = format!("{PREFIX}{}", sha1_hex(&code));
-        Self { code, key }
+        let hash = sha1_hex(&code);
+        Self { code, key: format!("{PREFIX}{hash}"), id: CodeId::new(&hash) }
     }
 
     /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.

@@ -378,6 +378,7 @@ impl Context {
                 && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
             {
                 self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
+                // Those that come later need not ask whether it is there.
                 lane.note_use(request);
                 last = Some(script);
             }

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 use crate::library::Library;
 use crate::route::{Route, Slot};
 use crate::script::Script;
-use crate::used::Code;
+use crate::used::CodeId;
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]
@@ -192,6 +192,27 @@ impl Request {
         self.word(0).to_ascii_uppercase()
     }
 
+    /// The slot of the keys of what runs Lua: its third word counts them.
+    pub(crate) fn slot_of_script(&self) -> Option<Slot> {
+        let count = std::str::from_utf8(self.bytes_of(2)?).ok()?;
+        (count != "0").then(|| self.bytes_of(3).map(Slot::of_key))?
+    }
+
+    /// One of its words, whatever is in it.
+    fn bytes_of(&self, index: usize) -> Option<&[u8]> {
+        let mut rest = &self.wire[memchr::memchr(b'\n', &self.wire)? + 1..];
+        for position in 0..=index {
+            let end = memchr::memchr(b'\r', rest)?;
+            let length: usize = std::str::from_utf8(rest.get(1..end)?).ok()?.parse().ok()?;
+            let word = rest.get(end + 2..end + 2 + length)?;
+            if position == index {
+                return Some(word);
+            }
+            rest = rest.get(end + 4 + length..)?;
+        }
+        None
+    }
+
     /// The second word, where it names a subcommand.
     pub(crate) fn subcommand(&self) -> Option<String> {
         let has_one = self.words > 1 && CONTAINERS.contains(&self.command_name().as_str());
@@ -215,12 +236,10 @@ impl Request {
     }
 
     /// The code that it runs, where that can be sent to a server that lacks it.
-    pub(crate) fn code(&self) -> Option<Code<'_>> {
+    pub(crate) fn code(&self) -> Option<CodeId> {
         match &self.about {
-            About::Script { script, carries_code: true, .. } => {
-                Some(Code { name: script.hash(), at: Arc::as_ptr(script).addr() })
-            }
-            About::Function { library } => Some(Code { name: &library.key, at: Arc::as_ptr(library).addr() }),
+            About::Script { script, carries_code: true, .. } => Some(script.id),
+            About::Function { library } => Some(library.id),
             _ => None,
         }
     }

@@ -7,10 +7,13 @@ use std::fmt;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
+use crate::used::CodeId;
+
 /// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.
 pub struct Script {
     code: Bytes,
     hash: String,
+    pub(crate) id: CodeId,
     options: Options,
     /// What the wire form of EVALSHA holds between the number of words and the number of keys.
     pub(crate) sha_head: Box<[u8]>,
@@ -33,7 +36,8 @@ impl Script {
         let hash = sha1_hex(&code);
         let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
         let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
-        Self { code, hash, options, sha_head }
+        let id = CodeId::new(&hash);
+        Self { code, hash, id, options, sha_head }
     }
 
     pub fn code(&self) -> &Bytes {

@@ -205,13 +205,12 @@ impl Servers {
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane)
-                if !plain_form
-                    && !call.request.is_killed_on_timeout()
-                    && serves(&lane)
-                    && !lane.is_first_use(&call.request) =>
-            {
-                lane.submit(call);
+            Some(lane) if !plain_form && !call.request.is_killed_on_timeout() && serves(&lane) => {
+                if lane.note_use(&call.request) {
+                    invoke::use_first(self, call);
+                } else {
+                    lane.submit(call);
+                }
             }
             _ => invoke::recover(self, None, call, Setback::Unsent),
         }

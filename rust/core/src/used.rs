@@ -2,50 +2,60 @@
 
 use std::collections::HashSet;
 
-/// Scripts and libraries that were run over one connection. One more is asked for by every call, and is nearly always
-/// one of those that were used last.
-#[derive(Default)]
-pub(crate) struct Used {
-    names: HashSet<String>,
-    /// Where those that were used last are kept in memory. Another one may be there since; then it only counts as used.
-    recent: [usize; Self::RECENT],
+/// Names the code of a script or a library: the beginning of its SHA1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct CodeId(u64);
+
+impl CodeId {
+    /// `sha1` is in hexadecimal digits.
+    pub(crate) fn new(sha1: &str) -> Self {
+        Self(sha1.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default())
+    }
 }
 
-/// Code that a request runs, and that its server may lack.
-#[derive(Clone, Copy)]
-pub(crate) struct Code<'a> {
-    /// Of a script its hash.
-    pub(crate) name: &'a str,
-    /// Where it is kept in memory.
-    pub(crate) at: usize,
+/// The scripts and libraries that were run over one connection. Each call asks for one, which is nearly always among
+/// those that were used last.
+#[derive(Default)]
+pub(crate) struct Used {
+    all: HashSet<CodeId>,
+    recent: [CodeId; Self::RECENT],
 }
 
 impl Used {
     const RECENT: usize = 16;
 
-    /// How many are kept apart. A program with more makes them up as it goes, and what waits for the first use of each
-    /// would wait too often.
+    /// How many are kept apart. A program with more makes them up as it goes, and would wait for the first use of each.
     const LIMIT: usize = 256;
 
-    pub(crate) fn contains(&mut self, code: Code<'_>) -> bool {
-        let recent = &mut self.recent[(code.at >> 4) % Self::RECENT];
-        if *recent == code.at {
-            return true;
+    /// Whether it was not among them.
+    pub(crate) fn insert(&mut self, code: CodeId) -> bool {
+        let recent = &mut self.recent[code.0 as usize % Self::RECENT];
+        if *recent == code {
+            return false;
         }
-        let is_used = self.names.len() >= Self::LIMIT || self.names.contains(code.name);
-        if is_used {
-            *recent = code.at;
-        }
-        is_used
-    }
-
-    pub(crate) fn insert(&mut self, code: Code<'_>) {
-        if self.names.len() < Self::LIMIT {
-            self.names.insert(code.name.to_owned());
-        }
+        *recent = code;
+        self.all.len() < Self::LIMIT && self.all.insert(code)
     }
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::sha1_hex;
+
+    #[test]
+    fn only_the_first_use_counts_and_of_no_more_than_are_kept_apart() {
+        let mut used = Used::default();
+        let mut first_uses = 0;
+        for number in (0..300).chain(0..300) {
+            first_uses += usize::from(used.insert(CodeId::new(&sha1_hex(format!("return {number}").as_bytes()))));
+        }
+        assert_eq!(first_uses, Used::LIMIT);
+        used.clear();
+        assert!(used.insert(CodeId::new(&sha1_hex(b"return 1"))));
     }
 }

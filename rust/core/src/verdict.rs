@@ -81,14 +81,6 @@ impl<'a> Asked<'a> {
         self.brings_library || !by_name.contains(&self.command().as_str())
     }
 
-    /// The slot that a server can only name where it is right.
-    fn slot(&self) -> Option<Slot> {
-        match self.route {
-            Route::Slot(slot) | Route::Shard(slot, _) => Some(*slot),
-            _ => None,
-        }
-    }
-
     /// Whether the server checks before it starts that it may write: the code declares its flags, as functions' does.
     fn is_checked_before(&self) -> bool {
         self.request.calls_function() || self.request.script().is_some_and(|script| script.declares_writes())

@@ -7,7 +7,8 @@ use crate::library::Library;
 use crate::request::Packer;
 use crate::script::{Options, Script};
 
-const SLOT: u16 = 3999;
+/// The slot of the key `k`.
+const SLOT: u16 = 7629;
 const SHA: &str = "1f8f4cfba6f3375f8c4ec02b9de4361a5dea5c64";
 
 fn slot_route() -> Route {
@@ -15,7 +16,9 @@ fn slot_route() -> Route {
 }
 
 fn script(code: &str, options: Options) -> Request {
-    Packer::script(&Arc::new(Script::new(code.to_owned(), options)), 0, 0).finish(true)
+    let mut packer = Packer::script(&Arc::new(Script::new(code.to_owned(), options)), 1, 0);
+    packer.key(b"k").expect("one key");
+    packer.finish(true)
 }
 
 fn plain() -> Request {
@@ -87,10 +90,10 @@ fn what_only_begins_like_a_server_is_the_scripts_own() {
         "TRYAGAIN Multiple keys request during rehashing of slot 7",
         "MASTERDOWN Link with MASTER is down",
         "MOVED 3 items to the basket",
-        "MOVED 3999",
-        "MOVED 4000 127.0.0.1:6381",
-        "MOVED 3999 127.0.0.1:6381 and more",
-        "MOVED 3999 127.0.0.1:x",
+        "MOVED 7629",
+        "MOVED 7630 127.0.0.1:6381",
+        "MOVED 7629 127.0.0.1:6381 and more",
+        "MOVED 7629 127.0.0.1:x",
         "ASK 5 friends",
         "NOPERM not yours",
         "NOPERM User bob is not allowed to buy",
@@ -242,8 +245,11 @@ fn redirects_are_followed_in_all_forms() {
 #[test]
 fn a_redirect_is_followed_only_where_it_makes_sense() {
     let line = format!("MOVED {SLOT} 127.0.0.1:6381");
-    let verdict = judge_by(&line, &plain(), &Route::Any, |_| {});
-    assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver), "no server redirects a script without keys");
+    let keyless = Packer::script(&Arc::new(Script::new("return 1", Options::default())), 0, 0).finish(true);
+    assert_eq!(outcome(&line, &keyless), (Ran::Yes, Next::Deliver), "no server redirects a script without keys");
+    let address = Route::Address(Address::new("asked", 1));
+    let verdict = judge_by(&line, &plain(), &address, |_| {});
+    assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver), "its node was asked for");
     let verdict = judge(&line, &plain(), |asked| asked.in_cluster = false);
     assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver));
     let address = Route::Address(Address::new("asked", 1));

@@ -17,9 +17,10 @@ pub(crate) fn may_call(code: &[u8], word: &str) -> bool {
 fn uses<'a>(code: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     memmem::find_iter(code, name).filter_map(move |at| {
-        let (before, after) = (&code[..at], &code[at + name.len()..]);
-        let is_part = before.last().is_some_and(is_word) || after.first().is_some_and(is_word);
-        (!is_part).then_some(after)
+        let (before, after) = (code[..at].last(), &code[at + name.len()..]);
+        let is_part = before.is_some_and(is_word) || after.first().is_some_and(is_word);
+        let is_string = matches!(before, Some(b'"' | b'\'')) && before == after.first();
+        (!is_part && !is_string).then_some(after)
     })
 }
 
@@ -51,6 +52,7 @@ mod tests {
             "return redis.call('SET', KEYS[1], ARGV[1])",
             "local v = redis.pcall ( \"GET\", KEYS[1] ) if v.err then return redis.error_reply('ERR no') end",
             "server.log(server.LOG_WARNING, 'redistribution') return server.call('GET', KEYS[1])",
+            "return string.match(redis.call('INFO', 'server'), 'tcp_port:(%d+)')",
             "redis.setresp(3) return redis.sha1hex('x')",
             "local payload = cjson.decode(ARGV[1]) return redis.call('SET', KEYS[1], payload)",
         ] {

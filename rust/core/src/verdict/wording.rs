@@ -160,13 +160,9 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
 
 /// `MOVED 3999 127.0.0.1:6381`, and nothing more.
 fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
-    let expected = asked.slot();
-    if asked.request.runs_lua() && expected.is_none() {
-        // A server has no reason to: it comes from the script.
-        return None;
-    }
-    // The slot of a command whose keys are not known was a guess.
-    let expected = expected.filter(|_| asked.request.runs_lua());
+    // Of a plain command it is not known which words are keys. Without keys a server has no reason to redirect a
+    // script: it comes from there.
+    let expected = if asked.request.runs_lua() { Some(asked.request.slot_of_script()?) } else { None };
     Some(match Redirect::read(text, expected, asked.node)? {
         Redirect::To(slot, address) if text.starts_with("MOVED") => Meaning::Moved(slot, address),
         Redirect::To(_, address) => Meaning::Ask(address),
