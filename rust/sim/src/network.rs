@@ -18,8 +18,8 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use crate::model::ConnectionId;
-use crate::model::scripts::id_of;
 use crate::model::parse_command;
+use crate::model::scripts::id_of;
 use crate::world::World;
 
 /// Makes connections to the model of the current thread.
@@ -90,7 +90,7 @@ pub(crate) struct Wire {
     arrived: RefCell<VecDeque<u8>>,
     server_ended: Cell<bool>,
     /// How many bytes the socket takes before the server reads.
-    room: u64,
+    room: Cell<u64>,
     written: Cell<u64>,
     read: Cell<u64>,
     /// The commands as the socket took them, to know when it took the first byte of each.
@@ -106,6 +106,9 @@ struct Taken {
     bytes: Vec<u8>,
     since: Option<Duration>,
 }
+
+/// How many bytes a socket takes that nobody reads.
+const WIDE: u64 = 64 << 10;
 
 fn latency(world: &World) -> Duration {
     let microseconds = match world.below(100) {
@@ -137,7 +140,7 @@ impl Wire {
             down: RefCell::default(),
             arrived: RefCell::default(),
             server_ended: Cell::new(false),
-            room: if world.once_in(3) { 1 + world.below(500) } else { 64 << 10 },
+            room: Cell::new(if world.once_in(3) { 1 + world.below(500) } else { WIDE }),
             written: Cell::new(0),
             read: Cell::new(0),
             taken: RefCell::default(),
@@ -186,6 +189,7 @@ impl Wire {
     pub(crate) fn heal(&self, world: &World) {
         let is_swallowing = self.is_swallowing();
         self.fate.set(Fate::None);
+        self.room.set(WIDE);
         if is_swallowing {
             self.fate.set(Fate::SwallowAfter(0));
             self.reset(world);
@@ -217,7 +221,8 @@ impl Wire {
                 continue;
             }
             let length = self.up.borrow().len();
-            let count = if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
+            let count =
+                if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
             let bytes: Vec<u8> = self.up.borrow_mut().drain(..count).collect();
             if !bytes.is_empty() {
                 world.with_model(|model| model.receive(self.id, &bytes));
@@ -249,7 +254,8 @@ impl Wire {
                 continue;
             }
             let length = self.down.borrow().len();
-            let mut count = if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
+            let mut count =
+                if world.once_in(3) { usize::try_from(world.below(length as u64 + 1)).unwrap_or(0) } else { length };
             let left = |after: u64| usize::try_from(after.saturating_sub(self.read.get())).unwrap_or(0);
             match self.fate.get() {
                 Fate::ResetAfterReading(after) | Fate::EndAfterReading(after) => count = count.min(left(after)),
@@ -346,7 +352,7 @@ impl AsyncWrite for End {
         if wire.state.get() == State::Reset {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let room = wire.room.saturating_sub(wire.up.borrow().len() as u64);
+        let room = wire.room.get().saturating_sub(wire.up.borrow().len() as u64);
         if room == 0 {
             wire.writer.replace(Some(cx.waker().clone()));
             return Poll::Pending;

@@ -59,6 +59,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let deployment = Deployment::new(layout, version, Duration::from_micros(chance.u64(..20_000)));
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     let is_calm = chance.u8(..4) == 0;
+    world.is_quiet.set(is_calm);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
     spawn_local(world.clone().tick());
 
@@ -117,7 +118,8 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         }
         for (name, node) in stats.nodes() {
             if node.in_flight() != 0 {
-                violations.push(format!("{} requests are said to be in flight to {name}, and none are", node.in_flight()));
+                violations
+                    .push(format!("{} requests are said to be in flight to {name}, and none are", node.in_flight()));
             }
         }
         callers.close().await;
@@ -224,6 +226,7 @@ fn heal(world: &World) {
             model.refuse(node, None);
         }
         model.end_migration();
+        model.hurry();
     });
     for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
         wire.heal(world);

@@ -62,7 +62,7 @@ impl Callers {
     ) -> Rc<Self> {
         let arrived = Arc::new(Notify::new());
         let waking = arrived.clone();
-        let variants = world.pick(&[1, 3, 40, 700]);
+        let variants = world.pick(if world.is_quiet.get() { &[1, 3, 40] } else { &[1, 3, 40, 700] });
         let callers = Rc::new(Self {
             client: RefCell::new(client),
             number,
@@ -220,13 +220,15 @@ impl Callers {
     /// A command for all primaries, or all nodes.
     async fn fan_out(&self) {
         let timeout = self.timeout();
-        let words: &[&str] = if self.world.once_in(2) { &["PING"] } else { &["SCRIPT", "FLUSH"] };
+        let flushes = !self.world.is_quiet.get() && self.world.once_in(2);
+        let words: &[&str] = if flushes { &["SCRIPT", "FLUSH"] } else { &["PING"] };
         let mut packer = Packer::command(words.len());
         words.iter().for_each(|word| packer.word(word.as_bytes()));
         let request = packer.finish(false).gathered(Gather::AllSucceeded);
         let route = self.world.pick(&[Route::AllPrimaries, Route::AllNodes]);
         let id = self.next_id();
-        let record = Record { is_counted: false, ..self.record("a command for several nodes", String::new(), id, timeout) };
+        let record =
+            Record { is_counted: false, ..self.record("a command for several nodes", String::new(), id, timeout) };
         self.oracle.borrow_mut().records.insert(id, record);
         let (reply_to, ticket, outcome) = self.ticket();
         self.client.borrow().call(request, route, Some(timeout), reply_to);
@@ -357,7 +359,17 @@ impl Callers {
             let route = packer.route();
             let (is_repeatable, is_killable) = (false, false);
             let request = packer.finish(false);
-            Command { id, request, route, key: key.clone(), expected, what: name, is_repeatable, is_killable, is_counted }
+            Command {
+                id,
+                request,
+                route,
+                key: key.clone(),
+                expected,
+                what: name,
+                is_repeatable,
+                is_killable,
+                is_counted,
+            }
         };
         let (kind, extra) = match world.below(if simple { 70 } else { 100 }) {
             0..15 => return plain("SET", &["SET", &key, &word], Expected::Okay, true),
@@ -372,7 +384,15 @@ impl Callers {
                 let what = "a function";
                 let expected = Expected::Bulk(word);
                 return Command {
-                    id, request, route, key, expected, what, is_repeatable: false, is_killable: false, is_counted: true,
+                    id,
+                    request,
+                    route,
+                    key,
+                    expected,
+                    what,
+                    is_repeatable: false,
+                    is_killable: false,
+                    is_counted: true,
                 };
             }
             28..34 if self.has_functions => (Kind::Flagged, String::new()),

@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) wires: RefCell<BTreeMap<ConnectionId, Rc<Wire>>>,
     /// How rough the network is.
     pub(crate) roughness: Cell<Roughness>,
+    /// Nothing is lost and nobody forgets scripts: what is issued in order runs in order.
+    pub(crate) is_quiet: Cell<bool>,
     /// What was executed, and when.
     pub(crate) events: RefCell<Vec<(Duration, Event)>>,
     /// When a socket took the first byte of a command, for each sending of each call.
@@ -72,6 +74,7 @@ impl World {
             began: Instant::now(),
             wires: RefCell::default(),
             roughness: Cell::new(Roughness::Calm),
+            is_quiet: Cell::new(false),
             events: RefCell::default(),
             taken: RefCell::default(),
             changed: Notify::new(),

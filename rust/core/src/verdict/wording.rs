@@ -93,8 +93,13 @@ const NOT_COMPILED: [&str; 7] = [
 ];
 
 pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
-    let line = error.as_bytes();
     let request = asked.request;
+    if asked.is_queued
+        && let Some(reason) = error.as_bytes().strip_prefix(DISCARDED)
+    {
+        return meaning(&ServerError::new(reason.to_vec()), asked);
+    }
+    let line = error.as_bytes();
     if let Some(meaning) = refusal(error, line, asked) {
         return meaning;
     }
@@ -110,6 +115,9 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     }
     if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }
 }
+
+/// What precedes the reason for which EXEC itself was refused.
+const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because of: ";
 
 /// What a server answers before it runs any Lua.
 fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meaning> {

@@ -17,9 +17,8 @@ impl Deployment {
         let connection = self.connections.get(&id)?;
         let owner = self.owners[usize::from(slot)];
         let asks = connection.asks || connection.transaction.as_ref().is_some_and(|transaction| transaction.asks);
-        let to = |word: &str, node: NodeId| {
-            Some(wire::error(&format!("{word} {slot} 127.0.0.1:{}", self.nodes[node].port)))
-        };
+        let to =
+            |word: &str, node: NodeId| Some(wire::error(&format!("{word} {slot} 127.0.0.1:{}", self.nodes[node].port)));
         let missing = || keys.iter().filter(|key| !self.nodes[node].data.contains_key(**key)).count();
         match self.migration.filter(|migration| migration.slot == slot) {
             Some(Migration { from, to: target, .. }) if from == node && owner == node => match missing() {
@@ -73,7 +72,8 @@ impl Deployment {
         if self.owners[usize::from(slot)] != from || self.nodes[to].follows.is_some() {
             return;
         }
-        let moving: Vec<_> = self.nodes[from].data.keys().filter(|key| Slot::of_key(key).number() == slot).cloned().collect();
+        let moving: Vec<_> =
+            self.nodes[from].data.keys().filter(|key| Slot::of_key(key).number() == slot).cloned().collect();
         for key in moving {
             if let Some(value) = self.nodes[from].data.remove(&key) {
                 self.nodes[to].data.entry(key).or_insert(value);

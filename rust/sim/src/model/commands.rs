@@ -108,7 +108,8 @@ impl Deployment {
     }
 
     pub(super) fn log_in(&mut self, id: ConnectionId, words: &[Vec<u8>]) -> Vec<u8> {
-        let given = words.iter().position(|word| word.eq_ignore_ascii_case(b"AUTH")).and_then(|at| words[at + 1..].last());
+        let given =
+            words.iter().position(|word| word.eq_ignore_ascii_case(b"AUTH")).and_then(|at| words[at + 1..].last());
         let given = if words[0].eq_ignore_ascii_case(b"AUTH") { words.last() } else { given };
         let is_right = given.is_none_or(|given| self.password.as_ref().is_none_or(|right| right.as_bytes() == given));
         let Some(connection) = self.connections.get_mut(&id) else { return Vec::new() };
@@ -347,7 +348,8 @@ impl Deployment {
                 None => wire::nil(resp3),
             }),
             Kind::Slow => {
-                let milliseconds = String::from_utf8_lossy(&args[1]).parse().unwrap_or(0);
+                let asked = String::from_utf8_lossy(&args[1]).parse().unwrap_or(0);
+                let milliseconds = if self.is_in_haste { 0 } else { asked };
                 let ends = self.now + Duration::from_millis(milliseconds);
                 self.note(node, &args[0], exec);
                 let running = Running {
@@ -384,6 +386,14 @@ impl Deployment {
         };
         if transaction.is_refused {
             return wire::error("EXECABORT Transaction discarded because of previous errors.");
+        }
+        let plain_write = |words: &Vec<Vec<u8>>| {
+            let name = String::from_utf8_lossy(&words[0]).to_uppercase();
+            let command = Command { name, words };
+            command.writes() && !command.is_fcall()
+        };
+        if self.nodes[node].follows.is_some() && transaction.commands.iter().any(plain_write) {
+            return wire::error(&format!("EXECABORT Transaction discarded because of: {READ_ONLY}"));
         }
         if watched.iter().any(|(key, version)| self.nodes[node].version(key) != *version) {
             return if resp3 { wire::nil(true) } else { b"*-1\r\n".to_vec() };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connection::Transaction;
 use super::{ConnectionId, Deployment, Event, NodeId, Version, wire};
 
 /// How long a server is silent before it says that it is busy.
@@ -73,14 +74,25 @@ impl Deployment {
             ("HELLO" | "AUTH", _) => self.log_in(id, words),
             ("CLIENT" | "SELECT", _) if self.version == Version::Valkey9 => wire::ok(),
             _ => {
-                let transaction = self.connections.get_mut(&id).and_then(|connection| connection.transaction.as_mut());
-                if let Some(transaction) = transaction {
-                    transaction.is_refused = true;
-                }
                 let product = if self.version == Version::Valkey9 { "Valkey" } else { "Redis" };
-                wire::error(&format!(
+                let busy = format!(
                     "BUSY {product} is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
-                ))
+                );
+                let Some(connection) = self.connections.get_mut(&id) else { return Vec::new() };
+                match (name.as_str(), &mut connection.transaction) {
+                    ("MULTI", _) => {
+                        connection.transaction = Some(Transaction::default());
+                        return wire::ok();
+                    }
+                    ("EXEC", transaction @ Some(_)) => {
+                        *transaction = None;
+                        connection.watched.clear();
+                        return wire::error(&format!("EXECABORT Transaction discarded because of: {busy}"));
+                    }
+                    (_, Some(transaction)) => transaction.is_refused = true,
+                    (_, None) => {}
+                }
+                wire::error(&busy)
             }
         }
     }
