@@ -413,7 +413,7 @@ impl Waiting {
     /// The next job that may be written.
     pub(crate) fn pop_front(&mut self) -> Option<(u64, Job)> {
         if let Some(Some(Job::Place(place))) = self.line.front_mut() {
-            let (number, step) = place.steps.pop_front()?;
+            let (number, step) = place.queue.pop_front()?;
             let is_over = place.is_over();
             let job = Job::Step(step);
             self.bytes -= job.bytes();
@@ -430,7 +430,7 @@ impl Waiting {
     /// Whether there is a job that may be written.
     pub(crate) fn has_next(&self) -> bool {
         match self.line.front() {
-            Some(Some(Job::Place(place))) => !place.steps.is_empty(),
+            Some(Some(Job::Place(place))) => !place.queue.is_empty(),
             first => first.is_some(),
         }
     }
@@ -478,7 +478,7 @@ impl Waiting {
         let job = Job::Step(step);
         let bytes = job.bytes();
         if let Job::Step(step) = job {
-            place.steps.push_back((number, step));
+            place.queue.push_back((number, step));
         }
         self.bytes += bytes;
         Ok(number)
@@ -497,8 +497,8 @@ impl Waiting {
     fn remove_from_place(&mut self, number: u64) -> Option<Job> {
         let place_number = number - number % STRIDE;
         let place = self.place(place_number)?;
-        let index = place.steps.iter().position(|(other, _)| *other == number)?;
-        let (_, step) = place.steps.remove(index)?;
+        let index = place.queue.iter().position(|(other, _)| *other == number)?;
+        let (_, step) = place.queue.remove(index)?;
         let is_over = place.is_over();
         let job = Job::Step(step);
         self.bytes -= job.bytes();
@@ -515,7 +515,7 @@ impl Waiting {
     /// All of them; none is left.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Job> + use<> {
         std::mem::take(self).line.take().into_iter().filter_map(|(_, job)| job).flat_map(|job| match job {
-            Job::Place(place) => place.steps.into_iter().map(|(_, step)| Job::Step(step)).collect(),
+            Job::Place(place) => place.queue.into_iter().map(|(_, step)| Job::Step(step)).collect(),
             job => vec![job],
         })
     }
@@ -524,7 +524,7 @@ impl Waiting {
 /// A place in line for steps that are still to be made.
 #[derive(Default)]
 pub(crate) struct Steps {
-    steps: VecDeque<(u64, Step)>,
+    queue: VecDeque<(u64, Step)>,
     /// How many it has had.
     given: u64,
     is_kept: bool,
@@ -536,7 +536,7 @@ impl Steps {
     }
 
     fn is_over(&self) -> bool {
-        !self.is_kept && self.steps.is_empty()
+        !self.is_kept && self.queue.is_empty()
     }
 }
 
