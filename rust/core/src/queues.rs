@@ -93,6 +93,7 @@ struct Withdrawn {
 
 impl Queues {
     /// Puts a job in line, and says its number.
+    #[inline]
     pub(crate) fn put(&mut self, job: Job) -> u64 {
         let number = self.next;
         self.next += STRIDE;
@@ -306,10 +307,12 @@ impl<T> Default for Line<T> {
 }
 
 impl<T> Line<T> {
+    #[inline]
     pub(crate) fn push_back(&mut self, number: u64, entry: T) {
         self.entries.push_back((number, entry));
     }
 
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, T)> {
         self.entries.pop_front()
     }
@@ -399,6 +402,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    #[inline]
     fn push_back(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
         self.line.push_back(number, Some(job));
@@ -411,19 +415,30 @@ impl Waiting {
     }
 
     /// The next job that may be written.
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, Job)> {
-        if let Some(Some(Job::Place(place))) = self.line.front_mut() {
-            let (number, step) = place.queue.pop_front()?;
-            let is_over = place.is_over();
-            let job = Job::Step(step);
-            self.bytes -= job.bytes();
-            if is_over {
-                self.pop_entry();
-            }
-            return Some((number, job));
+        if let Some(Some(Job::Place(_))) = self.line.front() {
+            return self.pop_from_place();
         }
-        let (number, job) = self.pop_entry()?;
+        let (number, Some(job)) = self.line.pop_front()? else { return None };
         self.bytes -= job.bytes();
+        if self.gone > 0 {
+            self.drop_gone();
+        }
+        Some((number, job))
+    }
+
+    #[cold]
+    fn pop_from_place(&mut self) -> Option<(u64, Job)> {
+        let Some(Some(Job::Place(place))) = self.line.front_mut() else { return None };
+        let (number, step) = place.queue.pop_front()?;
+        let is_over = place.is_over();
+        let job = Job::Step(step);
+        self.bytes -= job.bytes();
+        if is_over {
+            self.line.pop_front();
+            self.drop_gone();
+        }
         Some((number, job))
     }
 
@@ -433,12 +448,6 @@ impl Waiting {
             Some(Some(Job::Place(place))) => !place.queue.is_empty(),
             first => first.is_some(),
         }
-    }
-
-    fn pop_entry(&mut self) -> Option<(u64, Job)> {
-        let (number, job) = self.line.pop_front()?;
-        self.drop_gone();
-        Some((number, job?))
     }
 
     fn drop_gone(&mut self) {
@@ -555,6 +564,7 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Call(call) => call.request.wire().len(),
@@ -566,6 +576,7 @@ impl Job {
     }
 
     /// Puts its commands into the output.
+    #[inline]
     pub(crate) fn write(&self, output: &mut Output) {
         match self {
             Self::Call(call) => output.push(call.request.wire()),
