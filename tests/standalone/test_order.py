@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 import pytest
 from tests.conftest import Connect
 from tests.kinds import KINDS, Kind, overtaken, unknown_script

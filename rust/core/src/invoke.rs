@@ -208,8 +208,8 @@ async fn attempts(
         }
         let commands = attempt.commands(request);
         let target = place.lane().clone();
-        let own_lane = request.is_killed_on_timeout().then(|| progress.own_lane(servers, &target));
-        let place = own_lane.as_ref().map_or(place, |own| own.end_of_line());
+        let place =
+            if request.is_killed_on_timeout() { progress.own_lane(servers, &target).end_of_line() } else { place };
         let asks_for_code = is_first_use && !attempt.brings_code() && !attempt.brings_library;
         let place = if asks_for_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());

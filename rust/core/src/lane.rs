@@ -198,15 +198,18 @@ impl Lane {
             self.return_job(job, Setback::Unsent);
             return None;
         }
-        let number = self.queues.borrow_mut().put(job);
-        self.has_more();
+        let (number, bytes) = {
+            let mut queues = self.queues.borrow_mut();
+            (queues.put(job), queues.waiting.bytes)
+        };
+        self.has_more(bytes);
         Some(number)
     }
 
-    /// There is more to be written.
-    fn has_more(self: &Rc<Self>) {
+    /// There is more to be written: so many bytes in all.
+    fn has_more(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
-        if self.queues.borrow().waiting.bytes > self.told_bytes.get() + NEWS {
+        if bytes > self.told_bytes.get() + NEWS {
             self.tell_bytes();
         }
         self.wake();
@@ -627,21 +630,19 @@ impl Lane {
         let mut queues = self.queues.borrow_mut();
         while io.output.len() < ENOUGH {
             let Some((number, job)) = queues.waiting.pop_front() else { break };
-            match job {
+            match &job {
                 Job::Call(call) if call.reply_to.is_abandoned() => continue,
                 // Nobody waits for what it would do.
                 Job::Call(call) if call.deadline <= sent_at => {
-                    expired.push(call);
+                    expired.push(job);
                     continue;
                 }
-                Job::Step(Step { terms: Terms { only_on: Some(only), .. }, .. }) if only != self.connection.get() => {
+                Job::Step(step) if step.terms.only_on.is_some_and(|only| only != self.connection.get()) => {
                     too_late.push(job);
                     continue;
                 }
+                Job::Step(step) => step.receipt.sent.set(true),
                 _ => {}
-            }
-            if let Job::Step(step) = &job {
-                step.receipt.sent.set(true);
             }
             let (begins, missing) = (io.queued(), job.replies());
             job.write(&mut io.output);
@@ -654,7 +655,11 @@ impl Lane {
         self.tell_in_flight();
         self.tell_bytes();
         too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
-        expired.into_iter().for_each(|call| self.time_out(call, false));
+        for job in expired {
+            if let Job::Call(call) = job {
+                self.time_out(call, false);
+            }
+        }
     }
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
@@ -768,13 +773,13 @@ impl Lane {
             if timer.poll(sweep_at, cx).is_pending() {
                 return;
             }
-            self.sweep();
+            self.sweep(Instant::now());
         }
     }
 
     /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
-    fn sweep(self: &Rc<Self>) {
-        let expired = self.queues.borrow_mut().expired(Instant::now());
+    fn sweep(self: &Rc<Self>, now: Instant) {
+        let expired = self.queues.borrow_mut().expired(now);
         if expired.is_empty() {
             return;
         }
@@ -820,12 +825,15 @@ impl Place {
         let step = Step { commands, terms, receipt: receipt.clone(), answer };
         let lane = &self.lane;
         let placed = match self.number {
-            Some(number) => lane.queues.borrow_mut().waiting.put_at_place(number, step),
+            Some(number) => {
+                let waiting = &mut lane.queues.borrow_mut().waiting;
+                waiting.put_at_place(number, step).map(|number| (number, waiting.bytes))
+            }
             None => Err(step),
         };
         let number = match placed {
-            Ok(number) => {
-                lane.has_more();
+            Ok((number, bytes)) => {
+                lane.has_more(bytes);
                 Some(number)
             }
             Err(step) => lane.push(Job::Step(step)),
@@ -845,7 +853,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             self.lane.queues.borrow_mut().waiting.leave_place(number);
-            self.lane.has_more();
+            self.lane.wake();
         }
     }
 }

@@ -21,7 +21,7 @@ const BOUND: Duration = Duration::from_secs(10);
 
 /// Runs a test, which hangs where the lane does not do what is waited for.
 async fn bounded(work: impl Future<Output = ()>) {
-    timeout(2 * BOUND, LocalSet::new().run_until(work)).await.expect("the lane does what is waited for");
+    timeout(6 * BOUND, LocalSet::new().run_until(work)).await.expect("the lane does what is waited for");
 }
 
 /// Ends calls as the ladder would, and panics where it is told to.
@@ -239,9 +239,10 @@ async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never
     let work = async {
         let lane = lane(&owner);
         let mut calls = Vec::new();
-        let put = || calls.extend((0..MANY).map(|number| submit(&lane, &numbered(number), Duration::from_secs(2))));
+        let put = || calls.extend((0..MANY).map(|number| submit(&lane, &numbered(number), 6 * BOUND)));
         let stream = stalled(&lane, put).await;
         let in_output = lane.queues.borrow().in_flight.len();
+        lane.sweep(Instant::now() + 6 * BOUND);
         let mut sent = BTreeSet::new();
         for (number, call) in calls.into_iter().enumerate() {
             let error = outcome(call).await.expect_err("no reply in time");
@@ -265,7 +266,7 @@ async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are
         let put = || {
             for ticket in 0..MANY {
                 let reply_to = ReplyTo::event_loop(completions.clone(), ticket as u64);
-                submit_for(&lane, &numbered(ticket), BOUND, reply_to);
+                submit_for(&lane, &numbered(ticket), 6 * BOUND, reply_to);
             }
         };
         let stream = stalled(&lane, put).await;
@@ -329,7 +330,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
             let put = || {
                 for ticket in 0..count {
                     // Each of its own deadline.
-                    let within = BOUND + Duration::from_micros(ticket as u64);
+                    let within = 6 * BOUND + Duration::from_micros(ticket as u64);
                     submit_for(
                         &lane,
                         &numbered(ticket),
@@ -351,7 +352,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
                     tokio::task::yield_now().await;
                 }
             }
-            let ended = lane.queues.borrow_mut().expired(Instant::now() + 2 * BOUND).len();
+            let ended = lane.queues.borrow_mut().expired(Instant::now() + 7 * BOUND).len();
             assert_eq!(ended, count / 2);
             let visits = take_visits();
             assert!(visits < 10 * count, "{visits} jobs were looked at to end {count} calls and as many steps");

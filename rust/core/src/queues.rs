@@ -93,6 +93,7 @@ struct Withdrawn {
 
 impl Queues {
     /// Puts a job in line, and says its number.
+    #[inline]
     pub(crate) fn put(&mut self, job: Job) -> u64 {
         let number = self.next;
         self.next += STRIDE;
@@ -306,10 +307,12 @@ impl<T> Default for Line<T> {
 }
 
 impl<T> Line<T> {
+    #[inline]
     pub(crate) fn push_back(&mut self, number: u64, entry: T) {
         self.entries.push_back((number, entry));
     }
 
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, T)> {
         self.entries.pop_front()
     }
@@ -399,6 +402,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    #[inline]
     fn push_back(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
         self.line.push_back(number, Some(job));
@@ -411,34 +415,39 @@ impl Waiting {
     }
 
     /// The next job that may be written.
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, Job)> {
-        if let Some(Some(Job::Place(place))) = self.line.front_mut() {
-            let (number, step) = place.steps.pop_front()?;
-            let is_over = place.is_over();
-            let job = Job::Step(step);
-            self.bytes -= job.bytes();
-            if is_over {
-                self.pop_entry();
-            }
-            return Some((number, job));
+        if let Some(Some(Job::Place(_))) = self.line.front() {
+            return self.pop_from_place();
         }
-        let (number, job) = self.pop_entry()?;
+        let (number, Some(job)) = self.line.pop_front()? else { return None };
         self.bytes -= job.bytes();
+        if self.gone > 0 {
+            self.drop_gone();
+        }
+        Some((number, job))
+    }
+
+    #[cold]
+    fn pop_from_place(&mut self) -> Option<(u64, Job)> {
+        let Some(Some(Job::Place(place))) = self.line.front_mut() else { return None };
+        let (number, step) = place.queue.pop_front()?;
+        let is_over = place.is_over();
+        let job = Job::Step(step);
+        self.bytes -= job.bytes();
+        if is_over {
+            self.line.pop_front();
+            self.drop_gone();
+        }
         Some((number, job))
     }
 
     /// Whether there is a job that may be written.
     pub(crate) fn has_next(&self) -> bool {
         match self.line.front() {
-            Some(Some(Job::Place(place))) => !place.steps.is_empty(),
+            Some(Some(Job::Place(place))) => !place.queue.is_empty(),
             first => first.is_some(),
         }
-    }
-
-    fn pop_entry(&mut self) -> Option<(u64, Job)> {
-        let (number, job) = self.line.pop_front()?;
-        self.drop_gone();
-        Some((number, job?))
     }
 
     fn drop_gone(&mut self) {
@@ -478,7 +487,7 @@ impl Waiting {
         let job = Job::Step(step);
         let bytes = job.bytes();
         if let Job::Step(step) = job {
-            place.steps.push_back((number, step));
+            place.queue.push_back((number, step));
         }
         self.bytes += bytes;
         Ok(number)
@@ -497,8 +506,8 @@ impl Waiting {
     fn remove_from_place(&mut self, number: u64) -> Option<Job> {
         let place_number = number - number % STRIDE;
         let place = self.place(place_number)?;
-        let index = place.steps.iter().position(|(other, _)| *other == number)?;
-        let (_, step) = place.steps.remove(index)?;
+        let index = place.queue.iter().position(|(other, _)| *other == number)?;
+        let (_, step) = place.queue.remove(index)?;
         let is_over = place.is_over();
         let job = Job::Step(step);
         self.bytes -= job.bytes();
@@ -515,7 +524,7 @@ impl Waiting {
     /// All of them; none is left.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Job> + use<> {
         std::mem::take(self).line.take().into_iter().filter_map(|(_, job)| job).flat_map(|job| match job {
-            Job::Place(place) => place.steps.into_iter().map(|(_, step)| Job::Step(step)).collect(),
+            Job::Place(place) => place.queue.into_iter().map(|(_, step)| Job::Step(step)).collect(),
             job => vec![job],
         })
     }
@@ -524,7 +533,7 @@ impl Waiting {
 /// A place in line for steps that are still to be made.
 #[derive(Default)]
 pub(crate) struct Steps {
-    steps: VecDeque<(u64, Step)>,
+    queue: VecDeque<(u64, Step)>,
     /// How many it has had.
     given: u64,
     is_kept: bool,
@@ -536,7 +545,7 @@ impl Steps {
     }
 
     fn is_over(&self) -> bool {
-        !self.is_kept && self.steps.is_empty()
+        !self.is_kept && self.queue.is_empty()
     }
 }
 
@@ -555,6 +564,7 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Call(call) => call.request.wire().len(),
@@ -566,6 +576,7 @@ impl Job {
     }
 
     /// Puts its commands into the output.
+    #[inline]
     pub(crate) fn write(&self, output: &mut Output) {
         match self {
             Self::Call(call) => output.push(call.request.wire()),

@@ -29,7 +29,7 @@ impl Used {
 
     /// Whether it was not among them.
     pub(crate) fn insert(&mut self, code: CodeId) -> bool {
-        let recent = &mut self.recent[code.0 as usize % Self::RECENT];
+        let recent = &mut self.recent[usize::from(code.0.to_le_bytes()[0]) % Self::RECENT];
         if *recent == code {
             return false;
         }
