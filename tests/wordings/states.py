@@ -371,7 +371,7 @@ def loading(record: Record, program: str) -> None:
         until(is_loading)
         ask_all(record, "loading", asker, ("SET",), relays=("pcall",))
         assert is_loading(), "it has loaded before it was asked all"
-        server.command("CONFIG", "SET", "key-load-delay", "0")
+        asker("CONFIG", "SET", "key-load-delay", "0")
         reloader.join()
 
 
