@@ -58,19 +58,29 @@ def function(kind: str, command: str, relay: str) -> str:
     return f"{kind}_{command}_{relay}".translate(dict.fromkeys(map(ord, " -"), "_"))
 
 
-def library() -> str:
+def library(name: str = "recorded", kinds: Iterable[str] = FIRST_LINES) -> str:
     """A function for each script that declares its flags."""
-    lines = ["#!lua name=recorded"]
-    for kind in FIRST_LINES:
+    lines = [f"#!lua name={name}"]
+    for kind in kinds:
+        flags = "" if kind in ("plain", "flagged") else f"'{kind}'"
         for command in COMMANDS:
             for relay in RELAYS:
-                name, code = function(kind, command, relay), lua(command, relay).format(keys="keys", args="args")
-                flags = "" if kind in ("plain", "flagged") else f"'{kind}'"
+                code = lua(command, relay).format(keys="keys", args="args")
                 lines.append(
-                    f"redis.register_function{{function_name='{name}', flags={{{flags}}}, "
+                    f"redis.register_function{{function_name='{function(kind, command, relay)}', flags={{{flags}}}, "
                     f"callback=function(keys, args) {code} end}}"
                 )
     return "\n".join(lines)
+
+
+def late_library(kind: str) -> str:
+    """One function, ``late``."""
+    flags = "" if kind == "flagged" else f"'{kind}'"
+    code = lua("SET", "pcall").format(keys="keys", args="args")
+    return (
+        f"#!lua name=late\nredis.register_function{{function_name='late', flags={{{flags}}}, "
+        f"callback=function(keys, args) {code} end}}"
+    )
 
 
 def sha(code: str) -> str:

@@ -15,7 +15,7 @@ from tests.wordings.probes import (
     RELAYS,
     Probe,
     commands,
-    function,
+    late_library,
     library,
     script,
     scripts,
@@ -96,6 +96,32 @@ def ask_all_before_exec(
     for probe in [*scripts(("SET",), (KEY,), kinds), *commands((KEY,), record.has_flags)]:
         if is_for_transactions(probe):
             record.ask_queued(f"{state} before EXEC", asker, [probe], enter)
+            leave()
+
+
+def ask_late(record: Record, state: str, asker: Asker, enter: Callable[[], object], leave: Callable[[], object]) -> None:
+    """What the server has not when it queues it, so that it looks at its flags only when it starts it."""
+    if not record.has_flags:
+        return
+    for kind in FIRST_LINES:
+        code = f"{script(kind, 'SET', 'pcall')} -- {state}"
+        probe = Probe(f"{kind}: SET by pcall", ("EVALSHA", sha(code), "1", KEY))
+
+        def load_script(code: str = code) -> None:
+            asker.aside("SCRIPT", "LOAD", code)
+            enter()
+
+        record.ask_queued(f"{state}, loaded before EXEC", asker, [probe], load_script)
+        leave()
+        if kind != "plain":
+            asker("FUNCTION", "DELETE", "late")
+
+            def load_function(kind: str = kind) -> None:
+                asker.aside("FUNCTION", "LOAD", late_library(kind))
+                enter()
+
+            probe = Probe(probe.what, ("FCALL", "late", "1", KEY))
+            record.ask_queued(f"{state}, loaded before EXEC", asker, [probe], load_function)
             leave()
 
 
@@ -250,6 +276,10 @@ def replica(record: Record, program: str) -> None:
             lambda: server.command("REPLICAOF", "NO", "ONE"),
             flags,
         )
+        becomes_replica, becomes_primary = ("REPLICAOF", server.host, "1"), ("REPLICAOF", "NO", "ONE")
+        ask_late(record, "replica", asker, lambda: asker.aside(*becomes_replica), lambda: asker(*becomes_primary))
+        asker("CONFIG", "SET", "replica-serve-stale-data", "no")
+        ask_late(record, "stale replica", asker, lambda: asker.aside(*becomes_replica), lambda: asker(*becomes_primary))
 
 
 def setting(name: str, value: str, usual: str, state: str) -> Callable[[Record, str], None]:
@@ -269,6 +299,13 @@ def setting(name: str, value: str, usual: str, state: str) -> Callable[[Record, 
                 lambda: server.command("CONFIG", "SET", name, usual),
                 flags,
             )
+            ask_late(
+                record,
+                state,
+                asker,
+                lambda: server.command("CONFIG", "SET", name, value),
+                lambda: server.command("CONFIG", "SET", name, usual),
+            )
 
     return record_it
 
@@ -282,6 +319,14 @@ def cannot_save(record: Record, program: str) -> None:
         server.command("BGSAVE")
         until(lambda: b"rdb_last_bgsave_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
         ask_all(record, "cannot save", asker, flags=("no-writes", "allow-oom"))
+        if record.has_flags:
+            ask_late(
+                record,
+                "cannot save",
+                asker,
+                lambda: server.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"),
+                lambda: server.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"),
+            )
 
 
 def cannot_append(record: Record, program: str) -> None:
@@ -298,6 +343,7 @@ def cannot_append(record: Record, program: str) -> None:
         load(record, asker)
         until(lambda: b"aof_last_write_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
         ask_all(record, "cannot append", asker, flags=("no-writes", "allow-oom"))
+        ask_late(record, "cannot append", asker, lambda: None, lambda: None)
 
 
 USERS = {
