@@ -1,4 +1,4 @@
-"""What a server is asked in every state: all forms of a request, and scripts that relay a command's error."""
+"""What a server is asked in every state: requests in all forms, scripts that relay errors."""
 
 from __future__ import annotations
 
@@ -58,29 +58,30 @@ def function(kind: str, command: str, relay: str) -> str:
     return f"{kind}_{command}_{relay}".translate(dict.fromkeys(map(ord, " -"), "_"))
 
 
-def library(name: str = "recorded", kinds: Iterable[str] = FIRST_LINES) -> str:
+def library() -> str:
     """A function for each script that declares its flags."""
-    lines = [f"#!lua name={name}"]
-    for kind in kinds:
-        flags = "" if kind in ("plain", "flagged") else f"'{kind}'"
+    lines = ["#!lua name=recorded"]
+    for kind in FIRST_LINES:
         for command in COMMANDS:
             for relay in RELAYS:
-                code = lua(command, relay).format(keys="keys", args="args")
-                lines.append(
-                    f"redis.register_function{{function_name='{function(kind, command, relay)}', flags={{{flags}}}, "
-                    f"callback=function(keys, args) {code} end}}"
-                )
+                name, code = function(kind, command, relay), lua(command, relay)
+                lines.append(registration(name, kind, code))
     return "\n".join(lines)
+
+
+def registration(name: str, kind: str, code: str) -> str:
+    """The line that registers a function."""
+    flags = "" if kind in ("plain", "flagged") else f"'{kind}'"
+    body = code.format(keys="keys", args="args")
+    return (
+        f"redis.register_function{{function_name='{name}', flags={{{flags}}}, "
+        f"callback=function(keys, args) {body} end}}"
+    )
 
 
 def late_library(kind: str) -> str:
     """One function, ``late``."""
-    flags = "" if kind == "flagged" else f"'{kind}'"
-    code = lua("SET", "pcall").format(keys="keys", args="args")
-    return (
-        f"#!lua name=late\nredis.register_function{{function_name='late', flags={{{flags}}}, "
-        f"callback=function(keys, args) {code} end}}"
-    )
+    return "#!lua name=late\n" + registration("late", kind, lua("SET", "pcall"))
 
 
 def sha(code: str) -> str:
@@ -97,11 +98,16 @@ class Probe:
 
     @property
     def form(self) -> str:
-        return " ".join(self.words[:2]) if self.words[0] in ("SCRIPT", "FUNCTION") else self.words[0]
+        return (
+            " ".join(self.words[:2]) if self.words[0] in ("SCRIPT", "FUNCTION") else self.words[0]
+        )
 
 
 def scripts(
-    calls: Iterable[str], keys: tuple[str, ...], kinds: Iterable[str], relays: Iterable[str] = ("pcall", "call")
+    calls: Iterable[str],
+    keys: tuple[str, ...],
+    kinds: Iterable[str],
+    relays: Iterable[str] = ("pcall", "call"),
 ) -> Iterator[Probe]:
     """Scripts that make these calls, in all forms."""
     count = str(len(keys))
@@ -146,4 +152,8 @@ def commands(keys: tuple[str, ...], has_flags: bool) -> Iterator[Probe]:
     if has_flags:
         sent += [("FUNCTION", "LOAD", "REPLACE", LITTLE_LIBRARY), ("FUNCTION", "LIST")]
     for words in sent:
-        yield Probe("a command", words, runs_script=words[0] in ("EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"))
+        yield Probe(
+            "a command",
+            words,
+            runs_script=words[0] in ("EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"),
+        )

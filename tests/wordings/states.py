@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.wordings.probes import (
     COMMANDS,
@@ -21,14 +22,16 @@ from tests.wordings.probes import (
     scripts,
     sha,
 )
-from tests.wordings.record import Asker, Log, Record
+from tests.wordings.recording import Asker, Log, Record
 
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 from glide_scripts.testing._wire import Reply, ServerReplyError
 
 KEY = "k"
 ENDLESS = "while true do end"
-ENDLESS_LIBRARY = f"#!lua name=endless\nredis.register_function('endless', function() {ENDLESS} end)"
+ENDLESS_LIBRARY = (
+    f"#!lua name=endless\nredis.register_function('endless', function() {ENDLESS} end)"
+)
 
 
 def until(condition: Callable[[], bool], within: float = 20.0) -> None:
@@ -41,7 +44,10 @@ def until(condition: Callable[[], bool], within: float = 20.0) -> None:
 @contextlib.contextmanager
 def serving(record: Record, program: str, **config: str) -> Iterator[tuple[ValkeyServer, Asker]]:
     """A server with all scripts and functions, and a connection to it."""
-    settings = {"lua-time-limit": "10", **{name.replace("_", "-"): value for name, value in config.items()}}
+    settings = {
+        "lua-time-limit": "10",
+        **{name.replace("_", "-"): value for name, value in config.items()},
+    }
     with ValkeyServer(binary=program, config=settings) as server:
         asker = Asker(server, Log(server))
         load(record, asker)
@@ -70,7 +76,7 @@ def ask_all(
     flags: tuple[str, ...] = (),
     relays: tuple[str, ...] = ("pcall", "call"),
 ) -> None:
-    """Asks by plain scripts, by those that declare nothing, and by those that declare one of `flags`."""
+    """Asks by plain scripts, by flagged ones, and by those that declare one of `flags`."""
     kinds = ("plain", "flagged", *flags) if record.has_flags else ("plain",)
     probes = [*scripts(calls, keys, kinds, relays), *commands(keys, record.has_flags)]
     record.ask(state, asker, probes)
@@ -79,55 +85,70 @@ def ask_all(
 
 def is_for_transactions(probe: Probe) -> bool:
     return not probe.runs_script or (
-        probe.form in ("EVALSHA", "FCALL") and probe.what.endswith(("by pcall", "by call", "a command"))
+        probe.form in ("EVALSHA", "FCALL")
+        and probe.what.endswith(("by pcall", "by call", "a command"))
     )
 
 
-def ask_all_before_exec(
-    record: Record,
-    state: str,
-    asker: Asker,
-    enter: Callable[[], object],
-    leave: Callable[[], object],
-    flags: tuple[str, ...] = (),
+class Change(NamedTuple):
+    """Brings a server into a state, and back."""
+
+    enter: Callable[[], object]
+    leave: Callable[[], object]
+
+    @classmethod
+    def by_commands(cls, asker: Asker, enter: tuple[str, ...], leave: tuple[str, ...]) -> Change:
+        return cls(lambda: asker.aside(*enter), lambda: asker.aside(*leave))
+
+    @classmethod
+    def of_setting(cls, asker: Asker, name: str, value: str, usual: str) -> Change:
+        change = ("CONFIG", "SET", name)
+        return cls.by_commands(asker, (*change, value), (*change, usual))
+
+
+def ask_before(
+    record: Record, state: str, asker: Asker, change: Change, flags: tuple[str, ...] = ()
 ) -> None:
     """Queues first; the server comes into its state before EXEC."""
     kinds = ("plain", "flagged", *flags) if record.has_flags else ("plain",)
     for probe in [*scripts(("SET",), (KEY,), kinds), *commands((KEY,), record.has_flags)]:
         if is_for_transactions(probe):
-            record.ask_queued(f"{state} before EXEC", asker, [probe], enter)
-            leave()
+            record.ask_queued(f"{state} before EXEC", asker, [probe], change.enter)
+            change.leave()
 
 
-def ask_late(record: Record, state: str, asker: Asker, enter: Callable[[], object], leave: Callable[[], object]) -> None:
-    """What the server has not when it queues it, so that it looks at its flags only when it starts it."""
+def ask_late(record: Record, state: str, asker: Asker, change: Change) -> None:
+    """Queues what the server does not have yet, and looks at only when it begins it."""
     if not record.has_flags:
         return
+    state = f"{state} and loaded before EXEC"
     for kind in FIRST_LINES:
         code = f"{script(kind, 'SET', 'pcall')} -- {state}"
         probe = Probe(f"{kind}: SET by pcall", ("EVALSHA", sha(code), "1", KEY))
 
         def load_script(code: str = code) -> None:
             asker.aside("SCRIPT", "LOAD", code)
-            enter()
+            change.enter()
 
-        record.ask_queued(f"{state}, loaded before EXEC", asker, [probe], load_script)
-        leave()
+        record.ask_queued(state, asker, [probe], load_script)
+        change.leave()
         if kind != "plain":
             asker("FUNCTION", "DELETE", "late")
 
             def load_function(kind: str = kind) -> None:
                 asker.aside("FUNCTION", "LOAD", late_library(kind))
-                enter()
+                change.enter()
 
             probe = Probe(probe.what, ("FCALL", "late", "1", KEY))
-            record.ask_queued(f"{state}, loaded before EXEC", asker, [probe], load_function)
-            leave()
+            record.ask_queued(state, asker, [probe], load_function)
+            change.leave()
 
 
 def normal(record: Record, program: str) -> None:
     with serving(record, program) as (_, asker):
-        ask_all(record, "normal", asker, tuple(COMMANDS), flags=("no-writes",), relays=tuple(RELAYS))
+        ask_all(
+            record, "normal", asker, tuple(COMMANDS), flags=("no-writes",), relays=tuple(RELAYS)
+        )
         odd_requests(record, asker)
         own_errors(record, asker)
         record.add("normal, no transaction", "EXEC", asker("EXEC"), None, "EXEC")
@@ -139,19 +160,22 @@ def normal(record: Record, program: str) -> None:
 def odd_requests(record: Record, asker: Asker) -> None:
     def say(situation: str, *words: str, form: str | None = None) -> None:
         name = " ".join(words[:2]) if words[0] in ("SCRIPT", "FUNCTION") else words[0]
-        record.add(f"normal, {situation}", form or name, asker(*words), False, *words)
+        ran = False if words[0].upper().startswith(("EVAL", "FCALL")) else None
+        record.add(f"normal, {situation}", form or name, asker(*words), ran, *words)
 
     by_name = ["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"]
     for name in [*by_name, "EVAL", "EVAL_RO"]:
-        what = "f" * 40 if name.startswith("EVALSHA") else "nosuch" if name.startswith("FCALL") else "return 1"
+        what = {"EVALSHA": "f" * 40, "FCALL": "nosuch", "EVAL": "return 1"}[
+            name.removesuffix("_RO")
+        ]
         say("no arguments", name)
         say("no number of keys", name, what)
         say("number of keys is no number", name, what, "x")
         say("number of keys is negative", name, what, "-1")
         say("number of keys is too great", name, what, "3", "a")
         say("not there", name, what, "0")
-    say("not there, short hash", "EVALSHA", "abc", "0")
-    say("not there, in lower case", "evalsha", "f" * 40, "0")
+    say("not there with a short hash", "EVALSHA", "abc", "0")
+    say("not there in lower case", "evalsha", "f" * 40, "0")
     say("unknown command", "NOSUCH", "a", "b c")
     say("unknown command without arguments", "NOSUCH")
     say("unknown subcommand", "SCRIPT", "NOSUCH")
@@ -165,7 +189,7 @@ def odd_requests(record: Record, asker: Asker) -> None:
     say("nothing to kill", "FUNCTION", "KILL")
     for situation, code in {
         "does not compile": "return (",
-        "does not compile, on line 3": "local a\nlocal b\nfor",
+        "does not compile on line 3": "local a\nlocal b\nfor",
         "engine is unknown": "#!nosuch\nreturn 1",
         "engine is missing": "#!\nreturn 1",
         "first line alone": "#!lua",
@@ -198,7 +222,8 @@ def odd_requests(record: Record, asker: Asker) -> None:
         "registers badly": name + "redis.register_function('a')",
         "function's name is bad": name + "redis.register_function('a-b', function() end)",
         "function is there": name + "redis.register_function('endless', function() end)",
-        "flag is unknown": name + "redis.register_function{function_name='a', callback=function() end, flags={'x'}}",
+        "flag is unknown": name
+        + "redis.register_function{function_name='a', callback=function() end, flags={'x'}}",
         "library is there": ENDLESS_LIBRARY,
     }.items():
         say(situation, "FUNCTION", "LOAD", code)
@@ -209,6 +234,10 @@ def odd_requests(record: Record, asker: Asker) -> None:
     record.add("normal, nested", "MULTI", asker("MULTI"), None, "MULTI")
     record.add("normal, in a transaction", "WATCH", asker("WATCH", "k"), None, "WATCH", "k")
     asker("DISCARD")
+
+
+def own_library(code: str) -> str:
+    return f"#!lua name=own\nredis.register_function('own', function(KEYS, ARGV) {code} end)"
 
 
 def own_errors(record: Record, asker: Asker) -> None:
@@ -237,10 +266,16 @@ def own_errors(record: Record, asker: Asker) -> None:
             code = f"redis.log(redis.LOG_WARNING, ARGV[1]) {line}"
             record.ask("normal", asker, [Probe(f"plain: {text} by {what}", ("EVAL", code, "0"))])
             if record.has_flags:
-                record.ask("normal", asker, [Probe(f"flagged: {text} by {what}", ("EVAL", "#!lua\n" + code, "0"))])
-                lib = f"#!lua name=own\nredis.register_function('own', function(KEYS, ARGV) {code} end)"
+                record.ask(
+                    "normal",
+                    asker,
+                    [Probe(f"flagged: {text} by {what}", ("EVAL", "#!lua\n" + code, "0"))],
+                )
+                lib = own_library(code)
                 asker("FUNCTION", "LOAD", "REPLACE", lib)
-                record.ask("normal", asker, [Probe(f"flagged: {text} by {what}", ("FCALL", "own", "0"))])
+                record.ask(
+                    "normal", asker, [Probe(f"flagged: {text} by {what}", ("FCALL", "own", "0"))]
+                )
     for what, line in {
         "runtime error": "local a = nil\nreturn a.b",
         "assert": "assert(false)",
@@ -254,58 +289,40 @@ def own_errors(record: Record, asker: Asker) -> None:
         code = f"redis.log(redis.LOG_WARNING, ARGV[1]) {line}"
         record.ask("normal", asker, [Probe(f"plain: {what}", ("EVAL", code, "0"))])
         if record.has_flags:
-            lib = f"#!lua name=own\nredis.register_function('own', function(KEYS, ARGV) {code} end)"
+            lib = own_library(code)
             asker("FUNCTION", "LOAD", "REPLACE", lib)
             record.ask("normal", asker, [Probe(f"flagged: {what}", ("FCALL", "own", "0"))])
 
 
 def replica(record: Record, program: str) -> None:
     with serving(record, program) as (server, asker):
-        server.command("REPLICAOF", server.host, "1")
+        primary = ("REPLICAOF", "NO", "ONE")
+        change = Change.by_commands(asker, ("REPLICAOF", server.host, "1"), primary)
         flags = ("no-writes", "allow-oom", "allow-stale")
-        ask_all(record, "replica", asker, ("SET", "GET", "PUBLISH"), flags=flags, relays=tuple(RELAYS))
+        change.enter()
+        calls = ("SET", "GET", "PUBLISH")
+        ask_all(record, "replica", asker, calls, flags=flags, relays=tuple(RELAYS))
         asker("CONFIG", "SET", "replica-serve-stale-data", "no")
         ask_all(record, "stale replica", asker, flags=flags)
+        change.leave()
+        ask_late(record, "stale replica", asker, change)
         asker("CONFIG", "SET", "replica-serve-stale-data", "yes")
-        server.command("REPLICAOF", "NO", "ONE")
-        ask_all_before_exec(
-            record,
-            "replica",
-            asker,
-            lambda: server.command("REPLICAOF", server.host, "1"),
-            lambda: server.command("REPLICAOF", "NO", "ONE"),
-            flags,
-        )
-        becomes_replica, becomes_primary = ("REPLICAOF", server.host, "1"), ("REPLICAOF", "NO", "ONE")
-        ask_late(record, "replica", asker, lambda: asker.aside(*becomes_replica), lambda: asker(*becomes_primary))
-        asker("CONFIG", "SET", "replica-serve-stale-data", "no")
-        ask_late(record, "stale replica", asker, lambda: asker.aside(*becomes_replica), lambda: asker(*becomes_primary))
+        ask_late(record, "replica", asker, change)
+        ask_before(record, "replica", asker, change, flags)
 
 
 def setting(name: str, value: str, usual: str, state: str) -> Callable[[Record, str], None]:
     """A state that a setting makes."""
 
     def record_it(record: Record, program: str) -> None:
-        with serving(record, program) as (server, asker):
-            server.command("CONFIG", "SET", name, value)
+        with serving(record, program) as (_, asker):
+            change = Change.of_setting(asker, name, value, usual)
             flags = ("no-writes", "allow-oom")
+            change.enter()
             ask_all(record, state, asker, flags=flags)
-            server.command("CONFIG", "SET", name, usual)
-            ask_all_before_exec(
-                record,
-                state,
-                asker,
-                lambda: server.command("CONFIG", "SET", name, value),
-                lambda: server.command("CONFIG", "SET", name, usual),
-                flags,
-            )
-            ask_late(
-                record,
-                state,
-                asker,
-                lambda: server.command("CONFIG", "SET", name, value),
-                lambda: server.command("CONFIG", "SET", name, usual),
-            )
+            change.leave()
+            ask_before(record, state, asker, change, flags)
+            ask_late(record, state, asker, change)
 
     return record_it
 
@@ -319,14 +336,8 @@ def cannot_save(record: Record, program: str) -> None:
         server.command("BGSAVE")
         until(lambda: b"rdb_last_bgsave_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
         ask_all(record, "cannot save", asker, flags=("no-writes", "allow-oom"))
-        if record.has_flags:
-            ask_late(
-                record,
-                "cannot save",
-                asker,
-                lambda: server.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"),
-                lambda: server.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"),
-            )
+        change = Change.of_setting(asker, "stop-writes-on-bgsave-error", "yes", "no")
+        ask_late(record, "cannot save", asker, change)
 
 
 def cannot_append(record: Record, program: str) -> None:
@@ -343,7 +354,7 @@ def cannot_append(record: Record, program: str) -> None:
         load(record, asker)
         until(lambda: b"aof_last_write_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
         ask_all(record, "cannot append", asker, flags=("no-writes", "allow-oom"))
-        ask_late(record, "cannot append", asker, lambda: None, lambda: None)
+        ask_late(record, "cannot append", asker, Change(lambda: None, lambda: None))
 
 
 USERS = {
@@ -367,7 +378,11 @@ def without_rights(record: Record, program: str) -> None:
     with serving(record, program) as (server, asker):
         calls = ("SET", "GET", "SET of another key", "PUBLISH")
         for state, rights in USERS.items():
-            rules = [rule for rule in rights if not (rule in ("-eval_ro", "-evalsha_ro") and not record.has_flags)]
+            rules = [
+                rule
+                for rule in rights
+                if not (rule in ("-eval_ro", "-evalsha_ro") and not record.has_flags)
+            ]
             if state == "no SCRIPT LOAD" and not record.has_flags:
                 rules = ["allkeys", "allchannels", "+@all", "-script", "+script|exists"]
             set_ = asker("ACL", "SETUSER", "bob", "reset", "on", ">secret", *rules)
@@ -377,14 +392,10 @@ def without_rights(record: Record, program: str) -> None:
             ask_all(record, state, bob, calls)
         asker("ACL", "SETUSER", "bob", "reset", "on", ">secret", "allkeys", "allchannels", "+@all")
         bob = Asker(server, asker.log, user="bob")
-        all_ = ["allkeys", "allchannels", "+@all"]
-        ask_all_before_exec(
-            record,
-            "rights taken",
-            bob,
-            lambda: server.command("ACL", "SETUSER", "bob", "-set", "-evalsha", "-get"),
-            lambda: server.command("ACL", "SETUSER", "bob", *all_),
-        )
+        user = ("ACL", "SETUSER", "bob")
+        fewer, all_ = ("-set", "-evalsha", "-get"), ("allkeys", "allchannels", "+@all")
+        change = Change.by_commands(asker, (*user, *fewer), (*user, *all_))
+        ask_before(record, "rights taken", bob, change)
 
 
 def not_authenticated(record: Record, program: str) -> None:
@@ -393,7 +404,9 @@ def not_authenticated(record: Record, program: str) -> None:
         server.command("CONFIG", "SET", "requirepass", "secret")
         asker = Asker(server, log)
         ask_all(record, "not authenticated", asker)
-        record.add("not authenticated, wrong password", "AUTH", asker("AUTH", "no"), None, "AUTH", "no")
+        record.add(
+            "not authenticated, wrong password", "AUTH", asker("AUTH", "no"), None, "AUTH", "no"
+        )
         record.add("not authenticated, greeting", "HELLO", asker("HELLO", "3"), None, "HELLO", "3")
         record.add("not authenticated, protocol", "HELLO", asker("HELLO", "9"), None, "HELLO", "9")
 
@@ -431,18 +444,45 @@ def busy(record: Record, program: str) -> None:
             until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
             ask_all(record, state, asker)
             other = "FUNCTION" if kill == "SCRIPT" else "SCRIPT"
-            record.add(f"{state}, kill of the other", f"{other} KILL", asker(other, "KILL"), None, other, "KILL")
-            for greeting in (("HELLO", "2"), ("SELECT", "1"), ("CLIENT", "SETNAME", "n"), ("AUTH", "x"), ("INFO",), ("READONLY",)):
+            record.add(
+                f"{state}, kill of the other",
+                f"{other} KILL",
+                asker(other, "KILL"),
+                None,
+                other,
+                "KILL",
+            )
+            for greeting in (
+                ("HELLO", "2"),
+                ("SELECT", "1"),
+                ("CLIENT", "SETNAME", "n"),
+                ("AUTH", "x"),
+                ("INFO",),
+                ("READONLY",),
+            ):
                 record.add(f"{state}, greeting", greeting[0], asker(*greeting), None, *greeting)
             asker(kill, "KILL")
             running.join()
-            record.add(f"killed, {'flagged' if kill == 'FUNCTION' else 'plain'}", words[0], replies[0], True, *words)
+            record.add(
+                f"killed, {'flagged' if kill == 'FUNCTION' else 'plain'}",
+                words[0],
+                replies[0],
+                True,
+                *words,
+            )
             asker("SELECT", "0")
     endless_writer = "redis.call('SET', KEYS[1], 'v') " + ENDLESS
     with serving(record, program) as (server, asker):
         running, _ = start(server, "EVAL", endless_writer, "1", KEY, dies=True)
         until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
-        record.add("busy with a script that wrote", "SCRIPT KILL", asker("SCRIPT", "KILL"), None, "SCRIPT", "KILL")
+        record.add(
+            "busy with a script that wrote",
+            "SCRIPT KILL",
+            asker("SCRIPT", "KILL"),
+            None,
+            "SCRIPT",
+            "KILL",
+        )
         server.kill()
         running.join()
     protected = f"local ok = pcall(function() {ENDLESS} end) return 1"
@@ -454,7 +494,9 @@ def busy(record: Record, program: str) -> None:
         record.add("killed, plain in a pcall", "EVAL", replies[0], True, "EVAL", protected, "0")
 
 
-def start(server: ValkeyServer, *words: str, dies: bool = False) -> tuple[threading.Thread, list[Reply]]:
+def start(
+    server: ValkeyServer, *words: str, dies: bool = False
+) -> tuple[threading.Thread, list[Reply]]:
     replies: list[Reply] = []
 
     def run() -> None:
@@ -475,7 +517,11 @@ LOST = "lost"
 
 
 def cluster(record: Record, program: str) -> None:
-    settings = {"cluster_enabled": "yes", "cluster_require_full_coverage": "no", "cluster_node_timeout": "500"}
+    settings = {
+        "cluster_enabled": "yes",
+        "cluster_require_full_coverage": "no",
+        "cluster_node_timeout": "500",
+    }
     lost = ValkeyCluster.key_slot(LOST)
     half = SLOTS // 2
     elsewhere = next(f"e{n}" for n in range(100) if ValkeyCluster.key_slot(f"e{n}") >= half)
@@ -490,15 +536,24 @@ def cluster(record: Record, program: str) -> None:
             record.name_port(server.port, name)
         asker("CLUSTER", "ADDSLOTS", *(str(slot) for slot in range(half) if slot != lost))
         ask_all(record, "cluster's slot is unknown", asker, keys=(elsewhere,))
-        at_second("CLUSTER", "ADDSLOTS", *(str(slot) for slot in range(half, SLOTS) if slot != lost))
+        at_second(
+            "CLUSTER", "ADDSLOTS", *(str(slot) for slot in range(half, SLOTS) if slot != lost)
+        )
         asker("CLUSTER", "SET-CONFIG-EPOCH", "1")
         at_second("CLUSTER", "SET-CONFIG-EPOCH", "2")
         at_third("CLUSTER", "SET-CONFIG-EPOCH", "3")
         asker("CLUSTER", "MEET", second.host, str(second.port))
         asker("CLUSTER", "MEET", third.host, str(third.port))
-        first_id, second_id = as_text(asker("CLUSTER", "MYID")), as_text(at_second("CLUSTER", "MYID"))
+        first_id, second_id = (
+            as_text(asker("CLUSTER", "MYID")),
+            as_text(at_second("CLUSTER", "MYID")),
+        )
         every = (asker, at_second, at_third)
-        until(lambda: all("cluster_known_nodes:3" in as_text(node("CLUSTER", "INFO")) for node in every))
+        until(
+            lambda: all(
+                "cluster_known_nodes:3" in as_text(node("CLUSTER", "INFO")) for node in every
+            )
+        )
         until(lambda: str(asker("GET", elsewhere)).startswith("MOVED"))
         until(lambda: "cluster_state:ok" in as_text(at_second("CLUSTER", "INFO")))
         until(lambda: "cluster_slots_assigned:16383" in as_text(at_third("CLUSTER", "INFO")))
@@ -512,9 +567,19 @@ def cluster(record: Record, program: str) -> None:
         at_second("CLUSTER", "SETSLOT", slot, "IMPORTING", first_id)
         asker("CLUSTER", "SETSLOT", slot, "MIGRATING", second_id)
         ask_all(record, "slot migrating", asker, keys=(moving + "gone",))
-        ask_all(record, "slot migrating, one of two keys", asker, keys=(moving + "here", moving + "gone"))
+        ask_all(
+            record,
+            "slot migrating, one of two keys",
+            asker,
+            keys=(moving + "here", moving + "gone"),
+        )
         ask_all(record, "slot importing", at_second, keys=(moving + "gone",))
-        ask_all(record, "slot importing after ASKING", Asking(at_second), keys=(moving + "gone", moving + "no"))
+        ask_all(
+            record,
+            "slot importing after ASKING",
+            Asking(at_second),
+            keys=(moving + "gone", moving + "no"),
+        )
         asker("CLUSTER", "SETSLOT", slot, "STABLE")
         at_second("CLUSTER", "SETSLOT", slot, "STABLE")
         at_third("CLUSTER", "REPLICATE", first_id)
