@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
+use crate::connect::Purpose;
 use crate::lane::{Lane, Owner};
 use crate::stats::Stats;
 
@@ -39,7 +40,7 @@ impl Node {
         owner: Weak<dyn Owner>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), false, owner.clone(), stats.clone());
+        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, owner.clone(), stats.clone());
         Rc::new(Self {
             address,
             data,
@@ -63,27 +64,27 @@ impl Node {
         if !self.in_cluster {
             return &self.data;
         }
-        self.reads.get_or_init(|| self.new_lane(true))
+        self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
     }
 
-    /// For what must get through while a script is running.
+    /// For what must get through while a script is running: it is in no database in particular.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
-        self.admin.get_or_init(|| self.new_lane(false))
+        self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
     }
 
-    fn new_lane(&self, serves_reads: bool) -> Rc<Lane> {
+    fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
         let (address, config) = (self.address.clone(), self.config.clone());
-        Lane::new(address, config, serves_reads, self.owner.clone(), self.stats.clone())
+        Lane::new(address, config, purpose, self.owner.clone(), self.stats.clone())
     }
 
     /// A connection for one user alone.
-    pub(crate) fn lend(node: &Rc<Self>, serves_reads: bool) -> Lease {
+    pub(crate) fn lend(node: &Rc<Self>, purpose: Purpose) -> Lease {
         let mut idle = node.idle.borrow_mut();
-        let fitting = idle.iter().position(|lane| lane.serves_reads() == serves_reads);
+        let fitting = idle.iter().position(|lane| lane.purpose() == purpose);
         let lane = match fitting {
             Some(index) => idle.swap_remove(index),
             None => {
-                let lane = node.new_lane(serves_reads);
+                let lane = node.new_lane(purpose);
                 node.lent.borrow_mut().push(lane.clone());
                 lane
             }

@@ -356,7 +356,7 @@ impl Servers {
 
     /// A connection to the server of `lane` for one user alone.
     pub(crate) fn lend(&self, lane: &Lane) -> Lease {
-        Node::lend(&self.node(lane.address().clone()), lane.serves_reads())
+        Node::lend(&self.node(lane.address().clone()), lane.purpose())
     }
 
     /// The connection that reaches a server also while it runs a script.
