@@ -69,8 +69,8 @@ async fn climb(
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
-            if error.may_have_executed && servers.is_cluster() {
-                servers.refresh();
+            if error.may_have_executed {
+                servers.unanswered();
             }
             if call.request.is_killed_on_timeout()
                 && let Some(lease) = progress.lease.take()
@@ -125,10 +125,8 @@ impl Progress {
     /// A connection to the server of `target` that no other call uses.
     fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
         let mut lease = self.lease.borrow_mut();
-        let fits = |lease: &Lease| {
-            lease.lane().address() == target.address() && lease.lane().serves_reads() == target.serves_reads()
-        };
-        let kept = lease.take().filter(fits).unwrap_or_else(|| servers.lend(target));
+        let kept = lease.take().filter(|lease| servers.is_alike(lease, target));
+        let kept = kept.unwrap_or_else(|| servers.lend(target));
         lease.insert(kept).lane().clone()
     }
 

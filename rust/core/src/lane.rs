@@ -152,6 +152,10 @@ impl Lane {
         }
     }
 
+    pub(crate) fn is_started(&self) -> bool {
+        self.task.borrow().is_some()
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         matches!(*self.status.borrow(), Status::Up)
     }

@@ -27,6 +27,8 @@ pub(crate) struct Node {
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
+    /// It answered as a replica where a primary was meant: its name may mean another server by now.
+    outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
     killing: RefCell<Vec<Rc<Lane>>>,
@@ -53,6 +55,7 @@ impl Node {
             lent: RefCell::default(),
             idle: RefCell::default(),
             zone: RefCell::default(),
+            outdated: Cell::new(false),
             closed: Cell::new(false),
             killing: RefCell::default(),
         })
@@ -99,6 +102,19 @@ impl Node {
 
     pub(crate) fn set_zone(&self, zone: Option<String>) {
         *self.zone.borrow_mut() = zone;
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.get()
+    }
+
+    pub(crate) fn set_outdated(&self) {
+        self.outdated.set(true);
+    }
+
+    /// It is a replica, as the topology has it.
+    pub(crate) fn set_current(&self) {
+        self.outdated.set(false);
     }
 
     /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.
@@ -148,6 +164,10 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
         &self.lane
+    }
+
+    pub(crate) fn is_of(&self, node: &Rc<Node>) -> bool {
+        Rc::ptr_eq(&self.node, node)
     }
 
     /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
