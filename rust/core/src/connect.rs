@@ -205,3 +205,51 @@ fn greetings(config: &ConnectionConfig, password: Option<&str>, purpose: Purpose
     }
     greetings
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::transport::tests::{config, let_names_mean};
+
+    /// How a server that runs a script greets a connection for that: it refuses all until it is asked again.
+    async fn greetings_at_a_busy_server(purpose: Purpose) -> Vec<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let_names_mean(vec![listener.local_addr().expect("its address")]);
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut asked = Vec::new();
+            for reply in ["-BUSY it runs a script\r\n", "+OK\r\n"] {
+                let mut input = BytesMut::new();
+                if stream.read_buf(&mut input).await.unwrap_or_default() == 0 {
+                    break;
+                }
+                let text = String::from_utf8_lossy(&input).into_owned();
+                let commands = text.matches('*').count();
+                asked.push(text);
+                stream.write_all(reply.repeat(commands).as_bytes()).await.expect("a client that listens");
+            }
+            asked
+        };
+        let config = ConnectionConfig { database: 1, client_name: Some("somebody".into()), ..config() };
+        let connecting = async { connect(&Address::new("server.example", 1), &config, purpose).await.map(drop) };
+        let (asked, connected) = tokio::join!(serving, connecting);
+        connected.expect("a connection");
+        asked
+    }
+
+    #[tokio::test]
+    async fn what_a_busy_server_refuses_is_asked_for_again() {
+        let asked = greetings_at_a_busy_server(Purpose::Data).await;
+        let [_, again] = asked.as_slice() else { panic!("{asked:?}") };
+        assert!(again.contains("SETNAME") && again.contains("SELECT") && !again.contains("SETINFO"), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_for_a_busy_server_needs_nothing_that_it_refuses() {
+        let asked = greetings_at_a_busy_server(Purpose::Admin).await;
+        let [only] = asked.as_slice() else { panic!("{asked:?}") };
+        assert!(!only.contains("SELECT"), "{only:?}");
+    }
+}

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::Purpose;
@@ -24,6 +26,8 @@ pub(crate) struct Node {
     admin: OnceCell<Rc<Lane>>,
     /// For what needs a connection to itself: watched keys, and scripts that may have to be killed.
     lent: RefCell<Vec<Rc<Lane>>>,
+    /// How many more may be lent to calls that may have to be killed.
+    own: Arc<Semaphore>,
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
@@ -53,6 +57,7 @@ impl Node {
             reads: OnceCell::new(),
             admin: OnceCell::new(),
             lent: RefCell::default(),
+            own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
             idle: RefCell::default(),
             zone: RefCell::default(),
             outdated: Cell::new(false),
@@ -92,7 +97,17 @@ impl Node {
                 lane
             }
         };
-        Lease { node: node.clone(), lane }
+        Lease { node: node.clone(), lane, permit: None }
+    }
+
+    /// The same for a call that may have to be killed, in its turn: a server runs one script at a time, and gains
+    /// nothing from more connections.
+    pub(crate) async fn lend_in_turn(node: &Rc<Self>, purpose: Purpose) -> Lease {
+        // The semaphore is never closed.
+        let permit = node.own.clone().acquire_owned().await.ok();
+        let mut lease = Self::lend(node, purpose);
+        lease.permit = permit;
+        lease
     }
 
     /// The availability zone, once the server has said it.
@@ -159,7 +174,12 @@ impl Node {
 pub(crate) struct Lease {
     node: Rc<Node>,
     lane: Rc<Lane>,
+    /// Given back with the connection, so that the next one in line may find it idle.
+    permit: Option<OwnedSemaphorePermit>,
 }
+
+/// How many connections to one server calls that may have to be killed have to themselves.
+pub(crate) const OWN_CONNECTIONS: usize = 16;
 
 impl Lease {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
@@ -191,7 +211,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        const KEPT: usize = 8;
+        const KEPT: usize = OWN_CONNECTIONS;
         let mut idle = self.node.idle.borrow_mut();
         if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
@@ -199,5 +219,7 @@ impl Drop for Lease {
             self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
             self.lane.close();
         }
+        drop(idle);
+        self.permit.take();
     }
 }

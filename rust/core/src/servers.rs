@@ -371,6 +371,11 @@ impl Servers {
         Node::lend(&self.node(lane.address().clone()), lane.purpose())
     }
 
+    /// The same for a call that may have to be killed, once one of the connections for such calls is free.
+    pub(crate) async fn lend_in_turn(&self, lane: &Lane) -> Lease {
+        Node::lend_in_turn(&self.node(lane.address().clone()), lane.purpose()).await
+    }
+
     /// Whether a lent connection is one to the server of `lane`, as `lane` is.
     pub(crate) fn is_alike(&self, lease: &Lease, lane: &Lane) -> bool {
         lease.lane().purpose() == lane.purpose() && lease.is_of(&self.node(lane.address().clone()))
