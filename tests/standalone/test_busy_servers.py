@@ -1,6 +1,6 @@
 """Servers that run a long script, and refuse nearly everything meanwhile.
 
-Redis refuses more than Valkey does: SELECT, and the name of a connection. So what is asked here counts there.
+Redis refuses more than Valkey does: SELECT, and the name of a connection.
 """
 
 from __future__ import annotations
