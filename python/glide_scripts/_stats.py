@@ -88,7 +88,7 @@ class Stats:
     """Over all servers."""
 
     nodes: dict[str, NodeStats]
-    """By server, ``"host:port"``; also of those that have left the cluster."""
+    """By server, ``"host:port"``; of those that are gone, only the totals above tell."""
 
     @classmethod
     def _of(cls, counts: Mapping[str, Any]) -> Self:

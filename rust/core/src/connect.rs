@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::{Address, ConnectionConfig, Protocol};
-use crate::resp::{Decoder, Frame, Reply};
+use crate::resp::{Decoder, Frame, Reply, ServerError};
 use crate::transport::Stream;
 use crate::verdict;
 
@@ -31,78 +32,95 @@ impl fmt::Display for Unreachable {
     }
 }
 
+/// What a connection is for, by which its first commands differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Data,
+    /// It asks a cluster's replica to answer reads.
+    Reads,
+    /// It reaches a server also while that runs a script, and so needs nothing that a busy server refuses.
+    Admin,
+}
+
+/// What connecting waits for.
+#[derive(Clone, Copy)]
+enum WaitsFor {
+    Server,
+    Password,
+    /// The end of a script, because of which the server refuses the first commands.
+    Script,
+}
+
 /// Connects within the configured time.
 pub(crate) async fn connect(
     address: &Address,
     config: &ConnectionConfig,
-    serves_reads: bool,
+    purpose: Purpose,
 ) -> Result<Connection, Unreachable> {
-    let asks_password = Cell::new(false);
-    match timeout(config.timeout, open(address, config, serves_reads, &asks_password)).await {
-        Ok(result) => result,
-        Err(_) if asks_password.get() => {
-            let limit = config.timeout.as_millis();
-            Err(Unreachable(format!(
-                "password_callback has not answered within the {limit} ms that connecting may take"
-            )))
-        }
-        Err(_) => {
-            let doubt = if config.tls.is_some() { " (does the server speak TLS on this port?)" } else { "" };
-            Err(Unreachable(format!("no connection within {} ms{doubt}", config.timeout.as_millis())))
-        }
+    let waits_for = Cell::new(WaitsFor::Server);
+    if let Ok(result) = timeout(config.timeout, open(address, config, purpose, &waits_for)).await {
+        return result;
     }
+    let limit = config.timeout.as_millis();
+    Err(Unreachable(match waits_for.get() {
+        WaitsFor::Password => {
+            format!("password_callback has not answered within the {limit} ms that connecting may take")
+        }
+        WaitsFor::Script => {
+            format!("the server was busy running a script for the {limit} ms that connecting may take")
+        }
+        WaitsFor::Server => {
+            let doubt = if config.tls.is_some() { " (does the server speak TLS on this port?)" } else { "" };
+            format!("no connection within {limit} ms{doubt}")
+        }
+    }))
 }
 
 async fn open(
     address: &Address,
     config: &ConnectionConfig,
-    serves_reads: bool,
-    asks_password: &Cell<bool>,
+    purpose: Purpose,
+    waits_for: &Cell<WaitsFor>,
 ) -> Result<Connection, Unreachable> {
     let stream = config.transport.open(address, config).await.map_err(Unreachable)?;
     let mut connection = Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() };
-    asks_password.set(true);
+    waits_for.set(WaitsFor::Password);
     let password = config.credentials.password().await.map_err(Unreachable)?;
-    asks_password.set(false);
-    connection.greet(config, password.as_deref(), serves_reads).await?;
-    Ok(connection)
+    waits_for.set(WaitsFor::Server);
+    let mut greetings = greetings(config, password.as_deref(), purpose);
+    loop {
+        greetings = connection.greet(greetings).await?;
+        if greetings.is_empty() || purpose == Purpose::Admin {
+            return Ok(connection);
+        }
+        waits_for.set(WaitsFor::Script);
+        sleep(BUSY_PAUSE).await;
+    }
 }
 
+/// How long to wait before a busy server is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 impl Connection {
-    /// Logs in and sets the connection up, all in one write.
-    async fn greet(
-        &mut self,
-        config: &ConnectionConfig,
-        password: Option<&str>,
-        serves_reads: bool,
-    ) -> Result<(), Unreachable> {
-        let greetings = greetings(config, password, serves_reads);
+    /// Logs in and sets the connection up, all in one write. Returns what is needed and was refused because the server
+    /// runs a script.
+    async fn greet(&mut self, greetings: Vec<Greeting>) -> Result<Vec<Greeting>, Unreachable> {
         let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.get_packed_command()).collect();
         let lost = |error: io::Error| Unreachable(format!("the connection was lost in its first commands: {error}"));
         self.stream.write_all(&wire).await.map_err(lost)?;
         self.stream.flush().await.map_err(lost)?;
-        for greeting in &greetings {
+        let mut refused = Vec::new();
+        for greeting in greetings {
             let reply = self.reply().await?;
-            if let Some(error) = reply.error()
-                && (greeting.required || verdict::wants_password(error))
-            {
-                let text = error.text();
-                let advice = match error.code() {
-                    "NOAUTH" => ": the server wants credentials",
-                    "NOPROTO" => ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2",
-                    "ERR" if text.contains("unknown command") && text.contains("HELLO") => {
-                        ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2"
-                    }
-                    _ => "",
-                };
-                return Err(Unreachable(format!(
-                    "{} was refused: {}{advice}",
-                    greeting.name,
-                    without_arguments(&text)
-                )));
+            match reply.error() {
+                Some(error) if verdict::is_busy(error) => refused.extend(greeting.required.then_some(greeting)),
+                Some(error) if greeting.required || verdict::wants_password(error) => {
+                    return Err(greeting.refused(error));
+                }
+                _ => {}
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn reply(&mut self) -> Result<Reply, Unreachable> {
@@ -133,7 +151,22 @@ struct Greeting {
     required: bool,
 }
 
-fn greetings(config: &ConnectionConfig, password: Option<&str>, serves_reads: bool) -> Vec<Greeting> {
+impl Greeting {
+    fn refused(&self, error: &ServerError) -> Unreachable {
+        let text = error.text();
+        let advice = match error.code() {
+            "NOAUTH" => ": the server wants credentials",
+            "NOPROTO" => ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2",
+            "ERR" if text.contains("unknown command") && text.contains("HELLO") => {
+                ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2"
+            }
+            _ => "",
+        };
+        Unreachable(format!("{} was refused: {}{advice}", self.name, without_arguments(&text)))
+    }
+}
+
+fn greetings(config: &ConnectionConfig, password: Option<&str>, purpose: Purpose) -> Vec<Greeting> {
     let mut greetings = Vec::new();
     let mut add = |name, required, command: &mut redis::Cmd| {
         greetings.push(Greeting { name, command: std::mem::take(command), required });
@@ -164,11 +197,59 @@ fn greetings(config: &ConnectionConfig, password: Option<&str>, serves_reads: bo
     let version = env!("CARGO_PKG_VERSION");
     add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-NAME").arg("glide_scripts"));
     add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-VER").arg(version));
-    if config.database != 0 {
+    if config.database != 0 && purpose != Purpose::Admin {
         add("SELECT", true, redis::cmd("SELECT").arg(config.database));
     }
-    if serves_reads {
+    if purpose == Purpose::Reads {
         add("READONLY", true, &mut redis::cmd("READONLY"));
     }
     greetings
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::transport::tests::{config, let_names_mean};
+
+    /// How a server that runs a script greets a connection for that: it refuses all until it is asked again.
+    async fn greetings_at_a_busy_server(purpose: Purpose) -> Vec<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let_names_mean(vec![listener.local_addr().expect("its address")]);
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut asked = Vec::new();
+            for reply in ["-BUSY it runs a script\r\n", "+OK\r\n"] {
+                let mut input = BytesMut::new();
+                if stream.read_buf(&mut input).await.unwrap_or_default() == 0 {
+                    break;
+                }
+                let text = String::from_utf8_lossy(&input).into_owned();
+                let commands = text.matches('*').count();
+                asked.push(text);
+                stream.write_all(reply.repeat(commands).as_bytes()).await.expect("a client that listens");
+            }
+            asked
+        };
+        let config = ConnectionConfig { database: 1, client_name: Some("somebody".into()), ..config() };
+        let connecting = async { connect(&Address::new("server.example", 1), &config, purpose).await.map(drop) };
+        let (asked, connected) = tokio::join!(serving, connecting);
+        connected.expect("a connection");
+        asked
+    }
+
+    #[tokio::test]
+    async fn what_a_busy_server_refuses_is_asked_for_again() {
+        let asked = greetings_at_a_busy_server(Purpose::Data).await;
+        let [_, again] = asked.as_slice() else { panic!("{asked:?}") };
+        assert!(again.contains("SETNAME") && again.contains("SELECT") && !again.contains("SETINFO"), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_for_a_busy_server_needs_nothing_that_it_refuses() {
+        let asked = greetings_at_a_busy_server(Purpose::Admin).await;
+        let [only] = asked.as_slice() else { panic!("{asked:?}") };
+        assert!(!only.contains("SELECT"), "{only:?}");
+    }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
 use crate::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::guard;
+use crate::invoke::LOOK_AGAIN;
 use crate::node::Node;
 use crate::request::{Gather, Packer, Request};
 use crate::resp::{Item, Reply};
@@ -140,12 +141,16 @@ impl Nodes {
     }
 }
 
-/// The nodes of a route, less the replicas that cannot be connected.
+/// The nodes of a route, less the replicas that cannot be connected. One that has not decided that in a moment is waited
+/// for by its own part alone.
 pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
     for node in unconnected {
-        connecting.spawn_local(async move { node.reads().connected().await.ok().map(|()| node.address.clone()) });
+        connecting.spawn_local(async move {
+            let is_down = matches!(timeout(LOOK_AGAIN, node.reads().connected()).await, Ok(Err(_)));
+            (!is_down).then(|| node.address.clone())
+        });
     }
     nodes.extend(connecting.join_all().await.into_iter().flatten());
     nodes

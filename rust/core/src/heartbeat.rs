@@ -60,7 +60,7 @@ async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option
     if !is_unheard() {
         return None;
     }
-    let other = servers.admin_lane(lane.address()).filter(|other| !Rc::ptr_eq(other, lane));
+    let other = servers.admin_lane(lane).filter(|other| !Rc::ptr_eq(other, lane));
     let answer = match other {
         Some(other) => timeout(interval, other.ask(ping())).await.ok().and_then(Result::ok),
         None => None,

@@ -15,7 +15,7 @@ use crate::config::Address;
 use crate::error::{Error, Kind};
 use crate::guard;
 use crate::lane::{Lane, Place, Setback};
-use crate::node::Lease;
+use crate::node::{Lease, OWN_CONNECTIONS};
 use crate::overdue;
 use crate::queues::{Receipt, Terms};
 use crate::request::{Form, Request, asking};
@@ -69,8 +69,8 @@ async fn climb(
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
         Ended::Done(Err(_)) => {
             let error = progress.timed_out(&call);
-            if error.may_have_executed && servers.is_cluster() {
-                servers.refresh();
+            if error.may_have_executed {
+                servers.unanswered();
             }
             if call.request.is_killed_on_timeout()
                 && let Some(lease) = progress.lease.take()
@@ -122,14 +122,22 @@ impl Progress {
         Facts { node, sent_code: self.sent_code.get(), retries: times_sent.saturating_sub(planned) }
     }
 
-    /// A connection to the server of `target` that no other call uses.
-    fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
-        let mut lease = self.lease.borrow_mut();
-        let fits = |lease: &Lease| {
-            lease.lane().address() == target.address() && lease.lane().serves_reads() == target.serves_reads()
+    /// A connection to the server of `target` that no other call uses, once there is one.
+    async fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
+        let kept = self.lease.take().filter(|lease| servers.is_alike(lease, target));
+        let lease = match kept {
+            Some(lease) => lease,
+            None => {
+                let reason = self.waiting_for.replace(format!(
+                    "calls with on_timeout=\"kill\" have at most {OWN_CONNECTIONS} connections to {}, and others use them",
+                    target.address()
+                ));
+                let lease = servers.lend_in_turn(target).await;
+                self.waiting_for.replace(reason);
+                lease
+            }
         };
-        let kept = lease.take().filter(fits).unwrap_or_else(|| servers.lend(target));
-        lease.insert(kept).lane().clone()
+        self.lease.borrow_mut().insert(lease).lane().clone()
     }
 
     fn timed_out(&self, call: &Call) -> Error {
@@ -202,14 +210,19 @@ async fn attempts(
                     .map_err(|error| Box::new(error.after_loss(progress.lost.get())))?
             }
         };
+        let target = place.lane().clone();
+        let place = if request.is_killed_on_timeout() {
+            // Others need not wait for a connection that this one gets.
+            drop(place);
+            progress.own_lane(servers, &target).await.end_of_line()
+        } else {
+            place
+        };
         drop(held);
         if call.reply_to.is_abandoned() {
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
-        let target = place.lane().clone();
-        let place =
-            if request.is_killed_on_timeout() { progress.own_lane(servers, &target).end_of_line() } else { place };
         let asks_for_code = is_first_use && !attempt.brings_code() && !attempt.brings_library;
         let place = if asks_for_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());

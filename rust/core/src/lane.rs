@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::call::Call;
 use crate::completion::{CallId, Facts, ReplyTo};
 use crate::config::{Address, ConnectionConfig};
-use crate::connect::{Connection, Unreachable, connect};
+use crate::connect::{Connection, Purpose, Unreachable, connect};
 use crate::error::{Error, PANICKED};
 use crate::guard;
 use crate::io::Io;
@@ -63,8 +63,7 @@ const CLOSED: &str = "the connection was closed";
 pub(crate) struct Lane {
     address: Address,
     config: Arc<ConnectionConfig>,
-    /// Whether it asks a cluster's replica to answer reads.
-    serves_reads: bool,
+    purpose: Purpose,
     owner: Weak<dyn Owner>,
     queues: RefCell<Queues>,
     status: watch::Sender<Status>,
@@ -105,7 +104,7 @@ impl Lane {
     pub(crate) fn new(
         address: Address,
         config: Arc<ConnectionConfig>,
-        serves_reads: bool,
+        purpose: Purpose,
         owner: Weak<dyn Owner>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
@@ -122,7 +121,7 @@ impl Lane {
             severed: RefCell::default(),
             address,
             config,
-            serves_reads,
+            purpose,
             owner,
             queues: RefCell::default(),
             status: watch::Sender::new(Status::Connecting),
@@ -151,6 +150,10 @@ impl Lane {
         if task.is_none() && !self.closed.get() {
             *task = Some(spawn_local(self.clone().keep_running()).abort_handle());
         }
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.task.borrow().is_some()
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -306,8 +309,12 @@ impl Lane {
         self.is_up() && !self.queues.borrow().in_flight.is_empty()
     }
 
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     pub(crate) fn serves_reads(&self) -> bool {
-        self.serves_reads
+        self.purpose == Purpose::Reads
     }
 
     /// When there last was a sign of life: the server said something, or its machine took more of a request.
@@ -493,7 +500,7 @@ impl Lane {
         let mut failures = 0;
         let mut last_reason = None;
         loop {
-            let connecting = connect(&self.address, &self.config, self.serves_reads);
+            let connecting = connect(&self.address, &self.config, self.purpose);
             let (reason, served, verb) = match self.while_sweeping(connecting).await {
                 Ok(connection) => {
                     let again = if last_reason.take().is_some() { " again" } else { "" };

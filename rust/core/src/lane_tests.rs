@@ -56,7 +56,7 @@ impl Owner for Clumsy {
 fn lane(owner: &Rc<Clumsy>) -> Rc<Lane> {
     let owner: Rc<dyn Owner> = owner.clone();
     let address = Address::new("server.example", 1);
-    Lane::new(address, Arc::new(config()), false, Rc::downgrade(&owner), Arc::default())
+    Lane::new(address, Arc::new(config()), Purpose::Data, Rc::downgrade(&owner), Arc::default())
 }
 
 fn submit(lane: &Rc<Lane>, word: &str, within: Duration) -> oneshot::Receiver<Completion> {

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
+use crate::connect::Purpose;
 use crate::lane::{Lane, Owner};
 use crate::stats::Stats;
 
@@ -23,9 +26,13 @@ pub(crate) struct Node {
     admin: OnceCell<Rc<Lane>>,
     /// For what needs a connection to itself: watched keys, and scripts that may have to be killed.
     lent: RefCell<Vec<Rc<Lane>>>,
+    /// How many more may be lent to calls that may have to be killed.
+    own: Arc<Semaphore>,
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
+    /// It answered as a replica where a primary was meant: its name may mean another server by now.
+    outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
     killing: RefCell<Vec<Rc<Lane>>>,
@@ -39,7 +46,7 @@ impl Node {
         owner: Weak<dyn Owner>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), false, owner.clone(), stats.clone());
+        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, owner.clone(), stats.clone());
         Rc::new(Self {
             address,
             data,
@@ -50,8 +57,10 @@ impl Node {
             reads: OnceCell::new(),
             admin: OnceCell::new(),
             lent: RefCell::default(),
+            own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
             idle: RefCell::default(),
             zone: RefCell::default(),
+            outdated: Cell::new(false),
             closed: Cell::new(false),
             killing: RefCell::default(),
         })
@@ -63,32 +72,42 @@ impl Node {
         if !self.in_cluster {
             return &self.data;
         }
-        self.reads.get_or_init(|| self.new_lane(true))
+        self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
     }
 
-    /// For what must get through while a script is running.
+    /// For what must get through while a script is running: it is in no database in particular.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
-        self.admin.get_or_init(|| self.new_lane(false))
+        self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
     }
 
-    fn new_lane(&self, serves_reads: bool) -> Rc<Lane> {
+    fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
         let (address, config) = (self.address.clone(), self.config.clone());
-        Lane::new(address, config, serves_reads, self.owner.clone(), self.stats.clone())
+        Lane::new(address, config, purpose, self.owner.clone(), self.stats.clone())
     }
 
     /// A connection for one user alone.
-    pub(crate) fn lend(node: &Rc<Self>, serves_reads: bool) -> Lease {
+    pub(crate) fn lend(node: &Rc<Self>, purpose: Purpose) -> Lease {
         let mut idle = node.idle.borrow_mut();
-        let fitting = idle.iter().position(|lane| lane.serves_reads() == serves_reads);
+        let fitting = idle.iter().position(|lane| lane.purpose() == purpose);
         let lane = match fitting {
             Some(index) => idle.swap_remove(index),
             None => {
-                let lane = node.new_lane(serves_reads);
+                let lane = node.new_lane(purpose);
                 node.lent.borrow_mut().push(lane.clone());
                 lane
             }
         };
-        Lease { node: node.clone(), lane }
+        Lease { node: node.clone(), lane, permit: None }
+    }
+
+    /// The same for a call that may have to be killed, in its turn: a server runs one script at a time, and gains
+    /// nothing from more connections.
+    pub(crate) async fn lend_in_turn(node: &Rc<Self>, purpose: Purpose) -> Lease {
+        // The semaphore is never closed.
+        let permit = node.own.clone().acquire_owned().await.ok();
+        let mut lease = Self::lend(node, purpose);
+        lease.permit = permit;
+        lease
     }
 
     /// The availability zone, once the server has said it.
@@ -98,6 +117,19 @@ impl Node {
 
     pub(crate) fn set_zone(&self, zone: Option<String>) {
         *self.zone.borrow_mut() = zone;
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.get()
+    }
+
+    pub(crate) fn set_outdated(&self) {
+        self.outdated.set(true);
+    }
+
+    /// It is a replica, as the topology has it.
+    pub(crate) fn set_current(&self) {
+        self.outdated.set(false);
     }
 
     /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.
@@ -142,11 +174,20 @@ impl Node {
 pub(crate) struct Lease {
     node: Rc<Node>,
     lane: Rc<Lane>,
+    /// Given back with the connection, so that the next one in line may find it idle.
+    permit: Option<OwnedSemaphorePermit>,
 }
+
+/// How many connections to one server calls that may have to be killed have to themselves.
+pub(crate) const OWN_CONNECTIONS: usize = 16;
 
 impl Lease {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
         &self.lane
+    }
+
+    pub(crate) fn is_of(&self, node: &Rc<Node>) -> bool {
+        Rc::ptr_eq(&self.node, node)
     }
 
     /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
@@ -170,7 +211,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        const KEPT: usize = 8;
+        const KEPT: usize = OWN_CONNECTIONS;
         let mut idle = self.node.idle.borrow_mut();
         if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
@@ -178,5 +219,7 @@ impl Drop for Lease {
             self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
             self.lane.close();
         }
+        drop(idle);
+        self.permit.take();
     }
 }

@@ -279,9 +279,7 @@ impl Context {
                 Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
                 Ok(_) => Ending::Unsent,
                 Err(_) => {
-                    if self.servers.is_cluster() {
-                        self.servers.refresh();
-                    }
+                    self.servers.unanswered();
                     Ending::TimedOut(receipt.written())
                 }
             };

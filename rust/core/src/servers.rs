@@ -139,7 +139,7 @@ impl Servers {
     pub(crate) async fn open(&self) -> Result<(), Error> {
         let learned = self.learn().await;
         learned.map_err(|reason| Error::new(Kind::Closing, format!("the client could not connect: {reason}")))?;
-        if self.config.read_from != ReadFrom::Primary {
+        if self.reads_replicas() {
             self.prepare_replicas().await;
         }
         Ok(())
@@ -252,13 +252,12 @@ impl Servers {
 
     pub(crate) fn node(&self, address: Address) -> Rc<Node> {
         let mut nodes = self.nodes.borrow_mut();
+        nodes.entry(address.clone()).or_insert_with(|| self.new_node(address)).clone()
+    }
+
+    fn new_node(&self, address: Address) -> Rc<Node> {
         let owner: Weak<dyn Owner> = self.itself.clone();
-        nodes
-            .entry(address.clone())
-            .or_insert_with(|| {
-                Node::new(address, self.is_cluster(), self.connection.clone(), owner, self.stats.clone())
-            })
-            .clone()
+        Node::new(address, self.is_cluster(), self.connection.clone(), owner, self.stats.clone())
     }
 
     /// Lets the caller of a call with a task of its own cancel it, from now on.
@@ -281,8 +280,7 @@ impl Servers {
             None => true,
         });
         if !gone.is_empty() {
-            let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
-            nodes.iter().for_each(|node| node.cancel(&mut gone));
+            self.all_nodes().iter().for_each(|node| node.cancel(&mut gone));
         }
     }
 
@@ -328,25 +326,39 @@ impl Servers {
         false
     }
 
-    /// Has all connections that are up log in with a password.
+    /// Has all connections that are up log in with a password, side by side: a server that does not answer keeps none of
+    /// the others from it.
     pub(crate) async fn authenticate(&self, password: &str) -> Result<(), Error> {
         let auth = Bytes::from(self.connection.credentials.auth(password).get_packed_command());
-        let mut refused = None;
+        let mut asking = JoinSet::new();
         for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
-            // A connection that is lost logs in when it is made anew.
-            if let Ok(reply) = lane.ask(auth.clone()).await
-                && let Some(error) = reply.error()
-            {
+            let auth = auth.clone();
+            asking.spawn_local(async move {
+                // A connection that is lost logs in when it is made anew.
+                let reply = lane.ask(auth).await.ok()?;
+                let error = reply.error()?;
                 let message = format!("{}: AUTH was refused: {}", lane.address(), without_arguments(&error.text()));
-                refused = Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) });
-            }
+                Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) })
+            });
         }
+        let refused = asking.join_all().await.into_iter().flatten().next();
         refused.map_or(Ok(()), Err)
     }
 
     /// All connections.
     pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
-        self.nodes.borrow().values().flat_map(|node| node.lanes()).collect()
+        self.all_nodes().iter().flat_map(|node| node.lanes()).collect()
+    }
+
+    /// The nodes that there are, and those that go.
+    fn all_nodes(&self) -> Vec<Rc<Node>> {
+        self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect()
+    }
+
+    /// The node that a connection belongs to: others may have been at its address, if that is a name.
+    fn node_of(&self, lane: &Rc<Lane>) -> Option<Rc<Node>> {
+        let has_it = |node: &Rc<Node>| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane));
+        self.all_nodes().into_iter().find(has_it)
     }
 
     /// The lane to the same server on which it does not answer for a primary.
@@ -356,12 +368,22 @@ impl Servers {
 
     /// A connection to the server of `lane` for one user alone.
     pub(crate) fn lend(&self, lane: &Lane) -> Lease {
-        Node::lend(&self.node(lane.address().clone()), lane.serves_reads())
+        Node::lend(&self.node(lane.address().clone()), lane.purpose())
     }
 
-    /// The connection that reaches a server also while it runs a script.
-    pub(crate) fn admin_lane(&self, address: &Address) -> Option<Rc<Lane>> {
-        self.nodes.borrow().get(address).map(|node| node.admin().clone())
+    /// The same for a call that may have to be killed, once one of the connections for such calls is free.
+    pub(crate) async fn lend_in_turn(&self, lane: &Lane) -> Lease {
+        Node::lend_in_turn(&self.node(lane.address().clone()), lane.purpose()).await
+    }
+
+    /// Whether a lent connection is one to the server of `lane`, as `lane` is.
+    pub(crate) fn is_alike(&self, lease: &Lease, lane: &Lane) -> bool {
+        lease.lane().purpose() == lane.purpose() && lease.is_of(&self.node(lane.address().clone()))
+    }
+
+    /// The connection that reaches the server of `lane` also while it runs a script.
+    pub(crate) fn admin_lane(&self, lane: &Rc<Lane>) -> Option<Rc<Lane>> {
+        self.node_of(lane).map(|node| node.admin().clone())
     }
 
     /// Learns the topology anew in the background; many causes at once make one refresh.
@@ -383,6 +405,9 @@ impl Servers {
 
     async fn keep_learning(&self) {
         const PAUSE: Duration = Duration::from_millis(50);
+        /// How often the pause doubles while there is always a cause for one more refresh.
+        const DOUBLINGS: u32 = 2;
+        let mut rounds = 0;
         loop {
             self.refresh.set(Refresh::Running);
             if let Err(reason) = self.learn().await {
@@ -391,7 +416,9 @@ impl Servers {
                 log::log!(level, "the topology could not be refreshed: {reason}");
                 self.failure.replace(reason);
             }
-            sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+            let pause = PAUSE * 2_u32.pow(rounds.min(DOUBLINGS));
+            rounds += 1;
+            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             if self.refresh.get() == Refresh::Running {
                 self.refresh.set(Refresh::Idle);
                 return;
@@ -399,9 +426,21 @@ impl Servers {
         }
     }
 
-    /// A server that should be a primary has answered as a replica.
-    pub(crate) fn demoted(&self, _lane: &Rc<Lane>) {
-        self.refresh();
+    /// A server that should be a primary has answered as a replica: its name may mean another one by now. What was sent
+    /// over a connection that has been replaced since says nothing of the one that took its place.
+    pub(crate) fn demoted(&self, lane: &Rc<Lane>) {
+        let node = self.nodes.borrow().get(lane.address()).cloned();
+        if let Some(node) = node.filter(|node| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane))) {
+            node.set_outdated();
+            self.refresh();
+        }
+    }
+
+    /// Calls had no reply in time: another server may have taken the place of theirs.
+    pub(crate) fn unanswered(&self) {
+        if self.has_alternatives() {
+            self.refresh();
+        }
     }
 
     /// Waits until a topology has been learned since `seen`, a value that this returned.
@@ -428,54 +467,79 @@ impl Servers {
 
     /// The primary is whichever of the configured servers says so.
     async fn learn_roles(&self) -> Result<Topology, String> {
-        let nodes: Vec<_> = self.config.addresses.iter().map(|address| self.node(address.clone())).collect();
-        if let [only] = nodes.as_slice() {
+        /// How long servers that do not answer are waited for once all others have said that they are replicas.
+        const STRAGGLERS: Duration = Duration::from_millis(300);
+        let mut visits: Vec<_> = self.config.addresses.iter().map(|address| self.visit(address)).collect();
+        if visits.len() == 1
+            && let Some(only) = visits.pop()
+        {
             // There is no choice to make, and no need for the right to ask.
-            let connected = only.data.connected().await;
-            connected.map_err(|reason| format!("{}: {reason}", only.address))?;
-            return Ok(Topology::standalone(Shard::new(only.clone(), Vec::new())));
+            let connected = only.lane.connected().await;
+            connected.map_err(|reason| format!("{}: {reason}", only.node.address))?;
+            return Ok(Topology::standalone(Shard::new(only.keep(self), Vec::new())));
         }
         let mut asking = JoinSet::new();
-        for node in nodes.clone() {
-            asking.spawn_local(async move {
-                let role = discovery::role(&node.data).await;
-                (node, role)
-            });
+        for (index, visit) in visits.iter().enumerate() {
+            let lane = visit.lane.clone();
+            asking.spawn_local(async move { (index, discovery::role(&lane).await) });
         }
         let (mut primary, mut failures) = (None, Vec::new());
-        while let Some(Ok((node, role))) = asking.join_next().await {
+        loop {
+            let answer = if failures.is_empty() || !self.knows_nodes() {
+                asking.join_next().await
+            } else {
+                timeout(STRAGGLERS, asking.join_next()).await.unwrap_or_default()
+            };
+            let Some(Ok((index, role))) = answer else { break };
+            let node = &visits[index].node;
             match role {
-                Ok(ServerRole::Primary) => primary = Some(node),
-                Ok(ServerRole::Replica) => failures.push(format!("{}: it is a replica", node.address)),
+                Ok(ServerRole::Primary) => {
+                    primary = Some(index);
+                    break;
+                }
+                Ok(ServerRole::Replica) => {
+                    node.set_outdated();
+                    failures.push(format!("{}: it is a replica", node.address));
+                }
                 Err(reason) => failures.push(format!("{}: {reason}", node.address)),
-            }
-            if primary.is_some() {
-                break;
             }
         }
         let primary = primary.ok_or_else(|| format!("no primary among its addresses ({})", failures.join("; ")))?;
-        let replicas = nodes.into_iter().filter(|node| !Rc::ptr_eq(node, &primary)).collect();
+        let primary = visits.swap_remove(primary).keep(self);
+        let replicas = visits.into_iter().map(|visit| {
+            visit.node.set_current();
+            // The connection to a replica that nobody reads ends here.
+            if self.reads_replicas() { visit.keep(self) } else { self.replica(visit.node.address.clone()) }
+        });
+        let replicas = replicas.collect();
         Ok(Topology::standalone(Shard::new(primary, replicas)))
     }
 
-    /// The slots as the first node tells them that answers.
+    /// The slots as the first node tells them that answers: one that is connected anyway, if there is any.
     async fn learn_slots(&self, from_seeds: bool) -> Result<Topology, String> {
         const ASKED_AT_ONCE: usize = 3;
         let seeds = self.config.addresses.clone();
-        let mut known: Vec<_> = self.topology.borrow().nodes().map(|node| node.address.clone()).collect();
+        let mut known: Vec<_> = self.topology.borrow().nodes().cloned().collect();
         fastrand::shuffle(&mut known);
-        let mut candidates = if from_seeds { seeds.clone() } else { known };
+        known.sort_by_key(|node| !self.used_lane(node).is_up());
+        let known = known.into_iter().map(|node| node.address.clone());
+        let mut candidates = if from_seeds { seeds.clone() } else { known.collect() };
         candidates.extend(seeds.into_iter().filter(|seed| !candidates.contains(seed)).collect::<Vec<_>>());
         let mut failures = Vec::new();
         for group in candidates.chunks(ASKED_AT_ONCE) {
+            let visits: Vec<_> = group.iter().map(|address| self.visit(address)).collect();
             let mut asking = JoinSet::new();
-            for address in group {
-                let node = self.node(address.clone());
-                asking.spawn_local(async move { (node.address.clone(), discovery::shards(&node.data).await) });
+            for visit in &visits {
+                let lane = visit.lane.clone();
+                asking.spawn_local(async move { (lane.address().clone(), discovery::shards(&lane).await) });
             }
             while let Some(Ok((address, answer))) = asking.join_next().await {
                 match answer {
-                    Ok(shards) => return Ok(self.cluster_of(shards)),
+                    Ok(shards) => {
+                        let is_primary = |visit: &Visit| shards.iter().any(|shard| shard.primary == visit.node.address);
+                        visits.into_iter().filter(is_primary).for_each(|visit| drop(visit.keep(self)));
+                        return Ok(self.cluster_of(shards));
+                    }
                     Err(reason) => failures.push(format!("{address}: {reason}")),
                 }
             }
@@ -483,10 +547,63 @@ impl Servers {
         Err(failures.join("; "))
     }
 
+    /// The lane by which a node that is known is asked most things: where nobody reads replicas, they have none that is
+    /// connected.
+    fn used_lane(&self, node: &Rc<Node>) -> Rc<Lane> {
+        if self.reads_replicas() { self.topology().lane_of(node) } else { node.data.clone() }
+    }
+
+    fn reads_replicas(&self) -> bool {
+        self.config.read_from != ReadFrom::Primary
+    }
+
+    /// The server at an address, to be asked what it is: by the connection that there is, or by one for that alone. A
+    /// name is looked up anew where what it meant has turned out to be outdated.
+    fn visit(&self, address: &Address) -> Visit {
+        let is_used = |node: &Rc<Node>| {
+            let topology = self.topology.borrow();
+            let is_primary = topology.primaries().any(|primary| Rc::ptr_eq(primary, node));
+            is_primary || self.reads_replicas() && topology.nodes().any(|other| Rc::ptr_eq(other, node))
+        };
+        let known = self.nodes.borrow().get(address).cloned();
+        // The only server there is has its connection also before it is known.
+        let known = if self.has_alternatives() {
+            known.filter(is_used)
+        } else {
+            Some(known.unwrap_or_else(|| self.node(address.clone())))
+        };
+        match known.filter(|node| !node.is_outdated()) {
+            Some(node) => Visit { lane: self.used_lane(&node), node, is_guest: false },
+            None => {
+                let node = self.new_node(address.clone());
+                Visit { lane: node.data.clone(), node, is_guest: true }
+            }
+        }
+    }
+
+    /// A replica, with no connection that only its primary would need.
+    fn replica(&self, address: Address) -> Rc<Node> {
+        let node = self.node(address);
+        let keeps_data = self.reads_replicas() && !self.is_cluster();
+        if keeps_data || !node.data.is_started() {
+            return node;
+        }
+        self.replace(self.new_node(node.address.clone()))
+    }
+
+    /// Puts a node in the place of the one at its address.
+    fn replace(&self, node: Rc<Node>) -> Rc<Node> {
+        let before = self.nodes.borrow_mut().insert(node.address.clone(), node.clone());
+        if let Some(before) = before {
+            self.retire(before);
+        }
+        node
+    }
+
     fn cluster_of(&self, shards: Vec<ShardView>) -> Topology {
         let shards = shards.into_iter().map(|shard| {
             let primary = self.node(shard.primary);
-            let replicas = shard.replicas.into_iter().map(|address| self.node(address)).collect();
+            let replicas = shard.replicas.into_iter().map(|address| self.replica(address)).collect();
             (Shard::new(primary, replicas), shard.ranges)
         });
         Topology::cluster(shards.collect())
@@ -495,11 +612,10 @@ impl Servers {
     /// Nodes that appear are connected in the background; of those that go, the calls under way are left to end.
     fn replace_topology(&self, topology: Topology) {
         if self.closed.is_cancelled() {
-            return;
+            return self.close();
         }
-        let reads_replicas = self.config.read_from != ReadFrom::Primary;
         topology.primaries().for_each(|primary| primary.data.start());
-        if reads_replicas {
+        if self.reads_replicas() {
             topology.nodes().for_each(|node| topology.lane_of(node).start());
         }
         self.log_refresh(&topology);
@@ -570,6 +686,31 @@ impl Servers {
     }
 }
 
+/// A server that is asked what it is. The connection of one that was made for that alone ends with it.
+struct Visit {
+    node: Rc<Node>,
+    lane: Rc<Lane>,
+    is_guest: bool,
+}
+
+impl Visit {
+    /// Keeps the connection, in place of one to what the name meant before.
+    fn keep(mut self, servers: &Servers) -> Rc<Node> {
+        if std::mem::take(&mut self.is_guest) {
+            return servers.replace(self.node.clone());
+        }
+        self.node.clone()
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if self.is_guest {
+            self.node.close();
+        }
+    }
+}
+
 async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
     // Where it cannot be asked, it is asked again with the next topology.
     if let Ok(zone) = discovery::zone(lane).await {
@@ -585,9 +726,7 @@ impl Owner for Servers {
     }
 
     fn stalled(&self, _lane: &Rc<Lane>) {
-        if self.is_cluster() {
-            self.refresh();
-        }
+        self.unanswered();
     }
 
     fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {

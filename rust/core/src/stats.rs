@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -40,7 +40,29 @@ pub struct Stats {
     pub redirects: Counter,
     /// Bytes that wait to be written.
     pub(crate) pending_bytes: AtomicUsize,
-    nodes: Mutex<BTreeMap<String, Arc<NodeStats>>>,
+    nodes: Mutex<Nodes>,
+}
+
+/// What is counted of the servers, one by one.
+#[derive(Debug, Default)]
+struct Nodes {
+    known: BTreeMap<String, Arc<NodeStats>>,
+    /// Of all that no connection is for any more.
+    gone: Arc<NodeStats>,
+}
+
+impl Nodes {
+    /// Adds those to which there are no connections any more to what is counted of all that are gone.
+    fn forget_gone(&mut self) {
+        let gone = &self.gone;
+        self.known.retain(|_, node| {
+            let is_gone = Arc::strong_count(node) == 1;
+            if is_gone {
+                gone.add(node);
+            }
+            !is_gone
+        });
+    }
 }
 
 /// What is counted of one server.
@@ -110,27 +132,32 @@ impl Stats {
         self.pending_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn node(&self, address: &Address) -> Arc<NodeStats> {
+    fn nodes_now(&self) -> MutexGuard<'_, Nodes> {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        nodes.entry(address.to_string()).or_default().clone()
+        nodes.forget_gone();
+        nodes
     }
 
-    /// All servers that there ever were, by `host:port`.
+    pub(crate) fn node(&self, address: &Address) -> Arc<NodeStats> {
+        self.nodes_now().known.entry(address.to_string()).or_default().clone()
+    }
+
+    /// The servers that there are, by `host:port`.
     pub fn nodes(&self) -> Vec<(String, Arc<NodeStats>)> {
-        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        nodes.iter().map(|(name, node)| (name.clone(), node.clone())).collect()
+        self.nodes_now().known.iter().map(|(name, node)| (name.clone(), node.clone())).collect()
+    }
+
+    /// What was counted of all servers that are gone, together.
+    pub fn gone(&self) -> Arc<NodeStats> {
+        self.nodes_now().gone.clone()
     }
 
     /// Over all servers.
     pub fn latency(&self) -> Latency {
         let mut all: Option<Histogram<u64>> = None;
-        for (_, node) in self.nodes() {
-            if let Some(histogram) = &*node.histogram() {
-                match &mut all {
-                    Some(all) => all.add(histogram).expect("all have the same bounds"),
-                    None => all = Some(histogram.clone()),
-                }
-            }
+        let nodes = self.nodes_now();
+        for node in nodes.known.values().chain([&nodes.gone]) {
+            add_histogram(&mut all, node.histogram().as_ref());
         }
         Latency::of(all.as_ref())
     }
@@ -148,8 +175,30 @@ impl Drop for Held<'_> {
     }
 }
 
+fn add_histogram(all: &mut Option<Histogram<u64>>, one: Option<&Histogram<u64>>) {
+    match (all, one) {
+        (Some(all), Some(one)) => all.add(one).expect("all have the same bounds"),
+        (all @ None, Some(one)) => *all = Some(one.clone()),
+        (_, None) => {}
+    }
+}
+
 impl NodeStats {
-    fn histogram(&self) -> std::sync::MutexGuard<'_, Option<Histogram<u64>>> {
+    fn add(&self, other: &Self) {
+        for (counter, other) in [
+            (&self.connects, &other.connects),
+            (&self.losses, &other.losses),
+            (&self.requests, &other.requests),
+            (&self.errors, &other.errors),
+            (&self.bytes_sent, &other.bytes_sent),
+            (&self.bytes_received, &other.bytes_received),
+        ] {
+            counter.add(other.get());
+        }
+        add_histogram(&mut self.histogram(), other.histogram().as_ref());
+    }
+
+    fn histogram(&self) -> MutexGuard<'_, Option<Histogram<u64>>> {
         self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,5 +239,26 @@ impl Latency {
 impl fmt::Debug for NodeStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeStats").field("requests", &self.requests).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_servers_that_are_gone_the_totals_stay() {
+        let stats = Stats::default();
+        let (stays, goes) = (stats.node(&Address::new("h", 1)), stats.node(&Address::new("h", 2)));
+        for node in [&stays, &goes] {
+            node.bytes_sent.add(7);
+            node.record([Duration::from_millis(1)].into_iter());
+        }
+        assert_eq!(stats.nodes().len(), 2);
+        drop(goes);
+        let names: Vec<_> = stats.nodes().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["h:1"]);
+        assert_eq!(stats.gone().bytes_sent.get(), 7);
+        assert_eq!(stats.latency().count, 2);
     }
 }

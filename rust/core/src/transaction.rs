@@ -22,7 +22,7 @@ use crate::request::{Form, Packer, Request, asking};
 use crate::resp::{Item, Reply, ServerError};
 use crate::route::Route;
 use crate::servers::Servers;
-use crate::verdict::{self, Asked, Load, Meaning, Next};
+use crate::verdict::{self, Asked, Load, Meaning, Next, Ran};
 use crate::watch::Watched;
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
@@ -147,7 +147,7 @@ impl Transaction<'_> {
                     continue;
                 }
             }
-            match self.read(&queue, replies, attempt.asking) {
+            match self.read(&queue, replies, attempt.asking, &lane) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
@@ -285,7 +285,7 @@ impl Transaction<'_> {
         queue
     }
 
-    fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool) -> Answer {
+    fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool, lane: &Rc<Lane>) -> Answer {
         let mut replies = replies.into_iter().skip(usize::from(asked));
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
@@ -310,7 +310,10 @@ impl Transaction<'_> {
             (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => Answer::Executed(self.outcomes(queue, elements)),
+                Some(elements) => match self.refused_by_replica(queue, &elements) {
+                    Some((index, error)) => Answer::Refused(index, error),
+                    None => Answer::Executed(self.outcomes(queue, elements, lane)),
+                },
                 None => {
                     let message = "EXEC answered something other than one reply a command";
                     Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(true)))
@@ -319,9 +322,32 @@ impl Transaction<'_> {
         }
     }
 
+    /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
+    /// second run would double.
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<(usize, ServerError)> {
+        if self.watched.is_some() {
+            return None;
+        }
+        let mut refused = None;
+        for (position, reply) in elements.iter().enumerate() {
+            let Some(index) = queue.requests[position] else { continue };
+            let request = self.requests[index];
+            let asked = Asked { form: queue.forms[position], ..Asked::plainly(request, &self.route) };
+            let verdict = reply.error().map(|error| verdict::of_error(error, &asked));
+            let may_be_repeated = request.is_repeatable() || !request.may_publish();
+            if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
+                return None;
+            }
+            if let Some(error) = reply.error().filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
+                refused.get_or_insert((index, error.clone()));
+            }
+        }
+        refused
+    }
+
     /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
     /// could not be loaded: their errors are those.
-    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>) -> Vec<Outcome> {
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();
         let mut loading = None;
@@ -337,7 +363,7 @@ impl Transaction<'_> {
                 continue;
             };
             let mut error = error.clone();
-            let mut attempt = Attempt::default();
+            let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
             let mut verdict = attempt.judge(self.servers, request, &self.route, &error);
             if let Some(script) = request.bringable_script() {
                 if verdict.meaning == Meaning::MissingScript {

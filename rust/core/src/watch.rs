@@ -195,7 +195,7 @@ impl Servers {
         let watch = watches.entry(watch).or_default();
         if let Some(lease) = &watch.lease
             && !lease.lane().is_closed()
-            && (watch.watching.is_some() || lease.lane().address() == target.address())
+            && (watch.watching.is_some() || self.is_alike(lease, target))
         {
             return (lease.lane().clone(), watch.watching.map(|(connection, _)| connection));
         }

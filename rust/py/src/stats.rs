@@ -12,7 +12,9 @@ pub(crate) fn to_python<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'
         errors.set_item(errors::name(kind), count)?;
     }
     let nodes = PyDict::new(py);
-    let (mut in_flight, mut bytes_sent, mut bytes_received, mut reconnects) = (0, 0, 0, 0);
+    let gone = stats.gone();
+    let (mut bytes_sent, mut bytes_received) = (gone.bytes_sent.get(), gone.bytes_received.get());
+    let (mut in_flight, mut reconnects) = (0, gone.losses.get());
     for (name, node) in stats.nodes() {
         in_flight += node.in_flight();
         bytes_sent += node.bytes_sent.get();

@@ -1,0 +1,259 @@
+"""Servers that change their roles: a primary that lives on as a replica is left for the new one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from tests.waiting import until
+
+from glide_scripts import (
+    Batch,
+    FunctionLibrary,
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    ReadFrom,
+    Script,
+    TimeoutError,
+)
+from glide_scripts.testing import ValkeyServer
+
+PLAIN = Script("return redis.call('INCR', KEYS[1])")
+FLAGGED = Script("#!lua\nreturn redis.call('INCR', KEYS[1])")
+LIBRARY = FunctionLibrary(
+    "#!lua name=roles\n"
+    "redis.register_function('bump', function(keys) return redis.call('INCR', keys[1]) end)"
+)
+
+Work = Callable[[GlideClient], Awaitable[object]]
+
+
+async def _pipeline(client: GlideClient, add: Callable[[Batch], object]) -> object:
+    batch = Batch(is_atomic=False)
+    add(batch)
+    return await client.exec(batch, True)
+
+
+async def _transaction(client: GlideClient, add: Callable[[Batch], object]) -> object:
+    batch = Batch(is_atomic=True)
+    add(batch)
+    return await client.exec(batch, True)
+
+
+WORK: dict[str, Work] = {
+    "command": lambda client: client.set("k", "v"),
+    "script": lambda client: client.invoke_script(PLAIN, keys=["n"]),
+    "flagged script": lambda client: client.invoke_script(FLAGGED, keys=["n"]),
+    "function": lambda client: client.fcall("bump", keys=["n"]),
+    "pipeline of commands": lambda client: _pipeline(client, lambda batch: batch.set("k", "v")),
+    "pipeline of scripts": lambda client: _pipeline(
+        client, lambda batch: batch.invoke_script(FLAGGED, ["n"])
+    ),
+    "pipeline of functions": lambda client: _pipeline(
+        client, lambda batch: batch.fcall("bump", ["n"])
+    ),
+    "transaction of commands": lambda client: _transaction(
+        client, lambda batch: batch.set("k", "v")
+    ),
+    "transaction of scripts": lambda client: _transaction(
+        client, lambda batch: batch.invoke_script(FLAGGED, ["n"])
+    ),
+    "transaction of functions": lambda client: _transaction(
+        client, lambda batch: batch.fcall("bump", ["n"])
+    ),
+}
+
+
+class Door:
+    """One address, in front of whichever server it leads to when a connection is made."""
+
+    def __init__(self, leads_to: ValkeyServer) -> None:
+        self.leads_to = leads_to
+        self.port = 0
+        self.opened = 0
+
+
+@asynccontextmanager
+async def door(server: ValkeyServer) -> AsyncIterator[Door]:
+    opened = Door(server)
+    tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.opened += 1
+        target = opened.leads_to
+        up_reader, up_writer = await asyncio.open_connection(target.host, target.port)
+        for task in (copy(reader, up_writer), copy(up_reader, writer)):
+            tasks.add(asyncio.create_task(task))
+
+    listening = await asyncio.start_server(serve, server.host, 0)
+    opened.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield opened
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for writer in writers:
+            writer.transport.abort()
+
+
+def replicate(replica: ValkeyServer, primary: ValkeyServer) -> None:
+    replica.command("REPLICAOF", primary.host, str(primary.port))
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[ValkeyServer, ValkeyServer]]:
+    """A primary and its replica, up to date and with the library."""
+    with ValkeyServer() as primary, ValkeyServer() as replica:
+        for server in (primary, replica):
+            server.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        primary.command("FUNCTION", "LOAD", LIBRARY.code)
+        replicate(replica, primary)
+        yield primary, replica
+
+
+async def swap(primary: ValkeyServer, replica: ValkeyServer) -> None:
+    """The replica becomes the primary, and the primary its replica."""
+
+    def is_linked() -> bool:
+        info = replica.command("INFO", "replication")
+        assert isinstance(info, bytes)
+        return b"master_link_status:up" in info
+
+    await until(is_linked)
+    replica.command("REPLICAOF", "NO", "ONE")
+    replicate(primary, replica)
+
+
+async def client_at(*ports: int, **settings: object) -> GlideClient:
+    addresses = [NodeAddress("127.0.0.1", port) for port in ports]
+    config = GlideClientConfiguration(addresses, request_timeout=5000, **settings)  # type: ignore[arg-type]
+    return await GlideClient.create(config)
+
+
+@pytest.mark.parametrize("kind", WORK)
+async def test_behind_one_address_the_new_primary_is_found(
+    pair: tuple[ValkeyServer, ValkeyServer], kind: str
+) -> None:
+    primary, replica = pair
+    async with door(primary) as way, await client_at(way.port) as client:
+        await WORK[kind](client)
+        await swap(primary, replica)
+        way.leads_to = replica
+        for _ in range(5):
+            await WORK[kind](client)
+        # Its first connection, and one more.
+        assert way.opened == 2
+
+
+@pytest.mark.parametrize("kind", WORK)
+async def test_of_two_addresses_the_new_primary_is_found(
+    pair: tuple[ValkeyServer, ValkeyServer], kind: str
+) -> None:
+    primary, replica = pair
+    async with await client_at(primary.port, replica.port) as client:
+        await WORK[kind](client)
+        await swap(primary, replica)
+        for _ in range(5):
+            await WORK[kind](client)
+
+
+async def test_many_calls_that_meet_a_replica_make_one_new_connection(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+    async with door(primary) as way, await client_at(way.port) as client:
+        await client.set("k", "v")
+        await swap(primary, replica)
+        way.leads_to = replica
+        kinds = [work for kind, work in WORK.items() if not kind.startswith("transaction")]
+        await asyncio.gather(*(work(client) for work in kinds for _ in range(100)))
+        assert way.opened == 2
+
+
+async def test_an_address_that_leads_to_a_replica_for_a_while_is_tried_with_pauses(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+    async with door(primary) as way, await client_at(way.port) as client:
+        await client.set("k", "v")
+        await swap(primary, replica)
+        writing = asyncio.gather(*(client.set(f"k{i}", "v") for i in range(100)))
+        begun = asyncio.get_running_loop().time()
+        await until(lambda: way.opened >= 5)
+        # A connection a round trip would be hundreds.
+        assert asyncio.get_running_loop().time() - begun > 0.2
+        way.leads_to = replica
+        await writing
+
+
+async def test_no_connection_to_a_replica_that_nobody_reads_stays_open(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+
+    def clients(of: ValkeyServer) -> int:
+        listed = of.command("CLIENT", "LIST", "TYPE", "NORMAL")
+        assert isinstance(listed, bytes)
+        # Less the one that asks.
+        return len(listed.splitlines()) - 1
+
+    before = clients(replica)
+    async with await client_at(primary.port, replica.port) as client:
+        await client.set("k", "v")
+        await until(lambda: clients(replica) == before)
+        await swap(primary, replica)
+        await client.set("k", "v")
+        await until(lambda: clients(primary) == 0)
+
+
+async def test_replicas_that_are_read_stay_connected_over_a_swap(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+    read_from = ReadFrom.PREFER_REPLICA
+    async with await client_at(primary.port, replica.port, read_from=read_from) as client:
+        await client.set("k", "1")
+        await swap(primary, replica)
+        await client.set("k", "2")
+
+        async def reads_it() -> bool:
+            return await client.get("k") == b"2"
+
+        await until(reads_it)
+        assert set(client.stats().nodes) == {f"127.0.0.1:{s.port}" for s in (primary, replica)}
+
+
+async def test_a_stalled_primary_is_left_for_the_one_that_took_its_place(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+    async with await client_at(primary.port, replica.port) as client:
+        await client.set("k", "v")
+        primary.pause()
+        replica.command("REPLICAOF", "NO", "ONE")
+
+        async def succeeds() -> bool:
+            try:
+                await client.invoke_script(PLAIN, keys=["n"], timeout=200)
+            except TimeoutError:
+                return False
+            return True
+
+        try:
+            await until(succeeds, 5)
+        finally:
+            primary.resume()
