@@ -5,6 +5,9 @@ PYTHON ?= python3
 CARGO ?= cargo
 # What to add to the runners' command lines: make test PYTEST_ARGS="-k flush"
 PYTEST_ARGS ?=
+# Processes that run the Python tests; 0 is none but pytest's own, as -s needs it. One more than
+# there are cores: a new cluster takes two seconds, in which its test has nothing to do.
+PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
 INSTRUCTIONS_ARGS ?=
@@ -122,7 +125,7 @@ test-rust: $(TEST)/.ready ## the core's tests only
 test-python: $(TEST)/.ready ## the wheel's tests only
 	@$(TEST)/bin/python -c 'import glide_scripts, sys; at = glide_scripts.__file__; \
 	  at.startswith(sys.prefix) or sys.exit(f"not the installed wheel would be tested, but {at}")'
-	$(TEST)/bin/python -m pytest $(PYTEST_ARGS)
+	$(TEST)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # Checks, the quickest first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
@@ -15,6 +16,7 @@ from ._core import Client as Core
 from ._core import Pending, Script, TlsSetup
 from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ._in_batch import InBatch, hide_keys
+from ._in_thread import imported, in_thread
 from ._methods import describe
 from ._reply import OK, TOK, TEncodable, TResult
 from ._watches import Task, Watch, Watches, calling_task
@@ -64,12 +66,11 @@ class BaseClient:
 
     @classmethod
     async def _open(cls, settings: Mapping[str, Any]) -> Self:
-        # Now and not at the first error, which would come later by the time that this takes.
-        from . import _explain  # noqa: F401
-
+        # Now and not at the first error, which would hold the loop for as long as this takes.
+        await imported("_explain")
         settings = dict(settings)
         if settings["tls"] is not None:
-            settings["tls"] = await asyncio.to_thread(_tls_setup, settings["tls"])
+            settings["tls"] = await in_thread(partial(_tls_setup, settings["tls"]))
         source = None
         if settings["password_callback"] is not None:
             from ._passwords import PasswordSource
@@ -426,9 +427,11 @@ class BaseClient:
         results: list[TResult]
         results, failed_at = outcome
         if failed_at is not None:
-            _explain_plain(results, decoders)
+            await _explain_plain(results, decoders)
         for index, decode in decoders.items():
             if isinstance(decode, InBatch):
+                if isinstance(results[index], RequestError):
+                    await asyncio.sleep(0)
                 results[index] = decode.result(results[index], index)
                 if isinstance(results[index], ReplyTypeError):
                     failed_at = index if failed_at is None else min(failed_at, index)
@@ -495,7 +498,7 @@ class BaseClient:
     zscore = method_of(_commands.zscore)
 
 
-def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
+async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
     """Gives the errors of scripts that are not typed their text.
 
     It has no keys and arguments: to keep them for this would cost every batch.
@@ -504,6 +507,8 @@ def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], An
 
     for index, error in enumerate(results):
         if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
+            # Each in a turn of the loop of its own: thousands may have failed.
+            await asyncio.sleep(0)
             results[index] = explained(error, error.script, None, None)
 
 

@@ -9,6 +9,7 @@ from . import _commands
 from ._base_client import BaseClient, method_of
 from ._config import GlideClientConfiguration
 from ._errors import ConfigurationError
+from ._in_thread import imported
 from ._reply import TOK, TResult
 from ._watches import calling_task
 
@@ -58,6 +59,7 @@ class GlideClient(BaseClient):
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: The server could not be reached; the text says why.
         """
+        await imported("_url")
         from ._url import parse_url
 
         settings = parse_url(url, cluster=False)

@@ -13,6 +13,7 @@ from ._core import Pending, Script
 from ._errors import ConfigurationError, CrossSlotError, RequestError
 from ._function_library import Function, FunctionLibrary
 from ._in_batch import hide_keys
+from ._in_thread import imported
 from ._options import FlushMode, FunctionRestorePolicy, InfoSection
 from ._reply import TOK, TEncodable, TResult
 from ._routes import Route
@@ -74,6 +75,7 @@ class GlideClusterClient(BaseClient):
             ConfigurationError: The URL says something that cannot be used.
             ClosingError: No node could be reached; the text says which and why.
         """
+        await imported("_url")
         from ._url import parse_url
 
         settings = parse_url(url, cluster=True)

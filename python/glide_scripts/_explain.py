@@ -15,22 +15,24 @@
        = note: the key holds a value of another type than the command works on
        = help: look at the key with TYPE, or use another key
 
-Only failures come here, and it is imported with the first of them.
+Only failures come here. It runs on the event loop, so all that it looks at is bounded: of a
+script's own words, of keys, arguments and replies only the beginning, and no lines of a large one.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from types import NoneType
 from typing import Any
 
 from ._annotations import shown
 from ._core import Script
 from ._errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
-from ._hints import SERVER_CODES, hints
-from ._misfit import Misfit
+from ._hints import SERVER_CODES, hints, is_in_code
+from ._misfit import Misfit, shortened_repr
+from ._secrets import HIDDEN, SECRET, Secrets
 from ._source import Place, SourceMap, split_lines
 from ._typed import TypedScript
 
@@ -39,10 +41,10 @@ _MAX_LINE = 160
 _MAX_TEXT = 60
 _MAX_VALUES = 8
 _MAX_REPLY = 300
-_SECRET = "<secret>"
-_HIDDEN = "(the words are not shown: they hold a secret)"
-# So long is what is found of a secret in other words; shorter ones are found as a whole.
-_PIECE = 4
+# A server's own words are a fifth of it at most.
+_MAX_WORDS = 2048
+# Bytes of a script of which lines are shown: to find one takes a time that grows with its place.
+_MAX_CODE = 256 * 1024
 
 # What the servers put around Lua's own words, in their three formats:
 #   Valkey 9.1     user_script:3: boom script: on @user_script:3.
@@ -52,10 +54,11 @@ _PREFIX = re.compile(
     r"(?:Error (?:running script \(call to f_\w+\)|compiling script \(new function\)): )?"
     r"(?:@?user_script: ?\d+: )*"
 )
-_SUFFIX = re.compile(r" script: (?:\w+, )?on @?user_script:\d+\.?$")
-_BATCH = re.compile(r" \(batch\[\d+\]: [^)]*\)$")
-# A first word of small letters is one of a sentence: "Stock is low".
-_CODE = re.compile(r"-?[A-Z][A-Z0-9_]*|-?\w+[A-Z]\w*")
+_SUFFIX = re.compile(r" script: (?:(?P<hash>\w+), )?on @?user_script:\d+\.?")
+_BATCH = re.compile(r" \(batch\[\d+\]: [^)]*\)")
+# A first word of small letters is one of a sentence: "Stock is low". "*+" gives nothing back: it
+# would be tried at each length.
+_CODE = re.compile(r"-?[A-Z][A-Z0-9_]*+|-?\w[^\WA-Z]*+[A-Z]\w*+")
 _INNER_CODE = re.compile(r"-?[A-Z][A-Z0-9_]+ ")
 
 # Words in which there is nothing of what a script was given, and so no secret.
@@ -106,6 +109,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
     raw = str(error).split("\n", 1)[0]
     # Of several nodes the text begins with the one that failed.
     start = max(raw.find(error.code), 0)
+    error.code = error.code[:_MAX_WORDS]
     said = _Said(raw[start:], error, script)
     # What it means is looked up before anything is hidden.
     registered = registered_class(script, error.code)
@@ -114,12 +118,12 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         error.code = said.words
         said.head, said.words = f"ERR {said.words}", ""
         registered = registered_class(script, error.code)
-    about = hints(raw[start:], error, script, call.without_secrets)
-    if not said.is_public(error.code) and call.holds_secret(said.head + said.words):
+    about = hints(said.head + said.words, error, script, call.secrets.hidden_in)
+    if not said.is_public(error.code) and call.secrets.are_in(said.head + said.words):
         # A script may answer with what it was given: its first word is no code then.
         said.head, said.words = "", said.head + said.words
-        error.code = _SECRET
-    words = said.words if said.is_fixed() else call.without_secrets(said.words)
+        error.code = SECRET
+    words = said.words if said.is_fixed() else call.secrets.hidden_in(said.words)
     first = raw[:start] + said.head + words + said.tail
     sent = None
     if isinstance(error, ScriptError):
@@ -146,11 +150,18 @@ class _Said:
         self._script = script
         words = text
         if error.batch_index is not None:
-            words = _BATCH.sub("", words)
+            last = _BATCH.fullmatch(words, max(words.rfind(" (batch["), 0))
+            words = words if last is None else words[: last.start()]
         words = words.removesuffix(" (unknown command)")
         words = words.removesuffix(" (script_kill() stops a script that has not written)")
-        words = _SUFFIX.sub("", words)
-        end = len(words)
+        last = _SUFFIX.fullmatch(words, max(words.rfind(" script: "), 0))
+        # The server's own names the script; one that a script made up may hold a secret.
+        if last is not None and last["hash"] in (None, script.hash):
+            words = words[: last.start()]
+        self.tail = text[len(words) :]
+        if len(words) > _MAX_WORDS:
+            words = words[:_MAX_WORDS] + "…"
+        said = words
         code = error.code or ""
         is_code = registered_class(script, code) is not None or _CODE.fullmatch(code)
         if is_code and words.split(" ", 1)[0] == code:
@@ -162,7 +173,7 @@ class _Said:
             inner = _INNER_CODE.match(words)
             if inner is not None and self.is_public(inner[0].strip()):
                 words = words[inner.end() :]
-        self.head, self.words, self.tail = text[: end - len(words)], words, text[end:]
+        self.head, self.words = said[: len(said) - len(words)], words
 
     def is_public(self, code: str) -> bool:
         """Whether a code is a server's, or one that the script has in its text."""
@@ -182,8 +193,7 @@ def is_public(code: str, script: Script | None) -> bool:
         return True
     if script is None:
         return False
-    found = re.search(rb"(?<!\w)%b(?!\w)" % re.escape(code.encode()), script.code)
-    return registered_class(script, code) is not None or found is not None
+    return registered_class(script, code) is not None or is_in_code(code, script)
 
 
 def registered_class(script: Script, code: str) -> type[ScriptError] | None:
@@ -223,10 +233,10 @@ def reply_type_error(
     """The error for a reply that is not of its declared type."""
     call = _Call(script, keys, args)
     declared = shown(script._signature.returns)
-    # A secret that was cut short would not be found.
-    came = _shorten(call.without_secrets(repr(reply)), _MAX_REPLY)
-    why = call.without_secrets(f"{misfit.where} {misfit.why}")
-    why = f"reply {why}" if why == _HIDDEN else f"reply{why}"
+    # A secret that was cut short would not be replaced.
+    came = _shorten(call.secrets.hidden_in(shortened_repr(reply, _MAX_WORDS)), _MAX_REPLY)
+    why = call.secrets.hidden_in(_shorten(f"{misfit.where} {misfit.why}", _MAX_WORDS))
+    why = f"reply {why}" if why == HIDDEN else f"reply{why}"
     lines = [
         f"the reply of {script._shown_name} does not fit {declared}: {why}",
         f"  --> {script.file or script._shown_name}"
@@ -263,11 +273,18 @@ def _locate(error: ScriptError, script: Script) -> None:
         return
     error.file = source_map.files[0]
     if error.line is not None:
-        lines = split_lines(script.code)
-        sent = min(error.line, len(lines))
+        lines = _lines(script)
+        sent = min(error.line, len(lines)) if lines else error.line
         place = source_map.place(sent)
         error.file, error.line = place.file, place.line
-        error.source_line = lines[sent - 1].decode(errors="replace")
+        if lines:
+            error.source_line = lines[sent - 1].decode(errors="replace")
+
+
+def _lines(script: Script) -> list[bytes]:
+    """The lines of a script; none of a large one."""
+    code = script.code
+    return split_lines(code) if len(code) <= _MAX_CODE else []
 
 
 def _map_of(script: Script) -> SourceMap | None:
@@ -292,7 +309,7 @@ def _place(error: RequestError, script: Script) -> str:
 def _snippet(line: int, file: str | None, script: Script, words: str) -> list[str]:
     """The line and those around it, as far as they are of the same file."""
     source_map = _map_of(script)
-    lines = split_lines(script.code)
+    lines = _lines(script)
     shown_lines: list[tuple[int, str]] = []
     for number in range(line - _AROUND, line + _AROUND + 1):
         sent: int | None = number
@@ -300,7 +317,9 @@ def _snippet(line: int, file: str | None, script: Script, words: str) -> list[st
             sent = source_map.line(Place(file, number)) if number > 0 else None
         if sent is None or not 1 <= sent <= len(lines):
             continue
-        text = lines[sent - 1].decode(errors="replace").expandtabs(4).rstrip()
+        # No character has more than 4 bytes.
+        start = lines[sent - 1][: 4 * (_MAX_LINE + 1)]
+        text = start.decode(errors="replace").expandtabs(4).rstrip()
         shown_lines.append((number, _shorten(text, _MAX_LINE)))
     while shown_lines and shown_lines[-1][0] > line and not shown_lines[-1][1]:
         shown_lines.pop()
@@ -326,7 +345,7 @@ _NAMED = re.compile(
 
 # The server's words about a command that the script called, and such a call in one line.
 _COMMAND = re.compile(
-    r"^(?:Operation against|command not allowed|You can't write)|-?[A-Z]{3,} |"
+    r"^(?:Operation against|command not allowed|You can't write)|-?(?<![A-Z])[A-Z]{3,}+ |"
     r"ommand called from|Redis command|calling command|non local key"
 )
 _CALL = re.compile(r"redis\.p?call\((?:[^()'\"]|'[^']*'|\"[^\"]*\"|\([^()]*\))*\)")
@@ -339,7 +358,7 @@ def _mark(text: str, words: str) -> str:
         return ""
     start, length = text.index(whole[0]), len(whole)
     named = _NAMED.search(words)
-    if named is not None and named["name"] not in ("", "?"):
+    if named is not None and named["name"] not in ("", "?") and len(named["name"]) <= len(text):
         name = re.escape(named["name"])
         bounded = rf"(?<!\w){name}(?!\w)" if named["name"].isidentifier() else name
         found = list(re.finditer(bounded, text))
@@ -360,21 +379,20 @@ class _Call:
         self.keys = keys if isinstance(keys, (list, tuple)) else ()
         self.args = args if isinstance(args, (list, tuple)) else ()
         signature = script._signature if isinstance(script, TypedScript) else None
-        declared = signature is not None and signature.declared
-        self.key_names = _names(signature.keys, self.keys) if signature and declared else None
-        self.arg_names = _names(signature.args, self.args) if signature and declared else None
-        # Of what was read once nobody knows any more what was secret.
-        self.is_unknown = signature is not None and any(
-            parameter.secret and not isinstance(values, (list, tuple, NoneType))
-            for values, parameters in ((keys, signature.keys), (args, signature.args))
-            for parameter in parameters
-        )
-        self.secrets = [
-            value
-            for values, names in ((self.keys, self.key_names), (self.args, self.arg_names))
-            for value, (_, secret) in zip(values, names or (), strict=False)
-            if secret
-        ]
+        if signature is None or not signature.declared:
+            signature = None
+        self.key_names = _names(signature.keys, self.keys) if signature else None
+        self.arg_names = _names(signature.args, self.args) if signature else None
+        self.secrets = Secrets(())
+        if signature is not None and any(each.secret for each in signature.parameters):
+            # Of what was read once nobody knows any more what was secret.
+            are_unknown = any(
+                parameter.secret and not isinstance(values, (list, tuple, NoneType))
+                for values, parameters in ((keys, signature.keys), (args, signature.args))
+                for parameter in parameters
+            )
+            given = chain(_secrets(signature.keys, self.keys), _secrets(signature.args, self.args))
+            self.secrets = Secrets(given, are_unknown=are_unknown)
 
     def notes(self) -> list[str]:
         notes = []
@@ -387,160 +405,50 @@ class _Call:
     def shown_keys(self) -> list[str]:
         secrets = [secret for _, secret in self.key_names or ()]
         return [
-            _SECRET if index < len(secrets) and secrets[index] else _shorten(_text(key), _MAX_TEXT)
+            SECRET if index < len(secrets) and secrets[index] else _shorten(_text(key), _MAX_TEXT)
             for index, key in enumerate(self.keys[:_MAX_VALUES])
         ]
 
-    def without_secrets(self, words: str) -> str:
-        """Words of a server or of a reply, which may hold what the script was given.
 
-        A secret that stands there as it was sent is replaced; of words that hold one otherwise,
-        or a piece of one, nothing is left. What a script makes of a secret so that no four
-        characters of it stay side by side (a hash, base64, its reverse) is not recognised.
-        """
-        if self.is_unknown:
-            return _HIDDEN
-        forms = {form for secret in self.secrets for form in _forms(secret)}
-        text = words
-        # The longest first: one may be a part of another.
-        for form in sorted(forms, key=len, reverse=True):
-            if len(form.strip()) >= _PIECE:
-                text = text.replace(form, _SECRET)
-        return _HIDDEN if self.holds_secret(text.replace(_SECRET, " ")) else text
-
-    def holds_secret(self, words: str) -> bool:
-        """Whether words hold a secret, or a piece of one, in whatever way it is escaped."""
-        if self.is_unknown:
-            return True
-        if not self.secrets or not words:
-            return False
-        plain = [_plain(each) for each in _unescaped(words)]
-        pieces = {piece for each in plain for piece in _pieces(each)}
-        for secret in self.secrets:
-            for form in map(_plain, _meanings(secret)):
-                if form and any(form in each for each in plain):
-                    return True
-                if not pieces.isdisjoint(_pieces(form)):
-                    return True
-        return False
-
-
-def _forms(secret: object) -> Iterator[str]:
-    """How a value may stand in a server's words, or in the repr of a reply."""
-    data = _bytes(secret)
-    text = data.decode(errors="replace")
-    yield text
-    # Servers put spaces for the ends of lines.
-    yield re.sub(r"[\r\n]", " ", text)
-    yield repr(text)[1:-1]
-    yield repr(data)[2:-1]
-
-
-def _meanings(secret: object) -> Iterator[str]:
-    """A value as it was sent, and what a script may read in it: numbers, and leaves of JSON."""
-    text = _bytes(secret).decode(errors="replace")
-    yield text
-    yield from _as_number(text)
-    if text[:1] in ("{", "[", '"'):
-        try:
-            around = [json.loads(text)]
-        except (ValueError, RecursionError):
-            return
-        while around:
-            value = around.pop()
-            if isinstance(value, dict):
-                around += [*value, *value.values()]
-            elif isinstance(value, list):
-                around += value
-            elif isinstance(value, str):
-                yield value
-                yield from _as_number(value)
-            elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                yield from _as_number(repr(value))
-
-
-def _as_number(text: str) -> Iterator[str]:
-    """A number as Lua and its libraries print it."""
-    try:
-        number = float(text)
-    except ValueError:
-        return
-    yield text
-    for form in ("%.14g", "%.17g", "%.15g"):
-        yield form % number
-    if number.is_integer():
-        yield str(int(number))
-
-
-def _bytes(value: object) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
-
-
-_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\d{3})|(.))", re.DOTALL)
-_CONTROLS = {
-    b"n": b"\n",
-    b"r": b"\r",
-    b"t": b"\t",
-    b"b": b"\b",
-    b"f": b"\f",
-    b"a": b"\a",
-    b"v": b"\v",
-}
-
-
-def _unescaped(text: str) -> list[str]:
-    """A text, and what it is without the escapes of JSON, Python or Lua, one in another too."""
-    found, data = [text], text.encode(errors="replace")
-    for _ in range(4):
-        if b"\\" not in data:
-            break
-        data = _ESCAPE.sub(_character, data)
-        found.append(data.decode(errors="replace"))
-    return found
-
-
-def _character(escape: re.Match[bytes]) -> bytes:
-    wide, byte, decimal, other = escape.groups()
-    if wide is not None:
-        return chr(int(wide, 16)).encode(errors="replace")
-    if byte is not None:
-        return bytes([int(byte, 16)])
-    if decimal is not None:
-        return bytes([int(decimal) & 0xFF])
-    return _CONTROLS.get(other, other)
-
-
-def _plain(text: str) -> str:
-    """Without what does not matter: capitals, and what kinds of spaces there are."""
-    return re.sub(r"\s+", " ", text.casefold()).strip()
-
-
-def _pieces(text: str) -> set[str]:
-    pieces = {text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1)}
-    return {piece for piece in pieces if " " not in piece}
+def _fits(parameters: Sequence[Any], values: Sequence[Any]) -> bool:
+    """Whether there are as many values as were declared."""
+    single = sum(not each.many for each in parameters)
+    return len(values) == single or (single < len(values) and single < len(parameters))
 
 
 def _names(parameters: Sequence[Any], values: Sequence[Any]) -> list[tuple[str, bool]]:
-    """The name of each value, and whether it is secret."""
+    """The name of each value that is shown, and whether it is secret."""
+    if not _fits(parameters, values):
+        # Which of them are secret cannot be known.
+        return [("", any(each.secret for each in parameters))] * _MAX_VALUES
     names = [(each.name, each.secret) for each in parameters if not each.many]
     names += [
         (f"{each.name}[{index}]", each.secret)
         for each in parameters
         if each.many
-        for index in range(len(values) - len(names))
+        for index in range(_MAX_VALUES)
     ]
-    if len(names) == len(values):
-        return names
-    # Other values than were declared: which of them are secret cannot be known.
-    hide = any(secret for _, secret in ((each.name, each.secret) for each in parameters))
-    return [("", hide)] * len(values)
+    return names[:_MAX_VALUES]
+
+
+def _secrets(parameters: Sequence[Any], values: Sequence[Any]) -> Iterator[Any]:
+    """The values that are secret, or may be."""
+    if not any(each.secret for each in parameters):
+        return
+    if not _fits(parameters, values):
+        yield from values
+        return
+    single = [each for each in parameters if not each.many]
+    yield from (value for value, each in zip(values, single, strict=False) if each.secret)
+    if any(each.secret for each in parameters if each.many):
+        yield from islice(values, len(single), None)
 
 
 def _listed(values: Sequence[Any], names: list[tuple[str, bool]] | None) -> str:
     items = []
     for index, value in enumerate(values[:_MAX_VALUES]):
         name, secret = names[index] if names is not None else ("", False)
-        text = _SECRET if secret else _quoted(value)
+        text = SECRET if secret else _quoted(value)
         items.append(f"{name} = {text}" if name else text)
     more = len(values) - _MAX_VALUES
     return ", ".join(items) + (f", and {more} more" if more > 0 else "")
@@ -550,24 +458,27 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).decode(errors="backslashreplace")
+        # No character has more than 4 bytes.
+        start = bytes(memoryview(value)[: 4 * (_MAX_TEXT + 1)])
+        return start.decode(errors="backslashreplace")
     return f"<{type(value).__name__}>"
 
 
 def _quoted(value: object) -> str:
     """A value that a reader can tell from its neighbours, shortened."""
-    size = len(value.encode()) if isinstance(value, str) else memoryview(value).nbytes  # type: ignore[arg-type]
     if isinstance(value, str):
-        start: object = value[:_MAX_TEXT]
-    else:
-        data = bytes(memoryview(value)[:_MAX_TEXT])  # type: ignore[arg-type]
-        try:
-            start = data.decode()
-        except UnicodeDecodeError:
-            start = data
-    if size <= _MAX_TEXT or (isinstance(value, str) and len(value) <= _MAX_TEXT):
-        return repr(start)
-    return f"{start!r}… ({size:,} bytes)"
+        if len(value) <= _MAX_TEXT:
+            return repr(value)
+        # Of text beyond ASCII the size in bytes is not at hand.
+        size = f"{len(value):,} {'bytes' if value.isascii() else 'characters'}"
+        return f"{value[:_MAX_TEXT]!r}… ({size})"
+    data = memoryview(value)  # type: ignore[arg-type]
+    start: object = bytes(data[:_MAX_TEXT])
+    try:
+        start = start.decode()  # type: ignore[attr-defined]
+    except UnicodeDecodeError:
+        pass
+    return repr(start) if data.nbytes <= _MAX_TEXT else f"{start!r}… ({data.nbytes:,} bytes)"
 
 
 def _shorten(text: str, size: int) -> str:

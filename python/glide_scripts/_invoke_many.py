@@ -155,7 +155,7 @@ class _Run:
                 sent.popleft()
                 under_way -= oldest.count
                 if failed_at is not None:
-                    replies = self._explained(replies, oldest)
+                    replies = await self._explained(replies, oldest)
                     _renumber(replies, done)
                 is_over = False
                 if failed_at is not None and self.raise_on_error:
@@ -197,7 +197,7 @@ class _Run:
     def _send(self, batch: Packed, calls: Sequence[Call]) -> _Sent:
         return _Sent(self.core.exec(batch, self.timeout), len(batch), calls)
 
-    def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
+    async def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
         """The replies of a batch, in which each error has the text and the class of a call's."""
         # Imported with the first failure.
         from ._explain import explained
@@ -206,12 +206,15 @@ class _Run:
             # One error stands for all of them.
             unknown: Iterator[str] = iter(())
             return [explained(replies[0], self.script, unknown, unknown)] * len(replies)
-        return [
-            explained(reply, self.script, *_pair(call))
-            if isinstance(reply, RequestError)
-            else reply
-            for reply, call in zip(replies, sent.calls, strict=False)
-        ]
+        made = []
+        for reply, call in zip(replies, sent.calls, strict=False):
+            if isinstance(reply, RequestError):
+                # Each in a turn of the loop of its own: all may have failed.
+                await asyncio.sleep(0)
+                made.append(explained(reply, self.script, *_pair(call)))
+            else:
+                made.append(reply)
+        return made
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
 
 from ._annotations import optional_of, shown, without_marks
-from ._misfit import Misfit
+from ._misfit import MAX_KEY, Misfit, shortened_repr
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -161,7 +161,7 @@ def _check_numbers(name: str, value: Any) -> None:
             raise ValueError(f"{name} is {value}, which JSON does not have; pass another number")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _check_numbers(f"{name}[{key!r}]", item)
+            _check_numbers(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             _check_numbers(f"{name}[{index}]", item)
@@ -387,7 +387,7 @@ def _at_key(change: Change, value: Any, key: Any) -> Any:
     try:
         return change(value)
     except Misfit as misfit:
-        raise misfit.within(f"[{key!r}]") from None
+        raise misfit.at_key(key) from None
 
 
 def _hints(kind: Any) -> dict[str, Any]:
@@ -462,7 +462,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
 
 def _unknown(value: Mapping[Any, Any], known: Iterable[str], name: str) -> Misfit:
     unknown = next(key for key in value if key not in known)
-    return Misfit(f"has {unknown!r}, which {name} has not")
+    return Misfit(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} has not")
 
 
 def _typed_dict(kind: Any, seen: dict[Any, Codec]) -> Codec:

@@ -215,7 +215,7 @@ def _dict(key_annotation: Any, value_annotation: Any) -> Decoder:
             try:
                 decoded[name] = of_value(value)
             except Misfit as misfit:
-                raise misfit.within(f"[{name!r}]") from None
+                raise misfit.at_key(name) from None
         return decoded
 
     return decode

@@ -180,7 +180,8 @@ def check_text(name: str, data: bytes) -> None:
 
 def split_lines(code: bytes) -> list[bytes]:
     """The lines of a text, counted as Lua counts them, without their ends."""
-    return _LINE_END.split(code)
+    # The second takes ten times as long.
+    return code.split(b"\n") if b"\r" not in code else _LINE_END.split(code)
 
 
 def line_starts(code: bytes | bytearray) -> list[int]:

@@ -28,6 +28,10 @@ IDEMPOTENT = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=Tr
 READ_ONLY = Script("return redis.call('GET', KEYS[1])", read_only=True)
 LOADED = (INCR, IDEMPOTENT, READ_ONLY)
 
+# Sent after a request whose reply is to be lost, and its answer: what came before has run.
+MARK = b"the mark"
+ECHO_MARK = b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\n" % (len(MARK), MARK)
+
 
 class Proxy:
     """Stands before a node at another loopback address, which the node tells its clients."""
@@ -78,16 +82,22 @@ class Connection:
                 if self._proxy.to_drop and not self._dropping and self._proxy.lose in data:
                     self._proxy.to_drop -= 1
                     self._dropping = True
+                    data += ECHO_MARK
                 self._server.write(data)
                 await self._server.drain()
         self._end()
 
     async def replies(self, reader: asyncio.StreamReader) -> None:
+        lost = b""
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 if self._dropping:
-                    # The server has answered, so that it has run the script.
-                    break
+                    # What comes first may be the reply to an earlier request, and to break the
+                    # connection then could keep the server from reading the script.
+                    lost += data
+                    if MARK in lost:
+                        break
+                    continue
                 self._client.write(data)
                 await self._client.drain()
         self._end()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Connect
 
 from glide_scripts import (
     Batch,
     GlideClient,
     Key,
+    ProtocolVersion,
     RequestError,
     Script,
     ScriptError,
@@ -24,6 +26,7 @@ from glide_scripts import (
     TimeoutError,
     typed_script,
 )
+from glide_scripts.testing import ValkeyServer
 
 
 async def failure(call: Any) -> Any:
@@ -524,7 +527,11 @@ async def test_a_plain_script_of_many_calls_shows_it_too(client: GlideClient) ->
 # Nobody answered
 
 
-async def test_a_timeout_names_the_script_and_its_file(client: GlideClient, folder: Path) -> None:
+async def test_a_timeout_names_the_script_and_its_file(
+    own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect, folder: Path
+) -> None:
+    own_server.command("CONFIG", "SET", "busy-reply-threshold", "20")
+    client = await connect(own_server, protocol=protocol)
     (folder / "slow.lua").write_text("--@readonly\nwhile true do end")
     script = Script.from_file("slow.lua")
     try:

@@ -257,7 +257,8 @@ async def test_a_timeout_in_one_is_raised_and_its_results_disturb_nobody(
         with pytest.raises(TimeoutError, match="50 ms") as caught:
             await client.exec(transaction, raise_on_error, BatchOptions(timeout=50))
         assert caught.value.may_have_executed
-    assert await client.exec(Batch(True).echo("mine").get("n"), True) == [b"mine", b"2"]
+    patient = BatchOptions(timeout=60_000)
+    assert await client.exec(Batch(True).echo("mine").get("n"), True, patient) == [b"mine", b"2"]
 
 
 async def test_a_script_is_there_however_many_others_are_evaluated(client: GlideClient) -> None:

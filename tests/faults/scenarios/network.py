@@ -235,7 +235,7 @@ async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
     size = 3 << 20
     data = b"x" * size
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
-        async with connected(make, proxy, timeout_ms=60_000, heartbeat_ms=300) as adapter:
+        async with connected(make, proxy, timeout_ms=60_000, heartbeat_ms=600) as adapter:
             for _ in range(min(scale.rounds, 3)):
                 await adapter.invoke("return 1", ["{t}k"], [])
                 proxy.slow_requests(600_000)
