@@ -12,6 +12,7 @@ FAULTS_ARGS ?=
 # Which seeds make sim runs: one, or a range.
 SEEDS ?= 0..500
 SIM_ARGS ?=
+MUTATIONS_ARGS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
@@ -100,6 +101,9 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 .PHONY: sim
 sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
 	$(CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
+.PHONY: mutations
+mutations: $(TOOLS)/.ready ## break rules of the core one by one, and see that the simulator sees it; an hour
+	$(TOOLS)/bin/python tools/mutations.py $(MUTATIONS_ARGS)
 
 .PHONY: clean
 clean: ## remove all that was built and installed here
@@ -136,6 +140,7 @@ check-format: rust-tools $(TOOLS)/.ready
 .PHONY: check-lint
 check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/ruff check .
+	$(TOOLS)/bin/python tools/mutations.py --check
 
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready
