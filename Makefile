@@ -101,6 +101,7 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 .PHONY: sim
 sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
 	$(CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
+
 .PHONY: mutations
 mutations: $(TOOLS)/.ready ## break rules of the core one by one, and see that the simulator sees it; an hour
 	$(TOOLS)/bin/python tools/mutations.py $(MUTATIONS_ARGS)
