@@ -414,7 +414,7 @@ impl Waiting {
         match (job, self.line.entries.front_mut()) {
             // Its place is kept still. The line is in the order of its numbers, or nothing is found in it.
             (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
-                place.steps.push_front((number, step));
+                place.queue.push_front((number, step));
             }
             (job, _) => self.line.entries.push_front((number, Some(job))),
         }
