@@ -29,7 +29,7 @@ impl Call {
             Status::Connecting => "not sent, because there is no connection yet".into(),
             Status::Up => "not sent, because the server takes no more requests".into(),
         };
-        self.timeout_error(&state, sent)
+        Error::timeout(self.timeout, &state, sent)
     }
 
     /// What is known of it once it was sent.
@@ -41,9 +41,5 @@ impl Call {
         } else {
             "no reply from the server; the command may have been executed"
         }
-    }
-
-    pub(crate) fn timeout_error(&self, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.timeout, state, may_have_executed)
     }
 }

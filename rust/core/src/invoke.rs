@@ -12,13 +12,16 @@
 //! | anything else | it may have | the caller's error |
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::call::Call;
+use crate::commands::Wait;
 use crate::completion::{Facts, Outcome};
 use crate::config::Address;
 use crate::error::{Error, Kind};
@@ -56,19 +59,26 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
 
 async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
     let progress = Progress::default();
-    let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, &progress));
+    let own_time = call.request.wait();
+    let steps = attempts(&servers, &call, lane, setback, &progress);
+    let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
     let ended = supervision.over(steps).await;
+    let lease = progress.lease.take();
     if servers.config.connection.observed {
         call.reply_to.tell(progress.facts());
     }
     match ended {
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
-        Ended::Done(Err(_)) => {
-            let error = progress.timed_out(&call);
-            if call.request.is_killed_on_timeout()
-                && let Some(lease) = progress.lease.take()
-            {
-                overdue::kill(lease);
+        Ended::Done(Err(TooLate { waited })) => {
+            let error = progress.timed_out(&call, call.timeout + waited);
+            match lease {
+                Some(lease) if call.request.is_killed_on_timeout() => overdue::kill(lease),
+                // Its connection is closed before the caller goes on: nothing is given to who does not wait any more.
+                Some(lease) => {
+                    drop(lease);
+                    yield_now().await;
+                }
+                None => {}
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
@@ -80,12 +90,36 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
     }
 }
 
+/// A deadline has passed, which was put off by so much.
+#[derive(Clone, Copy)]
+pub(crate) struct TooLate {
+    pub(crate) waited: Duration,
+}
+
+/// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    own_time: Option<Wait>,
+    was_sent: impl Fn() -> bool,
+    work: impl Future<Output = T>,
+) -> Result<T, TooLate> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, &mut work).await {
+        return Ok(done);
+    }
+    match own_time.filter(|_| was_sent()) {
+        None => Err(TooLate { waited: Duration::ZERO }),
+        Some(Wait::For(waited)) => timeout_at(deadline + waited, work).await.map_err(|_| TooLate { waited }),
+        Some(Wait::Forever) => Ok(work.await),
+    }
+}
+
 /// What is known of a call between its steps.
 #[derive(Default)]
 struct Progress {
     /// Of the step that is under way.
     receipt: Rc<Receipt>,
-    /// Its own connection, where it may have to be killed.
+    /// Its own connection, where it may have to be killed or waits for others.
     lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
@@ -125,14 +159,14 @@ impl Progress {
         lease.insert(kept).lane().clone()
     }
 
-    fn timed_out(&self, call: &Call) -> Error {
+    fn timed_out(&self, call: &Call, after: Duration) -> Error {
         let reason = self.waiting_for.borrow();
         let state = match (self.may_have_executed(), reason.is_empty()) {
             (true, _) => call.without_reply().into(),
             (false, true) => "not executed".into(),
             (false, false) => format!("not executed: {reason}"),
         };
-        call.timeout_error(&state, self.may_have_executed())
+        Error::timeout(after, &state, self.may_have_executed())
     }
 }
 
@@ -186,11 +220,12 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }
         let commands = attempt.commands(request);
-        let own_lane = if request.is_killed_on_timeout() { Some(progress.own_lane(servers, &target)) } else { None };
+        let own_lane = if request.needs_own_connection() { Some(progress.own_lane(servers, &target)) } else { None };
         let over = own_lane.as_ref().unwrap_or(&target);
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
-        let answer = over.request(commands, Terms::default(), &progress.receipt).await;
+        let terms = Terms { waits: request.wait().is_some(), ..Terms::default() };
+        let answer = over.request(commands, terms, &progress.receipt).await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
         setback = match answer {

@@ -21,7 +21,8 @@ pub(crate) struct Node {
     stats: Arc<Stats>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
-    /// For what needs a connection to itself: watched keys, and scripts that may have to be killed.
+    /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
+    /// for others. The latter are not bounded here but by `inflight_limit`: one that waits may be what ends another's wait.
     lent: RefCell<Vec<Rc<Lane>>>,
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
@@ -89,6 +90,11 @@ impl Node {
             }
         };
         Lease { node: node.clone(), lane }
+    }
+
+    /// Whether a connection is lent out.
+    pub(crate) fn lends(&self) -> bool {
+        self.lent.borrow().len() > self.idle.borrow().len()
     }
 
     /// The availability zone, once the server has said it.

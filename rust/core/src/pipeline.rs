@@ -4,25 +4,28 @@
 //! connection has not used yet is loaded before its first use, in the same write. So a missing script means that it
 //! was flushed in between, and only then does it run after its later neighbours.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::batch::{Entry, Sending};
+use crate::commands::Wait;
 use crate::completion::Outcome;
 use crate::config::Address;
 use crate::connect::Unreachable;
 use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::guard;
-use crate::invoke::{Attempt, LOOK_AGAIN, asking, code_form, connected_lane, telling};
+use crate::invoke::{Attempt, LOOK_AGAIN, TooLate, asking, code_form, connected_lane, in_time, telling};
 use crate::lane::{Lane, Setback};
 use crate::library::is_library;
+use crate::node::Lease;
 use crate::queues::{Receipt, Terms};
 use crate::request::{Form, Lane as LaneKind, Request};
 use crate::resp::{Item, Reply};
@@ -36,6 +39,12 @@ struct Context {
     sending: Sending,
     /// It writes, so that nothing of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
+    /// How long its commands wait for what others do, all together; `None`: none does.
+    own_time: Option<Wait>,
+    /// Then the whole has connections of its own, one to a server, so that its order holds and nobody waits behind it.
+    leases: RefCell<Vec<Lease>>,
+    /// The servers may have read some of it.
+    was_sent: Cell<bool>,
     /// For errors of deadlines.
     waiting_for: RefCell<String>,
 }
@@ -76,12 +85,25 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         Entry::Whole { request, .. } => request.is_read_only(),
         Entry::Parts { parts, .. } => parts.iter().all(|part| part.request.is_read_only()),
     });
+    let waits = sending.entries().iter().filter_map(|entry| match entry {
+        Entry::Whole { request, .. } => request.wait(),
+        Entry::Parts { .. } => None,
+    });
+    let own_time = match sending.options.timeout {
+        // The caller's deadline holds.
+        Some(_) => waits.map(|_| Wait::For(Duration::ZERO)).next(),
+        None => waits.reduce(Wait::then),
+    };
     let context = Rc::new(Context {
         servers: servers.clone(),
         sending,
         needs_primaries: !reads,
+        own_time,
+        leases: RefCell::default(),
+        was_sent: Cell::default(),
         waiting_for: RefCell::default(),
     });
+    let _closing = Closing(context.clone());
     let (mut pieces, shapes) = context.cut().await;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     outcomes.resize_with(pieces.len(), || None);
@@ -98,9 +120,22 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
+    if !context.leases.take().is_empty() {
+        // Those that are still waited on are closed before the caller goes on.
+        yield_now().await;
+    }
     let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
     entries.zip(shapes).map(|(entry, shape)| shape.gather(servers, entry, &mut outcomes)).collect()
+}
+
+/// Closes a batch's own connections when it is given up: at once, while what waits on them ends with its tasks.
+struct Closing(Rc<Context>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.leases.take().iter().for_each(|lease| lease.lane().close());
+    }
 }
 
 impl Shape {
@@ -176,7 +211,7 @@ impl Context {
                         }
                         Err(_) => {
                             let state = "not sent, because its nodes could not be reached";
-                            shapes.push(Shape::Unknown(self.timed_out(state, false)));
+                            shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, state, false)));
                         }
                     }
                 }
@@ -236,9 +271,8 @@ impl Context {
 
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
-        let deadline = self.sending.deadline;
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
-        let reached = timeout_at(deadline, self.reach(lane, &mut pieces)).await;
+        let reached = self.in_time(|| false, self.reach(lane, &mut pieces)).await;
         drop(held);
         let lane = match reached {
             Ok(Ok(Some(lane))) => lane,
@@ -252,13 +286,14 @@ impl Context {
                 let there: Vec<Piece> = there;
                 return Round { done: there.into_iter().map(end).collect(), again };
             }
-            Err(_) => {
-                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(piece.was_lost))));
+            Err(late) => {
+                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(late, piece.was_lost))));
                 return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
             }
         };
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
-        let terms = Terms { only_on: Some(lane.connection()), ..Terms::default() };
+        let waits = self.own_time.is_some();
+        let terms = Terms { only_on: Some(lane.connection()), waits, ..Terms::default() };
         let (write, commands) = self.write(&lane, &mut pieces);
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
@@ -270,15 +305,17 @@ impl Context {
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
         for (count, receipt, answer) in chunks {
-            let ending = match timeout_at(deadline, answer).await {
+            let answered = self.in_time(|| receipt.was_sent(), answer).await;
+            self.was_sent.set(self.was_sent.get() || receipt.was_sent());
+            let ending = match answered {
                 Ok(Ok(())) => Ending::Answered,
                 Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
                 Ok(_) => Ending::Unsent,
-                Err(_) => {
+                Err(late) => {
                     if self.servers.is_cluster() {
                         self.servers.refresh();
                     }
-                    Ending::TimedOut(receipt.was_sent())
+                    Ending::TimedOut(late, receipt.was_sent())
                 }
             };
             self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
@@ -333,11 +370,15 @@ impl Context {
             sleep(pause).await;
         }
         if let Some(lane) = lane {
-            if lane.is_up() {
+            let is_up = lane.is_up() || matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(())));
+            if is_up && self.own_time.is_none() {
                 return Ok(Some(lane));
             }
-            if let Ok(Ok(())) = timeout(LOOK_AGAIN, lane.connected()).await {
-                return Ok(Some(lane));
+            if is_up {
+                let own = self.own_lane(&lane);
+                let Err(reason) = own.connected().await else { return Ok(Some(own)) };
+                self.waiting_for.replace(format!("no connection to {}: {reason}", own.address()));
+                pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
             }
         }
         for piece in &mut *pieces {
@@ -347,6 +388,26 @@ impl Context {
         let (request, route) = (self.request(first), self.first_route(first));
         connected_lane(&self.servers, request, &route, self.needs_primary(first), &self.waiting_for).await?;
         Ok(None)
+    }
+
+    /// The batch's own connection to the server of `target`.
+    fn own_lane(&self, target: &Rc<Lane>) -> Rc<Lane> {
+        let mut leases = self.leases.borrow_mut();
+        let fits = |lease: &&Lease| {
+            let lane = lease.lane();
+            lane.address() == target.address() && lane.serves_reads() == target.serves_reads() && !lane.is_closed()
+        };
+        if let Some(lease) = leases.iter().find(fits) {
+            return lease.lane().clone();
+        }
+        let lease = self.servers.lend(target);
+        let lane = lease.lane().clone();
+        leases.push(lease);
+        lane
+    }
+
+    async fn in_time<T>(&self, was_sent: impl Fn() -> bool, work: impl Future<Output = T>) -> Result<T, TooLate> {
+        in_time(self.sending.deadline, self.own_time, || self.was_sent.get() || was_sent(), work).await
     }
 
     /// What goes over the wire, and where in it the pieces are.
@@ -475,29 +536,29 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(true) => {
-                let error = self.timed_out("no reply from the server; it may have been executed", true);
+            Ending::TimedOut(late, true) => {
+                let error = self.timed_out(*late, "no reply from the server; it may have been executed", true);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(false) => {
-                let error = self.not_sent_in_time(piece.was_lost);
+            Ending::TimedOut(late, false) => {
+                let error = self.not_sent_in_time(*late, piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             _ => round.again.push(piece),
         }
     }
 
-    fn not_sent_in_time(&self, was_lost: bool) -> Error {
+    fn not_sent_in_time(&self, late: TooLate, was_lost: bool) -> Error {
         let reason = self.waiting_for.borrow();
         let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
         if was_lost {
-            return self.timed_out("sent on a connection that was lost; it may have been executed", true);
+            return self.timed_out(late, "sent on a connection that was lost; it may have been executed", true);
         }
-        self.timed_out(&state, false)
+        self.timed_out(late, &state, false)
     }
 
-    fn timed_out(&self, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.sending.timeout, state, may_have_executed)
+    fn timed_out(&self, late: TooLate, state: &str, may_have_executed: bool) -> Error {
+        Error::timeout(self.sending.timeout + late.waited, state, may_have_executed)
     }
 }
 
@@ -578,5 +639,5 @@ enum Ending {
     /// With that many bytes written.
     Lost(Unreachable, u64),
     /// After it was sent, or before.
-    TimedOut(bool),
+    TimedOut(TooLate, bool),
 }

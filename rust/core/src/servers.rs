@@ -205,7 +205,7 @@ impl Servers {
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form && !call.request.is_killed_on_timeout() && serves(&lane) => lane.submit(call),
+            Some(lane) if !plain_form && !call.request.needs_own_connection() && serves(&lane) => lane.submit(call),
             _ => invoke::recover(self, None, call, Setback::Unsent),
         }
     }
@@ -265,14 +265,20 @@ impl Servers {
         Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
+    /// Ends the task of a call whose caller is gone, if it has one.
+    pub(crate) fn cancel_supervised(&self, id: CallId) -> bool {
+        let cancel = self.supervised.borrow_mut().remove(&id);
+        // An error means that its ladder has just ended: there is nothing left to cancel.
+        cancel.map(|cancel| cancel.send(())).is_some()
+    }
+
+    /// Whether a connection has one user alone at present.
+    pub(crate) fn lends(&self) -> bool {
+        self.nodes.borrow().values().chain(self.retiring.borrow().iter()).any(|node| node.lends())
+    }
+
+    /// Forgets calls without tasks of their own whose callers are gone.
     pub(crate) fn cancel(&self, gone: &HashSet<CallId>) {
-        for id in gone {
-            let cancel = self.supervised.borrow_mut().remove(id);
-            if let Some(cancel) = cancel {
-                // Its ladder has just ended: there is nothing left to cancel.
-                let _ = cancel.send(());
-            }
-        }
         let nodes: Vec<_> = self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect();
         nodes.iter().for_each(|node| node.cancel(gone));
     }

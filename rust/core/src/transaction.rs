@@ -127,7 +127,7 @@ impl Transaction<'_> {
                 continue;
             }
             let queue = self.queue(loads_libraries);
-            let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection) };
+            let terms = Terms { atomic: true, only_on: self.watched.as_ref().map(Watched::connection), waits: false };
             let answer = lane.request(queue.framed(attempt.asking), terms, &self.receipt).await;
             let replies = self.receipt.take_replies();
             match answer {
