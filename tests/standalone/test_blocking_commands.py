@@ -18,7 +18,10 @@ from glide_scripts import (
     ClosingError,
     ConnectionError,
     GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
     RequestError,
+    ServerCredentials,
     TimeoutError,
 )
 from glide_scripts.testing import FaultProxy, ValkeyServer
@@ -72,15 +75,71 @@ async def test_a_cancelled_one_takes_nothing_and_leaves_no_connection(
     await until(lambda: connections(server) == before)
 
 
-async def test_one_cancelled_in_the_same_turn_as_the_next_call_takes_nothing(
+@pytest.mark.parametrize("in_pipeline", [False, True])
+async def test_a_cancelled_one_takes_nothing_on_a_busy_connection(
+    connect: Connect, server: ValkeyServer, *, in_pipeline: bool
+) -> None:
+    client = await connect(server)
+    pop = ["BLPOP", "jobs", "0"]
+    batch = Batch(False).custom_command(pop)
+    ended = False
+
+    async def others() -> None:
+        while not ended:
+            await client.get("k")
+
+    # The server reads what they send, and what is pushed, at once with the end of the connection.
+    noise = [asyncio.create_task(others()) for _ in range(20)]
+    for _ in range(100):
+        call = client.exec(batch, True) if in_pipeline else client.custom_command(pop)
+        (waiting_,) = await waiting(server, call)
+        waiting_.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting_
+        assert await client.custom_command(["RPUSH", "jobs", "job"]) == 1
+        assert await client.custom_command(["LPOP", "jobs"]) == b"job"
+    ended = True
+    await asyncio.gather(*noise)
+
+
+async def test_one_given_up_at_its_deadline_takes_nothing_on_a_busy_connection(
+    connect: Connect, server: ValkeyServer
+) -> None:
+    client = await connect(server)
+    batch = Batch(False).custom_command(["BLPOP", "jobs", "0"])
+    ended = False
+
+    async def others() -> None:
+        while not ended:
+            await client.get("k")
+
+    noise = [asyncio.create_task(others()) for _ in range(20)]
+    for _ in range(20):
+        (late,) = await client.exec(batch, False, BatchOptions(timeout=20)) or [None]
+        assert isinstance(late, TimeoutError)
+        assert await client.custom_command(["RPUSH", "jobs", "job"]) == 1
+        assert await client.custom_command(["LPOP", "jobs"]) == b"job"
+    ended = True
+    await asyncio.gather(*noise)
+
+
+async def test_a_user_without_the_right_to_kill_leaves_nothing_behind_either(
     client: GlideClient, server: ValkeyServer
 ) -> None:
-    for _ in range(20):
-        (call,) = await waiting(server, client.custom_command(["BLPOP", "jobs", "0"]))
-        push = asyncio.create_task(client.custom_command(["RPUSH", "jobs", "job"]))
+    server.command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all", "-client|kill")
+    server.command("ACL", "SETUSER", "worker", "-client|info")
+    before = connections(server)
+    config = GlideClientConfiguration(
+        [NodeAddress(server.host, server.port)], credentials=ServerCredentials("pw", "worker")
+    )
+    async with await GlideClient.create(config) as worker:
+        (call,) = await waiting(server, worker.custom_command(["BLPOP", "jobs", "0"]))
         call.cancel()
-        assert await push == 1
-        assert await client.custom_command(["LPOP", "jobs"]) == b"job"
+        await until(lambda: blocked(server) == 0)
+        (call,) = await waiting(server, worker.custom_command(["BLPOP", "jobs", "0"]))
+        await client.custom_command(["RPUSH", "jobs", "job"])
+        assert await call == [b"jobs", b"job"]
+    await until(lambda: connections(server) == before)
 
 
 async def test_many_that_wait_hold_up_no_other_call(

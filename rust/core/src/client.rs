@@ -289,9 +289,9 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
         let mut closes = false;
         while let Some(message) = unheard.pop_front() {
             if closes && !matches!(message, Message::Cancel(_)) {
-                // What was blocked is not to be given what a later message brings: its connection is closed first.
+                // Calls that waited are not to be given what a later one brings: their tasks end first.
                 closes = false;
-                settle().await;
+                tokio::task::yield_now().await;
             }
             match message {
                 Message::Call(call) => servers.dispatch(call),
@@ -331,13 +331,6 @@ fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
         };
         servers.stats.finish(reply_to, outcome);
     });
-}
-
-/// Gives the tasks that are about to end their turn, and then those that they end.
-async fn settle() {
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-    }
 }
 
 async fn check_periodically(servers: Rc<Servers>) {

@@ -17,7 +17,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::call::Call;
@@ -73,12 +72,8 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
             let error = progress.timed_out(&call, call.timeout + waited);
             match lease {
                 Some(lease) if call.request.is_killed_on_timeout() => overdue::kill(lease),
-                // Its connection is closed before the caller goes on: nothing is given to who does not wait any more.
-                Some(lease) => {
-                    drop(lease);
-                    yield_now().await;
-                }
-                None => {}
+                // Nothing is given to who does not wait any more: what it still waits on ends before the caller goes on.
+                lease => drop(lease),
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
@@ -150,12 +145,15 @@ impl Progress {
     }
 
     /// A connection to the server of `target` that no other call uses.
-    fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
+    fn own_lane(&self, servers: &Servers, target: &Rc<Lane>, request: &Request) -> Rc<Lane> {
         let mut lease = self.lease.borrow_mut();
         let fits = |lease: &Lease| {
             lease.lane().address() == target.address() && lease.lane().serves_reads() == target.serves_reads()
         };
         let kept = lease.take().filter(fits).unwrap_or_else(|| servers.lend(target));
+        if request.wait().is_some() {
+            kept.introduce();
+        }
         lease.insert(kept).lane().clone()
     }
 
@@ -220,7 +218,8 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
         }
         let commands = attempt.commands(request);
-        let own_lane = if request.needs_own_connection() { Some(progress.own_lane(servers, &target)) } else { None };
+        let own_lane =
+            if request.needs_own_connection() { Some(progress.own_lane(servers, &target, request)) } else { None };
         let over = own_lane.as_ref().unwrap_or(&target);
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));

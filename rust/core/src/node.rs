@@ -5,9 +5,14 @@ use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use tokio::task::spawn_local;
+
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
-use crate::lane::{Lane, Owner};
+use crate::lane::{Begun, Lane, Owner};
+use crate::queues::{Receipt, Terms};
+use crate::resp::Reply;
 use crate::stats::Stats;
 
 /// A server. Its lanes are opened when first used.
@@ -89,7 +94,7 @@ impl Node {
                 lane
             }
         };
-        Lease { node: node.clone(), lane }
+        Lease { node: node.clone(), lane, known_as: RefCell::default() }
     }
 
     /// Whether a connection is lent out.
@@ -144,11 +149,43 @@ impl Node {
 pub(crate) struct Lease {
     node: Rc<Node>,
     lane: Rc<Lane>,
+    /// What the server calls the connection, once it has said so.
+    known_as: RefCell<Option<(Begun, Rc<Receipt>)>>,
 }
 
 impl Lease {
     pub(crate) fn lane(&self) -> &Rc<Lane> {
         &self.lane
+    }
+
+    /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
+    pub(crate) fn introduce(&self) {
+        const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
+        let receipt = Rc::default();
+        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], Terms::default(), &receipt);
+        self.known_as.replace(Some((asking, receipt)));
+    }
+
+    /// Ends the connection with all that waits on it.
+    pub(crate) fn end(self) {
+        self.take_back();
+        self.lane.close();
+    }
+
+    /// Has the server end a command that waits on the connection, before anything that it is sent later. That the
+    /// connection is closed a server may see only after it has read later commands on another one, which may bring what
+    /// the command waits for. A user without the right to CLIENT KILL has to do with that.
+    fn take_back(&self) {
+        let Some((_, receipt)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
+        let data = &self.node.data;
+        if let Some(kill) = receipt.take_replies().first().and_then(kill)
+            && data.is_up()
+        {
+            let terms = Terms { only_on: Some(data.connection()), ..Terms::default() };
+            let killing = data.begin(vec![kill], terms, &Rc::default());
+            // Whether it could, there is nobody to tell.
+            spawn_local(async move { drop(killing.await) });
+        }
     }
 
     /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
@@ -173,6 +210,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         const KEPT: usize = 8;
+        self.take_back();
         let mut idle = self.node.idle.borrow_mut();
         if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
@@ -181,4 +219,14 @@ impl Drop for Lease {
             self.lane.close();
         }
     }
+}
+
+/// CLIENT KILL of the connection that a reply to CLIENT INFO is about. Behind a balancer the shared connection may be to
+/// another server, where the same number is another client's: so the address has to fit, too.
+fn kill(info: &Reply) -> Option<Bytes> {
+    let info = std::str::from_utf8(info.as_bytes()?).ok()?;
+    let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
+    let (id, address) = (field("id=")?, field("addr=")?);
+    let kill = redis::cmd("CLIENT").arg(&["KILL", "ID", id, "ADDR", address]).get_packed_command();
+    Some(kill.into())
 }

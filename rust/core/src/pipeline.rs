@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::batch::{Entry, Sending};
@@ -120,10 +120,8 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
-    if !context.leases.take().is_empty() {
-        // Those that are still waited on are closed before the caller goes on.
-        yield_now().await;
-    }
+    // Of those that are still waited on, the server hears before the caller goes on.
+    context.leases.take();
     let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
     entries.zip(shapes).map(|(entry, shape)| shape.gather(servers, entry, &mut outcomes)).collect()
@@ -134,7 +132,7 @@ struct Closing(Rc<Context>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.0.leases.take().iter().for_each(|lease| lease.lane().close());
+        self.0.leases.take().into_iter().for_each(Lease::end);
     }
 }
 
@@ -286,8 +284,8 @@ impl Context {
                 let there: Vec<Piece> = there;
                 return Round { done: there.into_iter().map(end).collect(), again };
             }
-            Err(late) => {
-                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(late, piece.was_lost))));
+            Err(too_late) => {
+                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(too_late, piece.was_lost))));
                 return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
             }
         };
@@ -311,11 +309,11 @@ impl Context {
                 Ok(Ok(())) => Ending::Answered,
                 Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
                 Ok(_) => Ending::Unsent,
-                Err(late) => {
+                Err(too_late) => {
                     if self.servers.is_cluster() {
                         self.servers.refresh();
                     }
-                    Ending::TimedOut(late, receipt.was_sent())
+                    Ending::TimedOut(too_late, receipt.was_sent())
                 }
             };
             self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
@@ -401,6 +399,7 @@ impl Context {
             return lease.lane().clone();
         }
         let lease = self.servers.lend(target);
+        lease.introduce();
         let lane = lease.lane().clone();
         leases.push(lease);
         lane
@@ -536,29 +535,29 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(late, true) => {
-                let error = self.timed_out(*late, "no reply from the server; it may have been executed", true);
+            Ending::TimedOut(too_late, true) => {
+                let error = self.timed_out(*too_late, "no reply from the server; it may have been executed", true);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(late, false) => {
-                let error = self.not_sent_in_time(*late, piece.was_lost);
+            Ending::TimedOut(too_late, false) => {
+                let error = self.not_sent_in_time(*too_late, piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             _ => round.again.push(piece),
         }
     }
 
-    fn not_sent_in_time(&self, late: TooLate, was_lost: bool) -> Error {
+    fn not_sent_in_time(&self, too_late: TooLate, was_lost: bool) -> Error {
         let reason = self.waiting_for.borrow();
         let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
         if was_lost {
-            return self.timed_out(late, "sent on a connection that was lost; it may have been executed", true);
+            return self.timed_out(too_late, "sent on a connection that was lost; it may have been executed", true);
         }
-        self.timed_out(late, &state, false)
+        self.timed_out(too_late, &state, false)
     }
 
-    fn timed_out(&self, late: TooLate, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.sending.timeout + late.waited, state, may_have_executed)
+    fn timed_out(&self, too_late: TooLate, state: &str, may_have_executed: bool) -> Error {
+        Error::timeout(self.sending.timeout + too_late.waited, state, may_have_executed)
     }
 }
 
