@@ -284,9 +284,10 @@ async fn open(
 
 /// Does what the client is told, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
+    // Whether calls were cancelled that may have waited on connections of their own.
+    let mut closes = false;
     loop {
         let mut gone = HashSet::new();
-        let mut closes = false;
         while let Some(message) = unheard.pop_front() {
             if closes && !matches!(message, Message::Cancel(_)) {
                 // Calls that waited are not to be given what a later one brings: their tasks end first.
