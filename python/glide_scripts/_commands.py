@@ -1149,7 +1149,8 @@ def fcall_ro(
 def custom_command(command_args: Sequence[TEncodable]) -> Command[TResult]:
     """Sends any command.
 
-    See https://valkey.io/commands/.
+    See https://valkey.io/commands/. One that waits for others, such as BLPOP, has a connection of
+    its own, and its own time on top of ``request_timeout``.
 
     Args:
         command_args: The command's name and its arguments, each an item: ``["CLIENT", "ID"]``.
@@ -1160,6 +1161,7 @@ def custom_command(command_args: Sequence[TEncodable]) -> Command[TResult]:
     Raises:
         TypeError: ``command_args`` is not a list of str or bytes.
         ValueError: ``command_args`` is empty.
+        RequestError: It would disturb other calls on the shared connection, as SUBSCRIBE or SELECT.
     """
     return Command([*_some("command_args", command_args)])
 

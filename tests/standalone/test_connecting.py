@@ -105,7 +105,7 @@ async def test_a_url_has_settings(server: ValkeyServer) -> None:
         about = await info(client)
         assert (about["db"], about["resp"], about["name"]) == ("3", "2", "from-url")
         with pytest.raises(TimeoutError, match="70 ms"):
-            await client.custom_command(["BLPOP", "nothing", "0"])
+            await client.custom_command(["DEBUG", "SLEEP", "0.3"])
 
 
 async def test_a_name_of_the_server_will_do(server: ValkeyServer) -> None:

@@ -30,7 +30,8 @@ impl Call {
             Status::Connecting => "not sent, because there is no connection yet".into(),
             Status::Up => "not sent, because the server takes no more requests".into(),
         };
-        self.timeout_error(&state, verdict::of_loss(&self.request, sent, false).ran == Ran::Unknown)
+        let may_have_executed = verdict::of_loss(&self.request, sent, false).ran == Ran::Unknown;
+        Error::timeout(self.timeout, &state, may_have_executed)
     }
 
     /// What is known of it once it was sent.
@@ -44,9 +45,5 @@ impl Call {
         } else {
             "no reply from the server; the command may have been executed"
         }
-    }
-
-    pub(crate) fn timeout_error(&self, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.timeout, state, may_have_executed)
     }
 }

@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each. The
-    /// timeout counts from `now`.
+    /// timeout counts from `now`. Where none is given, a command that waits for others has its own time on top.
     pub fn enqueue(
         &self,
         request: Request,
@@ -119,6 +119,10 @@ impl Client {
         reply_to: ReplyTo,
     ) {
         let Some(reply_to) = self.admit(reply_to) else { return };
+        let mut request = request;
+        if timeout.is_some() {
+            request.hold_to_deadline();
+        }
         let timeout = timeout.unwrap_or(self.request_timeout);
         let deadline = Instant::from_std(now) + timeout;
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
@@ -280,9 +284,16 @@ async fn open(
 
 /// Does what the client is told, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
+    // Whether calls were cancelled that may have waited on connections of their own.
+    let mut closes = false;
     loop {
         let mut gone = BTreeSet::new();
         while let Some(message) = unheard.pop_front() {
+            if closes && !matches!(message, Message::Cancel(_)) {
+                // Calls that waited are not to be given what a later one brings: their tasks end first.
+                closes = false;
+                tokio::task::yield_now().await;
+            }
             match message {
                 Message::Call(call) => servers.dispatch(call),
                 Message::Split(split) => fanout::in_parts(servers, split),
@@ -290,6 +301,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
                 Message::Release(watch) => servers.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
+                Message::Cancel(id) if servers.cancel_supervised(id) => closes |= servers.lends(),
                 Message::Cancel(id) => drop(gone.insert(id)),
                 Message::Close(_) => return unheard.push_front(message),
             }

@@ -3,13 +3,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::call::Call;
+use crate::commands::Wait;
 use crate::completion::{Facts, Outcome};
 use crate::config::Address;
 use crate::error::{Error, Kind};
@@ -60,22 +62,25 @@ async fn climb(
     is_first_use: bool,
 ) {
     let progress = Progress::default();
-    let steps = timeout_at(call.deadline, attempts(&servers, &call, lane, setback, is_first_use, &progress));
+    let own_time = call.request.wait();
+    let steps = attempts(&servers, &call, lane, setback, is_first_use, &progress);
+    let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
     let ended = supervision.over(steps).await;
+    let lease = progress.lease.take();
     if servers.config.connection.observed {
         call.reply_to.tell(progress.facts());
     }
     match ended {
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
-        Ended::Done(Err(_)) => {
-            let error = progress.timed_out(&call);
+        Ended::Done(Err(TooLate { waited })) => {
+            let error = progress.timed_out(&call, call.timeout + waited);
             if error.may_have_executed {
                 servers.unanswered();
             }
-            if call.request.is_killed_on_timeout()
-                && let Some(lease) = progress.lease.take()
-            {
-                overdue::kill(lease);
+            match lease {
+                Some(lease) if call.request.is_killed_on_timeout() => overdue::kill(lease),
+                // Nothing is given to who does not wait any more: what it still waits on ends before the caller goes on.
+                lease => drop(lease),
             }
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
@@ -87,12 +92,36 @@ async fn climb(
     }
 }
 
+/// A deadline has passed, which was put off by so much.
+#[derive(Clone, Copy)]
+pub(crate) struct TooLate {
+    pub(crate) waited: Duration,
+}
+
+/// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    own_time: Option<Wait>,
+    was_sent: impl Fn() -> bool,
+    work: impl Future<Output = T>,
+) -> Result<T, TooLate> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, &mut work).await {
+        return Ok(done);
+    }
+    match own_time.filter(|_| was_sent()) {
+        None => Err(TooLate { waited: Duration::ZERO }),
+        Some(Wait::For(waited)) => timeout_at(deadline + waited, work).await.map_err(|_| TooLate { waited }),
+        Some(Wait::Forever) => Ok(work.await),
+    }
+}
+
 /// What is known of a call between its steps.
 #[derive(Default)]
 struct Progress {
     /// Of the step that is under way.
     receipt: Rc<Receipt>,
-    /// Its own connection, where it may have to be killed.
+    /// Its own connection, where it may have to be killed or waits for others.
     lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step under way.
     lost: Cell<bool>,
@@ -123,10 +152,13 @@ impl Progress {
     }
 
     /// A connection to the server of `target` that no other call uses, once there is one.
-    async fn own_lane(&self, servers: &Servers, target: &Rc<Lane>) -> Rc<Lane> {
+    async fn own_lane(&self, servers: &Servers, target: &Rc<Lane>, request: &Request) -> Rc<Lane> {
         let kept = self.lease.take().filter(|lease| servers.is_alike(lease, target));
+        let waits = request.wait().is_some();
         let lease = match kept {
             Some(lease) => lease,
+            // These are not bounded: one that waits may be what ends another's wait.
+            None if waits => servers.lend(target),
             None => {
                 let reason = self.waiting_for.replace(format!(
                     "calls with on_timeout=\"kill\" have at most {OWN_CONNECTIONS} connections to {}, and others use them",
@@ -137,10 +169,13 @@ impl Progress {
                 lease
             }
         };
+        if waits {
+            lease.introduce();
+        }
         self.lease.borrow_mut().insert(lease).lane().clone()
     }
 
-    fn timed_out(&self, call: &Call) -> Error {
+    fn timed_out(&self, call: &Call, after: Duration) -> Error {
         let reason = self.waiting_for.borrow();
         let may_have_executed = self.may_have_executed(&call.request);
         let state = match (may_have_executed, reason.is_empty()) {
@@ -148,7 +183,7 @@ impl Progress {
             (false, true) => "not executed".into(),
             (false, false) => format!("not executed: {reason}"),
         };
-        call.timeout_error(&state, may_have_executed)
+        Error::timeout(after, &state, may_have_executed)
     }
 }
 
@@ -211,10 +246,10 @@ async fn attempts(
             }
         };
         let target = place.lane().clone();
-        let place = if request.is_killed_on_timeout() {
+        let place = if request.needs_own_connection() {
             // Others need not wait for a connection that this one gets.
             drop(place);
-            progress.own_lane(servers, &target).await.end_of_line()
+            progress.own_lane(servers, &target, request).await.end_of_line()
         } else {
             place
         };
@@ -227,7 +262,8 @@ async fn attempts(
         let place = if asks_for_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
-        let sending = place.begin(commands, Terms::default(), &progress.receipt);
+        let terms = Terms { waits: request.wait().is_some(), ..Terms::default() };
+        let sending = place.begin(commands, terms, &progress.receipt);
         kept = asks_for_code.then_some(place);
         let answer = sending.await;
         let mut replies = progress.receipt.take_replies();

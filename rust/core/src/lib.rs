@@ -9,6 +9,7 @@
 mod batch;
 mod call;
 mod client;
+mod commands;
 mod completion;
 mod config;
 mod connect;
@@ -45,6 +46,7 @@ mod watch;
 
 pub use batch::{Batch, BatchOptions, Entry};
 pub use client::Client;
+pub use commands::{Placement, Wait};
 pub use completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
 pub use config::{
     Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
@@ -55,7 +57,7 @@ pub use fanout::{Part, split_by_slot};
 pub use io_thread::IoThread;
 pub use library::Library;
 pub use outbox::Bell;
-pub use request::{Gather, Lane, Packer, Request, refusal};
+pub use request::{Gather, Lane, Packer, Request};
 pub use route::{Role, Route, SLOTS, Slot};
 pub use stats::{Latency, NodeStats, Stats};
 pub use tls::TlsOptions;

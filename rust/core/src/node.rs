@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_local;
 
 use crate::completion::CallId;
 use crate::config::{Address, ConnectionConfig};
 use crate::connect::Purpose;
-use crate::lane::{Lane, Owner};
+use crate::lane::{Begun, Lane, Owner};
+use crate::queues::{Receipt, Terms};
+use crate::resp::Reply;
 use crate::stats::Stats;
 
 /// A server. Its lanes are opened when first used.
@@ -24,7 +28,8 @@ pub(crate) struct Node {
     stats: Arc<Stats>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
-    /// For what needs a connection to itself: watched keys, and scripts that may have to be killed.
+    /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
+    /// for others. The latter are not bounded here but by `inflight_limit`: one that waits may be what ends another's wait.
     lent: RefCell<Vec<Rc<Lane>>>,
     /// How many more may be lent to calls that may have to be killed.
     own: Arc<Semaphore>,
@@ -97,7 +102,7 @@ impl Node {
                 lane
             }
         };
-        Lease { node: node.clone(), lane, permit: None }
+        Lease { node: node.clone(), lane, permit: None, known_as: RefCell::default() }
     }
 
     /// The same for a call that may have to be killed, in its turn: a server runs one script at a time, and gains
@@ -108,6 +113,11 @@ impl Node {
         let mut lease = Self::lend(node, purpose);
         lease.permit = permit;
         lease
+    }
+
+    /// Whether a connection is lent out.
+    pub(crate) fn lends(&self) -> bool {
+        self.lent.borrow().len() > self.idle.borrow().len()
     }
 
     /// The availability zone, once the server has said it.
@@ -176,6 +186,8 @@ pub(crate) struct Lease {
     lane: Rc<Lane>,
     /// Given back with the connection, so that the next one in line may find it idle.
     permit: Option<OwnedSemaphorePermit>,
+    /// What the server calls the connection, once it has said so.
+    known_as: RefCell<Option<(Begun, Rc<Receipt>)>>,
 }
 
 /// How many connections to one server calls that may have to be killed have to themselves.
@@ -188,6 +200,36 @@ impl Lease {
 
     pub(crate) fn is_of(&self, node: &Rc<Node>) -> bool {
         Rc::ptr_eq(&self.node, node)
+    }
+
+    /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
+    pub(crate) fn introduce(&self) {
+        const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
+        let receipt = Rc::default();
+        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], Terms::default(), &receipt);
+        self.known_as.replace(Some((asking, receipt)));
+    }
+
+    /// Ends the connection with all that waits on it.
+    pub(crate) fn end(self) {
+        self.take_back();
+        self.lane.close();
+    }
+
+    /// Has the server end a command that waits on the connection, before anything that it is sent later. That the
+    /// connection is closed a server may see only after it has read later commands on another one, which may bring what
+    /// the command waits for. A user without the right to CLIENT KILL has to do with that.
+    fn take_back(&self) {
+        let Some((_, receipt)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
+        let data = &self.node.data;
+        if let Some(kill) = receipt.take_replies().first().and_then(kill)
+            && data.is_up()
+        {
+            let terms = Terms { only_on: Some(data.connection()), ..Terms::default() };
+            let killing = data.begin(vec![kill], terms, &Rc::default());
+            // Whether it could, there is nobody to tell.
+            spawn_local(async move { drop(killing.await) });
+        }
     }
 
     /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
@@ -212,6 +254,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         const KEPT: usize = OWN_CONNECTIONS;
+        self.take_back();
         let mut idle = self.node.idle.borrow_mut();
         if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
@@ -222,4 +265,14 @@ impl Drop for Lease {
         drop(idle);
         self.permit.take();
     }
+}
+
+/// CLIENT KILL of the connection that a reply to CLIENT INFO is about. Behind a balancer the shared connection may be to
+/// another server, where the same number is another client's: so the address has to fit, too.
+fn kill(info: &Reply) -> Option<Bytes> {
+    let info = std::str::from_utf8(info.as_bytes()?).ok()?;
+    let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
+    let (id, address) = (field("id=")?, field("addr=")?);
+    let kill = redis::cmd("CLIENT").arg(&["KILL", "ID", id, "ADDR", address]).get_packed_command();
+    Some(kill.into())
 }

@@ -4,25 +4,28 @@
 //! connection has not used yet is loaded before its first use, in the same write. So a missing script means that it
 //! was flushed in between, and only then does it run after its later neighbours.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::batch::{Entry, Sending};
+use crate::commands::Wait;
 use crate::completion::Outcome;
 use crate::config::Address;
 use crate::connect::Unreachable;
 use crate::error::Error;
 use crate::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::guard;
-use crate::invoke::{Attempt, LOOK_AGAIN, code_form, connected_lane, telling};
+use crate::invoke::{Attempt, LOOK_AGAIN, TooLate, code_form, connected_lane, in_time, telling};
 use crate::lane::{self, Lane, Setback};
 use crate::library::is_library;
+use crate::node::Lease;
 use crate::queues::{Receipt, Terms};
 use crate::request::{Form, Lane as LaneKind, Request, asking};
 use crate::resp::{Item, Reply};
@@ -37,6 +40,12 @@ struct Context {
     sending: Sending,
     /// It writes, so that nothing of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
+    /// How long its commands wait for what others do, all together; `None`: none does.
+    own_time: Option<Wait>,
+    /// Then the whole has connections of its own, one to a server, so that its order holds and nobody waits behind it.
+    leases: RefCell<Vec<Lease>>,
+    /// The servers may have read some of it.
+    was_sent: Cell<bool>,
     /// For errors of deadlines.
     waiting_for: RefCell<String>,
 }
@@ -77,12 +86,25 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         Entry::Whole { request, .. } => request.is_read_only(),
         Entry::Parts { parts, .. } => parts.iter().all(|part| part.request.is_read_only()),
     });
+    let waits = sending.entries().iter().filter_map(|entry| match entry {
+        Entry::Whole { request, .. } => request.wait(),
+        Entry::Parts { .. } => None,
+    });
+    let own_time = match sending.options.timeout {
+        // The caller's deadline holds.
+        Some(_) => waits.map(|_| Wait::For(Duration::ZERO)).next(),
+        None => waits.reduce(Wait::then),
+    };
     let context = Rc::new(Context {
         servers: servers.clone(),
         sending,
         needs_primaries: !reads,
+        own_time,
+        leases: RefCell::default(),
+        was_sent: Cell::default(),
         waiting_for: RefCell::default(),
     });
+    let _closing = Closing(context.clone());
     let (mut pieces, shapes) = context.cut().await;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     outcomes.resize_with(pieces.len(), || None);
@@ -100,9 +122,20 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
+    // Of those that are still waited on, the server hears before the caller goes on.
+    context.leases.take();
     let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
     entries.zip(shapes).map(|(entry, shape)| shape.gather(servers, entry, &mut outcomes)).collect()
+}
+
+/// Closes a batch's own connections when it is given up: at once, while what waits on them ends with its tasks.
+struct Closing(Rc<Context>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.leases.take().into_iter().for_each(Lease::end);
+    }
 }
 
 impl Shape {
@@ -178,7 +211,7 @@ impl Context {
                         }
                         Err(_) => {
                             let state = "not sent, because its nodes could not be reached";
-                            shapes.push(Shape::Unknown(self.timed_out(state, false)));
+                            shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, state, false)));
                         }
                     }
                 }
@@ -238,9 +271,8 @@ impl Context {
 
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
-        let deadline = self.sending.deadline;
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
-        let reached = timeout_at(deadline, self.reach(lane, &mut pieces)).await;
+        let reached = self.in_time(|| false, self.reach(lane, &mut pieces)).await;
         drop(held);
         let place = match reached {
             Ok(Ok(Some(place))) => place,
@@ -254,14 +286,15 @@ impl Context {
                 let there: Vec<Piece> = there;
                 return Round { done: there.into_iter().map(end).collect(), again };
             }
-            Err(_) => {
-                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(piece.was_lost))));
+            Err(too_late) => {
+                let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(too_late, piece.was_lost))));
                 return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
             }
         };
         let lane = place.lane().clone();
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
-        let terms = Terms { only_on: Some(lane.connection()), separable: true, ..Terms::default() };
+        let waits = self.own_time.is_some();
+        let terms = Terms { only_on: Some(lane.connection()), separable: true, waits, ..Terms::default() };
         let (write, commands) = self.write(&lane, &mut pieces);
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
@@ -274,13 +307,15 @@ impl Context {
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
         for (count, receipt, answer) in chunks {
-            let ending = match timeout_at(deadline, answer).await {
+            let answered = self.in_time(|| receipt.was_sent(), answer).await;
+            self.was_sent.set(self.was_sent.get() || receipt.was_sent());
+            let ending = match answered {
                 Ok(Ok(())) => Ending::Answered,
                 Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
                 Ok(_) => Ending::Unsent,
-                Err(_) => {
+                Err(too_late) => {
                     self.servers.unanswered();
-                    Ending::TimedOut(receipt.written())
+                    Ending::TimedOut(too_late, receipt.written())
                 }
             };
             self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
@@ -336,14 +371,22 @@ impl Context {
         }
         let mut place = None;
         if let Some(lane) = lane {
-            if lane.is_up() {
+            if self.own_time.is_some() {
+                if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
+                    let own = self.own_lane(&lane);
+                    let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
+                    self.waiting_for.replace(format!("no connection to {}: {reason}", own.address()));
+                    pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
+                }
+            } else if lane.is_up() {
                 return Ok(Some(lane.end_of_line()));
+            } else {
+                let kept = lane.keep_place();
+                if let Ok(Ok(())) = timeout(LOOK_AGAIN, lane.connected()).await {
+                    return Ok(Some(kept));
+                }
+                place = Some(kept);
             }
-            let kept = lane.keep_place();
-            if let Ok(Ok(())) = timeout(LOOK_AGAIN, lane.connected()).await {
-                return Ok(Some(kept));
-            }
-            place = Some(kept);
         }
         for piece in &mut *pieces {
             piece.attempt.asking = false;
@@ -353,6 +396,27 @@ impl Context {
         let needs_primary = self.needs_primary(first);
         let found = connected_lane(&self.servers, request, &route, needs_primary, &self.waiting_for).await?;
         Ok(place.filter(|place| Rc::ptr_eq(place.lane(), found.lane())))
+    }
+
+    /// The batch's own connection to the server of `target`.
+    fn own_lane(&self, target: &Rc<Lane>) -> Rc<Lane> {
+        let mut leases = self.leases.borrow_mut();
+        let fits = |lease: &&Lease| {
+            let lane = lease.lane();
+            lane.address() == target.address() && lane.serves_reads() == target.serves_reads() && !lane.is_closed()
+        };
+        if let Some(lease) = leases.iter().find(fits) {
+            return lease.lane().clone();
+        }
+        let lease = self.servers.lend(target);
+        lease.introduce();
+        let lane = lease.lane().clone();
+        leases.push(lease);
+        lane
+    }
+
+    async fn in_time<T>(&self, was_sent: impl Fn() -> bool, work: impl Future<Output = T>) -> Result<T, TooLate> {
+        in_time(self.sending.deadline, self.own_time, || self.was_sent.get() || was_sent(), work).await
     }
 
     /// What goes over the wire, and where in it the pieces are.
@@ -479,31 +543,31 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(sent) if end <= *sent => {
+            Ending::TimedOut(too_late, sent) if end <= *sent => {
                 let may = verdict::of_loss(self.request(&piece), true, false).ran == Ran::Unknown;
                 let doubt = if may { "; it may have been executed" } else { "" };
-                let error = self.timed_out(&format!("no reply from the server{doubt}"), may);
+                let error = self.timed_out(*too_late, &format!("no reply from the server{doubt}"), may);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(_) => {
-                let error = self.not_sent_in_time(piece.was_lost);
+            Ending::TimedOut(too_late, _) => {
+                let error = self.not_sent_in_time(*too_late, piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             _ => round.again.push(piece),
         }
     }
 
-    fn not_sent_in_time(&self, was_lost: bool) -> Error {
+    fn not_sent_in_time(&self, too_late: TooLate, was_lost: bool) -> Error {
         let reason = self.waiting_for.borrow();
         let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
         if was_lost {
-            return self.timed_out("sent on a connection that was lost; it may have been executed", true);
+            return self.timed_out(too_late, "sent on a connection that was lost; it may have been executed", true);
         }
-        self.timed_out(&state, false)
+        self.timed_out(too_late, &state, false)
     }
 
-    fn timed_out(&self, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.sending.timeout, state, may_have_executed)
+    fn timed_out(&self, too_late: TooLate, state: &str, may_have_executed: bool) -> Error {
+        Error::timeout(self.sending.timeout + too_late.waited, state, may_have_executed)
     }
 }
 
@@ -584,5 +648,5 @@ enum Ending {
     /// With that many bytes written.
     Lost(Unreachable, u64),
     /// With that many bytes that the server gets all the same.
-    TimedOut(u64),
+    TimedOut(TooLate, u64),
 }

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::completion::CallId;
 use crate::io::{Io, Output};
 use crate::lane::Setback;
-use crate::request::{asking, may_block};
+use crate::request::asking;
 use crate::resp::Reply;
 
 /// Commands that go out in one write, each of which gets one reply.
@@ -33,6 +33,8 @@ pub(crate) struct Terms {
     pub(crate) separable: bool,
     /// It makes sense on this connection of the lane alone.
     pub(crate) only_on: Option<u64>,
+    /// It may be answered as late as it likes: it waits for what others do.
+    pub(crate) waits: bool,
 }
 
 /// What is known of a step while it is with a server, and after.
@@ -622,10 +624,9 @@ impl Job {
     /// Whether its reply may take as long as it likes.
     pub(crate) fn may_block(&self) -> bool {
         match self {
-            Self::Call(call) => call.request.may_block(),
-            // The commands of batches, too.
-            Self::Step(step) => step.commands.iter().any(|wire| may_block(wire)),
-            Self::Load(..) | Self::Place(_) => false,
+            Self::Step(step) => step.terms.waits,
+            // They share their connection.
+            Self::Call(_) | Self::Load(..) | Self::Place(_) => false,
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::commands::Wait;
 use crate::error::{Error, Kind};
 use crate::library::Library;
 use crate::route::{Route, Slot};
@@ -57,6 +59,10 @@ pub enum Lane {
 #[derive(Clone)]
 enum About {
     Command,
+    /// A command that waits for what others do.
+    Blocking {
+        wait: Wait,
+    },
     /// EVAL, FCALL and their kin, given by the caller: errors are a script's, and nothing else is known.
     Code {
         script: Option<Arc<Script>>,
@@ -118,8 +124,31 @@ impl Request {
         self.is_killed_on_timeout
     }
 
-    pub(crate) fn may_block(&self) -> bool {
-        may_block(&self.wire)
+    /// It waits for so long for what others do, and has a connection of its own meanwhile.
+    #[must_use]
+    pub fn blocking(mut self, wait: Wait) -> Self {
+        self.about = About::Blocking { wait };
+        self
+    }
+
+    /// Its caller's deadline holds, however long it waits.
+    pub(crate) fn hold_to_deadline(&mut self) {
+        if let About::Blocking { wait } = &mut self.about {
+            *wait = Wait::For(Duration::ZERO);
+        }
+    }
+
+    /// How long it waits for what others do, if it does.
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        match self.about {
+            About::Blocking { wait } => Some(wait),
+            _ => None,
+        }
+    }
+
+    /// Whether no other call may be on its connection.
+    pub(crate) fn needs_own_connection(&self) -> bool {
+        self.is_killed_on_timeout || matches!(self.about, About::Blocking { .. })
     }
 
     /// It runs Lua: `script`, where its code is known.
@@ -157,13 +186,13 @@ impl Request {
 
     /// Whether errors come from Lua.
     pub fn runs_lua(&self) -> bool {
-        !matches!(self.about, About::Command)
+        !matches!(self.about, About::Command | About::Blocking { .. })
     }
 
     /// The script, where its code is known.
     pub fn script(&self) -> Option<&Arc<Script>> {
         match &self.about {
-            About::Command | About::Function { .. } => None,
+            About::Command | About::Blocking { .. } | About::Function { .. } => None,
             About::Code { script } => script.as_ref(),
             About::Script { script, .. } => Some(script),
         }
@@ -280,20 +309,23 @@ impl Request {
 
     /// One of the first words, which hold no secret where they are names.
     fn word(&self, index: usize) -> String {
-        let mut rest = &self.wire[..];
-        let mut word = &rest[..0];
-        let mut line = || {
-            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, after) = rest.split_at(end);
-            rest = after;
-            line
-        };
-        line();
-        for _ in 0..=index {
-            line();
-            word = line();
+        String::from_utf8_lossy(self.words().nth(index).unwrap_or_default()).into_owned()
+    }
+
+    /// The command's name and its arguments.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
+            let end = memchr::memchr(b'\n', wire)?;
+            Some((&wire[1..end - 1], &wire[end + 1..]))
         }
-        String::from_utf8_lossy(word).trim_end().to_owned()
+        let mut rest = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
+        std::iter::from_fn(move || {
+            let (length, after) = line(rest)?;
+            let length = length.iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+            let word = &after[..length];
+            rest = &after[length + 2..];
+            Some(word)
+        })
     }
 
     /// Whether it may be sent again when it may have run already.
@@ -302,7 +334,7 @@ impl Request {
             About::Script { script, .. } => script.is_repeatable(),
             About::Function { .. } => self.read_only,
             About::Command => self.runs_nothing(),
-            About::Code { .. } => false,
+            About::Blocking { .. } | About::Code { .. } => false,
         }
     }
 
@@ -346,48 +378,6 @@ impl fmt::Debug for Request {
 
 pub(crate) fn asking() -> Bytes {
     Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
-}
-
-/// Whether a command waits for what others do.
-pub(crate) fn may_block(wire: &[u8]) -> bool {
-    const NAMES: [&[u8]; 15] = [
-        b"BLMOVE",
-        b"BLMPOP",
-        b"BLPOP",
-        b"BRPOP",
-        b"BRPOPLPUSH",
-        b"BZMPOP",
-        b"BZPOPMAX",
-        b"BZPOPMIN",
-        b"CLUSTER",
-        b"DEBUG",
-        b"MIGRATE",
-        b"WAIT",
-        b"WAITAOF",
-        b"XREAD",
-        b"XREADGROUP",
-    ];
-    let name = wire.split(|byte| *byte == b'\n').nth(2).unwrap_or_default().trim_ascii_end();
-    NAMES.iter().any(|blocking| name.eq_ignore_ascii_case(blocking))
-}
-
-/// Why a command cannot be sent on a connection that all callers share; `None`: it can.
-pub fn refusal(name: &[u8], next: Option<&[u8]>) -> Option<&'static str> {
-    const NO_REPLY_EACH: &str = "it does not get one reply, so that replies would reach wrong callers";
-    const CHANGES_ALL: &str = "it would change the connection for all callers";
-    let next = next.map(<[u8]>::to_ascii_uppercase).unwrap_or_default();
-    match name.to_ascii_uppercase().as_slice() {
-        b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"UNSUBSCRIBE" | b"PUNSUBSCRIBE" | b"SUNSUBSCRIBE"
-        | b"MONITOR" | b"SYNC" | b"PSYNC" | b"QUIT" => Some(NO_REPLY_EACH),
-        b"CLIENT" if next == b"REPLY" => Some(NO_REPLY_EACH),
-        b"CLIENT" if next == b"TRACKING" => Some(CHANGES_ALL),
-        b"MULTI" | b"EXEC" | b"DISCARD" | b"WATCH" | b"UNWATCH" => Some(
-            "a transaction needs a connection that no other caller uses: Batch(is_atomic=True), watch() and unwatch()",
-        ),
-        b"SELECT" => Some("it would change the connection for all callers; set database_id"),
-        b"AUTH" | b"HELLO" | b"RESET" | b"READONLY" | b"READWRITE" | b"ASKING" => Some(CHANGES_ALL),
-        _ => None,
-    }
 }
 
 /// How a script is named to the server, once the form it was packed in will not do.

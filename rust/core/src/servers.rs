@@ -206,7 +206,7 @@ impl Servers {
         let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form && !call.request.is_killed_on_timeout() && serves(&lane) => {
+            Some(lane) if !plain_form && !call.request.needs_own_connection() && serves(&lane) => {
                 if lane.note_use(&call.request) {
                     invoke::use_first(self, call);
                 } else {
@@ -271,18 +271,21 @@ impl Servers {
         Supervision { id, cancelled, servers: self.itself.clone(), closed: self.closed.clone() }
     }
 
+    /// Ends the task of a call whose caller is gone, if it has one.
+    pub(crate) fn cancel_supervised(&self, id: CallId) -> bool {
+        let cancel = self.supervised.borrow_mut().remove(&id);
+        // An error means that its ladder has just ended: there is nothing left to cancel.
+        cancel.map(|cancel| cancel.send(())).is_some()
+    }
+
+    /// Whether a connection has one user alone at present.
+    pub(crate) fn lends(&self) -> bool {
+        self.all_nodes().iter().any(|node| node.lends())
+    }
+
+    /// Forgets calls without tasks of their own whose callers are gone.
     pub(crate) fn cancel(&self, mut gone: BTreeSet<CallId>) {
-        gone.retain(|id| match self.supervised.borrow_mut().remove(id) {
-            Some(cancel) => {
-                // Its ladder has just ended: there is nothing left to cancel.
-                let _ = cancel.send(());
-                false
-            }
-            None => true,
-        });
-        if !gone.is_empty() {
-            self.all_nodes().iter().for_each(|node| node.cancel(&mut gone));
-        }
+        self.all_nodes().iter().for_each(|node| node.cancel(&mut gone));
     }
 
     pub(crate) fn close(&self) {

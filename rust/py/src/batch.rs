@@ -81,7 +81,8 @@ impl Batch {
     ) -> PyResult<usize> {
         let py = words.py();
         let in_cluster = self.in_cluster;
-        let target = Target { in_cluster, splits: !self.core().is_atomic(), keys, step, route, gather };
+        let splits = !self.core().is_atomic();
+        let target = Target { in_cluster, in_batch: true, splits, keys, step, route, gather };
         let about = command::About { read_only, code, library, admin };
         let entry = command::pack(py, words, &target, &about)?;
         Ok(self.push(entry))

@@ -111,7 +111,8 @@ impl Client {
         let py = words.py();
         let _entered = runtime::enter()?;
         let timeout = milliseconds(timeout)?;
-        let target = Target { in_cluster: slf.get().in_cluster, splits: true, keys, step, route, gather };
+        let in_cluster = slf.get().in_cluster;
+        let target = Target { in_cluster, in_batch: false, splits: true, keys, step, route, gather };
         let about = command::About { read_only, code, library, admin };
         match command::pack(py, words, &target, &about)? {
             Entry::Whole { request, route, .. } => Self::call(slf, request, route, timeout),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glide_scripts_core::script::{Options, Script};
 use glide_scripts_core::{
-    Address, Entry, Error, Gather, Kind, Lane, Packer, Part, Role, Route, Slot, refusal, split_by_slot,
+    Address, Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Role, Route, Slot, split_by_slot,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,6 +17,7 @@ use crate::errors::to_python;
 /// Where a command goes.
 pub(crate) struct Target<'a, 'py> {
     pub(crate) in_cluster: bool,
+    pub(crate) in_batch: bool,
     /// Whether one whose keys are in several slots may be sent in parts.
     pub(crate) splits: bool,
     /// Which words are keys, as a range.
@@ -56,13 +57,7 @@ pub(crate) fn pack(
     let step = target.step.unwrap_or(1);
     let mut packer = Packer::command(words.len());
     let mut index = 0;
-    let (mut name, mut refused) = (Vec::new(), None);
     words.each("args", |word| {
-        match index {
-            0 => name = word.to_vec(),
-            1 => refused = refusal(&name, Some(word)),
-            _ => {}
-        }
         if (first..last).contains(&index) && (index - first) % step == 0 {
             packer.key(word).map_err(|error| to_python(py, error))?;
         } else {
@@ -71,13 +66,17 @@ pub(crate) fn pack(
         index += 1;
         Ok(())
     })?;
-    if let Some(why) = refused.or_else(|| refusal(&name, None)) {
-        let name = String::from_utf8_lossy(&name).to_uppercase();
-        return Err(to_python(py, Error::new(Kind::Request, format!("{name} is refused: {why}"))));
-    }
     let route = choose_route(py, target.route, packer.route())?;
     let key = packer.first_key().map(<[u8]>::to_vec);
     let mut request = packer.finish(false).gathered(gather);
+    match Placement::of(&request, target.in_batch) {
+        Placement::Shared => {}
+        Placement::Refused(why) => {
+            let message = format!("{} is refused: {why}", request.name());
+            return Err(to_python(py, Error::new(Kind::Request, message)));
+        }
+        Placement::OwnConnection(wait) => request = request.blocking(wait),
+    }
     if about.read_only {
         request = request.read_only();
     }
