@@ -148,6 +148,7 @@ impl Progress {
         let state = match (self.may_have_executed(), reason.is_empty()) {
             (true, _) => call.without_reply().into(),
             (false, true) => "not executed".into(),
+            (false, false) if self.times_sent.get() == 0 => format!("not sent: {reason}"),
             (false, false) => format!("not executed: {reason}"),
         };
         call.timeout_error(&state, self.may_have_executed())
