@@ -181,6 +181,7 @@ impl Progress {
         let state = match (may_have_executed, reason.is_empty()) {
             (true, _) => call.without_reply().into(),
             (false, true) => "not executed".into(),
+            (false, false) if self.times_sent.get() == 0 => format!("not sent: {reason}"),
             (false, false) => format!("not executed: {reason}"),
         };
         Error::timeout(after, &state, may_have_executed)
