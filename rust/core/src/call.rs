@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::lane::Status;
 use crate::request::Request;
 use crate::route::Route;
+use crate::verdict::{self, Ran};
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -29,7 +30,7 @@ impl Call {
             Status::Connecting => "not sent, because there is no connection yet".into(),
             Status::Up => "not sent, because the server takes no more requests".into(),
         };
-        self.timeout_error(&state, sent)
+        self.timeout_error(&state, verdict::of_loss(&self.request, sent, false).ran == Ran::Unknown)
     }
 
     /// What is known of it once it was sent.
@@ -38,6 +39,8 @@ impl Call {
             "no reply from the server; the script may be running still, and is to be killed"
         } else if self.request.runs_lua() {
             "no reply from the server; the script may have run, or be running still"
+        } else if self.request.runs_nothing() {
+            "no reply from the server"
         } else {
             "no reply from the server; the command may have been executed"
         }

@@ -19,6 +19,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::config::{Address, ConnectionConfig, Protocol, Tls};
 use crate::resp::{Decoder, Frame, Reply};
+use crate::verdict;
 
 #[cfg(test)]
 use tests::lookup_host;
@@ -191,7 +192,7 @@ impl Connection {
         for greeting in &greetings {
             let reply = self.reply().await?;
             if let Some(error) = reply.error()
-                && (greeting.required || error.code() == "NOAUTH")
+                && (greeting.required || verdict::wants_password(error))
             {
                 let text = error.text();
                 let advice = match error.code() {

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::config::Address;
 use crate::lane::Lane;
 use crate::resp::Reply;
+use crate::verdict;
 
 /// What a standalone server says that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) struct ShardView {
 pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
     let reply = ask(lane, &redis::cmd("ROLE")).await?;
     if let Some(error) = reply.error()
-        && error.code() != "NOPERM"
+        && !verdict::forbids(error, "ROLE", None)
     {
         return Err(error.text());
     }

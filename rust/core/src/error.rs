@@ -7,7 +7,7 @@ use crate::connect::Unreachable;
 use crate::request::Request;
 use crate::resp::ServerError;
 use crate::script::Script;
-use crate::wording::{is_compile_error, is_kill, is_missing_function, is_refusal, is_refusal_of_flagged, line_number};
+use crate::verdict::{Meaning, Ran, Verdict, is_not_compiled, line_number};
 
 /// What those are told whose calls or connection a panic has hit.
 pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
@@ -119,27 +119,26 @@ impl Error {
         Self::new(Kind::Connection, message).may_have_executed(true)
     }
 
-    /// What the server's answer to `request` means to its caller.
-    pub fn from_server(error: &ServerError, request: &Request) -> Self {
-        let mut answered = Self::answered(error, request.runs_lua(), request.script());
-        if is_missing_function(error) && request.calls_function() {
-            answered.may_have_executed = false;
-        }
-        answered
+    /// What a server's answer to `request` means to its caller, as it was judged.
+    pub(crate) fn answered(error: &ServerError, verdict: &Verdict, request: &Request) -> Self {
+        Self::of(error, kind(error, &verdict.meaning), verdict.ran != Ran::No, request.script())
     }
 
     /// What an error reply means that stands somewhere inside a value.
     pub fn nested(error: &ServerError) -> Self {
-        Self::answered(error, false, None)
+        let kind = if is_not_compiled(error) {
+            Kind::ScriptSyntax
+        } else if line_number(&error.text()).is_some() {
+            Kind::Script
+        } else {
+            kind(error, &Meaning::OfCommand)
+        };
+        Self::of(error, kind, false, None)
     }
 
-    fn answered(error: &ServerError, runs_lua: bool, script: Option<&Arc<Script>>) -> Self {
+    fn of(error: &ServerError, kind: Kind, may_have_executed: bool, script: Option<&Arc<Script>>) -> Self {
         let text = error.text();
         let line = line_number(&text);
-        let kind = kind(error, &text, runs_lua, line);
-        let was_refused = is_refusal(error)
-            || (is_refusal_of_flagged(error) && script.is_some_and(|script| script.is_checked_before()));
-        let may_have_executed = runs_lua && kind != Kind::ScriptSyntax && !was_refused;
         let place = is_script_kind(kind).then(|| {
             Box::new(Place { script: script.cloned(), line, source_line: line.and_then(|line| script?.line(line)) })
         });
@@ -154,16 +153,13 @@ impl Error {
     }
 }
 
-fn kind(error: &ServerError, text: &str, runs_lua: bool, line: Option<u32>) -> Kind {
-    if is_compile_error(text) {
-        return Kind::ScriptSyntax;
-    }
-    if is_kill(text) {
-        return Kind::ScriptKilled;
-    }
-    if line.is_some() || (runs_lua && !is_refusal(error)) {
+fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
+    match meaning {
+        Meaning::NotCompiled => return Kind::ScriptSyntax,
+        Meaning::Killed => return Kind::ScriptKilled,
         // Of a script's own errors the code tells what they are about, and not what the server did.
-        return Kind::Script;
+        Meaning::OfScript | Meaning::StoppedOnReplica => return Kind::Script,
+        _ => {}
     }
     match error.code() {
         "NOSCRIPT" => Kind::NoScript,
@@ -210,18 +206,25 @@ fn wording(kind: Kind, text: String, place: Option<&Place>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Packer;
+    use crate::request::{Form, Packer};
+    use crate::route::Route;
     use crate::script::Options;
+    use crate::verdict::{Asked, of_error};
 
     fn of_script(text: &str) -> Error {
         let options = Options { name: Some("limit.lua".into()), ..Options::default() };
         let script = Arc::new(Script::new("one\ntwo\n  three", options));
-        let request = Packer::script(&script, 0, 0).finish(true);
-        Error::from_server(&ServerError::new(text.to_owned().into_bytes()), &request)
+        judged(text, &Packer::script(&script, 0, 0).finish(true), Some(Form::Code))
+    }
+
+    fn judged(text: &str, request: &Request, form: Option<Form>) -> Error {
+        let error = ServerError::new(text.to_owned().into_bytes());
+        let asked = Asked { form, ..Asked::plainly(request, &Route::Any) };
+        Error::answered(&error, &of_error(&error, &asked), request)
     }
 
     fn of_command(text: &str) -> Error {
-        Error::from_server(&ServerError::new(text.to_owned().into_bytes()), &Packer::command(1).finish(false))
+        judged(text, &Packer::command(0).finish(false), None)
     }
 
     #[test]
@@ -244,53 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_does_not_compile_did_not_run() {
+    fn a_script_that_does_not_compile_is_a_syntax_error() {
         let error = of_script("ERR Error compiling script (new function): user_script:1: '=' expected near 'x'");
         assert_eq!(error.kind, Kind::ScriptSyntax);
         assert!(error.message.starts_with("Lua syntax error: "));
-        assert!(!error.may_have_executed);
-    }
-
-    #[test]
-    fn an_error_that_a_script_returned_may_follow_its_writes() {
-        for text in [
-            "OUT_OF_STOCK sku 7",
-            "NOSCRIPT of my own",
-            "ERR no",
-            "BUSY my lock is held",
-            "OOM command not allowed when used memory > 'maxmemory'.",
-            "ERR Error compiling script of mine",
-            "ERR user_script:1: Error compiling script script: on @user_script:1.",
-            "MOVED on",
-        ] {
-            let error = of_script(text);
-            assert!(error.may_have_executed && error.kind == Kind::Script, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_a_server_refuses_did_not_run() {
-        for text in [
-            "NOSCRIPT No matching script.",
-            "LOADING Valkey is loading the dataset in memory",
-            "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-            "READONLY Can not run script with write flag on readonly replica.",
-            "MOVED 3999 127.0.0.1:6381",
-        ] {
-            assert!(!of_script(text).may_have_executed, "{text}");
-        }
-        assert!(!of_command("WRONGTYPE Operation against a key").may_have_executed);
-    }
-
-    #[test]
-    fn a_script_with_flags_is_refused_before_it_starts() {
-        let text = "OOM command not allowed when used memory > 'maxmemory'.";
-        for (code, may) in [("#!lua\nreturn 1", false), ("#!lua flags=allow-oom\nreturn 1", true), ("return 1", true)] {
-            let script = Arc::new(Script::new(code, Options::default()));
-            let request = Packer::script(&script, 0, 0).finish(true);
-            let error = Error::from_server(&ServerError::new(text.as_bytes()), &request);
-            assert_eq!(error.may_have_executed, may, "{code}");
-        }
     }
 
     #[test]
@@ -309,7 +269,7 @@ mod tests {
         assert_eq!(of_command("NOTBUSY No scripts").kind, Kind::NotBusy);
         assert_eq!(of_command("ERR unknown command 'NOPE'").kind, Kind::Request);
         assert_eq!(of_script("ERR Script killed by user with SCRIPT KILL.").kind, Kind::ScriptKilled);
-        assert_eq!(of_script("NOPERM User a has no permissions to run the 'evalsha' command").kind, Kind::Request);
+        assert_eq!(of_script("NOPERM User a has no permissions to run the 'eval' command").kind, Kind::Request);
         assert_eq!(of_command("WRONGTYPE x").code.as_deref(), Some("WRONGTYPE"));
     }
 }

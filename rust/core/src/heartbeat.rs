@@ -19,6 +19,7 @@ use crate::guard;
 use crate::lane::Lane;
 use crate::resp::Reply;
 use crate::servers::Servers;
+use crate::verdict;
 
 /// For how many intervals a connection may be silent of which it is not certain that it is dead: by default, longer
 /// than scripts keep a server silent.
@@ -79,7 +80,7 @@ async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option
 }
 
 pub(crate) fn is_busy(reply: &Reply) -> bool {
-    reply.error().is_some_and(|error| error.code() == "BUSY")
+    reply.error().is_some_and(verdict::is_busy)
 }
 
 pub(crate) fn ping() -> Bytes {

@@ -1,15 +1,5 @@
-//! The ladder: what is done with a call that did not end in a value at once, under its one deadline.
-//!
-//! | what came back | did it run? | next |
-//! |---|---|---|
-//! | the server's own `NOSCRIPT` | no | EVAL on the same server, then teach |
-//! | `Function not found`, of a known library | no | FUNCTION LOAD on the shard's primary, and the call again |
-//! | `MOVED`, `ASK` | no | the same to the node it names |
-//! | `TRYAGAIN`, `CLUSTERDOWN`, `LOADING`, `MASTERDOWN`, `READONLY` | no | again, after a pause |
-//! | `READONLY` from the midst of a script | up to its first write | again, unless it may have published |
-//! | never written | no | again, when there is a connection |
-//! | connection lost after writing | unknown | again only where that does no harm |
-//! | anything else | it may have | the caller's error |
+//! The ladder: what is done with a call that did not end in a value at once, under its one deadline. What an answer
+//! means is `verdict`'s to say; here it is done.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -29,26 +19,25 @@ use crate::overdue;
 use crate::queues::{Receipt, Terms};
 use crate::request::{Form, Request};
 use crate::resp::{Reply, ServerError};
-use crate::route::{Role, Route, Slot};
+use crate::route::Route;
 use crate::servers::{Ended, Servers, Supervision};
-use crate::wording::{
-    is_missing_function, is_missing_script, is_passing_refusal, is_refusal, is_unknown_read_only_form,
-    is_write_on_replica,
-};
+use crate::verdict::{self, Asked, Next, Ran, Verdict};
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere.
 pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
     // Most errors end the call, and need no task.
     if let Setback::Answered(reply) = &setback
         && let Some(error) = reply.error()
-        && matches!(Answer::read(error, &call.request, &call.route, servers.is_cluster(), lane.as_ref()), Answer::Final)
+        && let Some(lane) = &lane
     {
-        let error = Error::from_server(error, &call.request);
-        if let Some(lane) = &lane {
+        let attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
+        let verdict = attempt.judge(servers, &call.request, &call.route, error);
+        if verdict.next == Next::Deliver {
             lane.tell_facts(&call.reply_to);
+            let error = Error::answered(error, &verdict, &call.request);
+            servers.stats.finish(call.reply_to, Err(Box::new(error)));
+            return;
         }
-        servers.stats.finish(call.reply_to, Err(Box::new(error)));
-        return;
     }
     let supervision = servers.supervise(&call.reply_to);
     guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback));
@@ -74,7 +63,7 @@ async fn climb(servers: Rc<Servers>, supervision: Supervision, lane: Option<Rc<L
         }
         Ended::Cancelled => call.reply_to.forget(),
         Ended::Closed => {
-            let error = Error::closed_under_way(progress.may_have_executed());
+            let error = Error::closed_under_way(progress.may_have_executed(&call.request));
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
         }
     }
@@ -97,8 +86,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn may_have_executed(&self) -> bool {
-        self.receipt.was_sent() || self.lost.get()
+    fn may_have_executed(&self, request: &Request) -> bool {
+        self.lost.get() || verdict::of_loss(request, self.receipt.was_sent(), false).ran == Ran::Unknown
     }
 
     /// A step is over that ended so.
@@ -127,12 +116,13 @@ impl Progress {
 
     fn timed_out(&self, call: &Call) -> Error {
         let reason = self.waiting_for.borrow();
-        let state = match (self.may_have_executed(), reason.is_empty()) {
+        let may_have_executed = self.may_have_executed(&call.request);
+        let state = match (may_have_executed, reason.is_empty()) {
             (true, _) => call.without_reply().into(),
             (false, true) => "not executed".into(),
             (false, false) => format!("not executed: {reason}"),
         };
-        call.timeout_error(&state, self.may_have_executed())
+        call.timeout_error(&state, may_have_executed)
     }
 }
 
@@ -155,17 +145,19 @@ async fn attempts(
         match setback {
             Setback::Answered(reply) => {
                 let Some(error) = reply.error() else { return Ok(reply) };
-                if !attempt.heed(servers, request, &call.route, error, &progress.waiting_for) {
-                    return Err(Box::new(Error::from_server(error, request)));
+                let verdict = attempt.judge(servers, request, &call.route, error);
+                if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
+                    return Err(Box::new(Error::answered(error, &verdict, request)));
                 }
                 attempt.pause().await;
             }
             Setback::Unsent => attempt.lane = None,
             Setback::Lost(reason) => {
-                if !request.is_repeatable() {
+                let unanswered = verdict::of_loss(request, true, false);
+                if !unanswered.may_be_sent_again {
                     return Err(Box::new(Error::lost(&reason)));
                 }
-                progress.lost.set(true);
+                progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
                 progress.waiting_for.replace(reason.to_string());
                 attempt.lane = None;
             }
@@ -183,7 +175,7 @@ async fn attempts(
         };
         drop(held);
         if call.reply_to.is_abandoned() {
-            return Err(Box::new(Error::closed_under_way(progress.may_have_executed())));
+            return Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
         let own_lane = if request.is_killed_on_timeout() { Some(progress.own_lane(servers, &target)) } else { None };
@@ -196,7 +188,7 @@ async fn attempts(
         setback = match answer {
             Ok(()) => {
                 let reply = replies.pop().expect("a lane gives a reply to each command");
-                attempt.learn_from(servers, request, &reply, &target);
+                attempt.learn_from(servers, request, &call.route, &reply, &target);
                 let loading = attempt.brings_library.then(|| replies.pop()).flatten();
                 Setback::Answered(telling(reply, loading))
             }
@@ -209,7 +201,7 @@ async fn attempts(
 /// Why a function is still missing after its library was sent says the reply to that.
 pub(crate) fn telling(reply: Reply, loading: Option<Reply>) -> Reply {
     match loading {
-        Some(loading) if loading.error().is_some() && reply.error().is_some_and(is_missing_function) => loading,
+        Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
         _ => reply,
     }
 }
@@ -225,7 +217,7 @@ pub(crate) struct Attempt {
     pub(crate) brings_library: bool,
     /// Where to; `None`: where its route leads by then.
     pub(crate) lane: Option<Rc<Lane>>,
-    patience: Patience,
+    pub(crate) patience: Patience,
 }
 
 impl Attempt {
@@ -235,60 +227,104 @@ impl Attempt {
         Self { form: plain.then_some(Form::Sha), ..Self::default() }
     }
 
-    /// Does what an error of the lane's server asks for; false: it is for the caller to know.
-    pub(crate) fn heed(
+    /// What an error of the lane's server means. A server that turns out to be a replica is left.
+    pub(crate) fn judge(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+    ) -> Verdict {
+        self.judged(servers, error, &self.asked(servers, request, route))
+    }
+
+    /// The same of the answer to what was queued in a transaction, and has not run.
+    pub(crate) fn judge_queued(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+    ) -> Verdict {
+        self.judged(servers, error, &Asked { is_queued: true, ..self.asked(servers, request, route) })
+    }
+
+    fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
+        Asked {
+            form: self.form,
+            node: self.lane.as_ref().map(|lane| lane.address()),
+            in_cluster: servers.is_cluster(),
+            is_ahead: self.is_ahead,
+            brings_library: self.brings_library,
+            ..Asked::plainly(request, route)
+        }
+    }
+
+    fn judged(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
+        let verdict = verdict::of_error(error, asked);
+        if verdict.is_demoted
+            && let Some(lane) = &self.lane
+        {
+            servers.demoted(lane);
+        }
+        verdict
+    }
+
+    /// Does what a verdict asks for; false: it is for the caller to know.
+    pub(crate) fn follow(
         &mut self,
         servers: &Rc<Servers>,
         request: &Request,
         route: &Route,
         error: &ServerError,
+        verdict: &Verdict,
         waiting_for: &RefCell<String>,
     ) -> bool {
-        if self.is_ahead && error.code() == "NOPERM" {
-            // Of a user without the right to EVAL, the scripts are there already, or they have none.
-            servers.cannot_eval.set(true);
-            *self = Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
-            return true;
-        }
-        match Answer::read(error, request, route, servers.is_cluster(), self.lane.as_ref()) {
+        match &verdict.next {
+            Next::Deliver => return false,
             // The same server is asked again, and with ASKING where it was asked so.
-            Answer::MissingScript if !matches!(self.form, Some(Form::Code | Form::CodeReadOnly)) => {
+            Next::SendCode => {
                 servers.stats.script_misses.add(1);
                 self.form = Some(code_form(request, self.form));
             }
-            Answer::MissingFunction if !self.brings_library => {
+            Next::LoadLibrary => {
                 self.brings_library = true;
                 if request.is_read_only() {
                     // A replica takes no library.
                     self.lane = servers.lane_for(request, route, true);
                 }
             }
-            Answer::Moved(slot, address) => {
+            Next::WithoutCode => {
+                // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                servers.cannot_eval.set(true);
+                *self =
+                    Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
+            }
+            Next::PlainForm => {
+                servers.lacks_read_only_forms.set(true);
+                self.form = Some(Form::Sha);
+                self.lane = servers.lane_for(request, route, true);
+            }
+            Next::Moved(slot, address) => {
                 servers.stats.redirects.add(1);
                 waiting_for.replace(error.text());
                 self.patience.redirected();
                 self.asking = false;
-                self.lane = Some(servers.redirected(slot, address));
+                self.lane = Some(servers.redirected(*slot, address.clone()));
             }
-            Answer::Ask(address) => {
+            Next::Ask(address) => {
                 servers.stats.redirects.add(1);
                 waiting_for.replace(error.text());
                 self.patience.redirected();
                 self.asking = true;
-                self.lane = Some(servers.node(address).data.clone());
+                self.lane = Some(servers.node(address.clone()).data.clone());
             }
-            Answer::Later => {
+            Next::Later => {
                 waiting_for.replace(format!("the server answered {}", error.text()));
                 servers.refresh();
                 self.patience.wait();
                 self.lane = None;
             }
-            Answer::UnknownForm if self.form.is_none() => {
-                servers.lacks_read_only_forms.set(true);
-                self.form = Some(Form::Sha);
-                self.lane = servers.lane_for(request, route, true);
-            }
-            Answer::MissingScript | Answer::MissingFunction | Answer::UnknownForm | Answer::Final => return false,
         }
         true
     }
@@ -344,11 +380,18 @@ impl Attempt {
     }
 
     /// A script that the server has now compiled is worth keeping there.
-    pub(crate) fn learn_from(&self, servers: &Servers, request: &Request, reply: &Reply, lane: &Rc<Lane>) {
+    pub(crate) fn learn_from(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        reply: &Reply,
+        lane: &Rc<Lane>,
+    ) {
         if !self.brings_code() {
             return;
         }
-        let compiled = reply.error().is_none_or(|error| Error::from_server(error, request).may_have_executed);
+        let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
         if let Some(script) = request.bringable_script().filter(|_| compiled) {
             servers.teach(script, lane);
         }
@@ -397,106 +440,9 @@ pub(crate) async fn connected_lane(
     }
 }
 
-/// What an error reply asks for.
-enum Answer {
-    MissingScript,
-    MissingFunction,
-    Moved(Slot, Address),
-    Ask(Address),
-    Later,
-    /// The server is older than the read-only forms.
-    UnknownForm,
-    Final,
-}
-
-impl Answer {
-    /// Only what a server itself says is followed: a script may answer with any code, after it wrote.
-    fn read(error: &ServerError, request: &Request, route: &Route, in_cluster: bool, lane: Option<&Rc<Lane>>) -> Self {
-        match error.code() {
-            "NOSCRIPT" if is_missing_script(error) && request.bringable_script().is_some() => Self::MissingScript,
-            "MOVED" | "ASK" if in_cluster && may_be_redirected(request, route) => {
-                // The slot of a command whose keys are not known was a guess; only a script can make one up.
-                let expected = slot_of(route).filter(|_| request.runs_lua());
-                match redirect(error.as_bytes(), expected, lane.map(|lane| lane.address())) {
-                    Redirect::To(slot, address) if error.code() == "MOVED" => Self::Moved(slot, address),
-                    Redirect::To(_, address) => Self::Ask(address),
-                    Redirect::Nowhere => Self::Later,
-                    Redirect::None => Self::Final,
-                }
-            }
-            "READONLY" if asks_for_replica(route) => Self::Final,
-            // It stopped at its first write, and left nothing behind that a second run would double.
-            "READONLY" if is_write_on_replica(error) && (request.is_repeatable() || !request.may_publish()) => {
-                Self::Later
-            }
-            "READONLY" if is_write_on_replica(error) => Self::Final,
-            "READONLY" if request.runs_lua() && !is_refusal(error) => Self::Final,
-            _ if is_passing_refusal(error) => Self::Later,
-            "ERR" if request.library().is_some() && is_missing_function(error) => Self::MissingFunction,
-            "ERR" if request.has_forms() && request.is_read_only() && is_unknown_read_only_form(error) => {
-                Self::UnknownForm
-            }
-            _ => Self::Final,
-        }
-    }
-}
-
-/// Whether a node was asked for that may be a replica, and that stays one.
-fn asks_for_replica(route: &Route) -> bool {
-    matches!(route, Route::Shard(_, Role::Replica) | Route::RandomNode | Route::Address(_) | Route::AllNodes)
-}
-
-/// Whether a redirect may be followed: not away from a node that was asked for by its address, and a script's only
-/// where its slot is known, so that a script cannot make one up.
-fn may_be_redirected(request: &Request, route: &Route) -> bool {
-    match route {
-        Route::Slot(_) | Route::Shard(..) => true,
-        Route::Any | Route::RandomNode => !request.runs_lua(),
-        Route::Address(_) | Route::AllPrimaries | Route::AllNodes => false,
-    }
-}
-
-/// Where a redirect points to.
-#[derive(Debug, PartialEq, Eq)]
-enum Redirect {
-    To(Slot, Address),
-    /// The server does not know the address itself yet.
-    Nowhere,
-    /// It is none.
-    None,
-}
-
-fn slot_of(route: &Route) -> Option<Slot> {
-    match route {
-        Route::Slot(slot) | Route::Shard(slot, _) => Some(*slot),
-        _ => None,
-    }
-}
-
-/// `MOVED 3999 127.0.0.1:6381`: the slot, which must be the expected one, and the node; without a host it is at the one
-/// that was asked.
-fn redirect(text: &[u8], expected: Option<Slot>, asked: Option<&Address>) -> Redirect {
-    let parsed = || {
-        let mut words = std::str::from_utf8(text).ok()?.split(' ').skip(1);
-        let slot = Slot::new(words.next()?.parse().ok()?)?;
-        let (host, port) = words.next()?.rsplit_once(':')?;
-        Some((slot, host, port.parse().ok()?))
-    };
-    let Some((slot, host, port)) = parsed() else { return Redirect::None };
-    if expected.is_some_and(|expected| expected != slot) {
-        return Redirect::None;
-    }
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match (host, asked) {
-        ("?", _) | ("", None) => Redirect::Nowhere,
-        ("", Some(asked)) => Redirect::To(slot, Address::new(asked.host.clone(), port)),
-        (host, _) => Redirect::To(slot, Address::new(host, port)),
-    }
-}
-
 /// Pauses between attempts: longer and longer, and never two alike.
 #[derive(Clone, Default)]
-struct Patience {
+pub(crate) struct Patience {
     waits: u32,
     redirects: u32,
     /// The one that is due.
@@ -518,41 +464,5 @@ impl Patience {
         if self.redirects > AT_ONCE {
             self.wait();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redirects_are_read_in_all_forms() {
-        let slot = Slot::of_key(b"k");
-        let (expected_slot, asked) = (Some(slot), Address::new("asked", 1));
-        for (host, expected) in
-            [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("a.example", "a.example"), ("", "asked")]
-        {
-            let text = format!("MOVED {slot} {host}:6381");
-            let expected = Redirect::To(slot, Address::new(expected, 6381));
-            assert_eq!(redirect(text.as_bytes(), expected_slot, Some(&asked)), expected);
-        }
-        let text = format!("ASK {slot} ?:6381");
-        assert_eq!(redirect(text.as_bytes(), expected_slot, Some(&asked)), Redirect::Nowhere);
-    }
-
-    #[test]
-    fn a_redirect_of_another_slot_or_that_makes_no_sense_is_not_followed() {
-        let slot = Slot::of_key(b"k");
-        for text in ["MOVED 1 h:1".into(), format!("MOVED {slot} h:x"), "MOVED".into(), "MOVED on".into()] {
-            assert_eq!(redirect(text.as_bytes(), Some(slot), None), Redirect::None, "{text}");
-        }
-    }
-
-    #[test]
-    fn only_the_servers_own_words_mean_try_again() {
-        let is_passing = |text: &'static str| is_passing_refusal(&ServerError::new(text.as_bytes()));
-        assert!(is_passing("LOADING Valkey is loading the dataset in memory"));
-        assert!(!is_passing("LOADING my things"));
-        assert!(!is_passing("READONLY You can't write against a read only replica. script: on @user_script:1."));
     }
 }

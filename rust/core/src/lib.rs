@@ -37,8 +37,8 @@ mod text;
 mod tls;
 mod topology;
 mod transaction;
+mod verdict;
 mod watch;
-mod wording;
 
 pub use batch::{Batch, BatchOptions, Entry};
 pub use client::Client;

@@ -16,6 +16,7 @@ use crate::heartbeat::{is_busy, ping};
 use crate::lane::Lane;
 use crate::node::Lease;
 use crate::resp::ServerError;
+use crate::verdict;
 
 /// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
 /// keep it from that: the caller was told that the script is to be killed.
@@ -59,7 +60,7 @@ fn tell(admin: &Lane, refusal: Option<&ServerError>) {
     let address = admin.address();
     match refusal {
         None => log::info!("a script whose deadline had passed was killed on {address}"),
-        Some(error) if error.code() == "NOTBUSY" => {
+        Some(error) if verdict::is_not_busy(error) => {
             log::info!("a script whose deadline had passed ended on {address} before it was killed");
         }
         Some(error) => {

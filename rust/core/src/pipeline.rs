@@ -29,6 +29,7 @@ use crate::resp::{Item, Reply};
 use crate::route::Route;
 use crate::script::Script;
 use crate::servers::Servers;
+use crate::verdict::{self, Load, Meaning, Ran};
 
 /// What all of a batch's groups know.
 struct Context {
@@ -320,7 +321,7 @@ impl Context {
                 && let Some(script) = request.script()
                 && taught.insert(script.hash().to_owned())
             {
-                piece.attempt.learn_from(&self.servers, request, &reply, lane);
+                piece.attempt.learn_from(&self.servers, request, &self.route(&piece), &reply, lane);
             }
             self.with_reply(piece, reply, lane, round);
         }
@@ -427,39 +428,34 @@ impl Context {
 
     /// A load that was refused is no reason not to try the script: it may be there.
     fn note_load(&self, lane: &Lane, name: &str, reply: &Reply) {
-        match reply.error() {
-            None => lane.set_loaded(name, true),
-            Some(error) if error.text().contains("already exists") => lane.set_loaded(name, true),
-            Some(error) => {
-                let is_refused = error.code() == "NOPERM" || error.text().starts_with("ERR unknown");
-                if is_refused && !is_library(name) {
-                    self.servers.cannot_load.set(true);
-                }
-            }
+        match verdict::load(reply.error(), if is_library(name) { "FUNCTION" } else { "SCRIPT" }) {
+            Load::Done | Load::WasThere => lane.set_loaded(name, true),
+            Load::Forbidden if !is_library(name) => self.servers.cannot_load.set(true),
+            Load::Forbidden | Load::Failed => {}
         }
     }
 
     fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
         let request = self.request(&piece);
-        if request.has_forms() && piece.attempt.form.is_none() && reply.error().is_none_or(|e| e.code() != "NOSCRIPT") {
+        let route = self.route(&piece);
+        piece.attempt.lane = Some(lane.clone());
+        let judged = reply.error().map(|error| (error, piece.attempt.judge(&self.servers, request, &route, error)));
+        let is_missing = judged.as_ref().is_some_and(|(_, verdict)| verdict.meaning == Meaning::MissingScript);
+        if request.has_forms() && piece.attempt.form.is_none() && !is_missing {
             self.servers.stats.script_hits.add(1);
             if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
                 // It could not be loaded, and is there all the same.
                 lane.set_loaded(script.hash(), true);
             }
         }
-        let Some(error) = reply.error() else { return round.done.push((piece.place, Ok(reply))) };
-        if error.code() == "NOSCRIPT"
-            && let Some(script) = request.script()
-        {
+        let Some((error, verdict)) = judged else { return round.done.push((piece.place, Ok(reply))) };
+        if let Some(script) = request.script().filter(|_| is_missing) {
             lane.set_loaded(script.hash(), false);
         }
-        piece.attempt.lane = Some(lane.clone());
-        let route = self.route(&piece);
-        if piece.attempt.heed(&self.servers, request, &route, error, &self.waiting_for) {
+        if piece.attempt.follow(&self.servers, request, &route, error, &verdict, &self.waiting_for) {
             return round.again.push(piece);
         }
-        let error = Error::from_server(error, request).after_loss(piece.was_lost);
+        let error = Error::answered(error, &verdict, request).after_loss(piece.was_lost);
         round.done.push((piece.place, Err(Box::new(error))));
     }
 
@@ -468,15 +464,18 @@ impl Context {
         piece.attempt.asking = false;
         match ending {
             Ending::Lost(reason, written) if end <= *written => {
-                if self.request(&piece).is_repeatable() || self.sending.options.retries_lost {
-                    piece.was_lost = true;
+                let unanswered = verdict::of_loss(self.request(&piece), true, self.sending.options.retries_lost);
+                if unanswered.may_be_sent_again {
+                    piece.was_lost |= unanswered.ran == Ran::Unknown;
                     round.again.push(piece);
                 } else {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
             Ending::TimedOut(true) => {
-                let error = self.timed_out("no reply from the server; it may have been executed", true);
+                let may = verdict::of_loss(self.request(&piece), true, false).ran == Ran::Unknown;
+                let doubt = if may { "; it may have been executed" } else { "" };
+                let error = self.timed_out(&format!("no reply from the server{doubt}"), may);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
             Ending::TimedOut(false) => {

@@ -173,12 +173,28 @@ impl Request {
         matches!(self.about, About::Script { .. })
     }
 
-    /// Whether a run on a replica, which ends at the first write, left anything behind: messages are not writes.
+    /// Whether a run on a replica, which ends at the first write, may have left anything behind: messages are not writes.
     pub(crate) fn may_publish(&self) -> bool {
-        self.script().is_none_or(|script| {
-            let code = script.code().to_ascii_lowercase();
-            memchr::memmem::find(&code, b"publish").is_some()
-        })
+        self.script().is_none_or(|script| script.may_publish())
+    }
+
+    /// Whether a server executes nothing for it that could be told from nothing: it keeps code, or looks for it.
+    pub(crate) fn runs_nothing(&self) -> bool {
+        matches!(self.about, About::Command)
+            && self.words > 1
+            && self.word(0).eq_ignore_ascii_case("SCRIPT")
+            && ["LOAD", "EXISTS"].iter().any(|name| self.word(1).eq_ignore_ascii_case(name))
+    }
+
+    /// The command's name, in capital letters.
+    pub(crate) fn command_name(&self) -> String {
+        self.word(0).to_ascii_uppercase()
+    }
+
+    /// The second word, where it names a subcommand.
+    pub(crate) fn subcommand(&self) -> Option<String> {
+        let has_one = self.words > 1 && CONTAINERS.contains(&self.command_name().as_str());
+        has_one.then(|| self.word(1).to_ascii_uppercase())
     }
 
     /// The script to bring to a server that does not have it.
@@ -222,13 +238,9 @@ impl Request {
 
     /// The command's name, with its subcommand or the script's name where it has one, for people to read.
     pub fn name(&self) -> String {
-        const CONTAINERS: [&str; 11] = [
-            "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT",
-            "SLOWLOG",
-        ];
-        let mut name = self.word(0).to_uppercase();
-        if CONTAINERS.contains(&name.as_str()) && self.words > 1 {
-            name = format!("{name} {}", self.word(1).to_uppercase());
+        let mut name = self.command_name();
+        if let Some(subcommand) = self.subcommand() {
+            name = format!("{name} {subcommand}");
         } else if let Some(script) = self.script().and_then(|script| script.options().name.as_ref()) {
             name = format!("{name} {script}");
         }
@@ -258,7 +270,8 @@ impl Request {
         match &self.about {
             About::Script { script, .. } => script.is_repeatable(),
             About::Function { .. } => self.read_only,
-            About::Command | About::Code { .. } => false,
+            About::Command => self.runs_nothing(),
+            About::Code { .. } => false,
         }
     }
 
@@ -288,6 +301,10 @@ impl Request {
         wire.freeze()
     }
 }
+
+/// Commands whose second word names what they do.
+const CONTAINERS: [&str; 11] =
+    ["ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT", "SLOWLOG"];
 
 impl fmt::Debug for Request {
     /// Shows the command's name alone: arguments may be secrets.

@@ -1,5 +1,7 @@
 //! A Lua script: its code, and what is known of it before it runs.
 
+mod may_call;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -58,11 +60,21 @@ impl Script {
         self.options.read_only || self.options.idempotent
     }
 
-    /// Whether a server checks that it may write before it starts: the code declares flags, and not that it may run out
-    /// of memory.
-    pub(crate) fn is_checked_before(&self) -> bool {
-        let first = self.code.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        first.starts_with(b"#!") && memchr::memmem::find(first, b"allow-oom").is_none()
+    /// Whether the first line declares flags, and not that it writes nothing: then a server checks before it starts
+    /// that it may write.
+    pub(crate) fn declares_writes(&self) -> bool {
+        self.code.starts_with(b"#!") && !declares_no_writes(&self.code)
+    }
+
+    /// Whether the first line declares that it may run while the server is out of memory.
+    pub(crate) fn allows_oom(&self) -> bool {
+        declares(&self.code, "allow-oom")
+    }
+
+    /// Whether it may publish messages, which a replica lets it do before its first write: false only where each
+    /// command that it calls is named by a string of its own.
+    pub(crate) fn may_publish(&self) -> bool {
+        may_call::may_call(&self.code, "publish")
     }
 
     /// Line `number` of the code, counted from one.
@@ -81,12 +93,16 @@ pub(crate) fn sha1_hex(code: &[u8]) -> String {
 /// Whether the first line declares `no-writes`, as in `#!lua flags=no-writes`
 /// ([script flags](https://valkey.io/topics/lua-api/#script_flags)).
 pub fn declares_no_writes(code: &[u8]) -> bool {
+    declares(code, "no-writes")
+}
+
+fn declares(code: &[u8], flag: &str) -> bool {
     let first = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Some(shebang) = first.strip_prefix(b"#!") else { return false };
     shebang
         .split(u8::is_ascii_whitespace)
         .filter_map(|word| word.strip_prefix(b"flags="))
-        .any(|flags| flags.split(|byte| *byte == b',').any(|flag| flag == b"no-writes"))
+        .any(|flags| flags.split(|byte| *byte == b',').any(|declared| declared == flag.as_bytes()))
 }
 
 /// The same code with the same flags; a name changes nothing that a script does.

@@ -390,6 +390,11 @@ impl Servers {
         }
     }
 
+    /// A server that should be a primary has answered as a replica.
+    pub(crate) fn demoted(&self, _lane: &Rc<Lane>) {
+        self.refresh();
+    }
+
     /// Waits until a topology has been learned since `seen`, a value that this returned.
     pub(crate) async fn learned_since(&self, seen: u64) -> u64 {
         let mut learned = self.learned.subscribe();

@@ -18,12 +18,12 @@ use crate::invoke::{Attempt, asking, code_form, connected_lane};
 use crate::lane::{Lane, Setback};
 use crate::library::Library;
 use crate::queues::{Receipt, Terms};
-use crate::request::{Packer, Request};
+use crate::request::{Form, Packer, Request};
 use crate::resp::{Item, Reply, ServerError};
 use crate::route::Route;
 use crate::servers::Servers;
+use crate::verdict::{self, Asked, Load, Meaning, Next};
 use crate::watch::Watched;
-use crate::wording::{is_missing_function, is_missing_script};
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
 pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
@@ -87,6 +87,8 @@ struct Queue {
     commands: Vec<Bytes>,
     /// For each command, which request it is; `None`: it loads a library.
     requests: Vec<Option<usize>>,
+    /// For each command, how its request is sent; `None`: as it was packed.
+    forms: Vec<Option<Form>>,
 }
 
 /// What a transaction's replies mean.
@@ -146,17 +148,21 @@ impl Transaction<'_> {
                 Answer::CannotLoad => loads_libraries = false,
                 Answer::Refused(index, error) => {
                     let request = self.requests.get(index).copied().unwrap_or(&begin);
-                    if error.code() == "NOPERM" && request.has_forms() && !self.servers.cannot_eval.replace(true) {
+                    let form = queue.form_of(index);
+                    let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
+                    let queued = Attempt { form, is_ahead, ..attempt.clone() };
+                    let verdict = queued.judge_queued(self.servers, request, &self.route, &error);
+                    if verdict.next == Next::WithoutCode {
                         // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                        self.servers.cannot_eval.set(true);
                         continue;
                     }
-                    let is_redirect = matches!(error.code(), "MOVED" | "ASK");
-                    if !attempt.heed(self.servers, request, &self.route, &error, &self.waiting_for) {
+                    if !attempt.follow(self.servers, request, &self.route, &error, &verdict, &self.waiting_for) {
                         return Err(Box::new(self.discarded(index, &error)));
                     }
                     match &self.watched {
                         // The keys are elsewhere now: somebody moved them.
-                        Some(_) if is_redirect => return Ok(None),
+                        Some(_) if verdict.is_redirect() => return Ok(None),
                         Some(_) => return Err(Box::new(self.discarded(index, &error))),
                         None => {}
                     }
@@ -184,8 +190,13 @@ impl Transaction<'_> {
                 lane.set_transacts(connection);
                 Ok(true)
             }
-            Some(error) if attempt.heed(self.servers, begin, &self.route, error, &self.waiting_for) => Ok(false),
-            Some(error) => Err(Box::new(Error::from_server(error, begin))),
+            Some(error) => {
+                let verdict = attempt.judge(self.servers, begin, &self.route, error);
+                if attempt.follow(self.servers, begin, &self.route, error, &verdict, &self.waiting_for) {
+                    return Ok(false);
+                }
+                Err(Box::new(Error::answered(error, &verdict, begin)))
+            }
         }
     }
 
@@ -204,21 +215,24 @@ impl Transaction<'_> {
                     attempt.lane = None;
                     return Ok(false);
                 };
-                match reply.error() {
-                    None => break,
-                    Some(error) if error.text().contains("already exists") => {
+                match (verdict::load(reply.error(), "FUNCTION"), reply.error()) {
+                    (Load::WasThere, _) => {
                         // It stays, if it has the function.
                         let listed = lane.ask(Library::list()).await;
                         if !listed.is_ok_and(|listed| lacks_function(&listed, &function)) {
                             break;
                         }
                     }
-                    // It may be there all the same.
-                    Some(error) if is_refused(error) => break,
-                    Some(error) if attempt.heed(self.servers, request, &self.route, error, &self.waiting_for) => {
-                        return Ok(false);
+                    (Load::Failed, Some(error)) => {
+                        let loading = Attempt { brings_library: true, ..attempt.clone() };
+                        let verdict = loading.judge_queued(self.servers, request, &self.route, error);
+                        if attempt.follow(self.servers, request, &self.route, error, &verdict, &self.waiting_for) {
+                            return Ok(false);
+                        }
+                        return Err(Box::new(Error::answered(error, &verdict, request)));
                     }
-                    Some(error) => return Err(Box::new(Error::from_server(error, request))),
+                    // Where it may not be loaded it may be there all the same.
+                    _ => break,
                 }
             }
             lane.set_loaded(&key, true);
@@ -229,7 +243,7 @@ impl Transaction<'_> {
     fn queue(&self, loads_libraries: bool) -> Queue {
         /// A server keeps at least so many scripts.
         const KEPT: usize = 256;
-        let mut queue = Queue { commands: Vec::new(), requests: Vec::new() };
+        let mut queue = Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new() };
         let flushes = self.requests.iter().any(|request| request.flushes_scripts());
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
         let can_eval = !self.servers.cannot_eval.get();
@@ -241,6 +255,7 @@ impl Transaction<'_> {
             {
                 queue.commands.push(library.load(false));
                 queue.requests.push(None);
+                queue.forms.push(None);
             }
             let bring = request.bringable_script().is_some_and(|script| {
                 let is_first = brought.insert(script.hash(), index).is_none();
@@ -249,6 +264,7 @@ impl Transaction<'_> {
             let form = if bring { Some(code_form(request, plain)) } else { plain };
             queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
             queue.requests.push(Some(index));
+            queue.forms.push(form);
         }
         queue
     }
@@ -268,7 +284,9 @@ impl Transaction<'_> {
         }
         let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
         match (executed.error(), refused) {
-            (Some(_), Some((error, None))) if is_refused(error) => Answer::CannotLoad,
+            (Some(_), Some((error, None))) if verdict::load(Some(error), "FUNCTION") == Load::Forbidden => {
+                Answer::CannotLoad
+            }
             (Some(_), Some((error, index))) => {
                 let calls_function = || self.requests.iter().position(|request| request.library().is_some());
                 Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
@@ -291,9 +309,10 @@ impl Transaction<'_> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();
         let mut loading = None;
-        for (reply, index) in elements.into_iter().zip(&queue.requests) {
+        for (position, (reply, index)) in elements.into_iter().zip(&queue.requests).enumerate() {
             let Some(index) = *index else {
-                loading = reply.error().filter(|error| !error.text().contains("already exists")).cloned();
+                let has_failed = !matches!(verdict::load(reply.error(), "FUNCTION"), Load::Done | Load::WasThere);
+                loading = reply.error().filter(|_| has_failed).cloned();
                 continue;
             };
             let request = self.requests[index];
@@ -302,10 +321,14 @@ impl Transaction<'_> {
                 continue;
             };
             let mut error = error.clone();
+            let mut attempt = Attempt::default();
+            let mut verdict = attempt.judge(self.servers, request, &self.route, &error);
             if let Some(script) = request.bringable_script() {
-                if is_missing_script(&error) {
+                if verdict.meaning == Meaning::MissingScript {
+                    attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
                     error = failed.get(script.hash()).cloned().unwrap_or(error);
                 } else {
+                    attempt.form = queue.forms[position];
                     failed.entry(script.hash()).or_insert_with(|| error.clone());
                 }
             }
@@ -313,11 +336,13 @@ impl Transaction<'_> {
                 if let Some(loading) = loading.take() {
                     failed.insert(&library.key, loading);
                 }
-                if is_missing_function(&error) {
+                if verdict.meaning == Meaning::MissingFunction {
+                    attempt.brings_library = true;
                     error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
                 }
             }
-            outcomes.push(Err(Box::new(Error::from_server(&error, request))));
+            verdict = attempt.judge(self.servers, request, &self.route, &error);
+            outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
         }
         outcomes
     }
@@ -330,7 +355,10 @@ impl Transaction<'_> {
                 let text = format!("EXECABORT transaction discarded: batch[{index}] ({}): {text}", request.name());
                 Error::new(Kind::ExecAbort, text)
             }
-            None => Error::from_server(error, &Packer::single("EXEC")),
+            None => {
+                let exec = Packer::single("EXEC");
+                Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
+            }
         };
         if discarded.kind == Kind::ExecAbort {
             discarded.code = Some("EXECABORT".into());
@@ -341,6 +369,12 @@ impl Transaction<'_> {
 }
 
 impl Queue {
+    /// How a request is sent; `None`: as it was packed.
+    fn form_of(&self, request: usize) -> Option<Form> {
+        let position = self.requests.iter().position(|index| *index == Some(request))?;
+        self.forms[position]
+    }
+
     /// With what makes a transaction of it.
     fn framed(&self, ask: bool) -> Vec<Bytes> {
         let mut framed = Vec::with_capacity(self.commands.len() + 3);
@@ -353,11 +387,6 @@ impl Queue {
         framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
         framed
     }
-}
-
-/// Whether the user may not do that, or the server cannot.
-fn is_refused(error: &ServerError) -> bool {
-    error.code() == "NOPERM" || error.text().starts_with("ERR unknown")
 }
 
 /// Whether none of the libraries that a server listed has a function of that name.

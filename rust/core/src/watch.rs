@@ -175,10 +175,11 @@ impl Servers {
                 return Ok(Reply::One(Item::Okay));
             };
             attempt.lane = Some(target);
-            if !attempt.heed(self, request, route, &error, waiting_for) {
-                return Err(Box::new(Error::from_server(&error, request)));
+            let verdict = attempt.judge(self, request, route, &error);
+            if !attempt.follow(self, request, route, &error, &verdict, waiting_for) {
+                return Err(Box::new(Error::answered(&error, &verdict, request)));
             }
-            if watching.is_some() && matches!(error.code(), "MOVED" | "ASK") {
+            if watching.is_some() && verdict.is_redirect() {
                 // What is watched already is elsewhere now: the transaction will find that out.
                 if let Some(watch) = self.watches.borrow_mut().get_mut(&watch) {
                     watch.watching = Some((NO_CONNECTION, slot));

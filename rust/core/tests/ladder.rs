@@ -128,7 +128,9 @@ fn a_standalone_server_redirects_nobody() {
 #[test]
 fn an_older_server_gets_the_plain_form_of_a_read_only_script() {
     let (server, heard_) = fake(|_, words| match words[0].as_str() {
-        "EVALSHA_RO" => Some("-ERR unknown command `EVALSHA_RO`, with args beginning with: \r\n"),
+        "EVALSHA_RO" => Some(
+            "-ERR unknown command `EVALSHA_RO`, with args beginning with: `e0e1f9fabfc9d4800c877a703b823ac0578ff8db`, `0`, \r\n",
+        ),
         "EVALSHA" => Some("-NOSCRIPT No matching script. Please use EVAL.\r\n"),
         _ => Some(":1\r\n"),
     });

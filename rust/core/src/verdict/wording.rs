@@ -1,0 +1,333 @@
+//! How servers word their errors, as far as it matters what they mean.
+//!
+//! Where a wording is fixed, the whole line counts. Where it has parts that vary (a command, a user, a slot), they are
+//! compared with what was sent. `rust/core/tests/wordings` holds what five servers say, and `verdict_tests.rs` what each
+//! of these lines must be taken for.
+
+use super::{Asked, Meaning};
+use crate::config::Address;
+use crate::request::Request;
+use crate::resp::ServerError;
+use crate::route::Slot;
+
+/// Refusals that pass by themselves. No command within a script is refused in these words.
+const PASSING: [&str; 8] = [
+    "CLUSTERDOWN Hash slot not served",
+    "CLUSTERDOWN The cluster is down",
+    "CLUSTERDOWN The cluster is down and only accepts read commands",
+    "LOADING Redis is loading the dataset in memory",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "MASTERDOWN Link with PRIMARY is down and replica-serve-stale-data is set to 'no'.",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+];
+
+const MISSING_SCRIPT: [&str; 2] = ["NOSCRIPT No matching script.", "NOSCRIPT No matching script. Please use EVAL."];
+
+const MISSING_FUNCTION: &str = "ERR Function not found";
+
+/// To a write, also to one within a script, and to a script that declares that it writes.
+const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+
+/// To a script that declares that it writes, within a transaction.
+const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica.";
+
+/// Passes by itself, like [`PASSING`], but a command within a script is refused so, too.
+const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+
+/// What a server checks before it starts a script that declares its flags, and at the first write of any other.
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/// The same, whatever the script declares about memory.
+const NO_WRITES_NOW: [&str; 2] = [
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may \
+     modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
+     error.",
+    "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
+     may modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Valkey logs for details about the RDB \
+     error.",
+];
+
+/// The same of the append-only file; the system's reason follows.
+const NO_APPENDING_NOW: &str = "MISCONF Errors writing to the AOF file: ";
+
+/// Other refusals. No command within a script is refused in these words.
+const REFUSALS: [&str; 8] = [
+    "CROSSSLOT Keys in request don't hash to the same slot",
+    "ERR Can not execute a script with write flag using *_ro command.",
+    "ERR Can not run script on cluster, 'no-cluster' flag is set.",
+    "ERR Number of keys can't be greater than number of args",
+    "ERR Number of keys can't be negative",
+    "NOAUTH Authentication required.",
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'.",
+];
+
+const BUSY: [&str; 5] = [
+    "BUSY Redis is busy running a module command.",
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    "BUSY Valkey is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+];
+
+/// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
+const FORBIDDEN: [&str; 4] = [
+    "NOPERM No permissions to access a channel",
+    "NOPERM No permissions to access a key",
+    "NOPERM this user has no permissions to access one of the channels used as arguments",
+    "NOPERM this user has no permissions to access one of the keys used as arguments",
+];
+
+/// What begins the answer to code that a server cannot run, whatever it is run with.
+const NOT_COMPILED: [&str; 7] = [
+    "ERR Could not find scripting engine '",
+    "ERR Error compiling function: ",
+    "ERR Error compiling script (new function): user_script:",
+    "ERR Invalid script shebang",
+    "ERR Unexpected engine in script shebang: ",
+    "ERR Unexpected flag in script shebang: ",
+    "ERR Unknown lua shebang option: ",
+];
+
+pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
+    let line = error.as_bytes();
+    let request = asked.request;
+    if let Some(meaning) = refusal(error, line, asked) {
+        return meaning;
+    }
+    let text = error.text();
+    if asked.is_queued {
+        return Meaning::OfCommand;
+    }
+    if is_kill(&text) {
+        return Meaning::Killed;
+    }
+    if was_stopped_on_replica(&text, request) {
+        return Meaning::StoppedOnReplica;
+    }
+    if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }
+}
+
+/// What a server answers before it runs any Lua.
+fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meaning> {
+    let request = asked.request;
+    let runs_lua = request.runs_lua() && !asked.is_queued;
+    let is = |wording: &str| line == wording.as_bytes();
+    let is_one = |wordings: &[&str]| wordings.iter().any(|wording| is(wording));
+    if is_one(&MISSING_SCRIPT) && asked.command().starts_with("EVALSHA") {
+        return Some(Meaning::MissingScript);
+    }
+    if request.calls_function() && lacks_function(error) {
+        return Some(Meaning::MissingFunction);
+    }
+    if is_one(&PASSING) {
+        return Some(Meaning::Passing);
+    }
+    // A command within a script is refused in the same words.
+    let is_servers = !runs_lua || asked.is_checked_before();
+    if is(READ_ONLY_FLAGGED) || (is_servers && is(READ_ONLY)) {
+        return Some(Meaning::NotPrimary);
+    }
+    if is_servers && is(TOO_FEW_REPLICAS) {
+        return Some(Meaning::Passing);
+    }
+    if is_one(&BUSY) {
+        return Some(Meaning::Busy);
+    }
+    if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
+        return None;
+    }
+    let takes_no_writes = || is_one(&NO_WRITES_NOW) || line.starts_with(NO_APPENDING_NOW.as_bytes());
+    let is_out_of_memory = || is(OUT_OF_MEMORY) && !request.script().is_some_and(|script| script.allows_oom());
+    if is_one(&REFUSALS) || (is_servers && (takes_no_writes() || is_out_of_memory())) {
+        return Some(Meaning::Refused);
+    }
+    let text = std::str::from_utf8(line).ok()?;
+    match error.code() {
+        "MOVED" | "ASK" => redirect(text, asked),
+        "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref()) => Some(Meaning::Forbidden),
+        "ERR" if is_unknown_command(text, asked) => Some(Meaning::UnknownCommand),
+        "ERR" if text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase()) => {
+            Some(Meaning::Refused)
+        }
+        "ERR" if asked.brings_code() && is_not_compiled(error) => Some(Meaning::NotCompiled),
+        _ => None,
+    }
+}
+
+/// `MOVED 3999 127.0.0.1:6381`, and nothing more.
+fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
+    let expected = asked.slot();
+    if asked.request.runs_lua() && expected.is_none() {
+        // A server has no reason to: it comes from the script.
+        return None;
+    }
+    // The slot of a command whose keys are not known was a guess.
+    let expected = expected.filter(|_| asked.request.runs_lua());
+    Some(match Redirect::read(text, expected, asked.node)? {
+        Redirect::To(slot, address) if text.starts_with("MOVED") => Meaning::Moved(slot, address),
+        Redirect::To(_, address) => Meaning::Ask(address),
+        Redirect::Nowhere => Meaning::Nowhere,
+    })
+}
+
+/// Where a redirect points to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    To(Slot, Address),
+    /// The server does not know the address itself yet.
+    Nowhere,
+}
+
+impl Redirect {
+    /// The slot, which must be the expected one, and the node; without a host it is at the one that was asked.
+    pub(crate) fn read(text: &str, expected: Option<Slot>, asked: Option<&Address>) -> Option<Self> {
+        let mut words = text.split(' ').skip(1);
+        let slot = Slot::new(words.next()?.parse().ok()?)?;
+        let (host, port) = words.next()?.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        if words.next().is_some() || expected.is_some_and(|expected| expected != slot) {
+            return None;
+        }
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Some(match (host, asked) {
+            ("?", _) | ("", None) => Self::Nowhere,
+            ("", Some(asked)) => Self::To(slot, Address::new(asked.host.clone(), port)),
+            (host, _) => Self::To(slot, Address::new(host, port)),
+        })
+    }
+}
+
+/// Whether the server forbids the user that command, or one of its keys or channels.
+pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
+    let text = error.text();
+    if FORBIDDEN.contains(&text.as_str()) {
+        return true;
+    }
+    let whom = |text: &str| {
+        let text = text.strip_prefix("NOPERM ")?;
+        let of_user = |text: &str| {
+            let (user, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
+            (!user.contains(' ')).then(|| rest.to_owned())
+        };
+        let rest = text.strip_prefix("this user has no permissions to run the '").map(str::to_owned);
+        rest.or_else(|| of_user(text))
+    };
+    let Some(rest) = whom(&text) else { return false };
+    let name = rest.strip_suffix("' command").or_else(|| rest.strip_suffix("' command or its subcommand"));
+    let command = command.to_lowercase();
+    name.is_some_and(|name| match name.split_once('|') {
+        None => name == command,
+        Some((container, sub)) => {
+            container == command && subcommand.is_some_and(|subcommand| subcommand.eq_ignore_ascii_case(sub))
+        }
+    })
+}
+
+/// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, ``, of the command that was sent.
+fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
+    let quoted = |open: char, close: char| {
+        let rest = text.strip_prefix("ERR unknown command ")?.strip_prefix(open)?;
+        let (name, rest) = rest.split_once(close)?;
+        let args = rest.strip_prefix(", with args beginning with: ")?;
+        let is_same = name.eq_ignore_ascii_case(&asked.command());
+        let names_script = || match asked.request.script().filter(|_| asked.request.has_forms() && !asked.brings_code())
+        {
+            Some(script) => args.strip_prefix(open).is_some_and(|args| args.starts_with(script.hash())),
+            None => args.is_empty() || args.starts_with(open),
+        };
+        (is_same && names_script()).then_some(())
+    };
+    quoted('\'', '\'').or_else(|| quoted('`', '`')).is_some()
+}
+
+/// A script that does not compile, or whose first line declares what the server does not know.
+pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
+    let line = error.as_bytes();
+    // What a script raises ends in its place, and that in a full stop.
+    NOT_COMPILED.iter().any(|wording| line.starts_with(wording.as_bytes())) && !line.ends_with(b".")
+}
+
+/// A script that `SCRIPT KILL` or `FUNCTION KILL` stopped.
+fn is_kill(text: &str) -> bool {
+    text.starts_with("ERR Script killed by user with ")
+        || (text.starts_with("ERR Error running ") && text.contains(": Script killed by user with "))
+}
+
+/// A server's [`READ_ONLY`] with the place in the script that it stopped, in either format.
+fn was_stopped_on_replica(text: &str, request: &Request) -> bool {
+    if !request.runs_lua() {
+        return false;
+    }
+    if let Some(place) = text.strip_prefix(READ_ONLY) {
+        let Some(place) = place.strip_prefix(" script: ").and_then(|place| place.strip_suffix('.')) else {
+            return false;
+        };
+        // Servers of some versions name the script, others do not.
+        let at = place.split_once(", on ").map_or_else(|| place.strip_prefix("on "), |(_, at)| Some(at));
+        return at.is_some_and(|at| at.starts_with('@') && line_number(at).is_some());
+    }
+    // Before Redis 7.
+    text.strip_prefix("ERR Error running script (call to f_")
+        .and_then(|rest| rest.split_once("): @user_script:"))
+        .and_then(|(_, rest)| rest.split_once(": -"))
+        .is_some_and(|(_, words)| words == READ_ONLY)
+}
+
+/// The line that an error names, in any of the servers' formats: `user_script:3:`, `@user_script:3.`,
+/// `@user_script: 3:` and the same of a function.
+pub(crate) fn line_number(text: &str) -> Option<u32> {
+    ["user_script:", "user_function:"].iter().find_map(|marker| {
+        let (_, rest) = text.split_once(marker)?;
+        let rest = rest.trim_start();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        rest[..digits].parse().ok()
+    })
+}
+
+/// Whether a server says that it has not the function.
+pub(crate) fn lacks_function(error: &ServerError) -> bool {
+    error.as_bytes() == MISSING_FUNCTION.as_bytes()
+}
+
+/// What became of SCRIPT LOAD or FUNCTION LOAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    Done,
+    /// A library of that name is there already.
+    WasThere,
+    /// The user may not do that, or the server cannot.
+    Forbidden,
+    Failed,
+}
+
+/// Reads the answer to SCRIPT LOAD (`command` is `SCRIPT`) or FUNCTION LOAD.
+pub(crate) fn load(error: Option<&ServerError>, command: &str) -> Load {
+    let Some(error) = error else { return Load::Done };
+    let text = error.text();
+    let unknown = format!("ERR unknown command '{command}'");
+    let is_unknown = text.replace('`', "'").starts_with(&unknown) || text.starts_with("ERR unknown subcommand 'LOAD'");
+    match () {
+        () if text.starts_with("ERR Library '") && text.ends_with("' already exists") => Load::WasThere,
+        () if is_unknown || forbids(error, command, Some("LOAD")) => Load::Forbidden,
+        () => Load::Failed,
+    }
+}
+
+/// Whether the server says that it runs a script.
+pub(crate) fn is_busy(error: &ServerError) -> bool {
+    error.code() == "BUSY"
+}
+
+/// What SCRIPT KILL says where no script runs.
+pub(crate) fn is_not_busy(error: &ServerError) -> bool {
+    error.code() == "NOTBUSY"
+}
+
+/// Whether the server wants credentials.
+pub(crate) fn wants_password(error: &ServerError) -> bool {
+    error.code() == "NOAUTH"
+}
