@@ -175,7 +175,7 @@ async def test_a_redirect_that_makes_no_sense_is_the_callers_error(
         "LOADING Valkey is loading the dataset in memory",
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         "READONLY You can't write against a read only replica. script: on @user_script:1.",
-        "READONLY Can not run script with write flag on readonly replica.",
+        "READONLY Can not run script with write flag on readonly replica",
     ],
 )
 async def test_what_passes_by_itself_is_waited_for_without_spinning(

@@ -226,3 +226,7 @@ pub(crate) fn of_loss(request: &Request, written: bool, retries_lost: bool) -> U
 #[cfg(test)]
 #[path = "verdict_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "verdict_recorded_tests.rs"]
+mod recorded_tests;

@@ -149,7 +149,6 @@ fn what_declares_its_flags_is_refused_before_it_starts() {
         let too_few = "NOREPLICAS Not enough good replicas to write.";
         assert_eq!(outcome(too_few, &request), (Ran::No, Next::Later));
         for line in [
-            "OOM command not allowed when used memory > 'maxmemory'.",
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
             "MISCONF Errors writing to the AOF file: No space left on device",
             "ERR Can not execute a script with write flag using *_ro command.",
@@ -157,6 +156,9 @@ fn what_declares_its_flags_is_refused_before_it_starts() {
             assert_eq!(outcome(line, &request), (Ran::No, Next::Deliver), "{line}");
         }
     }
+    let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
+    assert_eq!(outcome(out_of_memory, &flagged()).0, Ran::No);
+    assert_eq!(outcome(out_of_memory, &function()).0, Ran::Yes, "one that declares not to write may relay it");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn what_may_run_twice_is_sent_again_after_a_lost_connection() {
 fn a_server_that_loads_or_has_lost_its_role_is_asked_again() {
     for refusal in [
         "-LOADING Valkey is loading the dataset in memory\r\n",
-        "-READONLY Can not run script with write flag on readonly replica.\r\n",
+        "-READONLY Can not run script with write flag on readonly replica\r\n",
         "-READONLY You can't write against a read only replica. script: on @user_script:1.\r\n",
         "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
     ] {

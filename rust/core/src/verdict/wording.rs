@@ -11,14 +11,18 @@ use crate::resp::ServerError;
 use crate::route::Slot;
 
 /// Refusals that pass by themselves. No command within a script is refused in these words.
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 10] = [
     "CLUSTERDOWN Hash slot not served",
     "CLUSTERDOWN The cluster is down",
     "CLUSTERDOWN The cluster is down and only accepts read commands",
     "LOADING Redis is loading the dataset in memory",
     "LOADING Valkey is loading the dataset in memory",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on \
+     the script.",
     "MASTERDOWN Link with PRIMARY is down and replica-serve-stale-data is set to 'no'.",
+    "MASTERDOWN Link with PRIMARY is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on \
+     the script.",
     "TRYAGAIN Multiple keys request during rehashing of slot",
 ];
 
@@ -29,13 +33,14 @@ const MISSING_FUNCTION: &str = "ERR Function not found";
 /// To a write, also to one within a script, and to a script that declares that it writes.
 const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
-/// To a script that declares that it writes, within a transaction.
-const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica.";
+/// To a script that declares that it writes, and that was not there yet when a transaction queued it.
+const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica";
 
 /// Passes by itself, like [`PASSING`], but a command within a script is refused so, too.
 const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
-/// What a server checks before it starts a script that declares its flags, and at the first write of any other.
+/// What a server checks before it starts a script that declares its flags, and at the first write of any other. One
+/// that declares not to write gets it at its first write from Valkey 9.1, so that it says nothing of a function.
 const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// The same, whatever the script declares about memory.
@@ -53,20 +58,32 @@ const NO_WRITES_NOW: [&str; 2] = [
 /// The same of the append-only file; the system's reason follows.
 const NO_APPENDING_NOW: &str = "MISCONF Errors writing to the AOF file: ";
 
+/// The same of a script that was not there yet when a transaction queued it; the system's reason follows.
+const NO_APPENDING_SCRIPT: [&str; 2] = [
+    "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts. AOF error: ",
+    "MISCONF Valkey is configured to persist data to AOF, but it's currently unable to persist to disk. Writable \
+     scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ",
+];
+
 /// Other refusals. No command within a script is refused in these words.
-const REFUSALS: [&str; 8] = [
+const REFUSALS: [&str; 9] = [
     "CROSSSLOT Keys in request don't hash to the same slot",
     "ERR Can not execute a script with write flag using *_ro command.",
     "ERR Can not run script on cluster, 'no-cluster' flag is set.",
     "ERR Number of keys can't be greater than number of args",
     "ERR Number of keys can't be negative",
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts.",
+    "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts.",
     "NOAUTH Authentication required.",
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'.",
 ];
 
-const BUSY: [&str; 5] = [
+const BUSY: [&str; 6] = [
     "BUSY Redis is busy running a module command.",
+    "BUSY Valkey is busy running a module command.",
     "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
     "BUSY Valkey is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
@@ -74,23 +91,37 @@ const BUSY: [&str; 5] = [
 ];
 
 /// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
-const FORBIDDEN: [&str; 4] = [
+const FORBIDDEN: [&str; 5] = [
     "NOPERM No permissions to access a channel",
     "NOPERM No permissions to access a key",
+    "NOPERM No permissions to access database",
     "NOPERM this user has no permissions to access one of the channels used as arguments",
     "NOPERM this user has no permissions to access one of the keys used as arguments",
 ];
 
-/// What begins the answer to code that a server cannot run, whatever it is run with.
-const NOT_COMPILED: [&str; 7] = [
+/// Of rights that were taken between queueing and EXEC; the reason follows.
+const FORBIDDEN_BY_NOW: &str = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
+                                EXEC call. This command is no longer allowed for the following reason: no permission";
+
+/// The rest of its reasons.
+const REASONS: [&str; 4] = [
+    "",
+    " to access one of the channels used as arguments",
+    " to execute the command or subcommand",
+    " to touch the specified keys",
+];
+
+/// What begins the answer to code whose first line declares what a server does not have: one word follows.
+const NOT_TO_BE_HAD: [&str; 4] = [
     "ERR Could not find scripting engine '",
-    "ERR Error compiling function: ",
-    "ERR Error compiling script (new function): user_script:",
-    "ERR Invalid script shebang",
     "ERR Unexpected engine in script shebang: ",
     "ERR Unexpected flag in script shebang: ",
     "ERR Unknown lua shebang option: ",
 ];
+
+/// What begins the answer to code that does not compile; its line follows, and what Lua says of it.
+const NOT_COMPILED: [&str; 2] =
+    ["ERR Error compiling function: user_function:", "ERR Error compiling script (new function): user_script:"];
 
 pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     let request = asked.request;
@@ -149,8 +180,10 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
         return None;
     }
     let takes_no_writes = || is_one(&NO_WRITES_NOW) || line.starts_with(NO_APPENDING_NOW.as_bytes());
-    let is_out_of_memory = || is(OUT_OF_MEMORY) && !request.script().is_some_and(|script| script.allows_oom());
-    if is_one(&REFUSALS) || (is_servers && (takes_no_writes() || is_out_of_memory())) {
+    let refuses_memory = || !runs_lua || request.script().is_some_and(|script| !script.allows_oom());
+    let is_out_of_memory = || is(OUT_OF_MEMORY) && refuses_memory();
+    let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| line.starts_with(wording.as_bytes()));
+    if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
         return Some(Meaning::Refused);
     }
     let text = std::str::from_utf8(line).ok()?;
@@ -190,10 +223,13 @@ impl Redirect {
     /// The slot, which must be the expected one, and the node; without a host it is at the one that was asked.
     pub(crate) fn read(text: &str, expected: Option<Slot>, asked: Option<&Address>) -> Option<Self> {
         let mut words = text.split(' ').skip(1);
-        let slot = Slot::new(words.next()?.parse().ok()?)?;
-        let (host, port) = words.next()?.rsplit_once(':')?;
-        let port = port.parse().ok()?;
-        if words.next().is_some() || expected.is_some_and(|expected| expected != slot) {
+        let number = words.next()?;
+        let slot = Slot::new(number.parse().ok()?)?;
+        let (host, digits) = words.next()?.rsplit_once(':')?;
+        let port: u16 = digits.parse().ok()?;
+        // Numbers are written in one way.
+        let is_plain = slot.to_string() == number && port.to_string() == digits;
+        if !is_plain || words.next().is_some() || expected.is_some_and(|expected| expected != slot) {
             return None;
         }
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -208,7 +244,8 @@ impl Redirect {
 /// Whether the server forbids the user that command, or one of its keys or channels.
 pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
     let text = error.text();
-    if FORBIDDEN.contains(&text.as_str()) {
+    let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
+    if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
         return true;
     }
     let whom = |text: &str| {
@@ -250,9 +287,20 @@ fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
 
 /// A script that does not compile, or whose first line declares what the server does not know.
 pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
-    let line = error.as_bytes();
-    // What a script raises ends in its place, and that in a full stop.
-    NOT_COMPILED.iter().any(|wording| line.starts_with(wording.as_bytes())) && !line.ends_with(b".")
+    let text = error.text();
+    text == "ERR Invalid script shebang"
+        || NOT_TO_BE_HAD.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
+        || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
+}
+
+/// Lua names the token that it stopped at, but for bounds that code went beyond.
+fn is_said_by_compiler(text: &str) -> bool {
+    let Some((line, text)) = text.split_once(": ") else { return false };
+    line.parse::<u32>().is_ok()
+        && ((text.contains(" near '") && text.ends_with('\''))
+            || text.contains("function has more than ")
+            || (text.starts_with("function at line ") && text.contains(" has more than "))
+            || text == "chunk has too many syntax levels")
 }
 
 /// A script that `SCRIPT KILL` or `FUNCTION KILL` stopped.
