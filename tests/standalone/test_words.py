@@ -17,6 +17,7 @@ from tests.waiting import until
 from glide_scripts import (
     Batch,
     ConnectionError,
+    ExecAbortError,
     GlideClient,
     GlideError,
     RequestError,
@@ -278,16 +279,12 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", [call for call in CALLS if call is not after_watch])
 @pytest.mark.parametrize("code", PASSING)
 async def test_what_passes_by_itself_is_waited_for(
     own_server: ValkeyServer, connect: Connect, call: Call, code: str
 ) -> None:
     client = await connect(own_server, request_timeout=5000)
-    if call is after_watch:
-        # It is watched before the refusals begin.
-        await client.watch(["watched"])
-        call = in_transaction
     begin, end = PASSING[code]
     own_server.command(*begin)
     async with once(lambda: refusals(own_server, code) > 0, lambda: own_server.command(*end)):
@@ -319,7 +316,7 @@ async def test_a_function_waits_for_it_too(
     assert begun(own_server, "a") == 1
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", [call for call in CALLS if call is not after_watch])
 @pytest.mark.parametrize("code", PASSING)
 async def test_what_does_not_pass_until_the_deadline_has_not_run(
     own_server: ValkeyServer, connect: Connect, call: Call, code: str
@@ -328,6 +325,21 @@ async def test_what_does_not_pass_until_the_deadline_has_not_run(
     own_server.command(*PASSING[code][0])
     error = await failure(call(client, unseen(FLAGGED), ["n"], ["a"]))
     assert isinstance(error, TimeoutError)
+    assert code in str(error)
+    assert error.may_have_executed is False
+    assert begun(own_server, "a") == 0
+
+
+@pytest.mark.parametrize("code", PASSING)
+async def test_a_transaction_with_a_watch_is_not_sent_again_and_has_not_run(
+    own_server: ValkeyServer, connect: Connect, code: str
+) -> None:
+    # The refused transaction has ended the watch, without which it is another one.
+    client = await connect(own_server)
+    await client.watch(["watched"])
+    own_server.command(*PASSING[code][0])
+    error = await failure(in_transaction(client, unseen(FLAGGED), ["n"], ["a"]))
+    assert isinstance(error, ExecAbortError)
     assert code in str(error)
     assert error.may_have_executed is False
     assert begun(own_server, "a") == 0

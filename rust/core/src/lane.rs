@@ -334,6 +334,13 @@ impl Lane {
         }
     }
 
+    /// Whether the server's machine had all of the request whose reply is due at the last look, or it cannot be asked.
+    pub(crate) fn has_arrived(&self) -> bool {
+        let due = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
+        self.config.unacknowledged.is_none()
+            || matches!((due, self.looked_at.get()), (Some((begins, ends)), Some((same, taken))) if same == begins && taken >= ends)
+    }
+
     /// What is taken of later requests proves nothing: a kernel takes them also for a process that is gone.
     fn look(&self, io: &Io) {
         let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));

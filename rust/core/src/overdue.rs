@@ -1,9 +1,10 @@
 //! Stops scripts that their callers have given up, where they asked for that.
 //!
-//! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. So such a script has a
-//! connection to itself, and a kill is sent only while that waits for its reply and the server says BUSY: then the
-//! script is running, or another client's keeps it from running. Only scripts that do not write are killed; others
-//! cannot be once they have written.
+//! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
+//! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
+//! connection to itself, and is known to be the one that runs when its request has arrived, the server says BUSY after
+//! that, and there is still no reply. Only scripts that do not write are killed; others cannot be once they have
+//! written.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,22 +38,26 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
     const PAUSE: Duration = Duration::from_millis(20);
     /// Longer than a server is silent, by its defaults, before it says BUSY.
     const AFTER_CLOSING: Duration = Duration::from_secs(10);
-    let mut ends = None;
-    while lease.lane().is_owed_a_reply() {
+    let lane = lease.lane();
+    let (mut ends, mut had_arrived) = (None, false);
+    while lane.is_owed_a_reply() {
         if lease.is_closed() && *ends.get_or_insert_with(|| Instant::now() + AFTER_CLOSING) <= Instant::now() {
             log::warn!("a script whose deadline had passed was left on {}: its client is closed", admin.address());
             return;
         }
         // A server answers this at once, or when the script has run long enough to be killed.
         let busy = timeout(AFTER_CLOSING, admin.ask(ping())).await;
-        if matches!(busy, Ok(Ok(reply)) if is_busy(&reply)) && lease.lane().is_owed_a_reply() {
+        let is_busy = matches!(busy, Ok(Ok(reply)) if is_busy(&reply));
+        if is_busy && had_arrived && lane.is_owed_a_reply() {
             let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
             if let Ok(reply) = admin.ask(kill).await {
                 tell(admin, reply.error());
             }
             return;
         }
+        lane.watch_taking();
         sleep(PAUSE).await;
+        had_arrived = is_busy && lane.has_arrived();
     }
 }
 

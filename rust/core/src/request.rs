@@ -186,7 +186,7 @@ impl Request {
 
     /// Whether errors come from Lua.
     pub fn runs_lua(&self) -> bool {
-        !matches!(self.about, About::Command | About::Blocking { .. })
+        !matches!(self.about, About::Command | About::Blocking { .. }) && !self.runs_nothing()
     }
 
     /// The script, where its code is known.
@@ -210,7 +210,8 @@ impl Request {
 
     /// Whether a server executes nothing for it that could be told from nothing: it keeps code, or looks for it.
     pub(crate) fn runs_nothing(&self) -> bool {
-        matches!(self.about, About::Command)
+        // It may name the script, for errors.
+        matches!(self.about, About::Command | About::Code { .. })
             && self.words > 1
             && self.word(0).eq_ignore_ascii_case("SCRIPT")
             && ["LOAD", "EXISTS"].iter().any(|name| self.word(1).eq_ignore_ascii_case(name))
@@ -223,23 +224,9 @@ impl Request {
 
     /// The slot of the keys of what runs Lua: its third word counts them.
     pub(crate) fn slot_of_script(&self) -> Option<Slot> {
-        let count = std::str::from_utf8(self.bytes_of(2)?).ok()?;
-        (count != "0").then(|| self.bytes_of(3).map(Slot::of_key))?
-    }
-
-    /// One of its words, whatever is in it.
-    fn bytes_of(&self, index: usize) -> Option<&[u8]> {
-        let mut rest = &self.wire[memchr::memchr(b'\n', &self.wire)? + 1..];
-        for position in 0..=index {
-            let end = memchr::memchr(b'\r', rest)?;
-            let length: usize = std::str::from_utf8(rest.get(1..end)?).ok()?.parse().ok()?;
-            let word = rest.get(end + 2..end + 2 + length)?;
-            if position == index {
-                return Some(word);
-            }
-            rest = rest.get(end + 4 + length..)?;
-        }
-        None
+        let mut words = self.words().skip(2);
+        let has_keys = words.next()? != b"0";
+        words.next().filter(|_| has_keys).map(Slot::of_key)
     }
 
     /// The second word, where it names a subcommand.
@@ -333,8 +320,8 @@ impl Request {
         match &self.about {
             About::Script { script, .. } => script.is_repeatable(),
             About::Function { .. } => self.read_only,
-            About::Command => self.runs_nothing(),
-            About::Blocking { .. } | About::Code { .. } => false,
+            About::Command | About::Code { .. } => self.runs_nothing(),
+            About::Blocking { .. } => false,
         }
     }
 

@@ -75,6 +75,15 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Its arguments, as they were sent.
+    fn args(&self) -> Vec<&'a [u8]> {
+        let mut args: Vec<_> = self.request.words().skip(1).collect();
+        if let (Some(form), Some(script), Some(first)) = (self.form, self.request.script(), args.first_mut()) {
+            *first = if form == Form::Sha { script.hash().as_bytes() } else { script.code() };
+        }
+        args
+    }
+
     /// Whether code went along that the server had to compile.
     fn brings_code(&self) -> bool {
         let by_name = ["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"];

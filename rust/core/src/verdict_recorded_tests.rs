@@ -84,12 +84,14 @@ impl Row {
     fn request(&self) -> Request {
         let words: Vec<_> = self.sent.iter().map(String::as_bytes).collect();
         let by_hash = self.command().starts_with("EVALSHA");
-        if !by_hash && !self.command().starts_with("EVAL") || words.len() < 3 {
+        let given = words.len().saturating_sub(3);
+        let keys = self.sent.get(2).and_then(|count| count.parse().ok()).filter(|count| *count <= given);
+        let Some(keys) = keys.filter(|_| by_hash || self.command().starts_with("EVAL")) else {
             let mut packer = Packer::command(words.len());
             words.iter().for_each(|word| packer.word(word));
             let request = packer.finish(false);
             return if self.runs_script() { request.running(None) } else { request };
-        }
+        };
         let first_line = match self.state_and_kind().1 {
             "flagged" => "#!lua\n".to_owned(),
             kind @ ("no-writes" | "allow-oom" | "allow-stale" | "no-cluster") => format!("#!lua flags={kind}\n"),
@@ -97,7 +99,6 @@ impl Row {
         };
         let code = if by_hash { format!("{first_line}return 1") } else { self.sent[1].clone() };
         let options = Options { read_only: self.command().ends_with("_RO"), ..Options::default() };
-        let keys = self.sent[2].parse().unwrap_or(0).min(words.len() - 3);
         let mut packer = Packer::script(&Arc::new(Script::new(code, options)), keys, words.len() - 3 - keys);
         words[3..].iter().for_each(|word| packer.word(word));
         packer.finish(true)

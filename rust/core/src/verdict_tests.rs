@@ -295,8 +295,8 @@ fn servers_without_read_only_forms_get_the_plain_one() {
     let request = read_only();
     let sha = request.script().expect("a script").hash().to_owned();
     for line in [
-        format!("ERR unknown command `EVALSHA_RO`, with args beginning with: `{sha}`, `0`, "),
-        format!("ERR unknown command 'EVALSHA_RO', with args beginning with: '{sha}' '0' "),
+        format!("ERR unknown command `EVALSHA_RO`, with args beginning with: `{sha}`, `1`, `k`, "),
+        format!("ERR unknown command 'EVALSHA_RO', with args beginning with: '{sha}' '1' 'k' "),
     ] {
         assert_eq!(outcome(&line, &request), (Ran::No, Next::PlainForm), "{line}");
     }

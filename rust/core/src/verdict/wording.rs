@@ -111,9 +111,11 @@ const REASONS: [&str; 4] = [
     " to touch the specified keys",
 ];
 
+/// The name of the engine follows, in quotes.
+const NO_ENGINE: &str = "ERR Could not find scripting engine '";
+
 /// What begins the answer to code whose first line declares what a server does not have: one word follows.
-const NOT_TO_BE_HAD: [&str; 4] = [
-    "ERR Could not find scripting engine '",
+const NOT_TO_BE_HAD: [&str; 3] = [
     "ERR Unexpected engine in script shebang: ",
     "ERR Unexpected flag in script shebang: ",
     "ERR Unknown lua shebang option: ",
@@ -179,10 +181,11 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
         return None;
     }
-    let takes_no_writes = || is_one(&NO_WRITES_NOW) || line.starts_with(NO_APPENDING_NOW.as_bytes());
+    let is_with_reason = |wording: &str| line.strip_prefix(wording.as_bytes()).is_some_and(is_system_reason);
+    let takes_no_writes = || is_one(&NO_WRITES_NOW) || is_with_reason(NO_APPENDING_NOW);
     let refuses_memory = || !runs_lua || request.script().is_some_and(|script| !script.allows_oom());
     let is_out_of_memory = || is(OUT_OF_MEMORY) && refuses_memory();
-    let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| line.starts_with(wording.as_bytes()));
+    let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| is_with_reason(wording));
     if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
         return Some(Meaning::Refused);
     }
@@ -197,6 +200,12 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
         "ERR" if asked.brings_code() && is_not_compiled(error) => Some(Meaning::NotCompiled),
         _ => None,
     }
+}
+
+/// Whether that may be a system's reason for a failure, as `No space left on device` is. They have no commas.
+fn is_system_reason(words: &[u8]) -> bool {
+    let is_fitting = |byte: &u8| byte.is_ascii_alphanumeric() || b" ()'-/.".contains(byte);
+    words.first().is_some_and(u8::is_ascii_uppercase) && words.iter().all(is_fitting)
 }
 
 /// `MOVED 3999 127.0.0.1:6381`, and nothing more.
@@ -268,27 +277,41 @@ pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&st
     })
 }
 
-/// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, ``, of the command that was sent.
+/// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, `0`, ``, of the command that was sent.
 fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
-    let quoted = |open: char, close: char| {
-        let rest = text.strip_prefix("ERR unknown command ")?.strip_prefix(open)?;
-        let (name, rest) = rest.split_once(close)?;
-        let args = rest.strip_prefix(", with args beginning with: ")?;
-        let is_same = name.eq_ignore_ascii_case(&asked.command());
-        let names_script = || match asked.request.script().filter(|_| asked.request.has_forms() && !asked.brings_code())
-        {
-            Some(script) => args.strip_prefix(open).is_some_and(|args| args.starts_with(script.hash())),
-            None => args.is_empty() || args.starts_with(open),
+    [('`', "`, "), ('\'', "' ")].into_iter().any(|(open, close)| {
+        let quoted = || {
+            let (name, rest) =
+                text.strip_prefix("ERR unknown command ")?.strip_prefix(open)?.split_once(&close[..1])?;
+            let args = rest.strip_prefix(", with args beginning with: ")?;
+            Some(name.eq_ignore_ascii_case(&asked.command()) && args == shown(asked, open, close))
         };
-        (is_same && names_script()).then_some(())
-    };
-    quoted('\'', '\'').or_else(|| quoted('`', '`')).is_some()
+        quoted().unwrap_or_default()
+    })
+}
+
+/// The arguments as a server quotes them, which stops after so many bytes.
+fn shown(asked: &Asked<'_>, open: char, close: &str) -> String {
+    const LONGEST: usize = 128;
+    let mut shown: Vec<u8> = Vec::new();
+    for arg in asked.args() {
+        if shown.len() >= LONGEST {
+            break;
+        }
+        let arg = &arg[..memchr::memchr(0, arg).unwrap_or(arg.len())];
+        let length = arg.len().min(LONGEST - shown.len());
+        shown.push(open as u8);
+        shown.extend(arg[..length].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        shown.extend_from_slice(close.as_bytes());
+    }
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// A script that does not compile, or whose first line declares what the server does not know.
 pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
     let text = error.text();
     text == "ERR Invalid script shebang"
+        || text.strip_prefix(NO_ENGINE).and_then(|name| name.strip_suffix('\'')).is_some()
         || NOT_TO_BE_HAD.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
         || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
 }
