@@ -221,7 +221,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.expect("a client");
             let mut asked = Vec::new();
             for reply in ["-BUSY it runs a script\r\n", "+OK\r\n"] {
-                let mut input = BytesMut::new();
+                let mut input = BytesMut::with_capacity(4096);
                 if stream.read_buf(&mut input).await.unwrap_or_default() == 0 {
                     break;
                 }
