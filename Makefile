@@ -14,6 +14,7 @@ SEEDS ?= 0..500
 SIM_ARGS ?=
 # The seed of tokio's own chance is behind this flag. A folder of its own keeps the other builds.
 SIM_CARGO = CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/sim RUSTFLAGS="--cfg tokio_unstable" $(CARGO)
+MUTATIONS_ARGS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
@@ -103,6 +104,10 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
 	$(SIM_CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
 
+.PHONY: mutations
+mutations: $(TOOLS)/.ready ## break rules of the core one by one, and see that the simulator sees it; an hour
+	$(TOOLS)/bin/python tools/mutations.py $(MUTATIONS_ARGS)
+
 .PHONY: clean
 clean: ## remove all that was built and installed here
 	rm -rf $(BUILD) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -139,6 +144,7 @@ check-format: rust-tools $(TOOLS)/.ready
 .PHONY: check-lint
 check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/ruff check .
+	$(TOOLS)/bin/python tools/mutations.py --check
 
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready

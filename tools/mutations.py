@@ -1,0 +1,220 @@
+"""Shows that the simulator sees a rule that is broken: `make mutations`.
+
+Each mutation of `rust/sim/mutations.toml` is made alone, in a copy of the tree. The simulator that
+is built there runs from several starting points until a seed fails, and the table in
+docs/reliability.md gets the median of how many seeds that took. Results are kept in
+build/mutations, so that a run that was interrupted goes on.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+SOURCES = "rust/core/src"
+DATA = ROOT / "rust/sim/mutations.toml"
+DOCS = ROOT / "docs/reliability.md"
+BUILD = ROOT / "build/mutations"
+TREE = BUILD / "tree"
+TARGET = BUILD / "target"
+RESULTS = BUILD / "results.json"
+BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
+STARTS = (0, 100_000, 200_000, 300_000, 400_000)
+SEEDS_AT_ONCE = 10
+# How long these may take on a busy machine.
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Mutation:
+    area: str
+    rule: str
+    file: str
+    find: str
+    replace: str
+
+    @property
+    def key(self) -> str:
+        text = "\0".join((self.file, self.find, self.replace))
+        return hashlib.sha1(text.encode()).hexdigest()
+
+    def mutated(self, text: str) -> str:
+        """Return the file's text with the rule broken."""
+        if (count := text.count(self.find)) != 1:
+            raise SystemExit(
+                f"{DATA.relative_to(ROOT)}: {self.rule!r}: its text stands {count} times in"
+                f" {SOURCES}/{self.file}, not once; bring `find` up to date"
+            )
+        return text.replace(self.find, self.replace)
+
+
+def mutations() -> list[Mutation]:
+    return [Mutation(**entry) for entry in tomllib.loads(DATA.read_text())["mutation"]]
+
+
+def copy_tree() -> None:
+    """Copy what cargo reads; what has not changed keeps its time, and is not built again."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    command = [*listed, "Cargo.toml", "Cargo.lock", "rust"]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    kept = set()
+    for name in filter(None, names.split("\0")):
+        source, copy = ROOT / name, TREE / name
+        if not source.is_file():
+            continue
+        kept.add(copy)
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+    for copy in [path for path in TREE.rglob("*") if path.is_file() and path not in kept]:
+        copy.unlink()
+
+
+def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, errors="replace", **options
+    )
+
+
+def build() -> Path:
+    environment = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
+    command = ["cargo", "build", "--quiet", "--package", "glide-scripts-sim"]
+    built = run(command, cwd=TREE, env=environment)
+    if built.returncode:
+        raise SystemExit(f"the mutated tree cannot be built:\n{built.stderr}")
+    return TARGET / "debug/glide-scripts-sim"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first seed that failed, counted from the starting point, and what was violated there."""
+
+    seeds: int
+    violated: str
+
+
+def first_failure(program: Path, start: int, count: int) -> Failure | None:
+    """Run seeds until one fails."""
+    for done in range(0, count, SEEDS_AT_ONCE):
+        seeds = range(start + done, start + min(done + SEEDS_AT_ONCE, count))
+        if failed := failed_seed(program, seeds):
+            seed, violated = failed
+            return Failure(seed - start + 1, violated)
+    return None
+
+
+def failed_seed(program: Path, seeds: range) -> tuple[int, str] | None:
+    """Return the first seed that fails, with what it violated."""
+    command = [str(program), f"{seeds.start}..{seeds.stop}"]
+    try:
+        ended = run(command, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        text, violated = "", "the simulation does not end"
+    else:
+        if ended.returncode == 0:
+            return None
+        text, violated = ended.stdout + ended.stderr, "the simulation breaks off"
+    if named := re.search(r"^seed (\d+): .*\n(.*)", text, re.MULTILINE):
+        return int(named[1]), summary(named[2])
+    if len(seeds) == 1:
+        return seeds.start, violated
+    # Which of them it was is not known.
+    failed = (failed_seed(program, range(seed, seed + 1)) for seed in seeds)
+    return next(filter(None, failed), None)
+
+
+def summary(violation: str) -> str:
+    """Return what a violation says, without what is of one call alone."""
+    said = re.split(r"[:;] ", violation.strip())[0]
+    return re.sub(r"\d+( \([^)]*\))?", "…", re.sub(r"\bcall \d+", "a call", said))
+
+
+def failures(program: Path, count: int) -> list[Failure | None]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda start: first_failure(program, start, count), STARTS))
+
+
+def measure(wanted: list[Mutation], count: int) -> Iterator[tuple[Mutation, list[Failure | None]]]:
+    copy_tree()
+    sound = failures(build(), count)
+    for start, failure in zip(STARTS, sound, strict=True):
+        if failure:
+            seed = start + failure.seeds - 1
+            raise SystemExit(f"seed {seed} fails without a mutation, too: make sim SEEDS={seed}")
+    for mutation in wanted:
+        path = TREE / SOURCES / mutation.file
+        text = path.read_text()
+        path.write_text(mutation.mutated(text))
+        try:
+            yield mutation, failures(build(), count)
+        finally:
+            path.write_text(text)
+
+
+def describe(mutation: Mutation, found: list[Any], count: int) -> str:
+    seeds = [failure[0] if failure else count + 1 for failure in found]
+    median = int(statistics.median(seeds))
+    shown = str(median) if median <= count else f"not within {count}"
+    seen = [failure[1] for failure in found if failure]
+    what = max(set(seen), key=seen.count) if seen else "nothing"
+    cells = (mutation.area, mutation.rule, f"`{mutation.file}`", shown, what.replace("|", r"\|"))
+    return f"| {' | '.join(cells)} |"
+
+
+def write_table(results: dict[str, Any]) -> None:
+    lines = [
+        "| area | rule | file | seeds until caught | what was violated |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        describe(mutation, result["found"], result["count"])
+        for mutation in mutations()
+        if (result := results.get(mutation.key))
+    ]
+    before, _, rest = DOCS.read_text().partition(BEGIN)
+    if not rest:
+        raise SystemExit(f"{DOCS.relative_to(ROOT)} has no line {BEGIN}")
+    after = rest.partition(END)[2]
+    DOCS.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="see only that all fit the tree")
+    parser.add_argument("--only", default="", help="pattern of area, rule or file")
+    parser.add_argument("--again", action="store_true", help="measure anew what is known")
+    parser.add_argument("--seeds", type=int, default=200, help="the most from each starting point")
+    options = parser.parse_args()
+    everything = mutations()
+    for mutation in everything:
+        mutation.mutated((ROOT / SOURCES / mutation.file).read_text())
+    if options.check:
+        return
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    matching = [m for m in everything if re.search(options.only, f"{m.area} {m.rule} {m.file}")]
+    wanted = [m for m in matching if options.again or m.key not in results]
+    for mutation, found in measure(wanted, options.seeds):
+        plain = [[failure.seeds, failure.violated] if failure else None for failure in found]
+        results[mutation.key] = {"count": options.seeds, "found": plain}
+        RESULTS.write_text(json.dumps(results))
+        print(describe(mutation, plain, options.seeds), flush=True)
+    write_table(results)
+    missed = [m.rule for m in everything if not any(results.get(m.key, {}).get("found", [True]))]
+    if missed:
+        sys.exit("never caught: " + "; ".join(missed))
+
+
+if __name__ == "__main__":
+    main()
