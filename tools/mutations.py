@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,18 @@ class Mutation:
 
     def mutated(self, text: str) -> str:
         """Return the file's text with the rule broken."""
-        if (count := text.count(self.find)) != 1:
-            raise SystemExit(
-                f"{DATA.relative_to(ROOT)}: {self.rule!r}: its text stands {count} times in"
-                f" {SOURCES}/{self.file}, not once; bring `find` up to date"
-            )
+        if misfit := self.misfit(text):
+            raise SystemExit(misfit)
         return text.replace(self.find, self.replace)
+
+    def misfit(self, text: str) -> str:
+        """Return what is wrong with it, if anything is."""
+        if (count := text.count(self.find)) == 1:
+            return ""
+        return (
+            f"{DATA.relative_to(ROOT)}: {self.rule!r}: its text stands {count} times in"
+            f" {SOURCES}/{self.file}, not once; bring `find` up to date"
+        )
 
 
 def mutations() -> list[Mutation]:
@@ -99,40 +106,42 @@ def build() -> Path:
 
 @dataclass(frozen=True)
 class Failure:
-    """The first seed that failed, counted from the starting point, and what was violated there."""
+    """A seed that failed, counted from the starting point, and what was violated there."""
 
     seeds: int
     violated: str
 
 
-def first_failure(program: Path, start: int, count: int) -> Failure | None:
-    """Run seeds until one fails."""
-    for done in range(0, count, SEEDS_AT_ONCE):
-        seeds = range(start + done, start + min(done + SEEDS_AT_ONCE, count))
-        if failed := failed_seed(program, seeds):
-            seed, violated = failed
+def failed_seeds(program: Path, seeds: range) -> dict[int, str]:
+    """Return the seeds that fail, each with what it violates first."""
+    try:
+        ended = run([str(program), f"{seeds.start}..{seeds.stop}"], timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        violated = "the simulation does not end"
+    else:
+        named = re.findall(r"^seed (\d+): .*\n(.*)", ended.stdout, re.MULTILINE)
+        if ended.returncode == 0 or named:
+            return {int(seed): summary(violation) for seed, violation in named}
+        violated = "the simulation breaks off"
+    if len(seeds) == 1:
+        return {seeds.start: violated}
+    # Which of them it was is not known.
+    alone = (failed_seeds(program, range(seed, seed + 1)) for seed in seeds)
+    return next(filter(None, alone), {})
+
+
+def failures(program: Path, start: int, count: int) -> Iterator[tuple[int, str]]:
+    for first in range(start, start + count, SEEDS_AT_ONCE):
+        seeds = range(first, min(first + SEEDS_AT_ONCE, start + count))
+        yield from sorted(failed_seeds(program, seeds).items())
+
+
+def first_failure(program: Path, start: int, count: int, known: set[int]) -> Failure | None:
+    """Return the first seed that fails, and is not known to."""
+    for seed, violated in failures(program, start, count):
+        if seed not in known:
             return Failure(seed - start + 1, violated)
     return None
-
-
-def failed_seed(program: Path, seeds: range) -> tuple[int, str] | None:
-    """Return the first seed that fails, with what it violated."""
-    command = [str(program), f"{seeds.start}..{seeds.stop}"]
-    try:
-        ended = run(command, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        text, violated = "", "the simulation does not end"
-    else:
-        if ended.returncode == 0:
-            return None
-        text, violated = ended.stdout + ended.stderr, "the simulation breaks off"
-    if named := re.search(r"^seed (\d+): .*\n(.*)", text, re.MULTILINE):
-        return int(named[1]), summary(named[2])
-    if len(seeds) == 1:
-        return seeds.start, violated
-    # Which of them it was is not known.
-    failed = (failed_seed(program, range(seed, seed + 1)) for seed in seeds)
-    return next(filter(None, failed), None)
 
 
 def summary(violation: str) -> str:
@@ -141,26 +150,24 @@ def summary(violation: str) -> str:
     return re.sub(r"\d+( \([^)]*\))?", "…", re.sub(r"\bcall \d+", "a call", said))
 
 
-def failures(program: Path, count: int) -> list[Failure | None]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda start: first_failure(program, start, count), STARTS))
-
-
 def measure(wanted: list[Mutation], count: int) -> Iterator[tuple[Mutation, list[Failure | None]]]:
     copy_tree()
-    sound = failures(build(), count)
-    for start, failure in zip(STARTS, sound, strict=True):
-        if failure:
-            seed = start + failure.seeds - 1
-            raise SystemExit(f"seed {seed} fails without a mutation, too: make sim SEEDS={seed}")
-    for mutation in wanted:
-        path = TREE / SOURCES / mutation.file
-        text = path.read_text()
-        path.write_text(mutation.mutated(text))
-        try:
-            yield mutation, failures(build(), count)
-        finally:
-            path.write_text(text)
+    program = build()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = pool.map(lambda start: list(failures(program, start, count)), STARTS)
+        known = {seed for failed in runs for seed, _ in failed}
+        if known:
+            print(f"{len(known)} seeds fail without a mutation, and do not count", file=sys.stderr)
+        for mutation in wanted:
+            path = TREE / SOURCES / mutation.file
+            text = path.read_text()
+            path.write_text(mutation.mutated(text))
+            try:
+                program = build()
+                first = partial(first_failure, program, count=count, known=known)
+                yield mutation, list(pool.map(first, STARTS))
+            finally:
+                path.write_text(text)
 
 
 def describe(mutation: Mutation, found: list[Any], count: int) -> str:
@@ -198,8 +205,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200, help="the most from each starting point")
     options = parser.parse_args()
     everything = mutations()
-    for mutation in everything:
-        mutation.mutated((ROOT / SOURCES / mutation.file).read_text())
+    misfits = [m.misfit((ROOT / SOURCES / m.file).read_text()) for m in everything]
+    if any(misfits):
+        sys.exit("\n".join(filter(None, misfits)))
     if options.check:
         return
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

@@ -407,7 +407,13 @@ impl Waiting {
     /// Puts a job back that was the last to be taken out.
     pub(crate) fn push_front(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
-        self.line.entries.push_front((number, Some(job)));
+        match (job, self.line.entries.front_mut()) {
+            // Its place is kept still. The line is in the order of its numbers, or nothing is found in it.
+            (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
+                place.steps.push_front((number, step));
+            }
+            (job, _) => self.line.entries.push_front((number, Some(job))),
+        }
     }
 
     /// The next job that may be written.
