@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -28,6 +28,7 @@ use crate::io::Io;
 use crate::queues::{InFlight, Job, Queues, Receipt, Step, Steps, Terms};
 use crate::request::Request;
 use crate::resp::{Frame, Item, Reply};
+use crate::signal::Signal;
 use crate::stats::{NodeStats, Stats};
 use crate::used::Used;
 
@@ -67,7 +68,7 @@ pub(crate) struct Lane {
     serves_reads: bool,
     owner: Weak<dyn Owner>,
     queues: RefCell<Queues>,
-    status: watch::Sender<Status>,
+    status: Signal<Status>,
     /// Wakes the task that runs the lane.
     waker: RefCell<Option<Waker>>,
     task: RefCell<Option<AbortHandle>>,
@@ -125,7 +126,7 @@ impl Lane {
             serves_reads,
             owner,
             queues: RefCell::default(),
-            status: watch::Sender::new(Status::Connecting),
+            status: Signal::new(Status::Connecting),
             waker: RefCell::default(),
             task: RefCell::default(),
             closed: Cell::new(false),
@@ -172,13 +173,12 @@ impl Lane {
     /// Waits for a connection, or for the first failure to get one.
     pub(crate) async fn connected(self: &Rc<Self>) -> Result<(), Unreachable> {
         self.start();
-        let mut status = self.status.subscribe();
-        let settled = status.wait_for(|status| !matches!(status, Status::Connecting)).await;
-        match settled.as_deref() {
-            Ok(Status::Up) => Ok(()),
-            Ok(Status::Down(reason)) => Err(reason.clone()),
-            Ok(Status::Connecting) | Err(_) => Err(Unreachable(CLOSED.into())),
-        }
+        let settled = |status: &Status| match status {
+            Status::Connecting => None,
+            Status::Up => Some(Ok(())),
+            Status::Down(reason) => Some(Err(reason.clone())),
+        };
+        self.status.wait_for(settled).await
     }
 
     pub(crate) fn submit(self: &Rc<Self>, call: Call) {
@@ -252,9 +252,7 @@ impl Lane {
     /// Waits for a connection, whatever fails before.
     pub(crate) async fn up(self: &Rc<Self>) {
         self.start();
-        let mut status = self.status.subscribe();
-        // The lane, and with it the sender, is there as long as this.
-        let _ = status.wait_for(|status| matches!(status, Status::Up)).await;
+        self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
     /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before the
@@ -424,7 +422,7 @@ impl Lane {
     /// Ends the connection; callers of what is under way get a closing error.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.status.send_replace(Status::Down(Unreachable(CLOSED.into())));
+        self.status.set(Status::Down(Unreachable(CLOSED.into())));
         if let Some(task) = self.task.borrow_mut().take() {
             task.abort();
         }
@@ -480,7 +478,7 @@ impl Lane {
     /// Runs the lane again after a panic, without which what waits would never meet its deadlines.
     async fn keep_running(self: Rc<Self>) {
         while guard::run("a connection", self.clone().run()).await.is_err() {
-            self.status.send_replace(Status::Connecting);
+            self.status.set(Status::Connecting);
             self.lose_in_flight(u64::MAX, &Unreachable(PANICKED.into()));
             sleep(self.config.backoff.pause(0)).await;
         }
@@ -507,7 +505,7 @@ impl Lane {
             if self.closed.get() {
                 return;
             }
-            self.status.send_replace(if served { Status::Connecting } else { Status::Down(reason.clone()) });
+            self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(owner) = self.owner.upgrade() {
                 owner.disconnected(&self, &reason);
             }
@@ -530,7 +528,7 @@ impl Lane {
         self.looked_at.take();
         self.node_stats.connects.add(1);
         self.loaded.borrow_mut().clear();
-        self.status.send_replace(Status::Up);
+        self.status.set(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| {
             // Caught here, where it is known how much was written.
@@ -538,7 +536,7 @@ impl Lane {
             step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
         })
         .await;
-        self.status.send_replace(Status::Connecting);
+        self.status.set(Status::Connecting);
         self.used.borrow_mut().clear();
         self.node_stats.losses.add(1);
         self.lose_in_flight(io.written, &reason);

@@ -32,6 +32,7 @@ pub mod resp;
 mod route;
 pub mod script;
 mod servers;
+mod signal;
 mod stats;
 mod text;
 mod tls;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::node::{Lease, Node};
 use crate::request::{Lane as LaneKind, Request};
 use crate::route::{Route, Slot};
 use crate::script::Script;
+use crate::signal::Signal;
 use crate::stats::Stats;
 use crate::topology::{Shard, Topology};
 use crate::watch::Watch;
@@ -44,7 +45,7 @@ pub(crate) struct Servers {
     /// Why the topology could not be learned, the last time.
     failure: RefCell<String>,
     /// Counts the topologies that were learned.
-    learned: watch::Sender<u64>,
+    learned: Signal<u64>,
     refresh: Cell<Refresh>,
     taught: RefCell<HashSet<String>>,
     teaching_ended: Cell<bool>,
@@ -122,7 +123,7 @@ impl Servers {
             topology: RefCell::default(),
             moved: Cell::default(),
             failure: RefCell::default(),
-            learned: watch::Sender::new(0),
+            learned: Signal::new(0),
             refresh: Cell::default(),
             taught: RefCell::default(),
             teaching_ended: Cell::default(),
@@ -406,11 +407,7 @@ impl Servers {
 
     /// Waits until a topology has been learned since `seen`, a value that this returned.
     pub(crate) async fn learned_since(&self, seen: u64) -> u64 {
-        let mut learned = self.learned.subscribe();
-        match learned.wait_for(|count| *count > seen).await {
-            Ok(count) => *count,
-            Err(_) => seen,
-        }
+        self.learned.wait_for(|count| (*count > seen).then_some(*count)).await
     }
 
     pub(crate) fn times_learned(&self) -> u64 {
@@ -515,7 +512,7 @@ impl Servers {
         staying.iter().for_each(|node| node.hand_back_stranded());
         gone.into_values().for_each(|node| self.retire(node));
         self.learn_zones();
-        self.learned.send_modify(|count| *count += 1);
+        self.learned.set(self.times_learned() + 1);
     }
 
     fn log_refresh(&self, now: &Topology) {
