@@ -16,8 +16,9 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,13 +96,15 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def build() -> Path:
+def build(program: Path) -> Path:
+    """Build the simulator as it stands in the copy, under a name of its own."""
     environment = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
     command = ["cargo", "build", "--quiet", "--package", "glide-scripts-sim"]
     built = run(command, cwd=TREE, env=environment)
     if built.returncode:
         raise SystemExit(f"the mutated tree cannot be built:\n{built.stderr}")
-    return TARGET / "debug/glide-scripts-sim"
+    shutil.copy(TARGET / "debug/glide-scripts-sim", program)
+    return program
 
 
 @dataclass(frozen=True)
@@ -150,24 +153,43 @@ def summary(violation: str) -> str:
     return re.sub(r"\d+( \([^)]*\))?", "…", re.sub(r"\bcall \d+", "a call", said))
 
 
-def measure(wanted: list[Mutation], count: int) -> Iterator[tuple[Mutation, list[Failure | None]]]:
+Found = tuple[Mutation, list[Failure | None]]
+
+
+def measure(wanted: list[Mutation], count: int) -> Iterator[Found]:
+    """Build one mutation while those before it run."""
     copy_tree()
-    program = build()
+    sound = build(BUILD / "sound")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = pool.map(lambda start: list(failures(program, start, count)), STARTS)
-        known = {seed for failed in runs for seed, _ in failed}
-        if known:
-            print(f"{len(known)} seeds fail without a mutation, and do not count", file=sys.stderr)
-        for mutation in wanted:
+        known = known_failures(sound, count, pool)
+        running: deque[tuple[Mutation, list[Future[Failure | None]]]] = deque()
+        for index, mutation in enumerate(wanted):
             path = TREE / SOURCES / mutation.file
             text = path.read_text()
             path.write_text(mutation.mutated(text))
             try:
-                program = build()
-                first = partial(first_failure, program, count=count, known=known)
-                yield mutation, list(pool.map(first, STARTS))
+                program = build(BUILD / f"mutated-{index % 8}")
             finally:
                 path.write_text(text)
+            first = partial(first_failure, program, count=count, known=known)
+            running.append((mutation, [pool.submit(first, start) for start in STARTS]))
+            while running and (len(running) == 8 or all(run.done() for run in running[0][1])):
+                yield collect(*running.popleft())
+        while running:
+            yield collect(*running.popleft())
+
+
+def collect(mutation: Mutation, runs: list[Future[Failure | None]]) -> Found:
+    return mutation, [run.result() for run in runs]
+
+
+def known_failures(program: Path, count: int, pool: ThreadPoolExecutor) -> set[int]:
+    """Return the seeds that fail without a mutation: it cannot be seen in them."""
+    runs = pool.map(lambda start: list(failures(program, start, count)), STARTS)
+    known = {seed for failed in runs for seed, _ in failed}
+    if known:
+        print(f"{len(known)} seeds fail without a mutation, and do not count", file=sys.stderr)
+    return known
 
 
 def describe(mutation: Mutation, found: list[Any], count: int) -> str:
