@@ -35,11 +35,11 @@ pub struct Report {
 /// Runs one seed.
 pub fn run(seed: u64, keeps_trace: bool) -> Report {
     fastrand::seed(seed);
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    // Of several that wait, tokio wakes one by chance.
-    #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
-    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O can be made");
     let local = LocalSet::new();
     let report = local.block_on(&runtime, simulate(seed, keeps_trace));
     drop(local);
