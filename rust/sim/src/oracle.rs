@@ -71,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) is_repeatable: bool,
     pub(crate) is_atomic: bool,
     pub(crate) is_killable: bool,
+    /// It goes over a connection that no other call uses, and keeps no order with those.
+    pub(crate) is_apart: bool,
     /// Whether each run of it is an event of the model.
     pub(crate) is_counted: bool,
     pub(crate) issued_at: Duration,
@@ -180,7 +182,7 @@ impl Oracle {
     /// What one client issued for one key ran in that order.
     fn check_order(&self, runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>, found: &mut Vec<String>) {
         let mut last: BTreeMap<(usize, &str), (u64, Duration)> = BTreeMap::new();
-        for (id, record) in self.records.iter().filter(|(_, record)| record.is_counted && !record.is_killable) {
+        for (id, record) in self.records.iter().filter(|(_, record)| record.is_counted && !record.is_apart) {
             let Some((at, _)) = runs.get(id).and_then(|runs| runs.first()) else { continue };
             let before = last.insert((record.client, &record.key), (*id, *at));
             if let Some((other, ran)) = before.filter(|(_, ran)| ran > at) {

@@ -35,11 +35,11 @@ pub struct Report {
 /// Runs one seed.
 pub fn run(seed: u64, keeps_trace: bool) -> Report {
     fastrand::seed(seed);
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    // Of several that wait, tokio wakes one by chance.
-    #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
-    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O can be made");
     let local = LocalSet::new();
     let report = local.block_on(&runtime, simulate(seed, keeps_trace));
     drop(local);
@@ -68,16 +68,28 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let ids = Rc::new(Cell::new(0));
     let mut violations = Vec::new();
     let mut all = Vec::new();
-    for number in 0..1 + chance.usize(..2) {
+    let has_functions = version != Version::Redis6;
+    let open = async |number, config| {
         let (opened, outcome) = ReplyTo::task();
-        let client = Client::open(config(&world, layout, &mut chance), &io, opened);
-        match outcome.await.ok().and_then(Completion::into_call) {
-            Some(Ok(_)) => {}
-            other => violations.push(format!("a client could not connect on a calm network: {other:?}")),
+        let client = Client::open(config, &io, opened);
+        let outcome = outcome.await.ok().and_then(Completion::into_call);
+        let callers = Callers::new(client, number, world.clone(), oracle.clone(), ids.clone(), has_functions);
+        match outcome {
+            Some(Ok(_)) => Ok(callers),
+            other => Err(format!("a client could not connect on a calm network: {other:?}")),
         }
-        let has_functions = version != Version::Redis6;
-        all.push(Callers::new(client, number, world.clone(), oracle.clone(), ids.clone(), has_functions));
+    };
+    for number in 0..1 + chance.usize(..2) {
+        match open(number, config(&world, layout, &mut chance)).await {
+            Ok(callers) => all.push(callers),
+            Err(violation) => violations.push(violation),
+        }
     }
+    // One client is closed while its callers are at work.
+    let closing = match chance.bool().then(|| config(&world, layout, &mut chance)) {
+        Some(config) => open(all.len(), config).await.ok(),
+        None => None,
+    };
 
     // Chaos.
     const CHAOS: Duration = Duration::from_secs(2);
@@ -88,7 +100,13 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     for callers in &all {
         spawn_local(callers.clone().work(CHAOS));
     }
-    sleep(CHAOS).await;
+    if let Some(callers) = &closing {
+        spawn_local(callers.clone().work(CHAOS));
+        sleep(Duration::from_micros(world.below(CHAOS.as_micros() as u64))).await;
+        world.log(format_args!("client {} is closed", callers.number));
+        callers.close().await;
+    }
+    sleep(CHAOS.saturating_sub(world.now())).await;
 
     // Healing.
     world.roughness.set(Roughness::Calm);
@@ -102,7 +120,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         }
     }
     let quiet = async {
-        while all.iter().any(|callers| callers.under_way.get() > 0) {
+        while all.iter().chain(&closing).any(|callers| callers.under_way.get() > 0) {
             sleep(Duration::from_millis(10)).await;
         }
     };

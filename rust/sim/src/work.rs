@@ -164,7 +164,11 @@ impl Callers {
         let call = self.ids.get() + 1;
         for _ in 0..count {
             let command = self.command(true, is_atomic.then_some(slot.as_str()));
-            ids.push(self.note(&command, call, is_atomic, timeout));
+            let id = self.note(&command, call, is_atomic, timeout);
+            if let Some(record) = self.oracle.borrow_mut().records.get_mut(&id) {
+                record.is_apart |= watch.is_some();
+            }
+            ids.push(id);
             expected.push(command.expected);
             batch.push(Entry::Whole { request: command.request, route: command.route, key: Some(command.key.into()) });
         }
@@ -314,6 +318,7 @@ impl Callers {
             is_repeatable: false,
             is_atomic: false,
             is_killable: false,
+            is_apart: false,
             is_counted: true,
             issued_at: now,
             deadline: now + timeout,
@@ -327,6 +332,7 @@ impl Callers {
             is_repeatable: command.is_repeatable,
             is_atomic,
             is_killable: command.is_killable,
+            is_apart: command.is_killable,
             is_counted: command.is_counted,
             ..self.record(command.what, command.key.clone(), call, timeout)
         };
