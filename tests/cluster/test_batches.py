@@ -445,6 +445,9 @@ async def test_batches_follow_a_slot_that_moves_and_keep_their_order(
             turns += 1
 
     async def move() -> None:
+        # A key that a transaction makes must be there: one that is missing from a slot that is
+        # leaving is asked for at the new node, while the other one is still at the old.
+        await until(lambda: turns >= 1)
         await in_thread(moving.begin_migration, slot, away)
         # One after another, so that batches meet both nodes.
         await until(lambda: turns >= 5)
