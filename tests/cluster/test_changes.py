@@ -117,6 +117,7 @@ async def test_many_slots_move_with_their_keys_in_mid_migration_for_long(
 
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.every_server
 async def test_an_ask_is_followed_and_the_script_brought_along(
     slots: ValkeyCluster, client: GlideClusterClient, cached: bool, read_only: bool
 ) -> None:
@@ -156,6 +157,7 @@ async def test_two_keys_on_different_sides_of_a_migration_are_waited_for(
     slots.move_slot(slot, source)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -178,6 +180,7 @@ async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
         slots.move_slot(slot, source)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_a_client_that_is_idle_notices_a_move_by_its_periodic_look(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -186,6 +189,7 @@ async def test_a_client_that_is_idle_notices_a_move_by_its_periodic_look(
     await until(lambda: refreshes(slots.nodes) >= 2)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_without_periodic_looks_an_idle_client_asks_nothing(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -331,7 +335,10 @@ async def test_a_primary_that_hangs_is_replaced(
         await in_thread(own_cluster.wait_until_ready)
         for key in keys:
             await until(work.progress(key))
-    assert work.errors[keys[1]] == work.errors[keys[2]] == []
+    for error in work.errors[keys[1]] + work.errors[keys[2]]:
+        # Some servers take longer for an election than a call has time.
+        assert "CLUSTERDOWN" in str(error)
+        assert getattr(error, "may_have_executed", None) is False
 
 
 @pytest.mark.parametrize("script", [INCR, IDEMPOTENT], ids=["plain", "idempotent"])
