@@ -315,7 +315,7 @@ async def test_a_batch_that_takes_too_long_says_what_may_have_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
     # So long a threshold and a timeout that the server is never BUSY, and is waited for.
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "60000")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "60000")
     client = await connect(own_server, request_timeout=60_000)
     batch = Batch(False).set("a", "1").invoke_script(SLOW).set("b", "1")
     results: Any = await client.exec(batch, False, BatchOptions(timeout=100))

@@ -538,7 +538,7 @@ async def test_a_plain_script_of_many_calls_shows_it_too(client: GlideClient) ->
 async def test_a_timeout_names_the_script_and_its_file(
     own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect, folder: Path
 ) -> None:
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "20")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "20")
     client = await connect(own_server, protocol=protocol)
     (folder / "slow.lua").write_text("--@readonly\nwhile true do end")
     script = Script.from_file("slow.lua")
