@@ -117,6 +117,7 @@ async def test_many_slots_move_with_their_keys_in_mid_migration_for_long(
 
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.every_server
 async def test_an_ask_is_followed_and_the_script_brought_along(
     slots: ValkeyCluster, client: GlideClusterClient, cached: bool, read_only: bool
 ) -> None:
@@ -156,6 +157,7 @@ async def test_two_keys_on_different_sides_of_a_migration_are_waited_for(
     slots.move_slot(slot, source)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -178,6 +180,7 @@ async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
         slots.move_slot(slot, source)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_a_client_that_is_idle_notices_a_move_by_its_periodic_look(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
@@ -186,6 +189,7 @@ async def test_a_client_that_is_idle_notices_a_move_by_its_periodic_look(
     await until(lambda: refreshes(slots.nodes) >= 2)
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_without_periodic_looks_an_idle_client_asks_nothing(
     slots: ValkeyCluster, connect_cluster: Connect
 ) -> None:
