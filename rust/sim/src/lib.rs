@@ -5,6 +5,7 @@ pub mod model;
 mod network;
 mod oracle;
 mod run;
+pub mod servers;
 mod work;
 mod world;
 
