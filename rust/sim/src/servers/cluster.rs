@@ -85,7 +85,7 @@ impl Topology {
 }
 
 impl Deployment {
-    pub(super) fn is_cluster(&self) -> bool {
+    pub fn is_cluster(&self) -> bool {
         matches!(self.layout, Layout::Cluster { .. })
     }
 

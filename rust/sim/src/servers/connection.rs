@@ -30,8 +30,8 @@ pub(super) struct Connection {
     /// The command that runs came after ASKING.
     pub(super) was_asking: bool,
     pub(super) transaction: Option<Transaction>,
-    /// EXEC runs.
-    pub(super) runs_transaction: bool,
+    /// The EXEC that runs, by its number in the deployment.
+    pub(super) exec: Option<u64>,
     /// Keys with their versions when they were watched.
     pub(super) watched: BTreeMap<(usize, Vec<u8>), u64>,
     pub(super) blocked: Option<Blocked>,
@@ -82,7 +82,7 @@ impl Connection {
             is_asking: false,
             was_asking: false,
             transaction: None,
-            runs_transaction: false,
+            exec: None,
             watched: BTreeMap::new(),
             blocked: None,
             waits_for_script: false,

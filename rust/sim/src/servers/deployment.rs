@@ -37,6 +37,9 @@ pub struct Deployment {
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) latest_connection: ConnectionId,
     pub(super) latest_run: u64,
+    pub(super) latest_exec: u64,
+    /// Scripts take no time any more.
+    pub(super) is_in_haste: bool,
     /// What the cluster has agreed on; its nodes learn of it later.
     pub(super) topology: Topology,
     timers: BTreeMap<(Duration, u64), Timer>,
@@ -102,6 +105,8 @@ impl Deployment {
             connections: BTreeMap::new(),
             latest_connection: 0,
             latest_run: 0,
+            latest_exec: 0,
+            is_in_haste: false,
             topology,
             timers: BTreeMap::new(),
             latest_timer: 0,

@@ -202,8 +202,9 @@ impl Deployment {
             c.last_write = (node.history.len() + node.uncommitted.len()) as u64;
         }
         if run.is_none() && !done.reply.is_error() {
-            let (at, node, connection) = (self.now, c.node, c.id);
-            self.events.push(Event::Command { at, node, connection, words: words.clone(), wrote: done.wrote });
+            let (at, node, connection, exec) = (self.now, c.node, c.id, c.exec);
+            let (words, wrote) = (words.clone(), done.wrote);
+            self.events.push(Event::Command { at, node, connection, words, wrote, exec });
         }
         match done.reply {
             Reply::Error(error) if error == plain::MSET_HALF.as_bytes() => {

@@ -74,7 +74,8 @@ impl Deployment {
                 let (at, run) = (self.now, execution.run);
                 let id = execution.id().to_vec();
                 let name = execution.program.name.to_owned();
-                self.events.push(Event::Ran { at, run, node: c.node, connection: c.id, id, name });
+                let (node, connection, exec) = (c.node, c.id, c.exec);
+                self.events.push(Event::Ran { at, run, node, connection, id, name, exec });
                 self.go_on(c, execution)
             }
             Err(error) => Flow::Answer(Reply::error(error)),

@@ -9,7 +9,7 @@ use super::deployment::NodeId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A script or function began to run: it has run from now on, whatever becomes of it. `run` numbers all runs of
-    /// the deployment, `id` is the first of its ARGV, `name` the template's.
+    /// the deployment, `id` is the first of its ARGV, `name` the template's; `exec` numbers the EXEC that it is part of.
     Ran {
         at: Duration,
         run: u64,
@@ -17,6 +17,7 @@ pub enum Event {
         connection: ConnectionId,
         id: Vec<u8>,
         name: String,
+        exec: Option<u64>,
     },
     /// That run is over.
     Ended {
@@ -32,6 +33,7 @@ pub enum Event {
         connection: ConnectionId,
         words: Vec<Vec<u8>>,
         wrote: bool,
+        exec: Option<u64>,
     },
     /// What these runs and commands wrote is lost: the node that they ran on was replaced by one that did not have it
     /// yet, or had no copy on disk.

@@ -142,6 +142,18 @@ impl Deployment {
         self.settle();
     }
 
+    /// From now on no script takes long, nor does one that runs.
+    pub fn hurry(&mut self) {
+        self.is_in_haste = true;
+        for node in 0..self.nodes.len() {
+            if let Some(running) = &mut self.nodes[node].running {
+                running.until = self.now;
+            }
+            self.resume_script(node);
+        }
+        self.settle();
+    }
+
     /// The replica becomes a primary with what it has by now, or, `in_step`, with all that its primary has. The old
     /// primary follows it once it hears of that: in a cluster when gossip reaches it, elsewhere after `demote_after`.
     /// Until then both take writes, and those of the old one are lost.

@@ -108,7 +108,7 @@ impl Deployment {
             let raise = |error: &[u8]| Progress::Ended(Reply::Error(execution.failure(version, error)));
             match step {
                 Step::Spin if !execution.spins => {
-                    let length = spin(second);
+                    let length = if self.is_in_haste { Duration::ZERO } else { spin(second) };
                     execution.spins = true;
                     return Progress::Spins(length);
                 }
@@ -246,7 +246,7 @@ impl Deployment {
     ) -> Result<(), &'static str> {
         let version = self.options.version;
         // Valkey 9.0 takes a script in a transaction for one that is queued.
-        let later = c.runs_transaction && version == Version::Valkey90;
+        let later = c.exec.is_some() && version == Version::Valkey90;
         match self.place(c, &[command], command.0.is(WRITE), c.was_asking || c.is_asking, later) {
             Placement::Elsewhere(error) => Err(match error.split(' ').next() {
                 Some("CROSSSLOT") => version.cross_slot_in_script(),

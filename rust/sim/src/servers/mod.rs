@@ -49,4 +49,5 @@ pub use events::{Ending, Event};
 pub use faults::Condition;
 pub use options::Options;
 pub use versions::Version;
+pub(crate) use wire::take_command;
 pub use wire::{Words, pack};

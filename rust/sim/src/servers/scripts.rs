@@ -71,6 +71,7 @@ pub static TEMPLATES: &[Template] = &[
     plain("read", &[Step::Call(&[Is("HGET"), Key, Id]), Step::ReturnResult]),
     plain("id", &[Step::ReturnId]),
     plain("publish", &[Step::Call(&[Is("PUBLISH"), Is("sim"), Id]), Step::ReturnId]),
+    plain("publish-then-count", &[Step::Call(&[Is("PUBLISH"), Is("sim"), Id]), COUNT, Step::ReturnId]),
     plain("count-then-say", &[COUNT, Step::ReturnError]),
     plain("count-then-say-table", &[COUNT, Step::ReturnErrorTable]),
     plain("count-then-status", &[COUNT, Step::ReturnStatus]),

@@ -68,6 +68,8 @@ impl Deployment {
         if is_overtaken {
             return Flow::Answer(Reply::NilArray);
         }
+        self.latest_exec += 1;
+        c.exec = Some(self.latest_exec);
         self.run_queued(c, Vec::new(), transaction.queued.into())
     }
 
@@ -78,7 +80,6 @@ impl Deployment {
         mut replies: Vec<Reply>,
         mut rest: VecDeque<Words>,
     ) -> Flow {
-        c.runs_transaction = true;
         while let Some(words) = rest.pop_front() {
             let Lookup::Known(command) = commands::look_up(self.options.version, &words) else { continue };
             let user = c.user.clone().unwrap_or_default();
@@ -98,7 +99,7 @@ impl Deployment {
                 }
             }
         }
-        c.runs_transaction = false;
+        c.exec = None;
         Flow::Answer(Reply::Array(replies))
     }
 
