@@ -1,10 +1,10 @@
 //! A deterministic simulation of the client: the core as it is released, on tokio's paused clock, over a seeded network
 //! that plays with every byte, against a model of servers. An oracle holds each call to what is promised.
 
-pub mod model;
 mod network;
 mod oracle;
 mod run;
+pub mod servers;
 mod work;
 mod world;
 

@@ -17,9 +17,8 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use crate::model::ConnectionId;
-use crate::model::parse_command;
-use crate::model::scripts::id_of;
+use crate::servers::{ConnectionId, take_command};
+use crate::work::id_of;
 use crate::world::World;
 
 /// Makes connections to the model of the current thread.
@@ -40,10 +39,12 @@ impl Transport for Simulated {
                     sleep(Duration::from_millis(10)).await;
                 }
             }
-            let connection = world.with_model(|model| model.node_at(address.port).and_then(|node| model.connect(node)));
+            let connection = world.with_model(|model| {
+                model.node_at(&address.host, address.port).and_then(|node| model.connect(node))
+            });
             let Some(id) = connection else { return Err("Connection refused (model)".into()) };
             let wire = Rc::new(Wire::new(id, &world));
-            world.log(format_args!("connected {id} to {} {:?}", address.port, wire.fate.get()));
+            world.log(format_args!("connected {id} to {address} {:?}", wire.fate.get()));
             world.wires.borrow_mut().insert(id, wire.clone());
             spawn_local(wire.clone().carry_up(world.clone()));
             spawn_local(wire.clone().carry_down(world.clone()));
@@ -293,8 +294,7 @@ impl Wire {
         let mut taken = self.taken.borrow_mut();
         taken.since.get_or_insert(world.now());
         taken.bytes.extend_from_slice(bytes);
-        while let Some((words, used)) = parse_command(&taken.bytes) {
-            taken.bytes.drain(..used);
+        while let Ok(Some(words)) = take_command(&mut taken.bytes) {
             let since = taken.since.take().unwrap_or_default();
             for id in words.iter().filter_map(|word| id_of(word)) {
                 world.taken.borrow_mut().entry(id).or_default().push(since);

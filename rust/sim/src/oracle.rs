@@ -6,7 +6,8 @@ use std::time::Duration;
 use glide_scripts_core::resp::{Item, Reply};
 use glide_scripts_core::{Error, Kind};
 
-use crate::model::Event;
+use crate::servers::{Ending, Event};
+use crate::work::id_of;
 
 /// A call's end, or that of a command of a batch.
 #[derive(Clone, Debug)]
@@ -93,21 +94,33 @@ impl Oracle {
     /// What does not hold at the end of all things.
     pub(crate) fn violations(
         &self,
-        events: &[(Duration, Event)],
+        events: &[Event],
         taken: &BTreeMap<u64, Vec<Duration>>,
         keeps_order: bool,
     ) -> Vec<String> {
         let mut found = Vec::new();
         let mut runs: BTreeMap<u64, Vec<(Duration, Option<u64>)>> = BTreeMap::new();
-        for (at, event) in events {
+        let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
+        for event in events {
             match event {
-                Event::Ran { id, exec, .. } => runs.entry(*id).or_default().push((*at, *exec)),
-                Event::Killed { id } => {
+                Event::Ran { at, run, id, exec, .. } => {
+                    let Some(id) = id_of(id) else { continue };
+                    calls.insert(*run, id);
+                    runs.entry(id).or_default().push((*at, *exec));
+                }
+                Event::Command { at, words, exec, .. } => {
+                    for id in words.iter().filter_map(|word| id_of(word)) {
+                        runs.entry(id).or_default().push((*at, *exec));
+                    }
+                }
+                Event::Ended { at, run, ending: Ending::Killed, .. } => {
+                    let Some(id) = calls.get(run) else { continue };
                     let record = self.records.get(id);
                     if record.is_none_or(|record| !record.is_killable || *at + SLACK < record.deadline) {
                         found.push(format!("call {id} was killed, and should not have been: {record:?}"));
                     }
                 }
+                _ => {}
             }
         }
         for (id, record) in &self.records {

@@ -12,9 +12,9 @@ use glide_scripts_core::{
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::model::{Deployment, Layout, Refusal, Version};
 use crate::network::Simulated;
 use crate::oracle::Oracle;
+use crate::servers::{Condition, Deployment, Layout, NodeId, Options, Version, slot};
 use crate::work::Callers;
 use crate::world::{Roughness, Trace, World};
 
@@ -51,12 +51,18 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
     let layout = match chance.u8(..6) {
         0 | 1 => Layout::Standalone,
-        2 => Layout::Replicated(1),
+        2 => Layout::Replicated { replicas: 1 },
         3 => Layout::Cluster { shards: 3, replicas: 0 },
         _ => Layout::Cluster { shards: 2, replicas: 1 },
     };
-    let version = [Version::Redis6, Version::Redis7, Version::Valkey9, Version::Valkey9][chance.usize(..4)];
-    let deployment = Deployment::new(layout, version, Duration::from_micros(chance.u64(..20_000)));
+    let version = Version::ALL[chance.usize(..Version::ALL.len())];
+    let options = Options {
+        version,
+        busy_after: Duration::from_millis(100),
+        replication_delay: (Duration::ZERO, Duration::from_micros(chance.u64(..20_000))),
+        ..Options::default()
+    };
+    let deployment = Deployment::new(layout, options, chance.u64(..));
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     let is_calm = chance.u8(..4) == 0;
     world.is_quiet.set(is_calm);
@@ -68,7 +74,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let ids = Rc::new(Cell::new(0));
     let mut violations = Vec::new();
     let mut all = Vec::new();
-    let has_functions = version != Version::Redis6;
+    let has_functions = version.has_functions();
     let open = async |number, config| {
         let (opened, outcome) = ReplyTo::task();
         let client = Client::open(config, &io, opened);
@@ -95,7 +101,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     const CHAOS: Duration = Duration::from_secs(2);
     if !is_calm {
         world.roughness.set(Roughness::Rough);
-        spawn_local(trouble(world.clone(), layout, CHAOS));
+        spawn_local(trouble(world.clone(), CHAOS));
     }
     for callers in &all {
         spawn_local(callers.clone().work(CHAOS));
@@ -154,8 +160,12 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
 }
 
 fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
-    let ports = world.deployment.borrow().ports();
-    let addresses = ports.into_iter().map(|port| Address::new("127.0.0.1", port)).collect();
+    let deployment = world.deployment.borrow();
+    let address = |node| {
+        let (host, port) = deployment.address(node);
+        Address::new(host, port)
+    };
+    let addresses = deployment.nodes().into_iter().map(address).collect();
     let mode = match layout {
         Layout::Cluster { .. } => {
             Mode::Cluster { refresh_from_seeds: chance.bool(), periodic_checks: Some(Duration::from_secs(5)) }
@@ -188,62 +198,86 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
 }
 
 /// What befalls the servers.
-async fn trouble(world: Rc<World>, layout: Layout, for_long: Duration) {
+async fn trouble(world: Rc<World>, for_long: Duration) {
     let until = world.now() + for_long;
     while world.now() < until {
         sleep(Duration::from_micros(world.below(200_000))).await;
         if !world.is_rough() {
             return;
         }
-        let primaries = world.deployment.borrow().primaries();
-        let node = world.pick(&primaries);
-        let what = world.below(9);
-        world.log(format_args!("trouble {what} at {node}"));
-        world.with_model(|model| match what {
-            0 | 1 => model.flush_scripts(node),
-            2 => {
-                let refusals = [Refusal::Loading, Refusal::ClusterDown, Refusal::OutOfMemory, Refusal::TooFewReplicas];
-                model.refuse(node, Some(world.pick(&refusals)));
-            }
-            3 => model.refuse(node, None),
-            4 => model.kill_node(node),
-            5 | 6 if layout != Layout::Standalone => drop(model.fail_over(node)),
-            7 if model.is_cluster() => {
-                let key = format!("{{k{}}}", world.below(4));
-                let slot = glide_scripts_core::Slot::of_key(key.as_bytes()).number();
-                model.begin_migration(slot, node);
-            }
-            8 => model.end_migration(),
-            _ => {}
-        });
+        befall(&world);
         for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
             if world.once_in(30) {
                 wire.reset(&world);
             }
         }
         if world.once_in(2) {
-            restart(&world);
+            world.with_model(|model| {
+                for node in model.nodes() {
+                    model.restart(node);
+                    model.unpause(node);
+                }
+            });
         }
     }
 }
 
-fn restart(world: &World) {
-    world.with_model(|model| {
-        for port in model.ports() {
-            if let Some(node) = model.node_at(port).filter(|node| !model.is_alive(*node)) {
-                model.restart_node(node);
-            }
-        }
+/// One thing that may befall a server.
+fn befall(world: &World) {
+    let nodes = world.deployment.borrow().nodes();
+    let is_replica = |node: &NodeId| world.deployment.borrow().is_replica(*node);
+    let (replicas, primaries): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| is_replica(node));
+    let what = world.below(12);
+    let of = if what == 5 || what == 6 { &replicas } else { &primaries };
+    if of.is_empty() {
+        return;
+    }
+    let node = world.pick(of);
+    world.log(format_args!("trouble {what} at {node}"));
+    let key = format!("{{k{}}}", world.below(4));
+    let slot = slot(key.as_bytes());
+    let in_step = world.once_in(2);
+    let condition = world.pick(&[
+        Condition::Loading,
+        Condition::ClusterDown,
+        Condition::OutOfMemory,
+        Condition::CannotPersist,
+    ]);
+    let rule = world.pick(&["-evalsha", "-set", "-exec", "-script", "resetpass"]);
+    world.with_model(|model| match what {
+        0 | 1 => model.flush_scripts(node),
+        2 => model.set_condition(node, condition, true),
+        3 => allow_all(model, node),
+        4 => model.kill(node),
+        5 | 6 => model.fail_over(node, in_step, Duration::from_millis(100)),
+        7 if model.is_cluster() => model.begin_migration(slot, node),
+        8 if model.is_cluster() => model.finish_migration(slot),
+        9 => model.pause(node),
+        10 => model.set_user(node, "default", &[rule]),
+        11 => model.require_replicas(node, 1),
+        _ => {}
     });
 }
 
+/// Lifts what was done to a node in order that it refuses commands.
+fn allow_all(model: &mut Deployment, node: NodeId) {
+    for condition in [Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist] {
+        model.set_condition(node, condition, false);
+    }
+    model.require_replicas(node, 0);
+    model.set_user(node, "default", &["nopass", "+@all"]);
+}
+
 fn heal(world: &World) {
-    restart(world);
     world.with_model(|model| {
-        for node in 0..model.ports().len() {
-            model.refuse(node, None);
+        for node in model.nodes() {
+            model.restart(node);
+            model.unpause(node);
+            allow_all(model, node);
         }
-        model.end_migration();
+        for key in 0..4 {
+            model.finish_migration(slot(format!("{{k{key}}}").as_bytes()));
+        }
         model.hurry();
     });
     for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {

@@ -16,9 +16,17 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use crate::model::scripts::{FUNCTION, ID, Kind, LIBRARY};
 use crate::oracle::{End, Expected, Oracle, Record, failed};
+use crate::servers::scripts;
 use crate::world::World;
+
+/// Stands before each id, so that ids are found in what goes over the wire.
+const ID: &str = "id:";
+
+/// The number of the call that a word is the id of.
+pub(crate) fn id_of(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.strip_prefix(ID)?.parse().ok()
+}
 
 /// The callers of one client.
 pub(crate) struct Callers {
@@ -30,12 +38,20 @@ pub(crate) struct Callers {
     completions: Arc<Completions>,
     arrived: Arc<Notify>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Completion>>>,
-    scripts: RefCell<BTreeMap<(u8, u32, bool), Arc<Script>>>,
+    scripts: RefCell<BTreeMap<(&'static str, u32, bool), Arc<Script>>>,
     library: Arc<Library>,
     pub(crate) under_way: Cell<usize>,
     /// How many different scripts of a kind there are.
     variants: u32,
     has_functions: bool,
+}
+
+/// The template of the scripts that are declared to read only.
+const READ: &str = "read";
+
+/// Where plain commands keep text: in the slot of the key under which scripts count.
+fn text_key(key: &str) -> String {
+    format!("{key}text")
 }
 
 /// One command that a call consists of.
@@ -73,7 +89,7 @@ impl Callers {
             arrived,
             waiting: RefCell::default(),
             scripts: RefCell::default(),
-            library: Arc::new(Library::new(LIBRARY)),
+            library: Arc::new(Library::new(scripts::library("sim", &["count"], ""))),
             under_way: Cell::new(0),
             variants,
             has_functions,
@@ -341,12 +357,12 @@ impl Callers {
         command.id
     }
 
-    fn script(&self, kind: Kind, idempotent: bool) -> Arc<Script> {
+    fn script(&self, template: &'static str, idempotent: bool) -> Arc<Script> {
         let variant = u32::try_from(self.world.below(u64::from(self.variants))).unwrap_or(0);
-        let mut scripts = self.scripts.borrow_mut();
-        let script = scripts.entry((kind as u8, variant, idempotent)).or_insert_with(|| {
-            let options = Options { read_only: kind == Kind::Read, idempotent, ..Options::default() };
-            Arc::new(Script::new(kind.code(variant), options))
+        let mut known = self.scripts.borrow_mut();
+        let script = known.entry((template, variant, idempotent)).or_insert_with(|| {
+            let options = Options { read_only: template == READ, idempotent, ..Options::default() };
+            Arc::new(Script::new(scripts::text(template, &variant.to_string()), options))
         });
         script.clone()
     }
@@ -357,6 +373,7 @@ impl Callers {
         let id = self.next_id();
         let word = format!("{ID}{id}");
         let key = key.map_or_else(|| format!("{{k{}}}", world.below(4)), str::to_owned);
+        let text_key = text_key(&key);
         let plain = |name: &'static str, words: &[&str], expected, is_counted| {
             let mut packer = Packer::command(words.len());
             packer.word(words[0].as_bytes());
@@ -377,12 +394,12 @@ impl Callers {
                 is_counted,
             }
         };
-        let (kind, extra) = match world.below(if simple { 70 } else { 100 }) {
-            0..15 => return plain("SET", &["SET", &key, &word], Expected::Okay, true),
-            15..20 => return plain("GET", &["GET", &key], Expected::Anything, false),
+        let (template, extra) = match world.below(if simple { 70 } else { 100 }) {
+            0..15 => return plain("SET", &["SET", &text_key, &word], Expected::Okay, true),
+            15..20 => return plain("GET", &["GET", &text_key], Expected::Anything, false),
             20..28 if self.has_functions => {
                 let mut packer = Packer::command(5);
-                [&b"FCALL"[..], FUNCTION.as_bytes(), b"1"].into_iter().for_each(|word| packer.word(word));
+                [&b"FCALL"[..], b"count", b"1"].into_iter().for_each(|word| packer.word(word));
                 packer.key(key.as_bytes()).expect("one key");
                 packer.word(word.as_bytes());
                 let route = packer.route();
@@ -401,43 +418,38 @@ impl Callers {
                     is_counted: true,
                 };
             }
-            28..34 if self.has_functions => (Kind::Flagged, String::new()),
-            34..40 => (Kind::Read, String::new()),
-            70..82 => (Kind::Words, self.words(&key)),
-            82..88 => (Kind::Publish, world.pick(&["PUBLISH", "ECHO"]).to_owned()),
-            88..92 => (Kind::Relay, String::new()),
-            92..100 => (Kind::Slow, world.pick(&["5", "60", "400"]).to_owned()),
-            _ => (Kind::Count, String::new()),
+            28..34 if self.has_functions => ("lua-count", Vec::new()),
+            34..40 => (READ, Vec::new()),
+            70..82 => (world.pick(&["count-then-say", "count-then-say-table"]), vec![self.words(&key)]),
+            82..88 => ("publish-then-count", Vec::new()),
+            88..92 => ("try", vec!["SET".to_owned(), text_key.clone(), "by a script".to_owned()]),
+            92..100 => {
+                let template = world.pick(&["spin", "spin-then-count", "count-then-spin"]);
+                (template, vec![world.pick(&["5", "60", "400"]).to_owned()])
+            }
+            _ => ("count", Vec::new()),
         };
-        let idempotent = kind == Kind::Count && world.once_in(6);
-        let script = self.script(kind, idempotent);
-        let mut packer = Packer::script(&script, 1, 2);
+        let idempotent = template == "count" && world.once_in(6);
+        let script = self.script(template, idempotent);
+        let mut packer = Packer::script(&script, 1, 1 + extra.len());
         packer.key(key.as_bytes()).expect("one key");
         packer.word(word.as_bytes());
-        packer.word(extra.as_bytes());
+        extra.iter().for_each(|word| packer.word(word.as_bytes()));
         let route = packer.route();
         let mut request = packer.finish(true);
-        let is_killable = kind == Kind::Slow && world.once_in(2);
+        let is_killable = template.contains("spin") && world.once_in(2);
         if is_killable {
             request = request.killed_on_timeout();
         }
-        let expected = match kind {
-            Kind::Read => Expected::Anything,
-            Kind::Relay => Expected::Okay,
-            Kind::Words => Expected::Words(extra),
+        let expected = match template {
+            READ => Expected::Anything,
+            "try" => Expected::Okay,
+            "count-then-say" | "count-then-say-table" => Expected::Words(extra.concat()),
             _ => Expected::Bulk(word),
         };
-        let what = match kind {
-            Kind::Count => "a script",
-            Kind::Flagged => "a script with flags",
-            Kind::Words => "a script with words of its own",
-            Kind::Read => "a script that reads",
-            Kind::Publish => "a script that publishes",
-            Kind::Relay => "a script that relays an error",
-            Kind::Slow => "a slow script",
-        };
-        let is_repeatable = idempotent || kind == Kind::Read;
-        Command { id, request, route, key, expected, what, is_repeatable, is_killable, is_counted: kind != Kind::Read }
+        let is_repeatable = idempotent || template == READ;
+        let is_counted = template != READ;
+        Command { id, request, route, key, expected, what: template, is_repeatable, is_killable, is_counted }
     }
 
     /// An error of a script's own, that looks much like a server's.
@@ -476,7 +488,7 @@ impl Callers {
         for slot in 0..4 {
             let mut packer = Packer::command(2);
             packer.word(b"GET");
-            packer.key(format!("{{k{slot}}}").as_bytes()).expect("one key");
+            packer.key(text_key(&format!("{{k{slot}}}")).as_bytes()).expect("one key");
             let route = packer.route();
             let (reply_to, outcome) = ReplyTo::task();
             self.client.borrow().call(packer.finish(false), route, Some(WITHIN), reply_to);

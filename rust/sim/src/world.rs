@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::model::{ConnectionId, Deployment, Event};
 use crate::network::Wire;
+use crate::servers::{ConnectionId, Deployment, Event};
 
 pub(crate) struct World {
     pub(crate) deployment: RefCell<Deployment>,
@@ -21,8 +21,8 @@ pub(crate) struct World {
     pub(crate) roughness: Cell<Roughness>,
     /// Nothing is lost and nobody forgets scripts: what is issued in order runs in order.
     pub(crate) is_quiet: Cell<bool>,
-    /// What was executed, and when.
-    pub(crate) events: RefCell<Vec<(Duration, Event)>>,
+    /// What happened on the servers, in order.
+    pub(crate) events: RefCell<Vec<Event>>,
     /// When a socket took the first byte of a command, for each sending of each call.
     pub(crate) taken: RefCell<BTreeMap<u64, Vec<Duration>>>,
     /// The model has something to do at another time than before.
@@ -125,9 +125,9 @@ impl World {
             let mut deployment = self.deployment.borrow_mut();
             deployment.advance(self.now());
             let result = work(&mut deployment);
-            for event in deployment.take_events() {
+            for event in deployment.events() {
                 self.log(format_args!("{event:?}"));
-                self.events.borrow_mut().push((self.now(), event));
+                self.events.borrow_mut().push(event);
             }
             result
         };

@@ -1,0 +1,243 @@
+//! What may befall the servers.
+
+use std::time::Duration;
+
+use super::connection::ConnectionId;
+use super::data::Data;
+use super::deployment::{Deployment, Layout, NodeId, Timer};
+use super::events::Event;
+use super::functions::Libraries;
+
+/// A state in which a server refuses a part of what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// LOADING.
+    Loading,
+    /// A replica whose primary is gone: MASTERDOWN, if it may not serve old data.
+    PrimaryDown,
+    /// CLUSTERDOWN.
+    ClusterDown,
+    /// OOM.
+    OutOfMemory,
+    /// MISCONF.
+    CannotPersist,
+}
+
+impl Deployment {
+    pub fn set_condition(&mut self, node: NodeId, condition: Condition, holds: bool) {
+        let was = self.nodes[node].is(condition);
+        self.nodes[node].conditions.retain(|other| *other != condition);
+        if holds {
+            self.nodes[node].conditions.push(condition);
+        }
+        if was && !holds && condition == Condition::PrimaryDown {
+            // What it missed, it gets now.
+            match self.nodes[node].follows {
+                Some(primary) if primary != node && self.nodes[primary].is_up => self.follow(node, primary),
+                _ => {}
+            }
+            self.settle();
+        }
+    }
+
+    /// NOREPLICAS, while fewer than these hear from it.
+    pub fn require_replicas(&mut self, node: NodeId, least: usize) {
+        self.nodes[node].min_replicas = least;
+    }
+
+    /// A rule of ACL SETUSER: `>password`, `resetpass`, `-eval`, `+@all`, …
+    ///
+    /// # Panics
+    /// If the model does not know the rule.
+    pub fn set_user(&mut self, node: NodeId, user: &str, rules: &[&str]) {
+        for rule in rules {
+            assert!(self.nodes[node].users.set(user, rule.as_bytes()), "a rule that the model does not know: {rule}");
+        }
+    }
+
+    pub fn set_connections_limit(&mut self, limit: usize) {
+        self.options.connections_limit = limit;
+    }
+
+    /// The server ends a connection, whatever it is at.
+    pub fn end_connection(&mut self, connection: ConnectionId) {
+        if let Some(c) = self.connections.get_mut(&connection) {
+            c.is_open = false;
+            c.blocked = None;
+            c.input.clear();
+        }
+    }
+
+    /// The scripts are gone, as after SCRIPT FLUSH.
+    pub fn flush_scripts(&mut self, node: NodeId) {
+        self.nodes[node].cache.flush();
+        self.tell_flushed(node, "scripts");
+    }
+
+    /// The node dies: its connections, scripts and running script with it, and its data unless they are persistent.
+    pub fn kill(&mut self, node: NodeId) {
+        if !self.nodes[node].is_up {
+            return;
+        }
+        self.crash_script(node);
+        self.nodes[node].is_up = false;
+        self.nodes[node].is_paused = false;
+        self.nodes[node].cache.flush();
+        self.nodes[node].arriving.clear();
+        for c in self.connections.values_mut().filter(|c| c.node == node) {
+            c.is_open = false;
+            c.waits_for_script = false;
+            c.blocked = None;
+            c.input.clear();
+        }
+        self.connections.retain(|_, c| c.node != node || c.is_wanted);
+        if !self.options.persistent {
+            if !self.nodes[node].is_replica() && self.nodes[node].superseded_at.is_none() {
+                let lost = std::mem::take(&mut self.nodes[node].history);
+                self.tell_rolled_back(node, &lost);
+            }
+            self.nodes[node].history.clear();
+            self.nodes[node].data = Data::default();
+            self.nodes[node].libraries = Libraries::default();
+        }
+        self.events.push(Event::Died { at: self.now, node });
+    }
+
+    /// The node starts again: as what it was, or as a replica where another has taken its place.
+    pub fn restart(&mut self, node: NodeId) {
+        if self.nodes[node].is_up {
+            return;
+        }
+        self.nodes[node].is_up = true;
+        self.events.push(Event::Started { at: self.now, node });
+        let followed = match self.layout {
+            Layout::Standalone => None,
+            _ => self.topology.replicas.iter().find(|(replica, _)| *replica == node).map(|(_, primary)| *primary),
+        };
+        self.nodes[node].view = self.topology.clone();
+        match followed {
+            Some(primary) if self.nodes[primary].is_up => self.follow(node, primary),
+            Some(primary) => self.nodes[node].follows = Some(primary),
+            None => {
+                // Its replicas take over what it has.
+                for replica in self.replicas_of(node) {
+                    self.follow(replica, node);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// The node stands still, as one whose machine is too busy: it reads nothing, and nothing ends.
+    pub fn pause(&mut self, node: NodeId) {
+        self.nodes[node].is_paused = self.nodes[node].is_up;
+    }
+
+    pub fn unpause(&mut self, node: NodeId) {
+        self.nodes[node].is_paused = false;
+        self.receive_writes(node);
+        self.hear(node);
+        self.resume_script(node);
+        self.unread.insert(node);
+        self.settle();
+    }
+
+    /// From now on no script takes long, nor does one that runs.
+    pub fn hurry(&mut self) {
+        self.is_in_haste = true;
+        for node in 0..self.nodes.len() {
+            if let Some(running) = &mut self.nodes[node].running {
+                running.until = self.now;
+            }
+            self.resume_script(node);
+        }
+        self.settle();
+    }
+
+    /// The replica becomes a primary with what it has by now, or, `in_step`, with all that its primary has. The old
+    /// primary follows it once it hears of that: in a cluster when gossip reaches it, elsewhere after `demote_after`.
+    /// Until then both take writes, and those of the old one are lost.
+    pub fn fail_over(&mut self, replica: NodeId, in_step: bool, demote_after: Duration) {
+        if !self.nodes[replica].is_up || (in_step && self.nodes[replica].is_paused) {
+            return;
+        }
+        let Some(primary) = self.promote(replica, in_step) else { return };
+        self.topology.promote(replica, primary);
+        self.nodes[replica].view = self.topology.clone();
+        if self.is_cluster() {
+            self.spread();
+            return;
+        }
+        for node in 0..self.nodes.len() {
+            if node != replica {
+                self.at(self.now + demote_after, Timer::Follow(node, replica));
+            }
+        }
+    }
+
+    /// A slot begins to move: of its keys, those that the old node no longer has are asked for at the new one.
+    pub fn begin_migration(&mut self, slot: u16, to: NodeId) {
+        if let Some(from) = self.topology.owner(slot).filter(|&from| from != to) {
+            self.nodes[from].migrating.insert(slot, to);
+            self.nodes[to].importing.insert(slot, from);
+        }
+    }
+
+    /// Moves one key of a slot that moves; `false`: there are none left.
+    pub fn migrate_key(&mut self, slot: u16) -> bool {
+        let Some(from) = self.topology.owner(slot) else { return false };
+        let Some(&to) = self.nodes[from].migrating.get(&slot) else { return false };
+        let key = self.nodes[from].data.keys(0).find(|key| super::slot(key) == slot).cloned();
+        let Some(key) = key else { return false };
+        let value = self.nodes[from].data.value(0, &key).cloned();
+        self.nodes[from].data.set(0, &key, None);
+        self.nodes[to].data.set(0, &key, value);
+        true
+    }
+
+    /// The slot has moved, with all of its keys. The old node and the new one know; others hear of it.
+    pub fn finish_migration(&mut self, slot: u16) {
+        while self.migrate_key(slot) {}
+        let Some(from) = self.topology.owner(slot) else { return };
+        let Some(to) = self.nodes[from].migrating.remove(&slot) else { return };
+        self.nodes[to].importing.remove(&slot);
+        self.topology.epoch += 1;
+        self.topology.give(slot, Some(to));
+        for node in [from, to] {
+            self.nodes[node].view.give(slot, Some(to));
+        }
+        self.spread();
+    }
+
+    /// Nobody serves the slot any more, as every node knows.
+    pub fn drop_slot(&mut self, slot: u16) {
+        self.assign_slot(slot, None);
+    }
+
+    /// As every node knows, a primary serves the slot.
+    pub fn assign_slot(&mut self, slot: u16, owner: Option<NodeId>) {
+        self.topology.epoch += 1;
+        self.topology.give(slot, owner);
+        for node in &mut self.nodes {
+            node.view = self.topology.clone();
+        }
+    }
+
+    /// How often a script has counted an id under a key, as the primary that serves the key has it by now.
+    pub fn count(&self, key: &[u8], id: &[u8]) -> i64 {
+        use super::data::Value;
+        let node = if self.is_cluster() {
+            self.topology.owner(super::slot(key))
+        } else {
+            self.nodes.iter().position(|node| !node.is_replica() && node.superseded_at.is_none())
+        };
+        match node.and_then(|node| self.nodes[node].data.value(0, key)) {
+            Some(Value::Hash(hash)) => hash.get(id).and_then(|count| super::wire::integer(count)).unwrap_or(0),
+            Some(Value::List(list)) => {
+                let count = list.iter().filter(|element| *element == id).count();
+                i64::try_from(count).expect("no list is as long as that")
+            }
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Writes reach replicas later, or never.
+
+use std::time::Duration;
+
+use super::data::Data;
+use super::deployment::{Deployment, NodeId, Timer};
+use super::events::Event;
+use super::plain;
+use super::wire::Words;
+
+/// What a write came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Run(u64),
+    Command(Words),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    database: usize,
+    words: Words,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+pub(super) struct Arrival {
+    at: Duration,
+    write: Write,
+}
+
+impl Deployment {
+    /// The command is done, and what it wrote becomes the node's history and is sent on.
+    pub(super) fn commit(&mut self, node: NodeId) {
+        if self.nodes[node].running.is_some() {
+            return;
+        }
+        self.nodes[node].data.settle();
+        let writes = std::mem::take(&mut self.nodes[node].uncommitted);
+        if writes.is_empty() {
+            return;
+        }
+        for (database, words, origin) in writes {
+            let write = Write { database, words, origin };
+            for replica in self.replicas_of(node) {
+                let latest = self.nodes[replica].arriving.back().map_or(Duration::ZERO, |arrival| arrival.at);
+                let at = latest.max(self.now + self.between(self.options.replication_delay));
+                self.nodes[replica].arriving.push_back(Arrival { at, write: write.clone() });
+                self.at(at, Timer::Arrival(replica));
+            }
+            self.nodes[node].history.push(write);
+        }
+        self.serve_blocked(node);
+    }
+
+    /// Those that are up and hear from it.
+    pub(super) fn replicas_of(&self, node: NodeId) -> Vec<NodeId> {
+        let follows = |id: &NodeId| {
+            self.nodes[*id].follows == Some(node)
+                && self.nodes[*id].is_up
+                && !self.nodes[*id].is(super::Condition::PrimaryDown)
+        };
+        (0..self.nodes.len()).filter(follows).collect()
+    }
+
+    pub(super) fn receive_writes(&mut self, replica: NodeId) {
+        let node = &mut self.nodes[replica];
+        if node.is_paused || !node.is_up {
+            return;
+        }
+        while node.arriving.front().is_some_and(|arrival| arrival.at <= self.now) {
+            let Some(Arrival { write, .. }) = node.arriving.pop_front() else { break };
+            apply(&mut node.data, &mut node.libraries, &write);
+            node.history.push(write);
+        }
+        if let Some(primary) = node.follows {
+            self.serve_blocked(primary);
+        }
+    }
+
+    /// How many replicas have so much of a node's history.
+    pub(super) fn acknowledged_by(&self, node: NodeId, offset: u64) -> usize {
+        let has = |replica: &NodeId| self.nodes[*replica].history.len() as u64 >= offset;
+        self.replicas_of(node).into_iter().filter(has).count()
+    }
+
+    /// A node begins to follow another: it forgets what it has, and takes what the other has.
+    pub(super) fn follow(&mut self, node: NodeId, primary: NodeId) {
+        self.tell_lost(node, primary);
+        let (data, history, libraries) = {
+            let primary = &self.nodes[primary];
+            (primary.data.clone(), primary.history.clone(), primary.libraries.clone())
+        };
+        let replica = &mut self.nodes[node];
+        replica.follows = Some(primary);
+        replica.superseded_at = None;
+        replica.arriving.clear();
+        replica.data.become_copy_of(&data);
+        replica.history = history;
+        replica.libraries = libraries;
+        replica.migrating.clear();
+        replica.importing.clear();
+        self.unblock_all(node);
+    }
+
+    /// Tells what a node has that the one which takes its place, or goes before it, has not.
+    pub(super) fn tell_lost(&mut self, node: NodeId, successor: NodeId) {
+        let known = match self.nodes[node].superseded_at {
+            Some(known) => known,
+            None => self.nodes[successor].history.len(),
+        };
+        let lost: Vec<Write> = self.nodes[node].history.iter().skip(known).cloned().collect();
+        self.nodes[node].superseded_at = Some(self.nodes[node].history.len().max(known));
+        self.tell_rolled_back(node, &lost);
+    }
+
+    pub(super) fn tell_rolled_back(&mut self, node: NodeId, lost: &[Write]) {
+        let (mut runs, mut commands) = (Vec::new(), Vec::new());
+        for write in lost {
+            match &write.origin {
+                Origin::Run(run) if !runs.contains(run) => runs.push(*run),
+                Origin::Command(words) => commands.push(words.clone()),
+                Origin::Run(_) => {}
+            }
+        }
+        if !runs.is_empty() || !commands.is_empty() {
+            let at = self.now;
+            self.events.push(Event::RolledBack { at, node, runs, commands });
+        }
+    }
+
+    /// A replica takes its primary's place, with what it has. `in_step` lets it hear all of it first, as a failover
+    /// that an operator asks for does.
+    pub(super) fn promote(&mut self, node: NodeId, in_step: bool) -> Option<NodeId> {
+        let primary = self.nodes[node].follows?;
+        if in_step {
+            let rest = std::mem::take(&mut self.nodes[node].arriving);
+            let node = &mut self.nodes[node];
+            for Arrival { write, .. } in rest {
+                apply(&mut node.data, &mut node.libraries, &write);
+                node.history.push(write);
+            }
+        }
+        self.nodes[node].arriving.clear();
+        self.nodes[node].follows = None;
+        self.nodes[node].superseded_at = None;
+        self.tell_lost(primary, node);
+        let at = self.now;
+        self.events.push(Event::Promoted { at, node });
+        Some(primary)
+    }
+}
+
+fn apply(data: &mut Data, libraries: &mut super::functions::Libraries, write: &Write) {
+    if !libraries.apply(&write.words) {
+        plain::run(data, write.database, &write.words);
+    }
+    data.settle();
+}
