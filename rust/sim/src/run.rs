@@ -246,12 +246,8 @@ fn befall(world: &World) {
     let key = format!("{{k{}}}", world.below(4));
     let slot = slot(key.as_bytes());
     let in_step = world.once_in(2);
-    let condition = world.pick(&[
-        Condition::Loading,
-        Condition::ClusterDown,
-        Condition::OutOfMemory,
-        Condition::CannotPersist,
-    ]);
+    let condition =
+        world.pick(&[Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist]);
     let rule = world.pick(&["-evalsha", "-set", "-exec", "-script", "resetpass"]);
     world.with_model(|model| match what {
         0 | 1 => model.flush_scripts(node),
