@@ -108,7 +108,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     }
     if let Some(callers) = &closing {
         spawn_local(callers.clone().work(CHAOS));
-        sleep(Duration::from_micros(world.below(CHAOS.as_micros() as u64))).await;
+        sleep(Duration::from_millis(world.below(2_000))).await;
         world.log(format_args!("client {} is closed", callers.number));
         callers.close().await;
     }
