@@ -1,6 +1,6 @@
 //! The account of every call, and what must hold of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use glide_scripts_core::resp::{Item, Reply};
@@ -87,6 +87,21 @@ pub(crate) struct Oracle {
     pub(crate) records: BTreeMap<u64, Record>,
 }
 
+/// Runs that were stopped before they changed or published anything. Where a replica did that, the same call may run
+/// again.
+fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
+    let publishes = |event: &Event| match event {
+        Event::Ran { run, name, .. } if name.starts_with("publish") => Some(*run),
+        _ => None,
+    };
+    let publishing: BTreeSet<u64> = events.iter().filter_map(publishes).collect();
+    let stopped = |event: &Event| match event {
+        Event::Ended { run, wrote: false, ending: Ending::Failed, .. } => Some(*run),
+        _ => None,
+    };
+    events.iter().filter_map(stopped).filter(|run| !publishing.contains(run)).collect()
+}
+
 /// How late a call may be told its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
 
@@ -100,12 +115,16 @@ impl Oracle {
     ) -> Vec<String> {
         let mut found = Vec::new();
         let mut runs: BTreeMap<u64, Vec<(Duration, Option<u64>)>> = BTreeMap::new();
+        let without_effect = runs_without_effect(events);
         let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
         for event in events {
             match event {
                 Event::Ran { at, run, id, exec, .. } => {
                     let Some(id) = id_of(id) else { continue };
                     calls.insert(*run, id);
+                    if without_effect.contains(run) {
+                        continue;
+                    }
                     runs.entry(id).or_default().push((*at, *exec));
                 }
                 Event::Command { at, words, exec, .. } => {

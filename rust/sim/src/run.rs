@@ -16,6 +16,7 @@ use crate::network::Simulated;
 use crate::oracle::Oracle;
 use crate::servers::{Condition, Deployment, Layout, NodeId, Options, Version, slot};
 use crate::work::Callers;
+use crate::work;
 use crate::world::{Roughness, Trace, World};
 
 /// What came of one seed.
@@ -62,7 +63,10 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         replication_delay: (Duration::ZERO, Duration::from_micros(chance.u64(..20_000))),
         ..Options::default()
     };
-    let deployment = Deployment::new(layout, options, chance.u64(..));
+    let mut deployment = Deployment::new(layout, options, chance.u64(..));
+    for node in deployment.nodes() {
+        deployment.set_user(node, "default", &PASSWORDS);
+    }
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     let is_calm = chance.u8(..4) == 0;
     world.is_quiet.set(is_calm);
@@ -186,7 +190,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
         addresses,
         connection: ConnectionConfig {
             tls: None,
-            credentials: Arc::new(Credentials::new(None, None)),
+            credentials: Arc::new(Credentials::new(None, Some(work::PASSWORDS[0].into()))),
             protocol: if chance.bool() { Protocol::Resp3 } else { Protocol::Resp2 },
             database: 0,
             client_name: None,
@@ -264,13 +268,17 @@ fn befall(world: &World) {
     });
 }
 
+/// As rules of a user: it has these and no others.
+const PASSWORDS: [&str; 3] = ["resetpass", ">first", ">second"];
+
 /// Lifts what was done to a node in order that it refuses commands.
 fn allow_all(model: &mut Deployment, node: NodeId) {
     for condition in [Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist] {
         model.set_condition(node, condition, false);
     }
     model.require_replicas(node, 0);
-    model.set_user(node, "default", &["nopass", "+@all"]);
+    model.set_user(node, "default", &["+@all"]);
+    model.set_user(node, "default", &PASSWORDS);
 }
 
 fn heal(world: &World) {

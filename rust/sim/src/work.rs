@@ -20,6 +20,9 @@ use crate::oracle::{End, Expected, Oracle, Record, failed};
 use crate::servers::scripts;
 use crate::world::World;
 
+/// Those that the servers know.
+pub(crate) const PASSWORDS: [&str; 2] = ["first", "second"];
+
 /// Stands before each id, so that ids are found in what goes over the wire.
 const ID: &str = "id:";
 
@@ -122,7 +125,11 @@ impl Callers {
             }
             spawn_local(self.clone().call(None));
             if self.world.once_in(400) && self.world.is_rough() {
-                self.client.borrow().update_password(Some("sim".into()), true, ReplyTo::nobody());
+                self.client.borrow().update_password(
+                    Some(self.world.pick(&PASSWORDS).into()),
+                    true,
+                    ReplyTo::nobody(),
+                );
             }
         }
     }
