@@ -221,7 +221,9 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
+        if let Some(id) = self.id
+            && !self.servers.cancel_supervised(id)
+        {
             self.servers.cancel(BTreeSet::from([id]));
         }
     }
