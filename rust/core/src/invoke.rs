@@ -43,14 +43,14 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         }
     }
     let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, false));
+    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, None));
 }
 
 /// Sends the first call that runs some code over a connection. What is issued later is sent once the server is known to
 /// have the code, or is sent it: else it would overtake the call where the server lacks it.
-pub(crate) fn use_first(servers: &Rc<Servers>, call: Call) {
+pub(crate) fn use_first(servers: &Rc<Servers>, lane: Rc<Lane>, call: Call) {
     let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, None, call, Setback::Unsent, true));
+    guard::spawn("a call", climb(servers.clone(), supervision, None, call, Setback::Unsent, Some(lane)));
 }
 
 async fn climb(
@@ -59,13 +59,16 @@ async fn climb(
     lane: Option<Rc<Lane>>,
     call: Call,
     setback: Setback,
-    is_first_use: bool,
+    first_use_of: Option<Rc<Lane>>,
 ) {
     let progress = Progress::default();
     let own_time = call.request.wait();
-    let steps = attempts(&servers, &call, lane, setback, is_first_use, &progress);
+    let steps = attempts(&servers, &call, lane, setback, first_use_of.is_some(), &progress);
     let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
     let ended = supervision.over(steps).await;
+    if let Some(lane) = first_use_of.filter(|_| !matches!(ended, Ended::Done(Ok(_)))) {
+        lane.forget_use(&call.request);
+    }
     let lease = progress.lease.take();
     if servers.config.connection.observed {
         call.reply_to.tell(progress.facts());

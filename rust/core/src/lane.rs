@@ -403,6 +403,13 @@ impl Lane {
         request.code().is_some_and(|code| self.used.borrow_mut().insert(code))
     }
 
+    /// A first use has come to no answer: the next one is the first.
+    pub(crate) fn forget_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.used.borrow_mut().remove(code);
+        }
+    }
+
     /// Whether the server is known to let this connection's user begin transactions.
     pub(crate) fn transacts(&self) -> bool {
         self.transacts_on.get() == self.connection.get()

@@ -208,7 +208,7 @@ impl Servers {
         match self.lane(&call.request, &call.route) {
             Some(lane) if !plain_form && !call.request.needs_own_connection() && serves(&lane) => {
                 if lane.note_use(&call.request) {
-                    invoke::use_first(self, call);
+                    invoke::use_first(self, lane, call);
                 } else {
                     lane.submit(call);
                 }

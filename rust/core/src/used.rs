@@ -37,6 +37,15 @@ impl Used {
         self.all.len() < Self::LIMIT && self.all.insert(code)
     }
 
+    /// It was not run after all, as far as is known.
+    pub(crate) fn remove(&mut self, code: CodeId) {
+        self.all.remove(&code);
+        let recent = &mut self.recent[code.0 as usize % Self::RECENT];
+        if *recent == code {
+            *recent = CodeId::default();
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -56,6 +65,9 @@ mod tests {
         }
         assert_eq!(first_uses, Used::LIMIT);
         used.clear();
-        assert!(used.insert(CodeId::new(&sha1_hex(b"return 1"))));
+        let code = CodeId::new(&sha1_hex(b"return 1"));
+        assert!(used.insert(code) && !used.insert(code));
+        used.remove(code);
+        assert!(used.insert(code));
     }
 }
