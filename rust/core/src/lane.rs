@@ -221,6 +221,7 @@ impl Lane {
     /// There is less: jobs were taken out.
     fn has_less(self: &Rc<Self>) {
         self.tell_bytes();
+        self.tell_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
             self.wake();
         }
@@ -615,13 +616,11 @@ impl Lane {
     /// Writes the output, less what was withdrawn.
     fn poll_write(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         loop {
-            let up_to = {
-                let mut queues = self.queues.borrow_mut();
-                if queues.should_withdraw() {
-                    queues.withdraw(io);
-                }
-                queues.may_be_written()
-            };
+            if self.queues.borrow().should_withdraw() {
+                self.queues.borrow_mut().withdraw(io);
+                self.tell_in_flight();
+            }
+            let up_to = self.queues.borrow().may_be_written();
             let result = io.poll_write(cx, up_to);
             self.queues.borrow_mut().note_written(io);
             if up_to == u64::MAX || !matches!(result, Poll::Ready(Ok(()))) {
