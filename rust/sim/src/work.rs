@@ -125,11 +125,7 @@ impl Callers {
             }
             spawn_local(self.clone().call(None));
             if self.world.once_in(400) && self.world.is_rough() {
-                self.client.borrow().update_password(
-                    Some(self.world.pick(&PASSWORDS).into()),
-                    true,
-                    ReplyTo::nobody(),
-                );
+                self.client.borrow().update_password(Some(self.world.pick(&PASSWORDS).into()), true, ReplyTo::nobody());
             }
         }
     }
@@ -224,7 +220,7 @@ impl Callers {
             let key = format!("m{key}");
             words.extend([key.clone().into_bytes(), format!("{ID}{id}").into_bytes()]);
             ids.push(id);
-            let record = self.record("a part of MSET", key, call, timeout);
+            let record = Record { is_part: true, ..self.record("a part of MSET", key, call, timeout) };
             self.oracle.borrow_mut().records.insert(id, record);
         }
         let (reply_to, ticket, outcome) = self.ticket();
@@ -340,6 +336,7 @@ impl Callers {
             key,
             is_repeatable: false,
             is_atomic: false,
+            is_part: false,
             is_killable: false,
             is_apart: false,
             is_counted: true,
