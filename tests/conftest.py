@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from tests.records import Records
+from tests.servers.table import CAPABILITIES, this_server
 
 from glide_scripts import (
     GlideClient,
@@ -15,19 +17,60 @@ from glide_scripts import (
     NodeAddress,
     ProtocolVersion,
 )
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import ServerNotFound, ValkeyServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A job in the background ignores Ctrl-C, and so would the programs that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Connect = Callable[..., Awaitable[GlideClient]]
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "needs(*capabilities): what the server must have, of tests/servers/table.py"
+    )
+    config.addinivalue_line(
+        "markers", "every_server: make test runs it on the other servers of the table, too"
+    )
+    try:
+        this_server()
+    except (LookupError, ServerNotFound) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests that need what the server lacks, of those that options left in."""
+    left_out = config.stash.setdefault(_LEFT_OUT, Counter())
+    kept: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
+    for item in items:
+        needed = {name for mark in item.iter_markers("needs") for name in mark.args}
+        if unknown := needed - CAPABILITIES.keys():
+            raise pytest.UsageError(f"{item.nodeid} needs {unknown}, which the table does not have")
+        lacking = needed & this_server().lacks
+        left_out.update(lacking)
+        (deselected if lacking else kept).append(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = kept
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for name, tests in config.stash.get(_LEFT_OUT, Counter()).items():
+        terminalreporter.write_line(
+            f"{tests} left out, since {this_server().version} lacks {CAPABILITIES[name]}"
+        )
 
 
 @pytest.fixture(scope="session")
 def valkey_server_settings() -> dict[str, object]:
     """Those of the server that the package's own plugin for pytest starts."""
-    return {"config": {"enable-debug-command": "yes"}}
+    return {"config": this_server().debug_config}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], within: float = 10.0) -> None:
+async def until(condition: Callable[[], object | Awaitable[object]], within: float = 30.0) -> None:
     """Waits until a condition holds, asking again and again.
 
     Args:

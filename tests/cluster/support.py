@@ -125,7 +125,7 @@ class Load:
             counted = int(reply or 0)
             acknowledged, unknown = self.acknowledged[key], self.unknown[key]
             if exact:
-                assert counted == acknowledged, (key, self.all_errors[:3])
+                assert counted == acknowledged, (key, counted, acknowledged)
             else:
                 assert counted <= acknowledged + unknown, (key, self.all_errors[:3])
 

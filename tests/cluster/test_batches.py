@@ -203,6 +203,7 @@ async def test_one_error_leaves_the_others_their_results(
 
 
 @pytest.mark.parametrize("is_atomic", [False, True])
+@pytest.mark.needs("commands of Redis 7")
 async def test_commands_whose_keys_stand_elsewhere_find_their_slot(
     client: GlideClusterClient, is_atomic: bool
 ) -> None:
@@ -238,6 +239,7 @@ async def test_keys_are_listed_of_all_primaries(client: GlideClusterClient) -> N
     assert await client.custom_command(["KEYS", "none"]) == []
 
 
+@pytest.mark.needs("commands of Redis 7")
 async def test_a_command_that_is_not_known_follows_where_its_key_is(
     client: GlideClusterClient, cluster: ValkeyCluster
 ) -> None:
@@ -394,6 +396,7 @@ async def test_watched_keys_and_the_transaction_must_be_in_one_slot(
 # Functions
 
 
+@pytest.mark.needs("functions")
 async def test_a_library_comes_to_each_node_that_lacks_it(
     client: GlideClusterClient, cluster: ValkeyCluster
 ) -> None:
@@ -445,6 +448,9 @@ async def test_batches_follow_a_slot_that_moves_and_keep_their_order(
             turns += 1
 
     async def move() -> None:
+        # A key that a transaction makes must be there: one that is missing from a slot that is
+        # leaving is asked for at the new node, while the other one is still at the old.
+        await until(lambda: turns >= 1)
         await in_thread(moving.begin_migration, slot, away)
         # One after another, so that batches meet both nodes.
         await until(lambda: turns >= 5)
@@ -508,6 +514,7 @@ async def test_a_key_that_is_migrating_can_be_watched(
     await in_thread(moving.move_slot, slot, home)
 
 
+@pytest.mark.needs("functions")
 async def test_batches_go_on_after_a_failover_and_none_runs_twice(
     own_cluster: ValkeyCluster, connect_cluster: Connect
 ) -> None:

@@ -22,6 +22,8 @@ from glide_scripts import (
 )
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
+pytestmark = pytest.mark.needs("hostnames in a cluster")
+
 HOST = "127.0.0.2"
 INCR = Script("return redis.call('INCR', KEYS[1])")
 IDEMPOTENT = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=True)
@@ -110,7 +112,10 @@ class Connection:
 @pytest.fixture(scope="module")
 def announced() -> Iterator[ValkeyCluster]:
     """A cluster that sends its clients to the proxies."""
-    config = {"cluster-announce-client-ipv4": HOST}
+    config = {
+        "cluster-announce-hostname": HOST,
+        "cluster-preferred-endpoint-type": "hostname",
+    }
     with ValkeyCluster(primaries=3, replicas=0, config=config) as cluster:
         yield cluster
 

@@ -78,6 +78,7 @@ async def test_a_script_exists_only_if_every_primary_has_it(
 
 
 @pytest.mark.parametrize("mode", [None, FlushMode.SYNC, FlushMode.ASYNC])
+@pytest.mark.every_server
 async def test_a_flush_reaches_every_node(
     cluster: ValkeyCluster, client: GlideClusterClient, mode: FlushMode | None
 ) -> None:
@@ -87,6 +88,7 @@ async def test_a_flush_reaches_every_node(
     assert have(cluster.nodes) == [[0]] * 6
 
 
+@pytest.mark.needs("scripts of a replica's own")
 async def test_a_route_says_which_nodes_are_loaded_and_flushed(
     cluster: ValkeyCluster, client: GlideClusterClient
 ) -> None:
@@ -104,6 +106,7 @@ async def test_a_route_says_which_nodes_are_loaded_and_flushed(
     assert have(cluster.replicas()) == [[1]] * 3
 
 
+@pytest.mark.needs("SCRIPT SHOW")
 async def test_a_script_is_shown_from_any_primary_or_by_route(
     cluster: ValkeyCluster, client: GlideClusterClient
 ) -> None:
@@ -120,6 +123,8 @@ async def test_a_script_is_shown_from_any_primary_or_by_route(
 async def test_one_call_makes_a_script_exist_in_the_whole_cluster(
     cluster: ValkeyCluster, client: GlideClusterClient, with_key: bool
 ) -> None:
+    # Now there is a connection to each primary.
+    await client.dbsize()
     for number in range(10):
         script = Script(f"return {number}")
         await client.invoke_script(script, keys=["key"] if with_key else None)
@@ -146,17 +151,18 @@ async def not_busy(node: ValkeyServer) -> bool:
 @pytest.fixture
 async def impatient(cluster: ValkeyCluster) -> Any:
     for node in cluster.nodes:
-        node.command("CONFIG", "SET", "busy-reply-threshold", 20)
+        node.command("CONFIG", "SET", "lua-time-limit", 20)
     yield cluster
     for node in cluster.nodes:
         with contextlib.suppress(ServerReplyError):
             node.command("SCRIPT", "KILL")
         await until(partial(not_busy, node))
-        node.command("CONFIG", "SET", "busy-reply-threshold", 5000)
+        node.command("CONFIG", "SET", "lua-time-limit", 5000)
 
 
 @pytest.mark.parametrize("slot_type", SlotType)
 @pytest.mark.parametrize("routed", [False, True])
+@pytest.mark.every_server
 async def test_a_script_is_killed_wherever_it_runs(
     impatient: ValkeyCluster, client: GlideClusterClient, slot_type: SlotType, routed: bool
 ) -> None:
@@ -334,7 +340,6 @@ CALLS: dict[str, Callable[[GlideClusterClient, list[str]], Awaitable[object]]] =
     "script_load": lambda client, _: client.script_load(HELLO),
     "script_exists": lambda client, _: client.script_exists([SHA]),
     "script_flush": lambda client, _: client.script_flush(),
-    "script_show": lambda client, _: client.script_show(SHA),
     "config_set": lambda client, _: client.config_set({"slowlog-max-len": "99"}),
     "mget": lambda client, keys: client.mget(keys),
     "mset": lambda client, keys: client.mset(dict.fromkeys(keys, "v")),
@@ -343,6 +348,14 @@ CALLS: dict[str, Callable[[GlideClusterClient, list[str]], Awaitable[object]]] =
     "ping": lambda client, _: client.ping(),
     "flushall": lambda client, _: client.flushall(),
 }
+CALL_PARAMS = [
+    *(pytest.param(call, id=name) for name, call in CALLS.items()),
+    pytest.param(
+        lambda client, _: client.script_show(SHA),
+        id="script_show",
+        marks=pytest.mark.needs("SCRIPT SHOW"),
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -354,7 +367,7 @@ def crippled() -> Any:
 
 
 @pytest.mark.parametrize("read_from_replicas", [False, True])
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", CALL_PARAMS)
 async def test_a_dead_replica_changes_nothing_for_a_call(
     crippled: ValkeyCluster,
     connect_cluster: Connect,
@@ -369,7 +382,7 @@ async def test_a_dead_replica_changes_nothing_for_a_call(
         await client.script_load(HELLO)
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", CALL_PARAMS)
 async def test_a_replica_that_dies_while_the_client_is_there_changes_nothing_for_a_call(
     own_replicas: ValkeyCluster,
     connect_cluster: Connect,

@@ -40,7 +40,7 @@ from glide_scripts.testing import ValkeyCluster, ValkeyServer
 SET = Script("return redis.call('SET', KEYS[1], ARGV[1])")
 GET = Script("return redis.call('GET', KEYS[1])", read_only=True)
 ONE = Script("return 1")
-PORT = Script("return server.call('CONFIG', 'GET', 'port')[2]")
+PORT = Script("return redis.call('CONFIG', 'GET', 'port')[2]")
 CALLS = 120
 
 
@@ -188,6 +188,7 @@ ROUTES_TO_SEVERAL: list[tuple[Route, Callable[[ValkeyCluster], list[ValkeyServer
 @pytest.mark.parametrize(("route", "nodes"), ROUTES_TO_SEVERAL, ids=["primaries", "nodes"])
 @pytest.mark.parametrize("cached_on", [0, 1, 2, 4, 6])
 @pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.every_server
 async def test_each_of_several_nodes_runs_the_script_once_whichever_had_it(
     cluster: ValkeyCluster,
     client: GlideClusterClient,
@@ -211,6 +212,7 @@ async def test_each_of_several_nodes_runs_the_script_once_whichever_had_it(
     assert sum(runs(node) for node in cluster.nodes) == len(expected)
 
 
+@pytest.mark.needs("availability zones")
 async def test_replies_of_several_nodes_are_each_nodes_own(
     cluster: ValkeyCluster, client: GlideClusterClient
 ) -> None:
@@ -321,6 +323,8 @@ async def zones(cluster: ValkeyCluster) -> AsyncIterator[dict[str, list[ValkeySe
 
 
 @pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.needs("read-only forms")
+@pytest.mark.every_server
 async def test_read_only_scripts_run_on_replicas_if_these_are_preferred(
     cluster: ValkeyCluster, connect_cluster: Connect, cached: bool
 ) -> None:
@@ -367,6 +371,7 @@ async def test_read_only_scripts_run_on_primaries_by_default(
         (ReadFrom.AZ_AFFINITY_REPLICAS_AND_PRIMARY, "primary"),
     ],
 )
+@pytest.mark.needs("availability zones")
 async def test_read_only_scripts_stay_in_the_zone_where_it_has_a_node(
     cluster: ValkeyCluster,
     connect_cluster: Connect,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cluster.conftest import Connect
+from tests.servers.table import this_server
 from tests.standalone import (
     test_commands_on_server,
     test_errors,
@@ -65,7 +66,7 @@ globals().update(BODIES)
 @pytest.fixture(scope="module")
 def one_shard() -> Iterator[ValkeyCluster]:
     """A cluster whose one primary holds every slot, so that scripts may name keys of their own."""
-    config = {"enable-debug-command": "yes"}
+    config = this_server().debug_config
     with ValkeyCluster(primaries=1, replicas=1, config=config) as cluster:
         yield cluster
 

@@ -64,7 +64,8 @@ async def test_a_call_by_route_shows_the_node_and_all_else(client: GlideClusterC
     with pytest.raises(ScriptError) as caught:
         await client.invoke_script_route(script, args=["x"], route=AllPrimaries())
     first, rest = str(caught.value).split("\n", 1)
-    assert ": ERR user_script:1: " in first
+    assert ": ERR " in first
+    assert "user_script:1: " in first
     assert first.startswith("127.0.0.1:")
     assert rest.startswith("  --> failing, line 1\n")
     assert "= args: 'x'" in rest

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.servers.table import this_server
 from tests.waiting import until
 
 from glide_scripts import (
@@ -37,7 +38,7 @@ FAIL = Script("redis.call('INCR', KEYS[1])\nerror('boom')", name="fail.lua")
 ENDLESS = Script("for i = 1, 1e12 do end")
 # The clock stands still in a script, so it counts.
 SLOW = Script("for i = 1, 3e8 do end")
-LIBRARY = "#!lua name=mylib\nserver.register_function('keys', function(keys) return keys end)"
+LIBRARY = "#!lua name=mylib\nredis.register_function('keys', function(keys) return keys end)"
 
 _unseen = itertools.count()
 
@@ -61,6 +62,7 @@ async def test_every_way_to_call_exec_is_one(client: GlideClient) -> None:
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.every_server
 async def test_results_are_what_the_client_s_methods_return(
     client: GlideClient, is_atomic: bool
 ) -> None:
@@ -85,6 +87,7 @@ async def test_results_are_what_the_client_s_methods_return(
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.needs("functions", "read-only forms", "SCRIPT SHOW")
 async def test_scripts_and_functions_are_commands_like_others(
     client: GlideClient, is_atomic: bool
 ) -> None:
@@ -173,6 +176,7 @@ async def test_an_error_stands_in_its_place(client: GlideClient, is_atomic: bool
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.every_server
 async def test_the_first_error_is_raised_and_says_which_command_it_is_of(
     client: GlideClient, is_atomic: bool
 ) -> None:
@@ -226,6 +230,7 @@ async def test_large_values_go_there_and_back(client: GlideClient, is_atomic: bo
 
 
 class TestScriptsNeverSeen:
+    @pytest.mark.every_server
     async def test_they_run_in_their_order(self, client: GlideClient) -> None:
         append = unseen("return redis.call('APPEND', KEYS[1], ARGV[1])")
         read = unseen("return redis.call('GET', KEYS[1])")
@@ -270,6 +275,7 @@ class TestScriptsNeverSeen:
         assert await client.exec(Batch(False).invoke_script(script), True) == [b"released"]
 
 
+@pytest.mark.every_server
 async def test_scripts_that_keep_vanishing_run_once_each(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
@@ -294,6 +300,8 @@ async def test_scripts_that_keep_vanishing_run_once_each(
     assert sorted(seen) == list(range(1, 5001))
 
 
+@pytest.mark.needs("functions")
+@pytest.mark.every_server
 async def test_a_library_loads_itself_in_a_batch(client: GlideClient) -> None:
     keys = FunctionLibrary(LIBRARY).function("keys")
     await client.function_flush()
@@ -307,7 +315,7 @@ async def test_a_batch_that_takes_too_long_says_what_may_have_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
     # So long a threshold and a timeout that the server is never BUSY, and is waited for.
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "60000")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "60000")
     client = await connect(own_server, request_timeout=60_000)
     batch = Batch(False).set("a", "1").invoke_script(SLOW).set("b", "1")
     results: Any = await client.exec(batch, False, BatchOptions(timeout=100))
@@ -335,7 +343,7 @@ async def test_a_lost_connection_is_an_error_of_what_was_under_way(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
     client, other = await connect(own_server), await connect(own_server)
-    await other.config_set({"busy-reply-threshold": "1"})
+    await other.config_set({"lua-time-limit": "1"})
 
     async def is_busy() -> bool:
         try:
@@ -456,6 +464,7 @@ class TestFlushed:
             expected = [number, b"%d" % number, OK, number + 1, b"%d" % (number + 1)]
             assert await client.exec(batch, True) == expected
 
+    @pytest.mark.needs("functions")
     async def test_by_others_they_come_back_once(
         self, server: ValkeyServer, client: GlideClient
     ) -> None:
@@ -482,8 +491,10 @@ class TestFlushed:
         server.command("FUNCTION", "FLUSH")
 
 
+@pytest.mark.every_server
 async def test_a_server_without_read_only_forms_keeps_the_order_too(connect: Connect) -> None:
-    config = {"rename-command": 'EVALSHA_RO ""'}
+    lacks = "read-only forms" in this_server().lacks
+    config = {} if lacks else {"rename-command": 'EVALSHA_RO ""'}
     with ValkeyServer(config=config) as server:
         client = await connect(server)
         for number in range(4):

@@ -27,7 +27,7 @@ from glide_scripts import (
 from glide_scripts.testing import FaultProxy, ValkeyServer
 
 # A connection is kept for the next one that needs its own, up to so many.
-KEPT = 16
+KEPT = 8
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ async def test_a_script_whose_deadline_passed_is_killed_whatever_the_connections
 async def test_heartbeats_leave_a_long_script_alone_whatever_the_connections_need(
     own_server: ValkeyServer, connect: Connect, protocol: ProtocolVersion
 ) -> None:
-    advanced = AdvancedGlideClientConfiguration(heartbeat_interval=200, connection_timeout=1000)
+    advanced = AdvancedGlideClientConfiguration(heartbeat_interval=500, connection_timeout=1000)
     client = await connect(
         own_server,
         protocol=protocol,

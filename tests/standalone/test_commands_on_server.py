@@ -41,6 +41,9 @@ async def test_a_value_is_set_and_got(client: GlideClient) -> None:
     await same(client.get(b"none"), None)
 
 
+IF_EQUAL = pytest.mark.needs("SET IFEQ")
+
+
 @pytest.mark.parametrize(
     ("key", "condition", "reply", "after"),
     [
@@ -48,12 +51,14 @@ async def test_a_value_is_set_and_got(client: GlideClient) -> None:
         ("new", NEW, OK, b"is"),
         ("old", OLD, OK, b"is"),
         ("new", OLD, None, None),
-        ("old", OnlyIfEqual("was"), OK, b"is"),
-        ("old", OnlyIfEqual(b"other"), None, b"was"),
-        ("new", OnlyIfEqual("was"), None, None),
+        pytest.param("old", OnlyIfEqual("was"), OK, b"is", marks=IF_EQUAL),
+        pytest.param("old", OnlyIfEqual(b"other"), None, b"was", marks=IF_EQUAL),
+        pytest.param("new", OnlyIfEqual("was"), None, None, marks=IF_EQUAL),
     ],
 )
-@pytest.mark.parametrize("return_old", [False, True])
+@pytest.mark.parametrize(
+    "return_old", [False, pytest.param(True, marks=pytest.mark.needs("commands of Redis 7"))]
+)
 async def test_a_conditional_set_tells_whether_it_was_done(
     client: GlideClient,
     *,
@@ -86,6 +91,7 @@ async def test_a_set_with_an_expiry_expires(client: GlideClient, expiry: ExpiryS
 
 @pytest.mark.parametrize("kind", [ExpiryType.UNIX_SEC, ExpiryType.UNIX_MILLSEC])
 @pytest.mark.parametrize("as_datetime", [False, True])
+@pytest.mark.needs("commands of Redis 7")
 async def test_a_set_with_a_point_in_time_expires_then(
     client: GlideClient, kind: ExpiryType, as_datetime: bool
 ) -> None:
@@ -144,6 +150,7 @@ async def test_keys_are_counted_and_deleted(client: GlideClient) -> None:
     await same(client.exists(("a",)), 0)
 
 
+@pytest.mark.needs("commands of Redis 7")
 async def test_a_key_expires_under_conditions(client: GlideClient) -> None:
     await same(client.expire("none", 100), False)
     await same(client.ttl("none"), -2)
@@ -240,6 +247,7 @@ async def test_the_server_gives_a_sign_of_life(client: GlideClient) -> None:
     await same(client.ping(), b"PONG")
 
 
+@pytest.mark.needs("several at once")
 async def test_the_server_tells_about_itself(client: GlideClient) -> None:
     everything = await client.info()
     assert type(everything) is bytes
@@ -259,6 +267,7 @@ async def test_the_server_tells_the_time(client: GlideClient) -> None:
     assert 0 <= int(microseconds) < 1_000_000
 
 
+@pytest.mark.needs("several at once")
 async def test_settings_are_got_and_set(client: GlideClient) -> None:
     before = await client.config_get(["slowlog-max-len", "maxmemory-policy"])
     assert before == {b"slowlog-max-len": b"128", b"maxmemory-policy": b"noeviction"}

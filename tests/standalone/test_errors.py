@@ -31,25 +31,29 @@ async def failure(call: Awaitable[object]) -> Any:
 
 
 # A script, the code of its error, what the text holds, the line.
-FAILING: list[tuple[str, str, str, int | None]] = [
+CODES = pytest.mark.needs("error codes")
+FAILING: list[Any] = [
     ("local a = 1\nerror('boom')", "ERR", "boom", 2),
     ("\n\nlocal x = nil\nreturn x.y", "ERR", "attempt to index", 4),
     ("return 'a' + 1", "ERR", "attempt to perform arithmetic", 1),
     ("return nope", "ERR", "nope", 1),
-    ("error({err='MYCODE of mine'})", "MYCODE", "of mine", 1),
+    pytest.param("error({err='MYCODE of mine'})", "MYCODE", "of mine", 1, marks=CODES),
     ("local f = function()\n  error('deep')\nend\nf()", "ERR", "deep", 2),
-    ("\nreturn redis.call('NOPE', 'x')", "ERR", "unknown command", 2),
-    ("\n\nredis.call('LPUSH', KEYS[1], 'x')", "WRONGTYPE", "wrong kind", 3),
+    ("\nreturn redis.call('NOPE', 'x')", "ERR", "unknown", 2),
+    pytest.param(
+        "\n\nredis.call('LPUSH', KEYS[1], 'x')", "WRONGTYPE", "wrong kind", 3, marks=CODES
+    ),
     ("return redis.call('GET')", "ERR", "Wrong number of args", 1),
     ("return redis.error_reply('MYCODE of mine')", "MYCODE", "MYCODE of mine", None),
     ("return {err='MYCODE of mine'}", "MYCODE", "MYCODE of mine", None),
-    ("return redis.error_reply('oneword')", "ERR", "ERR oneword", None),
+    pytest.param("return redis.error_reply('oneword')", "ERR", "ERR oneword", None, marks=CODES),
     ("return redis.pcall('LPUSH', KEYS[1], 'x')", "WRONGTYPE", "wrong kind", None),
 ]
 
 
 @pytest.mark.parametrize("cached", [True, False], ids=["cached", "missing"])
 @pytest.mark.parametrize(("code", "word", "text", "line"), FAILING)
+@pytest.mark.every_server
 async def test_a_script_that_fails_says_how_and_where(
     client: GlideClient,
     *,
@@ -66,7 +70,7 @@ async def test_a_script_that_fails_says_how_and_where(
     error = await failure(client.invoke_script(script, keys=["string"]))
     assert type(error) is ScriptError
     assert (error.code, error.line, error.script) == (word, line, script)
-    assert text in str(error)
+    assert text.lower() in str(error).lower()
     assert error.may_have_executed is True
     source = None if line is None else code.split("\n")[line - 1]
     assert error.source_line == source
@@ -182,6 +186,7 @@ async def test_a_script_that_wrote_and_raised_any_text_may_have_run(
     assert error.may_have_executed is True
 
 
+@pytest.mark.needs("error codes")
 async def test_out_of_memory_at_a_write_may_have_run(
     own_server: ValkeyServer, protocol: Any, connect: Connect
 ) -> None:
@@ -213,6 +218,7 @@ async def test_a_script_that_published_before_its_write_was_refused_runs_once(
     assert error.may_have_executed is (b"cmdstat_publish:" in stats)
 
 
+@pytest.mark.needs("script flags")
 async def test_out_of_memory_before_a_script_begins_means_that_it_did_not_run(
     own_server: ValkeyServer, protocol: Any, connect: Connect
 ) -> None:
@@ -295,7 +301,7 @@ async def test_a_timeout_leaves_the_script_running_and_the_client_usable(
 ) -> None:
     client, watcher = await connect(own_server, protocol=protocol), await connect(own_server)
     # So long a threshold that the server is never BUSY: it does not answer until the script ends.
-    await watcher.config_set({"busy-reply-threshold": "60000"})
+    await watcher.config_set({"lua-time-limit": "60000"})
     slow = Script(
         "redis.call('INCR', 'begun') local i = 0 while i < 1e8 do i = i + 1 end "
         "redis.call('INCR', KEYS[1]) return 'late'"
@@ -319,7 +325,7 @@ async def test_a_script_that_outlives_its_timeout_can_be_killed_by_its_client(
     own_server: ValkeyServer, protocol: Any, connect: Connect
 ) -> None:
     client, watcher = await connect(own_server, protocol=protocol), await connect(own_server)
-    await watcher.config_set({"busy-reply-threshold": "20"})
+    await watcher.config_set({"lua-time-limit": "20"})
     with pytest.raises(TimeoutError):
         await client.invoke_script(Script("for i = 1, 1e12 do end"), timeout=50)
 

@@ -24,13 +24,15 @@ from glide_scripts import (
 )
 from glide_scripts.testing import ValkeyServer
 
+pytestmark = [pytest.mark.every_server, pytest.mark.needs("functions")]
+
 CODE = """#!lua name=counters
-server.register_function('bump', function(keys, args)
-  return server.call('INCRBY', keys[1], args[1])
+redis.register_function('bump', function(keys, args)
+  return redis.call('INCRBY', keys[1], args[1])
 end)
-server.register_function{
+redis.register_function{
   function_name = 'peek',
-  callback = function(keys) return server.call('GET', keys[1]) end,
+  callback = function(keys) return redis.call('GET', keys[1]) end,
   flags = {'no-writes'},
 }
 """
@@ -138,7 +140,7 @@ async def test_one_that_does_not_compile_is_an_error(client: GlideClient) -> Non
 async def test_a_newer_one_takes_the_place_of_one_that_lacks_the_function(
     client: GlideClient,
 ) -> None:
-    newer = FunctionLibrary(CODE + "server.register_function('new', function() return 'new' end)")
+    newer = FunctionLibrary(CODE + "redis.register_function('new', function() return 'new' end)")
     await client.fcall(BUMP, ["n"], ["1"])
     assert await client.fcall(newer.function("new")) == b"new"
     assert await client.fcall(BUMP, ["n"], ["1"]) == 2
@@ -176,7 +178,7 @@ class TestObject:
         ("code", "text"),
         [
             ("", "code does not say the library's name; begin it with"),
-            ("server.register_function('f', f)", "code does not say the library's name"),
+            ("redis.register_function('f', f)", "code does not say the library's name"),
             ("\n#!lua name=late", "code does not say the library's name"),
             ("#!lua\n", "code's first line says no name; begin it with a line such as"),
             ("#!lua\n-- name=x", "code's first line says no name"),

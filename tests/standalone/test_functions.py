@@ -28,26 +28,28 @@ from glide_scripts import (
 )
 from glide_scripts.testing import ValkeyServer
 
+pytestmark = [pytest.mark.every_server, pytest.mark.needs("functions")]
+
 CODE = """#!lua name=mylib
-server.register_function('set', function(keys, args)
-  return server.call('SET', keys[1], args[1])
+redis.register_function('set', function(keys, args)
+  return redis.call('SET', keys[1], args[1])
 end)
-server.register_function{
+redis.register_function{
   function_name = 'all',
   callback = function(keys, args) return {keys, args} end,
   description = 'gives what it gets',
   flags = {'no-writes', 'allow-stale'},
 }
 """
-OTHER = "#!lua name=other\nserver.register_function('one', function() return 1 end)"
+OTHER = "#!lua name=other\nredis.register_function('one', function() return 1 end)"
 ENDLESS = """#!lua name=endless
-server.register_function{
+redis.register_function{
   function_name = 'endless',
   callback = function() while true do end end,
   flags = {'no-writes'},
 }
-server.register_function('write_endless', function(keys)
-  server.call('SET', keys[1], 'v')
+redis.register_function('write_endless', function(keys)
+  redis.call('SET', keys[1], 'v')
   while true do end
 end)
 """
@@ -180,7 +182,7 @@ async def test_a_replica_has_statistics_too(
 async def test_a_running_function_is_seen_and_killed(
     own_server: ValkeyServer, connect: Connect, protocol: ProtocolVersion
 ) -> None:
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "1")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "1")
     client = await connect(own_server, protocol=protocol)
     await client.function_load(ENDLESS)
     call = asyncio.create_task(client.fcall_ro("endless", ["k"], ["a"]))
@@ -205,7 +207,7 @@ async def test_a_running_function_is_seen_and_killed(
 async def test_a_function_that_has_written_is_not_killed(
     own_server: ValkeyServer, connect: Connect, protocol: ProtocolVersion
 ) -> None:
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "1")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "1")
     client, other = await connect(own_server, protocol=protocol), await connect(own_server)
     await client.function_load(ENDLESS)
     call = asyncio.ensure_future(client.fcall("write_endless", ["k"]))
@@ -228,7 +230,7 @@ async def test_a_function_that_has_written_is_not_killed(
 
 async def test_a_function_that_fails_is_a_script_s_error(client: GlideClient) -> None:
     await client.function_load(
-        "#!lua name=mylib\nserver.register_function('boom', function() \n error('boom') end)"
+        "#!lua name=mylib\nredis.register_function('boom', function() \n error('boom') end)"
     )
     with pytest.raises(ScriptError, match="boom") as caught:
         await client.fcall("boom")

@@ -13,6 +13,8 @@ from tests.conftest import Connect
 from glide_scripts import GlideClient, InfoSection, NoScriptError, Script
 from glide_scripts.testing import ValkeyServer
 
+pytestmark = pytest.mark.every_server
+
 CALLERS, CALLS = 64, 100
 
 
@@ -74,6 +76,7 @@ async def test_every_caller_of_many_scripts_gets_its_own_reply(
         await asyncio.gather(*(caller(i) for i in range(CALLERS)))
 
 
+@pytest.mark.needs("script flags")
 async def test_read_only_scripts_heal_too(client: GlideClient, flusher: GlideClient) -> None:
     await client.set("k", "v")
     script = Script("#!lua flags=no-writes\nreturn {redis.call('GET', KEYS[1]), ARGV[1]}")

@@ -215,7 +215,7 @@ async def test_a_script_that_runs_longer_than_many_heartbeats_is_left_to_run(
 ) -> None:
     client = await connect(own_server, request_timeout=30_000, advanced_config=QUICK)
     # Past it the server says BUSY, which is a sign of life.
-    await client.config_set({"busy-reply-threshold": "100"})
+    await client.config_set({"lua-time-limit": "100"})
     long = Script(
         "local start = redis.call('TIME')\n"
         "local function passed() local now = redis.call('TIME')"

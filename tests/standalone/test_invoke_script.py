@@ -33,6 +33,7 @@ MEGABYTE = 1024 * 1024
         ("", None),
     ],
 )
+@pytest.mark.every_server
 async def test_a_script_answers(client: GlideClient, code: str, reply: object) -> None:
     assert await client.invoke_script(Script(code)) == reply
 
@@ -58,6 +59,7 @@ async def test_a_set_through_a_script_answers_the_constant_ok(client: GlideClien
     assert await client.get("k") == b"v"
 
 
+@pytest.mark.every_server
 async def test_every_byte_goes_out_and_comes_back(client: GlideClient) -> None:
     items = [bytes([byte]) for byte in EVERY_BYTE] + [EVERY_BYTE, b"", b"\r\n$5\r\nhello\r\n"]
     assert await client.invoke_script(ALL, keys=items, args=items[::-1]) == [items, items[::-1]]
@@ -94,6 +96,7 @@ async def test_several_huge_arguments_do_not_mix_with_other_calls(client: GlideC
     assert echoes == [b"%d" % i for i in range(100)]
 
 
+@pytest.mark.every_server
 async def test_many_keys_and_arguments_arrive(client: GlideClient) -> None:
     # Lua's own stack ends unpack() there, not KEYS.
     script = Script("return {#KEYS, #ARGV, KEYS[#KEYS], ARGV[#ARGV]}")

@@ -294,7 +294,7 @@ class TestFailures:
         self, own_server: ValkeyServer, connect: Connect
     ) -> None:
         # So long a threshold that the server is never BUSY.
-        own_server.command("CONFIG", "SET", "busy-reply-threshold", "60000")
+        own_server.command("CONFIG", "SET", "lua-time-limit", "60000")
         client = await connect(own_server)
         slow = Script("for i = 1, 1e8 do end")
         with pytest.raises(TimeoutError, match="100 ms"):

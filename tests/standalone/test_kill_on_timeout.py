@@ -28,7 +28,7 @@ LONG = Script("for i = 1, 3e8 do end return 'done'", read_only=True)
 @pytest.fixture
 async def client(own_server: ValkeyServer, connect: Connect) -> GlideClient:
     client = await connect(own_server, request_timeout=30_000)
-    await client.config_set({"busy-reply-threshold": "100"})
+    await client.config_set({"lua-time-limit": "100"})
     return client
 
 
@@ -41,6 +41,7 @@ async def answers(client: GlideClient) -> bool:
 
 
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.every_server
 async def test_a_script_whose_deadline_passed_is_killed_if_that_was_asked(
     client: GlideClient, known: bool
 ) -> None:
@@ -78,6 +79,7 @@ async def test_scripts_that_were_called_without_it_are_not_killed(
     assert await running == b"done"
 
 
+@pytest.mark.every_server
 async def test_the_connection_serves_the_next_one(client: GlideClient) -> None:
     short = Script("return 7", read_only=True)
     for _ in range(5):
@@ -102,7 +104,7 @@ async def test_a_kill_that_was_promised_comes_also_after_the_client_was_closed(
     client: GlideClient, own_server: ValkeyServer, connect: Connect
 ) -> None:
     # So long that the client is closed well before the server lets anybody kill.
-    await client.config_set({"busy-reply-threshold": "1000"})
+    await client.config_set({"lua-time-limit": "1000"})
     closing = await connect(own_server)
     with pytest.raises(TimeoutError, match="is to be killed"):
         await closing.invoke_script(ENDLESS, timeout=100, on_timeout="kill")
@@ -134,6 +136,7 @@ async def test_a_client_that_is_closed_before_the_deadline_kills_nothing(
     assert b"cmdstat_script|kill" not in stats
 
 
+@pytest.mark.every_server
 async def test_who_still_waits_hears_of_the_kill(client: GlideClient) -> None:
     waiting = asyncio.ensure_future(client.invoke_script(ENDLESS))
     await asyncio.sleep(0)

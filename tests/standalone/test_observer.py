@@ -94,16 +94,21 @@ async def test_a_script_s_call_is_told_with_its_names_and_its_way(
     assert recorder.started == recorder.ended
 
 
+@pytest.mark.needs("functions")
+async def test_a_function_is_told(observed: GlideClient, recorder: Recorder) -> None:
+    library = FunctionLibrary("#!lua name=shop\nredis.register_function('buy', function() end)")
+    await observed.fcall(library.function("buy"))
+    assert [(call.operation, call.name) for call in recorder.ended] == [("FCALL", "buy")]
+
+
 async def test_every_kind_of_call_is_told(observed: GlideClient, recorder: Recorder) -> None:
     @typed_script(Script("return #KEYS", name="count", read_only=True))
     def count(key: Key) -> int:
         raise NotImplementedError
 
-    library = FunctionLibrary("#!lua name=shop\nredis.register_function('buy', function() end)")
     assert await count(observed, "k") == 1
     await observed.set("k", "v")
     await observed.custom_command(["get", b"k"])
-    await observed.fcall(library.function("buy"))
     await observed.watch(["k"])
     await observed.exec(Batch(is_atomic=True).set("k", "1").incr("k"), raise_on_error=True)
     await observed.exec(Batch(is_atomic=False).get("k").get("k"), raise_on_error=True)
@@ -117,7 +122,6 @@ async def test_every_kind_of_call_is_told(observed: GlideClient, recorder: Recor
         ("EVALSHA_RO", "count", None),
         ("SET", None, None),
         ("GET", None, None),
-        ("FCALL", "buy", None),
         ("WATCH", None, None),
         ("MULTI", None, 2),
         ("PIPELINE GET", None, 2),

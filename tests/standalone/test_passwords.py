@@ -8,6 +8,7 @@ import logging
 import traceback
 import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.conftest import Connect
@@ -20,9 +21,11 @@ from glide_scripts import (
     GlideClientConfiguration,
     NodeAddress,
     ProtocolVersion,
+    ReadFrom,
     RequestError,
     Script,
     ServerCredentials,
+    TimeoutError,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -70,6 +73,34 @@ async def test_the_connections_that_there_are_log_in_at_once_if_asked(
     assert OLD not in str(caught.value)
     assert await client.update_connection_password(NEW, immediate_auth=True) == b"OK"
     assert await client.ping() == b"PONG"
+
+
+async def test_a_server_that_is_silent_keeps_no_other_from_the_new_password() -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ValkeyServer()) for _ in range(4)]
+        primary, silent = servers[:2]
+        for replica in servers[1:]:
+            replica.command("REPLICAOF", primary.host, str(primary.port))
+        addresses = [NodeAddress(server.host, server.port) for server in servers]
+        config = GlideClientConfiguration(
+            addresses, request_timeout=500, read_from=ReadFrom.PREFER_REPLICA
+        )
+        async with await GlideClient.create(config) as client:
+            for server in servers:
+                server.command("CONFIG", "SET", "requirepass", NEW)
+            silent.pause()
+            try:
+                with pytest.raises(TimeoutError, match="not all connections have logged in"):
+                    await client.update_connection_password(NEW, immediate_auth=True)
+            finally:
+                silent.resume()
+            for server in (primary, *servers[2:]):
+                with server.connect() as connection:
+                    connection.command("AUTH", NEW)
+                    stats = connection.command("INFO", "commandstats")
+                assert isinstance(stats, bytes)
+                # The client's, and the one that asks.
+                assert b"cmdstat_auth:calls=2," in stats
 
 
 async def test_a_user_keeps_their_name(own_server: ValkeyServer, connect: Connect) -> None:

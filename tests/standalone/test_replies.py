@@ -24,6 +24,8 @@ async def run(client: GlideClient, returned: str, *args: str) -> TResult:
     return await client.invoke_script(Script(f"redis.setresp(3) return {returned}"), args=args)
 
 
+BIG_NUMBERS = pytest.mark.needs("big numbers")
+
 # What a script returns, what a client of RESP3 gets, and what one of RESP2 gets.
 TYPES: list[tuple[str, object, object]] = [
     ("1", 1, 1),
@@ -35,11 +37,11 @@ TYPES: list[tuple[str, object, object]] = [
     ("{1, true, false, 'a'}", [1, True, False, b"a"], [1, 1, 0, b"a"]),
     ("{double=3.5}", 3.5, b"3.5"),
     ("{double=3}", 3.0, b"3"),
-    ("{double=-1e300}", -1e300, b"-1e+300"),
+    ("{double=-1e22}", -1e22, b"-1e+22"),
     ("{double=1/0}", math.inf, b"inf"),
     ("{double=-1/0}", -math.inf, b"-inf"),
-    ("{double=0/0}", math.nan, b"nan"),
-    ("{{double=0.1}, {double=0/0}}", [0.1, math.nan], [b"0.1", b"nan"]),
+    ("{double=-(0/0)}", math.nan, b"nan"),
+    ("{{double=0.5}, {double=-(0/0)}}", [0.5, math.nan], [b"0.5", b"nan"]),
     ("{map={}}", {}, []),
     ("{map={k='v'}}", {b"k": b"v"}, [b"k", b"v"]),
     ("{map={[1]={map={k={2}}}}}", {1: {b"k": [2]}}, [1, [b"k", [2]]]),
@@ -61,11 +63,6 @@ TYPES: list[tuple[str, object, object]] = [
         {frozenset({((b"k", (1,)),)})},
         [[[b"k", [1]]]],
     ),
-    ("{big_number='1234567890123456789012'}", 1234567890123456789012, b"1234567890123456789012"),
-    ("{big_number='-18446744073709551616'}", -(2**64), b"-18446744073709551616"),
-    ("{big_number='0'}", 0, b"0"),
-    ("{verbatim_string={format='txt', string='a\\r\\n\\255'}}", b"a\r\n\xff", b"a\r\n\xff"),
-    ("{verbatim_string={format='mkd', string=''}}", b"", b""),
     ("{ok='OK'}", OK, OK),
     ("{ok='FINE'}", b"FINE", b"FINE"),
     ("{ok='\\255\\254'}", b"\xff\xfe", b"\xff\xfe"),
@@ -74,9 +71,22 @@ TYPES: list[tuple[str, object, object]] = [
     ("redis.call('HGETALL', 'none')", {}, []),
     ("redis.call('SMEMBERS', 'none')", set(), []),
 ]
+NEWER_TYPES = [
+    ("{big_number='1234567890123456789012'}", 1234567890123456789012, b"1234567890123456789012"),
+    ("{big_number='-18446744073709551616'}", -(2**64), b"-18446744073709551616"),
+    ("{big_number='0'}", 0, b"0"),
+    ("{verbatim_string={format='txt', string='a\\r\\n\\255'}}", b"a\r\n\xff", b"a\r\n\xff"),
+    ("{verbatim_string={format='mkd', string=''}}", b"", b""),
+]
 
 
-@pytest.mark.parametrize(("returned", "resp3", "resp2"), TYPES, ids=[row[0] for row in TYPES])
+@pytest.mark.parametrize(
+    ("returned", "resp3", "resp2"),
+    [
+        *(pytest.param(*row, id=row[0]) for row in TYPES),
+        *(pytest.param(*row, id=row[0], marks=BIG_NUMBERS) for row in NEWER_TYPES),
+    ],
+)
 async def test_a_script_returns(
     client: GlideClient, protocol: ProtocolVersion, returned: str, resp3: object, resp2: object
 ) -> None:
@@ -90,7 +100,7 @@ async def test_a_script_returns(
     [
         ("string", b"Hello World", b"Hello World"),
         ("integer", 12345, 12345),
-        ("double", 3.141, b"3.141"),
+        pytest.param("double", 3.141, b"3.141", marks=pytest.mark.needs("commands of Redis 7")),
         ("null", None, None),
         ("array", [0, 1, 2], [0, 1, 2]),
         ("set", {0, 1, 2}, [0, 1, 2]),
@@ -135,13 +145,19 @@ async def test_a_string_ok_is_not_the_constant_ok(client: GlideClient) -> None:
 
 
 async def test_text_and_status_are_plain_bytes(client: GlideClient) -> None:
-    for returned in ("'text'", "{ok='FINE'}", "{verbatim_string={format='txt', string='x'}}"):
+    for returned in ("'text'", "{ok='FINE'}"):
         assert type(await run(client, returned)) is bytes
+
+
+@BIG_NUMBERS
+async def test_a_verbatim_string_is_plain_bytes(client: GlideClient) -> None:
+    assert type(await run(client, "{verbatim_string={format='txt', string='x'}}")) is bytes
 
 
 @pytest.mark.parametrize("protocol", [ProtocolVersion.RESP3], indirect=True)
 @pytest.mark.parametrize("digits", [4000, 4001, 4300, 4301, 5000, 8000, 12001])
 @pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.needs("big numbers")
 async def test_a_big_number_of_any_length_is_an_int(
     client: GlideClient, digits: int, sign: str
 ) -> None:
@@ -155,10 +171,12 @@ async def test_a_big_number_of_any_length_is_an_int(
 
 
 @pytest.mark.parametrize("protocol", [ProtocolVersion.RESP2], indirect=True)
+@pytest.mark.needs("big numbers")
 async def test_a_big_number_is_digits_in_resp2(client: GlideClient) -> None:
     assert await run(client, "{big_number=ARGV[1]}", "9" * 5000) == b"9" * 5000
 
 
+@pytest.mark.needs("error codes")
 async def test_errors_within_a_reply_are_exceptions_in_their_places(client: GlideClient) -> None:
     reply: Any = await run(
         client,

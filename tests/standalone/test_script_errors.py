@@ -43,7 +43,9 @@ async def test_a_plain_call_shows_its_place_keys_and_arguments(client: GlideClie
         client.invoke_script(FAILING, ["k1", b"\xff"], ["x" * 61, "é", b"y" * 70, ""])
     )
     first, rest = str(error).split("\n", 1)
-    assert first == "ERR user_script:3: boom script: on @user_script:3."
+    # In each server's own words, which tests/error_texts has whole.
+    assert first.startswith("ERR ")
+    assert "user_script:3: boom" in first
     assert rest == (
         "  --> failing, line 3\n"
         "   |\n"
@@ -267,6 +269,7 @@ async def test_a_code_raises_its_class_with_its_message(
     assert error.keys == ("7",)
 
 
+@pytest.mark.needs("error codes")
 async def test_a_code_may_also_be_raised(client: GlideClient, shop: ScriptLibrary) -> None:
     error = await failure(shop.burst(client))
     assert type(error) is OutOfStock
@@ -326,7 +329,7 @@ def as_a_part(token: Secret[str]) -> None: ...
 def as_capitals(token: Secret[str]) -> None: ...
 
 
-@typed_script(Script("return redis.call('CLIENT', ARGV[1])", name="server_cuts"))
+@typed_script(Script("return redis.call('OBJECT', ARGV[1])", name="server_cuts"))
 def as_the_server_cuts_it(token: Secret[str]) -> None: ...
 
 
@@ -344,7 +347,10 @@ def as_a_number(pin: Secret[float]) -> None: ...
         *((as_json, f"hunter2{sign}abc", "hunter2") for sign in '/"\\\té'),
         (as_a_part, "hunter2" * 30, "hunter2"),
         (as_capitals, "hunter2", "HUNTER2"),
-        (as_the_server_cuts_it, "hunter2" * 30, "hunter2"),
+        pytest.param(
+            *(as_the_server_cuts_it, "hunter2" * 30, "hunter2"),
+            marks=pytest.mark.needs("quoted subcommands"),
+        ),
         (as_a_leaf, {"users": [{"pin": "hunter2"}]}, "hunter2"),
         (as_a_leaf, {"users": [{"pin": 903}]}, "903"),
         (as_a_number, 987654.0, "987654"),
@@ -391,6 +397,7 @@ async def test_a_reply_does_not_show_it_either(client: GlideClient) -> None:
 
 
 @pytest.mark.parametrize("secret", ["a", "1", "e", "MY", "ERR", "value", "WRONGTYPE", " ", ":", ""])
+@pytest.mark.needs("error codes")
 async def test_a_short_secret_does_not_shred_the_text(client: GlideClient, secret: str) -> None:
     await client.set("k", "x")
 
@@ -417,6 +424,7 @@ async def test_a_short_secret_does_not_shred_the_text(client: GlideClient, secre
     assert error.message in ("name is " + secret, HIDDEN, "name is <secret>")
 
 
+@pytest.mark.needs("error codes")
 async def test_many_calls_keep_the_code_the_hint_and_the_place_of_each(client: GlideClient) -> None:
     await client.set("k", "x")
 
@@ -530,7 +538,7 @@ async def test_a_plain_script_of_many_calls_shows_it_too(client: GlideClient) ->
 async def test_a_timeout_names_the_script_and_its_file(
     own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect, folder: Path
 ) -> None:
-    own_server.command("CONFIG", "SET", "busy-reply-threshold", "20")
+    own_server.command("CONFIG", "SET", "lua-time-limit", "20")
     client = await connect(own_server, protocol=protocol)
     (folder / "slow.lua").write_text("--@readonly\nwhile true do end")
     script = Script.from_file("slow.lua")

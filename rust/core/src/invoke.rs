@@ -201,7 +201,12 @@ async fn attempts(
 ) -> Outcome {
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
-    let mut attempt = Attempt { lane, ..Attempt::first(servers, request) };
+    let sent = match &setback {
+        // As it is, though others may have learned since that the server lacks its form.
+        Setback::Answered(_) => Attempt::default(),
+        _ => Attempt::first(servers, request),
+    };
+    let mut attempt = Attempt { lane, ..sent };
     let mut kept: Option<Place> = None;
     loop {
         progress.note(&setback);

@@ -253,10 +253,12 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        const KEPT: usize = OWN_CONNECTIONS;
+        const KEPT: usize = 8;
+        // As many as there may be of those for calls in line: the next of them is about to use it.
+        let most = if self.permit.is_some() { OWN_CONNECTIONS } else { KEPT };
         self.take_back();
         let mut idle = self.node.idle.borrow_mut();
-        if !self.node.closed.get() && idle.len() < KEPT && self.lane.is_up() && !self.lane.is_owed_a_reply() {
+        if !self.node.closed.get() && idle.len() < most && self.lane.is_up() && !self.lane.is_owed_a_reply() {
             idle.push(self.lane.clone());
         } else {
             self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));

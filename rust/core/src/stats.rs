@@ -249,13 +249,13 @@ mod tests {
     #[test]
     fn of_servers_that_are_gone_the_totals_stay() {
         let stats = Stats::default();
-        let (stays, goes) = (stats.node(&Address::new("h", 1)), stats.node(&Address::new("h", 2)));
-        for node in [&stays, &goes] {
+        let (kept, gone) = (stats.node(&Address::new("h", 1)), stats.node(&Address::new("h", 2)));
+        for node in [&kept, &gone] {
             node.bytes_sent.add(7);
             node.record([Duration::from_millis(1)].into_iter());
         }
         assert_eq!(stats.nodes().len(), 2);
-        drop(goes);
+        drop(gone);
         let names: Vec<_> = stats.nodes().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["h:1"]);
         assert_eq!(stats.gone().bytes_sent.get(), 7);

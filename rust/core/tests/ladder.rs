@@ -141,6 +141,22 @@ fn an_older_server_gets_the_plain_form_of_a_read_only_script() {
 }
 
 #[test]
+fn calls_that_learn_together_of_an_older_server_get_the_plain_form_each() {
+    let (server, _) = fake(|_, words| match words[0].as_str() {
+        "EVALSHA_RO" => Some(
+            "-ERR unknown command `EVALSHA_RO`, with args beginning with: `e0e1f9fabfc9d4800c877a703b823ac0578ff8db`, `0`, `x`, \r\n",
+        ),
+        _ => Some(":1\r\n"),
+    });
+    let caller = Caller::connect(server.port);
+    let script = Arc::new(Script::new("return 1", Options { read_only: true, ..Options::default() }));
+    let args = vec!["x".to_owned(); 10];
+    for reply in caller.invoke_each(&script, &args, Duration::from_secs(5)) {
+        assert_eq!(reply.expect("a reply").as_int(), Some(1));
+    }
+}
+
+#[test]
 fn a_reply_that_nobody_asked_for_closes_the_connection_and_reaches_nobody() {
     let (server, _) = fake(|count, _| Some(if count == 1 { ":1\r\n:99\r\n" } else { ":2\r\n" }));
     let caller = Caller::connect(server.port);

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::servers::{ConnectionId, take_command};
 use crate::work::id_of;
-use crate::world::World;
+use crate::world::{Roughness, World};
 
 /// Makes connections to the model of the current thread.
 #[derive(Debug)]
@@ -131,6 +131,7 @@ impl Wire {
             6 => Fate::SwallowAfter(after),
             _ => Fate::None,
         };
+        let is_narrow = world.once_in(3) && world.roughness.get() != Roughness::Healed;
         Self {
             id,
             fate: Cell::new(fate),
@@ -140,7 +141,7 @@ impl Wire {
             down: RefCell::default(),
             arrived: RefCell::default(),
             server_ended: Cell::new(false),
-            room: Cell::new(if world.once_in(3) { 1 + world.below(500) } else { WIDE }),
+            room: Cell::new(if is_narrow { 1 + world.below(500) } else { WIDE }),
             written: Cell::new(0),
             read: Cell::new(0),
             taken: RefCell::default(),

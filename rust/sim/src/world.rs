@@ -34,6 +34,8 @@ pub(crate) enum Roughness {
     /// Bytes are late, split and joined, and none is lost.
     Calm,
     Rough,
+    /// The same as calm, and no connection is narrow.
+    Healed,
 }
 
 /// What happened, a line each, or only the count and a hash of it.

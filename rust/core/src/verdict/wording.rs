@@ -116,7 +116,7 @@ const NO_ENGINE: &str = "ERR Could not find scripting engine '";
 
 /// What begins the answer to code whose first line declares what a server does not have: one word follows.
 const NOT_TO_BE_HAD: [&str; 3] = [
-    "ERR Unexpected engine in script shebang: ",
+    "ERR Unexpected engine in script shebang: #!",
     "ERR Unexpected flag in script shebang: ",
     "ERR Unknown lua shebang option: ",
 ];
@@ -202,10 +202,19 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     }
 }
 
-/// Whether that may be a system's reason for a failure, as `No space left on device` is. They have no commas.
+/// Whether that is a system's reason for a failed write.
 fn is_system_reason(words: &[u8]) -> bool {
-    let is_fitting = |byte: &u8| byte.is_ascii_alphanumeric() || b" ()'-/.".contains(byte);
-    words.first().is_some_and(u8::is_ascii_uppercase) && words.iter().all(is_fitting)
+    const REASONS: [&str; 8] = [
+        "Bad file descriptor",
+        "Disk quota exceeded",
+        "File too large",
+        "Input/output error",
+        "No space left on device",
+        "Operation not permitted",
+        "Permission denied",
+        "Read-only file system",
+    ];
+    REASONS.iter().any(|reason| words == reason.as_bytes())
 }
 
 /// `MOVED 3999 127.0.0.1:6381`, and nothing more.

