@@ -64,6 +64,7 @@ pub(crate) fn failed(error: Error) -> End {
 
 /// One command that has an id.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Record {
     pub(crate) client: usize,
     /// The call that it is a part of; commands of one batch have one.
@@ -157,7 +158,7 @@ impl Oracle {
         }
         for (id, record) in &self.records {
             let ran = runs.get(id).map_or(&[][..], Vec::as_slice);
-            self.check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
+            Self::check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
         }
         self.check_transactions(&runs, &mut found);
         if keeps_order && ORDER_IS_HELD {
@@ -167,7 +168,6 @@ impl Oracle {
     }
 
     fn check_one(
-        &self,
         id: u64,
         record: &Record,
         ran: &[(Duration, Option<u64>)],
@@ -195,7 +195,7 @@ impl Oracle {
         }
         match end {
             End::Answered | End::OfScript if record.is_counted && ran.is_empty() => {
-                violated("was acknowledged and never ran")
+                violated("was acknowledged and never ran");
             }
             End::WrongReply(_) => violated("has another reply than its own"),
             End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),

@@ -48,6 +48,9 @@ pub fn run(seed: u64, keeps_trace: bool) -> Report {
     report
 }
 
+/// How long things go wrong.
+const CHAOS: Duration = Duration::from_secs(2);
+
 async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
     let layout = match chance.u8(..6) {
@@ -89,7 +92,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
             other => Err(format!("a client could not connect on a calm network: {other:?}")),
         }
     };
-    for number in 0..1 + chance.usize(..2) {
+    for number in 0..=chance.usize(..2) {
         match open(number, config(&world, layout, &mut chance)).await {
             Ok(callers) => all.push(callers),
             Err(violation) => violations.push(violation),
@@ -102,7 +105,6 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     };
 
     // Chaos.
-    const CHAOS: Duration = Duration::from_secs(2);
     if !is_calm {
         world.roughness.set(Roughness::Rough);
         spawn_local(trouble(world.clone(), CHAOS));
