@@ -221,6 +221,7 @@ impl Lane {
     /// There is less: jobs were taken out.
     fn has_less(self: &Rc<Self>) {
         self.tell_bytes();
+        self.tell_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
             self.wake();
         }

@@ -252,6 +252,9 @@ async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never
             }
         }
         assert!(sent.len() < in_output, "some had been moved to the output: {} of {in_output}", sent.len());
+        while lane.node_stats.in_flight.load(Ordering::Relaxed) != sent.len() as u64 {
+            tokio::task::yield_now().await;
+        }
         gets_what_may_have_executed(&lane, stream, sent).await;
     };
     bounded(work).await;

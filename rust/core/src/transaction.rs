@@ -129,6 +129,10 @@ impl Transaction<'_> {
                 continue;
             }
             if !self.has_libraries(&place, &mut attempt).await? {
+                if self.watched.is_some() && lane.is_closed() {
+                    // What was watched is watched no more, and the transaction has no other connection.
+                    return Ok(None);
+                }
                 continue;
             }
             let queue = self.queue(loads_libraries);

@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 use crate::network::Simulated;
 use crate::oracle::Oracle;
 use crate::servers::{Condition, Deployment, Layout, NodeId, Options, Version, slot};
-use crate::work::Callers;
 use crate::work;
+use crate::work::Callers;
 use crate::world::{Roughness, Trace, World};
 
 /// What came of one seed.
@@ -47,6 +47,9 @@ pub fn run(seed: u64, keeps_trace: bool) -> Report {
     World::forget();
     report
 }
+
+/// How long things go wrong.
+const CHAOS: Duration = Duration::from_secs(2);
 
 async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
@@ -89,7 +92,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
             other => Err(format!("a client could not connect on a calm network: {other:?}")),
         }
     };
-    for number in 0..1 + chance.usize(..2) {
+    for number in 0..=chance.usize(..2) {
         match open(number, config(&world, layout, &mut chance)).await {
             Ok(callers) => all.push(callers),
             Err(violation) => violations.push(violation),
@@ -102,7 +105,6 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     };
 
     // Chaos.
-    const CHAOS: Duration = Duration::from_secs(2);
     if !is_calm {
         world.roughness.set(Roughness::Rough);
         spawn_local(trouble(world.clone(), CHAOS));

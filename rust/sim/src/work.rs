@@ -41,7 +41,7 @@ pub(crate) struct Callers {
     completions: Arc<Completions>,
     arrived: Arc<Notify>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Completion>>>,
-    scripts: RefCell<BTreeMap<(&'static str, u32, bool), Arc<Script>>>,
+    scripts: RefCell<BTreeMap<ScriptCopy, Arc<Script>>>,
     library: Arc<Library>,
     pub(crate) under_way: Cell<usize>,
     /// How many different scripts of a kind there are.
@@ -56,6 +56,9 @@ const READ: &str = "read";
 fn text_key(key: &str) -> String {
     format!("{key}text")
 }
+
+/// A script's template, which of its copies it is, and whether it is declared idempotent.
+type ScriptCopy = (&'static str, u32, bool);
 
 /// One command that a call consists of.
 struct Command {
@@ -125,11 +128,7 @@ impl Callers {
             }
             spawn_local(self.clone().call(None));
             if self.world.once_in(400) && self.world.is_rough() {
-                self.client.borrow().update_password(
-                    Some(self.world.pick(&PASSWORDS).into()),
-                    true,
-                    ReplyTo::nobody(),
-                );
+                self.client.borrow().update_password(Some(self.world.pick(&PASSWORDS).into()), true, ReplyTo::nobody());
             }
         }
     }
@@ -219,12 +218,12 @@ impl Callers {
         let mut words = vec![b"MSET".to_vec()];
         let mut ids = Vec::new();
         let call = self.ids.get() + 1;
-        for key in 0..1 + self.world.below(4) {
+        for key in 0..=self.world.below(4) {
             let id = self.next_id();
             let key = format!("m{key}");
             words.extend([key.clone().into_bytes(), format!("{ID}{id}").into_bytes()]);
             ids.push(id);
-            let record = self.record("a part of MSET", key, call, timeout);
+            let record = Record { is_part: true, ..self.record("a part of MSET", key, call, timeout) };
             self.oracle.borrow_mut().records.insert(id, record);
         }
         let (reply_to, ticket, outcome) = self.ticket();
@@ -340,6 +339,7 @@ impl Callers {
             key,
             is_repeatable: false,
             is_atomic: false,
+            is_part: false,
             is_killable: false,
             is_apart: false,
             is_counted: true,
@@ -378,7 +378,7 @@ impl Callers {
     fn command(&self, simple: bool, key: Option<&str>) -> Command {
         let world = &self.world;
         let id = self.next_id();
-        let word = format!("{ID}{id}");
+        let argument = format!("{ID}{id}");
         let key = key.map_or_else(|| format!("{{k{}}}", world.below(4)), str::to_owned);
         let text_key = text_key(&key);
         let plain = |name: &'static str, words: &[&str], expected, is_counted| {
@@ -402,17 +402,17 @@ impl Callers {
             }
         };
         let (template, extra) = match world.below(if simple { 70 } else { 100 }) {
-            0..15 => return plain("SET", &["SET", &text_key, &word], Expected::Okay, true),
+            0..15 => return plain("SET", &["SET", &text_key, &argument], Expected::Okay, true),
             15..20 => return plain("GET", &["GET", &text_key], Expected::Anything, false),
             20..28 if self.has_functions => {
                 let mut packer = Packer::command(5);
                 [&b"FCALL"[..], b"count", b"1"].into_iter().for_each(|word| packer.word(word));
                 packer.key(key.as_bytes()).expect("one key");
-                packer.word(word.as_bytes());
+                packer.word(argument.as_bytes());
                 let route = packer.route();
                 let request = packer.finish(false).calling(self.library.clone());
                 let what = "a function";
-                let expected = Expected::Bulk(word);
+                let expected = Expected::Bulk(argument);
                 return Command {
                     id,
                     request,
@@ -440,7 +440,7 @@ impl Callers {
         let script = self.script(template, idempotent);
         let mut packer = Packer::script(&script, 1, 1 + extra.len());
         packer.key(key.as_bytes()).expect("one key");
-        packer.word(word.as_bytes());
+        packer.word(argument.as_bytes());
         extra.iter().for_each(|word| packer.word(word.as_bytes()));
         let route = packer.route();
         let mut request = packer.finish(true);
@@ -452,7 +452,7 @@ impl Callers {
             READ => Expected::Anything,
             "try" => Expected::Okay,
             "count-then-say" | "count-then-say-table" => Expected::Words(extra.concat()),
-            _ => Expected::Bulk(word),
+            _ => Expected::Bulk(argument),
         };
         let is_repeatable = idempotent || template == READ;
         let is_counted = template != READ;

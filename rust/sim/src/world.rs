@@ -87,7 +87,7 @@ impl World {
 
     /// The one of this thread.
     pub(crate) fn current() -> Rc<Self> {
-        WORLD.with_borrow(|world| world.clone()).expect("a simulation runs on this thread")
+        WORLD.with_borrow(Clone::clone).expect("a simulation runs on this thread")
     }
 
     pub(crate) fn forget() {
