@@ -416,7 +416,9 @@ impl Servers {
             self.refresh.set(Refresh::Running);
             if let Err(reason) = self.learn().await {
                 // At a server that is away it is tried again and again.
-                let level = if self.failure.borrow().is_empty() { log::Level::Warn } else { log::Level::Debug };
+                // Of one address the connection itself has told.
+                let is_news = self.failure.borrow().is_empty() && self.has_alternatives();
+                let level = if is_news { log::Level::Warn } else { log::Level::Debug };
                 log::log!(level, "the topology could not be refreshed: {reason}");
                 self.failure.replace(reason);
             }

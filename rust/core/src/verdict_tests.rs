@@ -180,22 +180,30 @@ fn a_function_that_is_missing_is_brought_once() {
 
 #[test]
 fn code_that_cannot_run_is_told_from_a_scripts_own_words() {
-    for line in [
-        "ERR Error compiling script (new function): user_script:1: '=' expected near 'x'",
-        "ERR Unexpected engine in script shebang: #!nope",
-        "ERR Could not find scripting engine 'nope'",
-        "ERR Unexpected flag in script shebang: nope",
-        "ERR Unknown lua shebang option: foo=bar",
-        "ERR Invalid script shebang",
+    for (line, first_line) in [
+        ("ERR Error compiling script (new function): user_script:1: '=' expected near 'x'", "x x"),
+        ("ERR Unexpected engine in script shebang: #!nope", "#!nope"),
+        ("ERR Could not find scripting engine 'nope'", "#!nope"),
+        ("ERR Unexpected flag in script shebang: nope", "#!lua flags=no-writes,nope"),
+        ("ERR Unknown lua shebang option: foo=bar", "#!lua foo=bar"),
+        ("ERR Invalid script shebang", "#!lua"),
     ] {
-        for request in [plain(), flagged()] {
-            let verdict = judge(line, &request, |asked| asked.form = Some(Form::Code));
-            assert_eq!((verdict.meaning, verdict.ran, verdict.next), (Meaning::NotCompiled, Ran::No, Next::Deliver));
-        }
-        assert_eq!(sent(line, &command(&["SCRIPT", "LOAD", "x"])).meaning, Meaning::NotCompiled, "{line}");
+        let sent = |line: &str, request: &Request| judge(line, request, |asked| asked.form = Some(Form::Code));
+        let request = script(&format!("{first_line}\nreturn 1"), Options::default());
+        let verdict = sent(line, &request);
+        assert_eq!(
+            (verdict.meaning, verdict.ran, verdict.next),
+            (Meaning::NotCompiled, Ran::No, Next::Deliver),
+            "{line}"
+        );
+        let of_load = judge(line, &command(&["SCRIPT", "LOAD", "x"]), |_| {});
+        assert_eq!(of_load.meaning, Meaning::NotCompiled, "{line}");
         let raised = format!("{line} script: {SHA}, on @user_script:1.");
-        let verdict = judge(&raised, &plain(), |asked| asked.form = Some(Form::Code));
-        assert_eq!((verdict.meaning, verdict.ran), (Meaning::OfScript, Ran::Yes), "{raised}");
+        assert_eq!(sent(&raised, &request).ran, Ran::Yes, "{raised}");
+        if first_line.starts_with("#!") {
+            assert_eq!(sent(line, &plain()).ran, Ran::Yes, "its first line declares nothing");
+            assert_eq!(sent(&line[..line.len() - 1], &request).ran, Ran::Yes, "its first line declares another thing");
+        }
     }
 }
 

@@ -197,7 +197,9 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
         "ERR" if text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase()) => {
             Some(Meaning::Refused)
         }
-        "ERR" if asked.brings_code() && is_not_compiled(error) => Some(Meaning::NotCompiled),
+        "ERR" if asked.brings_code() && is_not_compiled(error) && is_of_first_line(text, request) => {
+            Some(Meaning::NotCompiled)
+        }
         _ => None,
     }
 }
@@ -333,6 +335,26 @@ fn is_said_by_compiler(text: &str) -> bool {
             || text.contains("function has more than ")
             || (text.starts_with("function at line ") && text.contains(" has more than "))
             || text == "chunk has too many syntax levels")
+}
+
+/// Whether what a server says of a script's first line is of this script's, where that is known.
+fn is_of_first_line(text: &str, request: &Request) -> bool {
+    let Some(script) = request.script() else { return true };
+    let first = script.code().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let has = |word: &str| first.split_ascii_whitespace().any(|other| other == word);
+    let has_flag = |flag: &str| {
+        let lists = first.split_ascii_whitespace().filter_map(|word| word.strip_prefix("flags="));
+        lists.flat_map(|flags| flags.split(',')).any(|other| other == flag)
+    };
+    if let Some(name) = text.strip_prefix(NO_ENGINE) {
+        return has(&format!("#!{}", name.trim_end_matches('\'')));
+    }
+    match text.split_once(" script shebang: ").or_else(|| text.split_once(" lua shebang option: ")) {
+        Some((before, flag)) if before.ends_with("flag in") => has_flag(flag),
+        Some((_, word)) => has(word),
+        None => text != "ERR Invalid script shebang" || first.starts_with("#!"),
+    }
 }
 
 /// A script that `SCRIPT KILL` or `FUNCTION KILL` stopped.
