@@ -411,12 +411,7 @@ impl Attempt {
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
             }
-            Next::Later => {
-                waiting_for.replace(format!("the server answered {}", error.text()));
-                servers.refresh();
-                self.patience.wait();
-                self.lane = None;
-            }
+            Next::Later => self.wait(servers, error, waiting_for),
         }
         true
     }
@@ -424,6 +419,14 @@ impl Attempt {
     /// Whether it goes to that lane next, without a pause.
     fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
         self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
+    }
+
+    /// Has the request wait, and then go where it belongs by then.
+    pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<String>) {
+        waiting_for.replace(format!("the server answered {}", error.text()));
+        servers.refresh();
+        self.patience.wait();
+        self.lane = None;
     }
 
     fn brings_code(&self) -> bool {

@@ -30,7 +30,7 @@ use crate::request::Request;
 use crate::resp::{Frame, Item, Reply};
 use crate::signal::Signal;
 use crate::stats::{NodeStats, Stats};
-use crate::used::Used;
+use crate::used::{CodeId, Used};
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -402,6 +402,11 @@ impl Lane {
     /// Notes that a request runs its code over this connection, and says whether it is the first: the server may lack it.
     pub(crate) fn note_use(&self, request: &Request) -> bool {
         request.code().is_some_and(|code| self.used.borrow_mut().insert(code))
+    }
+
+    /// The server has the script of that hash.
+    pub(crate) fn note_code(&self, hash: &str) {
+        self.used.borrow_mut().insert(CodeId::new(hash));
     }
 
     /// A first use has come to no answer: the next one is the first.

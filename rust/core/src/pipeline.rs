@@ -440,8 +440,6 @@ impl Context {
                 && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
             {
                 self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
-                // Those that come later need not ask whether it is there.
-                lane.note_use(request);
                 last = Some(script);
             }
             if let Some(library) = request.library()
@@ -500,7 +498,13 @@ impl Context {
     /// A load that was refused is no reason not to try the script: it may be there.
     fn note_load(&self, lane: &Lane, name: &str, reply: &Reply) {
         match verdict::load(reply.error(), if is_library(name) { "FUNCTION" } else { "SCRIPT" }) {
-            Load::Done | Load::WasThere => lane.set_loaded(name, true),
+            Load::Done | Load::WasThere => {
+                lane.set_loaded(name, true);
+                if !is_library(name) {
+                    // Calls that come later need not find out whether it is there.
+                    lane.note_code(name);
+                }
+            }
             Load::Forbidden if !is_library(name) => self.servers.cannot_load.set(true),
             Load::Forbidden | Load::Failed => {}
         }
@@ -522,6 +526,7 @@ impl Context {
         let Some((error, verdict)) = judged else { return round.done.push((piece.place, Ok(reply))) };
         if let Some(script) = request.script().filter(|_| is_missing) {
             lane.set_loaded(script.hash(), false);
+            lane.forget_use(request);
         }
         if piece.attempt.follow(&self.servers, request, &route, error, &verdict, &self.waiting_for) {
             return round.again.push(piece);

@@ -4,7 +4,7 @@
 //! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A server that refuses a command when it is queued executes none of them, so what passes by itself is
 //! waited for and the whole is sent again. Once EXEC was written and its reply is lost, nothing is.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -46,19 +46,21 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         route,
         watched,
         receipt: Rc::default(),
+        ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
     };
     match timeout_at(sending.deadline, transaction.attempts()).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let sent = transaction.receipt.was_sent();
+            let may_have_executed = sent || transaction.ran_on_replica.get();
             let reason = transaction.waiting_for.borrow();
             let state = match (sent, reason.is_empty()) {
                 (true, _) => "no reply from the server; the transaction may have been executed".into(),
                 (false, true) => "not executed".into(),
                 (false, false) => format!("not executed: {reason}"),
             };
-            Err(Box::new(Error::timeout(sending.timeout, &state, sent)))
+            Err(Box::new(Error::timeout(sending.timeout, &state, may_have_executed)))
         }
     }
 }
@@ -79,6 +81,8 @@ struct Transaction<'a> {
     route: Route,
     watched: Option<Watched>,
     receipt: Rc<Receipt>,
+    /// A replica executed what of it only reads.
+    ran_on_replica: Cell<bool>,
     waiting_for: RefCell<String>,
 }
 
@@ -97,6 +101,8 @@ enum Answer {
     KeyChanged,
     /// Nothing was executed, as this server's answer to that request says.
     Refused(usize, ServerError),
+    /// A replica executed it, refused its writes in these words, and nothing else of it left a trace.
+    OnReplica(ServerError),
     /// Nothing was executed, because a library may not be loaded.
     CannotLoad,
     Failed(Box<Error>),
@@ -156,6 +162,11 @@ impl Transaction<'_> {
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
                 Answer::CannotLoad => loads_libraries = false,
+                Answer::OnReplica(error) => {
+                    self.ran_on_replica.set(true);
+                    self.servers.demoted(&lane);
+                    attempt.wait(self.servers, &error, &self.waiting_for);
+                }
                 Answer::Refused(index, error) => {
                     let request = self.requests.get(index).copied().unwrap_or(&begin);
                     let form = queue.form_of(index);
@@ -315,7 +326,7 @@ impl Transaction<'_> {
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
                 Some(elements) => match self.refused_by_replica(queue, &elements) {
-                    Some((index, error)) => Answer::Refused(index, error),
+                    Some(error) => Answer::OnReplica(error),
                     None => Answer::Executed(self.outcomes(queue, elements, lane)),
                 },
                 None => {
@@ -328,7 +339,7 @@ impl Transaction<'_> {
 
     /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
     /// second run would double.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<(usize, ServerError)> {
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<ServerError> {
         if self.watched.is_some() {
             return None;
         }
@@ -343,7 +354,7 @@ impl Transaction<'_> {
                 return None;
             }
             if let Some(error) = reply.error().filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
-                refused.get_or_insert((index, error.clone()));
+                refused.get_or_insert_with(|| error.clone());
             }
         }
         refused

@@ -27,9 +27,13 @@ impl Used {
     /// How many are kept apart. A program with more makes them up as it goes, and would wait for the first use of each.
     const LIMIT: usize = 256;
 
+    fn place(code: CodeId) -> usize {
+        usize::from(code.0.to_le_bytes()[0]) % Self::RECENT
+    }
+
     /// Whether it was not among them.
     pub(crate) fn insert(&mut self, code: CodeId) -> bool {
-        let recent = &mut self.recent[usize::from(code.0.to_le_bytes()[0]) % Self::RECENT];
+        let recent = &mut self.recent[Self::place(code)];
         if *recent == code {
             return false;
         }
@@ -40,7 +44,7 @@ impl Used {
     /// It was not run after all, as far as is known.
     pub(crate) fn remove(&mut self, code: CodeId) {
         self.all.remove(&code);
-        let recent = &mut self.recent[code.0 as usize % Self::RECENT];
+        let recent = &mut self.recent[Self::place(code)];
         if *recent == code {
             *recent = CodeId::default();
         }

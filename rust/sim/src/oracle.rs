@@ -73,8 +73,6 @@ pub(crate) struct Record {
     pub(crate) key: String,
     pub(crate) is_repeatable: bool,
     pub(crate) is_atomic: bool,
-    /// It is what a command for several slots does in one of them.
-    pub(crate) is_part: bool,
     pub(crate) is_killable: bool,
     /// It goes over a connection that no other call uses, and keeps no order with those.
     pub(crate) is_apart: bool,
@@ -110,10 +108,6 @@ fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
 /// What the core is not held to yet, because it does not keep it. That one client's calls for one key run in the order
 /// in which they were issued, where nothing is lost:
 const ORDER_IS_HELD: bool = false;
-/// That a kill at a call's deadline stops that call's script and no other:
-const KILLS_ARE_HELD: bool = false;
-/// That of a command for several slots no part is sent once the call has ended:
-const PARTS_ARE_HELD: bool = false;
 
 /// How late a call may be told its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
@@ -149,7 +143,7 @@ impl Oracle {
                     let Some(id) = calls.get(run) else { continue };
                     let record = self.records.get(id);
                     let is_due = |record: &Record| record.is_killable && *at + SLACK >= record.deadline;
-                    if KILLS_ARE_HELD && !record.is_some_and(is_due) {
+                    if !record.is_some_and(is_due) {
                         found.push(format!("call {id} was killed, and should not have been: {record:?}"));
                     }
                 }
@@ -185,7 +179,7 @@ impl Oracle {
             (None, None) => return violated("has no end"),
         };
         // Of a batch that the socket took in part the rest must follow, and so must what is behind a MULTI.
-        let is_single = record.call == id && !record.is_atomic && (PARTS_ARE_HELD || !record.is_part);
+        let is_single = record.call == id && !record.is_atomic;
         if is_single && taken.iter().any(|since| *since > given_up) {
             violated("was sent after it had ended");
         }

@@ -200,7 +200,8 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             timeout: Duration::from_millis(500),
             backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
             observed: false,
-            unacknowledged: None,
+            // The simulated connections know it themselves.
+            unacknowledged: Some(|_| None),
             transport: Arc::new(Simulated),
         },
         read_from: if chance.bool() { ReadFrom::Primary } else { ReadFrom::PreferReplica },

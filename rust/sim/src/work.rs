@@ -223,7 +223,7 @@ impl Callers {
             let key = format!("m{key}");
             words.extend([key.clone().into_bytes(), format!("{ID}{id}").into_bytes()]);
             ids.push(id);
-            let record = Record { is_part: true, ..self.record("a part of MSET", key, call, timeout) };
+            let record = self.record("a part of MSET", key, call, timeout);
             self.oracle.borrow_mut().records.insert(id, record);
         }
         let (reply_to, ticket, outcome) = self.ticket();
@@ -339,7 +339,6 @@ impl Callers {
             key,
             is_repeatable: false,
             is_atomic: false,
-            is_part: false,
             is_killable: false,
             is_apart: false,
             is_counted: true,
