@@ -295,7 +295,12 @@ impl Deployment {
             return Reply::ok();
         }
         let port = integer(&words[2]).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
-        match self.node_at(&text(&words[1]), port).filter(|&node| node != c.node) {
+        let primary = self.node_at(&text(&words[1]), port).filter(|&node| node != c.node);
+        // Of an address where nobody is, the node follows itself; only one such is ever named.
+        if self.nodes[c.node].follows == Some(primary.unwrap_or(c.node)) {
+            return Reply::Simple(b"OK Already connected to specified master".to_vec());
+        }
+        match primary {
             Some(primary) => self.follow(c.node, primary),
             None => {
                 self.nodes[c.node].follows = Some(c.node);
