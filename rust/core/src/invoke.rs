@@ -66,7 +66,12 @@ async fn climb(
     let steps = attempts(&servers, &call, lane, setback, first_use_of.is_some(), &progress);
     let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
     let ended = supervision.over(steps).await;
-    if let Some(lane) = first_use_of.filter(|_| !matches!(ended, Ended::Done(Ok(_)))) {
+    // Refused for another reason, or given up, it says nothing of whether the server has the code.
+    let has_run = match &ended {
+        Ended::Done(Ok(outcome)) => outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true),
+        _ => false,
+    };
+    if let Some(lane) = first_use_of.filter(|_| !has_run) {
         lane.forget_use(&call.request);
     }
     let lease = progress.lease.take();
