@@ -50,7 +50,10 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         waiting_for: RefCell::default(),
     };
     match timeout_at(sending.deadline, transaction.attempts()).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => outcome.map_err(|mut error| {
+            error.may_have_executed |= transaction.ran_on_replica.get();
+            error
+        }),
         Err(_) => {
             let sent = transaction.receipt.was_sent();
             let may_have_executed = sent || transaction.ran_on_replica.get();

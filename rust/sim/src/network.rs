@@ -110,11 +110,15 @@ struct Taken {
 /// How many bytes a socket takes that nobody reads.
 const WIDE: u64 = 64 << 10;
 
+/// In microseconds: shorter than it takes a server to call itself busy. A reply that is on its way for longer than that
+/// cannot be told from a script that runs.
+const LONGEST: u64 = 80_000;
+
 fn latency(world: &World) -> Duration {
     let microseconds = match world.below(100) {
         0..60 => world.below(200),
         60..95 => world.below(3_000),
-        _ => world.below(if world.is_rough() { 300_000 } else { 20_000 }),
+        _ => world.below(if world.is_rough() { LONGEST } else { 20_000 }),
     };
     Duration::from_micros(microseconds)
 }

@@ -60,6 +60,9 @@ fn text_key(key: &str) -> String {
 /// A script's template, which of its copies it is, and whether it is declared idempotent.
 type ScriptCopy = (&'static str, u32, bool);
 
+/// Batches are numbered from here.
+const BATCHES: u64 = 1 << 32;
+
 /// One command that a call consists of.
 struct Command {
     id: u64,
@@ -183,7 +186,8 @@ impl Callers {
                 sleep(Duration::from_micros(self.world.below(5_000))).await;
             }
         }
-        let call = self.ids.get() + 1;
+        // No command has that number.
+        let call = BATCHES + self.ids.get();
         for _ in 0..count {
             let command = self.command(true, is_atomic.then_some(slot.as_str()));
             let id = self.note(&command, call, is_atomic, timeout);
