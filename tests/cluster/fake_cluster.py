@@ -46,6 +46,10 @@ def slots(*nodes: bytes, first: int = 0, last: int = LAST_SLOT) -> bytes:
     return array(integer(first), integer(last), *nodes)
 
 
+# How many turns of the loop an accepted connection takes to its reader, and an aborted one to its end.
+TURNS = 10
+
+
 class FakeNode:
     """One node. It greets as a server does, and answers CLUSTER SLOTS and scripts as it is told."""
 
@@ -83,10 +87,15 @@ class FakeNode:
             yield self
         finally:
             server.close()
+            # Connections that were accepted a moment ago take some turns of the loop to get here.
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             self.drop_connections()
             for task in list(self._connections):
                 task.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
