@@ -46,7 +46,7 @@ def slots(*nodes: bytes, first: int = 0, last: int = LAST_SLOT) -> bytes:
     return array(integer(first), integer(last), *nodes)
 
 
-# How many turns of the loop an accepted connection takes to its reader, and an aborted one to its end.
+# How many turns of the loop an accepted connection takes to get here, and an aborted one to end.
 TURNS = 10
 
 
