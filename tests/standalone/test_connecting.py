@@ -319,6 +319,8 @@ async def test_the_client_finds_the_primary_anew_after_the_roles_were_changed(
     script = Script("redis.call('INCR', KEYS[1]) " + PORT)
     async with await GlideClient.create(configuration(primary, replica)) as client:
         assert await client.invoke_script(script, ["counter"]) == primary.port
+        # What was not replicated would be lost.
+        await until(lambda: replica.command("GET", "counter") == b"1")
         replica.command("REPLICAOF", "NO", "ONE")
         await follow(primary, replica)
         for _ in range(20):
