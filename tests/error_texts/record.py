@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from tests.cluster.fake_cluster import FakeNode, error
@@ -66,7 +68,10 @@ async def text(case: Case, words: str) -> RequestError:
     async with FakeNode().listening() as node:
         # A server says of code that it does not compile only where the code is sent.
         missing = error("NOSCRIPT No matching script.")
-        node.script = lambda command: error(words) if command[0] == b"EVAL" else missing
+        needs_code = words.startswith("ERR Error compiling")
+        node.script = lambda command: (
+            missing if needs_code and command[0] != b"EVAL" else error(words)
+        )
         seeds = [NodeAddress(node.host, node.port)]
         configuration = GlideClusterClientConfiguration(seeds)
         async with await GlideClusterClient.create(configuration) as client:
@@ -75,6 +80,13 @@ async def text(case: Case, words: str) -> RequestError:
             except RequestError as raised:
                 return raised
     raise AssertionError(f"{case.name} does not fail")
+
+
+def forget_connections() -> None:
+    """Drop those that the client was still making when it was closed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def main() -> None:
