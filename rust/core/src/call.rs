@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::lane::Status;
 use crate::request::Request;
 use crate::route::Route;
-use crate::verdict::{self, Ran};
+use crate::verdict;
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -30,7 +30,7 @@ impl Call {
             Status::Connecting => "not sent, because there is no connection yet".into(),
             Status::Up => "not sent, because the server takes no more requests".into(),
         };
-        let may_have_executed = verdict::of_loss(&self.request, sent, false).ran == Ran::Unknown;
+        let may_have_executed = verdict::may_have_run(&self.request, sent);
         Error::timeout(self.timeout, &state, may_have_executed)
     }
 

@@ -142,7 +142,7 @@ struct Progress {
 
 impl Progress {
     fn may_have_executed(&self, request: &Request) -> bool {
-        self.lost.get() || verdict::of_loss(request, self.receipt.was_sent(), false).ran == Ran::Unknown
+        self.lost.get() || verdict::may_have_run(request, self.receipt.was_sent())
     }
 
     /// A step is over that ended so.

@@ -549,7 +549,7 @@ impl Context {
                 }
             }
             Ending::TimedOut(too_late, sent) if end <= *sent => {
-                let may = verdict::of_loss(self.request(&piece), true, false).ran == Ran::Unknown;
+                let may = verdict::may_have_run(self.request(&piece), true);
                 let doubt = if may { "; it may have been executed" } else { "" };
                 let error = self.timed_out(*too_late, &format!("no reply from the server{doubt}"), may);
                 round.done.push((piece.place, Err(Box::new(error))));

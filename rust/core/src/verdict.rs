@@ -225,6 +225,11 @@ pub(crate) struct Unanswered {
     pub(crate) may_be_sent_again: bool,
 }
 
+/// Whether a request without a reply may have been executed; `written` tells whether the socket took the whole of it.
+pub(crate) fn may_have_run(request: &Request, written: bool) -> bool {
+    of_loss(request, written, false).ran == Ran::Unknown
+}
+
 /// Judges the loss of a reply: `written` tells whether the socket took the whole request, `retries_lost` that its
 /// caller wants it sent again in any case.
 pub(crate) fn of_loss(request: &Request, written: bool, retries_lost: bool) -> Unanswered {
