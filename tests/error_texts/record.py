@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from tests.cluster.fake_cluster import FakeNode, error
@@ -80,13 +78,6 @@ async def text(case: Case, words: str) -> RequestError:
             except RequestError as raised:
                 return raised
     raise AssertionError(f"{case.name} does not fail")
-
-
-def forget_connections() -> None:
-    """Drop those that the client was still making when it was closed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def main() -> None:

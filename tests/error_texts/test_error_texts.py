@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import Connect
 from tests.error_texts.cases import CASES, HERE, Case
-from tests.error_texts.record import FORMATS, forget_connections, format_of, text, words
+from tests.error_texts.record import FORMATS, format_of, text, words
 
 from glide_scripts import RequestError, ScriptError
 from glide_scripts.testing import ValkeyServer
@@ -32,19 +31,11 @@ def programs() -> dict[str, str | None]:
 
 PROGRAMS = programs()
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts show files as they were asked for; those of the golden files are relative."""
     monkeypatch.chdir(HERE)
-
-
-@pytest.fixture(autouse=True)
-def _no_connections() -> Iterator[None]:
-    yield
-    forget_connections()
 
 
 def recorded(format_: str, case: Case) -> str:
