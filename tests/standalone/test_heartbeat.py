@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.conftest import Connect
 from tests.records import Records
+from tests.tunnel import Tunnel, tunnel
 from tests.waiting import until
 
 from glide_scripts import (
@@ -29,53 +28,6 @@ QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_inter
 USUAL = AdvancedGlideClientConfiguration(connection_timeout=200, heartbeat_interval=500)
 LENGTH = Script("return #ARGV[1]")
 INCR = Script("return redis.call('INCR', KEYS[1])")
-
-
-class Tunnel:
-    """A way to a server that can swallow what goes through it, without a word."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.swallowed: set[asyncio.StreamWriter] = set()
-        self.made = 0
-        self._open: set[asyncio.StreamWriter] = set()
-
-    def swallow(self) -> None:
-        """From now on nothing comes out of the connections that there are."""
-        self.swallowed |= self._open
-
-
-@asynccontextmanager
-async def tunnel(server: ValkeyServer) -> AsyncIterator[Tunnel]:
-    way = Tunnel()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        way._open.add(writer)
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                if writer not in way.swallowed:
-                    writer.write(data)
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        way.made += 1
-        up_reader, up_writer = await asyncio.open_connection(server.host, server.port)
-        for task in (copy(reader, up_writer), copy(up_reader, writer)):
-            tasks.add(asyncio.create_task(task))
-
-    listening = await asyncio.start_server(serve, server.host, 0)
-    way.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield way
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for writer in way._open:
-            writer.transport.abort()
 
 
 async def client_through(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from tests.tunnel import tunnel
 from tests.waiting import until
 
 from glide_scripts import (
@@ -31,14 +31,8 @@ LIBRARY = FunctionLibrary(
 Work = Callable[[GlideClient], Awaitable[object]]
 
 
-async def _pipeline(client: GlideClient, add: Callable[[Batch], object]) -> object:
-    batch = Batch(is_atomic=False)
-    add(batch)
-    return await client.exec(batch, True)
-
-
-async def _transaction(client: GlideClient, add: Callable[[Batch], object]) -> object:
-    batch = Batch(is_atomic=True)
+async def _exec(client: GlideClient, is_atomic: bool, add: Callable[[Batch], object]) -> object:
+    batch = Batch(is_atomic)
     add(batch)
     return await client.exec(batch, True)
 
@@ -48,66 +42,23 @@ WORK: dict[str, Work] = {
     "script": lambda client: client.invoke_script(PLAIN, keys=["n"]),
     "flagged script": lambda client: client.invoke_script(FLAGGED, keys=["n"]),
     "function": lambda client: client.fcall("bump", keys=["n"]),
-    "pipeline of commands": lambda client: _pipeline(client, lambda batch: batch.set("k", "v")),
-    "pipeline of scripts": lambda client: _pipeline(
-        client, lambda batch: batch.invoke_script(FLAGGED, ["n"])
+    "pipeline of commands": lambda client: _exec(client, False, lambda batch: batch.set("k", "v")),
+    "pipeline of scripts": lambda client: _exec(
+        client, False, lambda batch: batch.invoke_script(FLAGGED, ["n"])
     ),
-    "pipeline of functions": lambda client: _pipeline(
-        client, lambda batch: batch.fcall("bump", ["n"])
+    "pipeline of functions": lambda client: _exec(
+        client, False, lambda batch: batch.fcall("bump", ["n"])
     ),
-    "transaction of commands": lambda client: _transaction(
-        client, lambda batch: batch.set("k", "v")
+    "transaction of commands": lambda client: _exec(
+        client, True, lambda batch: batch.set("k", "v")
     ),
-    "transaction of scripts": lambda client: _transaction(
-        client, lambda batch: batch.invoke_script(FLAGGED, ["n"])
+    "transaction of scripts": lambda client: _exec(
+        client, True, lambda batch: batch.invoke_script(FLAGGED, ["n"])
     ),
-    "transaction of functions": lambda client: _transaction(
-        client, lambda batch: batch.fcall("bump", ["n"])
+    "transaction of functions": lambda client: _exec(
+        client, True, lambda batch: batch.fcall("bump", ["n"])
     ),
 }
-
-
-class Door:
-    """One address, in front of whichever server it leads to when a connection is made."""
-
-    def __init__(self, leads_to: ValkeyServer) -> None:
-        self.leads_to = leads_to
-        self.port = 0
-        self.opened = 0
-
-
-@asynccontextmanager
-async def door(server: ValkeyServer) -> AsyncIterator[Door]:
-    opened = Door(server)
-    tasks: set[asyncio.Task[None]] = set()
-    writers: set[asyncio.StreamWriter] = set()
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened.opened += 1
-        target = opened.leads_to
-        up_reader, up_writer = await asyncio.open_connection(target.host, target.port)
-        for task in (copy(reader, up_writer), copy(up_reader, writer)):
-            tasks.add(asyncio.create_task(task))
-
-    listening = await asyncio.start_server(serve, server.host, 0)
-    opened.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield opened
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for writer in writers:
-            writer.transport.abort()
 
 
 def replicate(replica: ValkeyServer, primary: ValkeyServer) -> None:
@@ -149,14 +100,14 @@ async def test_behind_one_address_the_new_primary_is_found(
     pair: tuple[ValkeyServer, ValkeyServer], kind: str
 ) -> None:
     primary, replica = pair
-    async with door(primary) as way, await client_at(way.port) as client:
+    async with tunnel(primary) as way, await client_at(way.port) as client:
         await WORK[kind](client)
         await swap(primary, replica)
         way.leads_to = replica
         for _ in range(5):
             await WORK[kind](client)
         # Its first connection, and one more.
-        assert way.opened == 2
+        assert way.made == 2
 
 
 @pytest.mark.parametrize("kind", WORK)
@@ -175,25 +126,25 @@ async def test_many_calls_that_meet_a_replica_make_one_new_connection(
     pair: tuple[ValkeyServer, ValkeyServer],
 ) -> None:
     primary, replica = pair
-    async with door(primary) as way, await client_at(way.port) as client:
+    async with tunnel(primary) as way, await client_at(way.port) as client:
         await client.set("k", "v")
         await swap(primary, replica)
         way.leads_to = replica
         kinds = [work for kind, work in WORK.items() if not kind.startswith("transaction")]
         await asyncio.gather(*(work(client) for work in kinds for _ in range(100)))
-        assert way.opened == 2
+        assert way.made == 2
 
 
 async def test_an_address_that_leads_to_a_replica_for_a_while_is_tried_with_pauses(
     pair: tuple[ValkeyServer, ValkeyServer],
 ) -> None:
     primary, replica = pair
-    async with door(primary) as way, await client_at(way.port) as client:
+    async with tunnel(primary) as way, await client_at(way.port) as client:
         await client.set("k", "v")
         await swap(primary, replica)
         writing = asyncio.gather(*(client.set(f"k{i}", "v") for i in range(100)))
         begun = asyncio.get_running_loop().time()
-        await until(lambda: way.opened >= 5)
+        await until(lambda: way.made >= 5)
         # A connection a round trip would be hundreds.
         assert asyncio.get_running_loop().time() - begun > 0.2
         way.leads_to = replica
