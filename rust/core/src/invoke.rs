@@ -527,12 +527,11 @@ pub(crate) async fn connected_lane(
             }
             let kept = place.take().unwrap_or_else(|| lane.keep_place());
             waiting_for.replace(format!("no connection to {} yet", lane.address()));
-            let reason = match timeout(LOOK_AGAIN, lane.connected()).await {
+            match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(kept),
-                Ok(Err(reason)) => format!("no connection to {}: {reason}", lane.address()),
-                Err(_) => format!("no connection to {} yet", lane.address()),
-            };
-            waiting_for.replace(reason);
+                Ok(Err(reason)) => drop(waiting_for.replace(format!("no connection to {}: {reason}", lane.address()))),
+                Err(_) => {}
+            }
             place = Some(kept);
         } else if let Route::Address(address) = route
             && looked

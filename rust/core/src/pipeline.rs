@@ -511,20 +511,16 @@ impl Context {
     }
 
     fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
-        let request = self.request(&piece);
-        let route = self.route(&piece);
+        let Some(error) = reply.error() else {
+            self.note_hit(&piece, lane);
+            return round.done.push((piece.place, Ok(reply)));
+        };
+        let (request, route) = (self.request(&piece), self.route(&piece));
         piece.attempt.lane = Some(lane.clone());
-        let judged = reply.error().map(|error| (error, piece.attempt.judge(&self.servers, request, &route, error)));
-        let is_missing = judged.as_ref().is_some_and(|(_, verdict)| verdict.meaning == Meaning::MissingScript);
-        if request.has_forms() && piece.attempt.form.is_none() && !is_missing {
-            self.servers.stats.script_hits.add(1);
-            if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
-                // It could not be loaded, and is there all the same.
-                lane.set_loaded(script.hash(), true);
-            }
-        }
-        let Some((error, verdict)) = judged else { return round.done.push((piece.place, Ok(reply))) };
-        if let Some(script) = request.script().filter(|_| is_missing) {
+        let verdict = piece.attempt.judge(&self.servers, request, &route, error);
+        if verdict.meaning != Meaning::MissingScript {
+            self.note_hit(&piece, lane);
+        } else if let Some(script) = request.script() {
             lane.set_loaded(script.hash(), false);
             lane.forget_use(request);
         }
@@ -533,6 +529,19 @@ impl Context {
         }
         let error = Error::answered(error, &verdict, request).after_loss(piece.was_lost);
         round.done.push((piece.place, Err(Box::new(error))));
+    }
+
+    /// The server had the script, if it was one that went by its hash.
+    fn note_hit(&self, piece: &Piece, lane: &Lane) {
+        let request = self.request(piece);
+        if !request.has_forms() || piece.attempt.form.is_some() {
+            return;
+        }
+        self.servers.stats.script_hits.add(1);
+        if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
+            // It could not be loaded, and is there all the same.
+            lane.set_loaded(script.hash(), true);
+        }
     }
 
     fn without_reply(&self, mut piece: Piece, end: u64, ending: &Ending, round: &mut Round) {

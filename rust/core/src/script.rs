@@ -72,7 +72,12 @@ impl Script {
 
     /// Whether the first line declares that it may run while the server is out of memory.
     pub(crate) fn allows_oom(&self) -> bool {
-        declares(&self.code, "allow-oom")
+        self.declares("allow-oom")
+    }
+
+    /// Whether a flag stands in the first line, one that servers know or not.
+    pub(crate) fn declares(&self, flag: &str) -> bool {
+        declares(&self.code, flag)
     }
 
     /// Whether it may publish messages, which a replica lets it do before its first write: false only where each

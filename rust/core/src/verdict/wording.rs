@@ -341,19 +341,14 @@ fn is_said_by_compiler(text: &str) -> bool {
 fn is_of_first_line(text: &str, request: &Request) -> bool {
     let Some(script) = request.script() else { return true };
     let first = script.code().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let first = String::from_utf8_lossy(first);
-    let has = |word: &str| first.split_ascii_whitespace().any(|other| other == word);
-    let has_flag = |flag: &str| {
-        let lists = first.split_ascii_whitespace().filter_map(|word| word.strip_prefix("flags="));
-        lists.flat_map(|flags| flags.split(',')).any(|other| other == flag)
-    };
+    let has = |word: &str| first.split(u8::is_ascii_whitespace).any(|other| other == word.as_bytes());
     if let Some(name) = text.strip_prefix(NO_ENGINE) {
         return has(&format!("#!{}", name.trim_end_matches('\'')));
     }
     match text.split_once(" script shebang: ").or_else(|| text.split_once(" lua shebang option: ")) {
-        Some((before, flag)) if before.ends_with("flag in") => has_flag(flag),
+        Some((before, flag)) if before.ends_with("flag in") => script.declares(flag),
         Some((_, word)) => has(word),
-        None => text != "ERR Invalid script shebang" || first.starts_with("#!"),
+        None => text != "ERR Invalid script shebang" || first.starts_with(b"#!"),
     }
 }
 
