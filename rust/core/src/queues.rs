@@ -136,7 +136,7 @@ impl Queues {
         self.withdrawn.map_or(u64::MAX, |withdrawn| withdrawn.begins)
     }
 
-    /// Whether the output should be made anew without what was withdrawn: before that is written, or when it is most
+    /// Whether the output should be rebuilt without what was withdrawn: before that is written, or when it is most
     /// of it. So it costs little for each job, however many are withdrawn one by one.
     pub(crate) fn should_withdraw(&self) -> bool {
         self.may_be_written() <= self.taken || self.is_mostly_withdrawn()
