@@ -252,7 +252,11 @@ async def test_a_client_whose_making_is_cancelled_stops_connecting(
 
 @pytest.fixture
 async def primary_and_replica() -> AsyncIterator[tuple[ValkeyServer, ValkeyServer]]:
-    with ValkeyServer() as primary, ValkeyServer() as replica:
+    # The replica is one by its configuration, so that it is one when it is started again, too.
+    with (
+        ValkeyServer() as primary,
+        ValkeyServer(config={"replicaof": f"{primary.host} {primary.port}"}) as replica,
+    ):
         await follow(replica, primary)
         yield primary, replica
 
