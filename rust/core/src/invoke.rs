@@ -26,8 +26,15 @@ use crate::route::Route;
 use crate::servers::{Ended, Servers, Supervision};
 use crate::verdict::{self, Asked, Next, Ran, Verdict};
 
-/// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere.
-pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call, setback: Setback) {
+/// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere, and `place` where
+/// it is sent again before what was issued later.
+pub(crate) fn recover(
+    servers: &Rc<Servers>,
+    lane: Option<Rc<Lane>>,
+    call: Call,
+    setback: Setback,
+    place: Option<Place>,
+) {
     // Most errors end the call, and need no task.
     if let Setback::Answered(reply) = &setback
         && let Some(error) = reply.error()
@@ -36,6 +43,9 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         let attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
         let verdict = attempt.judge(servers, &call.request, &call.route, error);
         if verdict.next == Next::Deliver {
+            if verdict.ran == Ran::Yes {
+                lane.note_use(&call.request);
+            }
             lane.tell_facts(&call.reply_to);
             let error = Error::answered(error, &verdict, &call.request);
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
@@ -43,14 +53,7 @@ pub(crate) fn recover(servers: &Rc<Servers>, lane: Option<Rc<Lane>>, call: Call,
         }
     }
     let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, None));
-}
-
-/// Sends the first call that runs some code over a connection. What is issued later is sent once the server is known to
-/// have the code, or is sent it: else it would overtake the call where the server lacks it.
-pub(crate) fn use_first(servers: &Rc<Servers>, lane: Rc<Lane>, call: Call) {
-    let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, None, call, Setback::Unsent, Some(lane)));
+    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, place));
 }
 
 async fn climb(
@@ -59,21 +62,13 @@ async fn climb(
     lane: Option<Rc<Lane>>,
     call: Call,
     setback: Setback,
-    first_use_of: Option<Rc<Lane>>,
+    place: Option<Place>,
 ) {
     let progress = Progress::default();
     let own_time = call.request.wait();
-    let steps = attempts(&servers, &call, lane, setback, first_use_of.is_some(), &progress);
+    let steps = attempts(&servers, &call, lane, setback, place, &progress);
     let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
     let ended = supervision.over(steps).await;
-    // Refused for another reason, or given up, it says nothing of whether the server has the code.
-    let has_run = match &ended {
-        Ended::Done(Ok(outcome)) => outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true),
-        _ => false,
-    };
-    if let Some(lane) = first_use_of.filter(|_| !has_run) {
-        lane.forget_use(&call.request);
-    }
     let lease = progress.lease.take();
     if servers.config.connection.observed {
         call.reply_to.tell(progress.facts());
@@ -204,7 +199,7 @@ async fn attempts(
     call: &Call,
     lane: Option<Rc<Lane>>,
     mut setback: Setback,
-    is_first_use: bool,
+    mut kept: Option<Place>,
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
@@ -215,7 +210,6 @@ async fn attempts(
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
-    let mut kept: Option<Place> = None;
     loop {
         progress.note(&setback);
         let held = servers.stats.hold(request.wire().len());
@@ -225,9 +219,13 @@ async fn attempts(
                     if attempt.form.is_none() && request.has_forms() {
                         servers.stats.script_hits.add(1);
                     }
+                    attempt.note_use(request);
                     return Ok(reply);
                 };
                 let verdict = attempt.judge(servers, request, &call.route, error);
+                if verdict.ran == Ran::Yes {
+                    attempt.note_use(request);
+                }
                 if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
                     let error = Error::answered(error, &verdict, request);
                     return Err(Box::new(error.after_loss(progress.lost.get())));
@@ -246,6 +244,7 @@ async fn attempts(
         }
         // Nobody else waits for what waits itself, or goes elsewhere.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
+        let had_place = before.is_some();
         attempt.pause().await;
         attempt.drop_unreachable().await;
         let place = match attempt.lane.take() {
@@ -272,13 +271,15 @@ async fn attempts(
             return Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
-        let asks_for_code = is_first_use && !attempt.brings_code() && !attempt.brings_library;
-        let place = if asks_for_code { place.kept() } else { place };
+        let may_lack_code =
+            !attempt.brings_code() && !attempt.brings_library && (had_place || target.is_first_use(request));
+        let place = if may_lack_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
-        let terms = Terms { waits: request.wait().is_some(), ..Terms::default() };
+        // What comes before the request is of use without it.
+        let terms = Terms { separable: true, waits: request.wait().is_some(), ..Terms::default() };
         let sending = place.begin(commands, terms, &progress.receipt);
-        kept = asks_for_code.then_some(place);
+        kept = may_lack_code.then_some(place);
         let answer = sending.await;
         let mut replies = progress.receipt.take_replies();
         progress.receipt.clear();
@@ -382,6 +383,9 @@ impl Attempt {
             // The same server is asked again, and with ASKING where it was asked so.
             Next::SendCode => {
                 servers.stats.script_misses.add(1);
+                if let Some(lane) = &self.lane {
+                    lane.forget_use(request);
+                }
                 self.form = Some(code_form(request, self.form));
             }
             Next::LoadLibrary => {
@@ -432,6 +436,13 @@ impl Attempt {
         servers.refresh();
         self.patience.wait();
         self.lane = None;
+    }
+
+    /// The lane's server has the code of a request.
+    fn note_use(&self, request: &Request) {
+        if let Some(lane) = &self.lane {
+            lane.note_use(request);
+        }
     }
 
     fn brings_code(&self) -> bool {

@@ -30,7 +30,7 @@ use crate::request::Request;
 use crate::resp::{Frame, Item, Reply};
 use crate::signal::Signal;
 use crate::stats::{NodeStats, Stats};
-use crate::used::{CodeId, Used};
+use crate::used::CodeId;
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ pub(crate) enum Setback {
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait Owner {
-    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback);
+    /// `place` is where what is sent again goes before what was issued later.
+    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback, place: Option<Place>);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
@@ -76,8 +77,6 @@ pub(crate) struct Lane {
     loading: RefCell<HashSet<String>>,
     /// What was loaded over this connection: scripts by their hashes, and function libraries.
     loaded: RefCell<HashSet<String>>,
-    /// What was run over this connection, or is to be run over the next.
-    used: RefCell<Used>,
     /// Counts the connections.
     connection: Cell<u64>,
     /// The connection on which the server is known to allow transactions.
@@ -131,7 +130,6 @@ impl Lane {
             closed: Cell::new(false),
             loading: RefCell::default(),
             loaded: RefCell::default(),
-            used: RefCell::default(),
             connection: Cell::new(0),
             transacts_on: Cell::new(0),
         })
@@ -396,23 +394,30 @@ impl Lane {
     /// The server was told to forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.loaded.borrow_mut().clear();
-        self.used.borrow_mut().clear();
-    }
-
-    /// Notes that a request runs its code over this connection, and says whether it is the first: the server may lack it.
-    pub(crate) fn note_use(&self, request: &Request) -> bool {
-        request.code().is_some_and(|code| self.used.borrow_mut().insert(code))
+        self.queues.borrow_mut().used.clear();
     }
 
     /// The server has the script of that hash.
     pub(crate) fn note_code(&self, hash: &str) {
-        self.used.borrow_mut().insert(CodeId::new(hash));
+        self.queues.borrow_mut().used.insert(CodeId::new(hash));
     }
 
-    /// A first use has come to no answer: the next one is the first.
+    /// Whether the server may lack the code that a request runs.
+    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
+        request.code().is_some_and(|code| self.queues.borrow_mut().used.is_first(code))
+    }
+
+    /// The server has the code that a request runs.
+    pub(crate) fn note_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.queues.borrow_mut().used.insert(code);
+        }
+    }
+
+    /// The server lacks the code that a request runs: its next use counts as the first.
     pub(crate) fn forget_use(&self, request: &Request) {
         if let Some(code) = request.code() {
-            self.used.borrow_mut().remove(code);
+            self.queues.borrow_mut().used.remove(code);
         }
     }
 
@@ -485,10 +490,15 @@ impl Lane {
     }
 
     fn return_job(self: &Rc<Self>, job: Job, setback: Setback) {
+        self.return_from(None, job, setback);
+    }
+
+    /// The same; what the job leads to is sent from a place that was kept for it.
+    fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, setback: Setback) {
         match job {
             Job::Call(call) => {
                 if let Some(owner) = self.owner.upgrade() {
-                    owner.set_back(self, call, setback);
+                    owner.set_back(self, call, setback, place);
                 }
             }
             Job::Step(step) => {
@@ -567,7 +577,6 @@ impl Lane {
         })
         .await;
         self.status.set(Status::Connecting);
-        self.used.borrow_mut().clear();
         self.node_stats.losses.add(1);
         self.lose_in_flight(io.written, &reason);
         (reason, io.received > 0)
@@ -671,7 +680,8 @@ impl Lane {
             job.write(&mut io.output);
             let ends = io.queued();
             requests += missing as u64;
-            queues.in_flight.push_back(number, InFlight { job: Some(job), missing, begins, ends, sent_at });
+            let entry = InFlight { job: Some(job), missing, begins, ends, sent_at, is_first_use: false };
+            queues.push_in_flight(number, entry);
         }
         drop(queues);
         self.node_stats.requests.add(requests);
@@ -746,17 +756,21 @@ impl Lane {
         if !is_last {
             return Ok(sent_at);
         }
-        let Some((_, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
+        let Some((number, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
         drop(queues);
+        let place = entry.is_first_use.then(|| Place { lane: self.clone(), number: Some(number) });
         match entry.job {
             Some(Job::Call(call)) if reply.error().is_none() => {
+                if place.is_some() {
+                    self.note_use(&call.request);
+                }
                 if call.request.has_forms() {
                     self.stats.script_hits.add(1);
                 }
                 self.tell_facts(&call.reply_to);
                 self.stats.finish(call.reply_to, Ok(reply));
             }
-            Some(job) => self.return_job(job, Setback::Answered(reply)),
+            Some(job) => self.return_from(place, job, Setback::Answered(reply)),
             None => {}
         }
         Ok(sent_at)

@@ -15,6 +15,7 @@ use crate::error::Kind;
 use crate::queues::take_visits;
 use crate::request::{Packer, Request};
 use crate::route::Route;
+use crate::script::{Options, Script};
 use crate::transport::tests::{config, let_names_mean};
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ struct Clumsy {
 }
 
 impl Owner for Clumsy {
-    fn set_back(&self, _lane: &Rc<Lane>, call: Call, setback: Setback) {
+    fn set_back(&self, _lane: &Rc<Lane>, call: Call, setback: Setback, _place: Option<Place>) {
         let error = match setback {
             Setback::Answered(_) => {
                 assert!(!self.panics_on_errors, "provoked by the test");
@@ -400,6 +401,50 @@ async fn what_comes_later_waits_for_a_place_that_is_kept_and_no_longer() {
         stream.write_all(b":3\r\n").await.expect("a client that listens");
         assert!(sent.await.is_ok() && !dropped.was_sent());
         assert!(lane.is_idle());
+        lane.close();
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn what_follows_the_first_use_of_a_script_waits_also_if_that_is_cancelled() {
+    let owner = Rc::default();
+    let work = async {
+        let listener = listen().await;
+        let lane = lane(&owner);
+        let script = Arc::new(Script::new(b"return 1".to_vec(), Options::default()));
+        let run = |number: usize, reply_to| {
+            let mut packer = Packer::script(&script, 0, 1);
+            packer.word(numbered(number).as_bytes());
+            let (request, deadline) = (packer.finish(true), Instant::now() + BOUND);
+            lane.submit(Call { request, route: Route::Any, timeout: BOUND, deadline, reply_to });
+        };
+        let completions = Completions::new(|| {});
+        run(0, ReplyTo::event_loop(completions.clone(), 0));
+        let (reply_to, second) = ReplyTo::task();
+        run(1, reply_to);
+        let third = submit(&lane, "<2>", BOUND);
+        let mut stream = accept(&listener).await;
+        assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([0]));
+        lane.cancel(&mut BTreeSet::from([CallId::new(&completions, 0)]));
+        // Its reply says that the script is missing, and so the next one is the first that is answered.
+        stream.write_all(b"-NOSCRIPT No matching script. Please use EVAL.\r\n").await.expect("a client that listens");
+        assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([1]));
+        stream.write_all(b":1\r\n").await.expect("a client that listens");
+        assert_eq!(outcome(second).await.expect("a reply").as_int(), Some(1));
+        assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([2]));
+        // From now on nothing waits for it.
+        let more = [3, 4].map(|number| {
+            let (reply_to, receiver) = ReplyTo::task();
+            run(number, reply_to);
+            receiver
+        });
+        assert_eq!(numbers_until(&mut stream, "<4>").await, BTreeSet::from([3, 4]));
+        stream.write_all(b":2\r\n:3\r\n:4\r\n").await.expect("a client that listens");
+        assert_eq!(outcome(third).await.expect("a reply").as_int(), Some(2));
+        for receiver in more {
+            outcome(receiver).await.expect("a reply");
+        }
         lane.close();
     };
     bounded(work).await;

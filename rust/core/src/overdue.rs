@@ -3,7 +3,7 @@
 //! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
 //! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
 //! connection to itself, and is known to be the one that runs when its request has arrived, the server says BUSY after
-//! that, and there is still no reply. Only scripts that do not write are killed; others cannot be once they have
+//! that, and there is still no reply: for a while, since the network may hold up a BUSY of its own. Only scripts that do not write are killed; others cannot be once they have
 //! written.
 
 use std::rc::Rc;
@@ -36,10 +36,14 @@ pub(crate) fn kill(lease: Lease) {
 
 async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
     const PAUSE: Duration = Duration::from_millis(20);
+    /// TCP sends a lost segment again after 200 ms.
+    const ON_ITS_WAY: Duration = Duration::from_millis(250);
     /// Longer than a server is silent, by its defaults, before it says BUSY.
     const AFTER_CLOSING: Duration = Duration::from_secs(10);
     let lane = lease.lane();
-    let (mut ends, mut had_arrived) = (None, false);
+    let mut ends = None;
+    // Since when the request is known to have arrived at a busy server.
+    let mut arrived_at: Option<Instant> = None;
     while lane.is_owed_a_reply() {
         if lease.is_closed() && *ends.get_or_insert_with(|| Instant::now() + AFTER_CLOSING) <= Instant::now() {
             log::warn!("a script whose deadline had passed was left on {}: its client is closed", admin.address());
@@ -48,7 +52,8 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
         // A server answers this at once, or when the script has run long enough to be killed.
         let busy = timeout(AFTER_CLOSING, admin.ask(ping())).await;
         let is_busy = matches!(busy, Ok(Ok(reply)) if is_busy(&reply));
-        if is_busy && had_arrived && lane.is_owed_a_reply() {
+        let is_answered_by_now = arrived_at.is_some_and(|arrived_at| arrived_at.elapsed() >= ON_ITS_WAY);
+        if is_busy && is_answered_by_now && lane.is_owed_a_reply() {
             let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
             if let Ok(reply) = admin.ask(kill).await {
                 tell(admin, reply.error());
@@ -57,7 +62,7 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
         }
         lane.watch_taking();
         sleep(PAUSE).await;
-        had_arrived = is_busy && lane.has_arrived();
+        arrived_at = arrived_at.or_else(|| lane.has_arrived().then(Instant::now)).filter(|_| is_busy);
     }
 }
 

@@ -294,8 +294,10 @@ impl Context {
         let lane = place.lane().clone();
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
         let waits = self.own_time.is_some();
-        let terms = Terms { only_on: Some(lane.connection()), separable: true, waits, ..Terms::default() };
         let (write, commands) = self.write(&lane, &mut pieces);
+        let only_on = Some(lane.connection());
+        let terms =
+            Terms { only_on, separable: true, waits, flushes_scripts: write.flushes_scripts, ..Terms::default() };
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
                 let (count, receipt) = (commands.len(), Rc::new(Receipt::default()));
@@ -432,6 +434,7 @@ impl Context {
             let request = self.request(piece);
             if request.flushes_scripts() {
                 lane.forget_loaded();
+                write.flushes_scripts = true;
                 brought.clear();
                 last = None;
                 write.loads.clear();
@@ -522,7 +525,6 @@ impl Context {
             self.note_hit(&piece, lane);
         } else if let Some(script) = request.script() {
             lane.set_loaded(script.hash(), false);
-            lane.forget_use(request);
         }
         if piece.attempt.follow(&self.servers, request, &route, error, &verdict, &self.waiting_for) {
             return round.again.push(piece);
@@ -601,6 +603,7 @@ struct Write {
     /// Which commands load what.
     loads: VecDeque<(usize, String)>,
     failed_loads: HashMap<String, Reply>,
+    flushes_scripts: bool,
     /// Where the bytes of each command end.
     ends: Vec<u64>,
     /// How many commands have been dealt with.

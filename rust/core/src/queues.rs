@@ -15,6 +15,7 @@ use crate::io::{Io, Output};
 use crate::lane::Setback;
 use crate::request::asking;
 use crate::resp::Reply;
+use crate::used::Used;
 
 /// Commands that go out in one write, each of which gets one reply.
 pub(crate) struct Step {
@@ -26,6 +27,7 @@ pub(crate) struct Step {
 
 /// What may become of a step whose connection is lost.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Terms {
     /// Nothing is executed before the last command has been read.
     pub(crate) atomic: bool,
@@ -35,6 +37,8 @@ pub(crate) struct Terms {
     pub(crate) only_on: Option<u64>,
     /// It may be answered as late as it likes: it waits for what others do.
     pub(crate) waits: bool,
+    /// The server forgets its scripts by it.
+    pub(crate) flushes_scripts: bool,
 }
 
 /// What is known of a step while it is with a server, and after.
@@ -80,6 +84,8 @@ pub(crate) struct Queues {
     queued: u64,
     /// What is in the output that nobody waits for, and of which the socket has taken nothing.
     withdrawn: Option<Withdrawn>,
+    /// The code that the server has, as answers over this connection have shown.
+    pub(crate) used: Used,
     /// What the next job is numbered.
     next: u64,
     register: Register,
@@ -114,6 +120,10 @@ impl Queues {
         };
         let job = entry.job.take()?;
         let (commands, bytes) = job.begun(self.taken.saturating_sub(entry.begins));
+        if bytes == 0 && std::mem::take(&mut entry.is_first_use) {
+            // It tells nothing of whether the server has its code.
+            self.waiting.leave_place(number);
+        }
         let begins = entry.begins + bytes;
         if begins < entry.ends {
             let withdrawn = self.withdrawn.get_or_insert(Withdrawn { begins, bytes: 0 });
@@ -129,6 +139,27 @@ impl Queues {
             }
         }
         Some((job, bytes))
+    }
+
+    /// Puts a job that is in the output now among those in flight. What comes after the first use of some code waits for
+    /// its answer: if the server lacks the code, the call is sent again from this place.
+    #[inline]
+    pub(crate) fn push_in_flight(&mut self, number: u64, mut entry: InFlight) {
+        match &entry.job {
+            Some(Job::Call(call)) => {
+                if call.request.flushes_scripts() {
+                    self.used.clear();
+                }
+                entry.is_first_use = call.request.code().is_some_and(|code| self.used.is_first(code));
+            }
+            Some(Job::Step(step)) if step.terms.flushes_scripts => self.used.clear(),
+            _ => {}
+        }
+        let is_first_use = entry.is_first_use;
+        self.in_flight.push_back(number, entry);
+        if is_first_use {
+            self.waiting.push_front(number, Job::Place(Steps::kept()));
+        }
     }
 
     /// How far the output may be written.
@@ -184,7 +215,12 @@ impl Queues {
     /// Takes out what is in flight, since its connection is lost.
     pub(crate) fn lose_in_flight(&mut self) -> VecDeque<(u64, InFlight)> {
         (self.taken, self.queued, self.withdrawn) = (0, 0, None);
-        self.in_flight.take()
+        self.used.clear();
+        let in_flight = self.in_flight.take();
+        // What is sent again is looked at again.
+        let first_uses = in_flight.iter().filter(|(_, entry)| entry.is_first_use);
+        first_uses.for_each(|(number, _)| self.waiting.leave_place(*number));
+        in_flight
     }
 
     /// No call's deadline is before this.
@@ -639,4 +675,6 @@ pub(crate) struct InFlight {
     pub(crate) begins: u64,
     pub(crate) ends: u64,
     pub(crate) sent_at: Instant,
+    /// The server may lack its code: what comes later waits for its answer, in a place of the same number.
+    pub(crate) is_first_use: bool,
 }

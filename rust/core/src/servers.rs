@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 use crate::fanout;
 use crate::guard;
 use crate::invoke;
-use crate::lane::{Lane, Owner, Setback};
+use crate::lane::{Lane, Owner, Place, Setback};
 use crate::node::{Lease, Node};
 use crate::request::{Lane as LaneKind, Request};
 use crate::route::{Route, Slot};
@@ -207,13 +207,9 @@ impl Servers {
         let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
         match self.lane(&call.request, &call.route) {
             Some(lane) if !plain_form && !call.request.needs_own_connection() && serves(&lane) => {
-                if lane.note_use(&call.request) {
-                    invoke::use_first(self, lane, call);
-                } else {
-                    lane.submit(call);
-                }
+                lane.submit(call);
             }
-            _ => invoke::recover(self, None, call, Setback::Unsent),
+            _ => invoke::recover(self, None, call, Setback::Unsent, None),
         }
     }
 
@@ -721,9 +717,9 @@ async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
 }
 
 impl Owner for Servers {
-    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback) {
+    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback, place: Option<Place>) {
         if let Some(servers) = self.itself.upgrade() {
-            invoke::recover(&servers, Some(lane.clone()), call, setback);
+            invoke::recover(&servers, Some(lane.clone()), call, setback, place);
         }
     }
 

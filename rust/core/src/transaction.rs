@@ -146,7 +146,8 @@ impl Transaction<'_> {
             }
             let queue = self.queue(loads_libraries);
             let only_on = self.watched.as_ref().map(Watched::connection);
-            let terms = Terms { atomic: true, only_on, ..Terms::default() };
+            let flushes_scripts = self.flushes_scripts();
+            let terms = Terms { atomic: true, only_on, flushes_scripts, ..Terms::default() };
             let sending = place.begin(queue.framed(attempt.asking), terms, &self.receipt);
             drop(place);
             let answer = sending.await;
@@ -274,11 +275,15 @@ impl Transaction<'_> {
         Ok(true)
     }
 
+    fn flushes_scripts(&self) -> bool {
+        self.requests.iter().any(|request| request.flushes_scripts())
+    }
+
     fn queue(&self, loads_libraries: bool) -> Queue {
         /// A server keeps at least so many scripts.
         const KEPT: usize = 256;
         let mut queue = Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new() };
-        let flushes = self.requests.iter().any(|request| request.flushes_scripts());
+        let flushes = self.flushes_scripts();
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
         let can_eval = !self.servers.cannot_eval.get();
         let mut brought = HashMap::new();

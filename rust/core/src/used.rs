@@ -31,17 +31,27 @@ impl Used {
         usize::from(code.0.to_le_bytes()[0]) % Self::RECENT
     }
 
-    /// Whether it was not among them.
-    pub(crate) fn insert(&mut self, code: CodeId) -> bool {
+    /// Whether it may be the first time that this code runs over the connection.
+    pub(crate) fn is_first(&mut self, code: CodeId) -> bool {
         let recent = &mut self.recent[Self::place(code)];
         if *recent == code {
             return false;
         }
-        *recent = code;
-        self.all.len() < Self::LIMIT && self.all.insert(code)
+        let is_known = self.all.len() >= Self::LIMIT || self.all.contains(&code);
+        if is_known {
+            *recent = code;
+        }
+        !is_known
     }
 
-    /// It was not run after all, as far as is known.
+    /// The server has it.
+    pub(crate) fn insert(&mut self, code: CodeId) {
+        if self.all.len() < Self::LIMIT {
+            self.all.insert(code);
+        }
+    }
+
+    /// The server may lack it.
     pub(crate) fn remove(&mut self, code: CodeId) {
         self.all.remove(&code);
         let recent = &mut self.recent[Self::place(code)];
@@ -65,13 +75,17 @@ mod tests {
         let mut used = Used::default();
         let mut first_uses = 0;
         for number in (0..300).chain(0..300) {
-            first_uses += usize::from(used.insert(CodeId::new(&sha1_hex(format!("return {number}").as_bytes()))));
+            let code = CodeId::new(&sha1_hex(format!("return {number}").as_bytes()));
+            first_uses += usize::from(used.is_first(code));
+            used.insert(code);
         }
         assert_eq!(first_uses, Used::LIMIT);
         used.clear();
         let code = CodeId::new(&sha1_hex(b"return 1"));
-        assert!(used.insert(code) && !used.insert(code));
+        assert!(used.is_first(code) && used.is_first(code), "only an answer says that the server has it");
+        used.insert(code);
+        assert!(!used.is_first(code));
         used.remove(code);
-        assert!(used.insert(code));
+        assert!(used.is_first(code));
     }
 }

@@ -105,10 +105,6 @@ fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
     events.iter().filter_map(stopped).filter(|run| !publishing.contains(run)).collect()
 }
 
-/// What the core is not held to yet, because it does not keep it. That one client's calls for one key run in the order
-/// in which they were issued, where nothing is lost:
-const ORDER_IS_HELD: bool = true;
-
 /// How late a call may be told its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
 
@@ -155,8 +151,8 @@ impl Oracle {
             Self::check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
         }
         self.check_transactions(&runs, &mut found);
-        if keeps_order && ORDER_IS_HELD {
-            self.check_order(&runs, &mut found);
+        if keeps_order {
+            self.check_order(&runs, &self.calls_refused(events), &mut found);
         }
         found
     }
@@ -218,10 +214,26 @@ impl Oracle {
         }
     }
 
+    /// Calls that a server refused, BUSY for example. What is sent again keeps no order (docs/design.md, "Order").
+    fn calls_refused(&self, events: &[Event]) -> BTreeSet<u64> {
+        let commands = events.iter().filter_map(|event| match event {
+            Event::Refused { commands, .. } => Some(commands),
+            _ => None,
+        });
+        let ids = commands.flatten().flatten().filter_map(|word| id_of(word));
+        ids.filter_map(|id| Some(self.records.get(&id)?.call)).collect()
+    }
+
     /// What one client issued for one key ran in that order.
-    fn check_order(&self, runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>, found: &mut Vec<String>) {
+    fn check_order(
+        &self,
+        runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>,
+        refused: &BTreeSet<u64>,
+        found: &mut Vec<String>,
+    ) {
         let mut last: BTreeMap<(usize, &str), (u64, Duration)> = BTreeMap::new();
-        for (id, record) in self.records.iter().filter(|(_, record)| record.is_counted && !record.is_apart) {
+        let is_ordered = |record: &Record| record.is_counted && !record.is_apart && !refused.contains(&record.call);
+        for (id, record) in self.records.iter().filter(|(_, record)| is_ordered(record)) {
             let Some((at, _)) = runs.get(id).and_then(|runs| runs.first()) else { continue };
             let before = last.insert((record.client, &record.key), (*id, *at));
             if let Some((other, ran)) = before.filter(|(_, ran)| ran > at) {

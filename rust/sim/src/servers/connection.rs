@@ -1,6 +1,6 @@
 //! One client's connection, as its server sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::deployment::NodeId;
@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub(super) waits_for_script: bool,
     /// Where in the node's writes its last write ended, for WAIT.
     pub(super) last_write: u64,
+    /// The code that it was refused to load. What runs that next lacks it only for that reason.
+    pub(super) refused_loads: BTreeSet<Vec<u8>>,
 }
 
 /// What MULTI began.
@@ -86,6 +88,7 @@ impl Connection {
             watched: BTreeMap::new(),
             blocked: None,
             waits_for_script: false,
+            refused_loads: BTreeSet::new(),
             last_write: 0,
         }
     }

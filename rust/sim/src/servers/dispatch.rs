@@ -8,9 +8,13 @@ use super::deployment::Deployment;
 use super::events::Event;
 use super::plain;
 use super::replication::Origin;
+use super::scripts::sha1_hex;
 use super::trace::Act;
 use super::wire::{Reply, Words, same};
 use super::words;
+
+/// What stands for the code of all functions.
+pub(super) const FUNCTIONS: &str = "functions";
 
 /// What became of a command.
 pub(super) enum Flow {
@@ -46,6 +50,12 @@ impl Deployment {
 
     /// A refused command spoils the transaction that it was meant for.
     fn refuse(&mut self, c: &mut Connection, words: &Words, error: String) -> Flow {
+        if let [container, load, .., code] = words.as_slice()
+            && same(load, "load")
+        {
+            c.refused_loads.insert(if same(container, "script") { sha1_hex(code).into() } else { FUNCTIONS.into() });
+        }
+        self.note_refused(c, words);
         if same(&words[0], "exec") && words.len() == 1 && c.user.is_some() {
             c.transaction = None;
             c.watched.clear();
@@ -65,6 +75,13 @@ impl Deployment {
             }
         }
         Flow::Answer(Reply::error(error))
+    }
+
+    /// A command, or a whole transaction, does not run for a reason that passes.
+    pub(super) fn note_refused(&mut self, c: &Connection, words: &Words) {
+        let queued = c.transaction.iter().flat_map(|transaction| transaction.queued.iter().cloned());
+        let commands = std::iter::once(words.clone()).chain(queued).collect();
+        self.events.push(Event::Refused { at: self.now, node: c.node, connection: c.id, commands });
     }
 
     fn check(&self, c: &Connection, words: &Words) -> Result<&'static Command, String> {

@@ -6,7 +6,7 @@ use super::Condition;
 use super::commands::{Command, DENY_OOM, STALE, WRITE};
 use super::connection::Connection;
 use super::deployment::{Deployment, NodeId, Timer};
-use super::dispatch::Flow;
+use super::dispatch::{FUNCTIONS, Flow};
 use super::events::{Ending, Event};
 use super::lua::{Execution, Progress, What};
 use super::node::Running;
@@ -118,6 +118,15 @@ impl Deployment {
     fn execution(&mut self, c: &Connection, command: &Command, words: &Words) -> Result<Execution, String> {
         let version = self.options.version;
         let is_function = command.name.starts_with("fcall");
+        let code = if is_function { FUNCTIONS.as_bytes() } else { &words[1].to_ascii_lowercase() };
+        let lacks_code = if is_function {
+            self.nodes[c.node].libraries.function(&text(&words[1])).is_none()
+        } else {
+            command.name.starts_with("evalsha") && self.nodes[c.node].cache.get(&text(code)).is_none()
+        };
+        if lacks_code && c.refused_loads.contains(code) {
+            self.note_refused(c, words);
+        }
         let node = &mut self.nodes[c.node];
         let function = if is_function {
             Some(node.libraries.function(&text(&words[1])).cloned().ok_or(words::FUNCTION_MISSING)?)

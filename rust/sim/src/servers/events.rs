@@ -35,6 +35,13 @@ pub enum Event {
         wrote: bool,
         exec: Option<u64>,
     },
+    /// Commands were refused before any of them ran: one, or what EXEC would have run.
+    Refused {
+        at: Duration,
+        node: NodeId,
+        connection: ConnectionId,
+        commands: Vec<Vec<Vec<u8>>>,
+    },
     /// What these runs and commands wrote is lost: the node that they ran on was replaced by one that did not have it
     /// yet, or had no copy on disk.
     RolledBack {
