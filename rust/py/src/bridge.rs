@@ -18,7 +18,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use crate::burst::Burst;
 use crate::client::Client;
 use crate::pending::Pending;
-use crate::{convert, errors, logging, runtime};
+use crate::{errors, logging, replies, runtime};
 
 /// Completions on their way to one event loop. Made on the loop's first call, gone with the loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
@@ -294,9 +294,9 @@ impl Bridge {
                 pending.borrow_mut(py).set_facts(facts);
                 return Ok(());
             }
-            (Completion::Call(Ok(reply)), _) => convert::to_python(py, reply),
+            (Completion::Call(Ok(reply)), _) => replies::to_python(py, reply),
             (Completion::Call(Err(error)), _) => Err(errors::to_python(py, *error)),
-            (Completion::Batch(outcomes), _) => convert::batch_to_python(py, outcomes),
+            (Completion::Batch(outcomes), _) => replies::batch_to_python(py, outcomes),
         };
         pending.map_or(Ok(()), |pending| Pending::resolve(pending.bind(py), result, at_once))
     }

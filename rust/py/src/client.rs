@@ -1,27 +1,24 @@
 //! The class `Client`: from Python's arguments to a packed request, and its future.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glide_scripts_core::{
-    Address, Backoff, BatchOptions, CallId, Client as CoreClient, Config, ConnectionConfig, Credentials, Entry, Error,
-    Kind, Mode, Packer, PasswordSource, Protocol, ReadFrom, ReplyTo, Request, Route, Tls, TlsOptions,
+    BatchOptions, CallId, Client as CoreClient, Entry, Error, Kind, Mode, Packer, ReplyTo, Request, Route,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyTuple, PyWeakrefReference};
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyWeakrefReference};
 
-use crate::batch::{self, Batch, Library};
+use crate::arguments::{elements, milliseconds};
+use crate::batch::Batch;
 use crate::bridge::{Bridge, Waiting};
-use crate::command::{self, Target, choose_route, pack_keys};
-use crate::convert::{Elements, elements};
-use crate::errors::{to_python, wrong_type};
+use crate::command::{Command, Routing, Sent, pack_keys, pack_script};
+use crate::errors::to_python;
+use crate::library::Library;
 use crate::pending::Pending;
-use crate::runtime;
 use crate::script::Script;
-use crate::socket;
-use crate::stats;
+use crate::{config, route, runtime, stats};
 
 /// A client's connection to the I/O thread. Every call gives what its reply is awaited with, by the running loop.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
@@ -48,7 +45,7 @@ impl Client {
         let source = callback.map(|callback| bridge.get().password_source(callback.unbind()));
         let (password_ticket, source) = source.unzip();
         let password_source = password_ticket.map(|ticket| (bridge.clone_ref(py), ticket));
-        let config = config(settings, source)?;
+        let config = config::from_settings(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
         let Waiting { pending, reply_to } = Bridge::wait(bridge.bind(py), &event_loop, None, Instant::now())?;
         let core = runtime::with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
@@ -71,15 +68,9 @@ impl Client {
     ) -> Started<'py> {
         let py = script.py();
         let _entered = runtime::enter()?;
-        let Ok(script) = script.cast::<Script>() else { return Err(wrong_type("script", script, "a Script")) };
-        let script = script.get();
-        let keys = keys.map_or_else(|| Ok(Elements::none(py)), |keys| elements("keys", keys))?;
-        let args = args.map_or_else(|| Ok(Elements::none(py)), |args| elements("args", args))?;
+        let script = Script::expected(script)?;
         let timeout = milliseconds(timeout)?;
-        let mut packer = Packer::script(script.core(), keys.len(), args.len());
-        pack_keys(py, &keys, slf.get().in_cluster, &mut packer)?;
-        args.pack("args", &mut packer)?;
-        let route = choose_route(py, route, packer.route())?;
+        let (packer, route) = pack_script(py, script, keys, args, route, slf.get().in_cluster)?;
         let mut request = packer.finish(script.carries_code());
         if kill {
             request = request.killed_on_timeout();
@@ -87,9 +78,7 @@ impl Client {
         Self::call(slf, request, route, timeout)
     }
 
-    /// A command, word by word. `code`: it runs this Lua code (or, if empty, some that is not known), so that errors
-    /// are a script's. `library`: it calls a function of that. `keys`: which words are keys, as a range, by which a cluster routes it. `step`: its words come
-    /// in groups of so many, each with a key, which may be in several slots. `gather`: what several replies make.
+    /// A command, word by word; see the fields of `Command` and `Routing`.
     #[pyo3(signature = (
         words, timeout, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None,
         gather=None
@@ -108,13 +97,12 @@ impl Client {
         route: Option<&Bound<'py, PyTuple>>,
         gather: Option<&str>,
     ) -> Started<'py> {
-        let py = words.py();
         let _entered = runtime::enter()?;
         let timeout = milliseconds(timeout)?;
         let in_cluster = slf.get().in_cluster;
-        let target = Target { in_cluster, in_batch: false, splits: true, keys, step, route, gather };
-        let about = command::About { read_only, code, library, admin };
-        match command::pack(py, words, &target, &about)? {
+        let routing = Routing { in_cluster, sent: Sent::Alone, keys, step, route, gather };
+        let command = Command { words, read_only, code, library, admin, routing };
+        match command.pack()? {
             Entry::Whole { request, route, .. } => Self::call(slf, request, route, timeout),
             Entry::Parts { parts, gather } => {
                 let Waiting { pending, reply_to } = Self::wait(slf)?;
@@ -135,9 +123,8 @@ impl Client {
         retry_connection_error: bool,
         watch: Option<u64>,
     ) -> Started<'py> {
-        let py = batch.py();
         let _entered = runtime::enter()?;
-        let (timeout, route) = (milliseconds(timeout)?, batch::route(py, route)?);
+        let (timeout, route) = (milliseconds(timeout)?, route.map(route::parse).transpose()?);
         let options = BatchOptions { timeout, route, retries_lost: retry_connection_error, watch };
         let Waiting { pending, reply_to } = Self::wait(slf)?;
         let batch = batch.get().core().clone();
@@ -276,102 +263,5 @@ impl Drop for Client {
             // SAFETY: it is not used after this, for it is being dropped.
             unsafe { ManuallyDrop::drop(&mut self.core) };
         }
-    }
-}
-
-/// A `timeout` argument.
-fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
-    const LONGEST: f64 = 1e12;
-    let Some(timeout) = timeout else { return Ok(None) };
-    let is_number = timeout.is_instance_of::<PyInt>() || timeout.is_instance_of::<PyFloat>();
-    if !is_number || timeout.is_instance_of::<PyBool>() {
-        return Err(wrong_type("timeout", timeout, "milliseconds as an int"));
-    }
-    let milliseconds = timeout.extract::<f64>().unwrap_or(f64::INFINITY);
-    if milliseconds > 0.0 && milliseconds <= LONGEST {
-        return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
-    }
-    Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
-}
-
-/// What a configuration's `_settings()` gives. Its values were checked there; TLS is checked here.
-fn config(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>) -> PyResult<Config> {
-    let setting = |name: &str| settings.as_any().get_item(name);
-    let milliseconds = |name: &str| -> PyResult<Duration> { Ok(Duration::from_millis(setting(name)?.extract()?)) };
-    let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
-    let addresses: Vec<(String, u16)> = setting("addresses")?.extract()?;
-    let password: Option<String> = setting("password")?.getattr("value")?.extract()?;
-    let username: Option<String> = setting("username")?.extract()?;
-    let credentials = match password_source {
-        Some(source) => Credentials::asking(username, source),
-        None => Credentials::new(username, password),
-    };
-    let heartbeat: Option<u64> = setting("heartbeat_interval_ms")?.extract()?;
-    let mode = if setting("cluster")?.extract()? {
-        let interval: Option<u64> = setting("periodic_checks_ms")?.extract()?;
-        Mode::Cluster {
-            periodic_checks: interval.map(Duration::from_millis),
-            refresh_from_seeds: setting("refresh_from_seeds")?.extract()?,
-        }
-    } else {
-        Mode::Standalone
-    };
-    Ok(Config {
-        mode,
-        addresses: addresses.into_iter().map(|(host, port)| Address::new(host, port)).collect(),
-        connection: ConnectionConfig {
-            tls: tls(&setting("tls")?)?,
-            credentials: Arc::new(credentials),
-            protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
-            database: setting("database")?.extract()?,
-            client_name: setting("client_name")?.extract()?,
-            tcp_nodelay: setting("tcp_nodelay")?.extract()?,
-            timeout: milliseconds("connection_timeout_ms")?,
-            observed: !setting("observer")?.is_none(),
-            backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
-            unacknowledged: socket::UNACKNOWLEDGED,
-            transport: glide_scripts_core::system(),
-        },
-        read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),
-        request_timeout: milliseconds("request_timeout_ms")?,
-        inflight_limit: setting("inflight_limit")?.extract()?,
-        lazy: setting("lazy")?.extract()?,
-        heartbeat: heartbeat.map(Duration::from_millis),
-        pending_bytes_limit: setting("pending_bytes_limit")?.extract()?,
-    })
-}
-
-fn read_from(name: &str, zone: Option<String>) -> ReadFrom {
-    match (name, zone) {
-        ("prefer_replica", _) => ReadFrom::PreferReplica,
-        ("az_affinity", Some(zone)) => ReadFrom::ZoneReplica(zone),
-        ("az_affinity_replicas_and_primary", Some(zone)) => ReadFrom::ZoneReplicaOrPrimary(zone),
-        _ => ReadFrom::Primary,
-    }
-}
-
-fn tls(setup: &Bound<'_, PyAny>) -> PyResult<Option<Tls>> {
-    let setup: Option<Bound<'_, TlsSetup>> = setup.extract()?;
-    Ok(setup.map(|setup| setup.get().0.clone()))
-}
-
-/// TLS, set up from the contents of PEM files. It may read the system's certificates: make it off the event loop.
-#[pyclass(frozen, module = "glide_scripts._core")]
-pub(crate) struct TlsSetup(Tls);
-
-#[pymethods]
-impl TlsSetup {
-    #[new]
-    #[pyo3(signature = (*, ca, cert, key, server_name, insecure))]
-    fn new(
-        py: Python<'_>,
-        ca: Option<&[u8]>,
-        cert: Option<&[u8]>,
-        key: Option<&[u8]>,
-        server_name: Option<String>,
-        insecure: bool,
-    ) -> PyResult<Self> {
-        let options = TlsOptions { ca, identity: cert.zip(key), server_name, insecure };
-        py.detach(|| options.build()).map(Self).map_err(|error| to_python(py, error))
     }
 }
