@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Bell, CallId, Completion, Completions, PasswordRequest, PasswordSource, ReplyTo};
+use glide_scripts_core::{
+    Bell, CallId, Client as CoreClient, Completion, Completions, PasswordRequest, PasswordSource, ReplyTo,
+};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,9 +18,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::burst::Burst;
-use crate::client::Client;
 use crate::pending::Pending;
-use crate::{errors, logging, replies, runtime};
+use crate::process::fork::{ForkLocal, generation};
+use crate::process::interpreter::{enter, may_run_python};
+use crate::process::logging;
+use crate::{errors, replies};
 
 /// Completions on their way to one event loop. Made on the loop's first call, gone with the loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
@@ -92,7 +96,7 @@ impl Bridge {
 
     /// Whether it was made in this process.
     pub(crate) fn is_ours(&self) -> bool {
-        self.generation == runtime::generation()
+        self.generation == generation()
     }
 
     fn find_or_make(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
@@ -139,7 +143,7 @@ impl Bridge {
             logging::wake_for_records(&completions);
             let bridge = Self {
                 event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
-                generation: runtime::generation(),
+                generation: generation(),
                 completions,
                 wakeup,
                 desk: Mutex::default(),
@@ -167,7 +171,7 @@ impl Bridge {
     pub(crate) fn wait<'py>(
         slf: &Bound<'py, Self>,
         event_loop: &Bound<'py, PyAny>,
-        client: Option<Py<Client>>,
+        client: Option<Arc<ForkLocal<CoreClient>>>,
         now: Instant,
     ) -> PyResult<Waiting<'py>> {
         let (py, bridge) = (slf.py(), slf.get());
@@ -213,21 +217,17 @@ impl Bridge {
         Ok(())
     }
 
-    /// Has a callable of Python asked for passwords: it takes a `PasswordAnswer`. Its client keeps it.
-    pub(crate) fn password_source(&self, callback: Py<PyWeakrefReference>) -> (u64, PasswordSource) {
+    /// Has a callback of Python asked for passwords: it takes a `PasswordAnswer`, and its client keeps it alive.
+    pub(crate) fn password_source(&self, callback: &Bound<'_, PyAny>) -> PyResult<PasswordSource> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let py = callback.py();
+        let weak = PyWeakrefReference::new(callback)?.unbind();
         let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.password_sources.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, callback));
-        let completions = self.completions.clone();
-        (ticket, Box::new(move |request| completions.ask_password(ticket, request)))
-    }
-
-    pub(crate) fn forget_password_source(&self, ticket: u64) {
         let mut sources = self.password_sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let position = sources.iter().position(|(other, _)| *other == ticket);
-        let source = position.map(|position| sources.swap_remove(position));
-        drop(sources);
-        drop(source);
+        sources.retain(|(_, other)| other.bind(py).upgrade().is_some());
+        sources.push((ticket, weak));
+        let completions = self.completions.clone();
+        Ok(Box::new(move |request| completions.ask_password(ticket, request)))
     }
 
     fn ask_password(&self, py: Python<'_>, ticket: u64, answer: PasswordAnswer) -> PyResult<()> {
@@ -311,7 +311,7 @@ impl Bridge {
     /// Looks for replies, once in each turn of the loop.
     fn watch(slf: &Bound<'_, Self>) -> PyResult<()> {
         const LOOKS: usize = 16;
-        let Ok(_entered) = runtime::enter() else { return Ok(()) };
+        let Ok(_entered) = enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
         let arrived = (0..LOOKS).any(|_| {
             std::hint::spin_loop();
@@ -334,14 +334,14 @@ impl Bridge {
         if let Some(wakeup) = &slf.get().wakeup {
             wakeup.clear();
         }
-        let Ok(_entered) = runtime::enter() else { return Ok(()) };
+        let Ok(_entered) = enter() else { return Ok(()) };
         Self::schedule(slf)
     }
 
     /// Ends the waits of all calls that have ended.
     fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
         const ROOM_KEPT: usize = 4096;
-        let Ok(_entered) = runtime::enter() else { return Ok(()) };
+        let Ok(_entered) = enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
         let left = {
             let mut desk = bridge.desk();
@@ -356,7 +356,7 @@ impl Bridge {
             // with `KeyboardInterrupt`, has it come back for the rest.
             Self::schedule(slf)?;
         }
-        let at_once = runtime::may_run_python(py);
+        let at_once = may_run_python(py);
         let _burst = at_once.then(|| Burst::begin(slf));
         let mut result = Ok(());
         while result.is_ok() {
@@ -382,7 +382,7 @@ impl Bridge {
 
     /// Wakes the I/O thread for the calls of one turn of the loop.
     fn ring_held(&self) {
-        let Ok(_entered) = runtime::enter() else { return };
+        let Ok(_entered) = enter() else { return };
         let mut desk = self.desk();
         desk.held.is_scheduled = false;
         desk.held.ring();
@@ -557,7 +557,7 @@ pub(crate) fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
 
 /// Wakes a loop that watches no descriptors, from the I/O thread. A loop that is gone or closed has no waiting calls.
 fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
-    let Ok(_entered) = runtime::enter() else { return };
+    let Ok(_entered) = enter() else { return };
     let _ = Python::try_attach(|py| -> PyResult<()> {
         let Some(event_loop) = weak_loop.bind(py).upgrade() else { return Ok(()) };
         let resolve = py.import("glide_scripts._core")?.getattr("resolve_in_running_loop")?;

@@ -9,11 +9,10 @@ mod command;
 mod config;
 mod errors;
 mod library;
-mod logging;
 mod pending;
+mod process;
 mod replies;
 mod route;
-mod runtime;
 mod script;
 mod socket;
 mod stats;
@@ -32,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use crate::pending::Pending;
     #[pymodule_export]
-    use crate::runtime::stop_io_thread;
+    use crate::process::io_thread::stop_io_thread;
     #[pymodule_export]
     use crate::script::Script;
     #[pymodule_export]
@@ -42,7 +41,7 @@ mod _core {
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        crate::logging::init();
-        crate::runtime::init(module)
+        crate::process::logging::init();
+        crate::process::interpreter::init(module)
     }
 }

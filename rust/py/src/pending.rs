@@ -5,8 +5,9 @@
 //! does on the loop's thread. A burst of replies is a callback of the loop already: its tasks are stepped right there.
 
 use std::ptr;
+use std::sync::Arc;
 
-use glide_scripts_core::Facts;
+use glide_scripts_core::{Client as CoreClient, Facts};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -16,7 +17,8 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{ffi, intern};
 
 use crate::bridge::Bridge;
-use crate::client::Client;
+use crate::process::fork::ForkLocal;
+use crate::process::interpreter::enter;
 
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct Pending {
@@ -31,7 +33,7 @@ pub(crate) struct Pending {
     further: Vec<Callback>,
     bridge: Py<Bridge>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
-    client: Option<Py<Client>>,
+    client: Option<Arc<ForkLocal<CoreClient>>>,
     ticket: u64,
     /// What is known of an observed call besides its result.
     facts: Option<Box<Facts>>,
@@ -55,7 +57,11 @@ enum State {
 }
 
 impl Pending {
-    pub(crate) fn new(event_loop: &Bound<'_, PyAny>, bridge: Py<Bridge>, client: Option<Py<Client>>) -> Self {
+    pub(crate) fn new(
+        event_loop: &Bound<'_, PyAny>,
+        bridge: Py<Bridge>,
+        client: Option<Arc<ForkLocal<CoreClient>>>,
+    ) -> Self {
         Self {
             state: State::Waiting,
             blocking: false,
@@ -258,12 +264,12 @@ impl Pending {
                 return Ok(false);
             }
             this.state = State::Cancelled(msg);
-            let client = this.client.as_ref().map(|client| client.clone_ref(py));
+            let client = this.client.clone();
             (this.take_callbacks(), this.bridge.clone_ref(py), client, this.ticket)
         };
         let id = bridge.get().forget(ticket);
-        let cancelled = match (id, client) {
-            (Some(id), Some(client)) => client.get().cancel(id),
+        let cancelled = match (id, client.as_ref().and_then(|client| client.get())) {
+            (Some(id), Some(client)) => enter().map(|_entered| client.cancel(id)),
             _ => Ok(()),
         };
         callbacks.try_for_each(|callback| Self::schedule(slf, &callback))?;
@@ -315,7 +321,6 @@ impl Pending {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
         visit.call(&self.bridge)?;
-        visit.call(&self.client)?;
         match &self.state {
             State::Value(value) => visit.call(value)?,
             State::Error(error) => visit.call(error)?,
