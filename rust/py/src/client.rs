@@ -12,10 +12,10 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::arguments::{elements, milliseconds};
 use crate::batch::Batch;
-use crate::bridge::{Bridge, Waiting};
 use crate::command::{Command, Routing, Sent, pack_keys, pack_script};
+use crate::event_loop::bridge::Bridge;
+use crate::event_loop::pending::Pending;
 use crate::library::Library;
-use crate::pending::Pending;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::process::io_thread::with_io_thread;
@@ -44,7 +44,7 @@ impl Client {
         let source = callback.map(|callback| bridge.get().password_source(&callback)).transpose()?;
         let config = config::from_settings(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
-        let Waiting { pending, reply_to } = Bridge::wait(bridge, &event_loop, None, Instant::now())?;
+        let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, None, Instant::now())?;
         let core = with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
         Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster }, pending))
     }
@@ -194,9 +194,9 @@ impl Client {
         let core = self.core(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
         let bridge = bridge.bind(py);
-        let Waiting { pending, reply_to } = Bridge::wait(bridge, &event_loop, Some(self.core.clone()), now)?;
+        let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, Some(self.core.clone()), now)?;
         core.enqueue(request, route, timeout, now, reply_to);
-        Bridge::ring(bridge, core.bell(), now)?;
+        Bridge::wake_for_call(bridge, core.bell(), now)?;
         Ok(pending)
     }
 
@@ -205,7 +205,7 @@ impl Client {
         let core = self.core(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
         let client = Some(self.core.clone());
-        let Waiting { pending, reply_to } = Bridge::wait(bridge.bind(py), &event_loop, client, Instant::now())?;
+        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, Instant::now())?;
         send(core, reply_to);
         Ok(pending)
     }

@@ -2,14 +2,12 @@
 
 mod arguments;
 mod batch;
-mod bridge;
-mod burst;
 mod client;
 mod command;
 mod config;
 mod errors;
+mod event_loop;
 mod library;
-mod pending;
 mod process;
 mod replies;
 mod route;
@@ -23,13 +21,15 @@ mod _core {
     #[pymodule_export]
     use crate::batch::Batch;
     #[pymodule_export]
-    use crate::bridge::{Bridge, PasswordAnswer, resolve_in_running_loop};
-    #[pymodule_export]
     use crate::client::Client;
     #[pymodule_export]
-    use crate::library::Library;
+    use crate::event_loop::bridge::Bridge;
     #[pymodule_export]
-    use crate::pending::Pending;
+    use crate::event_loop::passwords::PasswordAnswer;
+    #[pymodule_export]
+    use crate::event_loop::pending::Pending;
+    #[pymodule_export]
+    use crate::library::Library;
     #[pymodule_export]
     use crate::process::io_thread::stop_io_thread;
     #[pymodule_export]

@@ -16,9 +16,12 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{ffi, intern};
 
-use crate::bridge::Bridge;
+use super::loop_state::SharedLoop;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
+
+/// A loop that calls are awaited on.
+pub(super) type Loop = SharedLoop<Py<Pending>>;
 
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct Pending {
@@ -31,12 +34,13 @@ pub(crate) struct Pending {
     /// Who waits, each with a context to be called in: nearly always one task.
     first: Option<Callback>,
     further: Vec<Callback>,
-    bridge: Py<Bridge>,
+    shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
     client: Option<Arc<ForkLocal<CoreClient>>>,
-    ticket: u64,
+    /// Which call of the loop it is.
+    pub(super) ticket: u64,
     /// What is known of an observed call besides its result.
-    facts: Option<Box<Facts>>,
+    pub(super) facts: Option<Box<Facts>>,
 }
 
 struct Callback {
@@ -46,8 +50,8 @@ struct Callback {
     steps_task: bool,
 }
 
-/// A node's host and port, whether the script's code was sent, and the number of retries.
-type Told = (Option<(String, u16)>, bool, u32);
+/// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.
+type FactsTuple = (Option<(String, u16)>, bool, u32);
 
 enum State {
     Waiting,
@@ -57,9 +61,9 @@ enum State {
 }
 
 impl Pending {
-    pub(crate) fn new(
+    pub(super) fn new(
         event_loop: &Bound<'_, PyAny>,
-        bridge: Py<Bridge>,
+        shared: Arc<Loop>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
     ) -> Self {
         Self {
@@ -69,24 +73,16 @@ impl Pending {
             event_loop: event_loop.clone().unbind(),
             first: None,
             further: Vec::new(),
-            bridge,
+            shared,
             client,
             ticket: 0,
             facts: None,
         }
     }
 
-    pub(crate) fn set_ticket(&mut self, ticket: u64) {
-        self.ticket = ticket;
-    }
-
-    pub(crate) fn set_facts(&mut self, facts: Box<Facts>) {
-        self.facts = Some(facts);
-    }
-
     /// Ends the wait, and steps who waited: at once, or in the loop's next turn. The error is one that ends the loop,
     /// such as `KeyboardInterrupt`.
-    pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
+    pub(super) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
         let py = slf.py();
         let callbacks = {
             let mut this = slf.borrow_mut();
@@ -257,21 +253,15 @@ impl Pending {
     /// Whether it was waited for until now. What was not written yet will not be.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
-        let py = slf.py();
-        let (mut callbacks, bridge, client, ticket) = {
+        let mut callbacks = {
             let mut this = slf.borrow_mut();
             if !matches!(this.state, State::Waiting) {
                 return Ok(false);
             }
             this.state = State::Cancelled(msg);
-            let client = this.client.clone();
-            (this.take_callbacks(), this.bridge.clone_ref(py), client, this.ticket)
+            this.take_callbacks()
         };
-        let id = bridge.get().forget(ticket);
-        let cancelled = match (id, client.as_ref().and_then(|client| client.get())) {
-            (Some(id), Some(client)) => enter().map(|_entered| client.cancel(id)),
-            _ => Ok(()),
-        };
+        let cancelled = slf.borrow().cancel_call();
         callbacks.try_for_each(|callback| Self::schedule(slf, &callback))?;
         cancelled.map(|()| true)
     }
@@ -304,7 +294,7 @@ impl Pending {
     }
 
     /// What is known of an observed call that has ended, besides its result.
-    fn facts(&self) -> Option<Told> {
+    fn facts(&self) -> Option<FactsTuple> {
         let facts = self.facts.as_ref()?;
         let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
         Some((node, facts.sent_code, facts.retries))
@@ -320,7 +310,6 @@ impl Pending {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        visit.call(&self.bridge)?;
         match &self.state {
             State::Value(value) => visit.call(value)?,
             State::Error(error) => visit.call(error)?,
@@ -340,6 +329,17 @@ impl Pending {
 }
 
 impl Pending {
+    /// Has the client take the call back, if it is still in flight.
+    fn cancel_call(&self) -> PyResult<()> {
+        let id = self.shared.forget(self.ticket);
+        let client = self.client.as_ref().and_then(|client| client.get());
+        if let Some((id, client)) = id.zip(client) {
+            let _entered = enter()?;
+            client.cancel(id);
+        }
+        Ok(())
+    }
+
     /// The exception that its result is.
     fn failure(&self, py: Python<'_>) -> PyErr {
         match &self.state {
