@@ -2,6 +2,7 @@
 
 pub(crate) mod bridge;
 mod busy_poll;
+mod callback;
 mod deferred_wake;
 mod loop_state;
 pub(crate) mod passwords;
