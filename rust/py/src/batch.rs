@@ -22,7 +22,7 @@ impl Batch {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a command, and says which one it is.
+    /// Adds a command, and gives its index.
     fn push(&self, entry: Entry) -> usize {
         let mut core = self.core();
         core.push(entry);
@@ -38,7 +38,7 @@ impl Batch {
         Self { core: Mutex::new(CoreBatch::new(atomic)), in_cluster: cluster }
     }
 
-    /// Adds EVALSHA of a script, with what the client does where it is missing; which command of the batch it is.
+    /// Adds a call of a script, and gives its index in the batch.
     #[pyo3(signature = (script, keys, args, route=None))]
     fn invoke_script(
         &self,
@@ -55,7 +55,7 @@ impl Batch {
         Ok(self.push(Entry::Whole { request, route, key }))
     }
 
-    /// Adds a command; see `Client.command`. Which one of the batch it is.
+    /// Adds a command, and gives its index; see `Client.command`.
     #[pyo3(signature = (
         words, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None, gather=None
     ))]

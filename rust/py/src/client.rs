@@ -1,4 +1,4 @@
-//! The class `Client`: starts calls, and gives Python what their replies are awaited with.
+//! The class `Client`: starts calls, and gives Python a `Pending` for each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::process::io_thread::with_io_thread;
 use crate::script::Script;
 use crate::{config, errors, route, stats};
 
-/// A client of the core. Every call gives what its reply is awaited with, by the running loop.
+/// A client of the core. Each call gives a `Pending`, which the running loop awaits.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
 pub(crate) struct Client {
     core: Arc<ForkLocal<CoreClient>>,
@@ -49,8 +49,7 @@ impl Client {
         Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster }, pending))
     }
 
-    /// EVALSHA of a script, with what the client does where it is missing. `kill`: it is to be killed if its deadline
-    /// passes while it runs.
+    /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
     #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false))]
     fn invoke_script<'py>(
         &self,
@@ -70,10 +69,10 @@ impl Client {
         if kill {
             request = request.killed_on_timeout();
         }
-        self.call(py, request, route, timeout)
+        self.enqueue(py, request, route, timeout)
     }
 
-    /// A command, word by word; see the fields of `Command` and `Routing`.
+    /// Calls a command, given word by word; see the fields of `Command` and `Routing`.
     #[pyo3(signature = (
         words, timeout, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None,
         gather=None
@@ -98,15 +97,15 @@ impl Client {
         let routing = Routing { in_cluster: self.in_cluster, sent: Sent::Alone, keys, step, route, gather };
         let command = Command { words, read_only, code, library, admin, routing };
         match command.pack()? {
-            Entry::Whole { request, route, .. } => self.call(py, request, route, timeout),
+            Entry::Whole { request, route, .. } => self.enqueue(py, request, route, timeout),
             Entry::Parts { parts, gather } => {
-                self.start(py, |core, reply_to| core.call_in_parts(parts, gather, timeout, reply_to))
+                self.send(py, |core, reply_to| core.call_in_parts(parts, gather, timeout, reply_to))
             }
         }
     }
 
-    /// Sends a batch; the future gets None where a watched key had changed, else its commands' results and the index
-    /// of the first that is an error. `watch` names the watch that a transaction ends.
+    /// Sends a batch. Awaiting gives None where a watched key had changed; else the commands' results, and the index of
+    /// the first that is an error. `watch` names the watch that a transaction ends.
     #[pyo3(signature = (batch, timeout, *, route=None, retry_connection_error=false, watch=None))]
     fn exec<'py>(
         &self,
@@ -121,10 +120,10 @@ impl Client {
         let timeout = milliseconds(timeout)?;
         let route = route.map(route::parse).transpose()?;
         let options = BatchOptions { timeout, route, retries_lost: retry_connection_error, watch };
-        self.start(py, |core, reply_to| core.exec(batch.get().core().clone(), options, reply_to))
+        self.send(py, |core, reply_to| core.exec(batch.get().core().clone(), options, reply_to))
     }
 
-    /// Watches keys, on a connection that `watch` names and that nobody else uses.
+    /// Sends WATCH on a connection that only this watch uses; `watch` names both.
     fn watch<'py>(&self, watch: u64, keys: &Bound<'py, PyAny>, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
         let py = keys.py();
         let _entered = enter()?;
@@ -137,17 +136,17 @@ impl Client {
         pack_keys(py, &keys, self.in_cluster, &mut packer)?;
         let route = packer.route();
         let keys = Some((packer.finish(false), route));
-        self.start(py, |core, reply_to| core.watch(watch, keys, timeout, reply_to))
+        self.send(py, |core, reply_to| core.watch(watch, keys, timeout, reply_to))
     }
 
     /// Ends the watch.
     fn unwatch<'py>(&self, py: Python<'py>, watch: u64, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
         let _entered = enter()?;
         let timeout = milliseconds(timeout)?;
-        self.start(py, |core, reply_to| core.watch(watch, None, timeout, reply_to))
+        self.send(py, |core, reply_to| core.watch(watch, None, timeout, reply_to))
     }
 
-    /// Nobody will use the connection of that name again.
+    /// Gives back the connection of a watch.
     fn release(&self, watch: u64) {
         if let Some(core) = self.core.get() {
             core.release(watch);
@@ -157,7 +156,7 @@ impl Client {
     /// New connections log in with that password, and with `authenticate` the open ones do, too.
     fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = enter()?;
-        self.start(py, |core, reply_to| core.update_password(password, authenticate, reply_to))
+        self.send(py, |core, reply_to| core.update_password(password, authenticate, reply_to))
     }
 
     /// What the client has counted: see `crate::stats`.
@@ -165,16 +164,16 @@ impl Client {
         stats::to_python(py, self.core(py)?.stats())
     }
 
-    /// The future gets OK once the connections are gone; None in a child of the process that made the client.
+    /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Pending>>> {
         if self.core.get().is_none() {
             return Ok(None);
         }
         let _entered = enter()?;
-        self.start(py, CoreClient::close).map(Some)
+        self.send(py, CoreClient::close).map(Some)
     }
 
-    /// Closes it, and nobody waits for the end.
+    /// Closes it without waiting for the end.
     fn abandon(&self) {
         if let Some(core) = self.core.get() {
             core.close(ReplyTo::nobody());
@@ -188,8 +187,8 @@ impl Client {
 }
 
 impl Client {
-    /// Starts a call, for which the I/O thread may be woken together with others.
-    fn call<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
+    /// Starts a call. One wake of the I/O thread may serve several of them.
+    fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
         let now = Instant::now();
         let core = self.core(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
@@ -200,13 +199,13 @@ impl Client {
         Ok(pending)
     }
 
-    /// Starts what the core does not let wait for others.
-    fn start<'py>(&self, py: Python<'py>, send: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
+    /// Starts a call and wakes the I/O thread at once.
+    fn send<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
         let core = self.core(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
         let client = Some(self.core.clone());
         let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, Instant::now())?;
-        send(core, reply_to);
+        call(core, reply_to);
         Ok(pending)
     }
 

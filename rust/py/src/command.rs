@@ -31,7 +31,7 @@ pub(crate) fn pack_script(
     Ok((packer, route))
 }
 
-/// With what a command is sent.
+/// What a command is sent in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
     Alone,
@@ -45,7 +45,7 @@ pub(crate) struct Command<'a, 'py> {
     pub(crate) read_only: bool,
     /// The Lua code it runs; empty where that is not known.
     pub(crate) code: Option<&'a Bound<'py, PyBytes>>,
-    /// It calls a function of that.
+    /// The library whose function it calls.
     pub(crate) library: Option<&'a Bound<'py, Library>>,
     pub(crate) admin: bool,
     pub(crate) routing: Routing<'a, 'py>,
@@ -58,7 +58,7 @@ pub(crate) struct Routing<'a, 'py> {
     pub(crate) sent: Sent,
     /// Which words are keys, as a range.
     pub(crate) keys: Option<(usize, usize)>,
-    /// The words there come in groups of so many, of which the first is the key; each key stands for itself.
+    /// The words there are groups of so many, each with its key first, that may go to different slots.
     pub(crate) step: Option<usize>,
     pub(crate) route: Option<&'a Bound<'py, PyTuple>>,
     pub(crate) gather: Option<&'a str>,

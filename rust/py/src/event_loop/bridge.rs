@@ -21,7 +21,7 @@ use super::pending::{Loop, Pending};
 use super::running_loop::{remember, running_loop};
 use super::wakeup::Wakeup;
 use crate::process::fork::{ForkLocal, generation};
-use crate::process::interpreter::{enter, may_run_python};
+use crate::process::interpreter::{enter, may_run_user_code};
 use crate::process::logging;
 use crate::{errors, replies};
 
@@ -31,7 +31,7 @@ pub(crate) struct Bridge {
     event_loop: Py<PyWeakrefReference>,
     generation: u64,
     shared: Arc<Loop>,
-    /// `None` for a loop that watches no descriptors.
+    /// `None` for a loop without `add_reader`.
     wakeup: Option<Arc<Wakeup>>,
     passwords: PasswordCallbacks,
 }
@@ -103,7 +103,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Makes a bridge and has the loop watch its descriptor. A loop that cannot is called from the I/O thread.
+    /// Makes a bridge and gives its descriptor to the loop. A loop without `add_reader` is called from the I/O thread.
     fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
         let make = |completions: Arc<Completions>, wakeup| {
@@ -130,7 +130,7 @@ impl Bridge {
         make(Completions::new(move || call_loop(&weak_loop)), None)
     }
 
-    /// Makes what one call is awaited with, and where its reply goes.
+    /// Makes what Python awaits for one call, and where the core sends its reply.
     pub(crate) fn expect_reply<'py>(
         slf: &Bound<'py, Self>,
         event_loop: &Bound<'py, PyAny>,
@@ -298,8 +298,8 @@ impl Bridge {
             // raises `KeyboardInterrupt`, the loop comes back for the rest.
             Self::schedule(slf)?;
         }
-        let at_once = may_run_python(py);
-        let _before = at_once.then(|| remember(bridge.event_loop(py)));
+        let at_once = may_run_user_code(py);
+        let _restore = at_once.then(|| remember(bridge.event_loop(py)));
         let mut result = Ok(());
         while result.is_ok() {
             let Some(handled) = bridge.handle_next(py, at_once) else { break };
@@ -325,14 +325,14 @@ impl Bridge {
     }
 }
 
-/// Called by a loop that watches no descriptors, in place of [`Bridge::on_readable`].
+/// Called by a loop without `add_reader`, in place of [`Bridge::on_readable`].
 #[pyfunction]
 fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
     let (bridge, _) = Bridge::of_running_loop(py)?;
     Bridge::resolve(bridge.bind(py))
 }
 
-/// Wakes a loop that watches no descriptors, from the I/O thread. A loop that is gone or closed has no waiting calls.
+/// Wakes a loop without `add_reader`, from the I/O thread. A loop that is gone or closed has no waiting calls.
 fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
     let Ok(_entered) = enter() else { return };
     let _ = Python::try_attach(|py| -> PyResult<()> {

@@ -32,18 +32,18 @@ thread_local! {
 }
 
 /// Puts back what was remembered before, when dropped: a task may run another loop within its step.
-pub(super) struct Before(Option<ForkLocal<RunningLoop>>);
+pub(super) struct RestoreOnDrop(Option<ForkLocal<RunningLoop>>);
 
 /// Remembers that this loop runs on this thread.
-pub(super) fn remember(event_loop: Option<Bound<'_, PyAny>>) -> Before {
+pub(super) fn remember(event_loop: Option<Bound<'_, PyAny>>) -> RestoreOnDrop {
     let running = event_loop.and_then(|event_loop| {
         let mark = mark(event_loop.py())?.unbind();
         Some(ForkLocal::new(RunningLoop { event_loop: event_loop.unbind(), mark }))
     });
-    Before(REMEMBERED.replace(running))
+    RestoreOnDrop(REMEMBERED.replace(running))
 }
 
-impl Drop for Before {
+impl Drop for RestoreOnDrop {
     fn drop(&mut self) {
         let ended = REMEMBERED.replace(self.0.take());
         drop(ended);

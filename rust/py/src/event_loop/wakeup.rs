@@ -38,7 +38,7 @@ impl Wakeup {
 }
 
 impl Wakeup {
-    /// What the loop watches.
+    /// For the loop's `add_reader`.
     pub(super) fn descriptor(&self) -> RawFd {
         self.ends().1.as_raw_fd()
     }

@@ -62,7 +62,7 @@ impl Drop for Entered {
 
 /// Whether Rust may call a program's own code on this thread, which may take any time: on the main thread, which
 /// outlives the others, or where `CPython` does not unwind threads.
-pub(crate) fn may_run_python(py: Python<'_>) -> bool {
+pub(crate) fn may_run_user_code(py: Python<'_>) -> bool {
     static MAIN: PyOnceLock<Option<u64>> = PyOnceLock::new();
     // SAFETY: the interpreter is attached.
     #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
