@@ -207,7 +207,7 @@ def test_deadlines_and_shields_of_asyncio_hold(server: ValkeyServer, kind: Kind)
     with_client(kind, server, body)
 
 
-@pytest.mark.parametrize("name", ["resolve", "watch", "ring_held"])
+@pytest.mark.parametrize("name", ["resolve", "poll", "wake_io_thread"])
 @pytest.mark.parametrize("count", [1, 3, 20])
 @pytest.mark.parametrize("is_forgotten", [False, True])
 def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(

@@ -1,97 +1,123 @@
-//! From a command's words to a packed request, and where it goes.
+//! From a script's or a command's arguments to a packed request, and where it goes.
 
 use std::sync::Arc;
 
-use glide_scripts_core::script::{Options, Script};
-use glide_scripts_core::{
-    Address, Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Role, Route, Slot, split_by_slot,
-};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use glide_scripts_core::script::{Options, Script as CoreScript};
+use glide_scripts_core::{Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Route, split_by_slot};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use crate::batch::Library;
-use crate::convert::{Elements, elements};
-use crate::errors::to_python;
+use crate::arguments::{Elements, elements, optional_elements};
+use crate::library::Library;
+use crate::script::Script;
+use crate::{errors, route};
+
+/// Packs EVALSHA of a script.
+pub(crate) fn pack_script(
+    py: Python<'_>,
+    script: &Script,
+    keys: Option<&Bound<'_, PyAny>>,
+    args: Option<&Bound<'_, PyAny>>,
+    route: Option<&Bound<'_, PyTuple>>,
+    in_cluster: bool,
+) -> PyResult<(Packer, Route)> {
+    let keys = optional_elements(py, "keys", keys)?;
+    let args = optional_elements(py, "args", args)?;
+    let mut packer = Packer::script(script.core(), keys.len(), args.len());
+    pack_keys(py, &keys, in_cluster, &mut packer)?;
+    args.pack("args", &mut packer)?;
+    let route = route::choose(route, packer.route())?;
+    Ok((packer, route))
+}
+
+/// What a command is sent in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Alone,
+    InPipeline,
+    InTransaction,
+}
+
+/// A command, as Python gives it.
+pub(crate) struct Command<'a, 'py> {
+    pub(crate) words: &'a Bound<'py, PyAny>,
+    pub(crate) read_only: bool,
+    /// The Lua code it runs; empty where that is not known.
+    pub(crate) code: Option<&'a Bound<'py, PyBytes>>,
+    /// The library whose function it calls.
+    pub(crate) library: Option<&'a Bound<'py, Library>>,
+    pub(crate) admin: bool,
+    pub(crate) routing: Routing<'a, 'py>,
+}
 
 /// Where a command goes.
-pub(crate) struct Target<'a, 'py> {
+#[derive(Clone, Copy)]
+pub(crate) struct Routing<'a, 'py> {
     pub(crate) in_cluster: bool,
-    pub(crate) in_batch: bool,
-    /// Whether one whose keys are in several slots may be sent in parts.
-    pub(crate) splits: bool,
+    pub(crate) sent: Sent,
     /// Which words are keys, as a range.
     pub(crate) keys: Option<(usize, usize)>,
-    /// The words there come in groups of so many, of which the first is the key; each key stands for itself.
+    /// The words there are groups of so many, each with its key first, that may go to different slots.
     pub(crate) step: Option<usize>,
     pub(crate) route: Option<&'a Bound<'py, PyTuple>>,
     pub(crate) gather: Option<&'a str>,
 }
 
-/// What a command does.
-pub(crate) struct About<'a, 'py> {
-    pub(crate) read_only: bool,
-    /// The Lua code it runs; empty where that is not known.
-    pub(crate) code: Option<&'a Bound<'py, PyBytes>>,
-    /// It calls a function of that.
-    pub(crate) library: Option<&'a Bound<'py, Library>>,
-    pub(crate) admin: bool,
-}
-
-/// Packs a command.
-pub(crate) fn pack(
-    py: Python<'_>,
-    words: &Bound<'_, PyAny>,
-    target: &Target<'_, '_>,
-    about: &About<'_, '_>,
-) -> PyResult<Entry> {
-    let words = elements("args", words)?;
-    if words.len() == 0 {
-        return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
-    }
-    let gather = target.gather.map_or(Gather::ByNode, parse_gather);
-    let (first, last) = target.keys.filter(|_| target.in_cluster).unwrap_or_default();
-    if let (Some(step), None, true, true) = (target.step, target.route, target.in_cluster, target.splits) {
-        return Ok(Entry::Parts { parts: split(&words, first, step, about.read_only)?, gather });
-    }
-    let step = target.step.unwrap_or(1);
-    let mut packer = Packer::command(words.len());
-    let mut index = 0;
-    words.each("args", |word| {
-        if (first..last).contains(&index) && (index - first) % step == 0 {
-            packer.key(word).map_err(|error| to_python(py, error))?;
-        } else {
-            packer.word(word);
+impl Command<'_, '_> {
+    pub(crate) fn pack(&self) -> PyResult<Entry> {
+        let py = self.words.py();
+        let words = elements("args", self.words)?;
+        if words.len() == 0 {
+            return Err(PyValueError::new_err("the command is empty; pass its name and its arguments"));
         }
-        index += 1;
-        Ok(())
-    })?;
-    let route = choose_route(py, target.route, packer.route())?;
-    let key = packer.first_key().map(<[u8]>::to_vec);
-    let mut request = packer.finish(false).gathered(gather);
-    match Placement::of(&request, target.in_batch) {
-        Placement::Shared => {}
-        Placement::Refused(why) => {
-            let message = format!("{} is refused: {why}", request.name());
-            return Err(to_python(py, Error::new(Kind::Request, message)));
+        let Routing { in_cluster, sent, keys, step, route, gather } = self.routing;
+        let gather = gather.map_or(Gather::ByNode, parse_gather);
+        let (first, last) = keys.filter(|_| in_cluster).unwrap_or_default();
+        // A transaction is one slot's, and a route is one for all keys.
+        let may_split = in_cluster && route.is_none() && sent != Sent::InTransaction;
+        if let Some(step) = step.filter(|_| may_split) {
+            return Ok(Entry::Parts { parts: split(&words, first, step, self.read_only)?, gather });
         }
-        Placement::OwnConnection(wait) => request = request.blocking(wait),
+        let step = step.unwrap_or(1);
+        let mut packer = Packer::command(words.len());
+        let mut index = 0;
+        words.each("args", |word| {
+            if (first..last).contains(&index) && (index - first) % step == 0 {
+                packer.key(word).map_err(|error| errors::to_python(py, error))?;
+            } else {
+                packer.word(word);
+            }
+            index += 1;
+            Ok(())
+        })?;
+        let route = route::choose(route, packer.route())?;
+        let key = packer.first_key().map(<[u8]>::to_vec);
+        let mut request = packer.finish(false).gathered(gather);
+        match Placement::of(&request, sent != Sent::Alone) {
+            Placement::Shared => {}
+            Placement::Refused(why) => {
+                let message = format!("{} is refused: {why}", request.name());
+                return Err(errors::to_python(py, Error::new(Kind::Request, message)));
+            }
+            Placement::OwnConnection(wait) => request = request.blocking(wait),
+        }
+        if self.read_only {
+            request = request.read_only();
+        }
+        if let Some(code) = self.code {
+            let code = code.as_bytes();
+            let script = (!code.is_empty()).then(|| Arc::new(CoreScript::new(code.to_vec(), Options::default())));
+            request = request.running(script);
+        }
+        if let Some(library) = self.library {
+            request = request.calling(library.get().0.clone());
+        }
+        if self.admin {
+            request = request.over(Lane::Admin);
+        }
+        Ok(Entry::Whole { request, route, key })
     }
-    if about.read_only {
-        request = request.read_only();
-    }
-    if let Some(code) = about.code {
-        let code = code.as_bytes();
-        let script = (!code.is_empty()).then(|| Arc::new(Script::new(code.to_vec(), Options::default())));
-        request = request.running(script);
-    }
-    if let Some(library) = about.library {
-        request = request.calling(library.get().core().clone());
-    }
-    if about.admin {
-        request = request.over(Lane::Admin);
-    }
-    Ok(Entry::Whole { request, route, key })
 }
 
 fn split(words: &Elements<'_>, first: usize, step: usize, read_only: bool) -> PyResult<Vec<Part>> {
@@ -110,24 +136,7 @@ pub(crate) fn pack_keys(py: Python<'_>, keys: &Elements<'_>, in_cluster: bool, p
     if !in_cluster {
         return keys.pack("keys", packer);
     }
-    keys.each("keys", |key| packer.key(key).map_err(|error| to_python(py, error)))
-}
-
-/// The route that the caller asked for, which must fit the keys; else where the keys are.
-pub(crate) fn choose_route(py: Python<'_>, asked: Option<&Bound<'_, PyTuple>>, keys: Route) -> PyResult<Route> {
-    let Some(asked) = asked else { return Ok(keys) };
-    let asked = parse_route(asked)?;
-    let Route::Slot(slot) = keys else { return Ok(asked) };
-    let message = match &asked {
-        Route::Shard(asked, _) if *asked != slot => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, and route is to slot {asked}")
-        }
-        Route::AllNodes | Route::AllPrimaries | Route::RandomNode => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, which not all nodes of route hold; pass none")
-        }
-        _ => return Ok(asked),
-    };
-    Err(to_python(py, Error::new(Kind::CrossSlot, message)))
+    keys.each("keys", |key| packer.key(key).map_err(|error| errors::to_python(py, error)))
 }
 
 fn parse_gather(name: &str) -> Gather {
@@ -141,27 +150,4 @@ fn parse_gather(name: &str) -> Gather {
         "least" => Gather::Least,
         _ => Gather::ByNode,
     }
-}
-
-/// What `Route._target()` gives.
-fn parse_route(target: &Bound<'_, PyTuple>) -> PyResult<Route> {
-    let kind: String = target.get_item(0)?.extract()?;
-    let role = |index| -> PyResult<Role> {
-        let role: String = target.get_item(index)?.extract()?;
-        Ok(if role == "replica" { Role::Replica } else { Role::Primary })
-    };
-    Ok(match kind.as_str() {
-        "random" => Route::RandomNode,
-        "all_primaries" => Route::AllPrimaries,
-        "all_nodes" => Route::AllNodes,
-        "slot" => {
-            let slot = Slot::new(target.get_item(1)?.extract()?);
-            Route::Shard(slot.ok_or_else(|| PyValueError::new_err("slot_id is not a slot"))?, role(2)?)
-        }
-        "slot_key" => Route::Shard(Slot::of_key(target.get_item(1)?.extract()?), role(2)?),
-        "address" => {
-            Route::Address(Address::new(target.get_item(1)?.extract::<String>()?, target.get_item(2)?.extract()?))
-        }
-        _ => return Err(PyTypeError::new_err(format!("{kind} is no route"))),
-    })
 }

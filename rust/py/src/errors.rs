@@ -1,7 +1,6 @@
 //! From the core's error to the exceptions of `glide_scripts._errors`.
 
 use glide_scripts_core::{Error, Kind};
-use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -55,10 +54,4 @@ pub(crate) fn name(kind: Kind) -> &'static str {
         Kind::Unkillable => "UnkillableError",
         Kind::NotBusy => "NotBusyError",
     }
-}
-
-/// `what` is of a type that cannot be used.
-pub(crate) fn wrong_type(what: &str, value: &Bound<'_, PyAny>, instead: &str) -> PyErr {
-    let found = value.get_type().name().map_or_else(|_| "of an unknown type".into(), |name| name.to_string());
-    PyTypeError::new_err(format!("{what} is {found}; pass {instead}"))
 }

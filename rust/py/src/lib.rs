@@ -1,39 +1,47 @@
 //! `glide_scripts._core`: the core as Python sees it. Registration only.
 
+mod arguments;
 mod batch;
-mod bridge;
-mod burst;
 mod client;
 mod command;
-mod convert;
+mod config;
 mod errors;
-mod logging;
-mod pending;
-mod runtime;
+mod event_loop;
+mod library;
+mod process;
+mod replies;
+mod route;
 mod script;
 mod socket;
 mod stats;
+mod tls;
 
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
-    use crate::batch::{Batch, Library};
+    use crate::batch::Batch;
     #[pymodule_export]
-    use crate::bridge::{Bridge, PasswordAnswer, resolve_in_running_loop};
+    use crate::client::Client;
     #[pymodule_export]
-    use crate::client::{Client, TlsSetup};
+    use crate::event_loop::bridge::Bridge;
     #[pymodule_export]
-    use crate::pending::Pending;
+    use crate::event_loop::passwords::PasswordAnswer;
     #[pymodule_export]
-    use crate::runtime::stop_io_thread;
+    use crate::event_loop::pending::Pending;
+    #[pymodule_export]
+    use crate::library::Library;
+    #[pymodule_export]
+    use crate::process::io_thread::stop_io_thread;
     #[pymodule_export]
     use crate::script::Script;
+    #[pymodule_export]
+    use crate::tls::TlsSetup;
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        crate::logging::init();
-        crate::runtime::init(module)
+        crate::process::logging::init();
+        crate::process::interpreter::init(module)
     }
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glide_scripts_core::script::{self, Options};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::errors::wrong_type;
+use crate::arguments::{utf8, wrong_type};
 
 /// A Lua script, which brings its code to any server that does not have it.
 ///
@@ -37,6 +36,11 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn from_core(core: Arc<script::Script>) -> Self {
         Self { core, released: AtomicBool::new(false) }
+    }
+
+    /// The argument `script`, which must be one.
+    pub(crate) fn expected<'a>(argument: &'a Bound<'_, PyAny>) -> PyResult<&'a Self> {
+        argument.cast::<Self>().map(Bound::get).map_err(|_| wrong_type("script", argument, "a Script"))
     }
 
     pub(crate) fn core(&self) -> &Arc<script::Script> {
@@ -207,10 +211,7 @@ fn idempotent_flag(flag: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 fn code_bytes(code: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if let Ok(text) = code.cast::<PyString>() {
-        let text = text.to_str().map_err(|error| {
-            PyValueError::new_err(format!("code is text that cannot be encoded as UTF-8 ({error}); pass bytes"))
-        })?;
-        return Ok(text.as_bytes().to_vec());
+        return Ok(utf8(text, || "code".into())?.to_vec());
     }
     match code.cast::<PyBytes>() {
         Ok(bytes) => Ok(bytes.as_bytes().to_vec()),

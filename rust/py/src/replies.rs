@@ -1,17 +1,12 @@
-//! Replies to Python's objects, and Python's arguments to bytes.
+//! From replies to Python's objects.
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Error, Kind, Outcome, Packer};
-use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::PyValueError;
+use glide_scripts_core::{Error, Kind, Outcome};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{
-    PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMapping, PyMemoryView, PySet, PyString,
-    PyTuple,
-};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyTuple};
 
-use crate::errors::{self, wrong_type};
+use crate::errors;
 
 /// A reply as Python's users know it. Depth costs no stack.
 pub(crate) fn to_python(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
@@ -176,100 +171,4 @@ fn big_number<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>
         value = value.mul(scale)?.add(int.call1((PyBytes::new(py, piece),))?)?;
     }
     if negative { value.neg() } else { Ok(value) }
-}
-
-/// The elements of an argument that is a list of keys or of arguments. Those of a list are read one by one, as they are
-/// then.
-pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
-    if let Ok(list) = value.cast::<PyList>() {
-        return Ok(Elements::List(list.clone(), list.len()));
-    }
-    if let Ok(tuple) = value.cast::<PyTuple>() {
-        return Ok(Elements::Tuple(tuple.clone()));
-    }
-    let is_one = value.is_instance_of::<PyString>()
-        || value.is_instance_of::<PyBytes>()
-        || value.is_instance_of::<PyByteArray>()
-        || value.is_instance_of::<PyMemoryView>()
-        || value.cast::<PyMapping>().is_ok();
-    let wrong = || wrong_type(name, value, "a list of str or bytes");
-    if is_one {
-        return Err(wrong());
-    }
-    let elements = value.try_iter().map_err(|_| wrong())?.collect::<PyResult<Vec<_>>>()?;
-    Ok(Elements::Tuple(PyTuple::new(value.py(), elements)?))
-}
-
-pub(crate) enum Elements<'py> {
-    /// With the length that it had at first.
-    List(Bound<'py, PyList>, usize),
-    Tuple(Bound<'py, PyTuple>),
-}
-
-impl<'py> Elements<'py> {
-    pub(crate) fn none(py: Python<'py>) -> Self {
-        Self::Tuple(PyTuple::empty(py))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::List(_, length) => *length,
-            Self::Tuple(tuple) => tuple.len(),
-        }
-    }
-
-    /// Gives the bytes of each to `use_bytes`; errors name the element's position.
-    pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
-        let mut each = |index: usize, element: &Bound<'_, PyAny>| {
-            with_bytes(element, || format!("{name}[{index}]"), &mut use_bytes)
-        };
-        match self {
-            Self::Tuple(tuple) => {
-                tuple.iter_borrowed().enumerate().try_for_each(|(index, element)| each(index, &element))
-            }
-            // To copy it costs as much as to pack it.
-            Self::List(list, length) => (0..*length).try_for_each(|index| {
-                let element = list.get_item(index);
-                let changed = |_| PyValueError::new_err(format!("{name} became shorter while it was read"));
-                each(index, &element.map_err(changed)?)
-            }),
-        }
-    }
-
-    pub(crate) fn pack(&self, name: &str, packer: &mut Packer) -> PyResult<()> {
-        self.each(name, |bytes| {
-            packer.word(bytes);
-            Ok(())
-        })
-    }
-}
-
-/// The bytes of a str, bytes, bytearray or memoryview.
-pub(crate) fn with_bytes(
-    value: &Bound<'_, PyAny>,
-    name: impl Fn() -> String,
-    use_bytes: impl FnOnce(&[u8]) -> PyResult<()>,
-) -> PyResult<()> {
-    if let Ok(text) = value.cast::<PyString>() {
-        let text = text.to_str().map_err(|error| {
-            PyValueError::new_err(format!("{} is text that cannot be encoded as UTF-8 ({error}); pass bytes", name()))
-        })?;
-        return use_bytes(text.as_bytes());
-    }
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return use_bytes(bytes.as_bytes());
-    }
-    if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
-        return use_bytes(&copied(value).map_err(|error| PyValueError::new_err(format!("{}: {error}", name())))?);
-    }
-    Err(wrong_type(&name(), value, "str or bytes"))
-}
-
-/// What a bytearray or memoryview of any format and layout holds, as `bytes(value)` would.
-fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    if let Ok(buffer) = PyBuffer::<u8>::get(value) {
-        return buffer.to_vec(value.py());
-    }
-    let bytes = value.py().get_type::<PyBytes>().call1((value,))?;
-    Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
 }

@@ -4,19 +4,23 @@
 //! the waiting task in its next turn, through a handle in a queue, and that takes longer than all that the call itself
 //! does on the loop's thread. A burst of replies is a callback of the loop already: its tasks are stepped right there.
 
-use std::ptr;
+use std::sync::Arc;
 
-use glide_scripts_core::Facts;
+use glide_scripts_core::{Client as CoreClient, Facts};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
-use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
-use pyo3::{ffi, intern};
+use pyo3::types::PyTuple;
 
-use crate::bridge::Bridge;
-use crate::client::Client;
+use super::callback::Callback;
+use super::loop_state::SharedLoop;
+use crate::process::fork::ForkLocal;
+use crate::process::interpreter::enter;
+
+/// A loop that calls are awaited on.
+pub(super) type Loop = SharedLoop<Py<Pending>>;
 
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct Pending {
@@ -26,26 +30,20 @@ pub(crate) struct Pending {
     /// A task has looked, and adds its callback next.
     is_awaited: bool,
     event_loop: Py<PyAny>,
-    /// Who waits, each with a context to be called in: nearly always one task.
+    /// Who waits: nearly always one task.
     first: Option<Callback>,
     further: Vec<Callback>,
-    bridge: Py<Bridge>,
+    shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
-    client: Option<Py<Client>>,
-    ticket: u64,
+    client: Option<Arc<ForkLocal<CoreClient>>>,
+    /// Which call of the loop it is.
+    pub(super) ticket: u64,
     /// What is known of an observed call besides its result.
-    facts: Option<Box<Facts>>,
+    pub(super) facts: Option<Box<Facts>>,
 }
 
-struct Callback {
-    callable: Py<PyAny>,
-    context: Py<PyAny>,
-    /// It steps the task that awaits this.
-    steps_task: bool,
-}
-
-/// A node's host and port, whether the script's code was sent, and the number of retries.
-type Told = (Option<(String, u16)>, bool, u32);
+/// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.
+type FactsTuple = (Option<(String, u16)>, bool, u32);
 
 enum State {
     Waiting,
@@ -55,7 +53,11 @@ enum State {
 }
 
 impl Pending {
-    pub(crate) fn new(event_loop: &Bound<'_, PyAny>, bridge: Py<Bridge>, client: Option<Py<Client>>) -> Self {
+    pub(super) fn new(
+        event_loop: &Bound<'_, PyAny>,
+        shared: Arc<Loop>,
+        client: Option<Arc<ForkLocal<CoreClient>>>,
+    ) -> Self {
         Self {
             state: State::Waiting,
             blocking: false,
@@ -63,24 +65,16 @@ impl Pending {
             event_loop: event_loop.clone().unbind(),
             first: None,
             further: Vec::new(),
-            bridge,
+            shared,
             client,
             ticket: 0,
             facts: None,
         }
     }
 
-    pub(crate) fn set_ticket(&mut self, ticket: u64) {
-        self.ticket = ticket;
-    }
-
-    pub(crate) fn set_facts(&mut self, facts: Box<Facts>) {
-        self.facts = Some(facts);
-    }
-
     /// Ends the wait, and steps who waited: at once, or in the loop's next turn. The error is one that ends the loop,
     /// such as `KeyboardInterrupt`.
-    pub(crate) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
+    pub(super) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
         let py = slf.py();
         let callbacks = {
             let mut this = slf.borrow_mut();
@@ -92,78 +86,19 @@ impl Pending {
         };
         let mut result = Ok(());
         for callback in callbacks {
-            let called = if at_once { run(slf, &callback) } else { Self::schedule(slf, &callback) };
+            let called = if at_once { callback.run(slf) } else { Self::schedule(slf, &callback) };
             result = called.and(result);
         }
         result
     }
 
+    fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
+        let event_loop = slf.borrow().event_loop.clone_ref(slf.py());
+        callback.schedule(slf, event_loop.bind(slf.py()))
+    }
+
     fn take_callbacks(&mut self) -> impl Iterator<Item = Callback> + use<> {
         self.first.take().into_iter().chain(std::mem::take(&mut self.further))
-    }
-
-    /// Has the loop call who waits in its next turn.
-    fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
-        let py = slf.py();
-        let in_context = PyDict::new(py);
-        in_context.set_item(intern!(py, "context"), &callback.context)?;
-        let event_loop = slf.borrow().event_loop.clone_ref(py);
-        event_loop
-            .bind(py)
-            .call_method(intern!(py, "call_soon"), (&callback.callable, slf), Some(&in_context))
-            .map(drop)
-    }
-}
-
-/// Calls who waits, as a handle of the loop would.
-fn run(pending: &Bound<'_, Pending>, callback: &Callback) -> PyResult<()> {
-    let py = pending.py();
-    let argument = if callback.steps_task { ended(py)?.as_ptr() } else { pending.as_ptr() };
-    let (context, name, callable) =
-        (callback.context.as_ptr(), intern!(py, "run").as_ptr(), callback.callable.as_ptr());
-    // SAFETY: all are objects that are alive here, and NULL ends the arguments. It gives a new reference, or NULL with
-    // an exception set. `call_method1` would make a bound method and a tuple for each call.
-    let result = unsafe {
-        let null = ptr::null_mut::<ffi::PyObject>();
-        Bound::from_owned_ptr_or_err(py, ffi::PyObject_CallMethodObjArgs(context, name, callable, argument, null))
-    };
-    let Err(error) = result else { return Ok(()) };
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PySystemExit>(py) {
-        return Err(error);
-    }
-    let about = PyDict::new(py);
-    about.set_item("message", "Exception in a callback of a reply")?;
-    about.set_item("exception", error.into_value(py))?;
-    about.set_item("future", pending)?;
-    let event_loop = pending.borrow().event_loop.clone_ref(py);
-    event_loop.bind(py).call_method1(intern!(py, "call_exception_handler"), (about,)).map(drop)
-}
-
-/// A future of asyncio's own that has ended, of no loop.
-///
-/// A task's callback asks what it is given for its exception, and then lets the coroutine go on, which gets the result
-/// from what it awaits. Of a future of asyncio's own it asks by looking, of any other by calling a method by its name.
-fn ended(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static ENDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let ended = ENDED.get_or_try_init(py, || {
-        let in_no_loop = PyDict::new(py);
-        in_no_loop.set_item("loop", Bound::new(py, NoLoop)?)?;
-        let future = py.import("asyncio")?.getattr("Future")?.call((), Some(&in_no_loop))?;
-        future.call_method1("set_result", (py.None(),))?;
-        PyResult::Ok(future.unbind())
-    })?;
-    Ok(ended.bind(py))
-}
-
-/// What `ended` has for a loop: it is only asked whether it debugs.
-#[pyclass(frozen)]
-struct NoLoop;
-
-#[pymethods]
-impl NoLoop {
-    #[expect(clippy::unused_self, reason = "a method of asyncio's")]
-    fn get_debug(&self) -> bool {
-        false
     }
 }
 
@@ -251,21 +186,15 @@ impl Pending {
     /// Whether it was waited for until now. What was not written yet will not be.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
-        let py = slf.py();
-        let (mut callbacks, bridge, client, ticket) = {
+        let mut callbacks = {
             let mut this = slf.borrow_mut();
             if !matches!(this.state, State::Waiting) {
                 return Ok(false);
             }
             this.state = State::Cancelled(msg);
-            let client = this.client.as_ref().map(|client| client.clone_ref(py));
-            (this.take_callbacks(), this.bridge.clone_ref(py), client, this.ticket)
+            this.take_callbacks()
         };
-        let id = bridge.get().forget(ticket);
-        let cancelled = match (id, client) {
-            (Some(id), Some(client)) => client.get().cancel(id),
-            _ => Ok(()),
-        };
+        let cancelled = slf.borrow().cancel_call();
         callbacks.try_for_each(|callback| Self::schedule(slf, &callback))?;
         cancelled.map(|()| true)
     }
@@ -298,7 +227,7 @@ impl Pending {
     }
 
     /// What is known of an observed call that has ended, besides its result.
-    fn facts(&self) -> Option<Told> {
+    fn facts(&self) -> Option<FactsTuple> {
         let facts = self.facts.as_ref()?;
         let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
         Some((node, facts.sent_code, facts.retries))
@@ -314,19 +243,13 @@ impl Pending {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        visit.call(&self.bridge)?;
-        visit.call(&self.client)?;
         match &self.state {
             State::Value(value) => visit.call(value)?,
             State::Error(error) => visit.call(error)?,
             State::Cancelled(msg) => visit.call(msg)?,
             State::Waiting => {}
         }
-        for callback in self.first.iter().chain(&self.further) {
-            visit.call(&callback.callable)?;
-            visit.call(&callback.context)?;
-        }
-        Ok(())
+        self.first.iter().chain(&self.further).try_for_each(|callback| callback.traverse(&visit))
     }
 
     fn __clear__(&mut self) {
@@ -335,6 +258,17 @@ impl Pending {
 }
 
 impl Pending {
+    /// Has the client take the call back, if it is still in flight.
+    fn cancel_call(&self) -> PyResult<()> {
+        let id = self.shared.forget(self.ticket);
+        let client = self.client.as_ref().and_then(|client| client.get());
+        if let Some((id, client)) = id.zip(client) {
+            let _entered = enter()?;
+            client.cancel(id);
+        }
+        Ok(())
+    }
+
     /// The exception that its result is.
     fn failure(&self, py: Python<'_>) -> PyErr {
         match &self.state {

@@ -10,16 +10,15 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-use crate::runtime;
+use super::fork::ForkLocal;
 
 struct Relay;
 
-static RECORDS: Mutex<Vec<(u64, Level, String)>> = Mutex::new(Vec::new());
+static RECORDS: Mutex<Vec<ForkLocal<(Level, String)>>> = Mutex::new(Vec::new());
 static HAS_RECORDS: AtomicBool = AtomicBool::new(false);
 
-/// The ways to the loops, and the generations of processes that they belong to: to wake a parent's loop is not a
-/// child's business.
-static LOOPS: Mutex<Vec<(u64, Weak<Completions>)>> = Mutex::new(Vec::new());
+/// What wakes the loops. A child does not wake its parent's.
+static LOOPS: Mutex<Vec<ForkLocal<Weak<Completions>>>> = Mutex::new(Vec::new());
 
 /// More wait only where no loop runs that could take them.
 const MOST: usize = 1000;
@@ -34,7 +33,7 @@ impl Log for Relay {
             && let Ok(mut records) = RECORDS.try_lock()
             && records.len() < MOST
         {
-            records.push((runtime::generation(), record.level(), record.args().to_string()));
+            records.push(ForkLocal::new((record.level(), record.args().to_string())));
             drop(records);
             if !HAS_RECORDS.swap(true, Ordering::AcqRel) {
                 wake_loops();
@@ -55,23 +54,20 @@ pub(crate) fn init() {
 /// Has a loop woken for records, as long as it is there.
 pub(crate) fn wake_for_records(completions: &Arc<Completions>) {
     if let Ok(mut loops) = LOOPS.try_lock() {
-        loops.retain(|(generation, other)| *generation != runtime::generation() || other.strong_count() > 0);
-        loops.push((runtime::generation(), Arc::downgrade(completions)));
+        loops.retain(|other| other.get().is_some_and(|other| other.strong_count() > 0));
+        loops.push(ForkLocal::new(Arc::downgrade(completions)));
     }
 }
 
 fn wake_loops() {
     let waking: Vec<_> = match LOOPS.try_lock() {
-        Ok(loops) => {
-            let ours = loops.iter().filter(|(generation, _)| *generation == runtime::generation());
-            ours.filter_map(|(_, completions)| completions.upgrade()).collect()
-        }
+        Ok(loops) => loops.iter().filter_map(|completions| completions.get()?.upgrade()).collect(),
         Err(_) => return,
     };
     waking.iter().for_each(|completions| completions.nudge());
 }
 
-/// Gives what has been logged in this process to the logger `glide_scripts`. A filter that raises is told of, and costs
+/// Gives what has been logged in this process to the logger `glide_scripts`. A filter that raises is reported, and costs
 /// its own record alone. The error is one that ends the loop.
 pub(crate) fn hand_over(py: Python<'_>) -> PyResult<()> {
     if !HAS_RECORDS.swap(false, Ordering::Acquire) {
@@ -82,8 +78,7 @@ pub(crate) fn hand_over(py: Python<'_>) -> PyResult<()> {
         Err(_) => return Ok(()),
     };
     let mut result = Ok(());
-    let ours = records.into_iter().filter(|(generation, ..)| *generation == runtime::generation());
-    for (_, level, message) in ours {
+    for (level, message) in records.into_iter().filter_map(ForkLocal::into_inner) {
         if let Err(error) = log_one(py, level, &message) {
             if error.is_instance_of::<PyException>(py) {
                 error.write_unraisable(py, None);

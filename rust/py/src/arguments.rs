@@ -1,0 +1,135 @@
+//! From Python's arguments to bytes and times; what cannot be used is refused by name.
+
+use std::time::Duration;
+
+use glide_scripts_core::Packer;
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple};
+
+/// The elements of an argument that is a list of keys or of arguments. Those of a list are read one by one, as they are
+/// then.
+pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
+    if let Ok(list) = value.cast::<PyList>() {
+        return Ok(Elements::List(list.clone(), list.len()));
+    }
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return Ok(Elements::Tuple(tuple.clone()));
+    }
+    let is_one = value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyBytes>()
+        || value.is_instance_of::<PyByteArray>()
+        || value.is_instance_of::<PyMemoryView>()
+        || value.cast::<PyMapping>().is_ok();
+    let wrong = || wrong_type(name, value, "a list of str or bytes");
+    if is_one {
+        return Err(wrong());
+    }
+    let elements = value.try_iter().map_err(|_| wrong())?.collect::<PyResult<Vec<_>>>()?;
+    Ok(Elements::Tuple(PyTuple::new(value.py(), elements)?))
+}
+
+/// The same of an argument that may be left out.
+pub(crate) fn optional_elements<'py>(
+    py: Python<'py>,
+    name: &str,
+    value: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Elements<'py>> {
+    value.map_or_else(|| Ok(Elements::Tuple(PyTuple::empty(py))), |value| elements(name, value))
+}
+
+pub(crate) enum Elements<'py> {
+    /// With the length that it had at first.
+    List(Bound<'py, PyList>, usize),
+    Tuple(Bound<'py, PyTuple>),
+}
+
+impl Elements<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::List(_, length) => *length,
+            Self::Tuple(tuple) => tuple.len(),
+        }
+    }
+
+    /// Gives the bytes of each to `use_bytes`; errors name the element's position.
+    pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
+        let mut each = |index: usize, element: &Bound<'_, PyAny>| {
+            with_bytes(element, || format!("{name}[{index}]"), &mut use_bytes)
+        };
+        match self {
+            Self::Tuple(tuple) => {
+                tuple.iter_borrowed().enumerate().try_for_each(|(index, element)| each(index, &element))
+            }
+            // To copy it costs as much as to pack it.
+            Self::List(list, length) => (0..*length).try_for_each(|index| {
+                let element = list.get_item(index);
+                let changed = |_| PyValueError::new_err(format!("{name} became shorter while it was read"));
+                each(index, &element.map_err(changed)?)
+            }),
+        }
+    }
+
+    pub(crate) fn pack(&self, name: &str, packer: &mut Packer) -> PyResult<()> {
+        self.each(name, |bytes| {
+            packer.word(bytes);
+            Ok(())
+        })
+    }
+}
+
+/// The bytes of a str, bytes, bytearray or memoryview.
+fn with_bytes(
+    value: &Bound<'_, PyAny>,
+    name: impl Fn() -> String,
+    use_bytes: impl FnOnce(&[u8]) -> PyResult<()>,
+) -> PyResult<()> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return use_bytes(utf8(text, name)?);
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return use_bytes(bytes.as_bytes());
+    }
+    if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
+        return use_bytes(&copied(value).map_err(|error| PyValueError::new_err(format!("{}: {error}", name())))?);
+    }
+    Err(wrong_type(&name(), value, "str or bytes"))
+}
+
+/// The bytes of a str.
+pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>, name: impl Fn() -> String) -> PyResult<&'a [u8]> {
+    text.to_str().map(str::as_bytes).map_err(|error| {
+        PyValueError::new_err(format!("{} is text that cannot be encoded as UTF-8 ({error}); pass bytes", name()))
+    })
+}
+
+/// What a bytearray or memoryview of any format and layout holds, as `bytes(value)` would.
+fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(buffer) = PyBuffer::<u8>::get(value) {
+        return buffer.to_vec(value.py());
+    }
+    let bytes = value.py().get_type::<PyBytes>().call1((value,))?;
+    Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
+}
+
+/// A `timeout` argument.
+pub(crate) fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    const LONGEST: f64 = 1e12;
+    let Some(timeout) = timeout else { return Ok(None) };
+    let is_number = timeout.is_instance_of::<PyInt>() || timeout.is_instance_of::<PyFloat>();
+    if !is_number || timeout.is_instance_of::<PyBool>() {
+        return Err(wrong_type("timeout", timeout, "milliseconds as an int"));
+    }
+    let milliseconds = timeout.extract::<f64>().unwrap_or(f64::INFINITY);
+    if milliseconds > 0.0 && milliseconds <= LONGEST {
+        return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
+    }
+    Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
+}
+
+/// `what` is of a type that cannot be used.
+pub(crate) fn wrong_type(what: &str, value: &Bound<'_, PyAny>, instead: &str) -> PyErr {
+    let found = value.get_type().name().map_or_else(|_| "of an unknown type".into(), |name| name.to_string());
+    PyTypeError::new_err(format!("{what} is {found}; pass {instead}"))
+}

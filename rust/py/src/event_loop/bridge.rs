@@ -1,0 +1,346 @@
+//! The class `Bridge`: brings replies from the I/O thread to the calls that an event loop waits for.
+//!
+//! What is awaited stays on its loop's thread. The I/O thread holds tickets and touches nothing of Python. Each side
+//! wakes the other once for a burst.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, PasswordSource, ReplyTo};
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
+
+use super::busy_poll::BusyPoll;
+use super::loop_state::SharedLoop;
+use super::passwords::PasswordCallbacks;
+use super::pending::{Loop, Pending};
+use super::running_loop::{remember, running_loop};
+use super::wakeup::Wakeup;
+use crate::process::fork::{ForkLocal, generation};
+use crate::process::interpreter::{enter, may_run_user_code};
+use crate::process::logging;
+use crate::{errors, replies};
+
+/// The bridge to one event loop. Made on the loop's first call, gone with the loop.
+#[pyclass(frozen, module = "glide_scripts._core")]
+pub(crate) struct Bridge {
+    event_loop: Py<PyWeakrefReference>,
+    generation: u64,
+    shared: Arc<Loop>,
+    /// `None` for a loop without `add_reader`.
+    wakeup: Option<Arc<Wakeup>>,
+    passwords: PasswordCallbacks,
+}
+
+thread_local! {
+    /// The bridge of the loop that ran last on this thread: nearly always the one that runs now.
+    static LAST: RefCell<Option<Py<Bridge>>> = const { RefCell::new(None) };
+}
+
+impl Bridge {
+    /// The bridge of the running loop, and that loop.
+    pub(crate) fn of_running_loop(py: Python<'_>) -> PyResult<(Py<Self>, Bound<'_, PyAny>)> {
+        let event_loop = running_loop(py)?;
+        let last = LAST.with_borrow(|last| {
+            let bridge = last.as_ref().filter(|bridge| bridge.get().belongs_to(&event_loop))?;
+            Some(bridge.clone_ref(py))
+        });
+        let bridge = last.map_or_else(|| Self::find_or_make(&event_loop), Ok)?;
+        Ok((bridge, event_loop))
+    }
+
+    /// Whether it is that loop's, and was made in this process.
+    fn belongs_to(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        self.event_loop(event_loop.py()).is_some_and(|own| own.is(event_loop)) && self.generation == generation()
+    }
+
+    /// Unless it is gone.
+    fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bind(py).upgrade()
+    }
+
+    fn find_or_make(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
+        static BRIDGES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = event_loop.py();
+        let bridges = BRIDGES
+            .get_or_try_init(py, || {
+                PyResult::Ok(py.import("weakref")?.getattr("WeakKeyDictionary")?.call0()?.unbind())
+            })?
+            .bind(py);
+        let found = bridges.get_item(event_loop).ok().and_then(|found| found.cast_into::<Self>().ok());
+        let bridge = match found.filter(|bridge| bridge.get().belongs_to(event_loop)) {
+            Some(bridge) => bridge,
+            None => {
+                Self::drop_closed(bridges)?;
+                let bridge = Self::attach(event_loop)?;
+                bridges.set_item(event_loop, &bridge)?;
+                bridge
+            }
+        };
+        let before = LAST.replace(Some(bridge.clone().unbind()));
+        drop(before);
+        Ok(bridge.unbind())
+    }
+
+    /// Forgets the calls of closed loops: they never end, and would keep the loop alive.
+    fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = bridges.py();
+        // `keyrefs` gives a list: the loops of other threads come and go meanwhile.
+        for event_loop in bridges.call_method0(intern!(py, "keyrefs"))?.try_iter()? {
+            let event_loop = event_loop?.call0()?;
+            if !event_loop.is_none() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                let bridge = bridges.call_method1(intern!(py, "pop"), (event_loop, py.None()))?;
+                if let Ok(bridge) = bridge.cast::<Self>() {
+                    let calls = std::mem::take(&mut bridge.get().shared.lock().calls);
+                    drop(calls);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a bridge and gives its descriptor to the loop. A loop without `add_reader` is called from the I/O thread.
+    fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let make = |completions: Arc<Completions>, wakeup| {
+            logging::wake_for_records(&completions);
+            let bridge = Self {
+                event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
+                generation: generation(),
+                shared: Arc::new(SharedLoop::new(completions)),
+                wakeup,
+                passwords: PasswordCallbacks::default(),
+            };
+            Bound::new(py, bridge)
+        };
+        let wakeup = Arc::new(Wakeup::new()?);
+        let signal = wakeup.clone();
+        let bridge = make(Completions::new(move || signal.set()), Some(wakeup.clone()))?;
+        let on_readable = bridge.getattr(intern!(py, "on_readable"))?;
+        match event_loop.call_method1(intern!(py, "add_reader"), (wakeup.descriptor(), on_readable)) {
+            Ok(_) => return Ok(bridge),
+            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {}
+            Err(error) => return Err(error),
+        }
+        let weak_loop = PyWeakrefReference::new(event_loop)?.unbind();
+        make(Completions::new(move || call_loop(&weak_loop)), None)
+    }
+
+    /// Makes what Python awaits for one call, and where the core sends its reply.
+    pub(crate) fn expect_reply<'py>(
+        slf: &Bound<'py, Self>,
+        event_loop: &Bound<'py, PyAny>,
+        client: Option<Arc<ForkLocal<CoreClient>>>,
+        now: Instant,
+    ) -> PyResult<(Bound<'py, Pending>, ReplyTo)> {
+        let (py, bridge) = (slf.py(), slf.get());
+        let completions = &bridge.shared.completions;
+        let pending = Bound::new(py, Pending::new(event_loop, bridge.shared.clone(), client))?;
+        let (ticket, polls, has_lost_callbacks) = {
+            let mut state = bridge.shared.lock();
+            let has_lost_callbacks = state.has_lost_callbacks(now);
+            let ticket = state.calls.insert(pending.clone().unbind());
+            let calls = state.calls.len();
+            (ticket, state.busy_poll.start(calls, now), has_lost_callbacks)
+        };
+        pending.borrow_mut().ticket = ticket;
+        if has_lost_callbacks {
+            completions.set_awake(false);
+            completions.wake();
+        }
+        if polls {
+            if let Err(error) = Self::call_soon(slf, intern!(py, "poll")) {
+                bridge.shared.forget(ticket);
+                return Err(error);
+            }
+            completions.set_awake(true);
+        }
+        let reply_to = ReplyTo::event_loop(completions.clone(), ticket);
+        Ok((pending, reply_to))
+    }
+
+    /// Wakes the I/O thread for a call that was enqueued: at once, or with others of the same burst.
+    pub(crate) fn wake_for_call(slf: &Bound<'_, Self>, bell: &Bell, now: Instant) -> PyResult<()> {
+        let mut state = slf.get().shared.lock();
+        let calls = state.calls.len();
+        if BusyPoll::is_few(calls) {
+            bell.ring();
+        } else if state.deferred_wake.hold(bell, calls, now) {
+            state.deferred_wake.wake();
+        } else if !state.deferred_wake.is_scheduled {
+            // Also while `resolve` runs, which wakes the thread at its end: a step may run the loop within itself.
+            drop(state);
+            Self::call_soon(slf, intern!(slf.py(), "wake_io_thread"))?;
+            slf.get().shared.lock().deferred_wake.is_scheduled = true;
+        }
+        Ok(())
+    }
+
+    /// Has a callback of Python asked for passwords: it takes a `PasswordAnswer`, and its client keeps it alive.
+    pub(crate) fn password_source(&self, callback: &Bound<'_, PyAny>) -> PyResult<PasswordSource> {
+        let ticket = self.passwords.add(callback)?;
+        let completions = self.shared.completions.clone();
+        Ok(Box::new(move |request| completions.ask_password(ticket, request)))
+    }
+
+    /// Has the loop call `resolve` in its next turn.
+    fn schedule(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let bridge = slf.get();
+        if bridge.shared.lock().is_scheduled {
+            return Ok(());
+        }
+        Self::call_soon(slf, intern!(slf.py(), "resolve"))?;
+        bridge.shared.lock().is_scheduled = true;
+        bridge.shared.completions.set_awake(true);
+        Ok(())
+    }
+
+    /// Has the loop call one of the methods below in its next turn. The caller notes only afterwards that it relies on
+    /// that, since `KeyboardInterrupt` may come in between: then the descriptor has the loop come back, and one call too
+    /// many does no harm.
+    fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>) -> PyResult<()> {
+        let (py, shared) = (slf.py(), &slf.get().shared);
+        let event_loop = slf.get().event_loop(py).ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
+        let result = event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(method)?,)).map(drop);
+        let mut state = shared.lock();
+        state.asked_at = Some(Instant::now());
+        if result.is_err() {
+            state.busy_poll.stop();
+            state.deferred_wake.wake();
+            drop(state);
+            shared.completions.set_awake(false);
+            shared.completions.wake();
+        }
+        result
+    }
+
+    /// Handles the next completion that was taken; `None`: there is none.
+    fn handle_next(&self, py: Python<'_>, at_once: bool) -> Option<PyResult<()>> {
+        let mut state = self.shared.lock();
+        // Steps may take long, and a call must not wait for other tasks.
+        state.deferred_wake.wake_if_old();
+        let (ticket, completion) = state.arrived.pop_front()?;
+        let pending = match &completion {
+            // The callbacks have tickets of their own.
+            Completion::Password(_) => None,
+            Completion::Facts(_) => state.calls.get(ticket).map(|pending| pending.clone_ref(py)),
+            Completion::Call(_) | Completion::Batch(_) => state.calls.remove(ticket),
+        };
+        drop(state);
+        let result = match (completion, &pending) {
+            (Completion::Password(request), _) => return Some(self.passwords.ask(py, ticket, request)),
+            // Its caller is gone.
+            (_, None) => return Some(Ok(())),
+            (Completion::Facts(facts), Some(pending)) => {
+                pending.borrow_mut(py).facts = Some(facts);
+                return Some(Ok(()));
+            }
+            (Completion::Call(Ok(reply)), _) => replies::to_python(py, reply),
+            (Completion::Call(Err(error)), _) => Err(errors::to_python(py, *error)),
+            (Completion::Batch(outcomes), _) => replies::batch_to_python(py, outcomes),
+        };
+        pending.map(|pending| Pending::resolve(pending.bind(py), result, at_once))
+    }
+}
+
+/// What the loop calls.
+#[pymethods]
+impl Bridge {
+    /// Called when the descriptor says that replies have come. It steps no task: a step may run the loop within itself,
+    /// and a loop cannot call this again before it has returned.
+    fn on_readable(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if let Some(wakeup) = &slf.get().wakeup {
+            wakeup.clear();
+        }
+        let Ok(_entered) = enter() else { return Ok(()) };
+        Self::schedule(slf)
+    }
+
+    /// Looks for replies, once in each turn of the loop.
+    fn poll(slf: &Bound<'_, Self>) -> PyResult<()> {
+        const LOOKS: usize = 16;
+        let Ok(_entered) = enter() else { return Ok(()) };
+        let (py, bridge) = (slf.py(), slf.get());
+        let has_replies = (0..LOOKS).any(|_| {
+            std::hint::spin_loop();
+            bridge.shared.completions.has_arrived()
+        });
+        let mut state = bridge.shared.lock();
+        let calls = state.calls.len();
+        if !has_replies && !state.busy_poll.is_over(calls) {
+            drop(state);
+            return Self::call_soon(slf, intern!(py, "poll"));
+        }
+        state.busy_poll.end(has_replies);
+        drop(state);
+        Self::resolve(slf)
+    }
+
+    /// Ends the waits of all calls that have ended.
+    fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
+        const ROOM_KEPT: usize = 4096;
+        let Ok(_entered) = enter() else { return Ok(()) };
+        let (py, bridge) = (slf.py(), slf.get());
+        let arrived = {
+            let mut state = bridge.shared.lock();
+            state.is_scheduled = false;
+            // From here on the first completion wakes the loop, unless it polls.
+            bridge.shared.completions.set_awake(state.busy_poll.is_on());
+            state.arrived.extend(bridge.shared.completions.take());
+            state.arrived.len()
+        };
+        if arrived > 1 {
+            // Where there are several, more will have come by then. And if a step runs the loop within itself, or
+            // raises `KeyboardInterrupt`, the loop comes back for the rest.
+            Self::schedule(slf)?;
+        }
+        let at_once = may_run_user_code(py);
+        let _restore = at_once.then(|| remember(bridge.event_loop(py)));
+        let mut result = Ok(());
+        while result.is_ok() {
+            let Some(handled) = bridge.handle_next(py, at_once) else { break };
+            result = handled;
+        }
+        {
+            let mut state = bridge.shared.lock();
+            state.deferred_wake.wake();
+            if state.arrived.is_empty() {
+                // The room of one great burst is not kept for ever.
+                state.arrived.shrink_to(ROOM_KEPT);
+            }
+        }
+        result.and(logging::hand_over(py))
+    }
+
+    /// Wakes the I/O thread for the calls of one turn of the loop.
+    fn wake_io_thread(&self) {
+        let Ok(_entered) = enter() else { return };
+        let mut state = self.shared.lock();
+        state.deferred_wake.is_scheduled = false;
+        state.deferred_wake.wake();
+    }
+}
+
+/// Called by a loop without `add_reader`, in place of [`Bridge::on_readable`].
+#[pyfunction]
+fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
+    let (bridge, _) = Bridge::of_running_loop(py)?;
+    Bridge::resolve(bridge.bind(py))
+}
+
+/// Wakes a loop without `add_reader`, from the I/O thread. A loop that is gone or closed has no waiting calls.
+fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
+    let Ok(_entered) = enter() else { return };
+    let _ = Python::try_attach(|py| -> PyResult<()> {
+        let Some(event_loop) = weak_loop.bind(py).upgrade() else { return Ok(()) };
+        let resolve = wrap_pyfunction!(resolve_in_running_loop, py)?;
+        match event_loop.call_method1("call_soon_threadsafe", (resolve,)) {
+            Err(error) if !error.is_instance_of::<PyRuntimeError>(py) => Err(error),
+            _ => Ok(()),
+        }
+    });
+}

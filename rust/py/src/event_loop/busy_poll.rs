@@ -1,0 +1,64 @@
+//! Polling for replies in place of sleeping.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// Keeps a loop that waits for one reply, or very few, from falling asleep just before it comes.
+///
+/// To sleep and be woken costs a core more than the whole round trip to a server nearby: 84 µs a call became 30, and
+/// 63 µs of CPU became 41. The loop polls once a turn, so nothing else on it waits. Where replies do not come that soon,
+/// it polls less and less often.
+#[derive(Default)]
+pub(super) struct BusyPoll {
+    ends: Option<Instant>,
+    /// Polls in a row that ended without a reply.
+    failures: u32,
+    /// Calls to let pass before the next one.
+    skip: u32,
+}
+
+impl BusyPoll {
+    const LENGTH: Duration = Duration::from_micros(150);
+
+    /// With more calls in flight, replies come in bursts and waking up is cheap for each.
+    pub(super) fn is_few(calls: usize) -> bool {
+        calls <= 4
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.ends.is_some()
+    }
+
+    /// Starts or prolongs it for a new call, one of that many; whether the loop must be asked to poll.
+    pub(super) fn start(&mut self, calls: usize, now: Instant) -> bool {
+        /// With one core, polling would keep the server from answering.
+        static HAS_CORES: LazyLock<bool> =
+            LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
+        if !Self::is_few(calls) || !*HAS_CORES {
+            return false;
+        }
+        if self.skip > 0 && !self.is_on() {
+            self.skip -= 1;
+            return false;
+        }
+        // One that should have ended may have been forgotten by the loop.
+        let was_on = self.ends.is_some_and(|ends| ends > now);
+        self.ends = Some(now + Self::LENGTH);
+        !was_on
+    }
+
+    pub(super) fn is_over(&self, calls: usize) -> bool {
+        calls == 0 || !Self::is_few(calls) || self.ends.is_none_or(|ends| ends <= Instant::now())
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.ends = None;
+    }
+
+    pub(super) fn end(&mut self, has_replies: bool) {
+        const MOST_FAILURES: u32 = 10;
+        self.ends = None;
+        self.failures = if has_replies { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
+        self.skip = (1 << self.failures) - 1;
+    }
+}

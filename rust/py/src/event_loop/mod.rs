@@ -1,0 +1,12 @@
+//! Between the I/O thread and an event loop of asyncio: what is awaited for a call, and who wakes whom for what.
+
+pub(crate) mod bridge;
+mod busy_poll;
+mod callback;
+mod deferred_wake;
+mod loop_state;
+pub(crate) mod passwords;
+pub(crate) mod pending;
+mod running_loop;
+mod tickets;
+mod wakeup;

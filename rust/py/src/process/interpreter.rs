@@ -1,0 +1,89 @@
+//! When Rust may call Python: not once the interpreter is ending, and some code on its main thread only.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::fork::count_fork;
+use super::io_thread::stop_io_thread;
+
+/// How many [`Entered`] there are, of all threads.
+static ENTERED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// How many of them are this thread's: those that are left in the child of a fork.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Has forks counted, and [`end`] called when the interpreter ends.
+pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    extern "C" fn in_child() {
+        count_fork();
+        ENTERED.store(DEPTH.get(), Ordering::SeqCst);
+    }
+    // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
+    let failed = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    if failed != 0 {
+        return Err(std::io::Error::from_raw_os_error(failed).into());
+    }
+    let end = wrap_pyfunction!(end, module)?;
+    module.py().import("atexit")?.call_method1("register", (end,))?;
+    Ok(())
+}
+
+/// Held while Rust may call Python. The end of the interpreter waits for it: `CPython` before 3.14 unwinds a daemon
+/// thread that still runs then, and to unwind through the frames of Rust would abort the process.
+pub(crate) struct Entered(());
+
+/// Fails once the interpreter is ending.
+pub(crate) fn enter() -> PyResult<Entered> {
+    ENTERED.fetch_add(1, Ordering::SeqCst);
+    DEPTH.set(DEPTH.get() + 1);
+    let entered = Entered(());
+    if ENDING.load(Ordering::SeqCst) {
+        return Err(PyRuntimeError::new_err("the interpreter is ending"));
+    }
+    Ok(entered)
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+        ENTERED.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether Rust may call a program's own code on this thread, which may take any time: on the main thread, which
+/// outlives the others, or where `CPython` does not unwind threads.
+pub(crate) fn may_run_user_code(py: Python<'_>) -> bool {
+    static MAIN: PyOnceLock<Option<u64>> = PyOnceLock::new();
+    // SAFETY: the interpreter is attached.
+    #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
+    let this = u64::try_from(unsafe { ffi::PyThread_get_thread_ident() }).ok();
+    let main = MAIN.get_or_init(py, || {
+        let main = py.import("threading").and_then(|threading| threading.call_method0("main_thread"));
+        main.and_then(|main| main.getattr("ident")?.extract()).ok()
+    });
+    (this.is_some() && *main == this) || py.version_info() >= (3, 14)
+}
+
+/// Called when the interpreter ends: starts nothing more, and waits for what has been started.
+#[pyfunction]
+fn end(py: Python<'_>) {
+    const BOUND: Duration = Duration::from_secs(1);
+    ENDING.store(true, Ordering::SeqCst);
+    stop_io_thread(py);
+    py.detach(|| {
+        let deadline = Instant::now() + BOUND;
+        while ENTERED.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
