@@ -201,6 +201,9 @@ impl Deployment {
         let Some(from) = self.topology.owner(slot) else { return };
         let Some(to) = self.nodes[from].migrating.remove(&slot) else { return };
         self.nodes[to].importing.remove(&slot);
+        // Another may have taken the place of the one that it moved to.
+        let followed = self.topology.replicas.iter().find(|(replica, _)| *replica == to);
+        let to = followed.map_or(to, |(_, primary)| *primary);
         self.topology.epoch += 1;
         self.topology.give(slot, Some(to));
         for node in [from, to] {
