@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 from .. import Script, TypedScript
-from .._annotations import Mark, is_encodable, is_json, shown, without_marks
-from .._declarations import NO_DEFAULT, Parameter
-from .._misfit import Misfit
-from .._returns import decoder
+from ..declared.annotations import Mark, is_encodable, is_json, shown, without_marks
+from ..declared.decoding import decoder
+from ..declared.mismatch import Mismatch
+from ..declared.signature import NO_DEFAULT, Parameter
 from ._failure import UNUSABLE, Failure
 
 
@@ -69,7 +69,7 @@ def _value(file: Path, what: str, parameter: Parameter, data: bytes) -> object:
     decode = decoder(annotation)
     try:
         return data if decode is None else decode(data)
-    except Misfit:
+    except Mismatch:
         # Its words are of replies.
         text = "it" if parameter.secret else repr(os.fsdecode(data))
     right = "1 or 0" if kind is bool else shown(parameter.annotation)

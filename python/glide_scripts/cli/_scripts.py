@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import FunctionLibrary, ScriptError, ScriptSourceError
-from .._declarations import Declarations, from_comments
-from .._files import directory_folder
-from .._source import Folder, Place, Source, read
+from ..declared.comments import Declarations, from_comments
+from ..declared.source import Folder, Place, Source, read
+from ..scripts.files import directory_folder
 from ._failure import UNUSABLE, Failure, without_around
 
 

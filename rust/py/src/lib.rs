@@ -9,6 +9,7 @@ mod convert;
 mod errors;
 mod logging;
 mod pending;
+mod python;
 mod runtime;
 mod script;
 mod socket;
@@ -33,6 +34,7 @@ mod _core {
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::python::module(module.py())?;
         crate::logging::init();
         crate::runtime::init(module)
     }
