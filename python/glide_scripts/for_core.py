@@ -51,13 +51,13 @@ __all__ = [
 
 def script_from_file(path: Any, name: Any, root: Any) -> TypedScript[..., Any]:
     """``Script.from_file``."""
-    from .scripts import files
+    from .scripts import files  # noqa: PLC0415 - saves time at import
 
     return files.script_from_file(path, name, root)
 
 
 def script_from_resource(package: Any, resource: Any, name: Any) -> TypedScript[..., Any]:
     """``Script.from_resource``."""
-    from .scripts import files
+    from .scripts import files  # noqa: PLC0415 - saves time at import
 
     return files.script_from_resource(package, resource, name)

@@ -12,7 +12,7 @@ import typer
 
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
 from . import _options
-from ._declared import encoded, fit
+from ._call_arguments import encoded, fit
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, told
 from ._json import to_json
 from ._servers import servers
@@ -141,7 +141,7 @@ async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoRet
 
 async def _changed(file: Path, script: Script | str, folders: set[Path]) -> None:
     """Wait until a script is another one, by its text and that of all it includes."""
-    from watchfiles import awatch
+    from watchfiles import awatch  # noqa: PLC0415 - saves time at import
 
     async for _ in awatch(
         *(folder for folder in folders if folder.is_dir()),

@@ -77,7 +77,7 @@ class BaseClient(Client):
             settings["tls"] = await in_thread(partial(_tls_setup, settings["tls"]))
         source = None
         if settings["password_callback"] is not None:
-            from .passwords import PasswordSource
+            from .passwords import PasswordSource  # noqa: PLC0415 - saves time at import
 
             source = PasswordSource(settings["password_callback"])
         settings["password_callback"] = source
@@ -90,7 +90,7 @@ class BaseClient(Client):
             core.abandon()
             raise
         if settings["observer"] is not None:
-            from .observed import ObservedCore
+            from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
 
             client._core = ObservedCore(core, client, settings["observer"], settings)
         return client
@@ -135,7 +135,7 @@ class BaseClient(Client):
 
     async def _routed(self, command: Command[Any], route: Route | None) -> Any:
         """Sends a command by a route; several nodes' replies are decoded one by one."""
-        from ..commands.directions import decoder, directions
+        from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
 
         where = directions(command.words, route)
         reply = await self._core.command(command.words, None, **command.settings(), **where)
@@ -243,7 +243,7 @@ class BaseClient(Client):
 
         It asks no server, and costs some microseconds a server.
         """
-        from ..observing.stats import Stats
+        from ..observing.stats import Stats  # noqa: PLC0415 - saves time at import
 
         return Stats._of(self._core.stats())
 
@@ -295,7 +295,7 @@ class BaseClient(Client):
             >>> async for reply in client.invoke_script_many(add, read_calls(), progress=print):
             ...     ...
         """
-        from .many import ScriptReplies
+        from .many import ScriptReplies  # noqa: PLC0415 - saves time at import
 
         return ScriptReplies(
             self._core,
@@ -396,7 +396,7 @@ class BaseClient(Client):
             if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
                 raise RequestError("options.retry_strategy is not for atomic batches; leave it out")
         if route is not None:
-            from ..commands.directions import EachNode, target
+            from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
 
             where, for_each_node = target(route), EachNode
         task = task or calling_task()
@@ -454,12 +454,12 @@ class BaseClient(Client):
         return results
 
     def _unfit_batch(self, batch: object) -> TypeError:
-        from .batch import BaseBatch, Batch, ClusterBatch
+        from .batch import BaseBatch, Batch, ClusterBatch  # noqa: PLC0415 - saves time at import
 
         return self._unfit("batch", batch, ClusterBatch if self._in_cluster else Batch, BaseBatch)
 
     def _unfit_options(self, options: object, right: type) -> TypeError:
-        from .batch_options import BatchOptions, ClusterBatchOptions
+        from .batch_options import BatchOptions, ClusterBatchOptions  # noqa: PLC0415 - saves time at import
 
         return self._unfit("options", options, right, (BatchOptions, ClusterBatchOptions))
 
@@ -508,7 +508,7 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
 
     It has no keys and arguments: to keep them for this would cost every batch.
     """
-    from ..failures.explanation import explained
+    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
     for index, error in enumerate(results):
         if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
@@ -518,7 +518,7 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
 
 
 def _import_explanation() -> None:
-    from ..failures import explanation  # noqa: F401
+    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
 
 
 def _tls_setup(settings: Hidden) -> TlsSetup:
@@ -527,7 +527,7 @@ def _tls_setup(settings: Hidden) -> TlsSetup:
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
     """Raises the error of a script with all that is known of its call."""
-    from ..failures.explanation import explained
+    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
     better = explained(error, script, keys, args)
     try:

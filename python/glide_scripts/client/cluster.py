@@ -79,7 +79,7 @@ class GlideClusterClient(BaseClient):
             ClosingError: No node could be reached; the text says which and why.
         """
         await imported(import_url)
-        from ..config.url import parse_url
+        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
 
         settings = parse_url(url, cluster=True)
         # Tracebacks may show what functions hold.

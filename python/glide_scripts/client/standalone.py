@@ -61,7 +61,7 @@ class GlideClient(BaseClient):
             ClosingError: The server could not be reached; the text says why.
         """
         await imported(import_url)
-        from ..config.url import parse_url
+        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
 
         settings = parse_url(url, cluster=False)
         # Tracebacks may show what functions hold.

@@ -60,7 +60,7 @@ def function_load(
         b'mylib'
     """
     if not isinstance(library_code, (str, bytes, bytearray, memoryview)):
-        from .function_library import FunctionLibrary
+        from .function_library import FunctionLibrary  # noqa: PLC0415 - saves time at import
 
         if not isinstance(library_code, FunctionLibrary):
             right = "a FunctionLibrary, str or bytes"
@@ -276,7 +276,7 @@ def _call(
 ) -> Command[TResult]:
     library = None
     if not isinstance(function, (str, bytes, bytearray, memoryview)):
-        from .function_library import Function
+        from .function_library import Function  # noqa: PLC0415 - saves time at import
 
         if not isinstance(function, Function):
             raise checks.wrong_type("function", function, "a Function, str or bytes")

@@ -67,7 +67,7 @@ def _parse_port(port: str) -> int:
 def _is_ipv6(host: str) -> bool:
     if ":" not in host:
         return False
-    from ipaddress import AddressValueError, IPv6Address
+    from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415 - saves time at import
 
     address, percent, zone = host.partition("%")
     try:

@@ -68,7 +68,7 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
     Raises:
         NotJson: As ``codec``.
     """
-    import json
+    import json  # noqa: PLC0415 - saves time at import
 
     encode = codec(annotation).encode
     dumps = json.JSONEncoder(
@@ -99,7 +99,7 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
     Raises:
         NotJson: As ``codec``.
     """
-    import json
+    import json  # noqa: PLC0415 - saves time at import
 
     decode = codec(annotation).decode
     loads = json.JSONDecoder(parse_constant=_refuse_constant).decode

@@ -45,7 +45,7 @@ class BatchedCall:
 
     def explain(self, error: RequestError) -> RequestError:
         """The error with the text and the class of a call's."""
-        from ..failures.explanation import explained
+        from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
         return explained(error, self.script, self._keys, self._args)
 

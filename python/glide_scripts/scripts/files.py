@@ -114,7 +114,7 @@ def package_folder(package: Any) -> Folder:
         TypeError: ``package`` is no package.
         ScriptSourceError: There is no such package.
     """
-    import importlib.resources
+    import importlib.resources  # noqa: PLC0415 - saves time at import
 
     if not isinstance(package, (str, ModuleType)):
         raise checks.wrong_type("package", package, "the name of a package")

@@ -43,7 +43,7 @@ class TypedLibrary:
             ScriptSourceError: There is no such folder, a file of it cannot be used, or two scripts
                 have one name; the text says which.
         """
-        from .files import directory_folder
+        from .files import directory_folder  # noqa: PLC0415 - saves time at import
 
         return cls.__read(directory_folder(path), (), "", {})
 
@@ -59,8 +59,8 @@ class TypedLibrary:
         Raises:
             ScriptSourceError: As for ``from_directory``; there is no such package.
         """
-        from ..declared.source import Folder
-        from .files import package_folder, resource_path
+        from ..declared.source import Folder  # noqa: PLC0415 - saves time at import
+        from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
 
         whole = package_folder(package)
         path = resource_path(folder)
@@ -77,7 +77,7 @@ class TypedLibrary:
         prefix: str,
         errors: dict[str, type[ScriptError]],
     ) -> Self:
-        from .files import check_stem, load
+        from .files import check_stem, load  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
         self.__entries, self.__errors, self.__shown = {}, errors, folder.name(path)
@@ -134,7 +134,7 @@ class TypedLibrary:
             ValueError: ``code`` is not one word, is one that servers use themselves, such as
                 ``ERR``, or has a class already.
         """
-        from ..failures.codes import SERVER_CODES
+        from ..failures.codes import SERVER_CODES  # noqa: PLC0415 - saves time at import
 
         if not isinstance(code, str):
             raise checks.wrong_type("code", code, "str")
@@ -164,7 +164,7 @@ class TypedLibrary:
             """For what is not there: what is, is an attribute of its own."""
             if name.startswith("_"):
                 raise AttributeError(name)
-            import difflib
+            import difflib  # noqa: PLC0415 - saves time at import
 
             near = difflib.get_close_matches(name, self.__entries, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -65,9 +65,9 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         _function: tuple[str, str | None] | None = None,
     ) -> TypedScript[P, R]:
         # Imported with the first script that is typed: most programs have none.
-        from ..declared.decoding import decoder
-        from ..declared.packing import packer
-        from ..declared.signature import UNDECLARED
+        from ..declared.decoding import decoder  # noqa: PLC0415 - saves time at import
+        from ..declared.packing import packer  # noqa: PLC0415 - saves time at import
+        from ..declared.signature import UNDECLARED  # noqa: PLC0415 - saves time at import
 
         signature = _signature or UNDECLARED
         self = super().__new__(cls, code, name=name, read_only=read_only, idempotent=idempotent)
@@ -196,7 +196,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        from ..declared.signature import NO_DEFAULT
+        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
 
         positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
         parameters = [
@@ -235,7 +235,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return self._refusal(kind, self._wrong_number(args, kwargs) or why)
 
     def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        from ..declared.signature import NO_DEFAULT
+        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
 
         parameters = self._signature.parameters
         names = [each.name for each in parameters]
@@ -243,7 +243,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             return f"{len(args)} arguments were given, and it takes {len(names)}"
         for name in kwargs:
             if name not in names:
-                import difflib
+                import difflib  # noqa: PLC0415 - saves time at import
 
                 near = difflib.get_close_matches(name, names, n=1)
                 return f"it has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
@@ -267,7 +267,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         except Exception as error:
             mismatch = Mismatch(f"cannot be read: {type(error).__name__}: {error}")
         # Not within the except: its error may show a secret, and would come along.
-        from ..failures.explanation import reply_type_error
+        from ..failures.explanation import reply_type_error  # noqa: PLC0415 - saves time at import
 
         raise reply_type_error(self, mismatch, reply, keys, args)
 
@@ -322,7 +322,7 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
             )
         source_map, errors = script._source_map, script._errors
 
-    from ..declared.function import from_function
+    from ..declared.function import from_function  # noqa: PLC0415 - saves time at import
 
     def declare(function: Callable[P, R]) -> TypedScript[P, R]:
         signature = from_function(function)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from ._cluster_view import View, fields, view_of
 from ._server import ValkeyServer
 from ._slots import SLOTS
-from ._view import View, fields, view_of
 from ._wire import ServerReplyError
 
 
