@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
-from ..declared.source import Place
+from ..declared.lines import Place
 from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, told

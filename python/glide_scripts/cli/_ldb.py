@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .. import Script, ScriptError, ScriptSyntaxError, ServerCredentials, TypedScript
-from ..declared.source import Place, SourceMap, split_lines
+from ..declared.lines import Place, split_lines
+from ..declared.source import SourceMap
 from ..failures.explanation import explained
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
 from ._servers import Servers

@@ -18,8 +18,8 @@ from ..config.secrets import Hidden
 from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ..failures.secret_keys import hide_keys
 from ..observing.client import Client
-from ..scripts.batched_call import BatchedCall
 from ..values import OK, TOK, TEncodable, TResult
+from .batched_call import BatchedCall
 from .command_methods import describe
 from .core import Core
 from .in_thread import imported, in_thread

@@ -11,17 +11,12 @@ import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import ScriptSourceError
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+from .folder import Folder
+from .lines import LINE_END, Place, line_starts
 
 INCLUDE = "include"
-
-# The ends of lines, as Lua counts them.
-_LINE_END = re.compile(rb"\r\n|\n\r|\n|\r")
 
 # What may hold "--" or a quote and is no short comment; and short comments.
 _TOKEN = re.compile(
@@ -53,17 +48,6 @@ class Directive:
     def why_spaced(self) -> str:
         """What is said of one that is spaced and known."""
         return f"-- @{self.word} is only a comment; write --@{self.word}, without a space"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A line of a file."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,82 +95,6 @@ class Source:
     def file(self) -> str:
         """The script's own file."""
         return self.map.files[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder that scripts may include files of: on disk, in a package or in a zip."""
-
-    root: Traversable
-    shown: str
-    """Its name in errors; empty for the current folder."""
-
-    def name(self, path: tuple[str, ...]) -> str:
-        """How errors show a file or a folder in it."""
-        return "/".join([self.shown.rstrip("/"), *path] if self.shown else path)
-
-    def at(self, path: tuple[str, ...]) -> Traversable:
-        """A file or a folder in it."""
-        entry = self.root
-        for part in path:
-            entry = entry.joinpath(part)
-        return entry
-
-    def read(self, path: tuple[str, ...], included_at: Place | None = None) -> bytes:
-        """A file's bytes, which are UTF-8.
-
-        Raises:
-            ScriptSourceError: It is missing, cannot be read, or is not UTF-8.
-        """
-        name, entry = self.name(path), self.at(path)
-        try:
-            data = entry.read_bytes()
-        except (OSError, KeyError) as error:
-            why = _why_unread(error, entry)
-            if included_at is None:
-                raise ScriptSourceError(why, file=name) from None
-            raise ScriptSourceError(
-                f'it includes "{name}": {why}', file=included_at.file, line=included_at.line
-            ) from None
-        check_text(name, data)
-        return data
-
-
-def _why_unread(error: Exception, entry: Traversable) -> str:
-    # A zip raises KeyError, and words what is wrong in terms of its innards.
-    if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder, not a file"
-    return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
-
-
-def check_text(name: str, data: bytes) -> None:
-    """
-    Raises:
-        ScriptSourceError: It is not UTF-8, or begins with a byte order mark, which Lua refuses.
-    """
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise ScriptSourceError(
-            "it begins with a byte order mark, which Lua does not take; save it without", file=name
-        )
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(data, 0, error.start)) + 1
-        byte = f"byte 0x{data[error.start]:02x} at {error.start}"
-        raise ScriptSourceError(f"it is not UTF-8: {byte}", file=name, line=line) from None
-
-
-def split_lines(code: bytes) -> list[bytes]:
-    """The lines of a text, counted as Lua counts them, without their ends."""
-    # The second takes ten times as long.
-    return code.split(b"\n") if b"\r" not in code else _LINE_END.split(code)
-
-
-def line_starts(code: bytes | bytearray) -> list[int]:
-    """Where each line of a text begins, counted as Lua counts them."""
-    return [0, *(end.end() for end in _LINE_END.finditer(code))]
 
 
 def _ended(code: bytes) -> bytes:
@@ -285,7 +193,7 @@ class _Reader:
             if shown in self.files:
                 continue
             # Up to the end of this line.
-            after = _LINE_END.match(data, len(text[:end].encode()))
+            after = LINE_END.match(data, len(text[:end].encode()))
             stop = after.end() if after else len(data)
             self._append(index, taken, _ended(data[taken:stop]))
             taken = stop

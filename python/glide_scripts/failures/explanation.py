@@ -29,9 +29,10 @@ from typing import Any
 
 from .._core import Script
 from ..declared.annotations import shown
+from ..declared.lines import Place, split_lines
 from ..declared.mismatch import Mismatch, shortened_repr
 from ..declared.script import DeclaredScript
-from ..declared.source import Place, SourceMap, split_lines
+from ..declared.source import SourceMap
 from ..errors import ReplyTypeError, RequestError, ScriptError
 from .codes import is_public, registered_class
 from .hints import hints

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..declared.comments import from_comments, script_name
+from ..declared.folder import Folder
 from ..declared.signature import Undeclarable
-from ..declared.source import Folder, read
+from ..declared.source import read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -13,7 +14,7 @@ from ..public import show_as_public
 from .typed import TypedScript
 
 if TYPE_CHECKING:
-    from ..declared.source import Folder
+    from ..declared.folder import Folder
 
 E = TypeVar("E", bound=type[ScriptError])
 
@@ -45,7 +46,8 @@ class TypedLibrary:
         """
         from .files import directory_folder  # noqa: PLC0415 - saves time at import
 
-        return cls.__read(directory_folder(path), (), "", {})
+        whole = directory_folder(path)
+        return cls.__read(whole, (), "", {}, whole.scripts())
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
@@ -59,7 +61,7 @@ class TypedLibrary:
         Raises:
             ScriptSourceError: As for ``from_directory``; there is no such package.
         """
-        from ..declared.source import Folder  # noqa: PLC0415 - saves time at import
+        from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
         from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
 
         whole = package_folder(package)
@@ -67,7 +69,7 @@ class TypedLibrary:
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
             raise ScriptSourceError("there is no such folder", file=part.shown)
-        return cls.__read(part, (), "", {})
+        return cls.__read(part, (), "", {}, part.scripts())
 
     @classmethod
     def __read(
@@ -76,31 +78,23 @@ class TypedLibrary:
         path: tuple[str, ...],
         prefix: str,
         errors: dict[str, type[ScriptError]],
+        scripts: Iterable[tuple[str, ...]],
     ) -> Self:
+        """The library of a folder at a path, given the paths of the scripts below it."""
         from .files import check_stem, load  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
         self.__entries, self.__errors, self.__shown = {}, errors, folder.name(path)
         origins: dict[str, str] = {}
-        try:
-            listed = sorted(folder.at(path).iterdir(), key=lambda entry: entry.name)
-        except OSError as error:
-            why = f"it cannot be read: {error.strerror}"
-            raise ScriptSourceError(why, file=folder.name(path)) from None
-        for entry in listed:
-            if entry.name.startswith("."):
-                continue
-            inner = (*path, entry.name)
-            if entry.is_dir():
-                if not _has_scripts(entry):
-                    continue
+        depth = len(path) + 1
+        for inner, group in itertools.groupby(scripts, key=lambda script: script[:depth]):
+            below = list(group)
+            if below != [inner]:
                 name = check_stem(folder, inner)
-                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors)
-            elif entry.name.endswith(".lua"):
+                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors, below)
+            else:
                 value = load(folder, inner, prefix=prefix, errors=errors)
                 name = value.name.removeprefix(prefix)
-            else:
-                continue
             shown = folder.name(inner)
             if name in origins:
                 why = f"{origins[name]} is named {name!r}, too; name one of them otherwise"
@@ -199,13 +193,6 @@ class ScriptLibrary(TypedLibrary):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
-
-
-def _has_scripts(folder: Any) -> bool:
-    return any(
-        _has_scripts(entry) if entry.is_dir() else entry.name.endswith(".lua")
-        for entry in folder.iterdir()
-    )
 
 
 show_as_public(globals())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from .._core import Script
+from ..client.batched_call import BatchedCall
 from ..declared.annotations import shown
 from ..declared.mismatch import Mismatch
 from ..declared.script import DeclaredScript
@@ -15,9 +16,10 @@ from ..errors import CrossSlotError, ScriptError
 from ..observing.client import Client
 from ..public import show_as_public
 from ..values import TResult
-from .batched_call import BatchedCall
 
 if TYPE_CHECKING:
+    from ..client.cluster import GlideClusterClient
+    from ..client.standalone import GlideClient
     from ..declared.decoding import Decoder
     from ..declared.packing import Packed
     from ..declared.signature import Signature
@@ -92,7 +94,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return functools.partial(type(self), self.code, **about), ()
 
     def __call__(
-        self, client: Client, /, *args: P.args, **kwargs: P.kwargs
+        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, R]:
         """Checks the arguments, and runs the script.
 
