@@ -10,10 +10,10 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.waiting import block_until
 
 from glide_scripts.testing import (
     ServerNotFound,
@@ -259,7 +259,7 @@ def test_what_a_server_forked_ends_with_it(end: str) -> None:
 def test_a_server_that_crashes_is_known_not_to_run() -> None:
     with ValkeyServer() as server:
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: not server.running)
+        block_until(lambda: not server.running)
         server.pause()
         server.start()
         assert server.command("PING") == b"PONG"
@@ -298,7 +298,7 @@ def test_a_server_that_is_busy_for_ever_stops() -> None:
         caller = threading.Thread(target=loop_for_ever)
         caller.start()
         started.wait(10)
-        wait_for(lambda: not answers(server))
+        block_until(lambda: not answers(server))
         start = time.monotonic()
     assert time.monotonic() - start < 5
     assert is_gone(pid)
@@ -340,8 +340,8 @@ def test_no_server_outlives_its_owner(ending: str) -> None:
     assert owner.stdout is not None
     pid, directory, *_ = owner.stdout.readline().decode().split()
     owner.wait(30)
-    wait_for(lambda: is_gone(int(pid)))
-    wait_for(lambda: not Path(directory).exists())
+    block_until(lambda: is_gone(int(pid)))
+    block_until(lambda: not Path(directory).exists())
     end_session(owner)
 
 
@@ -445,10 +445,3 @@ def answers(server: ValkeyServer) -> bool:
         return server.command("PING", timeout=0.1) == b"PONG"
     except TimeoutError:
         return False
-
-
-def wait_for(condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.01)
