@@ -328,8 +328,8 @@ def cannot_save(record: Record, program: str) -> None:
         server.command("CONFIG", "SET", "save", "900 1")
         server.command("BGSAVE")
         block_until(
-            lambda: b"rdb_last_bgsave_status:err" in bytes(server.command("INFO", "persistence"))
-        )  # type: ignore[arg-type]
+            lambda: "rdb_last_bgsave_status:err" in as_text(server.command("INFO", "persistence"))
+        )
         ask_all(record, "cannot save", asker, flags=("no-writes", "allow-oom"))
         change = Change.of_setting(asker, "stop-writes-on-bgsave-error", "yes", "no")
         ask_late(record, "cannot save", asker, change)
@@ -348,8 +348,8 @@ def cannot_append(record: Record, program: str) -> None:
         asker = Asker(server, Log(server))
         load(record, asker)
         block_until(
-            lambda: b"aof_last_write_status:err" in bytes(server.command("INFO", "persistence"))
-        )  # type: ignore[arg-type]
+            lambda: "aof_last_write_status:err" in as_text(server.command("INFO", "persistence"))
+        )
         ask_all(record, "cannot append", asker, flags=("no-writes", "allow-oom"))
         ask_late(record, "cannot append", asker, Change(lambda: None, lambda: None))
 

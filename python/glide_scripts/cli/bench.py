@@ -11,7 +11,7 @@ from .. import ScriptError
 from .. import TimeoutError as CallTimeoutError
 from . import _options
 from ._call_arguments import fit
-from ._failure import FAILED, Failure, told
+from ._failure import FAILED, Failure, script_error_text
 from ._servers import Servers, servers
 from .run import read_script
 
@@ -152,7 +152,7 @@ async def _bench(
                 f"{file}: {why}; valkey://host?timeout=MS waits longer", FAILED
             ) from error
         except ScriptError as error:
-            raise Failure(told(error, file), FAILED) from error
+            raise Failure(script_error_text(error, file), FAILED) from error
         report = Report(load, file, len(made))
         try:
             await (load.run() if as_json else watched(load))

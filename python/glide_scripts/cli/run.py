@@ -13,7 +13,7 @@ import typer
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
 from . import _options
 from ._call_arguments import encoded, fit
-from ._failure import FAILED, UNUSABLE, Failure, failure_of, told
+from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
 from ._servers import servers
 
@@ -106,7 +106,7 @@ class _Call:
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
             except ScriptError as error:
-                raise Failure(told(error, self.file), FAILED) from error
+                raise Failure(script_error_text(error, self.file), FAILED) from error
             print(to_json(reply) if self.as_json else repr(reply), flush=True)
             if self.show_time:
                 print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
