@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
@@ -144,7 +143,9 @@ class BaseClient(Client):
 
     def _function_stats(self) -> Command[dict[bytes, Any]]:
         # In a batch it keeps its place, but here it should get through.
-        return replace(functions.function_stats(), admin=True)
+        command = functions.function_stats()
+        command.admin = True
+        return command
 
     async def invoke_script(
         self,

@@ -9,7 +9,6 @@ whatever else the server refuses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from .._core import Library
@@ -18,27 +17,36 @@ from ..values import TEncodable
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class Command(Generic[T]):
-    """A command, ready to be sent."""
+    """A command, ready to be sent.
 
-    words: list[TEncodable]
-    """The command's name and its arguments, as sent."""
+    No dataclass: to make that would take longer than to import all commands.
+    """
 
-    decode: Callable[[Any], T] | None = None
-    """The server's reply, in RESP2 or RESP3, to what the method returns; None: it is that."""
+    __slots__ = ("admin", "code", "decode", "library", "read_only", "words")
 
-    read_only: bool = False
-    """Whether it reads keys and nothing else, so that a replica may answer it."""
-
-    code: bytes | None = None
-    """The Lua code it runs, so that its errors are a script's; empty where that is not known."""
-
-    admin: bool = False
-    """Whether it must get through while a script is running."""
-
-    library: Library | None = None
-    """The library of the function it calls, which is loaded where it is missing."""
+    def __init__(
+        self,
+        words: list[TEncodable],
+        decode: Callable[[Any], T] | None = None,
+        *,
+        read_only: bool = False,
+        code: bytes | None = None,
+        admin: bool = False,
+        library: Library | None = None,
+    ) -> None:
+        self.words = words
+        """The command's name and its arguments, as sent."""
+        self.decode = decode
+        """The server's reply, in RESP2 or RESP3, to what the method returns; None: it is that."""
+        self.read_only = read_only
+        """Whether it reads keys and nothing else, so that a replica may answer it."""
+        self.code = code
+        """The Lua code it runs, so that its errors are a script's; empty where not known."""
+        self.admin = admin
+        """Whether it must get through while a script is running."""
+        self.library = library
+        """The library of the function it calls, which is loaded where it is missing."""
 
     def settings(self) -> dict[str, Any]:
         """What the core is told of it, besides its words."""
