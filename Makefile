@@ -156,6 +156,7 @@ check-format: rust-tools $(TOOLS)/.ready
 .PHONY: check-lint
 check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/ruff check .
+	PYTHONPATH=python $(TOOLS)/bin/lint-imports --no-cache
 	$(TOOLS)/bin/python tools/mutations.py --check
 
 .PHONY: check-clippy

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glide_scripts import GlideClient, Json, Key, Script, TypedScript, typed_script
-from glide_scripts._base_client import BaseClient
+from glide_scripts.client.base import BaseClient
 from glide_scripts.testing import ValkeyServer
 
 CALLS = 5_000

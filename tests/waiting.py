@@ -24,3 +24,11 @@ async def until(condition: Callable[[], object | Awaitable[object]], within: flo
             return
         assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
         await asyncio.sleep(0.005)
+
+
+def block_until(condition: Callable[[], object], within: float = 30.0) -> None:
+    """As ``until``, where no event loop runs."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
+        time.sleep(0.005)

@@ -1,6 +1,6 @@
 """What griffe cannot read from the source of the API, told to it, for the reference pages.
 
-- A method that is made of a command's definition, such as ``get = method_of(_commands.get)``, has
+- A method that is made of a command's definition, such as ``get = method_of(strings.get)``, has
   that definition's parameters and docstring.
 - `Script` is compiled; its docstrings are those of the built class.
 """
@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ import griffe
 
 import glide_scripts
 
-CLIENT, BATCH = "method_of(_commands.", "adding(_commands."
+CLIENT, BATCH = "method_of", "adding"
+MADE = re.compile(rf"({CLIENT}|{BATCH})\((\w+)\.(\w+)\)")
 PARSER: Any = {
     "parser": "google",
     "parser_options": {"returns_multiple_items": False, "returns_named_value": False},
@@ -45,6 +47,7 @@ class ApiDocs(griffe.Extension):
 def _classes(package: griffe.Module) -> Iterator[griffe.Class]:
     for module in package.modules.values():
         yield from (kind for kind in module.classes.values() if not kind.is_alias)
+        yield from _classes(module)
 
 
 def _docstring(text: str | None, of: Any) -> griffe.Docstring | None:
@@ -53,11 +56,11 @@ def _docstring(text: str | None, of: Any) -> griffe.Docstring | None:
 
 def _put_method(kind: griffe.Class, made: griffe.Attribute, package: griffe.Module) -> None:
     """Puts a method in the place of the attribute that is made from a command's definition."""
-    value = str(made.value)
-    maker = next((maker for maker in (CLIENT, BATCH) if value.startswith(maker)), None)
-    if maker is None:
+    call = MADE.fullmatch(str(made.value))
+    if call is None:
         return
-    command = package["_commands"][value.removeprefix(maker).removesuffix(")")]
+    maker, module, name = call.groups()
+    command = package["commands"][module][name]
     docs = "" if command.docstring is None else command.docstring.value
     method = griffe.Function(
         made.name,

@@ -2,9 +2,7 @@
 from collections.abc import Coroutine
 from typing import Any
 
-from glide_scripts import GlideClient, GlideClusterClient, Key, TypedScript
-from glide_scripts._library import TypedLibrary
-from glide_scripts._typed import B
+from glide_scripts import GlideClient, GlideClusterClient, Key, TBatch, TypedLibrary, TypedScript
 
 class _Library_lib_now(TypedScript[..., Any]):
     def __call__(
@@ -16,11 +14,11 @@ class _Library_lib_now(TypedScript[..., Any]):
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_lib(TypedLibrary):
     now: _Library_lib_now
@@ -37,13 +35,13 @@ class _Library_lock_acquire(TypedScript[..., int | None]):
     ) -> Coroutine[Any, Any, int | None]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         lock: Key,
         fence: Key,
         holder: str,
         ttl_ms: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_lock_extend(TypedScript[..., bool]):
     def __call__(
@@ -56,12 +54,12 @@ class _Library_lock_extend(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         lock: Key,
         holder: str,
         ttl_ms: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_lock_release(TypedScript[..., None]):
     def __call__(
@@ -73,11 +71,11 @@ class _Library_lock_release(TypedScript[..., None]):
     ) -> Coroutine[Any, Any, None]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         lock: Key,
         holder: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_lock_write(TypedScript[..., None]):
     def __call__(
@@ -90,12 +88,12 @@ class _Library_lock_write(TypedScript[..., None]):
     ) -> Coroutine[Any, Any, None]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         value: Key,
         fence: int,
         text: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_lock(TypedLibrary):
     acquire: _Library_lock_acquire
@@ -118,7 +116,7 @@ class _Library_queue_done(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         ready: Key,
         jobs: Key,
@@ -127,7 +125,7 @@ class _Library_queue_done(TypedScript[..., bool]):
         due: Key,
         id: str,
         attempt: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_queue_failed(TypedScript[..., bool]):
     def __call__(
@@ -148,7 +146,7 @@ class _Library_queue_failed(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         ready: Key,
         jobs: Key,
@@ -161,7 +159,7 @@ class _Library_queue_failed(TypedScript[..., bool]):
         max_attempts: int,
         pause_ms: int,
         reason: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_queue_lib_bury(TypedScript[..., Any]):
     def __call__(
@@ -173,11 +171,11 @@ class _Library_queue_lib_bury(TypedScript[..., Any]):
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_queue_lib(TypedLibrary):
     bury: _Library_queue_lib_bury
@@ -195,14 +193,14 @@ class _Library_queue_put(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         ready: Key,
         jobs: Key,
         finished: Key,
         id: str,
         payload: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
     def __call__(
@@ -220,7 +218,7 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
     ) -> Coroutine[Any, Any, tuple[str, str, int] | None]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         ready: Key,
         jobs: Key,
@@ -230,7 +228,7 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_queue(TypedLibrary):
     done: _Library_queue_done
@@ -250,12 +248,12 @@ class _Library_rate_limit(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         user: Key,
         limit: int,
         window: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_give_back(TypedScript[..., None]):
     def __call__(
@@ -269,13 +267,13 @@ class _Library_stock_give_back(TypedScript[..., None]):
     ) -> Coroutine[Any, Any, None]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         stock: Key,
         held: Key,
         until_when: Key,
         order: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_lib_count(TypedScript[..., Any]):
     def __call__(
@@ -287,11 +285,11 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_lib_release_expired(TypedScript[..., Any]):
     def __call__(
@@ -303,11 +301,11 @@ class _Library_stock_lib_release_expired(TypedScript[..., Any]):
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_lib(TypedLibrary):
     count: _Library_stock_lib_count
@@ -328,7 +326,7 @@ class _Library_stock_reserve(TypedScript[..., int]):
     ) -> Coroutine[Any, Any, int]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         stock: Key,
         held: Key,
@@ -337,7 +335,7 @@ class _Library_stock_reserve(TypedScript[..., int]):
         order: str,
         count: int,
         ttl_ms: int,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_sell(TypedScript[..., bool]):
     def __call__(
@@ -352,14 +350,14 @@ class _Library_stock_sell(TypedScript[..., bool]):
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         stock: Key,
         held: Key,
         until_when: Key,
         sold: Key,
         order: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock_take(TypedScript[..., int]):
     def __call__(
@@ -372,12 +370,12 @@ class _Library_stock_take(TypedScript[..., int]):
     ) -> Coroutine[Any, Any, int]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         sku: Key,
         count: int,
         token: str,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class _Library_stock(TypedLibrary):
     give_back: _Library_stock_give_back
@@ -397,12 +395,12 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
     ) -> Coroutine[Any, Any, tuple[bool, int, int]]: ...
     def add_to(
         __self,
-        __batch: B,
+        __batch: TBatch,
         /,
         bucket: Key,
         capacity: int,
         per_second: float,
-    ) -> B: ...
+    ) -> TBatch: ...
 
 class Library(TypedLibrary):
     lib: _Library_lib

@@ -7,79 +7,7 @@
         total = await client.invoke_script(script, keys=["total"], args=["5"])
 """
 
-import typing
-
-from ._client import GlideClient
-from ._config import (
-    AdvancedGlideClientConfiguration,
-    AdvancedGlideClusterClientConfiguration,
-    BackoffStrategy,
-    GlideClientConfiguration,
-    GlideClusterClientConfiguration,
-    NodeAddress,
-    PeriodicChecksManualInterval,
-    PeriodicChecksStatus,
-    ProtocolVersion,
-    ReadFrom,
-    ServerCredentials,
-    TlsAdvancedConfiguration,
-)
-from ._core import Script, __version__
-from ._errors import (
-    ClosingError,
-    ConfigurationError,
-    ConnectionError,
-    CrossSlotError,
-    ExecAbortError,
-    GlideError,
-    LoggerError,
-    NoScriptError,
-    NotBusyError,
-    ReplyTypeError,
-    RequestError,
-    ScriptBusyError,
-    ScriptError,
-    ScriptKilledError,
-    ScriptSourceError,
-    ScriptSyntaxError,
-    TimeoutError,
-    UnkillableError,
-)
-from ._observer import ObservedCall, Observer
-from ._options import (
-    ConditionalChange,
-    ExpireOptions,
-    ExpirySet,
-    ExpiryType,
-    FlushMode,
-    FunctionRestorePolicy,
-    InfoSection,
-    OnlyIfEqual,
-    UpdateOptions,
-)
-from ._reply import OK, TOK, TEncodable, TResult
-
-if typing.TYPE_CHECKING:
-    from ._annotations import Json, Key, Secret
-    from ._batch import Batch, ClusterBatch, ClusterTransaction, Transaction
-    from ._batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
-    from ._cluster_client import GlideClusterClient
-    from ._function_library import Function, FunctionLibrary
-    from ._invoke_many import ScriptReplies
-    from ._library import ScriptLibrary
-    from ._routes import (
-        AllNodes,
-        AllPrimaries,
-        ByAddressRoute,
-        RandomNode,
-        Route,
-        SlotIdRoute,
-        SlotKeyRoute,
-        SlotType,
-    )
-    from ._stats import Latency, NodeStats, Stats
-    from ._typed import TypedScript, typed_script
-
+# Before the imports: modules look here which of their classes are public.
 __all__ = [
     "OK",
     "TOK",
@@ -147,11 +75,13 @@ __all__ = [
     "SlotKeyRoute",
     "SlotType",
     "Stats",
+    "TBatch",
     "TEncodable",
     "TResult",
     "TimeoutError",
     "TlsAdvancedConfiguration",
     "Transaction",
+    "TypedLibrary",
     "TypedScript",
     "UnkillableError",
     "UpdateOptions",
@@ -159,19 +89,95 @@ __all__ = [
     "typed_script",
 ]
 
+import typing
+
+from ._core import Script, __version__
+from .client.standalone import GlideClient
+from .commands.expiry import ExpirySet, ExpiryType
+from .commands.flush_mode import FlushMode
+from .commands.functions import FunctionRestorePolicy
+from .commands.keys import ExpireOptions
+from .commands.server import InfoSection
+from .commands.sorted_sets import UpdateOptions
+from .commands.strings import ConditionalChange, OnlyIfEqual
+from .config.secrets import ServerCredentials, TlsAdvancedConfiguration
+from .config.settings import (
+    AdvancedGlideClientConfiguration,
+    BackoffStrategy,
+    GlideClientConfiguration,
+    NodeAddress,
+    ProtocolVersion,
+    ReadFrom,
+)
+from .errors import (
+    ClosingError,
+    ConfigurationError,
+    ConnectionError,
+    CrossSlotError,
+    ExecAbortError,
+    GlideError,
+    LoggerError,
+    NoScriptError,
+    NotBusyError,
+    ReplyTypeError,
+    RequestError,
+    ScriptBusyError,
+    ScriptError,
+    ScriptKilledError,
+    ScriptSourceError,
+    ScriptSyntaxError,
+    TimeoutError,
+    UnkillableError,
+)
+from .observing.observer import ObservedCall, Observer
+from .values import OK, TOK, TEncodable, TResult
+
+if typing.TYPE_CHECKING:
+    from .client.batch import Batch, ClusterBatch, ClusterTransaction, Transaction
+    from .client.batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
+    from .client.cluster import GlideClusterClient
+    from .client.many import ScriptReplies
+    from .commands.function_library import Function, FunctionLibrary
+    from .commands.routes import (
+        AllNodes,
+        AllPrimaries,
+        ByAddressRoute,
+        RandomNode,
+        Route,
+        SlotIdRoute,
+        SlotKeyRoute,
+        SlotType,
+    )
+    from .config.cluster import (
+        AdvancedGlideClusterClientConfiguration,
+        GlideClusterClientConfiguration,
+        PeriodicChecksManualInterval,
+        PeriodicChecksStatus,
+    )
+    from .declared.annotations import Json, Key, Secret
+    from .observing.stats import Latency, NodeStats, Stats
+    from .scripts.library import ScriptLibrary, TypedLibrary
+    from .scripts.typed import TBatch, TypedScript, typed_script
+
 # What a program of one server and one script does not need is imported when it is asked for: that
 # halves the time of the import.
 _LATER = {
     name: module
     for module, names in {
-        "_annotations": ("Json", "Key", "Secret"),
-        "_batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
-        "_batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
-        "_cluster_client": ("GlideClusterClient",),
-        "_function_library": ("Function", "FunctionLibrary"),
-        "_invoke_many": ("ScriptReplies",),
-        "_library": ("ScriptLibrary",),
-        "_routes": (
+        "config.cluster": (
+            "AdvancedGlideClusterClientConfiguration",
+            "GlideClusterClientConfiguration",
+            "PeriodicChecksManualInterval",
+            "PeriodicChecksStatus",
+        ),
+        "declared.annotations": ("Json", "Key", "Secret"),
+        "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
+        "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
+        "client.cluster": ("GlideClusterClient",),
+        "commands.function_library": ("Function", "FunctionLibrary"),
+        "client.many": ("ScriptReplies",),
+        "scripts.library": ("ScriptLibrary", "TypedLibrary"),
+        "commands.routes": (
             "AllNodes",
             "AllPrimaries",
             "ByAddressRoute",
@@ -181,8 +187,8 @@ _LATER = {
             "SlotKeyRoute",
             "SlotType",
         ),
-        "_stats": ("Latency", "NodeStats", "Stats"),
-        "_typed": ("TypedScript", "typed_script"),
+        "observing.stats": ("Latency", "NodeStats", "Stats"),
+        "scripts.typed": ("TBatch", "TypedScript", "typed_script"),
     }.items()
     for name in names
 }
@@ -192,7 +198,7 @@ if not typing.TYPE_CHECKING:
     def __getattr__(name):
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
+        from importlib import import_module  # noqa: PLC0415 - saves time at import
 
         value = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
         return value

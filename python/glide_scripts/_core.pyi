@@ -7,8 +7,8 @@ from typing import Any, Self, final
 
 from typing_extensions import disjoint_base
 
-from ._reply import TEncodable
-from ._typed import TypedScript
+from .scripts.typed import TypedScript
+from .values import TEncodable
 
 __all__ = [
     "Batch",

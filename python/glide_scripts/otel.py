@@ -39,10 +39,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ._base_client import BaseClient
 from ._core import __version__
-from ._observer import ObservedCall, Observer
-from ._stats import Stats
+from .observing.client import Client
+from .observing.observer import ObservedCall, Observer
+from .observing.stats import Stats
 
 try:
     from opentelemetry.metrics import (
@@ -110,10 +110,10 @@ class OpenTelemetryObserver(Observer):
         self._clients = _Clients(system)
         self._clients.tell(meter)
 
-    def client_opened(self, client: BaseClient) -> None:
+    def client_opened(self, client: Client) -> None:
         self._clients.add(client)
 
-    def client_closed(self, client: BaseClient) -> None:
+    def client_closed(self, client: Client) -> None:
         self._clients.remove(client)
 
     def call_started(self, call: ObservedCall) -> None:
@@ -233,16 +233,16 @@ class _Clients:
 
     def __init__(self, system: str) -> None:
         self._system = system
-        self._open: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+        self._open: weakref.WeakSet[Client] = weakref.WeakSet()
         self._closed: dict[str, Counter[Series]] = {each.name: Counter() for each in _METRICS}
         # Metrics are read on another thread.
         self._lock = threading.Lock()
 
-    def add(self, client: BaseClient) -> None:
+    def add(self, client: Client) -> None:
         with self._lock:
             self._open.add(client)
 
-    def remove(self, client: BaseClient) -> None:
+    def remove(self, client: Client) -> None:
         stats = client.stats()
         with self._lock:
             self._open.discard(client)

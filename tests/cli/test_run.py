@@ -7,11 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import block_until
 
 from glide_scripts.cli import main
 from glide_scripts.cli._json import to_json
@@ -461,13 +461,14 @@ def start(*words: str) -> subprocess.Popen[bytes]:
 
 
 def wait_until_busy(server: ValkeyServer) -> None:
-    deadline = time.monotonic() + 10
-    while True:
+    def is_silent() -> bool:
         try:
             server.command("PING", timeout=0.2)
         except TimeoutError:
-            return
-        assert time.monotonic() < deadline, "the script did not start"
+            return True
+        return False
+
+    block_until(is_silent, 10)
 
 
 def assert_one_line(err: str) -> None:

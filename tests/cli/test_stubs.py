@@ -175,6 +175,19 @@ def test_right_calls_pass_and_run(folder: Path) -> None:
         )
 
 
+def test_a_file_that_was_written_earlier_goes_on_working(folder: Path) -> None:
+    assert main(["stubs", "scripts"]) == 0
+    file = folder / "scripts/library.pyi"
+    text = file.read_text().replace("TBatch, TypedLibrary, ", "").replace("TBatch", "B")
+    private = (
+        "from glide_scripts._library import TypedLibrary\nfrom glide_scripts._typed import B\n"
+    )
+    head, names, body = text.partition("from glide_scripts import ")
+    assert names
+    file.write_text(f"{head}{private}{names}{body}")
+    assert mypy(folder, RIGHT) == (0, "")
+
+
 def test_each_wrong_call_fails(folder: Path) -> None:
     assert main(["stubs", "scripts"]) == 0
     code, output = mypy(folder, WRONG)

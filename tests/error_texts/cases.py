@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import block_until
 
 from glide_scripts import ScriptLibrary, TypedScript
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
@@ -49,19 +50,12 @@ def is_busy(server: ValkeyServer) -> bool:
     return False
 
 
-def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
-        time.sleep(0.005)
-
-
 @contextlib.contextmanager
 def killing(server: ValkeyServer) -> Iterator[None]:
     """Stops the script that is called, once it can be stopped."""
 
     def kill() -> None:
-        until(lambda: is_busy(server))
+        block_until(lambda: is_busy(server))
         server.command("SCRIPT", "KILL")
 
     thread = threading.Thread(target=kill)
@@ -80,7 +74,7 @@ def occupied(server: ValkeyServer) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    until(lambda: is_busy(server))
+    block_until(lambda: is_busy(server))
     yield
     server.command("SCRIPT", "KILL")
     thread.join()

@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 from tests.cluster.fake_cluster import FakeNode, error
-from tests.error_texts.cases import CASES, HERE, Case, until
+from tests.error_texts.cases import CASES, HERE, Case
+from tests.waiting import block_until
 
 from glide_scripts import (
     GlideClusterClient,
@@ -52,7 +53,7 @@ def words(case: Case, program: str | Path | None) -> str:
         for command in case.before:
             server.command(*command)
         if "cluster-enabled" in dict(case.config):
-            until(lambda: b"cluster_state:ok" in bytes(server.command("CLUSTER", "INFO")))  # type: ignore[arg-type]
+            block_until(lambda: b"cluster_state:ok" in bytes(server.command("CLUSTER", "INFO")))  # type: ignore[arg-type]
         with case.around(server) if case.around else contextlib.nullcontext():
             try:
                 server.command("EVAL", script.code, str(len(keys)), *keys, *args)  # type: ignore[arg-type]

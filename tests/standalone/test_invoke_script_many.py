@@ -26,7 +26,7 @@ from glide_scripts import (
     ScriptReplies,
     TimeoutError,
 )
-from glide_scripts._invoke_many import Call
+from glide_scripts.client.many import Call
 from glide_scripts.testing import ValkeyServer
 
 ECHO = Script("return ARGV[1]")
@@ -379,7 +379,7 @@ class TestRefused:
     def test_other_arguments_are_named_at_once(
         self, arguments: dict[str, Any], error: type[Exception], text: str
     ) -> None:
-        from glide_scripts._base_client import BaseClient
+        from glide_scripts.client.base import BaseClient
 
         class Unconnected(BaseClient):
             def __init__(self) -> None:

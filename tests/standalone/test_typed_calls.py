@@ -30,8 +30,8 @@ from glide_scripts import (
     TypedScript,
     typed_script,
 )
-from glide_scripts._base_client import BaseClient
-from glide_scripts._returns import decoder
+from glide_scripts.client.base import BaseClient
+from glide_scripts.declared.decoding import decoder
 from glide_scripts.testing import ValkeyServer
 
 ECHO = Script("return ARGV", name="echo")

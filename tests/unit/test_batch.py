@@ -30,7 +30,7 @@ from glide_scripts import (
     SlotType,
     Transaction,
 )
-from glide_scripts._batch import BaseBatch
+from glide_scripts.client.batch import BaseBatch
 
 HELLO = Script("return 'hello'", name="hello.lua")
 BOTH = pytest.mark.parametrize("kind", [Batch, ClusterBatch])

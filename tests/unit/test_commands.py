@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,8 +24,30 @@ from glide_scripts import (
     Script,
     UpdateOptions,
 )
-from glide_scripts import _commands as c
-from glide_scripts._commands import Command
+from glide_scripts.commands import (
+    custom,
+    functions,
+    hashes,
+    keys,
+    lists,
+    scripting,
+    server,
+    sets,
+    sorted_sets,
+    strings,
+)
+from glide_scripts.commands.command import Command
+
+MODULES = [custom, functions, hashes, keys, lists, scripting, server, sets, sorted_sets, strings]
+# Each command by the name of its method.
+c = SimpleNamespace(
+    **{
+        name: value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    }
+)
 
 SHA1 = "0" * 40
 LIBRARY = FunctionLibrary("#!lua name=lib\n--")
@@ -246,9 +269,7 @@ def test_a_replica_may_answer_what_only_reads() -> None:
 
 
 DEFINITIONS: dict[str, Callable[..., Command[Any]]] = {
-    name: value
-    for name, value in vars(c).items()
-    if inspect.isfunction(value) and value.__module__ == c.__name__ and name[0] != "_"
+    name: value for name, value in vars(c).items() if name[0] != "_"
 }
 EXAMPLES: dict[str, Any] = {
     "key": "k", "value": "v", "field": "f", "member": "m", "message": "hi", "code": "return 1",

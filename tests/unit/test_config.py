@@ -20,7 +20,7 @@ from glide_scripts import (
     ServerCredentials,
     TlsAdvancedConfiguration,
 )
-from glide_scripts._config import (
+from glide_scripts.config.cluster import (
     AdvancedGlideClusterClientConfiguration,
     GlideClusterClientConfiguration,
     PeriodicChecksManualInterval,

@@ -1,6 +1,9 @@
 """What the package exports is what it says that it exports."""
 
+import copy
+import dataclasses
 import inspect
+import pickle
 import subprocess
 import sys
 import typing
@@ -10,6 +13,7 @@ import pytest
 
 import glide_scripts
 import glide_scripts.testing
+from glide_scripts import for_core
 
 
 def test_every_exported_name_is_there_once() -> None:
@@ -47,11 +51,11 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_every_error_is_exported() -> None:
-    errors = vars(glide_scripts._errors).values()
+    errors = vars(glide_scripts.errors).values()
     defined = {
         error.__name__
         for error in errors
-        if inspect.isclass(error) and error.__module__ == "glide_scripts._errors"
+        if inspect.isclass(error) and error.__module__ == "glide_scripts"
     }
     assert defined <= set(glide_scripts.__all__)
 
@@ -76,7 +80,7 @@ def test_a_method_says_what_it_returns() -> None:
         for name, method in inspect.getmembers(client, inspect.isfunction):
             if not name.startswith("_"):
                 assert "Command[" not in str(inspect.signature(method)), name
-                assert not method.__module__.endswith("_commands"), name
+                assert not method.__module__.startswith("glide_scripts.commands"), name
     hints = typing.get_type_hints(glide_scripts.GlideClient.get)
     assert hints["return"] == bytes | None
 
@@ -87,7 +91,7 @@ def test_a_method_of_a_batch_says_that_it_returns_the_batch() -> None:
             if not name.startswith("_"):
                 returns = str(inspect.signature(method)).rpartition(" -> ")[2]
                 assert returns.strip("'") == "Self", name
-                assert not method.__module__.endswith("_commands"), name
+                assert not method.__module__.startswith("glide_scripts.commands"), name
     assert typing.get_type_hints(glide_scripts.Batch.get)["return"] is typing.Self
 
 
@@ -103,3 +107,33 @@ def test_the_hints_of_a_configuration_can_be_resolved() -> None:
         glide_scripts.GlideClusterClientConfiguration,
     ):
         assert typing.get_type_hints(config)["observer"] == glide_scripts.Observer | None
+
+
+def public_classes() -> list[type]:
+    values = (getattr(glide_scripts, name) for name in glide_scripts.__all__)
+    return [value for value in values if inspect.isclass(value) and value is not glide_scripts.TOK]
+
+
+def test_public_classes_say_that_they_are_of_the_package() -> None:
+    wrong = {cls: cls.__module__ for cls in public_classes() if cls.__module__ != "glide_scripts"}
+    assert wrong == {}
+    assert glide_scripts.typed_script.__module__ == "glide_scripts"
+
+
+def test_public_classes_can_be_pickled_and_copied() -> None:
+    for value in [*public_classes(), glide_scripts.typed_script, glide_scripts.OK]:
+        assert pickle.loads(pickle.dumps(value)) is value
+        assert copy.copy(value) is value
+        assert copy.deepcopy(value) is value
+
+
+def test_the_hints_of_public_dataclasses_can_be_resolved() -> None:
+    found = [cls for cls in public_classes() if dataclasses.is_dataclass(cls)]
+    assert len(found) > 10
+    for cls in found:
+        typing.get_type_hints(cls)
+
+
+def test_what_the_core_takes_of_python_is_there() -> None:
+    assert [name for name in for_core.__all__ if not hasattr(for_core, name)] == []
+    assert "glide_scripts.for_core" in sys.modules

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glide_scripts import RequestError
-from glide_scripts._routes import (
+from glide_scripts.commands.routes import (
     AllNodes,
     AllPrimaries,
     ByAddressRoute,

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glide_scripts import Script, ScriptSourceError, TypedScript
-from glide_scripts._source import split_lines
+from glide_scripts.declared.lines import split_lines
 
 
 def write(folder: Path, **files: str | bytes) -> None:

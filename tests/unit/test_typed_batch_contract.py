@@ -54,7 +54,7 @@ def test_an_error_gets_the_text_and_the_class_of_a_call_s() -> None:
     batch = Batch()
     limit.add_to(batch, "u1", 3)
     decode: Any = batch.calls[0][3]
-    error = decode.failed(ScriptError("NO hunter2 script: on @user_script:1.", code="NO", line=1))
+    error = decode.explain(ScriptError("NO hunter2 script: on @user_script:1.", code="NO", line=1))
     assert error.script is limit
     assert str(error).startswith("NO <secret> script: on @user_script:1.\n  --> limit, line 1\n")
 

@@ -11,8 +11,8 @@ from glide_scripts import (
     ProtocolVersion,
     ServerCredentials,
 )
-from glide_scripts._config import GlideClusterClientConfiguration
-from glide_scripts._url import parse_url
+from glide_scripts.config.cluster import GlideClusterClientConfiguration
+from glide_scripts.config.url import parse_url
 
 HERE = [NodeAddress("localhost", 6379)]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.waiting import block_until
 from tests.wordings.probes import (
     COMMANDS,
     FIRST_LINES,
@@ -32,13 +32,6 @@ ENDLESS = "while true do end"
 ENDLESS_LIBRARY = (
     f"#!lua name=endless\nredis.register_function('endless', function() {ENDLESS} end)"
 )
-
-
-def until(condition: Callable[[], bool], within: float = 20.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -334,7 +327,9 @@ def cannot_save(record: Record, program: str) -> None:
         Path(os.fsdecode(listed[1]), "saved", "in the way").mkdir(parents=True)  # type: ignore[arg-type]
         server.command("CONFIG", "SET", "save", "900 1")
         server.command("BGSAVE")
-        until(lambda: b"rdb_last_bgsave_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
+        block_until(
+            lambda: "rdb_last_bgsave_status:err" in as_text(server.command("INFO", "persistence"))
+        )
         ask_all(record, "cannot save", asker, flags=("no-writes", "allow-oom"))
         change = Change.of_setting(asker, "stop-writes-on-bgsave-error", "yes", "no")
         ask_late(record, "cannot save", asker, change)
@@ -352,7 +347,9 @@ def cannot_append(record: Record, program: str) -> None:
         stack.enter_context(server)
         asker = Asker(server, Log(server))
         load(record, asker)
-        until(lambda: b"aof_last_write_status:err" in bytes(server.command("INFO", "persistence")))  # type: ignore[arg-type]
+        block_until(
+            lambda: "aof_last_write_status:err" in as_text(server.command("INFO", "persistence"))
+        )
         ask_all(record, "cannot append", asker, flags=("no-writes", "allow-oom"))
         ask_late(record, "cannot append", asker, Change(lambda: None, lambda: None))
 
@@ -427,7 +424,7 @@ def loading(record: Record, program: str) -> None:
         def is_loading() -> bool:
             return str(asker("GET", KEY)).startswith("LOADING")
 
-        until(is_loading)
+        block_until(is_loading)
         ask_all(record, "loading", asker, ("SET",), relays=("pcall",))
         assert is_loading(), "it has loaded before it was asked all"
         asker("CONFIG", "SET", "key-load-delay", "0")
@@ -441,7 +438,7 @@ def busy(record: Record, program: str) -> None:
             kinds["busy with a function"] = (("FCALL", "endless", "0"), "FUNCTION")
         for state, (words, kill) in kinds.items():
             running, replies = start(server, *words)
-            until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
+            block_until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
             ask_all(record, state, asker)
             other = "FUNCTION" if kill == "SCRIPT" else "SCRIPT"
             record.add(
@@ -474,7 +471,7 @@ def busy(record: Record, program: str) -> None:
     endless_writer = "redis.call('SET', KEYS[1], 'v') " + ENDLESS
     with serving(record, program) as (server, asker):
         running, _ = start(server, "EVAL", endless_writer, "1", KEY, dies=True)
-        until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
+        block_until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
         record.add(
             "busy with a script that wrote",
             "SCRIPT KILL",
@@ -488,7 +485,7 @@ def busy(record: Record, program: str) -> None:
     protected = f"local ok = pcall(function() {ENDLESS} end) return 1"
     with serving(record, program) as (server, asker):
         running, replies = start(server, "EVAL", protected, "0")
-        until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
+        block_until(lambda: str(asker("GET", KEY)).startswith("BUSY"))
         asker("SCRIPT", "KILL")
         running.join()
         record.add("killed, plain in a pcall", "EVAL", replies[0], True, "EVAL", protected, "0")
@@ -549,14 +546,14 @@ def cluster(record: Record, program: str) -> None:
             as_text(at_second("CLUSTER", "MYID")),
         )
         every = (asker, at_second, at_third)
-        until(
+        block_until(
             lambda: all(
                 "cluster_known_nodes:3" in as_text(node("CLUSTER", "INFO")) for node in every
             )
         )
-        until(lambda: str(asker("GET", elsewhere)).startswith("MOVED"))
-        until(lambda: "cluster_state:ok" in as_text(at_second("CLUSTER", "INFO")))
-        until(lambda: "cluster_slots_assigned:16383" in as_text(at_third("CLUSTER", "INFO")))
+        block_until(lambda: str(asker("GET", elsewhere)).startswith("MOVED"))
+        block_until(lambda: "cluster_state:ok" in as_text(at_second("CLUSTER", "INFO")))
+        block_until(lambda: "cluster_slots_assigned:16383" in as_text(at_third("CLUSTER", "INFO")))
         every_call = ("SET", "GET", "SET of another key", "SPUBLISH")
         ask_all(record, "cluster", asker, every_call, flags=("no-cluster",))
         ask_all(record, "slot moved", asker, keys=(elsewhere,))
@@ -583,14 +580,14 @@ def cluster(record: Record, program: str) -> None:
         asker("CLUSTER", "SETSLOT", slot, "STABLE")
         at_second("CLUSTER", "SETSLOT", slot, "STABLE")
         at_third("CLUSTER", "REPLICATE", first_id)
-        until(lambda: "master_link_status:up" in as_text(at_third("INFO", "replication")))
+        block_until(lambda: "master_link_status:up" in as_text(at_third("INFO", "replication")))
         ask_all(record, "replica in cluster", at_third, flags=("no-writes",))
         at_third("READONLY")
         ask_all(record, "replica in cluster after READONLY", at_third, flags=("no-writes",))
         asker("CONFIG", "SET", "cluster-require-full-coverage", "yes")
         # It looks at its coverage when a slot changes.
         asker("CLUSTER", "DELSLOTS", str(lost + 1))
-        until(lambda: "cluster_state:fail" in as_text(asker("CLUSTER", "INFO")))
+        block_until(lambda: "cluster_state:fail" in as_text(asker("CLUSTER", "INFO")))
         ask_all(record, "cluster down", asker)
         asker("CONFIG", "SET", "cluster-allow-reads-when-down", "yes")
         ask_all(record, "cluster down for writes", asker, flags=("no-writes",))

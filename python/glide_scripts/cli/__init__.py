@@ -19,7 +19,7 @@ _EXTRA = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what `argv` says (without it the process's own arguments) and return the exit code."""
     try:
-        from ._app import run
+        from ._app import run  # noqa: PLC0415 - saves time at import
 
         return run(sys.argv[1:] if argv is None else argv)
     except ModuleNotFoundError as error:

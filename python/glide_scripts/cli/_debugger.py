@@ -12,10 +12,10 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
-from .._source import Place
+from ..declared.lines import Place
 from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
-from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, told
+from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
 from ._prompt import Lines, printable
 from ._servers import Servers
@@ -114,7 +114,7 @@ class Debugger:
             raise Failure(why, UNUSABLE) from error
         now = self._session.now
         if isinstance(now, Ended) and now.error is not None:
-            raise Failure(told(now.error, self._file), FAILED) from now.error
+            raise Failure(script_error_text(now.error, self._file), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
         self._say("it runs in a fork of the server: nothing that it writes stays", "dim")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
@@ -319,7 +319,7 @@ class Debugger:
         self.close()
         if ended.error is not None:
             self.has_failed = True
-            self._say(told(ended.error, self._file), "red")
+            self._say(script_error_text(ended.error, self._file), "red")
         elif ended.is_aborted:
             self._say("the script is aborted", "yellow")
         else:

@@ -17,7 +17,7 @@ from .. import (
     ScriptError,
     UnkillableError,
 )
-from .._explain import explained
+from ..failures.explanation import explained
 
 # It only compiles, so that nothing runs before it is known how much there is. The last line ends,
 # so that a string that is not closed is an error and not a piece that goes on.

@@ -55,7 +55,7 @@ _LOGINS = {
 }
 
 
-def told(error: ScriptError, file: Path) -> str:
+def script_error_text(error: ScriptError, file: Path) -> str:
     """The whole text of the error, with the place in the file before it."""
     place = f"{file}" if error.line is None else f"{error.file or file}:{error.line}"
     text = without_around(str(error)) if isinstance(error, ScriptSyntaxError) else str(error)
@@ -75,7 +75,7 @@ def failure_of(error: Exception) -> Failure | None:
         case RequestError(code="MOVED" | "ASK"):
             return Failure(NO_CLUSTER, UNUSABLE)
         case ScriptError(file=str() as file):
-            return Failure(told(error, Path(file)), FAILED)
+            return Failure(script_error_text(error, Path(file)), FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
         case GlideError() if not isinstance(error, RequestError) and (

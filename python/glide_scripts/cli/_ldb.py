@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .. import Script, ScriptError, ScriptSyntaxError, ServerCredentials, TypedScript
-from .._explain import explained
-from .._source import Place, SourceMap, split_lines
+from ..declared.lines import Place, split_lines
+from ..declared.source import SourceMap
+from ..failures.explanation import explained
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
 from ._servers import Servers
 

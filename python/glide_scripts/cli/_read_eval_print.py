@@ -71,7 +71,9 @@ class Loop:
                 self._take(text.strip())
             except RequestError as error:
                 self.has_failed |= self._session is None
-                print(_told(error), file=sys.stdout if self._session else sys.stderr, flush=True)
+                print(
+                    _error_text(error), file=sys.stdout if self._session else sys.stderr, flush=True
+                )
 
     def _take(self, text: str) -> None:
         if text.startswith(":"):
@@ -208,7 +210,7 @@ class LuaCompleter(Completer):
             return
 
 
-def _told(error: RequestError) -> str:
+def _error_text(error: RequestError) -> str:
     """What happened, and what that means."""
     if isinstance(error, ScriptKilledError):
         return "\nkilled"

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from tree_sitter import Node
 
-from .._source import line_starts
+from ..declared.lines import line_starts
 from ._lua import Program, arguments, parse, text_of
 from ._scripts import Unit
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import FunctionLibrary, ScriptError, ScriptSourceError
-from .._declarations import Declarations, from_comments
-from .._files import directory_folder
-from .._source import Folder, Place, Source, read
+from ..declared.comments import Declarations, from_comments
+from ..declared.folder import Folder
+from ..declared.lines import Place
+from ..declared.source import Source, read
+from ..scripts.files import directory_folder
 from ._failure import UNUSABLE, Failure, without_around
 
 
@@ -82,8 +84,7 @@ def collect(paths: Iterable[Path]) -> Collected:
 
 
 def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
-    directory_folder(path)  # It refuses links that lead around themselves.
-    names = sorted(_names(path, path))
+    names = list(directory_folder(path).scripts())
     if not names:
         raise Failure(f"{path}: it has no .lua files", UNUSABLE)
     found = [each for name in names for each in _one(path, name)]
@@ -97,20 +98,6 @@ def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
     for each in found:
         if isinstance(each, ScriptSourceError) or each.file not in included:
             yield each
-
-
-def _names(folder: Path, root: Path) -> Iterator[tuple[str, ...]]:
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise Failure(f"{folder}: {error.strerror}", UNUSABLE) from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _names(entry, root)
-        elif entry.name.endswith(".lua"):
-            yield entry.relative_to(root).parts
 
 
 def _one(root: Path, name: tuple[str, ...]) -> Iterator[Unit | ScriptSourceError]:

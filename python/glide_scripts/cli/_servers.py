@@ -14,7 +14,7 @@ from .. import (
     GlideClusterClientConfiguration,
     NodeAddress,
 )
-from .._url import parse_url
+from ..config.url import parse_url
 from ..testing import ValkeyCluster, ValkeyServer
 
 

@@ -10,8 +10,8 @@ import typer
 from .. import ScriptError
 from .. import TimeoutError as CallTimeoutError
 from . import _options
-from ._declared import fit
-from ._failure import FAILED, Failure, told
+from ._call_arguments import fit
+from ._failure import FAILED, Failure, script_error_text
 from ._servers import Servers, servers
 from .run import read_script
 
@@ -89,7 +89,7 @@ def command(
     Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be
     reached; 130 interrupted, after the figures so far.
     """
-    from ._workload import Plan, Template
+    from ._workload import Plan, Template  # noqa: PLC0415 - saves time at import
 
     if svg is not None and not svg.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {svg.parent}", param_hint="--svg")
@@ -131,8 +131,8 @@ async def _bench(
     svg: Path | None,
     as_json: bool,
 ) -> None:
-    from ._report import Report, waiting, watched
-    from ._workload import Workload
+    from ._report import Report, waiting, watched  # noqa: PLC0415 - saves time at import
+    from ._workload import Workload  # noqa: PLC0415 - saves time at import
 
     async with contextlib.AsyncExitStack() as stack:
         target = await stack.enter_async_context(servers(url, cluster=cluster))
@@ -152,7 +152,7 @@ async def _bench(
                 f"{file}: {why}; valkey://host?timeout=MS waits longer", FAILED
             ) from error
         except ScriptError as error:
-            raise Failure(told(error, file), FAILED) from error
+            raise Failure(script_error_text(error, file), FAILED) from error
         report = Report(load, file, len(made))
         try:
             await (load.run() if as_json else watched(load))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import _options
-from ._declared import encoded, fit
+from ._call_arguments import encoded, fit
 from ._failure import FAILED
 from ._servers import Servers, servers
 from .run import read_script
@@ -57,8 +57,8 @@ def command(
     Exit codes: 0 done; 1 the script failed, or a piped command could not be carried out; 2 wrong
     usage, or no server to be reached; 130 interrupted.
     """
-    from ._debugger import Debugger
-    from ._prompt import entered
+    from ._debugger import Debugger  # noqa: PLC0415 - saves time at import
+    from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
     script = read_script(file)
     words = encoded(keys), encoded(args)

@@ -169,10 +169,10 @@ def _table(rows: Sequence[Row]) -> None:
         for row in rows:
             print(row.node, row.role, row.state, row.sha1, row.file, sep="\t")
         return
-    from rich.table import Table
-    from rich.text import Text
+    from rich.table import Table  # noqa: PLC0415 - saves time at import
+    from rich.text import Text  # noqa: PLC0415 - saves time at import
 
-    from ._console import Output
+    from ._console import Output  # noqa: PLC0415 - saves time at import
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("node", "role", "state", "sha1", "file"):

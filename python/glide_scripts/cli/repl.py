@@ -41,8 +41,8 @@ def command(
     Exit codes: 0 done; 1 of the lines of a pipe, one failed; 2 wrong usage, or no server to be
     reached; 130 interrupted.
     """
-    from ._prompt import entered
-    from ._read_eval_print import Loop
+    from ._prompt import entered  # noqa: PLC0415 - saves time at import
+    from ._read_eval_print import Loop  # noqa: PLC0415 - saves time at import
 
     own = servers(url, cluster=cluster, config=_OWN)
     with asyncio.Runner() as runner, entered(runner, own) as target:

@@ -12,8 +12,8 @@ import typer
 
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
 from . import _options
-from ._declared import encoded, fit
-from ._failure import FAILED, UNUSABLE, Failure, failure_of, told
+from ._call_arguments import encoded, fit
+from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
 from ._servers import servers
 
@@ -106,7 +106,7 @@ class _Call:
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
             except ScriptError as error:
-                raise Failure(told(error, self.file), FAILED) from error
+                raise Failure(script_error_text(error, self.file), FAILED) from error
             print(to_json(reply) if self.as_json else repr(reply), flush=True)
             if self.show_time:
                 print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
@@ -141,7 +141,7 @@ async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoRet
 
 async def _changed(file: Path, script: Script | str, folders: set[Path]) -> None:
     """Wait until a script is another one, by its text and that of all it includes."""
-    from watchfiles import awatch
+    from watchfiles import awatch  # noqa: PLC0415 - saves time at import
 
     async for _ in awatch(
         *(folder for folder in folders if folder.is_dir()),

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from .. import ScriptLibrary, TypedScript
-from .._annotations import shown
-from .._declarations import NO_DEFAULT, Parameter
-from .._library import TypedLibrary
+from ..declared.annotations import shown
+from ..declared.signature import NO_DEFAULT, Parameter
+from ..scripts.library import TypedLibrary
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
 
@@ -20,9 +20,15 @@ _HEAD = "# Written by `glide-scripts stubs`; write it anew when a script's decla
 _IMPORTS = (
     {"collections.abc": ["Coroutine"], "typing": ["Any"]},
     {
-        "glide_scripts": ["GlideClient", "GlideClusterClient", "Json", "Key", "TypedScript"],
-        "glide_scripts._library": ["TypedLibrary"],
-        "glide_scripts._typed": ["B"],
+        "glide_scripts": [
+            "GlideClient",
+            "GlideClusterClient",
+            "Json",
+            "Key",
+            "TBatch",
+            "TypedLibrary",
+            "TypedScript",
+        ],
     },
 )
 
@@ -123,9 +129,9 @@ def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
     yield from parameters
     yield f"    ) -> Coroutine[Any, Any, {returns}]: ..."
     yield "    def add_to("
-    yield from ("        __self,", "        __batch: B,", "        /,")
+    yield from ("        __self,", "        __batch: TBatch,", "        /,")
     yield from parameters
-    yield "    ) -> B: ..."
+    yield "    ) -> TBatch: ..."
     yield ""
 
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from ._agreement import unsettled
+from ._cluster_view import View, view_of
 from ._lifecycle import Startable
 from ._process import ServerStartError
 from ._server import ValkeyServer, credentials
-from ._settled import unsettled
 from ._slots import even_ranges, key_slot
-from ._view import View, view_of
 from ._wait import wait_until
 from ._wire import ServerReplyError
 

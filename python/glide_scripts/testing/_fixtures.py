@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from .._client import GlideClient
-from .._cluster_client import GlideClusterClient
-from .._config import GlideClientConfiguration, GlideClusterClientConfiguration
-from .._url import parse_url
+from ..client.cluster import GlideClusterClient
+from ..client.standalone import GlideClient
+from ..config.cluster import GlideClusterClientConfiguration
+from ..config.settings import GlideClientConfiguration
+from ..config.url import parse_url
 from ._clean import clean
 from ._cluster import ValkeyCluster
 from ._faults import ClusterFaults, ServerFaults

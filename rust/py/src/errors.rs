@@ -1,11 +1,11 @@
-//! From the core's error to the exceptions of `glide_scripts._errors`.
+//! From the core's error to the exceptions of `glide_scripts`.
 
 use glide_scripts_core::{Error, Kind};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::python;
 use crate::script::Script;
 
 /// The exception that a caller meets.
@@ -14,8 +14,6 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
 }
 
 fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
-    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let errors = ERRORS.get_or_try_init(py, || PyResult::Ok(py.import("glide_scripts._errors")?.unbind()))?.bind(py);
     let details = PyDict::new(py);
     match error.kind {
         Kind::Configuration => {}
@@ -30,7 +28,7 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         details.set_item(intern!(py, "line"), place.line)?;
         details.set_item(intern!(py, "source_line"), place.source_line)?;
     }
-    let exception = errors.getattr(name(error.kind))?.call((error.message,), Some(&details))?;
+    let exception = python::module(py)?.getattr(name(error.kind))?.call((error.message,), Some(&details))?;
     if let Some(index) = error.batch_index {
         exception.setattr(intern!(py, "batch_index"), index)?;
     }

@@ -9,6 +9,7 @@ mod errors;
 mod event_loop;
 mod library;
 mod process;
+mod python;
 mod replies;
 mod route;
 mod script;
@@ -41,6 +42,7 @@ mod _core {
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::python::module(module.py())?;
         crate::process::logging::init();
         crate::process::interpreter::init(module)
     }

@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyTuple};
 
 use crate::errors;
+use crate::python;
 
 /// A reply as Python's users know it. Depth costs no stack.
 pub(crate) fn to_python(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
@@ -136,7 +137,9 @@ fn scalar(py: Python<'_>, item: Item, frozen: bool) -> PyResult<Bound<'_, PyAny>
         Item::Bulk(bytes) | Item::Simple(bytes) => PyBytes::new(py, &bytes).into_any(),
         Item::Int(value) => value.into_pyobject(py)?.into_any(),
         Item::Nil => py.None().into_bound(py),
-        Item::Okay => OK.import(py, "glide_scripts._reply", "OK")?.clone(),
+        Item::Okay => {
+            OK.get_or_try_init(py, || PyResult::Ok(python::module(py)?.getattr("OK")?.unbind()))?.bind(py).clone()
+        }
         Item::Double(value) => PyFloat::new(py, value).into_any(),
         Item::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
         Item::BigNumber(digits) => big_number(py, &digits)?,

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::arguments::{utf8, wrong_type};
+use crate::python;
 
 /// A Lua script, which brings its code to any server that does not have it.
 ///
@@ -92,7 +93,7 @@ impl Script {
         name: Option<&Bound<'py, PyAny>>,
         root: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        path.py().import("glide_scripts._files")?.call_method1("script_from_file", (path, name, root))
+        python::module(path.py())?.call_method1("script_from_file", (path, name, root))
     }
 
     /// Reads a script, and what it includes and declares, from a file of a package, also of one in a zip.
@@ -115,7 +116,7 @@ impl Script {
         resource: &Bound<'py, PyAny>,
         name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        package.py().import("glide_scripts._files")?.call_method1("script_from_resource", (package, resource, name))
+        python::module(package.py())?.call_method1("script_from_resource", (package, resource, name))
     }
 
     /// The SHA1 of the code, by which servers know the script: 40 lower-case hexadecimal digits.

@@ -1,0 +1,163 @@
+"""Checks of arguments, done before anything is sent.
+
+Each names the argument and what it came as: ``keys[1] is int; pass str or bytes``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from enum import Enum
+from typing import TypeVar
+
+from .values import TEncodable
+
+K = TypeVar("K")
+V = TypeVar("V")
+E = TypeVar("E", bound=Enum)
+
+_ENCODABLE = (str, bytes, bytearray, memoryview)
+_MIN_INT64, _MAX_INT64 = -(2**63), 2**63 - 1
+
+
+def encodable(name: str, value: TEncodable) -> TEncodable:
+    """A key or an argument.
+
+    Raises:
+        TypeError: It is not str, bytes, bytearray or memoryview.
+        ValueError: It is a str with lone surrogates, which UTF-8 cannot say.
+    """
+    if isinstance(value, str):
+        if not value.isascii():
+            _check_text(name, value)
+    elif not isinstance(value, _ENCODABLE):
+        raise wrong_type(name, value, "str or bytes")
+    return value
+
+
+def encodables(name: str, values: Sequence[TEncodable]) -> Sequence[TEncodable]:
+    """A list of keys or arguments.
+
+    Raises:
+        TypeError: It is not a list or another sequence, or one of its items is not encodable.
+    """
+    sequence(name, values, "str or bytes")
+    for index, value in enumerate(values):
+        # The names of the common ones are not made in vain.
+        if not isinstance(value, bytes) and not (isinstance(value, str) and value.isascii()):
+            encodable(f"{name}[{index}]", value)
+    return values
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        why = f"{name} is text that cannot be encoded as UTF-8 ({error}); pass bytes"
+        raise ValueError(why) from None
+
+
+def sequence(name: str, values: Sequence[V], items: str) -> Sequence[V]:
+    """A list, or another sequence that is not itself one str or bytes.
+
+    Raises:
+        TypeError: It is not.
+    """
+    # The first test is the common case, and much quicker than the one for any sequence.
+    if not isinstance(values, (list, tuple)) and (
+        isinstance(values, _ENCODABLE) or not isinstance(values, Sequence)
+    ):
+        raise wrong_type(name, values, f"a list of {items}")
+    return values
+
+
+def pairs(name: str, mapping: Mapping[K, V], items: str) -> Iterator[tuple[int, K, V]]:
+    """The position, the key and the value of each item of a mapping that is not empty.
+
+    Raises:
+        TypeError: It is not a mapping.
+        ValueError: It is empty.
+    """
+    if not isinstance(mapping, Mapping):
+        raise wrong_type(name, mapping, f"a dict of {items}")
+    not_empty(name, mapping)
+    for index, (key, value) in enumerate(mapping.items()):
+        yield index, key, value
+
+
+def not_empty(name: str, values: Sized) -> None:
+    """
+    Raises:
+        ValueError: There is nothing in it.
+    """
+    if not len(values):
+        raise ValueError(f"{name} is empty; pass at least one")
+
+
+def integer(name: str, value: int) -> bytes:
+    """An integer as the server reads it.
+
+    Raises:
+        TypeError: It is not an int; a bool is none.
+        ValueError: It has more than 64 bits.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type(name, value, "int")
+    if not _MIN_INT64 <= value <= _MAX_INT64:
+        raise ValueError(f"{name} does not fit in 64 bits; pass an int from -2**63 to 2**63 - 1")
+    return b"%d" % value
+
+
+def positive(name: str, value: int, right: str) -> int:
+    """
+    Raises:
+        TypeError: It is not an int; a bool is none.
+        ValueError: It is not more than 0.
+    """
+    integer(name, value)
+    if value <= 0:
+        raise ValueError(f"{name} is {value}; pass {right}")
+    return value
+
+
+def number(name: str, value: float) -> bytes:
+    """A number as the server reads it, with every digit a float needs to come back the same.
+
+    Raises:
+        TypeError: It is not an int or a float; a bool is neither.
+        ValueError: It is nan, or an int of more than 64 bits.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return integer(name, value)
+    if not isinstance(value, float):
+        raise wrong_type(name, value, "int or float")
+    if math.isnan(value):
+        raise ValueError(f"{name} is nan; pass a number")
+    # Not repr(): a subclass such as numpy.float64 may word its own differently.
+    return float.__repr__(value).encode("ascii")
+
+
+def flag(name: str, value: bool) -> bool:
+    """
+    Raises:
+        TypeError: It is not a bool.
+    """
+    if not isinstance(value, bool):
+        raise wrong_type(name, value, "bool")
+    return value
+
+
+def member(name: str, value: E, enum: type[E]) -> E:
+    """A member of an enum.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(value, enum):
+        raise wrong_type(name, value, f"a member of {enum.__name__}")
+    return value
+
+
+def wrong_type(name: str, value: object, right: str) -> TypeError:
+    """The error for an argument of a wrong type; it does not show the value."""
+    return TypeError(f"{name} is {type(value).__name__}; pass {right}")

@@ -1,0 +1,399 @@
+"""Batches: commands that go out together, as a transaction or as a pipeline."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from .. import checks
+from .._core import Batch as Packed
+from .._core import Script
+from ..commands import (
+    custom,
+    functions,
+    hashes,
+    keys,
+    lists,
+    scripting,
+    server,
+    sets,
+    sorted_sets,
+    strings,
+)
+from ..commands.command import Command
+from ..commands.directions import decoder, directions, target
+from ..commands.function_library import Function
+from ..commands.routes import Route
+from ..commands.routing import plan
+from ..errors import CrossSlotError, RequestError
+from ..failures.secret_keys import hide_keys
+from ..public import show_as_public
+from ..values import TEncodable
+from .batch_options import BatchOptions, ClusterBatchOptions
+from .command_methods import describe
+
+P = ParamSpec("P")
+B = TypeVar("B", bound="BaseBatch")
+
+_SHOWN_COMMANDS = 8
+_SHOWN_CHARACTERS = 40
+
+
+def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
+    """The method that adds what ``build`` makes of its arguments, and returns the batch."""
+
+    def method(self: B, /, *args: P.args, **kwargs: P.kwargs) -> B:
+        return self._add(build(*args, **kwargs))
+
+    describe(method, build, "BaseBatch", Self)
+    # The client's method returns at once what stands in a batch's results later.
+    method.__doc__ = (build.__doc__ or "").replace("    Returns:\n", "    In the results:\n")
+    return method
+
+
+class BaseBatch:
+    """What batches for a server and for a cluster have in common."""
+
+    _in_cluster = False
+    _options_type: type[BatchOptions | ClusterBatchOptions]
+
+    def __init__(self, is_atomic: bool) -> None:
+        """See the class."""
+        self._is_atomic = checks.flag("is_atomic", is_atomic)
+        self._packed = Packed(atomic=is_atomic, cluster=self._in_cluster)
+        self._decoders: dict[int, Callable[[Any], Any]] = {}
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether the batch is a transaction; else it is a pipeline."""
+        return self._is_atomic
+
+    def clear(self) -> Self:
+        """Takes all commands out, so that the batch can be used for others."""
+        self._packed.clear()
+        self._decoders.clear()
+        return self
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    # Without it an empty batch would be false, and `batch or Batch(…)` a trap.
+    def __bool__(self) -> bool:
+        return True
+
+    def __copy__(self) -> Self:
+        # Not a method copy(): in GLIDE's batches that is the command COPY.
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
+        return copy
+
+    def __repr__(self) -> str:
+        count = len(self)
+        text = "no commands" if not count else f"{count} command{'s'[: count > 1]}: "
+        if count:
+            names = self._packed.names()
+            shown = [name[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_COMMANDS]]
+            text += ", ".join(shown + ["…"] * (len(names) > len(shown)))
+        return f"{type(self).__name__}(is_atomic={self._is_atomic}, {text})"
+
+    def _add(self, command: Command[Any]) -> Self:
+        index = self._packed.command(command.words, **command.settings())
+        return self._decoded(index, command.decode)
+
+    def _invoke(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None,
+        args: Iterable[TEncodable] | None,
+        decode: Callable[[Any], Any] | None,
+        route: Any = None,
+    ) -> Self:
+        """Adds a script; ``decode`` makes what stands in the results of what it returns."""
+        try:
+            index = self._packed.invoke_script(script, keys, args, route)
+        except CrossSlotError as error:
+            hide_keys(error, [script])
+            raise
+        return self._decoded(index, decode)
+
+    def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
+        """Tells how a command's reply is decoded."""
+        if decode is not None:
+            self._decoders[index] = decode
+        return self
+
+    def invoke_script(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | None = None,
+    ) -> Self:
+        """Adds a script, whose code goes to the server only where it may be missing.
+
+        In a transaction the script is never missing. In a pipeline it can only be if somebody else
+        flushed the server's scripts since this client loaded it: it then runs once, but after the
+        commands that follow it.
+
+        See https://valkey.io/commands/evalsha/, and the client's ``invoke_script``.
+
+        Args:
+            script: The script.
+            keys: The keys it works on: ``KEYS`` in the script.
+            args: Its other arguments: ``ARGV`` in the script.
+
+        In the results:
+            What the script returns.
+
+        Raises:
+            TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
+                str or bytes.
+            CrossSlotError: ``keys`` are in several slots of a cluster.
+        """
+        # A typed script's errors hold no secret, and have its library's classes.
+        if type(script) is not Script:
+            return self._invoke(script, keys, args, _undecoded_call(script, keys, args))
+        self._packed.invoke_script(script, keys, args)
+        return self
+
+    eval = adding(scripting.eval)
+    eval_ro = adding(scripting.eval_ro)
+    evalsha = adding(scripting.evalsha)
+    evalsha_ro = adding(scripting.evalsha_ro)
+    script_load = adding(scripting.script_load)
+    script_exists = adding(scripting.script_exists)
+    script_flush = adding(scripting.script_flush)
+    script_show = adding(scripting.script_show)
+    script_kill = adding(scripting.script_kill)
+
+    fcall = adding(functions.fcall)
+    fcall_ro = adding(functions.fcall_ro)
+    function_load = adding(functions.function_load)
+    function_list = adding(functions.function_list)
+    function_delete = adding(functions.function_delete)
+    function_flush = adding(functions.function_flush)
+    function_kill = adding(functions.function_kill)
+    function_stats = adding(functions.function_stats)
+    function_dump = adding(functions.function_dump)
+    function_restore = adding(functions.function_restore)
+
+    get = adding(strings.get)
+    set = adding(strings.set)
+    mget = adding(strings.mget)
+    mset = adding(strings.mset)
+    incr = adding(strings.incr)
+    incrby = adding(strings.incrby)
+    decr = adding(strings.decr)
+    decrby = adding(strings.decrby)
+    delete = adding(keys.delete)
+    exists = adding(keys.exists)
+    expire = adding(keys.expire)
+    ttl = adding(keys.ttl)
+    hset = adding(hashes.hset)
+    hget = adding(hashes.hget)
+    hgetall = adding(hashes.hgetall)
+    lpush = adding(lists.lpush)
+    rpush = adding(lists.rpush)
+    lrange = adding(lists.lrange)
+    sadd = adding(sets.sadd)
+    smembers = adding(sets.smembers)
+    zadd = adding(sorted_sets.zadd)
+    zscore = adding(sorted_sets.zscore)
+
+    ping = adding(server.ping)
+    echo = adding(server.echo)
+    info = adding(server.info)
+    time = adding(server.time)
+    dbsize = adding(server.dbsize)
+    config_get = adding(server.config_get)
+    config_set = adding(server.config_set)
+    flushall = adding(server.flushall)
+
+
+class Batch(BaseBatch):
+    """Commands for ``GlideClient.exec``, which sends them together.
+
+    Every command is a method, as on the client, and returns the batch. What is wrong with its
+    arguments is raised by it; what the server says of it stands in the results. The arguments are
+    taken as they are then. A batch can be executed again, and by several clients.
+
+    A batch is always true; ``len(batch)`` tells how many commands are in it.
+
+    Args:
+        is_atomic: True: a transaction (MULTI and EXEC); the server executes the commands at once,
+            and nothing between them. False: a pipeline; others' commands may come between.
+
+    Raises:
+        TypeError: ``is_atomic`` is not a bool.
+
+    Example:
+        >>> transaction = Batch(is_atomic=True).set("key", "1").incr("key").get("key")
+        >>> await client.exec(transaction, raise_on_error=True)
+        [b'OK', 2, b'2']
+    """
+
+    _options_type = BatchOptions
+
+    custom_command = adding(custom.custom_command)
+
+
+class ClusterBatch(BaseBatch):
+    """Commands for ``GlideClusterClient.exec``, which sends them together.
+
+    As ``Batch``, and: a transaction lives on one node, so all its keys must be in one slot, and
+    commands that the client sends to several nodes go to that one, too. A pipeline is split by
+    nodes, each command goes where the client's method sends it, and the results come back in the
+    order of the commands.
+
+    Args:
+        is_atomic: True: a transaction. False: a pipeline.
+
+    Raises:
+        TypeError: ``is_atomic`` is not a bool.
+
+    Example:
+        >>> batch = ClusterBatch(is_atomic=False).set("a", "1").set("b", "2").mget(["a", "b"])
+        >>> await client.exec(batch, raise_on_error=True)
+        [b'OK', b'OK', [b'1', b'2']]
+    """
+
+    _in_cluster = True
+    _options_type = ClusterBatchOptions
+
+    def _add(self, command: Command[Any], route: Route | None = None) -> Self:
+        words, settings = command.words, command.settings()
+        if not self._is_atomic:
+            index = self._packed.command(words, **settings, **directions(words, route))
+            return self._decoded(index, decoder(command, route))
+        if route is not None:
+            raise self._no_route()
+        default = plan(words)
+        index = self._packed.command(words, **settings, keys=default.keys, step=default.step)
+        return self._decoded(index, command.decode)
+
+    @staticmethod
+    def _no_route() -> RequestError:
+        return RequestError(
+            "route is not for a command of an atomic batch, which goes to one node as a whole; "
+            "pass ClusterBatchOptions(route=…) to exec"
+        )
+
+    def custom_command(
+        self, command_args: Sequence[TEncodable], route: Route | None = None
+    ) -> Self:
+        """Adds any command, which goes by ``route``; by default where its keys are.
+
+        See https://valkey.io/commands/, and ``GlideClusterClient.custom_command``.
+
+        Args:
+            command_args: The command's name and its arguments, each an item.
+            route: Where to; only in a batch that is not atomic.
+
+        In the results:
+            What the server answers; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``command_args`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``command_args`` is empty.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        return self._add(custom.custom_command(command_args), route)
+
+    def invoke_script_route(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a script that runs on the node, or on each of the nodes, that a route names.
+
+        See ``GlideClusterClient.invoke_script_route``.
+
+        Args:
+            script: The script.
+            keys: The keys it works on; they must be in the slot of the route.
+            args: Its other arguments.
+            route: Where to; None means as ``invoke_script``. Only in a batch that is not atomic.
+
+        In the results:
+            What the script returns; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            CrossSlotError: ``keys`` are in several slots, or in another one than the route's.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        if route is not None and self._is_atomic:
+            raise self._no_route()
+        decode = _undecoded_call(script, keys, args)
+        return self._invoke(script, keys, args, decode, target(route))
+
+    def fcall_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a call of a function without keys, on the node or the nodes that a route names.
+
+        See https://valkey.io/commands/fcall/, and ``GlideClusterClient.fcall_route``.
+
+        Args:
+            function: The function's name, or the ``Function`` of a ``FunctionLibrary``.
+            arguments: Its arguments.
+            route: Where to; None means any primary. Only in a batch that is not atomic.
+
+        In the results:
+            What the function returns; of a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            RequestError: ``route`` is given in an atomic batch.
+        """
+        return self._add(functions.fcall(function, None, arguments), route)
+
+    def fcall_ro_route(
+        self,
+        function: TEncodable | Function,
+        arguments: Sequence[TEncodable] | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Adds a call of a read-only function without keys, by a route.
+
+        See https://valkey.io/commands/fcall_ro/, and ``fcall_route``.
+        """
+        return self._add(functions.fcall_ro(function, None, arguments), route)
+
+
+class Transaction(Batch):
+    """Deprecated: use ``Batch(is_atomic=True)``."""
+
+    def __init__(self) -> None:
+        """See the class."""
+        _warn("Transaction", "Batch")
+        super().__init__(is_atomic=True)
+
+
+class ClusterTransaction(ClusterBatch):
+    """Deprecated: use ``ClusterBatch(is_atomic=True)``."""
+
+    def __init__(self) -> None:
+        """See the class."""
+        _warn("ClusterTransaction", "ClusterBatch")
+        super().__init__(is_atomic=True)
+
+
+def _undecoded_call(script: Script, keys: Any, args: Any) -> Callable[[Any], Any] | None:
+    """What gives the errors of a typed script their text; None for any other script."""
+    call: Callable[..., Callable[[Any], Any]] | None = getattr(script, "_undecoded_call", None)
+    return None if call is None else call(keys, args)
+
+
+def _warn(old: str, new: str) -> None:
+    message = f"{old}() is deprecated; use {new}(is_atomic=True)"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+show_as_public(globals())

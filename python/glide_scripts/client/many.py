@@ -1,0 +1,349 @@
+"""One script for many calls: sent in batches, with so many calls under way and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias, cast
+
+from .. import checks
+from .._core import Batch as Packed
+from .._core import Pending, Script
+from ..errors import ClosingError, CrossSlotError, RequestError
+from ..failures.secret_keys import hide_keys
+from ..public import show_as_public
+from ..values import TEncodable, TResult
+from .core import Core
+
+Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None]
+Progress: TypeAlias = Callable[[int], object]
+
+CONCURRENCY = 1000
+# So many batches may be under way at once: while one is answered, the server has others to do.
+BATCHES = 4
+
+
+class ScriptReplies:
+    """The replies to the calls of ``invoke_script_many``, to be awaited or iterated over.
+
+    ``await replies`` gives the list of them, ``async for reply in replies`` one by one; once
+    either way. To stop early, leave the loop: what is under way is then cancelled, with ``aclose``
+    (or ``contextlib.aclosing``) before the next line runs.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        script: Script,
+        calls: Iterable[Call] | AsyncIterable[Call],
+        *,
+        in_cluster: bool,
+        concurrency: int | None,
+        raise_on_error: bool,
+        timeout: int | None,
+        progress: Progress | None,
+    ) -> None:
+        """For ``invoke_script_many``."""
+        if not isinstance(script, Script):
+            raise checks.wrong_type("script", script, "a Script")
+        if isinstance(calls, (str, bytes, bytearray, memoryview)) or not isinstance(
+            calls, (Iterable, AsyncIterable)
+        ):
+            raise checks.wrong_type("calls", calls, "an iterable of (keys, args) pairs")
+        concurrency = CONCURRENCY if concurrency is None else concurrency
+        if timeout is not None:
+            checks.positive("timeout", timeout, "milliseconds, more than 0")
+        if progress is not None and not callable(progress):
+            raise checks.wrong_type("progress", progress, "a function of the number of calls done")
+        checks.positive("concurrency", concurrency, "1 or more")
+        checks.flag("raise_on_error", raise_on_error)
+        # It does not know this object: what nobody refers to any more is closed at once.
+        run = _Run(core, script, calls, in_cluster, concurrency, raise_on_error, timeout, progress)
+        self._batches = run.batches()
+        self._is_taken = False
+        self._some: Iterator[TResult] = iter(())
+
+    def __await__(self) -> Generator[Any, None, list[TResult]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[TResult]:
+        if self._is_taken:
+            raise RuntimeError("the replies were taken already; call invoke_script_many() again")
+        self._is_taken = True
+        replies: list[TResult] = []
+        async with aclosing(self._batches):
+            async for some in self._batches:
+                replies += some
+        return replies
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> TResult:
+        self._is_taken = True
+        while True:
+            for reply in self._some:
+                return reply
+            self._some = iter(await anext(self._batches))
+
+    async def aclose(self) -> None:
+        """Stops it: what is under way is cancelled. Stopping it twice is harmless."""
+        self._is_taken = True
+        self._some = iter(())
+        await self._batches.aclose()
+
+
+@dataclass(slots=True)
+class _Run:
+    """What ``invoke_script_many`` was given."""
+
+    core: Core
+    script: Script
+    calls: Iterable[Call] | AsyncIterable[Call]
+    in_cluster: bool
+    concurrency: int
+    raise_on_error: bool
+    timeout: int | None
+    progress: Progress | None
+
+    async def batches(self) -> AsyncGenerator[Sequence[TResult], None]:
+        """The replies, batch by batch."""
+        size = max(1, self.concurrency // BATCHES)
+        source = _source(self.calls, size)
+        sent: deque[_Sent] = deque()
+        under_way = taken = done = 0
+        # What it ends in, once all before that is answered.
+        failure: BaseException | None = None
+        try:
+            while True:
+                while failure is None and under_way + size <= self.concurrency:
+                    calls = source.take()
+                    if not calls:
+                        failure = source.failure
+                        break
+                    batch, failure = self._packed(calls, taken)
+                    taken += len(calls)
+                    if len(batch):
+                        sent.append(self._send(batch, calls))
+                        under_way += len(batch)
+                has_room = failure is None and under_way + size <= self.concurrency
+                wants_more = has_room and not source.is_at_end
+                if not sent and not wants_more:
+                    break
+                if not sent:
+                    await source.news()
+                    continue
+                oldest = sent[0]
+                if wants_more and not oldest.pending.done():
+                    # asyncio waits for what speaks its protocol, whatever its types say.
+                    both = (cast("asyncio.Future[Any]", oldest.pending), source.news())
+                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                    if not oldest.pending.done():
+                        continue
+                replies, failed_at = await oldest.replies()
+                sent.popleft()
+                under_way -= oldest.count
+                if failed_at is not None:
+                    replies = await self._explained(replies, oldest)
+                    _renumber(replies, done)
+                is_over = False
+                if failed_at is not None and self.raise_on_error:
+                    is_over, failure, replies = True, replies[failed_at], replies[:failed_at]
+                if replies:
+                    done += len(replies)
+                    if self.progress is not None:
+                        self.progress(done)
+                    yield replies
+                if is_over:
+                    await _ended(sent)
+                    break
+            if failure is not None:
+                raise failure
+        finally:
+            for each in sent:
+                each.pending.cancel()
+            await source.close()
+
+    def _packed(self, calls: Sequence[Call], first: int) -> tuple[Packed, Exception | None]:
+        """The calls up to the first wrong one, and what is wrong with that."""
+        batch, script = Packed(atomic=False, cluster=self.in_cluster), self.script
+        for index, call in enumerate(calls, first):
+            try:
+                keys, args = call
+            except (TypeError, ValueError):
+                found = type(call).__name__
+                return batch, TypeError(f"calls[{index}] is {found}, no pair; pass (keys, args)")
+            try:
+                batch.invoke_script(script, keys, args)
+            except (TypeError, ValueError, CrossSlotError) as error:
+                if isinstance(error, CrossSlotError):
+                    hide_keys(error, [script])
+                kinds = (TypeError, ValueError, CrossSlotError)
+                kind = next(kind for kind in kinds if isinstance(error, kind))
+                return batch, kind(f"calls[{index}]: {error}")
+        return batch, None
+
+    def _send(self, batch: Packed, calls: Sequence[Call]) -> _Sent:
+        return _Sent(self.core.exec(batch, self.timeout), len(batch), calls)
+
+    async def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
+        """The replies of a batch, in which each error has the text and the class of a call's."""
+        # Imported with the first failure.
+        from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
+
+        if sent.failed_as_one:
+            # One error stands for all of them.
+            unknown: Iterator[str] = iter(())
+            return [explained(replies[0], self.script, unknown, unknown)] * len(replies)
+        made = []
+        for reply, call in zip(replies, sent.calls, strict=False):
+            if isinstance(reply, RequestError):
+                # Each in a turn of the loop of its own: all may have failed.
+                await asyncio.sleep(0)
+                made.append(explained(reply, self.script, *_pair(call)))
+            else:
+                made.append(reply)
+        return made
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A batch under way."""
+
+    pending: Pending
+    count: int
+    calls: Sequence[Call]
+    """What was sent, for errors to show; there may be more, after a wrong one."""
+    failed_as_one: bool = False
+
+    async def replies(self) -> tuple[list[Any], int | None]:
+        """Its replies, errors among them, and where the first of these is."""
+        try:
+            replies, failed_at = await self.pending
+        except ClosingError:
+            raise
+        except RequestError as error:
+            # It is about each of them.
+            self.failed_as_one = True
+            return [error] * self.count, 0
+        return replies, failed_at
+
+
+def _pair(call: Call) -> tuple[object, object]:
+    """The keys and the arguments of a call, as far as they can be read again."""
+    if isinstance(call, (list, tuple)):
+        keys, args = call
+        return keys, args
+    return iter(()), iter(())
+
+
+def _renumber(replies: Sequence[Any], first: int) -> None:
+    """Lets the errors of a batch name the calls, of which it has those from ``first`` on."""
+    for reply in replies:
+        if isinstance(reply, RequestError) and reply.batch_index is not None:
+            index = first + reply.batch_index
+            text = str(reply).replace(f"(batch[{reply.batch_index}]: ", f"(calls[{index}]: ", 1)
+            reply.args = (text, *reply.args[1:])
+            reply.batch_index = index
+
+
+async def _ended(sent: deque[_Sent]) -> None:
+    """Waits until none of them is under way, whatever came of them."""
+    if sent:
+        await asyncio.wait([cast("asyncio.Future[Any]", each.pending) for each in sent])
+
+
+class _Source:
+    """Calls from an iterable, so many at a time."""
+
+    def __init__(self, calls: Iterable[Call], size: int) -> None:
+        self._iterator = iter(calls)
+        self._size = size
+        self.failure: BaseException | None = None
+        """What the iterable raised; it comes after the calls before it."""
+        self.is_at_end = False
+
+    def take(self) -> list[Call]:
+        """The next calls, as many as there are at the moment."""
+        calls: list[Call] = []
+        try:
+            for call in itertools.islice(self._iterator, self._size):
+                calls.append(call)  # noqa: PERF402 - those before an exception must be kept
+        except Exception as error:
+            self.failure = error
+        self.is_at_end = len(calls) < self._size
+        return calls
+
+    def news(self) -> asyncio.Future[None]:
+        """Is done once there is a call to take, or the end is known."""
+        raise AssertionError("an iterable is not waited for")
+
+    async def close(self) -> None:
+        """Takes no further calls."""
+
+
+class _AsyncSource(_Source):
+    """Calls from an async iterable, which one task reads, not more than so many ahead."""
+
+    def __init__(self, calls: AsyncIterable[Call], size: int) -> None:
+        super().__init__((), size)
+        self._calls = calls
+        self._read: list[Call] = []
+        self._news: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._reader = asyncio.create_task(self._read_all())
+
+    async def _read_all(self) -> None:
+        try:
+            async for call in self._calls:
+                self._read.append(call)
+                self._tell()
+                if len(self._read) >= self._size:
+                    self._room.clear()
+                    await self._room.wait()
+        except BaseException as error:
+            self.failure = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self.is_at_end = True
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def take(self) -> list[Call]:
+        calls, self._read = self._read, []
+        self._room.set()
+        return calls
+
+    def news(self) -> asyncio.Future[None]:
+        if self._news is None or self._news.done():
+            self._news = asyncio.get_running_loop().create_future()
+        if self._read or self.is_at_end:
+            self._tell()
+        return self._news
+
+    async def close(self) -> None:
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
+
+
+def _source(calls: Iterable[Call] | AsyncIterable[Call], size: int) -> _Source:
+    return _AsyncSource(calls, size) if isinstance(calls, AsyncIterable) else _Source(calls, size)
+
+
+show_as_public(globals())

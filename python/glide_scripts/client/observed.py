@@ -1,0 +1,181 @@
+"""The core as clients use it, and one that tells an observer of each call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from .._core import Batch as Packed
+from .._core import Pending, Script
+from ..errors import RequestError, ScriptError
+from ..failures.codes import is_public, registered_class
+from ..observing.client import Client
+from ..observing.observer import ObservedCall, Observer
+from ..values import TEncodable
+from .core import Core
+
+_EVALS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"}
+_FUNCTION_CALLS = {"FCALL", "FCALL_RO"}
+
+
+class ObservedCore:
+    """A client's core, which tells an observer of each call that it is asked for.
+
+    Only an observed client has it in its core's place: others pay nothing.
+    """
+
+    def __init__(
+        self, core: Core, client: Client, observer: Observer, settings: Mapping[str, Any]
+    ) -> None:
+        self._core = core
+        self._client = weakref.ref(client)
+        self._observer = observer
+        self._server: tuple[str, int] = settings["addresses"][0]
+        self._database: int = settings["database"]
+        self._has_raised = self._is_closed = False
+        self._notify(observer.client_opened, client)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._core.is_closed
+
+    def release(self, watch: int) -> None:
+        self._core.release(watch)
+
+    def update_password(self, password: str | None, authenticate: bool) -> Pending:
+        return self._core.update_password(password, authenticate)
+
+    def stats(self) -> dict[str, Any]:
+        return self._core.stats()
+
+    def invoke_script(self, script: Script, *what: Any, **settings: Any) -> Pending:
+        name, sha1, operation = None, None, "EVALSHA"
+        if isinstance(script, Script):
+            name, sha1 = script.name, script.hash
+            operation = "EVALSHA_RO" if script.read_only else "EVALSHA"
+        send = partial(self._core.invoke_script, script, *what, **settings)
+        return self._observed(self._call(operation, name, sha1), script, send)
+
+    def command(
+        self, words: Sequence[TEncodable], timeout: float | None, **settings: Any
+    ) -> Pending:
+        operation = _text(words[0]).upper() if words else ""
+        name = _text(words[1]) if operation in _FUNCTION_CALLS and len(words) > 1 else None
+        send = partial(self._core.command, words, timeout, **settings)
+        return self._observed(self._call(operation, name), None, send)
+
+    def exec(self, batch: Packed, timeout: float | None, **settings: Any) -> Pending:
+        operation, name, size = "MULTI" if batch.is_atomic else "PIPELINE", None, len(batch)
+        names = set(batch.names())
+        if len(names) == 1:
+            command, _, script = names.pop().partition(" ")
+            operation, name = f"{operation} {command}", script if command in _EVALS else None
+        call = self._call(operation, name or None, batch_size=size)
+        return self._observed(call, None, partial(self._core.exec, batch, timeout, **settings))
+
+    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Pending:
+        send = partial(self._core.watch, watch, keys, timeout)
+        return self._observed(self._call("WATCH"), None, send)
+
+    def unwatch(self, watch: int, timeout: float | None) -> Pending:
+        send = partial(self._core.unwatch, watch, timeout)
+        return self._observed(self._call("UNWATCH"), None, send)
+
+    def close(self) -> Pending | None:
+        client = self._client()
+        if client is not None and not self._is_closed:
+            self._is_closed = True
+            self._notify(self._observer.client_closed, client)
+        return self._core.close()
+
+    def _notify(self, method: Callable[[Any], object], about: object) -> None:
+        """Calls a method of the observer's, which may harm nothing."""
+        try:
+            method(about)
+        except Exception:
+            if not self._has_raised:
+                self._has_raised = True
+                logging.getLogger("glide_scripts").exception(
+                    "the observer of a client raised an exception; the calls go on, and what it "
+                    "raises from now on is not logged"
+                )
+
+    def _call(
+        self,
+        operation: str,
+        name: str | None = None,
+        sha1: str | None = None,
+        batch_size: int | None = None,
+    ) -> ObservedCall:
+        return ObservedCall(operation, name, sha1, batch_size, self._server, self._database)
+
+    def _observed(
+        self, call: ObservedCall, script: Script | None, send: Callable[[], Pending]
+    ) -> Pending:
+        self._notify(self._observer.call_started, call)
+        began = time.perf_counter()
+        try:
+            pending = send()
+        except BaseException as error:
+            self._end(call, script, began, error)
+            raise
+        # Before anybody waits for it: who does goes on once the observer knows.
+        pending.add_done_callback(partial(self._done, call, script, began))
+        return pending
+
+    def _done(
+        self,
+        call: ObservedCall,
+        script: Script | None,
+        began: float,
+        pending: Pending,
+    ) -> None:
+        facts = pending.facts()
+        if facts is not None:
+            call.node, call.eval_fallback, call.retries = facts
+        error: BaseException | None
+        if pending.cancelled():
+            error = asyncio.CancelledError()
+        else:
+            error = pending.exception()
+            if error is None and call.batch_size is not None:
+                error = _first_of_batch(pending.result())
+        self._end(call, script, began, error)
+
+    def _end(
+        self,
+        call: ObservedCall,
+        script: Script | None,
+        began: float,
+        error: BaseException | None,
+    ) -> None:
+        call.duration = time.perf_counter() - began
+        if error is not None:
+            call.error, call.code = _public(error, script)
+        self._notify(self._observer.call_ended, call)
+
+
+def _first_of_batch(outcome: tuple[Sequence[Any], int | None] | None) -> BaseException | None:
+    if outcome is None or outcome[1] is None:
+        return None
+    error: BaseException = outcome[0][outcome[1]]
+    return error
+
+
+def _public(error: BaseException, script: Script | None) -> tuple[type[BaseException], str | None]:
+    """The class of an error, and its code unless a script may have made that of what it got."""
+    if not isinstance(error, RequestError) or error.code is None:
+        return type(error), None
+    if script is None and isinstance(error, ScriptError):
+        script = error.script
+    own_class = None if script is None else registered_class(script, error.code)
+    return own_class or type(error), error.code if is_public(error.code, script) else None
+
+
+def _text(word: TEncodable) -> str:
+    return word if isinstance(word, str) else bytes(word).decode(errors="replace")

@@ -1,0 +1,27 @@
+"""Whether a flush frees memory before it answers: the option of every flush."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .. import checks
+from ..public import show_as_public
+from ..values import TEncodable
+
+
+class FlushMode(Enum):
+    """Whether a flush frees memory before it answers."""
+
+    ASYNC = "ASYNC"
+    """It answers first, and frees memory in the background."""
+
+    SYNC = "SYNC"
+    """It frees memory first, which may take long, and then answers."""
+
+
+def flush_words(name: str, mode: FlushMode | None) -> list[TEncodable]:
+    """The word for a mode; None for how the server is set."""
+    return [] if mode is None else [checks.member(name, mode, FlushMode).value]
+
+
+show_as_public(globals())

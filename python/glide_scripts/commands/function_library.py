@@ -1,0 +1,129 @@
+"""Libraries of functions that load themselves where they are missing."""
+
+import re
+from dataclasses import dataclass
+
+from .. import checks
+from .._core import Library
+from ..public import show_as_public
+from ..values import TEncodable
+
+_NAME = re.compile(rb"[A-Za-z0-9_]+")
+
+
+class FunctionLibrary:
+    """A library of functions, from its code. A client loads it where it is missing.
+
+    A server that answers ``Function not found`` gets the library with ``FUNCTION LOAD REPLACE``,
+    and then the call again. So a server that has an older library of the same name, with that
+    function in it, goes on with the older one: give what is not compatible a new name.
+
+    See https://valkey.io/topics/functions-intro/.
+
+    Args:
+        code: The library's code. Its first line says its engine and its name:
+            ``#!lua name=mylib``.
+
+    Raises:
+        TypeError: ``code`` is not str or bytes.
+        ValueError: Its first line does not say a name of letters, digits and underscores.
+
+    Example:
+        >>> library = FunctionLibrary(pathlib.Path("counters.lua").read_text())
+        >>> bump = library.function("bump")
+        >>> await client.fcall(bump, keys=["visits"], arguments=["5"])
+        5
+    """
+
+    __slots__ = ("__weakref__", "_code", "_core", "_name")
+
+    def __init__(self, code: TEncodable) -> None:
+        checks.encodable("code", code)
+        self._code = code.encode() if isinstance(code, str) else bytes(code)
+        self._name = _name_in(self._code)
+        self._core = Library(self._code)
+
+    @property
+    def code(self) -> bytes:
+        """The library's code."""
+        return self._code
+
+    @property
+    def name(self) -> str:
+        """The library's name, from the first line of its code."""
+        return self._name
+
+    def function(self, name: str, *, read_only: bool = False) -> "Function":
+        """One of its functions, for ``fcall``.
+
+        Args:
+            name: The name that the library registers it by.
+            read_only: Whether to call it with FCALL_RO, so that a replica may run it and a lost
+                call is repeated. The library must register it with the flag ``no-writes``.
+
+        Raises:
+            TypeError: ``name`` is not str, or ``read_only`` is not a bool.
+            ValueError: ``name`` is not of letters, digits and underscores.
+        """
+        return Function(self, name, read_only)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionLibrary) and self._code == other._code
+
+    def __hash__(self) -> int:
+        return hash(self._code)
+
+    def __repr__(self) -> str:
+        return f"<FunctionLibrary {self._name}>"
+
+    def __reduce__(self) -> "tuple[type[FunctionLibrary], tuple[bytes]]":
+        return FunctionLibrary, (self._code,)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a ``FunctionLibrary``, for ``fcall`` and ``fcall_ro``.
+
+    Args:
+        library: The library.
+        name: The name that the library registers it by.
+        read_only: See ``FunctionLibrary.function``.
+
+    Raises:
+        TypeError: An argument is of a wrong type.
+        ValueError: ``name`` is not of letters, digits and underscores.
+    """
+
+    library: FunctionLibrary
+    name: str
+    read_only: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.library, FunctionLibrary):
+            raise checks.wrong_type("library", self.library, "a FunctionLibrary")
+        if not isinstance(self.name, str):
+            raise checks.wrong_type("name", self.name, "str")
+        if not _NAME.fullmatch(self.name.encode("utf-8", "replace")):
+            raise ValueError(f"name is {self.name!r}; pass letters, digits and underscores")
+        checks.flag("read_only", self.read_only)
+
+
+def _name_in(code: bytes) -> str:
+    line = code.split(b"\n", 1)[0]
+    example = "begin it with a line such as '#!lua name=mylib'"
+    if not line.startswith(b"#!"):
+        raise ValueError(f"code does not say the library's name; {example}")
+    names = [word[5:] for word in line.split()[1:] if word[:5].lower() == b"name="]
+    if len(names) != 1:
+        found = "no name" if not names else "more than one name"
+        raise ValueError(f"code's first line says {found}; {example}")
+    if not _NAME.fullmatch(names[0]):
+        shown = names[0].decode("utf-8", "replace")
+        raise ValueError(
+            f"code's first line says the name {shown!r}; a library's name has only letters, digits "
+            "and underscores"
+        )
+    return names[0].decode("ascii")
+
+
+show_as_public(globals())

@@ -1,0 +1,229 @@
+"""Commands that run scripts, and that manage the scripts of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import checks
+from .._core import Script
+from ..values import TOK, TEncodable, TResult
+from . import replies
+from .arguments import as_bytes, counted, one_or_more
+from .command import Command
+from .flush_mode import FlushMode, flush_words
+from .routing import all_nodes, all_primaries, any_node, counted_keys, routed
+
+
+@routed("EVAL", counted_keys(2))
+def eval(
+    code: TEncodable,
+    keys: Sequence[TEncodable] | None = None,
+    args: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Runs a script from its code, which is sent each time; ``invoke_script`` sends it once.
+
+    See https://valkey.io/commands/eval/.
+
+    Args:
+        code: The script's code.
+        keys: The keys it works on: ``KEYS`` in the script.
+        args: Its other arguments: ``ARGV`` in the script.
+
+    Returns:
+        What the script returns.
+
+    Raises:
+        TypeError: ``code`` is not str or bytes, or ``keys`` or ``args`` is not a list of those.
+        ScriptError: The script does not compile, or failed.
+    """
+    return _run("EVAL", checks.encodable("code", code), keys, args, code=as_bytes(code))
+
+
+@routed("EVAL_RO", counted_keys(2))
+def eval_ro(
+    code: TEncodable,
+    keys: Sequence[TEncodable] | None = None,
+    args: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Runs a script that must not write, from its code. A replica may run it. Needs Redis 7.
+
+    See https://valkey.io/commands/eval_ro/.
+
+    Args:
+        code: The script's code.
+        keys: The keys it works on: ``KEYS`` in the script.
+        args: Its other arguments: ``ARGV`` in the script.
+
+    Returns:
+        What the script returns.
+
+    Raises:
+        TypeError: ``code`` is not str or bytes, or ``keys`` or ``args`` is not a list of those.
+        ScriptError: The script does not compile, failed, or tried to write.
+    """
+    checks.encodable("code", code)
+    return _run("EVAL_RO", code, keys, args, code=as_bytes(code), read_only=True)
+
+
+@routed("EVALSHA", counted_keys(2))
+def evalsha(
+    sha1: TEncodable,
+    keys: Sequence[TEncodable] | None = None,
+    args: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Runs a script that the server has; ``invoke_script`` also sends it where it is missing.
+
+    See https://valkey.io/commands/evalsha/.
+
+    Args:
+        sha1: The SHA1 of the script's code, 40 hexadecimal digits.
+        keys: The keys it works on: ``KEYS`` in the script.
+        args: Its other arguments: ``ARGV`` in the script.
+
+    Returns:
+        What the script returns.
+
+    Raises:
+        TypeError: ``sha1`` is not str or bytes, or ``keys`` or ``args`` is not a list of those.
+        NoScriptError: The server does not have the script; it did not run.
+        ScriptError: The script failed.
+    """
+    return _run("EVALSHA", checks.encodable("sha1", sha1), keys, args)
+
+
+@routed("EVALSHA_RO", counted_keys(2))
+def evalsha_ro(
+    sha1: TEncodable,
+    keys: Sequence[TEncodable] | None = None,
+    args: Sequence[TEncodable] | None = None,
+) -> Command[TResult]:
+    """Runs a script that must not write and that the server has. A replica may run it.
+
+    Needs Redis 7. See https://valkey.io/commands/evalsha_ro/.
+
+    Args:
+        sha1: The SHA1 of the script's code, 40 hexadecimal digits.
+        keys: The keys it works on: ``KEYS`` in the script.
+        args: Its other arguments: ``ARGV`` in the script.
+
+    Returns:
+        What the script returns.
+
+    Raises:
+        TypeError: ``sha1`` is not str or bytes, or ``keys`` or ``args`` is not a list of those.
+        NoScriptError: The server does not have the script; it did not run.
+        ScriptError: The script failed, or tried to write.
+    """
+    return _run("EVALSHA_RO", checks.encodable("sha1", sha1), keys, args, read_only=True)
+
+
+@routed("SCRIPT LOAD", all_primaries("all"))
+def script_load(script: Script | TEncodable) -> Command[str]:
+    """Puts a script on the server without running it.
+
+    See https://valkey.io/commands/script-load/.
+
+    Args:
+        script: The script, or its code.
+
+    Returns:
+        The SHA1 of its code, 40 hexadecimal digits, for ``evalsha``.
+
+    Raises:
+        TypeError: ``script`` is not a ``Script``, str or bytes.
+        ScriptSyntaxError: It does not compile.
+    """
+    code = script.code if isinstance(script, Script) else script
+    if not isinstance(code, (str, bytes, bytearray, memoryview)):
+        raise checks.wrong_type("script", code, "a Script, str or bytes")
+    checks.encodable("script", code)
+    return Command(["SCRIPT", "LOAD", code], replies.to_str, code=as_bytes(code))
+
+
+@routed("SCRIPT EXISTS", all_primaries("and"))
+def script_exists(sha1s: Sequence[TEncodable]) -> Command[list[bool]]:
+    """Tells which scripts the server has.
+
+    See https://valkey.io/commands/script-exists/.
+
+    Args:
+        sha1s: The SHA1s of the scripts' code, at least one.
+
+    Returns:
+        For each of them, in their order, whether the server has the script.
+
+    Raises:
+        TypeError: ``sha1s`` is not a list of str or bytes.
+        ValueError: ``sha1s`` is empty.
+    """
+    return Command(["SCRIPT", "EXISTS", *one_or_more("sha1s", sha1s)], replies.to_bools)
+
+
+@routed("SCRIPT FLUSH", all_nodes("all"))
+def script_flush(mode: FlushMode | None = None) -> Command[TOK]:
+    """Removes all scripts from the server.
+
+    See https://valkey.io/commands/script-flush/.
+
+    Args:
+        mode: Whether to free the memory before answering; None means as the server is set.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``mode`` is not a ``FlushMode``.
+    """
+    return Command(["SCRIPT", "FLUSH", *flush_words("mode", mode)])
+
+
+@routed("SCRIPT SHOW", any_node)
+def script_show(sha1: TEncodable) -> Command[bytes]:
+    """Gets the code of a script that the server has. Needs Valkey 8.
+
+    See https://valkey.io/commands/script-show/.
+
+    Args:
+        sha1: The SHA1 of the script's code, 40 hexadecimal digits.
+
+    Returns:
+        The code.
+
+    Raises:
+        TypeError: ``sha1`` is not str or bytes.
+        NoScriptError: The server does not have the script.
+    """
+    return Command(["SCRIPT", "SHOW", checks.encodable("sha1", sha1)])
+
+
+@routed("SCRIPT KILL", all_nodes("one"))
+def script_kill() -> Command[TOK]:
+    """Stops the script that the server is running, whoever called it, if it has not written yet.
+
+    It goes over a connection of its own, so that it also reaches a server that is running this
+    client's script. A server takes it only once the script has run for its
+    ``busy-reply-threshold`` (5 seconds unless set otherwise); until then the call waits.
+
+    See https://valkey.io/commands/script-kill/.
+
+    Returns:
+        ``OK``: the script was stopped; its caller gets ``ScriptKilledError``.
+
+    Raises:
+        NotBusyError: No script is running.
+        UnkillableError: The script has written already.
+    """
+    return Command(["SCRIPT", "KILL"], admin=True)
+
+
+def _run(
+    name: str,
+    script: TEncodable,
+    keys: Sequence[TEncodable] | None,
+    args: Sequence[TEncodable] | None,
+    *,
+    code: bytes = b"",
+    read_only: bool = False,
+) -> Command[TResult]:
+    words = [name, script, *counted(keys, "args", args)]
+    return Command(words, read_only=read_only, code=code)

@@ -1,0 +1,232 @@
+"""Commands on strings, with their options and their ways in a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from .. import checks
+from ..public import show_as_public
+from ..values import TOK, TEncodable
+from .arguments import flattened, one_or_more
+from .command import Command
+from .expiry import ExpirySet
+from .routing import per_key, routed
+
+# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
+K = TypeVar("K", bound=TEncodable)
+
+
+class ConditionalChange(Enum):
+    """A condition of ``set`` and ``zadd``."""
+
+    ONLY_IF_EXISTS = "XX"
+    """Only change what exists already."""
+
+    ONLY_IF_DOES_NOT_EXIST = "NX"
+    """Only add what does not exist yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyIfEqual:
+    """A condition of ``set``: only if the key holds this value. Needs Valkey 8.1.
+
+    Args:
+        comparison_value: The value that the key must hold.
+
+    Raises:
+        TypeError: It is not str or bytes.
+    """
+
+    comparison_value: TEncodable
+
+    def __post_init__(self) -> None:
+        checks.encodable("comparison_value", self.comparison_value)
+
+
+def get(key: TEncodable) -> Command[bytes | None]:
+    """Gets the value of a key.
+
+    See https://valkey.io/commands/get/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The value, or None if there is no such key.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds something other than a string (``WRONGTYPE``).
+    """
+    return Command(["GET", checks.encodable("key", key)], read_only=True)
+
+
+def set(
+    key: TEncodable,
+    value: TEncodable,
+    conditional_set: ConditionalChange | OnlyIfEqual | None = None,
+    expiry: ExpirySet | None = None,
+    return_old_value: bool = False,
+) -> Command[bytes | None]:
+    """Sets the value of a key.
+
+    See https://valkey.io/commands/set/.
+
+    Args:
+        key: The key.
+        value: The value.
+        conditional_set: Set it only if the key exists, does not exist, or holds a certain value.
+        expiry: When the key expires; None means never.
+        return_old_value: Whether to return the key's old value instead of ``OK``.
+
+    Returns:
+        ``OK``, or None if the condition was not met. With ``return_old_value``: the old value, set
+        or not, or None if there was none.
+
+    Raises:
+        TypeError: An argument is of a wrong type.
+        RequestError: ``return_old_value`` or ``OnlyIfEqual`` is used, and the key holds something
+            other than a string (``WRONGTYPE``).
+
+    Example:
+        >>> ten_seconds = ExpirySet(ExpiryType.SEC, 10)
+        >>> await client.set("lock", "me", ConditionalChange.ONLY_IF_DOES_NOT_EXIST, ten_seconds)
+        b'OK'
+    """
+    words = ["SET", checks.encodable("key", key), checks.encodable("value", value)]
+    if isinstance(conditional_set, ConditionalChange):
+        words.append(conditional_set.value)
+    elif isinstance(conditional_set, OnlyIfEqual):
+        words += ["IFEQ", conditional_set.comparison_value]
+    elif conditional_set is not None:
+        raise checks.wrong_type(
+            "conditional_set", conditional_set, "a ConditionalChange or an OnlyIfEqual"
+        )
+    if checks.flag("return_old_value", return_old_value):
+        words.append("GET")
+    if isinstance(expiry, ExpirySet):
+        words += expiry.get_cmd_args()
+    elif expiry is not None:
+        raise checks.wrong_type("expiry", expiry, "an ExpirySet")
+    return Command(words)
+
+
+@routed("MGET", per_key(1, "in_order"))
+def mget(keys: Sequence[TEncodable]) -> Command[list[bytes | None]]:
+    """Gets the values of several keys.
+
+    See https://valkey.io/commands/mget/.
+
+    Args:
+        keys: The keys, at least one.
+
+    Returns:
+        The values in the order of the keys; None for a key that does not exist or holds something
+        other than a string.
+
+    Raises:
+        TypeError: ``keys`` is not a list of str or bytes.
+        ValueError: ``keys`` is empty.
+    """
+    return Command(["MGET", *one_or_more("keys", keys)], read_only=True)
+
+
+@routed("MSET", per_key(2, "all"))
+def mset(key_value_map: Mapping[K, TEncodable]) -> Command[TOK]:
+    """Sets the values of several keys, at once.
+
+    See https://valkey.io/commands/mset/.
+
+    Args:
+        key_value_map: The values by key, at least one.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``key_value_map`` is not a dict of str or bytes.
+        ValueError: ``key_value_map`` is empty.
+    """
+    return Command(["MSET", *flattened("key_value_map", key_value_map)])
+
+
+def incr(key: TEncodable) -> Command[int]:
+    """Adds one to the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/incr/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["INCR", checks.encodable("key", key)])
+
+
+def incrby(key: TEncodable, amount: int) -> Command[int]:
+    """Adds to the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/incrby/.
+
+    Args:
+        key: The key.
+        amount: What to add; it may be negative.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes, or ``amount`` is not an int.
+        ValueError: ``amount`` has more than 64 bits.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["INCRBY", checks.encodable("key", key), checks.integer("amount", amount)])
+
+
+def decr(key: TEncodable) -> Command[int]:
+    """Takes one from the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/decr/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["DECR", checks.encodable("key", key)])
+
+
+def decrby(key: TEncodable, amount: int) -> Command[int]:
+    """Takes from the integer that a key holds; a key that does not exist counts as 0.
+
+    See https://valkey.io/commands/decrby/.
+
+    Args:
+        key: The key.
+        amount: What to take; it may be negative.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes, or ``amount`` is not an int.
+        ValueError: ``amount`` has more than 64 bits.
+        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+    """
+    return Command(["DECRBY", checks.encodable("key", key), checks.integer("amount", amount)])
+
+
+show_as_public(globals())

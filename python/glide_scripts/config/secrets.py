@@ -1,0 +1,160 @@
+"""Settings that hold secrets: a password, and the key of a client's certificate."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NoReturn, Self
+
+from ..errors import ConfigurationError
+from ..public import show_as_public
+from .checks import (
+    check_not_empty,
+    check_optional_bool,
+    check_pem,
+    wrong_type,
+)
+
+
+class Hidden:
+    """Holds what a traceback that shows local variables must not."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        found: bool = self.value == (other.value if isinstance(other, Hidden) else other)
+        return found
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ServerCredentials:
+    """What the client authenticates itself with.
+
+    Args:
+        password: The password. For a server that asks for none, leave the credentials out.
+        username: The user; None means the server's user ``default``.
+        password_callback: In place of a password: an async function without arguments that gives
+            it. It is asked for each connection, also for those that are made anew, within
+            ``connection_timeout``, on the event loop on which the client was made: once that is
+            closed, the client cannot connect anew.
+
+    Raises:
+        ConfigurationError: There is neither a password nor a callback, or both, or one of them is
+            empty or of a wrong type.
+    """
+
+    password: str | None = None
+    username: str | None = None
+    _: KW_ONLY
+    password_callback: Callable[[], Awaitable[str]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.password is None and self.password_callback is None:
+            raise ConfigurationError(
+                "password is None; pass the password of the server or user, or password_callback"
+            )
+        if self.password is not None and self.password_callback is not None:
+            raise ConfigurationError("password and password_callback are both set; pass one")
+        check_not_empty("password", self.password, str, "str")
+        check_not_empty("username", self.username, str, "str")
+        if self.password_callback is not None and not callable(self.password_callback):
+            raise wrong_type("password_callback", self.password_callback, "an async function")
+
+    def __repr__(self) -> str:
+        return f"ServerCredentials(password=***, username={self.username!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise not_pickled("ServerCredentials", "a password")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TlsAdvancedConfiguration:
+    """How the client and the server make sure of each other over TLS.
+
+    Args:
+        use_insecure_tls: Whether to accept any certificate, for tests only: whoever can stand
+            between the client and the server can then read and change everything. None means no.
+        root_pem_cacerts: The certificates to trust instead of the system's, in PEM, one or more
+            after another.
+        client_cert_pem: The client's certificate in PEM, for a server that asks for one.
+        client_key_pem: The key of that certificate in PEM.
+        server_name: The name to look for in the server's certificate; None means the host that is
+            connected to.
+
+    Raises:
+        ConfigurationError: One of them is of a wrong type or not PEM, or there is a certificate
+            without its key, or the other way round.
+    """
+
+    use_insecure_tls: bool | None = None
+    root_pem_cacerts: bytes | None = None
+    client_cert_pem: bytes | None = None
+    client_key_pem: bytes | None = None
+    _: KW_ONLY
+    server_name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_optional_bool("use_insecure_tls", self.use_insecure_tls)
+        check_pem("root_pem_cacerts", self.root_pem_cacerts, "CERTIFICATE")
+        check_pem("client_cert_pem", self.client_cert_pem, "CERTIFICATE")
+        check_pem("client_key_pem", self.client_key_pem, "PRIVATE KEY")
+        if self.client_cert_pem is not None and self.client_key_pem is None:
+            raise ConfigurationError("client_cert_pem is set without client_key_pem; pass both")
+        if self.client_key_pem is not None and self.client_cert_pem is None:
+            raise ConfigurationError("client_key_pem is set without client_cert_pem; pass both")
+        check_not_empty("server_name", self.server_name, str, "str")
+
+    def __repr__(self) -> str:
+        shown = [f"use_insecure_tls={self.use_insecure_tls}"]
+        if self.root_pem_cacerts is not None:
+            shown.append(f"root_pem_cacerts=<{len(self.root_pem_cacerts)} bytes>")
+        if self.client_cert_pem is not None:
+            shown.append(f"client_cert_pem=<{len(self.client_cert_pem)} bytes>")
+            shown.append("client_key_pem=***")
+        if self.server_name is not None:
+            shown.append(f"server_name={self.server_name!r}")
+        return f"TlsAdvancedConfiguration({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.client_key_pem is not None:
+            raise not_pickled("TlsAdvancedConfiguration", "a client's key")
+        fields = (self.use_insecure_tls, self.root_pem_cacerts, None, None)
+        return functools.partial(type(self), *fields, server_name=self.server_name), ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "ca": self.root_pem_cacerts,
+            "cert": self.client_cert_pem,
+            "key": self.client_key_pem,
+            "insecure": bool(self.use_insecure_tls),
+            "server_name": self.server_name,
+        }
+
+
+def not_pickled(name: str, secret: str) -> TypeError:
+    return TypeError(
+        f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
+        "anew in the other process"
+    )
+
+
+show_as_public(globals())

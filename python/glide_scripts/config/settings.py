@@ -1,0 +1,322 @@
+"""The settings of a client, checked when they are made and unchangeable from then on.
+
+What is wrong is a ``ConfigurationError`` that names the setting. A password and a client's key
+appear in no repr and in no error. ``dataclasses.replace`` makes a changed copy, checked again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from ..errors import ConfigurationError
+from ..observing.observer import Observer
+from ..public import show_as_public
+from .address import MAX_PORT, clean_host
+from .checks import (
+    MAX_INT32,
+    MAX_INT64,
+    MAX_UINT32,
+    check_bool,
+    check_int,
+    check_member,
+    check_not_empty,
+    check_optional,
+    check_optional_bool,
+    check_optional_int,
+    check_type,
+    or_default,
+    wrong_type,
+)
+from .secrets import Hidden, ServerCredentials, TlsAdvancedConfiguration
+
+T = TypeVar("T")
+
+DEFAULT_REQUEST_TIMEOUT_MS = 5000
+DEFAULT_CONNECTION_TIMEOUT_MS = 2000
+DEFAULT_HEARTBEAT_INTERVAL_MS = 5000
+DEFAULT_PENDING_BYTES_LIMIT = 2**30
+DEFAULT_JITTER_PERCENT = 20
+# Waits of at most a third of a second: a server that is back is found in that time.
+DEFAULT_BACKOFF = (5, 10, 2, DEFAULT_JITTER_PERCENT)
+
+
+class ReadFrom(Enum):
+    """Which node of a shard answers what only reads."""
+
+    PRIMARY = "primary"
+    """The primary, which has the freshest data."""
+
+    PREFER_REPLICA = "prefer_replica"
+    """The replicas in turn; the primary if there is none."""
+
+    AZ_AFFINITY = "az_affinity"
+    """The replicas in the client's availability zone in turn, else others, else the primary.
+
+    Needs ``client_az``.
+    """
+
+    AZ_AFFINITY_REPLICAS_AND_PRIMARY = "az_affinity_replicas_and_primary"
+    """As ``AZ_AFFINITY``, but the primary of the client's zone comes before other zones' replicas.
+
+    Needs ``client_az``.
+    """
+
+
+class ProtocolVersion(Enum):
+    """The version of the protocol that the client and the server speak."""
+
+    RESP2 = 2
+    RESP3 = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """Where a server listens.
+
+    Args:
+        host: A name, an IPv4 address, or an IPv6 address, with or without brackets.
+        port: The port, from 1 to 65535.
+
+    Raises:
+        ConfigurationError: One of them is not that.
+    """
+
+    host: str = "localhost"
+    port: int = 6379
+
+    def __post_init__(self) -> None:
+        check_type("host", self.host, str, "str")
+        try:
+            host = clean_host(self.host)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"host of NodeAddress: {error}; pass a host name or an IP address alone"
+            ) from None
+        object.__setattr__(self, "host", host)
+        check_int("port", self.port, 1, MAX_PORT)
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffStrategy:
+    """How long the client waits between attempts to reconnect.
+
+    Before attempt N it waits ``factor * exponent_base ** N`` milliseconds, less a random share. The
+    wait stops growing after ``num_of_retries`` attempts; the attempts go on until one succeeds.
+
+    Args:
+        num_of_retries: After how many attempts the wait stops growing.
+        factor: The wait that the others are multiples of, in milliseconds, at least 1.
+        exponent_base: What each wait is multiplied by to make the next, at least 1.
+        jitter_percent: How much of a wait is random, from 0 to 100; None means 20.
+
+    Raises:
+        ConfigurationError: One of them is not such a number.
+    """
+
+    num_of_retries: int
+    factor: int
+    exponent_base: int
+    jitter_percent: int | None = None
+
+    def __post_init__(self) -> None:
+        check_int("num_of_retries", self.num_of_retries, 0, MAX_UINT32)
+        check_int("factor", self.factor, 1, MAX_UINT32)
+        check_int("exponent_base", self.exponent_base, 1, MAX_UINT32)
+        check_optional_int("jitter_percent", self.jitter_percent, 0, 100)
+
+    def _settings(self) -> tuple[int, int, int, int]:
+        return (
+            self.num_of_retries,
+            self.factor,
+            self.exponent_base,
+            or_default(self.jitter_percent, DEFAULT_JITTER_PERCENT),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdvancedBaseClientConfiguration:
+    """What both have; ``AdvancedGlideClientConfiguration`` describes it."""
+
+    connection_timeout: int | None = None
+    tls_config: TlsAdvancedConfiguration | None = None
+    heartbeat_interval: int | None = field(default=None, kw_only=True)
+    pending_bytes_limit: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_optional_int("connection_timeout", self.connection_timeout, 1, MAX_UINT32, " ms")
+        check_optional("tls_config", self.tls_config, TlsAdvancedConfiguration)
+        check_optional_int("heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
+        check_optional_int("pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
+
+
+@dataclass(frozen=True, slots=True)
+class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
+    """Settings of a standalone client that few need.
+
+    Args:
+        connection_timeout: How long connecting may take, in milliseconds; None means 2000.
+        tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
+        heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
+            life. A connection that gives none while another one does is made anew; one with calls
+            under way after four times as long, and these are then given up, unless the server says
+            that a script is running. None means 5000, and 0 never. Keep it above a quarter of the
+            servers' ``busy-reply-threshold``, for which a script may keep them silent.
+        pending_bytes_limit: How many bytes may wait to be written because a server does not take
+            them; until it does, calls fail at once. None means 1 GiB.
+        tcp_nodelay: Whether to send small packets at once; None means yes.
+
+    Raises:
+        ConfigurationError: One of them is not that.
+    """
+
+    tcp_nodelay: bool | None = None
+
+    def __post_init__(self) -> None:
+        AdvancedBaseClientConfiguration.__post_init__(self)
+        check_optional_bool("tcp_nodelay", self.tcp_nodelay)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseClientConfiguration:
+    """The settings that both clients have; ``GlideClientConfiguration`` describes them."""
+
+    addresses: Sequence[NodeAddress]
+    use_tls: bool = False
+    credentials: ServerCredentials | None = None
+    read_from: ReadFrom = ReadFrom.PRIMARY
+    request_timeout: int | None = None
+    reconnect_strategy: BackoffStrategy | None = None
+    database_id: int | None = None
+    client_name: str | None = None
+    protocol: ProtocolVersion = ProtocolVersion.RESP3
+    _: KW_ONLY
+    inflight_requests_limit: int | None = None
+    client_az: str | None = None
+    lazy_connect: bool | None = None
+    observer: Observer | None = None
+
+    def __post_init__(self) -> None:
+        # A tuple, since a list could still be changed after it was checked.
+        object.__setattr__(self, "addresses", _checked_addresses(self.addresses))
+        check_bool("use_tls", self.use_tls)
+        check_optional("credentials", self.credentials, ServerCredentials)
+        check_member("read_from", self.read_from, ReadFrom)
+        check_optional_int("request_timeout", self.request_timeout, 1, MAX_UINT32, " ms")
+        check_optional("reconnect_strategy", self.reconnect_strategy, BackoffStrategy)
+        check_optional_int("database_id", self.database_id, 0, MAX_INT32)
+        _check_client_name(self.client_name)
+        check_member("protocol", self.protocol, ProtocolVersion)
+        check_optional_int("inflight_requests_limit", self.inflight_requests_limit, 1, MAX_UINT32)
+        check_not_empty("client_az", self.client_az, str, "str")
+        if self.read_from.name.startswith("AZ_") and self.client_az is None:
+            raise ConfigurationError(
+                f"client_az is None and read_from is {self.read_from}; "
+                "pass client_az, the availability zone that this client runs in"
+            )
+        check_optional_bool("lazy_connect", self.lazy_connect)
+        if self.observer is not None:
+            check_type("observer", self.observer, Observer, "an Observer")
+
+    def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
+        if advanced is not None and advanced.tls_config is not None and not self.use_tls:
+            raise ConfigurationError(
+                "advanced_config has a tls_config and use_tls is False; pass use_tls=True"
+            )
+
+    def _settings_of_both(self, advanced: AdvancedBaseClientConfiguration) -> dict[str, object]:
+        tls = advanced.tls_config or TlsAdvancedConfiguration()
+        credentials, backoff = self.credentials, self.reconnect_strategy
+        return {
+            "addresses": [(address.host, address.port) for address in self.addresses],
+            "tls": Hidden(tls._settings()) if self.use_tls else None,
+            "username": credentials.username if credentials else None,
+            "password": Hidden(credentials.password if credentials else None),
+            "password_callback": credentials.password_callback if credentials else None,
+            "read_from": self.read_from.value,
+            "request_timeout_ms": or_default(self.request_timeout, DEFAULT_REQUEST_TIMEOUT_MS),
+            "connection_timeout_ms": or_default(
+                advanced.connection_timeout, DEFAULT_CONNECTION_TIMEOUT_MS
+            ),
+            "backoff": backoff._settings() if backoff else DEFAULT_BACKOFF,
+            "database": or_default(self.database_id, 0),
+            "client_name": self.client_name,
+            "protocol": self.protocol.value,
+            "inflight_limit": self.inflight_requests_limit,
+            "client_az": self.client_az,
+            "heartbeat_interval_ms": or_default(
+                advanced.heartbeat_interval, DEFAULT_HEARTBEAT_INTERVAL_MS
+            )
+            or None,
+            "pending_bytes_limit": or_default(
+                advanced.pending_bytes_limit, DEFAULT_PENDING_BYTES_LIMIT
+            ),
+            "lazy": bool(self.lazy_connect),
+            "observer": self.observer,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GlideClientConfiguration(BaseClientConfiguration):
+    """The settings of a client of one server, or of one primary and its replicas.
+
+    Args:
+        addresses: The servers. Of several, the primary is found by asking each for its role.
+        use_tls: Whether to connect over TLS.
+        credentials: What to authenticate with; None if the server asks for nothing.
+        read_from: Which node answers what only reads.
+        request_timeout: How long a request may take in milliseconds, with all its retries and the
+            wait for a connection; None means 5000.
+        reconnect_strategy: How long to wait between attempts to reconnect; None means a default.
+        database_id: The database's number; None means 0.
+        client_name: The connections' name on the server, in printable ASCII without spaces.
+        protocol: The version of the protocol.
+        inflight_requests_limit: How many requests may be under way at once; one more is an error.
+            None means no such limit: it waits its turn instead.
+        client_az: The availability zone that this client runs in.
+        advanced_config: Settings that few need.
+        lazy_connect: Whether to connect on the first request rather than in ``create()``; None
+            means no.
+        observer: What is told of each call, for traces and metrics; without one, calls cost
+            nothing for it.
+
+    Raises:
+        ConfigurationError: A value is of a wrong type or out of range, or does not go with another.
+    """
+
+    advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        BaseClientConfiguration.__post_init__(self)
+        check_optional("advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
+        self._check_tls(self.advanced_config)
+
+    def _settings(self) -> dict[str, object]:
+        advanced = self.advanced_config or AdvancedGlideClientConfiguration()
+        return {
+            "cluster": False,
+            **self._settings_of_both(advanced),
+            "tcp_nodelay": or_default(advanced.tcp_nodelay, True),
+        }
+
+
+def _checked_addresses(addresses: object) -> tuple[NodeAddress, ...]:
+    if not isinstance(addresses, Sequence) or isinstance(addresses, (str, bytes)):
+        raise wrong_type("addresses", addresses, "a list of NodeAddress")
+    for index, address in enumerate(addresses):
+        check_type(f"addresses[{index}]", address, NodeAddress, "a NodeAddress")
+    if not addresses:
+        raise ConfigurationError("addresses is empty; pass at least one NodeAddress")
+    return tuple(addresses)
+
+
+def _check_client_name(client_name: str | None) -> None:
+    check_not_empty("client_name", client_name, str, "str")
+    if client_name is not None and not all("!" <= character <= "~" for character in client_name):
+        raise ConfigurationError(
+            f"client_name is {client_name!r}; pass printable ASCII without spaces, "
+            "since the server takes nothing else"
+        )
+
+
+show_as_public(globals())

@@ -1,0 +1,107 @@
+"""What the annotations of a script's parameters and reply may say."""
+
+from __future__ import annotations
+
+import builtins
+import types
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin, is_typeddict
+
+from ..values import TEncodable
+
+T = TypeVar("T")
+
+
+class Mark(Enum):
+    """What an annotation says beside the type."""
+
+    KEY = "key"
+    JSON = "json"
+    SECRET = "secret"
+
+
+Key: TypeAlias = Annotated[TEncodable, Mark.KEY]
+"""The annotation of a parameter that is a key; ``list[Key]`` of one that is several.
+
+To type checkers a ``list[str]`` is no ``list[Key]``, but it is a ``Sequence[Key]``.
+"""
+
+Json: TypeAlias = Annotated[T, Mark.JSON]
+"""What goes as JSON, or comes back so: ``Json[list[int]]``. dicts and dataclasses need no mark."""
+
+Secret: TypeAlias = Annotated[T, Mark.SECRET]
+"""A parameter that no error may show: ``Secret[str]``."""
+
+TYPES: dict[str, Any] = {
+    "Any": Any,
+    "None": None,
+    "bool": bool,
+    "bytes": bytes,
+    "dict": dict,
+    "float": float,
+    "int": int,
+    "json": Annotated[Any, Mark.JSON],
+    "list": list,
+    "set": set,
+    "str": str,
+    "tuple": tuple,
+}
+"""The names that a comment may use in a type, beside ``Optional``."""
+
+
+def without_marks(annotation: Any) -> tuple[Any, frozenset[Mark]]:
+    """An annotation's type, and its marks."""
+    marks: set[Mark] = set()
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        marks.update(mark for mark in more if isinstance(mark, Mark))
+    return annotation, frozenset(marks)
+
+
+def optional_of(annotation: Any) -> Any:
+    """The ``T`` of ``Optional[T]`` or ``T | None``; the annotation itself if it is neither."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [each for each in get_args(annotation) if each is not type(None)]
+        if len(others) == 1 and len(get_args(annotation)) == 2:
+            return others[0]
+    return annotation
+
+
+def is_encodable(annotation: Any) -> bool:
+    """Whether it is ``str | bytes``, or all that a command takes."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return False
+    return {str, bytes} <= set(get_args(annotation)) <= set(get_args(TEncodable))
+
+
+def is_json(annotation: Any, marks: frozenset[Mark]) -> bool:
+    """Whether an argument of this annotation goes as JSON."""
+    if Mark.JSON in marks or is_dataclass(annotation) or is_typeddict(annotation):
+        return True
+    return (get_origin(annotation) or annotation) is dict
+
+
+def shown(annotation: Any) -> str:
+    """An annotation as its reader would write it."""
+    kind, marks = without_marks(annotation)
+    if Mark.KEY in marks:
+        return "Key"
+    if Mark.JSON in marks:
+        return f"Json[{shown(kind)}]"
+    if kind is Any:
+        return "Any"
+    if kind is None or kind is type(None):
+        return "None"
+    if kind is Ellipsis:
+        return "..."
+    if is_encodable(kind):
+        return "str | bytes"
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return " | ".join(shown(each) for each in args)
+    if origin is not None:
+        return f"{shown(origin)}[{', '.join(shown(each) for each in args)}]"
+    return (
+        getattr(kind, "__qualname__", str(kind)) if isinstance(kind, builtins.type) else str(kind)
+    )

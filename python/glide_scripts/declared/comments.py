@@ -1,0 +1,195 @@
+"""What the comments in the head of a script's file declare."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ScriptSourceError
+from .annotations import TYPES, Key
+from .signature import (
+    UNDECLARED,
+    Parameter,
+    Signature,
+    Undeclarable,
+    as_identifier,
+    parameter,
+    signature,
+    split_list,
+)
+from .source import INCLUDE, Directive, Source, rest_of
+
+_KNOWN = {"name", "key", "keys", "arg", "secret", "returns", "readonly", "idempotent", INCLUDE}
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """All that a script's file declares."""
+
+    name: str | None
+    signature: Signature
+    read_only: bool
+    idempotent: bool
+
+
+def from_comments(source: Source) -> Declarations:
+    """What the comments in the head of a script's file declare.
+
+    Raises:
+        ScriptSourceError: One cannot be understood, with its file and line.
+    """
+    name: str | None = None
+    returns, parameters = Any, []
+    lines: dict[str, int] = {}
+    seen: set[str] = set()
+    secrets: dict[str, Directive] = {}
+    for directive in source.directives:
+        word, rest = directive.word, directive.rest
+
+        def wrong(why: str, line: int = directive.line) -> ScriptSourceError:
+            return ScriptSourceError(why, file=source.file, line=line)
+
+        if word == INCLUDE:
+            continue
+        if directive.is_spaced:
+            if word in _KNOWN:
+                raise wrong(directive.why_spaced)
+            continue
+        if not directive.in_head:
+            if word in _KNOWN:
+                raise wrong(f"--@{word} stands after code; declare at the head of the file")
+            continue
+        if word not in _KNOWN:
+            raise wrong(f"--@{word} is not known{_nearest(word, _KNOWN, '--@')}")
+        if word in seen and word in ("name", "returns", "readonly", "idempotent"):
+            raise wrong(f"--@{word} is there twice")
+        seen.add(word)
+        try:
+            match word:
+                case "name":
+                    name = script_name(rest)
+                case "key" | "keys" | "arg":
+                    made = _parameter(directive)
+                    if made.name in lines:
+                        first = lines[made.name]
+                        raise Undeclarable(f"{made.name!r} is declared already in line {first}")
+                    lines[made.name] = directive.line
+                    parameters.append(made)
+                case "secret":
+                    if not rest.isidentifier():
+                        raise Undeclarable(
+                            f"--@secret takes the name of an argument, not {rest_of(directive)}"
+                        )
+                    secrets[as_identifier(rest)] = directive
+                case "returns":
+                    returns = parse_type(rest)
+                    signature((), returns)
+                case _:
+                    if rest:
+                        raise Undeclarable(f"--@{word} takes nothing, not {rest!r}")
+            if parameters:
+                signature(parameters, Any)
+        except Undeclarable as error:
+            raise wrong(str(error)) from None
+    for secret, directive in secrets.items():
+        if secret not in lines:
+            why = f"--@secret names {secret!r}, which is not declared{_nearest(secret, lines)}"
+            raise ScriptSourceError(why, file=source.file, line=directive.line)
+    if not parameters and "returns" not in seen:
+        made_signature = UNDECLARED
+    else:
+        made_signature = Signature(tuple(_hide(each, secrets) for each in parameters), returns)
+    return Declarations(name, made_signature, "readonly" in seen, "idempotent" in seen)
+
+
+def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
+    if parameter.name not in secrets:
+        return parameter
+    return Parameter(
+        parameter.name, parameter.is_key, parameter.many, parameter.annotation, secret=True
+    )
+
+
+def script_name(name: str) -> str:
+    """A script's name, as that of an attribute.
+
+    Raises:
+        Undeclarable: No attribute can have it.
+    """
+    name = as_identifier(name)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise Undeclarable(f"{name!r} is no name for a script: use letters, digits and _")
+    return name
+
+
+def _parameter(directive: Directive) -> Parameter:
+    word, rest = directive.word, directive.rest
+    if word == "arg":
+        name, colon, type_ = (part.strip() for part in rest.partition(":"))
+        if not colon or not type_ or not name:
+            raise Undeclarable(
+                f"--@arg takes a name and a type: --@arg limit: int; not {rest_of(directive)}"
+            )
+        many = type_.endswith("...")
+        annotation = parse_type(type_.removesuffix("...").strip())
+        if not many:
+            many, annotation = split_list(annotation)
+        return parameter(name, annotation, is_key=False, many=many)
+    many = rest.endswith("...")
+    name = rest.removesuffix("...").strip()
+    if many != (word == "keys") or not name or re.search(r"\s", name):
+        example = "--@keys items..." if word == "keys" else "--@key user"
+        raise Undeclarable(f"--@{word} takes a name: {example}; not {rest_of(directive)}")
+    return parameter(name, Key, is_key=True, many=many)
+
+
+def parse_type(text: str) -> Any:
+    """A type as a comment words it: ``int``, ``list[int]``, ``Optional[str]``, ``str | None``.
+
+    Raises:
+        Undeclarable: It is none.
+    """
+    try:
+        return _type_of(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError):
+        raise Undeclarable(f"{text!r} is no type") from None
+    except TypeError as error:
+        raise Undeclarable(f"{text!r} is no type: {error}") from None
+
+
+def _type_of(node: Any) -> Any:
+    match node:
+        case ast.Constant(value=None):
+            return None
+        case ast.Constant(value=value) if value is Ellipsis:
+            return Ellipsis
+        case ast.Name(id=name):
+            if name in TYPES:
+                return TYPES[name]
+            raise Undeclarable(f"{name!r} is no type{_nearest(name, TYPES)}")
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type_of(left) | _type_of(right)
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return _type_of(inner) | None
+        case ast.Subscript(
+            value=ast.Name(id="list" | "dict" | "tuple" | "set" as name), slice=inner
+        ):
+            of = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            if len(of) != 2 if name == "dict" else name != "tuple" and len(of) != 1:
+                raise Undeclarable(f"{name} takes {2 if name == 'dict' else 1} in its brackets")
+            return TYPES[name][tuple(_type_of(each) for each in of)]
+        case _:
+            raise Undeclarable(f"{ast.unparse(node)!r} is no type")
+
+
+def _nearest(word: str, known: Iterable[str], before: str = "") -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    if near:
+        return f"; did you mean {before}{near[0]}?"
+    names = ", ".join(f"{before}{each}" for each in sorted(known))
+    return f"; there are {names}" if names else ""

@@ -1,0 +1,270 @@
+"""Replies of typed calls: from what the server sent to the declared type.
+
+Both protocols give the same: RESP2 has neither maps, doubles nor booleans, and sends flat lists,
+text and integers for them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
+
+from . import json_codec
+from .annotations import Mark, optional_of, shown, without_marks
+from .mismatch import Mismatch
+
+Decoder: TypeAlias = Callable[[Any], Any]
+"""Gives the reply as the declared type, or raises ``Mismatch``."""
+
+
+class NotDecodable(Exception):
+    """An annotation that says nothing that a reply could be read as."""
+
+
+def decoder(annotation: Any) -> Decoder | None:
+    """How a reply becomes a type; None where it is that already.
+
+    Raises:
+        NotDecodable: There is no way.
+    """
+    kind, marks = without_marks(annotation)
+    if kind is Any and Mark.JSON not in marks:
+        return None
+    if Mark.JSON in marks or is_dataclass(kind) or is_typeddict(kind):
+        return _json_decoder(kind)
+    if kind is None or kind is type(None):
+        return _none
+    inner = optional_of(kind)
+    if inner is not kind:
+        of = _some(decoder(inner))
+        return lambda reply: None if reply is None else of(reply)
+    if isinstance(kind, type) and kind in _SCALARS:
+        return _SCALARS[kind]
+    origin, args = get_origin(kind) or kind, get_args(kind)
+    if origin is list:
+        return _list(args[0] if args else Any)
+    if origin is builtins.set:
+        return _set(args[0] if args else Any)
+    if origin is dict:
+        return _dict(*(args or (Any, Any)))
+    if origin is tuple and args:
+        if len(args) == 2 and args[1] is Ellipsis:
+            items = _list(args[0])
+            return lambda reply: tuple(items(reply))
+        return _tuple(args)
+    raise NotDecodable(
+        "a reply is int, float, str, bytes, bool, None, list[...], tuple[...], set[...], "
+        "dict[...], a dataclass, Json[...], one of these or None, or Any"
+    )
+
+
+def _some(decode: Decoder | None) -> Decoder:
+    return decode if decode is not None else lambda reply: reply
+
+
+def _wrong(reply: object, right: str) -> Mismatch:
+    return Mismatch(f"is {_kind(reply)}, not {right}")
+
+
+def _kind(reply: object) -> str:
+    if reply is None:
+        return "None"
+    return f"{reply!r}" if isinstance(reply, (bool, int, float)) else type(reply).__name__
+
+
+def _int(reply: Any) -> int:
+    if type(reply) is int:
+        return reply
+    if isinstance(reply, bytes):
+        digits = reply[1:] if reply.startswith(b"-") else reply
+        if digits.isdigit() and len(digits) <= 4000:
+            return int(reply)
+        raise Mismatch("is bytes that are no whole number")
+    raise _wrong(reply, "int")
+
+
+def _float(reply: Any) -> float:
+    if type(reply) in (float, int):
+        try:
+            return float(reply)
+        except OverflowError:
+            raise Mismatch("is a number too large for float") from None
+    if isinstance(reply, bytes):
+        # Python would also read " 1.5 " and "1_0".
+        if b"_" in reply or reply.strip() != reply:
+            raise Mismatch("is bytes that are no number")
+        try:
+            number = float(reply)
+        except ValueError:
+            raise Mismatch("is bytes that are no number") from None
+        if math.isinf(number) and b"inf" not in reply.lower():
+            raise Mismatch("is a number too large for float")
+        return number
+    raise _wrong(reply, "float")
+
+
+def _bool(reply: Any) -> bool:
+    # Lua's true is sent as 1, and its false as nil.
+    if reply is None:
+        return False
+    if type(reply) in (bool, int) and reply in (0, 1):
+        return bool(reply)
+    if isinstance(reply, bytes) and reply in (b"0", b"1"):
+        return reply == b"1"
+    raise _wrong(reply, "bool")
+
+
+def _str(reply: Any) -> str:
+    if not isinstance(reply, bytes):
+        raise _wrong(reply, "str")
+    try:
+        return reply.decode()
+    except UnicodeDecodeError:
+        raise Mismatch("is bytes that are not UTF-8") from None
+
+
+def _bytes(reply: Any) -> bytes:
+    if not isinstance(reply, bytes):
+        raise _wrong(reply, "bytes")
+    return reply
+
+
+def _none(reply: Any) -> None:
+    if reply is not None:
+        raise _wrong(reply, "None")
+
+
+_SCALARS: dict[type, Decoder] = {
+    int: _int,
+    float: _float,
+    bool: _bool,
+    str: _str,
+    bytes: _bytes,
+}
+
+
+def _list(annotation: Any) -> Decoder:
+    one = decoder(annotation)
+    kind = f"list[{shown(annotation)}]"
+    # Items that are of the type already are looked at all at once.
+    exact = frozenset([annotation] if annotation in (int, bytes) else [])
+
+    def decode(reply: Any) -> list[Any]:
+        if not isinstance(reply, (list, builtins.set)):
+            raise _wrong(reply, kind)
+        if one is None or exact.issuperset(map(type, reply)):
+            return list(reply)
+        return _each(reply, one)
+
+    return decode
+
+
+def _each(items: Any, one: Decoder) -> list[Any]:
+    try:
+        return [one(item) for item in items]
+    except Mismatch:
+        # Once more, for where: what fits need not be counted.
+        for index, item in enumerate(items):
+            try:
+                one(item)
+            except Mismatch as mismatch:
+                raise mismatch.within(f"[{index}]") from None
+        raise
+
+
+def _set(annotation: Any) -> Decoder:
+    items = _list(annotation)
+    kind = f"set[{shown(annotation)}]"
+
+    def decode(reply: Any) -> builtins.set[Any]:
+        if not isinstance(reply, (list, builtins.set)):
+            raise _wrong(reply, kind)
+        try:
+            return builtins.set(items(reply))
+        except TypeError:
+            raise Mismatch("has an item that cannot be in a set") from None
+
+    return decode
+
+
+def _dict(key_annotation: Any, value_annotation: Any) -> Decoder:
+    of_key, of_value = _some(decoder(key_annotation)), _some(decoder(value_annotation))
+    kind = f"dict[{shown(key_annotation)}, {shown(value_annotation)}]"
+
+    def decode(reply: Any) -> dict[Any, Any]:
+        if isinstance(reply, dict):
+            pairs = list(reply.items())
+        elif isinstance(reply, list):
+            if len(reply) % 2:
+                raise Mismatch(f"has {len(reply)} items, which are no pairs")
+            pairs = list(zip(reply[::2], reply[1::2], strict=True))
+        else:
+            raise _wrong(reply, kind)
+        decoded = {}
+        for key, value in pairs:
+            try:
+                name = of_key(key)
+                hash(name)
+            except Mismatch as mismatch:
+                raise mismatch.within(": a key") from None
+            except TypeError:
+                raise _wrong(key, "a key").within(": a key") from None
+            try:
+                decoded[name] = of_value(value)
+            except Mismatch as mismatch:
+                raise mismatch.at_key(name) from None
+        return decoded
+
+    return decode
+
+
+def _tuple(annotations: tuple[Any, ...]) -> Decoder:
+    if annotations == ((),):
+        annotations = ()
+    decoders = [_some(decoder(each)) for each in annotations]
+    # Lua's tables end at the first nil, so that those at the end may be missing.
+    needed = len(annotations)
+    while needed and _takes_none(annotations[needed - 1]):
+        needed -= 1
+
+    def decode(reply: Any) -> tuple[Any, ...]:
+        if not isinstance(reply, list):
+            raise _wrong(reply, "a tuple")
+        if not needed <= len(reply) <= len(decoders):
+            raise Mismatch(f"has {len(reply)} items, not {len(decoders)}")
+        decoded = []
+        filled = [*reply, *[None] * (len(decoders) - len(reply))]
+        for index, (decode_one, item) in enumerate(zip(decoders, filled, strict=True)):
+            try:
+                decoded.append(decode_one(item))
+            except Mismatch as mismatch:
+                raise mismatch.within(f"[{index}]") from None
+        return tuple(decoded)
+
+    return decode
+
+
+def _takes_none(annotation: Any) -> bool:
+    kind, _ = without_marks(annotation)
+    return kind in (None, type(None)) or optional_of(kind) is not kind
+
+
+def _json_decoder(kind: Any) -> Decoder:
+    try:
+        read = json_codec.reader(kind)
+    except json_codec.NotJson as error:
+        raise NotDecodable(str(error)) from None
+    right = f"the JSON of {shown(kind)}"
+    takes_none = _takes_none(kind)
+
+    def decode(reply: Any) -> Any:
+        if isinstance(reply, bytes):
+            return read(reply)
+        if reply is None and takes_none:
+            return None
+        raise _wrong(reply, right)
+
+    return decode

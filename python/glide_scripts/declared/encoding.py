@@ -1,0 +1,131 @@
+"""Keys and arguments of a typed call: from a value of Python to what is sent.
+
+An encoder takes every value that fits its type, and refuses the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, get_args, get_origin
+
+from .. import checks
+from ..values import TEncodable
+from . import json_codec
+from .annotations import Mark, is_encodable, is_json, optional_of, shown, without_marks
+
+Encoder: TypeAlias = Callable[[str, Any], TEncodable]
+"""Gives what is sent for a value; the name is for its errors."""
+
+
+class NotEncodable(Exception):
+    """An annotation of a parameter that says nothing that could be sent."""
+
+
+def encoder(annotation: Any) -> Encoder:
+    """How one value of a type is sent.
+
+    Raises:
+        NotEncodable: There is no way.
+    """
+    kind, marks = without_marks(annotation)
+    if Mark.KEY in marks or is_encodable(kind):
+        return checks.encodable
+    if is_json(kind, marks):
+        return _json_encoder(kind)
+    if isinstance(kind, type) and kind in _SCALARS:
+        return _SCALARS[kind]
+    if optional_of(kind) is not kind:
+        raise NotEncodable("a script's arguments are strings, none of which is None")
+    raise NotEncodable(
+        "an argument is int, float, str, bytes, bool, a list of one of these, a dict or a "
+        "dataclass, or Json[...]"
+    )
+
+
+def items_of(annotation: Any) -> Any | None:
+    """The annotation of the items, if an annotation is one of several keys or arguments."""
+    kind, marks = without_marks(annotation)
+    if Mark.JSON in marks:
+        return None
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (list, Sequence) and len(args) == 1:
+        return args[0]
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        return args[0]
+    if kind in (list, tuple, Sequence):
+        raise NotEncodable(f"say of what: {kind.__name__}[str]")
+    return None
+
+
+def _int(name: str, value: Any) -> TEncodable:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise checks.wrong_type(name, value, "int")
+    return checks.integer(name, value)
+
+
+def _float(name: str, value: Any) -> TEncodable:
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError(f"{name} is nan; pass a number, or declare it str to send 'nan'")
+        # Not repr(): a subclass such as numpy.float64 may word its own differently.
+        return float.__repr__(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise checks.wrong_type(name, value, "float")
+    return checks.integer(name, value)
+
+
+def _str(name: str, value: Any) -> TEncodable:
+    if not isinstance(value, str):
+        raise checks.wrong_type(name, value, "str")
+    return checks.encodable(name, value)
+
+
+def _bytes(name: str, value: Any) -> TEncodable:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return value
+    raise checks.wrong_type(name, value, "bytes")
+
+
+def _bool(name: str, value: Any) -> TEncodable:
+    return b"1" if checks.flag(name, value) else b"0"
+
+
+_SCALARS: dict[type, Encoder] = {int: _int, float: _float, str: _str, bytes: _bytes, bool: _bool}
+
+
+def _json_encoder(kind: Any) -> Encoder:
+    try:
+        write = json_codec.writer(kind)
+    except json_codec.NotJson as error:
+        raise NotEncodable(str(error)) from None
+    return lambda name, value: checks.encodable(name, write(name, value))
+
+
+def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEncodable]]:
+    """The encoder of a list of keys or arguments."""
+    what = shown(annotation)
+
+    def encode(name: str, values: Any) -> list[TEncodable]:
+        checks.sequence(name, values, what)
+        try:
+            return [one(name, value) for value in values]
+        except (TypeError, ValueError):
+            # Once more, for which it is: what fits need not be named.
+            return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
+
+    return encode
+
+
+def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any], Any]:
+    """An encoder whose errors show nothing of a value: neither items nor keys nor characters."""
+
+    def encode_secretly(name: str, value: Any) -> Any:
+        try:
+            return encode(name, value)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+        # Not within the except: its error would come along.
+        raise kind(f"{name} is {type(value).__name__} that cannot be sent as {what}")
+
+    return encode_secretly

@@ -1,0 +1,99 @@
+"""Folders that hold scripts: on disk, in a package or in a zip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ScriptSourceError
+from .lines import LINE_END, Place
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that scripts may include files of: on disk, in a package or in a zip."""
+
+    root: Traversable
+    shown: str
+    """Its name in errors; empty for the current folder."""
+
+    def name(self, path: tuple[str, ...]) -> str:
+        """How errors show a file or a folder in it."""
+        return "/".join([self.shown.rstrip("/"), *path] if self.shown else path)
+
+    def at(self, path: tuple[str, ...]) -> Traversable:
+        """A file or a folder in it."""
+        entry = self.root
+        for part in path:
+            entry = entry.joinpath(part)
+        return entry
+
+    def scripts(self, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        """The paths of all scripts below a folder of it, by name.
+
+        Scripts are files whose names end with ``.lua``; what begins with a dot is left alone.
+
+        Raises:
+            ScriptSourceError: A folder cannot be read.
+        """
+        try:
+            entries = sorted(self.at(path).iterdir(), key=lambda entry: entry.name)
+        except OSError as error:
+            why = f"it cannot be read: {error.strerror}"
+            raise ScriptSourceError(why, file=self.name(path)) from None
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from self.scripts((*path, entry.name))
+            elif entry.name.endswith(".lua"):
+                yield (*path, entry.name)
+
+    def read(self, path: tuple[str, ...], included_at: Place | None = None) -> bytes:
+        """A file's bytes, which are UTF-8.
+
+        Raises:
+            ScriptSourceError: It is missing, cannot be read, or is not UTF-8.
+        """
+        name, entry = self.name(path), self.at(path)
+        try:
+            data = entry.read_bytes()
+        except (OSError, KeyError) as error:
+            why = _why_unread(error, entry)
+            if included_at is None:
+                raise ScriptSourceError(why, file=name) from None
+            raise ScriptSourceError(
+                f'it includes "{name}": {why}', file=included_at.file, line=included_at.line
+            ) from None
+        check_text(name, data)
+        return data
+
+
+def _why_unread(error: Exception, entry: Traversable) -> str:
+    # A zip raises KeyError, and words what is wrong in terms of its innards.
+    if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder, not a file"
+    return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def check_text(name: str, data: bytes) -> None:
+    """
+    Raises:
+        ScriptSourceError: It is not UTF-8, or begins with a byte order mark, which Lua refuses.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise ScriptSourceError(
+            "it begins with a byte order mark, which Lua does not take; save it without", file=name
+        )
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = len(LINE_END.findall(data, 0, error.start)) + 1
+        byte = f"byte 0x{data[error.start]:02x} at {error.start}"
+        raise ScriptSourceError(f"it is not UTF-8: {byte}", file=name, line=line) from None

@@ -1,0 +1,54 @@
+"""What a function declares of a script's calls, by its annotations."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from .annotations import Mark, without_marks
+from .signature import Parameter, Signature, Undeclarable, parameter, signature, split_list
+
+
+def from_function(function: Callable[..., Any]) -> Signature:
+    """What the annotations of a function declare.
+
+    Raises:
+        TypeError: It is no function, or cannot be a script's signature; the text names the
+            function, its file and line, and the parameter.
+    """
+    if not inspect.isfunction(function):
+        raise TypeError(f"a script is declared by a function; this is {type(function).__name__}")
+    code = function.__code__
+    where = f"{function.__qualname__}() at {code.co_filename}:{code.co_firstlineno}"
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        raise TypeError(f"{where}: an annotation has no meaning here: {error}") from None
+    try:
+        parameters = [
+            _of_function(each, hints) for each in inspect.signature(function).parameters.values()
+        ]
+        return signature(parameters, hints.get("return", Any))
+    except Undeclarable as error:
+        raise TypeError(f"{where}: {error}") from None
+
+
+def _of_function(given: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
+    name = given.name
+    if given.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        raise Undeclarable(f"{name!r} has to be a plain parameter; annotate several as list[...]")
+    if name not in hints:
+        raise Undeclarable(f"{name!r} has no annotation; a key has Key")
+    _, marks = without_marks(hints[name])
+    many, annotation = split_list(hints[name])
+    _, item_marks = without_marks(annotation)
+    return parameter(
+        name,
+        annotation,
+        is_key=Mark.KEY in item_marks,
+        many=many,
+        secret=Mark.SECRET in marks | item_marks,
+        default=given.default,
+    )

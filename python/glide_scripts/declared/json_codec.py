@@ -1,0 +1,511 @@
+"""JSON of typed calls: from declared types to text, and back.
+
+Of each type there is one ``Codec``, made when a script is declared: a call looks at no annotation.
+Most values are lists, dicts and fields of plain types, which are checked by their exact types
+alone; whatever else comes is looked at closely, and taken or refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
+
+from .annotations import optional_of, shown, without_marks
+from .mismatch import MAX_KEY, Mismatch, shortened_repr
+
+Change: TypeAlias = Callable[[Any], Any]
+
+_NONE = type(None)
+_TEXT = frozenset((str,))
+
+# Lua's numbers are doubles, which have no other integers above it.
+MAX_INT = 2**53
+
+# What may be an integer beyond it: 16 digits, found by what makes any digit a 0. No regular
+# expression is as quick.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 16
+
+
+class NotJson(Exception):
+    """An annotation of what JSON does not have."""
+
+
+@dataclasses.dataclass(slots=True)
+class Codec:
+    """How values of a type become what ``json`` writes, and what it reads becomes them.
+
+    Both ways raise ``Mismatch``.
+    """
+
+    sends: frozenset[type] | None
+    """The types of which each value goes as it is; None if all do."""
+    reads: frozenset[type] | None
+    """Likewise of what was read."""
+    encode: Change
+    decode: Change
+
+
+def codec(annotation: Any) -> Codec:
+    """
+    Raises:
+        NotJson: It is of something that JSON does not have; the text says why.
+    """
+    try:
+        return _codec(annotation, {})
+    except RecursionError:
+        raise NotJson("its type has no end") from None
+
+
+def writer(annotation: Any) -> Callable[[str, Any], str]:
+    """What writes values of a type as JSON, given a name for errors.
+
+    It raises TypeError for a value of another type, and ValueError for one that cannot be written.
+
+    Raises:
+        NotJson: As ``codec``.
+    """
+    import json  # noqa: PLC0415 - saves time at import
+
+    encode = codec(annotation).encode
+    dumps = json.JSONEncoder(
+        default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode
+
+    def write(name: str, value: Any) -> str:
+        try:
+            text = dumps(encode(value))
+            if _LONG in text.encode(errors="ignore").translate(_DIGITS):
+                _check_numbers(name, value)
+            return text
+        except Mismatch as mismatch:
+            why: Exception = TypeError(f"{name}{mismatch.where} {mismatch.why}")
+        except RecursionError:
+            why = ValueError(f"{name} cannot be written as JSON: it holds itself, or is too deep")
+        except Exception as error:
+            why = _why_unwritten(name, value, error)
+        # Not within the except: its error would come along.
+        raise why
+
+    return write
+
+
+def reader(annotation: Any) -> Callable[[bytes], Any]:
+    """What reads JSON as a type, or raises ``Mismatch``.
+
+    Raises:
+        NotJson: As ``codec``.
+    """
+    import json  # noqa: PLC0415 - saves time at import
+
+    decode = codec(annotation).decode
+    loads = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+    def read(text: bytes) -> Any:
+        try:
+            value = loads(text.decode())
+        except (ValueError, RecursionError) as error:
+            raise Mismatch(f"is no JSON: {error}") from None
+        try:
+            return decode(value)
+        except Mismatch as mismatch:
+            raise Mismatch(
+                f"is JSON that does not fit: it{mismatch.where} {mismatch.why}"
+            ) from None
+
+    return read
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _plain(value: object) -> object:
+    """For what ``json`` does not know, where any value may stand."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in _own_fields(type(value))}
+    raise TypeError(f"it holds {type(value).__name__}")
+
+
+def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
+    return (each for each in dataclasses.fields(kind) if each.init)
+
+
+# What cannot be written
+
+
+def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
+    try:
+        _check_numbers(name, value)
+    except ValueError as better:
+        return better
+    except Exception:
+        pass
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"{name} cannot be written as JSON: {error}")
+
+
+def _check_numbers(name: str, value: Any) -> None:
+    """
+    Raises:
+        ValueError: One is nan, infinite, or an integer that Lua would change.
+    """
+    if isinstance(value, int):
+        if not -MAX_INT <= value <= MAX_INT:
+            raise ValueError(
+                f"{name} is an integer beyond 2**53, which Lua would change; pass it as str"
+            )
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, which JSON does not have; pass another number")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_numbers(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check_numbers(f"{name}[{index}]", item)
+    elif dataclasses.is_dataclass(value):
+        for field in _own_fields(value):
+            _check_numbers(f"{name}.{field.name}", getattr(value, field.name))
+
+
+# Codecs
+
+
+def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
+    """``seen`` has the classes around it, which it may hold again."""
+    kind, _ = without_marks(annotation)
+    if kind is Any:
+        return Codec(None, None, _same, _same)
+    if kind is None:
+        kind = _NONE
+    inner = optional_of(kind)
+    if inner is not kind:
+        return _optional(_codec(inner, seen))
+    if isinstance(kind, type) and kind in _SCALARS:
+        return _SCALARS[kind]
+    origin, args = get_origin(kind) or kind, get_args(kind)
+    if origin is dict:
+        if args and args[0] is not str:
+            raise NotJson("it holds what JSON does not have")
+        return _dict(kind, _codec(args[1] if args else Any, seen))
+    if origin is list or (origin is tuple and (kind is tuple or args[1:] == (Ellipsis,))):
+        return _list(kind, origin, _codec(args[0] if args else Any, seen))
+    if origin is tuple:
+        return _tuple(kind, [_codec(each, seen) for each in args])
+    is_class = dataclasses.is_dataclass(origin)
+    if not is_class and not is_typeddict(origin):
+        raise NotJson("it holds what JSON does not have")
+    if kind not in seen:
+        # What holds it again is made before it is, and finds it when it is called.
+        made = seen[kind] = Codec(frozenset(), frozenset(), _same, _same)
+        whole = _dataclass(origin, seen) if is_class else _typed_dict(origin, seen)
+        made.encode, made.decode = whole.encode, whole.decode
+        return whole
+    again = seen[kind]
+    none: frozenset[type] = frozenset()
+    # Not its functions themselves: those that it will have are not made yet.
+    return Codec(
+        none,
+        none,
+        lambda value: again.encode(value),  # noqa: PLW0108
+        lambda value: again.decode(value),  # noqa: PLW0108
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _not_sent(value: object, right: str) -> Mismatch:
+    return Mismatch(f"is {type(value).__name__}; pass {right}")
+
+
+def _not_read(value: object, right: str) -> Mismatch:
+    return Mismatch(f"is {type(value).__name__}, not {right}")
+
+
+def _only(types: frozenset[type] | None) -> Callable[[Iterable[Any]], bool]:
+    """Whether all items are exactly of some types."""
+    if types is None:
+        return lambda items: True
+    holds = types.issuperset
+    return lambda items: holds(map(type, items))
+
+
+def _scalar(kind: type, takes: tuple[type, ...], converted: Change) -> Codec:
+    name = shown(kind)
+
+    def encode(value: Any) -> Any:
+        # Subclasses of them, too, but bool is no int here.
+        if isinstance(value, takes) and (kind is bool or not isinstance(value, bool)):
+            return value
+        raise _not_sent(value, name)
+
+    def decode(value: Any) -> Any:
+        return value if type(value) is kind else converted(value)
+
+    return Codec(frozenset(takes), frozenset((kind,)), encode, decode)
+
+
+def _int_of(value: Any) -> int:
+    # Lua writes 1e+14 for what it has no other number for.
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_INT:
+        return int(value)
+    raise _not_read(value, "int")
+
+
+def _float_of(value: Any) -> float:
+    if type(value) is not int:
+        raise _not_read(value, "float")
+    try:
+        return float(value)
+    except OverflowError:
+        raise Mismatch("is an integer that is too large for float") from None
+
+
+def _never(name: str) -> Change:
+    def refuse(value: Any) -> Any:
+        raise _not_read(value, name)
+
+    return refuse
+
+
+_SCALARS: dict[type, Codec] = {
+    int: _scalar(int, (int,), _int_of),
+    float: _scalar(float, (float, int), _float_of),
+    str: _scalar(str, (str,), _never("str")),
+    bool: _scalar(bool, (bool,), _never("bool")),
+    _NONE: _scalar(_NONE, (_NONE,), _never("None")),
+}
+
+
+def _optional(inner: Codec) -> Codec:
+    def encode(value: Any) -> Any:
+        return None if value is None else inner.encode(value)
+
+    def decode(value: Any) -> Any:
+        return None if value is None else inner.decode(value)
+
+    sends = None if inner.sends is None else inner.sends | {_NONE}
+    reads = None if inner.reads is None else inner.reads | {_NONE}
+    return Codec(sends, reads, encode, decode)
+
+
+def _list(kind: Any, origin: Any, of: Codec) -> Codec:
+    all_go, all_read = _only(of.sends), _only(of.reads)
+    name = shown(kind)
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise _not_sent(value, name)
+        return value if all_go(value) else _each(of.encode, value)
+
+    def decode(value: Any) -> Any:
+        items = _items(value, name)
+        if not all_read(items):
+            items = _each(of.decode, items)
+        return items if origin is list else tuple(items)
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _items(value: Any, name: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    # To cjson, an empty table is no list.
+    if value == {}:
+        return []
+    raise _not_read(value, name)
+
+
+def _each(change: Change, items: Iterable[Any]) -> list[Any]:
+    changed = []
+    for index, item in enumerate(items):
+        try:
+            changed.append(change(item))
+        except Mismatch as mismatch:
+            raise mismatch.within(f"[{index}]") from None
+    return changed
+
+
+def _tuple(kind: Any, of: list[Codec]) -> Codec:
+    name = shown(kind)
+
+    def changed(changes: list[Change], items: Any) -> list[Any]:
+        if len(items) != len(changes):
+            raise Mismatch(f"has {len(items)} items, not {len(changes)}")
+        made = []
+        for index, (change, item) in enumerate(zip(changes, items, strict=True)):
+            try:
+                made.append(change(item))
+            except Mismatch as mismatch:
+                raise mismatch.within(f"[{index}]") from None
+        return made
+
+    encoders, decoders = [each.encode for each in of], [each.decode for each in of]
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise _not_sent(value, name)
+        return changed(encoders, value)
+
+    def decode(value: Any) -> Any:
+        return tuple(changed(decoders, _items(value, name)))
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _dict(kind: Any, of: Codec) -> Codec:
+    all_go, all_read = _only(of.sends), _only(of.reads)
+    name = shown(kind)
+    any_key = kind is dict
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _not_sent(value, name)
+        if not any_key and not _TEXT.issuperset(map(type, value)):
+            for key in value:
+                if not isinstance(key, str):
+                    raise _not_sent(key, "str").within(": its key")
+        if all_go(value.values()):
+            return value if isinstance(value, dict) else dict(value)
+        return {key: _at_key(of.encode, item, key) for key, item in value.items()}
+
+    def decode(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _not_read(value, name)
+        if all_read(value.values()):
+            return value
+        return {key: _at_key(of.decode, item, key) for key, item in value.items()}
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _at_key(change: Change, value: Any, key: Any) -> Any:
+    try:
+        return change(value)
+    except Mismatch as mismatch:
+        raise mismatch.at_key(key) from None
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    """The annotations of a class.
+
+    Raises:
+        NotJson: One of them has no meaning.
+    """
+    try:
+        try:
+            return typing.get_type_hints(kind, include_extras=True)
+        except NameError:
+            # A class inside of a function, which holds itself.
+            return typing.get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
+    except Exception as error:
+        raise NotJson(
+            f"an annotation of {kind.__qualname__} has no meaning here: {error}"
+        ) from None
+
+
+def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
+    hints, name = _hints(kind), kind.__name__
+    fields = {each.name: each for each in _own_fields(kind)}
+    codecs = {each: _codec(hints[each], seen) for each in fields}
+    sent = [(each, of.sends, of.encode) for each, of in codecs.items()]
+    missing = dataclasses.MISSING
+    read = [
+        (each, of.reads, of.decode, fields[each].default is fields[each].default_factory is missing)
+        for each, of in codecs.items()
+    ]
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise _not_sent(value, name)
+        plain = {}
+        for field, types, change in sent:
+            item = getattr(value, field)
+            if types is not None and type(item) not in types:
+                try:
+                    item = change(item)
+                except Mismatch as mismatch:
+                    raise mismatch.within(f".{field}") from None
+            plain[field] = item
+        if type(value) is not kind:
+            # Of a subclass, which may have more of them.
+            for more in _own_fields(value):
+                plain.setdefault(more.name, getattr(value, more.name))
+        return plain
+
+    def decode(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _not_read(value, name)
+        given = {}
+        for field, types, change, needed in read:
+            if field in value:
+                item = value[field]
+                if types is None or type(item) in types:
+                    given[field] = item
+                else:
+                    given[field] = _at_key(change, item, field)
+            elif needed:
+                raise Mismatch(f"has no {field!r}")
+        if len(given) != len(value):
+            raise _unknown(value, given, name)
+        try:
+            return kind(**given)
+        except Exception as error:
+            raise Mismatch(f"makes no {name}: {type(error).__name__}: {error}") from None
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _unknown(value: Mapping[Any, Any], known: Iterable[str], name: str) -> Mismatch:
+    unknown = next(key for key in value if key not in known)
+    return Mismatch(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} has not")
+
+
+def _typed_dict(kind: Any, seen: dict[Any, Codec]) -> Codec:
+    name, codecs, required = kind.__name__, {}, set(kind.__required_keys__)
+    for key, hint in _hints(kind).items():
+        is_required, inner = _requirement(hint)
+        # Of annotations that were text, the class itself does not know it.
+        if is_required is not None:
+            (required.add if is_required else required.discard)(key)
+        codecs[key] = _codec(inner, seen)
+    encoders = {key: each.encode for key, each in codecs.items()}
+    decoders = {key: each.decode for key, each in codecs.items()}
+
+    def changed(changes: dict[str, Change], value: Mapping[Any, Any]) -> dict[str, Any]:
+        for key in required:
+            if key not in value:
+                raise Mismatch(f"has no {min(required - value.keys())!r}")
+        if not value.keys() <= changes.keys():
+            raise _unknown(value, changes, name)
+        return {key: _at_key(changes[key], item, key) for key, item in value.items()}
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _not_sent(value, name)
+        return changed(encoders, value)
+
+    def decode(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _not_read(value, name)
+        return changed(decoders, value)
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _requirement(hint: Any) -> tuple[bool | None, Any]:
+    """Whether an annotation in a TypedDict says ``Required`` or not, and what of."""
+    required = None
+    while True:
+        origin = get_origin(hint)
+        if origin in (typing.Required, typing.NotRequired):
+            required = origin is typing.Required
+        elif origin is not Annotated and origin is not getattr(typing, "ReadOnly", Annotated):
+            return required, hint
+        hint = get_args(hint)[0]

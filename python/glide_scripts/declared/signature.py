@@ -1,0 +1,181 @@
+"""What a script declares of its calls: their parameters, and the type of the reply.
+
+Comments in the head of its file declare it, or a function of Python. Both ways give a
+``Signature``, whose types are Python's annotations; all that comes after, checks, encoding,
+decoding, errors and stub files, is made from it.
+
+KEYS and ARGV are the values in the order of their declarations. At most one parameter is several
+keys and at most one is several arguments, each after all others of its kind: so ``#KEYS`` and
+``#ARGV`` tell the script how many there are, and no counts are sent.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import keyword
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..values import TEncodable
+from .annotations import Key, shown
+from .decoding import NotDecodable, decoder
+from .encoding import Encoder, NotEncodable, encoder, items_of, many_encoder, secretly
+
+NO_DEFAULT = inspect.Parameter.empty
+
+
+class Undeclarable(Exception):
+    """What is declared cannot be."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a typed call: a key or an argument, or several."""
+
+    name: str
+    is_key: bool
+    many: bool
+    annotation: Any
+    """The type of one key or argument."""
+    secret: bool = False
+    default: Any = NO_DEFAULT
+
+    @cached_property
+    def encode(self) -> Callable[[str, Any], Any]:
+        """How a value is sent, given the parameter's name for errors; of several, a list."""
+        one: Encoder = encoder(self.annotation)
+        whole = many_encoder(one, self.annotation) if self.many else one
+        return secretly(whole, self.shown_type) if self.secret else whole
+
+    @property
+    def shown_type(self) -> str:
+        """Its type, as the signature shows it."""
+        return f"list[{shown(self.annotation)}]" if self.many else shown(self.annotation)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        of = (self.name, self.is_key, self.many, self.annotation, self.secret, self.default)
+        return Parameter, of
+
+    def __str__(self) -> str:
+        default = "" if self.default is NO_DEFAULT else f" = {self._shown_default}"
+        return f"{self.name}: {self.shown_type}{default}"
+
+    @property
+    def _shown_default(self) -> str:
+        return "..." if self.secret else repr(self.default)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The parameters of a script's typed call, in their order, and the type of its reply."""
+
+    parameters: tuple[Parameter, ...]
+    returns: Any = Any
+    declared: bool = True
+    """False where nothing is: such a script is called with ``keys`` and ``args``."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Signature, (self.parameters, self.returns, self.declared)
+
+    def __str__(self) -> str:
+        parameters = ", ".join(["client", *map(str, self.parameters)])
+        return f"({parameters}) -> {shown(self.returns)}"
+
+    @cached_property
+    def keys(self) -> tuple[Parameter, ...]:
+        """Those that are keys."""
+        return tuple(each for each in self.parameters if each.is_key)
+
+    @cached_property
+    def args(self) -> tuple[Parameter, ...]:
+        """Those that are arguments."""
+        return tuple(each for each in self.parameters if not each.is_key)
+
+
+UNDECLARED = Signature(
+    (
+        Parameter("keys", is_key=True, many=True, annotation=Key, default=()),
+        Parameter("args", is_key=False, many=True, annotation=TEncodable, default=()),
+    ),
+    declared=False,
+)
+
+
+def parameter(
+    name: str,
+    annotation: Any,
+    *,
+    is_key: bool,
+    many: bool = False,
+    secret: bool = False,
+    default: Any = NO_DEFAULT,
+) -> Parameter:
+    """A parameter that can be called and sent.
+
+    Raises:
+        Undeclarable: It cannot; the text says why.
+    """
+    name = as_identifier(name)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise Undeclarable(f"{name!r} is no name for a parameter of Python")
+    if name.startswith("__"):
+        raise Undeclarable(f'{name!r} begins with "__"; name it otherwise')
+    made = Parameter(name, is_key, many, annotation, secret, default)
+    try:
+        made.encode  # noqa: B018
+    except NotEncodable as error:
+        raise Undeclarable(
+            f"{name!r} is {shown(annotation)}, which cannot be sent: {error}"
+        ) from None
+    if default is not NO_DEFAULT:
+        try:
+            made.encode(name, default)
+        except (TypeError, ValueError) as error:
+            raise Undeclarable(f"the default of {error}") from None
+    return made
+
+
+def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
+    """A signature that can be called.
+
+    Raises:
+        Undeclarable: Two parameters have one name, several keys or arguments stand before others,
+            or no reply can be of that type.
+    """
+    names: set[str] = set()
+    for each in parameters:
+        if each.name in names:
+            raise Undeclarable(f"{each.name!r} is declared twice")
+        names.add(each.name)
+    made = Signature(tuple(parameters), returns)
+    for kind, what in ((made.keys, "key"), (made.args, "argument")):
+        for each, after in itertools.pairwise(kind):
+            if each.many:
+                hint = "" if what == "key" else "; or send one of them as JSON"
+                raise Undeclarable(
+                    f"{each.name!r} takes all {what}s that are left, and {after.name!r} comes "
+                    f"after it; let {each.name!r} be the last {what}{hint}"
+                )
+    try:
+        decoder(returns)
+    except NotDecodable as error:
+        raise Undeclarable(f"no reply can be read as {shown(returns)}: {error}") from None
+    return made
+
+
+def as_identifier(name: str) -> str:
+    """A name as Python reads it in a program: to it, some letters are others' variants."""
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+
+
+def split_list(annotation: Any) -> tuple[bool, Any]:
+    """Whether an annotation is one of several values, and the annotation of one."""
+    try:
+        item = items_of(annotation)
+    except NotEncodable as error:
+        raise Undeclarable(str(error)) from None
+    return (False, annotation) if item is None else (True, item)

@@ -1,0 +1,230 @@
+"""What can go wrong, as a tree of exceptions.
+
+::
+
+    GlideError
+    ├── ConfigurationError        a setting is wrong; raised before anything connects
+    ├── ClosingError              the client is closed, could not be made, or is a parent process's
+    ├── LoggerError               logging could not be set up
+    ├── ScriptSourceError         a script's files or declarations are wrong: .file .line
+    └── RequestError              a request failed: .code .may_have_executed
+        ├── TimeoutError          also a builtins.TimeoutError
+        ├── ConnectionError       also a builtins.ConnectionError
+        ├── ExecAbortError        a transaction was discarded
+        ├── CrossSlotError        the keys live in different hash slots
+        └── ScriptError           a script failed: .script .line .source_line .file .keys
+            ├── ScriptSyntaxError the script does not compile; it did not run
+            ├── NoScriptError     the server does not have the script; it did not run
+            ├── ScriptKilledError SCRIPT KILL stopped the script
+            ├── ScriptBusyError   another script keeps the server busy; this one did not run
+            ├── UnkillableError   SCRIPT KILL was refused: the running script has written already
+            ├── NotBusyError      SCRIPT KILL was refused: no script is running
+            └── ReplyTypeError    the script ran, and its reply is not of the declared type
+
+A wrong argument of a method is a ``TypeError`` or a ``ValueError``, raised before anything is sent.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+from .public import show_as_public
+
+if TYPE_CHECKING:
+    from ._core import Script
+
+
+class GlideError(Exception):
+    """The base of everything this package raises about a client, a setting or a request.
+
+    Args:
+        message: What happened; ``str()`` of the error is exactly this text.
+    """
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or "No error message provided")
+
+    def name(self) -> str:
+        """The name of the error's class, such as ``"RequestError"``."""
+        return type(self).__name__
+
+
+class ConfigurationError(GlideError):
+    """A setting is wrong. The text names it; nothing was connected."""
+
+
+class ClosingError(GlideError):
+    """The client is closed, could not be made, or belongs to a parent process.
+
+    Args:
+        message: What happened.
+        may_have_executed: See ``RequestError.may_have_executed``.
+    """
+
+    may_have_executed: bool
+    """Whether the server may have executed the request that was under way."""
+
+    def __init__(self, message: str | None = None, *, may_have_executed: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_executed = may_have_executed
+
+
+class LoggerError(GlideError):
+    """Logging could not be set up."""
+
+
+class ScriptSourceError(GlideError):
+    """A script's files cannot be used, or what is declared in them; nothing was sent.
+
+    Args:
+        message: What is wrong.
+        file: The file it is in.
+        line: The line of that file, counted from 1.
+    """
+
+    file: str | None
+    """The file; None for what is no file, such as a package that is not there."""
+
+    line: int | None
+    """The line of that file, counted from 1; None if it is about the file as a whole."""
+
+    def __init__(
+        self, message: str | None = None, *, file: str | None = None, line: int | None = None
+    ) -> None:
+        place = "" if file is None else f"{file}: " if line is None else f"{file}:{line}: "
+        super().__init__(f"{place}{message}" if message else message)
+        self.file = file
+        self.line = line
+
+
+class RequestError(GlideError):
+    """A request failed.
+
+    Args:
+        message: What happened.
+        code: The first word of the server's error.
+        may_have_executed: Whether the server may have executed the request.
+    """
+
+    code: str | None
+    """The first word of the server's error, such as ``"WRONGTYPE"``; None if it sent none."""
+
+    may_have_executed: bool
+    """Whether the server may have executed the request, wholly or in part.
+
+    Where it is False, sending the request again cannot execute it twice.
+    """
+
+    batch_index: int | None = None
+    """Which command of a batch, or call of ``invoke_script_many``, it is of, from 0; else None."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        may_have_executed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.may_have_executed = may_have_executed
+
+
+class TimeoutError(RequestError, builtins.TimeoutError):
+    """The deadline passed before the reply came."""
+
+
+class ConnectionError(RequestError, builtins.ConnectionError):
+    """There was no connection to the server, or it was lost before the reply came."""
+
+
+class ExecAbortError(RequestError):
+    """The server discarded a transaction: it executed none of its commands."""
+
+
+class CrossSlotError(RequestError):
+    """The keys of one request live in different hash slots of the cluster; nothing was sent."""
+
+
+class ScriptError(RequestError):
+    """A script failed.
+
+    Args:
+        message: What happened.
+        code: The first word of the server's error.
+        may_have_executed: Whether the server may have executed the script, wholly or in part.
+        script: The script that failed.
+        line: The line of the script where it failed.
+        source_line: The text of that line.
+    """
+
+    script: Script | None
+    """The script that failed; None if it was not invoked as a ``Script``."""
+
+    line: int | None
+    """The line of ``file`` where it failed, counted from 1; None if the server did not say."""
+
+    source_line: str | None
+    """The text of that line; None if the line or the script's code is not known."""
+
+    file: str | None = None
+    """The file of that line, or of the script; None if it was not read from a file."""
+
+    message: str | None = None
+    """The server's words without the code and the place, such as ``"sku 7"``.
+
+    None if the script was not invoked as a ``Script``.
+    """
+
+    keys: tuple[str, ...] = ()
+    """The call's keys as the text shows them: shortened, and the first ones of many.
+
+    Empty for a script in a ``Batch`` that is not typed: a batch does not keep them.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        may_have_executed: bool = False,
+        script: Script | None = None,
+        line: int | None = None,
+        source_line: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, may_have_executed=may_have_executed)
+        self.script = script
+        self.line = line
+        self.source_line = source_line
+
+
+class ScriptSyntaxError(ScriptError):
+    """The script does not compile."""
+
+
+class NoScriptError(ScriptError):
+    """The server does not have the script, and its code was not at hand to send."""
+
+
+class ScriptKilledError(ScriptError):
+    """The script was stopped by SCRIPT KILL before it had written anything."""
+
+
+class ScriptBusyError(ScriptError):
+    """The server is busy with another script; ``script_kill()`` may stop that one."""
+
+
+class ReplyTypeError(ScriptError):
+    """The script has run, and its reply does not fit the type that is declared for it."""
+
+
+class UnkillableError(ScriptError):
+    """SCRIPT KILL was refused, because the running script has written already."""
+
+
+class NotBusyError(ScriptError):
+    """SCRIPT KILL was refused, because no script is running."""
+
+
+show_as_public(globals())

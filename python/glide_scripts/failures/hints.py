@@ -1,0 +1,362 @@
+"""What the common failures of scripts mean, and what may be done about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from .._core import Script
+from ..declared.script import DeclaredScript
+from ..errors import RequestError, ScriptError, ScriptSyntaxError
+from .codes import is_in_code
+
+_NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
+# What Lua calls a thing that it has no name for.
+_NAMELESS = r"(?:field '\?' \()?"
+
+# In this order; the first that is found in the server's words is taken. Each begins with what the
+# words must have, one of several: to compile and try all the regular expressions would take too
+# long on the event loop. Then it has what it means and what to do; \g<name> is what the words name.
+_HINTS: list[tuple[str, str, str, str]] = [
+    (
+        "non local key",
+        r"ttempted to access .*non local key",
+        "in a cluster a script may only use keys of the node that runs it, and those of one slot",
+        "pass every key in keys, and give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        "same slot",
+        r"ttempted to access keys that do not hash to the same slot",
+        "the script used keys of several slots",
+        "pass every key in keys, and give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        "CROSSSLOT",
+        r"CROSSSLOT",
+        "a script's keys have to be in one slot",
+        "give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
+    ),
+    (
+        "global variable '",
+        r"attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<name>\w+)'",
+        "nothing is named '\\g<name>' there: it is misspelt, not local, or not in the server's Lua",
+        "declare it with 'local \\g<name> = ...' above its use",
+    ),
+    (
+        "create global variable '",
+        r"Script attempted to create global variable '(?P<name>\w+)'",
+        "scripts may not set global variables",
+        "write 'local \\g<name> = ...'",
+    ),
+    (
+        "readonly table",
+        r"Attempt to modify a readonly table",
+        "scripts may neither set global variables nor change the server's tables",
+        "write 'local' before the variable's first use, and change a copy of a table",
+    ),
+    (
+        "attempt to index",
+        rf"attempt to index {_NAME} \(a (?P<type>\w+) value\)",
+        "'\\g<name>' is \\g<type>, not a table{missing}",
+        "test it before it is used: if \\g<name> then ... end",
+    ),
+    (
+        "attempt to index",
+        rf"attempt to index {_NAMELESS}a (?P<type>\w+) value",
+        "what stands before '.', ':' or '[' is \\g<type>, not a table{missing}",
+        "put it into a local variable, and test that",
+    ),
+    (
+        "perform arithmetic on",
+        rf"attempt to perform arithmetic on {_NAME} \(a (?P<type>\w+) value\)",
+        "'\\g<name>' is \\g<type>, not a number{missing}",
+        "convert it and give it a default: tonumber(\\g<name> or 0)",
+    ),
+    (
+        "perform arithmetic on",
+        rf"attempt to perform arithmetic on {_NAMELESS}a (?P<type>\w+) value",
+        "an operand is \\g<type>, not a number{missing}",
+        "convert it and give it a default: tonumber(redis.call('GET', key) or 0)",
+    ),
+    (
+        "attempt to concatenate",
+        rf"attempt to concatenate (?:{_NAME} \()?{_NAMELESS}a (?P<type>\w+) value",
+        "'..' joins strings and numbers only, and met \\g<type>{missing}",
+        "convert it with tostring(...), or test it before",
+    ),
+    (
+        "attempt to compare",
+        r"attempt to compare (?P<one>\w+) with (?P<other>\w+)",
+        "Lua does not compare \\g<one> with \\g<other>; keys, arguments and most replies are "
+        "strings{false}",
+        "convert both sides: tonumber(ARGV[1]) < tonumber(value or 0)",
+    ),
+    (
+        "attempt to compare two",
+        r"attempt to compare two (?P<type>\w+) values",
+        "Lua orders numbers and strings, and not two values that are \\g<type>",
+        "compare a field or the length of each instead",
+    ),
+    (
+        "attempt to call",
+        rf"attempt to call (?:{_NAME} \()?{_NAMELESS}a nil value",
+        "what is called there does not exist: it is misspelt, or defined further down",
+        "define functions above their use; servers have only part of Lua's library",
+    ),
+    (
+        "attempt to call ",
+        r"attempt to call ",
+        "what is called there is no function",
+        "look at what was assigned to it last",
+    ),
+    (
+        "too many results to unpack",
+        r"too many results to unpack",
+        "unpack(...) of some 8,000 values does not fit on Lua's stack",
+        "call the command in pieces: for i = 1, #t, 1000 do "
+        "redis.call(..., unpack(t, i, math.min(i + 999, #t))) end",
+    ),
+    (
+        "stack overflow",
+        r"stack overflow",
+        "functions call each other too deeply",
+        "end the recursion, or use a loop",
+    ),
+    (
+        "WRONGTYPE|wrong kind of value",
+        r"WRONGTYPE|wrong kind of value",
+        "a key holds a value of another type than the command works on",
+        "look at it with TYPE; another program may use the key, or it was written by other code",
+    ),
+    (
+        "OOM |used memory",
+        r"OOM |command not allowed when used memory",
+        "the server has reached its maxmemory, and evicts too little to take a write",
+        "free memory, raise maxmemory or set a maxmemory-policy; a script that only frees memory "
+        "may begin with '#!lua flags=allow-oom'",
+    ),
+    (
+        "from read-only scripts",
+        r"Write commands are not allowed from read-only scripts",
+        "the script is declared read-only and writes",
+        "remove read_only=True, --@readonly or the flag no-writes; or the write",
+    ),
+    (
+        "READONLY |read only replica|on readonly replica",
+        r"READONLY |against a read only replica|on readonly replica",
+        "the server is a replica, which takes no writes",
+        "let the client connect to the primary; a script that only reads is declared read-only",
+    ),
+    (
+        "NOREPLICAS ",
+        r"NOREPLICAS ",
+        "fewer replicas are connected than min-replicas-to-write asks for",
+        "bring the replicas back, or lower min-replicas-to-write",
+    ),
+    (
+        "MISCONF ",
+        r"MISCONF ",
+        "the server could not save its data to disk, and refuses writes",
+        "look at the server's log and disk",
+    ),
+    (
+        "killed by user",
+        r"Script killed by user",
+        "someone sent SCRIPT KILL while the script ran; it had written nothing",
+        "let it do less at once: fewer keys a call, or SCAN in steps from outside",
+    ),
+    (
+        "BUSY ",
+        r"^BUSY (?:Redis|Valkey|server) is busy",
+        "another script has been running for longer than busy-reply-threshold; this one did not "
+        "run",
+        "wait and try again; client.script_kill() stops a script that has not written",
+    ),
+    (
+        "UNKILLABLE ",
+        r"^UNKILLABLE ",
+        "the running script has written already; to stop it would leave its work half done",
+        "wait for its end; SHUTDOWN NOSAVE loses what was not saved",
+    ),
+    (
+        "rong number of arg",
+        r"Wrong number of args calling|[Ww]rong number of arguments for",
+        "a command got more or fewer arguments than it takes",
+        "look for an argument that is nil: Lua drops it",
+    ),
+    (
+        "arguments must be strings or integers",
+        r"arguments must be strings or integers",
+        "a command got nil, a boolean or a table",
+        "convert arguments with tostring(...), and test for nil before",
+    ),
+    (
+        "command called from",
+        r"Unknown .*command called from",
+        "the server does not know this command: it is misspelt, renamed, of a newer version or "
+        "of a module",
+        "look at the server's version with INFO server",
+    ),
+    (
+        "not allowed from script",
+        r"This .*command is not allowed from script",
+        "scripts may not use this command",
+        "send it from the client",
+    ),
+    (
+        "NOPERM|ACL failure|can't run this|has no permissions",
+        r"NOPERM|ACL failure|can't run this command or subcommand|has no permissions",
+        "the user that the client is may not run this command, or not on this key",
+        "look at ACL LOG on the server, and at ACL GETUSER for the user",
+    ),
+    (
+        "NOSCRIPT ",
+        r"^NOSCRIPT ",
+        "the server does not have the script, and this object has given its code away",
+        "keep the Script object",
+    ),
+]
+
+_FALSE = "; redis.call gives false for what is not there"
+
+_SYNTAX: list[tuple[str, str, str, str]] = [
+    (
+        "(to close '",
+        r"'(?P<wanted>[^']+)' expected \(to close '(?P<opened>[^']+)' at line (?P<line>\d+)\)",
+        "the '\\g<opened>' of {place} has no '\\g<wanted>'",
+        "add '\\g<wanted>', or take the '\\g<opened>' away",
+    ),
+    (
+        "near '<eof>'",
+        r"'end' expected near '<eof>'|expected near '<eof>'",
+        "the script ends before something that it opened does",
+        "look for a missing 'end' or ')'",
+    ),
+    (
+        "'<eof>' expected",
+        r"'<eof>' expected near '(?P<near>[^']*)'",
+        "something stands after the end of the script: a 'return' is the last of its block",
+        "write 'do return ... end' for a return in the middle; or look for an 'end' too many",
+    ),
+    (
+        "expected near '='",
+        r"'(?:then|do|\))' expected near '='",
+        "'=' assigns, and this is a condition",
+        "compare with '=='",
+    ),
+    (
+        "'=' expected near",
+        r"'=' expected near",
+        "a line has to call something or to assign something",
+        "look for a misspelt word, or a '=' that is missing",
+    ),
+    (
+        "unfinished string",
+        r"unfinished string",
+        "a string has no end in its line",
+        "close it with the quote that opened it; [[...]] may have several lines",
+    ),
+    (
+        "unexpected symbol near '",
+        r"unexpected symbol near '(?P<near>!|\+|\?)",
+        "this is not Lua's way to say it",
+        "'~=' is unequal, 'not' negates, 'x = x + 1' increments, 'a and b or c' chooses",
+    ),
+    (
+        "has more than ",
+        r"has more than (?P<count>\d+) (?P<what>[\w ]+)",
+        "Lua allows \\g<count> \\g<what> in one function",
+        "put parts of it into functions or tables",
+    ),
+]
+# A server's own words are shorter.
+_MAX_WORDS = 1000
+_OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
+
+
+def hints(
+    words: str, error: RequestError, script: Script, shown: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    """Notes and helps for an error of a server, given in its words.
+
+    Args:
+        words: The server's words.
+        error: The error.
+        script: The script.
+        shown: What may be shown of a part of the words.
+    """
+    if isinstance(error, ScriptSyntaxError):
+        found = _first(_SYNTAX, words, script, shown)
+        return found or [("note", _OTHER_SYNTAX)]
+    if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):
+        # A code of the script's own; what it means is written there.
+        return []
+    return _first(_HINTS, words, script, shown)
+
+
+def _is_servers(words: str) -> bool:
+    return bool(re.match(_SERVERS, words))
+
+
+_SERVERS = (
+    r"WRONGTYPE Operation against a key|OOM command not allowed|READONLY (?:You can't|Can not)|"
+    r"BUSY (?:Redis|Valkey|server) is busy|NOSCRIPT No matching|UNKILLABLE |NOTBUSY |CROSSSLOT |"
+    r"MISCONF |NOREPLICAS |NOPERM "
+)
+
+
+# What a table's words may name and no secret is in: Lua's types and words.
+_LUA = re.compile(
+    r"nil|boolean|number|string|table|function|thread|userdata|end|then|do|if|for|while|repeat|"
+    r"until|else|elseif|[^\w\s]{1,2}|<eof>|local variables|upvalues|constants"
+)
+
+
+def _first(
+    table: list[tuple[str, str, str, str]], words: str, script: Script, shown: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    words = words[:_MAX_WORDS]
+    for needed, pattern, note, help_ in table:
+        if not any(each in words for each in needed.split("|")):
+            continue
+        found = re.search(pattern, words)
+        if found is None:
+            continue
+        given = found.groupdict()
+        kinds = (given.get("type"), given.get("one"), given.get("other"))
+        missing = _FALSE if "boolean" in kinds else ""
+        if "nil" in kinds:
+            missing = "; it was never assigned, or a function or a table gave nothing"
+        details = {"missing": missing, "false": _FALSE if "boolean" in kinds else ""}
+        if "line" in given:
+            details["place"] = _place(int(given["line"]), script)
+        return [
+            (kind, _filled(found, text, details, shown, script))
+            for kind, text in (("note", note), ("help", help_))
+        ]
+    return []
+
+
+def _filled(
+    found: re.Match[str],
+    text: str,
+    details: dict[str, str],
+    shown: Callable[[str], str],
+    script: Script,
+) -> str:
+    def value(group: re.Match[str]) -> str:
+        given = found[group[1]] or ""
+        if _LUA.fullmatch(given) or is_in_code(given, script):
+            return given
+        return given if shown(given) == given else "<secret>"
+
+    for name, detail in details.items():
+        text = text.replace("{" + name + "}", detail)
+    return re.sub(r"\\g<(\w+)>", value, text)
+
+
+def _place(line: int, script: Script) -> str:
+    """A line that the server names, where its reader finds it."""
+    if isinstance(script, DeclaredScript) and (source_map := script._source_map) is not None:
+        return str(source_map.place(line))
+    return f"line {line}"

@@ -1,0 +1,124 @@
+"""Where a script failed: the line of a file, as it was written, and the lines around it."""
+
+from __future__ import annotations
+
+import re
+
+from .._core import Script
+from ..declared.lines import Place, split_lines
+from ..declared.script import DeclaredScript
+from ..declared.source import SourceMap
+from ..errors import RequestError, ScriptError
+
+_AROUND = 2
+_MAX_LINE = 160
+# Bytes of a script of which lines are shown: to find one takes a time that grows with its place.
+_MAX_CODE = 256 * 1024
+
+
+def locate(error: ScriptError, script: Script) -> None:
+    """From the line of the text that was sent to the line of the file."""
+    source_map = _map_of(script)
+    if source_map is None:
+        return
+    error.file = source_map.files[0]
+    if error.line is not None:
+        lines = _lines(script)
+        sent = min(error.line, len(lines)) if lines else error.line
+        place = source_map.place(sent)
+        error.file, error.line = place.file, place.line
+        if lines:
+            error.source_line = lines[sent - 1].decode(errors="replace")
+
+
+def _lines(script: Script) -> list[bytes]:
+    """The lines of a script; none of a large one."""
+    code = script.code
+    return split_lines(code) if len(code) <= _MAX_CODE else []
+
+
+def _map_of(script: Script) -> SourceMap | None:
+    return script._source_map if isinstance(script, DeclaredScript) else None
+
+
+def shown_place(error: RequestError, script: Script) -> str:
+    name = script.name or f"script {script.hash[:8]}"
+    line = error.line if isinstance(error, ScriptError) else None
+    source_map = _map_of(script)
+    file = error.file if isinstance(error, ScriptError) else None
+    if file is None and source_map is not None:
+        file = source_map.files[0]
+    if file is None:
+        return name if line is None else f"{name}, line {line}"
+    place = file if line is None else f"{file}:{line}"
+    chain = source_map.chain(file) if source_map is not None and line is not None else []
+    included = "".join(f", included at {at}" for at in chain)
+    return f"{place}, in {name}{included}"
+
+
+def snippet_of(line: int, file: str | None, script: Script, words: str) -> list[str]:
+    """The line and those around it, as far as they are of the same file."""
+    source_map = _map_of(script)
+    lines = _lines(script)
+    shown_lines: list[tuple[int, str]] = []
+    for number in range(line - _AROUND, line + _AROUND + 1):
+        sent: int | None = number
+        if source_map is not None and file is not None:
+            sent = source_map.line(Place(file, number)) if number > 0 else None
+        if sent is None or not 1 <= sent <= len(lines):
+            continue
+        # No character has more than 4 bytes.
+        start = lines[sent - 1][: 4 * (_MAX_LINE + 1)]
+        text = start.decode(errors="replace").expandtabs(4).rstrip()
+        shown_lines.append((number, shorten(text, _MAX_LINE)))
+    while shown_lines and shown_lines[-1][0] > line and not shown_lines[-1][1]:
+        shown_lines.pop()
+    while shown_lines and shown_lines[0][0] < line and not shown_lines[0][1]:
+        shown_lines.pop(0)
+    if not any(number == line for number, _ in shown_lines):
+        return []
+    width = len(str(shown_lines[-1][0]))
+    gutter = " " * (width + 2) + "|"
+    snippet = [gutter]
+    for number, text in shown_lines:
+        snippet.append(f" {number:>{width}} | {text}".rstrip())
+        if number == line and (mark := _mark(text, words)):
+            snippet.append(f"{gutter} {mark}")
+    return [*snippet, gutter]
+
+
+_NAMED = re.compile(
+    r"(?:local|global|field|upvalue|method|variable|near|by '\w+'\))"
+    r" '(?P<name>[^']*|')'"
+)
+
+
+# The server's words about a command that the script called, and such a call in one line.
+_COMMAND = re.compile(
+    r"^(?:Operation against|command not allowed|You can't write)|-?(?<![A-Z])[A-Z]{3,}+ |"
+    r"ommand called from|Redis command|calling command|non local key"
+)
+_CALL = re.compile(r"redis\.p?call\((?:[^()'\"]|'[^']*'|\"[^\"]*\"|\([^()]*\))*\)")
+
+
+def _mark(text: str, words: str) -> str:
+    """Carets under what the words are about, or under the whole line."""
+    whole = text.strip()
+    if not whole:
+        return ""
+    start, length = text.index(whole[0]), len(whole)
+    named = _NAMED.search(words)
+    if named is not None and named["name"] not in ("", "?") and len(named["name"]) <= len(text):
+        name = re.escape(named["name"])
+        bounded = rf"(?<!\w){name}(?!\w)" if named["name"].isidentifier() else name
+        found = list(re.finditer(bounded, text))
+        if len(found) == 1:
+            start, length = found[0].start(), len(found[0][0])
+    elif _COMMAND.search(words) and len(calls := list(_CALL.finditer(text))) == 1:
+        start, length = calls[0].start(), len(calls[0][0])
+    return " " * start + "^" * length
+
+
+def shorten(text: str, size: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= size else text[:size] + "…"

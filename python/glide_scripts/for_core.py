@@ -1,0 +1,63 @@
+"""What the Rust core uses of Python, by these names: the only module that Rust imports by name.
+
+It imports nothing that needs the core, which imports it while it is imported itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    ClosingError,
+    ConfigurationError,
+    ConnectionError,
+    CrossSlotError,
+    ExecAbortError,
+    NoScriptError,
+    NotBusyError,
+    RequestError,
+    ScriptBusyError,
+    ScriptError,
+    ScriptKilledError,
+    ScriptSyntaxError,
+    TimeoutError,
+    UnkillableError,
+)
+from .values import OK
+
+if TYPE_CHECKING:
+    from .scripts.typed import TypedScript
+
+__all__ = [
+    "OK",
+    "ClosingError",
+    "ConfigurationError",
+    "ConnectionError",
+    "CrossSlotError",
+    "ExecAbortError",
+    "NoScriptError",
+    "NotBusyError",
+    "RequestError",
+    "ScriptBusyError",
+    "ScriptError",
+    "ScriptKilledError",
+    "ScriptSyntaxError",
+    "TimeoutError",
+    "UnkillableError",
+    "script_from_file",
+    "script_from_resource",
+]
+
+
+def script_from_file(path: Any, name: Any, root: Any) -> TypedScript[..., Any]:
+    """``Script.from_file``."""
+    from .scripts import files  # noqa: PLC0415 - saves time at import
+
+    return files.script_from_file(path, name, root)
+
+
+def script_from_resource(package: Any, resource: Any, name: Any) -> TypedScript[..., Any]:
+    """``Script.from_resource``."""
+    from .scripts import files  # noqa: PLC0415 - saves time at import
+
+    return files.script_from_resource(package, resource, name)

@@ -1,0 +1,96 @@
+"""Observers: what a program is told of a client's calls, for traces and metrics of its own."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..public import show_as_public
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+@dataclass(slots=True, eq=False)
+class ObservedCall:
+    """One call of a client: what is known when it starts, and how it ended.
+
+    There is no key, argument, reply or text of an error in it: they may be secret.
+    """
+
+    operation: str
+    """The command, such as ``"EVALSHA"``; of a batch ``"PIPELINE"`` or ``"MULTI"``.
+
+    That of a batch of one command's calls is followed by the command: ``"PIPELINE EVALSHA"``.
+    """
+
+    name: str | None
+    """The name of the script or function; of a batch, if it is the same throughout."""
+
+    sha1: str | None
+    """The SHA1 of the script, if the call runs one with ``invoke_script``."""
+
+    batch_size: int | None
+    """How many commands a batch has; None: it is no batch."""
+
+    server: tuple[str, int]
+    """Host and port of the first address in the client's configuration."""
+
+    database: int
+    """The database's number."""
+
+    state: Any = None
+    """The observer's own: what it wants to find again at the end, such as a span."""
+
+    duration: float = 0.0
+    """Seconds from the start to the end."""
+
+    error: type[BaseException] | None = None
+    """The class of the error it ended in: of a batch, of the first command that failed.
+
+    ``asyncio.CancelledError``: its task was cancelled.
+    """
+
+    code: str | None = None
+    """The first word of the server's error, if a server says it or it stands in the script."""
+
+    node: tuple[str, int] | None = None
+    """Host and port of the server that it was last sent to; None: of none, of several or a batch.
+    """
+
+    eval_fallback: bool = False
+    """Whether the server did not have the script, so that EVAL sent its code."""
+
+    retries: int = 0
+    """How often it was sent again for another reason, such as a redirect or a lost connection."""
+
+
+class Observer:
+    """Is told of clients and their calls; subclass it, and pass it as ``observer``.
+
+    Each method does nothing by itself. They are called on the event loop of the call, and should
+    be quick. What one raises is logged, once a client, and harms no call.
+
+    Example:
+        >>> class Slow(Observer):
+        ...     def call_ended(self, call: ObservedCall) -> None:
+        ...         if call.duration > 0.1:
+        ...             print(f"{call.operation} {call.name} took {call.duration:.3f} s")
+        >>> config = GlideClientConfiguration([NodeAddress()], observer=Slow())
+    """
+
+    def client_opened(self, client: "Client") -> None:
+        """A client was made. It should not be kept: a client that nobody has is closed."""
+
+    def client_closed(self, client: "Client") -> None:
+        """A client is about to be closed; not told of one that is garbage."""
+
+    def call_started(self, call: ObservedCall) -> None:
+        """A call is about to be sent, in the context (``contextvars``) of its caller.
+
+        A batch is one call, and so is each batch that ``invoke_script_many`` sends.
+        """
+
+    def call_ended(self, call: ObservedCall) -> None:
+        """A call has ended, in a value or an error, in a copy of the context of its caller."""
+
+
+show_as_public(globals())

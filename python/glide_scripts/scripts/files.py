@@ -1,0 +1,176 @@
+"""Scripts from files, and from the resources of packages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .. import checks
+from ..declared.comments import from_comments, script_name
+from ..declared.folder import Folder
+from ..declared.signature import Undeclarable
+from ..declared.source import read
+from ..errors import ScriptSourceError
+from .typed import TypedScript
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..errors import ScriptError
+
+
+def script_from_file(path: Any, name: str | None, root: Any) -> TypedScript[..., Any]:
+    """``Script.from_file``."""
+    file = _path("path", path)
+    if root is None:
+        return load(Folder(file.parent, _shown(file.parent)), (file.name,), name=_name(name))
+    folder = _path("root", root)
+    try:
+        inside = Path(os.path.abspath(file)).relative_to(os.path.abspath(folder))
+    except ValueError:
+        raise ScriptSourceError(f"it is not in root, {folder}", file=str(file)) from None
+    return load(Folder(folder, _shown(folder)), inside.parts, name=_name(name))
+
+
+def script_from_resource(package: Any, resource: Any, name: str | None) -> TypedScript[..., Any]:
+    """``Script.from_resource``."""
+    folder = package_folder(package)
+    path = resource_path(resource)
+    if not path:
+        raise ValueError("resource is empty; pass the path of a file in the package")
+    return load(folder, path, name=_name(name))
+
+
+def load(
+    folder: Folder,
+    path: tuple[str, ...],
+    *,
+    name: str | None = None,
+    prefix: str | None = None,
+    errors: Mapping[str, type[ScriptError]] | None = None,
+) -> TypedScript[..., Any]:
+    """A script of a folder.
+
+    ``prefix`` is that of a library's namespace, in which a script's name is an attribute's.
+
+    Raises:
+        ScriptSourceError: A file cannot be used, or what is declared in it.
+    """
+    source = read(folder, path)
+    declared = from_comments(source)
+    if name is None:
+        name = declared.name
+    if name is None:
+        name = path[-1].removesuffix(".lua") if prefix is None else check_stem(folder, path)
+    return TypedScript(
+        source.code,
+        name=(prefix or "") + name,
+        read_only=True if declared.read_only else None,
+        idempotent=declared.idempotent,
+        _signature=declared.signature,
+        _source_map=source.map,
+        _errors=errors,
+    )
+
+
+def directory_folder(path: Any) -> Folder:
+    """A folder on disk.
+
+    Raises:
+        TypeError: ``path`` is no path.
+        ScriptSourceError: There is no such folder, or a link in it leads to one around itself.
+    """
+    folder = _path("path", path)
+    if not folder.is_dir():
+        why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise ScriptSourceError(why, file=str(folder))
+    _check_links(folder, ())
+    return Folder(folder, _shown(folder))
+
+
+def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
+    """
+    Raises:
+        ScriptSourceError: In a folder is a link to one around it, which would never end.
+    """
+    try:
+        status = folder.stat()
+        inner = sorted(each for each in folder.iterdir() if each.name[0] != "." and each.is_dir())
+    except OSError:
+        # Whoever reads it says so.
+        return
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        raise ScriptSourceError("it is a link to a folder that it is in", file=str(folder))
+    for each in inner:
+        _check_links(each, (*above, identity))
+
+
+def package_folder(package: Any) -> Folder:
+    """A package's folder.
+
+    Raises:
+        TypeError: ``package`` is no package.
+        ScriptSourceError: There is no such package.
+    """
+    import importlib.resources  # noqa: PLC0415 - saves time at import
+
+    if not isinstance(package, (str, ModuleType)):
+        raise checks.wrong_type("package", package, "the name of a package")
+    name = package if isinstance(package, str) else package.__name__
+    try:
+        root = importlib.resources.files(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ScriptSourceError(f"there is no package {name!r}") from None
+    except (TypeError, ValueError):
+        raise ScriptSourceError(f"{name!r} is no package, but a module or nothing") from None
+    return Folder(root, name.replace(".", "/"))
+
+
+def resource_path(resource: Any) -> tuple[str, ...]:
+    """The parts of a path inside a package.
+
+    Raises:
+        TypeError: ``resource`` is not str.
+        ValueError: It leads out of the package.
+    """
+    if not isinstance(resource, str):
+        raise checks.wrong_type("resource", resource, "str")
+    parts = tuple(part for part in resource.split("/") if part not in ("", "."))
+    if resource.startswith("/") or ".." in parts:
+        raise ValueError(f"resource is {resource!r}; pass a path inside the package")
+    return parts
+
+
+def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
+    """The name that a file or a folder of a library gives to an attribute.
+
+    Raises:
+        ScriptSourceError: It gives none.
+    """
+    try:
+        return script_name(path[-1].removesuffix(".lua").replace("-", "_"))
+    except Undeclarable as error:
+        raise ScriptSourceError(str(error), file=folder.name(path)) from None
+
+
+def _path(argument: str, path: Any) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise checks.wrong_type(argument, path, "str or a path")
+    if not os.fspath(path):
+        raise ValueError(f"{argument} is empty; pass a path")
+    return Path(path)
+
+
+def _shown(folder: Path) -> str:
+    return "" if str(folder) == "." else folder.as_posix()
+
+
+def _name(name: str | None) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise checks.wrong_type("name", name, "str")
+    return name

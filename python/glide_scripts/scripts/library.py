@@ -1,0 +1,198 @@
+"""A folder of scripts as an object: each file an attribute, each subfolder a namespace."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .. import checks
+from ..errors import ScriptError, ScriptSourceError
+from ..public import show_as_public
+from .typed import TypedScript
+
+if TYPE_CHECKING:
+    from ..declared.folder import Folder
+
+E = TypeVar("E", bound=type[ScriptError])
+
+
+class TypedLibrary:
+    """What a ``ScriptLibrary`` is, for stub files, which say which attributes there are."""
+
+    __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
+    __errors: dict[str, type[ScriptError]]
+    __shown: str
+
+    def __init__(self) -> None:
+        """For ``from_directory`` and ``from_resource``, which read the scripts."""
+        raise TypeError(
+            "make a library with ScriptLibrary.from_directory(path) or "
+            "ScriptLibrary.from_resource(package, folder)"
+        )
+
+    @classmethod
+    def from_directory(cls, path: str | os.PathLike[str]) -> Self:
+        """Reads all scripts of a folder.
+
+        Args:
+            path: The folder. Includes may not leave it.
+
+        Raises:
+            ScriptSourceError: There is no such folder, a file of it cannot be used, or two scripts
+                have one name; the text says which.
+        """
+        from .files import directory_folder  # noqa: PLC0415 - saves time at import
+
+        whole = directory_folder(path)
+        return cls.__read(whole, (), "", {}, whole.scripts())
+
+    @classmethod
+    def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
+        """Reads all scripts of a package's folder, also of a package in a zip.
+
+        Args:
+            package: The package.
+            folder: The folder's path inside the package, with ``/``; empty for the package's own.
+                Includes may not leave it.
+
+        Raises:
+            ScriptSourceError: As for ``from_directory``; there is no such package.
+        """
+        from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
+        from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
+
+        whole = package_folder(package)
+        path = resource_path(folder)
+        part = Folder(whole.at(path), whole.name(path))
+        if not part.root.is_dir():
+            raise ScriptSourceError("there is no such folder", file=part.shown)
+        return cls.__read(part, (), "", {}, part.scripts())
+
+    @classmethod
+    def __read(
+        cls,
+        folder: Folder,
+        path: tuple[str, ...],
+        prefix: str,
+        errors: dict[str, type[ScriptError]],
+        scripts: Iterable[tuple[str, ...]],
+    ) -> Self:
+        """The library of a folder at a path, given the paths of the scripts below it."""
+        from .files import check_stem, load  # noqa: PLC0415 - saves time at import
+
+        self = object.__new__(cls)
+        self.__entries, self.__errors, self.__shown = {}, errors, folder.name(path)
+        origins: dict[str, str] = {}
+        depth = len(path) + 1
+        for inner, group in itertools.groupby(scripts, key=lambda script: script[:depth]):
+            below = list(group)
+            if below != [inner]:
+                name = check_stem(folder, inner)
+                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors, below)
+            else:
+                value = load(folder, inner, prefix=prefix, errors=errors)
+                name = value.name.removeprefix(prefix)
+            shown = folder.name(inner)
+            if name in origins:
+                why = f"{origins[name]} is named {name!r}, too; name one of them otherwise"
+                raise ScriptSourceError(why, file=shown)
+            if hasattr(ScriptLibrary, name):
+                why = f"{name!r} is what a library calls something else; name it otherwise"
+                raise ScriptSourceError(why, file=shown)
+            origins[name] = shown
+            self.__entries[name] = value
+            # An attribute of its own is found without a call of __getattr__.
+            self.__dict__[name] = value
+        return self
+
+    def error(self, code: str) -> Callable[[E], E]:
+        """Decorates the class of the errors that scripts of the library return with a code.
+
+        ::
+
+            @scripts.error("OUT_OF_STOCK")
+            class OutOfStock(ScriptError):
+                pass
+
+        After it ``redis.error_reply("OUT_OF_STOCK sku 7")`` raises ``OutOfStock``, whose
+        ``message`` is ``"sku 7"``. The class is not called; its ``__init__`` plays no part.
+
+        Args:
+            code: The first word of the error.
+
+        Raises:
+            TypeError: ``code`` is not str, or the class is no ``ScriptError``.
+            ValueError: ``code`` is not one word, is one that servers use themselves, such as
+                ``ERR``, or has a class already.
+        """
+        from ..failures.codes import SERVER_CODES  # noqa: PLC0415 - saves time at import
+
+        if not isinstance(code, str):
+            raise checks.wrong_type("code", code, "str")
+        if not code or len(code.split()) != 1 or code != code.strip():
+            raise ValueError(f"code is {code!r}; pass one word, such as 'OUT_OF_STOCK'")
+        if code.startswith("-"):
+            raise ValueError(f"code is {code!r}, of which servers take the '-' away; leave it out")
+        if code in SERVER_CODES:
+            raise ValueError(
+                f"code is {code!r}, which servers use for errors of their own; take another one"
+            )
+
+        def register(error: E) -> E:
+            known: object = error
+            if not (isinstance(known, type) and issubclass(known, ScriptError)):
+                raise TypeError(f"the class for {code} has to be a ScriptError; this is {error!r}")
+            taken = self.__errors.setdefault(code, error)
+            if taken is not error:
+                raise ValueError(f"{code} has a class already: {taken.__qualname__}")
+            return error
+
+        return register
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """For what is not there: what is, is an attribute of its own."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            import difflib  # noqa: PLC0415 - saves time at import
+
+            near = difflib.get_close_matches(name, self.__entries, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(f"there is no script {name!r} in {self.__shown}{hint}")
+
+    def __iter__(self) -> Iterator[TypedScript[..., Any]]:
+        for entry in self.__entries.values():
+            if isinstance(entry, TypedLibrary):
+                yield from entry
+            else:
+                yield entry
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.__shown}: {', '.join(self.__entries)}>"
+
+    def _entries(self) -> dict[str, TypedScript[..., Any] | TypedLibrary]:
+        """By their attributes' names."""
+        return self.__entries
+
+
+class ScriptLibrary(TypedLibrary):
+    """The scripts of a folder.
+
+    ``rate_limit.lua`` is the attribute ``rate_limit``, and ``billing/charge.lua`` is
+    ``billing.charge``; a ``-`` in a name is ``_``, and ``--@name`` in a file names its script
+    otherwise. Files of other kinds are left alone, and so are folders without scripts and what
+    begins with a dot.
+
+    Iterating over a library gives all its scripts, those of its namespaces too.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+show_as_public(globals())

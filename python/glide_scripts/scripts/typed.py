@@ -1,0 +1,346 @@
+"""Scripts that are called like functions: by the names and the types that they declare."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
+
+from .._core import Script
+from ..client.batched_call import BatchedCall
+from ..declared.annotations import shown
+from ..declared.mismatch import Mismatch
+from ..declared.script import DeclaredScript
+from ..errors import CrossSlotError, ScriptError
+from ..observing.client import Client
+from ..public import show_as_public
+from ..values import TResult
+
+if TYPE_CHECKING:
+    from ..client.cluster import GlideClusterClient
+    from ..client.standalone import GlideClient
+    from ..declared.decoding import Decoder
+    from ..declared.packing import Packed
+    from ..declared.signature import Signature
+    from ..declared.source import SourceMap
+
+P = ParamSpec("P")
+R = TypeVar("R")
+TBatch = TypeVar("TBatch", bound="_Batch")
+"""A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
+
+
+class _Batch(Protocol):
+    def _invoke(
+        self, script: Script, keys: Any, args: Any, decode: Callable[[Any], Any] | None
+    ) -> Any: ...
+
+
+class TypedScript(DeclaredScript, Generic[P, R]):
+    """A script that is called with the parameters it declares.
+
+    They are declared in the head of its file, or by a function (see ``typed_script``). One that
+    declares nothing takes ``keys`` and ``args``. It is a ``Script``, too, for everything else.
+
+    Make one with ``Script.from_file``, ``Script.from_resource``, ``ScriptLibrary`` or
+    ``typed_script``.
+    """
+
+    __slots__ = ("_decode", "_function", "_pack")
+
+    _pack: Callable[..., Packed]
+    _decode: Decoder | None
+    _function: tuple[str, str | None] | None
+    """The name and the docstring of the function that declares it."""
+
+    def __new__(
+        cls,
+        code: str | bytes,
+        *,
+        name: str | None = None,
+        read_only: bool | None = None,
+        idempotent: bool = False,
+        _signature: Signature | None = None,
+        _source_map: SourceMap | None = None,
+        _errors: Mapping[str, type[ScriptError]] | None = None,
+        _function: tuple[str, str | None] | None = None,
+    ) -> TypedScript[P, R]:
+        # Imported with the first script that is typed: most programs have none.
+        from ..declared.decoding import decoder  # noqa: PLC0415 - saves time at import
+        from ..declared.packing import packer  # noqa: PLC0415 - saves time at import
+        from ..declared.signature import UNDECLARED  # noqa: PLC0415 - saves time at import
+
+        signature = _signature or UNDECLARED
+        self = super().__new__(cls, code, name=name, read_only=read_only, idempotent=idempotent)
+        self._signature = signature
+        self._source_map = _source_map
+        self._errors = {} if _errors is None else _errors
+        self._function = _function
+        self._pack = packer(signature.parameters)
+        self._decode = decoder(signature.returns)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        about: dict[str, Any] = {
+            "name": self.name,
+            "read_only": self.read_only,
+            "idempotent": self.idempotent,
+            "_signature": self._signature,
+            "_source_map": self._source_map,
+            "_errors": self._errors,
+            "_function": self._function,
+        }
+        return functools.partial(type(self), self.code, **about), ()
+
+    def __call__(
+        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Checks the arguments, and runs the script.
+
+        Args:
+            client: The client whose server or cluster runs it.
+            args: The script's parameters, in their order.
+            kwargs: The script's parameters, by their names.
+
+        Returns:
+            What the script returns, as the declared type; await it.
+
+        Raises:
+            TypeError: There are too few arguments, too many, or of a wrong type; ``client`` is no
+                client. The text shows the signature. Nothing was sent.
+            ValueError: An argument cannot be sent as its type; likewise.
+            CrossSlotError: The keys are in several slots of a cluster; nothing was sent.
+            ReplyTypeError: The reply is not of the declared type; the script has run.
+            ScriptError: As for ``invoke_script``.
+        """
+        if not isinstance(client, Client):
+            raise self._refusal(
+                TypeError,
+                f"client is {type(client).__name__}; pass a GlideClient or a GlideClusterClient",
+            )
+        try:
+            keys, argv = self._pack(*args, **kwargs)
+        except Exception as error:
+            raise self._why(error, args, kwargs) from None
+        return self._run(client, keys, argv)
+
+    async def _run(self, client: Client, keys: Any, argv: Any) -> R:
+        try:
+            reply: Any = await client.invoke_script(self, keys, argv)
+        except CrossSlotError as error:
+            self._add_signature(error)
+            raise
+        return self._decoded(reply, keys, argv)
+
+    def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
+        """Checks the arguments, and adds the call to a batch.
+
+        In the batch's results the reply is of the declared type. One that does not fit is a
+        ``ReplyTypeError``.
+
+        Args:
+            batch: A ``Batch`` or a ``ClusterBatch``.
+            args: As for a call.
+            kwargs: As for a call.
+
+        Returns:
+            The batch.
+
+        Raises:
+            TypeError: As for a call; ``batch`` is no batch.
+            ValueError: As for a call.
+            CrossSlotError: As for a call.
+        """
+        if not hasattr(batch, "_invoke"):
+            raise self._refusal(
+                TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
+            )
+        try:
+            keys, argv = self._pack(*args, **kwargs)
+        except Exception as error:
+            raise self._why(error, args, kwargs) from None
+        try:
+            batch._invoke(self, keys, argv, BatchedCall(self, keys, argv, self._decoded))
+        except CrossSlotError as error:
+            self._add_signature(error)
+            raise
+        return batch
+
+    def pack(self, /, *args: P.args, **kwargs: P.kwargs) -> Packed:
+        """Checks the arguments, and gives the keys and the arguments that a call would send.
+
+        For what a call does not do itself, such as a timeout or a route::
+
+            await client.invoke_script(script, *script.pack(user="u1"), timeout=100)
+
+        Raises:
+            TypeError: As for a call.
+            ValueError: As for a call.
+        """
+        try:
+            return self._pack(*args, **kwargs)
+        except Exception as error:
+            raise self._why(error, args, kwargs) from None
+
+    def decode(self, reply: TResult) -> R:
+        """Reads a reply as the declared type.
+
+        Raises:
+            ReplyTypeError: It does not fit.
+        """
+        return self._decoded(reply, None, None)
+
+    @property
+    def __name__(self) -> str:
+        """That of the function that declares it; otherwise the script's."""
+        return self._shown_name if self._function is None else self._function[0]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
+
+        positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
+        parameters = [
+            inspect.Parameter(
+                each.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=... if each.secret and each.default is not NO_DEFAULT else each.default,
+                annotation=each.shown_type,
+            )
+            for each in self._signature.parameters
+        ]
+        return inspect.Signature(
+            [positional, *parameters], return_annotation=shown(self._signature.returns)
+        )
+
+    def __repr__(self) -> str:
+        file = f" of {self.file}" if self.file else ""
+        return f"<{type(self).__name__} {self._shown_signature}{file}, hash={self.hash!r}>"
+
+    def _refusal(self, kind: type[Exception], why: str) -> Exception:
+        return kind(f"{self._shown_name}: {why}\n  {self._shown_signature}")
+
+    def _undecoded_call(self, keys: Any, args: Any) -> BatchedCall:
+        """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
+        return BatchedCall(self, keys, args, None)
+
+    def _add_signature(self, error: CrossSlotError) -> None:
+        error.args = (f"{error}\n  {self._shown_signature}",)
+
+    def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
+        """The error for a call that does not fit the signature."""
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        why = str(error)
+        if not isinstance(error, (TypeError, ValueError)):
+            why = f"an argument cannot be sent: {type(error).__name__}: {error}"
+        return self._refusal(kind, self._wrong_number(args, kwargs) or why)
+
+    def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
+
+        parameters = self._signature.parameters
+        names = [each.name for each in parameters]
+        if len(args) > len(names):
+            return f"{len(args)} arguments were given, and it takes {len(names)}"
+        for name in kwargs:
+            if name not in names:
+                import difflib  # noqa: PLC0415 - saves time at import
+
+                near = difflib.get_close_matches(name, names, n=1)
+                return f"it has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        for name in names[: len(args)]:
+            if name in kwargs:
+                return f"{name!r} is given twice"
+        missing = [
+            repr(each.name)
+            for each in parameters[len(args) :]
+            if each.name not in kwargs and each.default is NO_DEFAULT
+        ]
+        return f"missing {', '.join(missing)}" if missing else None
+
+    def _decoded(self, reply: Any, keys: Any, args: Any) -> R:
+        """The reply to a call, as the declared type."""
+        try:
+            result: R = reply if self._decode is None else self._decode(reply)
+            return result
+        except Mismatch as error:
+            mismatch = error
+        except Exception as error:
+            mismatch = Mismatch(f"cannot be read: {type(error).__name__}: {error}")
+        # Not within the except: its error may show a secret, and would come along.
+        from ..failures.explanation import reply_type_error  # noqa: PLC0415 - saves time at import
+
+        raise reply_type_error(self, mismatch, reply, keys, args)
+
+
+class _Doc:
+    """A docstring that is the class's own, and of each script that of its function."""
+
+    def __init__(self, of_class: str | None) -> None:
+        self._of_class = of_class
+
+    def __get__(self, script: TypedScript[..., Any] | None, _: object = None) -> str | None:
+        if script is None or script._function is None:
+            return self._of_class
+        return script._function[1]
+
+
+_doc: Any = _Doc(TypedScript.__doc__)
+TypedScript.__doc__ = _doc
+
+
+def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
+    """Declares a script's parameters by a function, of which only the annotations count.
+
+    ::
+
+        @typed_script(Script.from_file("rate_limit.lua"))
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool:
+            raise NotImplementedError
+
+        allowed = await rate_limit(client, "u1", limit=10)
+
+    Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
+    is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
+    ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
+    so does ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+
+    Args:
+        script: The script; it must not declare parameters itself.
+
+    Raises:
+        TypeError: ``script`` is no ``Script``, or declares parameters in its file already; an
+            annotation cannot be sent, or no reply can be read as it.
+    """
+    if not isinstance(script, Script):
+        raise TypeError(f"script is {type(script).__name__}; pass a Script")
+    source_map, errors = None, None
+    if isinstance(script, TypedScript):
+        if script._signature.declared:
+            raise TypeError(
+                f"{script._shown_name} declares its parameters already, "
+                f"in {script.file or 'Python'}"
+            )
+        source_map, errors = script._source_map, script._errors
+
+    from ..declared.function import from_function  # noqa: PLC0415 - saves time at import
+
+    def declare(function: Callable[P, R]) -> TypedScript[P, R]:
+        signature = from_function(function)
+        made: TypedScript[P, R] = TypedScript(
+            script.code,
+            name=script.name or function.__name__,
+            read_only=script.read_only,
+            idempotent=script.idempotent,
+            _signature=signature,
+            _source_map=source_map,
+            _errors=errors,
+            _function=(function.__name__, function.__doc__),
+        )
+        return made
+
+    return declare
+
+
+show_as_public(globals())

@@ -1,0 +1,60 @@
+"""What a reply can be, what an argument can be, and the constant ``OK``."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, Union
+
+from .errors import RequestError
+from .public import show_as_public
+
+
+class _Ok(bytes):
+    """The type of ``OK``, its only instance."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return other == "OK"
+        return bytes.__eq__(self, other)
+
+    # bytes has its own __ne__, so Python would not derive this one from __eq__.
+    def __ne__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return other != "OK"
+        return bytes.__ne__(self, other)
+
+    # CPython hashes an ASCII str and the same bytes alike, so OK is found under both in a dict.
+    __hash__ = bytes.__hash__
+
+    def __reduce__(self) -> str:
+        return "OK"
+
+
+OK = _Ok(b"OK")
+"""The reply of a command that succeeded and has nothing else to say.
+
+One object, ``b'OK'``, equal to both ``b"OK"`` and ``"OK"``.
+"""
+
+TOK: TypeAlias = _Ok
+"""The type of ``OK``."""
+
+TEncodable: TypeAlias = str | bytes | bytearray | memoryview
+"""What a key or an argument can be; a str goes out as UTF-8."""
+
+TResult: TypeAlias = Union[
+    bytes,
+    int,
+    float,
+    bool,
+    None,
+    "list[TResult]",
+    "dict[TResult, TResult]",
+    "set[TResult]",
+    RequestError,
+]
+"""All that a reply can be; a ``RequestError`` stands only inside a list, map or set."""
+
+
+show_as_public(globals())
