@@ -1,0 +1,8 @@
+//! One connection: how it is made, written to and read from.
+
+pub(crate) mod connect;
+pub(crate) mod io;
+pub(crate) mod lane;
+pub(crate) mod queues;
+pub(crate) mod tls;
+pub(crate) mod transport;
