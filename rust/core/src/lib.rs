@@ -15,23 +15,24 @@ mod tasks;
 mod upkeep;
 mod wire;
 
-pub use crate::calls::fanout::{Part, split_by_slot};
 pub use crate::client::handle::Client;
 pub use crate::client::io_thread::IoThread;
 pub use crate::client::outbox::Bell;
 pub use crate::connection::tls::TlsOptions;
-pub use crate::connection::transport::{Opening, Stream, Transport, system};
+pub use crate::connection::transport::system;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
-pub use crate::model::commands::{Placement, Wait};
+pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
 pub use crate::model::config::{
-    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
-    Tls, Unacknowledged,
+    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
+    ReadFrom, Stream, Tls, Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;
 pub use crate::model::request::{Gather, Lane, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
+pub use crate::model::split::{Part, split_by_slot};
 pub use crate::model::stats::{Latency, NodeStats, Stats};
+pub use crate::model::wait::Wait;
 pub use crate::wire::resp;

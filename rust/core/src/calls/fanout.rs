@@ -1,6 +1,6 @@
 //! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,36 +8,18 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::calls::single::LOOK_AGAIN;
+use crate::calls::single;
 use crate::model::call::Call;
 use crate::model::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
-use crate::model::request::{Gather, Packer, Request};
-use crate::model::route::{Route, Slot};
-use crate::servers::directory::{Ended, Servers, Supervision};
+use crate::model::request::{Gather, Request};
+use crate::model::route::Route;
+use crate::model::split::{Part, Split};
+use crate::servers::directory::{Ended, LOOK_AGAIN, Servers, Supervision};
 use crate::servers::node::Node;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
-
-/// The part of a command that concerns one slot.
-#[derive(Clone, Debug)]
-pub struct Part {
-    pub request: Request,
-    pub slot: Slot,
-    /// Where its keys stood among those of the whole command.
-    pub positions: Vec<usize>,
-}
-
-/// A command whose keys are in several slots.
-#[derive(Debug)]
-pub(crate) struct Split {
-    pub(crate) parts: Vec<Part>,
-    pub(crate) gather: Gather,
-    pub(crate) timeout: Duration,
-    pub(crate) deadline: Instant,
-    pub(crate) reply_to: ReplyTo,
-}
 
 /// Sends a call to every node of its route.
 pub(crate) fn to_nodes(servers: &Rc<Servers>, call: Call) {
@@ -170,24 +152,6 @@ async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Spl
     finish(&servers, supervision, reply_to, work).await;
 }
 
-/// The parts of a command whose words, from `first` on, are keys, each followed by `step - 1` words that go with it.
-pub fn split_by_slot(words: &[Vec<u8>], first: usize, step: usize) -> Vec<Part> {
-    let mut groups: BTreeMap<Slot, Vec<usize>> = BTreeMap::new();
-    for (position, group) in words[first..].chunks(step).enumerate() {
-        groups.entry(Slot::of_key(&group[0])).or_default().push(position);
-    }
-    let parts = groups.into_iter().map(|(slot, positions)| {
-        let mut packer = Packer::command(first + step * positions.len());
-        words[..first].iter().for_each(|word| packer.word(word));
-        for position in &positions {
-            let at = first + step * position;
-            words[at..(at + step).min(words.len())].iter().for_each(|word| packer.word(word));
-        }
-        Part { request: packer.finish(false), slot, positions }
-    });
-    parts.collect()
-}
-
 /// One part of the whole, as a call of its own.
 fn send(
     servers: &Rc<Servers>,
@@ -198,7 +162,7 @@ fn send(
 ) -> impl Future<Output = Outcome> + use<> {
     let (reply_to, outcome) = ReplyTo::part();
     let asked = Asked { servers: servers.clone(), id: reply_to.id() };
-    servers.dispatch(Call { request, route, timeout, deadline, reply_to });
+    single::send(servers, Call { request, route, timeout, deadline, reply_to });
     async move {
         let outcome = outcome.await.ok().and_then(Completion::into_call);
         asked.end();

@@ -1,5 +1,7 @@
 //! How a call of each kind is sent, repeated and ended.
 
+pub(crate) mod batch;
+pub(crate) mod dispatch;
 pub(crate) mod fanout;
 pub(crate) mod overdue;
 pub(crate) mod pipeline;

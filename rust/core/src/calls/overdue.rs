@@ -13,10 +13,10 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::lane::Lane;
+use crate::connection::ping::{is_busy, ping};
 use crate::model::verdict;
 use crate::servers::node::Lease;
 use crate::tasks::guard;
-use crate::upkeep::heartbeat::{is_busy, ping};
 use crate::wire::resp::ServerError;
 
 /// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not

@@ -11,20 +11,34 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::calls::overdue;
-use crate::connection::lane::{Lane, Place, Setback};
-use crate::connection::queues::{Receipt, Terms};
+use crate::connection::lane::{Lane, Place};
+use crate::connection::step::Setback;
+use crate::connection::step::{Receipt, Terms};
 use crate::model::call::Call;
-use crate::model::commands::Wait;
 use crate::model::completion::{Facts, Outcome};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
-use crate::servers::directory::{Ended, Servers, Supervision};
+use crate::model::wait::Wait;
+use crate::servers::directory::{Ended, LOOK_AGAIN, Servers, Supervision};
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::tasks::guard;
 use crate::wire::resp::{Reply, ServerError};
+
+/// Sends a call to one node.
+pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
+    servers.note_flush(&call.request);
+    let plain_form = servers.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
+    let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
+    match servers.lane(&call.request, &call.route) {
+        Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
+            lane.submit(call);
+        }
+        _ => recover(servers, None, call, Setback::Unsent, None),
+    }
+}
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere, and `place` where
 /// it is sent again before what was issued later.
@@ -190,9 +204,6 @@ impl Progress {
         Error::timeout(after, &state, may_have_executed)
     }
 }
-
-/// How long a server may take to come back before it is asked who has taken its place.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 async fn attempts(
     servers: &Rc<Servers>,

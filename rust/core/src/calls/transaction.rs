@@ -12,9 +12,9 @@ use bytes::Bytes;
 use tokio::time::timeout_at;
 
 use crate::calls::single::{Attempt, code_form, connected_lane};
-use crate::calls::watch::Watched;
-use crate::connection::lane::{Lane, Place, Setback};
-use crate::connection::queues::{Receipt, Terms};
+use crate::connection::lane::{Lane, Place};
+use crate::connection::step::Setback;
+use crate::connection::step::{Receipt, Terms};
 use crate::model::batch::{Entry, Sending};
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
@@ -23,11 +23,12 @@ use crate::model::request::{Form, Packer, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Load, Meaning, Next, Ran};
 use crate::servers::directory::Servers;
+use crate::servers::watches::Watched;
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
 pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
-    let watched = sending.options.watch.map(|watch| servers.end_watch(watch));
+    let watched = sending.options.watch.map(|watch| servers.watches.end(watch));
     if matches!(watched, Some(None)) {
         // A watch that was begun is not in force any more: whatever it watched may have changed.
         return Ok(None);

@@ -4,66 +4,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::calls::single::{Attempt, LOOK_AGAIN, connected_lane};
+use crate::calls::single::{Attempt, connected_lane};
 use crate::connection::lane::Lane;
-use crate::connection::queues::{Receipt, Terms};
+use crate::connection::step::{Receipt, Terms};
 use crate::model::completion::{Outcome, ReplyTo};
-use crate::model::error::{Error, Kind};
+use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
-use crate::model::route::{Route, Slot};
-use crate::servers::directory::{Ended, Servers};
-use crate::servers::node::Lease;
+use crate::model::route::Route;
+use crate::servers::directory::{Ended, LOOK_AGAIN, Servers};
+use crate::servers::watches::other_slot;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
-
-/// A connection that one user of a client has to itself.
-#[derive(Default)]
-pub(crate) struct Watch {
-    /// `None`: not before the first keys are watched.
-    lease: Option<Lease>,
-    /// The connection on which keys are watched, and their slot; `None`: none are.
-    watching: Option<(u64, Option<Slot>)>,
-    /// One WATCH after another: each must know what those before it watch.
-    turn: Rc<Mutex<()>>,
-}
-
-/// A watch that a transaction ends.
-pub(crate) struct Watched {
-    lease: Lease,
-    connection: u64,
-    slot: Option<Slot>,
-}
-
-impl Watched {
-    pub(crate) fn lane(&self) -> &Rc<Lane> {
-        self.lease.lane()
-    }
-
-    pub(crate) fn connection(&self) -> u64 {
-        self.connection
-    }
-
-    /// A transaction elsewhere would not heed the watch.
-    pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
-        match (self.slot, slot) {
-            (Some(watched), Some(slot)) if watched != slot => Err(Box::new(other_slot(watched, slot))),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn other_slot(watched: Slot, slot: Slot) -> Error {
-    let message = format!(
-        "CROSSSLOT (CrossSlot): the watched keys are in slot {watched}, and these are in slot {slot}, which a watch \
-         does not reach; give the keys a common hash tag in braces"
-    );
-    let mut error = Error::new(Kind::CrossSlot, message);
-    error.code = Some("CROSSSLOT".into());
-    error
-}
 
 /// WATCH or UNWATCH on its way.
 #[derive(Debug)]
@@ -96,12 +49,12 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
         match supervision.over(timeout_at(deadline, work)).await {
             Ended::Done(Ok(outcome)) => servers.stats.finish(reply_to, outcome),
             Ended::Done(Err(_)) => {
-                servers.end_watch(watch);
+                servers.watches.end(watch);
                 let error = Error::timeout(timeout, &format!("no reply; {}", waiting_for.take()), false);
                 servers.stats.finish(reply_to, Err(Box::new(error)));
             }
             Ended::Cancelled => {
-                servers.end_watch(watch);
+                servers.watches.end(watch);
                 reply_to.forget();
             }
             Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(false)))),
@@ -120,13 +73,13 @@ impl Servers {
         route: &Route,
         waiting_for: &RefCell<String>,
     ) -> Outcome {
-        let turn = self.watches.borrow_mut().entry(watch).or_default().turn.clone();
+        let turn = self.watches.entry(watch).turn.clone();
         let _in_turn = turn.lock().await;
         let slot = if let Route::Slot(slot) = route { Some(*slot) } else { None };
-        if let Some(Watch { watching: Some((_, Some(before))), .. }) = self.watches.borrow().get(&watch)
-            && slot.is_some_and(|slot| slot != *before)
+        if let (Some(before), Some(slot)) = (self.watches.slot(watch), slot)
+            && slot != before
         {
-            return Err(Box::new(other_slot(*before, slot.unwrap_or(*before))));
+            return Err(Box::new(other_slot(before, slot)));
         }
         let mut attempt = Attempt::default();
         loop {
@@ -169,9 +122,7 @@ impl Servers {
             let refused = replies.first().and_then(Reply::error).cloned();
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
-                if let Some(watch) = self.watches.borrow_mut().get_mut(&watch) {
-                    watch.watching = Some((connection, slot));
-                }
+                self.watches.set_watching(watch, connection, slot);
                 return Ok(Reply::One(Item::Okay));
             };
             attempt.lane = Some(target);
@@ -181,9 +132,7 @@ impl Servers {
             }
             if watching.is_some() && verdict.is_redirect() {
                 // What is watched already is elsewhere now: the transaction will find that out.
-                if let Some(watch) = self.watches.borrow_mut().get_mut(&watch) {
-                    watch.watching = Some((NO_CONNECTION, slot));
-                }
+                self.watches.set_watching(watch, NO_CONNECTION, slot);
                 return Ok(Reply::One(Item::Okay));
             }
         }
@@ -191,8 +140,7 @@ impl Servers {
 
     /// The connection of that name, to the server of `target`; and the one on which it watches keys already.
     fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
-        let mut watches = self.watches.borrow_mut();
-        let watch = watches.entry(watch).or_default();
+        let mut watch = self.watches.entry(watch);
         if let Some(lease) = &watch.lease
             && !lease.lane().is_closed()
             && (watch.watching.is_some() || self.is_alike(lease, target))
@@ -204,31 +152,15 @@ impl Servers {
         (lane, None)
     }
 
-    /// Ends a watch: whoever gets it is the last to know of it, and gives the connection back.
-    pub(crate) fn end_watch(&self, watch: u64) -> Option<Watched> {
-        let mut watches = self.watches.borrow_mut();
-        let watch = watches.get_mut(&watch)?;
-        let (connection, slot) = watch.watching.take()?;
-        let lease = watch.lease.take()?;
-        Some(Watched { lease, connection, slot })
-    }
-
     async fn unwatch(&self, watch: u64) {
-        let turn = self.watches.borrow().get(&watch).map(|watch| watch.turn.clone());
+        let turn = self.watches.turn(watch);
         let Some(turn) = turn else { return };
         let _in_turn = turn.lock().await;
-        if let Some(watched) = self.end_watch(watch) {
-            let terms = Terms { only_on: Some(watched.connection), ..Terms::default() };
+        if let Some(watched) = self.watches.end(watch) {
+            let terms = Terms { only_on: Some(watched.connection()), ..Terms::default() };
             let commands = vec![Packer::single("UNWATCH").wire().clone()];
             // Where the connection is lost, so is the watch.
             let _ = watched.lane().request(commands, terms, &Rc::default()).await;
         }
-    }
-
-    /// Its user is gone.
-    pub(crate) fn release(&self, watch: u64) {
-        let gone = self.watches.borrow_mut().remove(&watch);
-        // The next one to use the connection for a watch begins with an empty transaction, which ends this one.
-        drop(gone);
     }
 }

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::calls::fanout::{self, Part, Split};
+use crate::calls::batch;
+use crate::calls::dispatch;
+use crate::calls::fanout;
 use crate::calls::watch::{self, Watching};
 use crate::client::io_thread::IoThread;
 use crate::client::outbox::{Bell, Receiver, Sender, outbox};
-use crate::model::batch::{self, Batch, BatchOptions, Sending};
+use crate::model::batch::{Batch, BatchOptions, Sending};
 use crate::model::call::Call;
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials, Mode};
 use crate::model::error::{Error, Kind};
 use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
+use crate::model::split::{Part, Split};
 use crate::model::stats::Stats;
 use crate::servers::directory::{Ended, Servers};
 use crate::tasks::guard;
@@ -237,7 +240,7 @@ impl Client {
 
 /// The life of a client on the I/O thread.
 async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message>, opened: ReplyTo) {
-    let servers = Servers::new(config, stats);
+    let servers = dispatch::servers(config, stats);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
         let (checked, kept) = (servers.clone(), servers.clone());
@@ -295,11 +298,11 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
                 tokio::task::yield_now().await;
             }
             match message {
-                Message::Call(call) => servers.dispatch(call),
+                Message::Call(call) => dispatch::dispatch(servers, call),
                 Message::Split(split) => fanout::in_parts(servers, split),
                 Message::Batch(sending, reply_to) => batch::dispatch(servers, *sending, reply_to),
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
-                Message::Release(watch) => servers.release(watch),
+                Message::Release(watch) => servers.watches.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
                 Message::Cancel(id) if servers.cancel_supervised(id) => closes |= servers.lends(),
                 Message::Cancel(id) => drop(gone.insert(id)),

@@ -1,7 +1,6 @@
 //! From an address to a connection that is ready for commands: a stream, and the first commands on it.
 
 use std::cell::Cell;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::transport::Stream;
+use crate::model::config::Stream;
 use crate::model::config::{Address, ConnectionConfig, Protocol};
+use crate::model::status::Unreachable;
 use crate::model::verdict;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
@@ -20,16 +20,6 @@ pub(crate) struct Connection {
     /// What was read and not yet decoded.
     pub(crate) buffer: BytesMut,
     pub(crate) decoder: Decoder,
-}
-
-/// Why there is no connection, worded for the user; it holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unreachable(pub(crate) String);
-
-impl fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// What a connection is for, by which its first commands differ.

@@ -18,30 +18,21 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::connection::connect::{Connection, Purpose, Unreachable, connect};
+use crate::connection::connect::{Connection, Purpose, connect};
 use crate::connection::io::Io;
-use crate::connection::queues::{InFlight, Job, Queues, Receipt, Step, Steps, Terms};
+use crate::connection::queues::{InFlight, Job, Queues, Steps};
+use crate::connection::step::{Receipt, Setback, Step, Terms};
 use crate::model::call::Call;
 use crate::model::completion::{CallId, Facts, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::{Error, PANICKED};
 use crate::model::request::Request;
 use crate::model::stats::{NodeStats, Stats};
+use crate::model::status::{Status, Unreachable};
 use crate::model::used::CodeId;
 use crate::tasks::guard;
 use crate::tasks::signal::Signal;
 use crate::wire::resp::{Frame, Item, Reply};
-
-/// Why a call did not end in a value; its next step is the ladder's to choose.
-#[derive(Debug)]
-pub(crate) enum Setback {
-    /// The server answered with an error.
-    Answered(Reply),
-    /// Certainly not executed: it was never written in whole.
-    Unsent,
-    /// Written, and the connection was lost before the reply.
-    Lost(Unreachable),
-}
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait Owner {
@@ -51,13 +42,6 @@ pub(crate) trait Owner {
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Status {
-    Connecting,
-    Up,
-    Down(Unreachable),
 }
 
 const CLOSED: &str = "the connection was closed";

@@ -1,76 +1,17 @@
 //! What a lane does for others: calls, steps of several commands, and loads; waiting, and written.
 
-use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
-use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::connection::io::{Io, Output};
-use crate::connection::lane::Setback;
+use crate::connection::step::Step;
 use crate::model::call::Call;
 use crate::model::completion::CallId;
 use crate::model::request::asking;
 use crate::model::used::Used;
-use crate::wire::resp::Reply;
-
-/// Commands that go out in one write, each of which gets one reply.
-pub(crate) struct Step {
-    pub(crate) commands: Vec<Bytes>,
-    pub(crate) terms: Terms,
-    pub(crate) receipt: Rc<Receipt>,
-    pub(crate) answer: oneshot::Sender<Result<(), Setback>>,
-}
-
-/// What may become of a step whose connection is lost.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(crate) struct Terms {
-    /// Nothing is executed before the last command has been read.
-    pub(crate) atomic: bool,
-    /// Its commands are of use one by one: those that the socket has not begun to take can be unsent.
-    pub(crate) separable: bool,
-    /// It makes sense on this connection of the lane alone.
-    pub(crate) only_on: Option<u64>,
-    /// It may be answered as late as it likes: it waits for what others do.
-    pub(crate) waits: bool,
-    /// The server forgets its scripts by it.
-    pub(crate) flushes_scripts: bool,
-}
-
-/// What is known of a step while it is with a server, and after.
-#[derive(Debug, Default)]
-pub(crate) struct Receipt {
-    /// The server may have read some of it.
-    pub(crate) sent: Cell<bool>,
-    /// How many of its bytes were written when the connection was lost, or it was unsent as far as it could be.
-    pub(crate) written: Cell<u64>,
-    pub(crate) replies: RefCell<Vec<Reply>>,
-}
-
-impl Receipt {
-    pub(crate) fn was_sent(&self) -> bool {
-        self.sent.get()
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        self.written.get()
-    }
-
-    /// The replies so far.
-    pub(crate) fn take_replies(&self) -> Vec<Reply> {
-        self.replies.take()
-    }
-
-    pub(crate) fn clear(&self) {
-        self.sent.set(false);
-        self.written.set(0);
-        self.replies.take();
-    }
-}
 
 /// What a lane has to do and has done.
 #[derive(Default)]

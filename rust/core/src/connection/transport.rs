@@ -1,13 +1,10 @@
 //! The streams that connections run over. One trait makes them all: the system's TCP and TLS, and those of a simulation.
 
-use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(not(test))]
 use tokio::net::lookup_host;
@@ -17,29 +14,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::model::config::{Address, ConnectionConfig, Tls, Unacknowledged};
+use crate::model::config::{Address, ConnectionConfig, Opening, Stream, Tls, Transport, Unacknowledged};
 
 #[cfg(test)]
 use tests::lookup_host;
-
-/// Makes streams to servers.
-pub trait Transport: fmt::Debug + Send + Sync {
-    /// Opens a stream that is ready for the first command, or says why it cannot, without a secret.
-    fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a>;
-}
-
-/// A stream that is being opened.
-pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + 'a>>;
-
-/// The bytes to and from one server.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin {
-    /// Whether a write that fails has written nothing.
-    fn is_plain(&self) -> bool;
-
-    /// How many of the bytes that it took have not reached the peer's machine, where that can be known; `ask` asks the
-    /// system.
-    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize>;
-}
 
 impl Stream for TcpStream {
     fn is_plain(&self) -> bool {

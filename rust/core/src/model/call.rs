@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::connection::lane::Status;
 use crate::model::completion::ReplyTo;
 use crate::model::error::Error;
 use crate::model::request::Request;
 use crate::model::route::Route;
+use crate::model::status::Status;
 use crate::model::verdict;
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use crate::model::request::Request;
+use crate::model::wait::Wait;
 
 use Rule::{Blocks, BySubcommand, Except, Refused, WaitsForOwnWrites};
 
@@ -20,23 +21,6 @@ pub enum Placement {
     Refused(&'static str),
     /// It waits for what others do, for so long.
     OwnConnection(Wait),
-}
-
-/// How long a command waits for what others do before its server answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    For(Duration),
-    Forever,
-}
-
-impl Wait {
-    /// Both, one after the other.
-    pub(crate) fn then(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::For(one), Self::For(other)) => Self::For(one.saturating_add(other)),
-            _ => Self::Forever,
-        }
-    }
 }
 
 impl Placement {

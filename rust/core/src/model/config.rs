@@ -1,14 +1,14 @@
 //! What a client is told when it is made, already parsed: nothing here can be wrong any more.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
-
-use crate::connection::transport::Transport;
 
 /// Everything that a client needs to know of its servers and of itself.
 #[derive(Clone, Debug)]
@@ -212,6 +212,25 @@ impl Backoff {
         let jitter = f64::from(self.jitter_percent.min(100)) / 100.0 * fastrand::f64();
         pause.mul_f64(1.0 - jitter)
     }
+}
+
+/// Makes streams to servers.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Opens a stream that is ready for the first command, or says why it cannot, without a secret.
+    fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a>;
+}
+
+/// A stream that is being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + 'a>>;
+
+/// The bytes to and from one server.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// Whether a write that fails has written nothing.
+    fn is_plain(&self) -> bool;
+
+    /// How many of the bytes that it took have not reached the peer's machine, where that can be known; `ask` asks the
+    /// system.
+    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize>;
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::model::commands::Wait;
 use crate::model::error::{Error, Kind};
 use crate::model::library::Library;
 use crate::model::route::{Route, Slot};
 use crate::model::script::Script;
 use crate::model::used::CodeId;
+use crate::model::wait::Wait;
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]

@@ -12,12 +12,8 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::calls::fanout;
-use crate::calls::single;
-use crate::calls::watch::Watch;
-use crate::connection::connect::{Unreachable, without_arguments};
-use crate::connection::lane::{Lane, Owner, Place, Setback};
-use crate::model::call::Call;
+use crate::connection::connect::without_arguments;
+use crate::connection::lane::{Lane, Owner};
 use crate::model::completion::{CallId, ReplyTo};
 use crate::model::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::model::error::{Error, Kind};
@@ -28,6 +24,7 @@ use crate::model::stats::Stats;
 use crate::servers::discovery::{self, ServerRole, ShardView};
 use crate::servers::node::{Lease, Node};
 use crate::servers::topology::{Shard, Topology};
+use crate::servers::watches::Watches;
 use crate::tasks::guard;
 use crate::tasks::signal::Signal;
 
@@ -56,7 +53,9 @@ pub(crate) struct Servers {
     /// The user was refused EVAL.
     pub(crate) cannot_eval: Cell<bool>,
     /// Connections on which keys are watched, by the names that their users gave them.
-    pub(crate) watches: RefCell<HashMap<u64, Watch>>,
+    pub(crate) watches: Watches,
+    /// Learns what the lanes cannot finish.
+    lane_events: Rc<dyn Owner>,
     /// Calls with a task of their own, by what their callers would cancel them by.
     supervised: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
     closed: CancellationToken,
@@ -111,8 +110,16 @@ enum Refresh {
 /// How many scripts one client puts on the servers for good. A program with more is making them up as it goes.
 const TEACHING_LIMIT: usize = 256;
 
+/// How long a server may take to come back before it is asked who has taken its place.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 impl Servers {
-    pub(crate) fn new(config: Config, stats: Arc<Stats>) -> Rc<Self> {
+    /// `lane_events` makes what the lanes report to.
+    pub(crate) fn new(
+        config: Config,
+        stats: Arc<Stats>,
+        lane_events: impl FnOnce(Weak<Self>) -> Rc<dyn Owner>,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|itself| Self {
             stats,
             connection: Arc::new(config.connection.clone()),
@@ -130,7 +137,8 @@ impl Servers {
             lacks_read_only_forms: Cell::default(),
             cannot_load: Cell::default(),
             cannot_eval: Cell::default(),
-            watches: RefCell::default(),
+            watches: Watches::default(),
+            lane_events: lane_events(itself.clone()),
             supervised: RefCell::default(),
             closed: CancellationToken::new(),
         })
@@ -169,7 +177,7 @@ impl Servers {
         while !self.knows_nodes() {
             self.refresh();
             // Whether or not it was: it is looked at again.
-            let _ = timeout(single::LOOK_AGAIN, self.learned_since(self.times_learned())).await;
+            let _ = timeout(LOOK_AGAIN, self.learned_since(self.times_learned())).await;
         }
     }
 
@@ -195,26 +203,15 @@ impl Servers {
         matches!(self.config.mode, Mode::Cluster { .. })
     }
 
-    /// Sends a call on its way.
-    pub(crate) fn dispatch(self: &Rc<Self>, call: Call) {
-        if call.request.flushes_scripts() {
+    /// Has all connections forget which scripts they loaded, where a request has the servers forget them.
+    pub(crate) fn note_flush(&self, request: &Request) {
+        if request.flushes_scripts() {
             self.lanes().iter().for_each(|lane| lane.forget_loaded());
-        }
-        if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
-            return fanout::to_nodes(self, call);
-        }
-        let plain_form = self.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
-        let serves = |lane: &Rc<Lane>| !lane.is_down() || !self.has_alternatives();
-        match self.lane(&call.request, &call.route) {
-            Some(lane) if !plain_form && !call.request.needs_own_connection() && serves(&lane) => {
-                lane.submit(call);
-            }
-            _ => single::recover(self, None, call, Setback::Unsent, None),
         }
     }
 
     /// Whether another server may take the place of one that is lost.
-    fn has_alternatives(&self) -> bool {
+    pub(crate) fn has_alternatives(&self) -> bool {
         self.is_cluster() || self.config.addresses.len() > 1
     }
 
@@ -253,8 +250,8 @@ impl Servers {
     }
 
     fn new_node(&self, address: Address) -> Rc<Node> {
-        let owner: Weak<dyn Owner> = self.itself.clone();
-        Node::new(address, self.is_cluster(), self.connection.clone(), owner, self.stats.clone())
+        let events = Rc::downgrade(&self.lane_events);
+        Node::new(address, self.is_cluster(), self.connection.clone(), events, self.stats.clone())
     }
 
     /// Lets the caller of a call with a task of its own cancel it, from now on.
@@ -289,7 +286,7 @@ impl Servers {
         let nodes = std::mem::take(&mut *self.nodes.borrow_mut());
         let retiring = std::mem::take(&mut *self.retiring.borrow_mut());
         nodes.values().chain(&retiring).for_each(|node| node.close());
-        self.watches.take();
+        self.watches.clear();
         *self.topology.borrow_mut() = Topology::default();
     }
 
@@ -434,6 +431,16 @@ impl Servers {
         let node = self.nodes.borrow().get(lane.address()).cloned();
         if let Some(node) = node.filter(|node| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane))) {
             node.set_outdated();
+            self.refresh();
+        }
+    }
+
+    /// A connection was lost or could not be made.
+    pub(crate) fn disconnected(&self, lane: &Rc<Lane>) {
+        let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());
+        if is_known && self.has_alternatives() {
+            // What waits looks for the server that has taken this one's place.
+            lane.hand_back();
             self.refresh();
         }
     }
@@ -713,26 +720,5 @@ async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
     // Where it cannot be asked, it is asked again with the next topology.
     if let Ok(zone) = discovery::zone(lane).await {
         node.set_zone(zone);
-    }
-}
-
-impl Owner for Servers {
-    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback, place: Option<Place>) {
-        if let Some(servers) = self.itself.upgrade() {
-            single::recover(&servers, Some(lane.clone()), call, setback, place);
-        }
-    }
-
-    fn stalled(&self, _lane: &Rc<Lane>) {
-        self.unanswered();
-    }
-
-    fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
-        let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());
-        if is_known && self.has_alternatives() {
-            // On the ladder, what waits looks for the server that has taken this one's place.
-            lane.hand_back();
-            self.refresh();
-        }
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod directory;
 pub(crate) mod discovery;
 pub(crate) mod node;
 pub(crate) mod topology;
+pub(crate) mod watches;

@@ -11,7 +11,7 @@ use tokio::task::spawn_local;
 
 use crate::connection::connect::Purpose;
 use crate::connection::lane::{Begun, Lane, Owner};
-use crate::connection::queues::{Receipt, Terms};
+use crate::connection::step::{Receipt, Terms};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::stats::Stats;

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::connection::lane::{Lane, Status};
+use crate::connection::lane::Lane;
 use crate::model::config::ReadFrom;
 use crate::model::route::{Role, Route, SLOTS, Slot};
+use crate::model::status::Status;
 use crate::servers::node::Node;
 
 /// The servers as they were last seen. A standalone server is a cluster of one shard, which holds every slot.

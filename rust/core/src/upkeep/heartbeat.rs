@@ -10,16 +10,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
-use crate::connection::connect::Unreachable;
 use crate::connection::lane::Lane;
-use crate::model::verdict;
+use crate::connection::ping::{is_busy, ping};
+use crate::model::status::Unreachable;
 use crate::servers::directory::Servers;
 use crate::tasks::guard;
-use crate::wire::resp::Reply;
 
 /// For how many intervals a connection may be silent of which it is not certain that it is dead: by default, longer
 /// than scripts keep a server silent.
@@ -77,12 +75,4 @@ async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option
         None if silence >= interval * PATIENCE => Some(format!("the server has not answered for {milliseconds} ms")),
         _ => None,
     }
-}
-
-pub(crate) fn is_busy(reply: &Reply) -> bool {
-    reply.error().is_some_and(verdict::is_busy)
-}
-
-pub(crate) fn ping() -> Bytes {
-    Bytes::from_static(b"*1\r\n$4\r\nPING\r\n")
 }
