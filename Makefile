@@ -157,6 +157,7 @@ check-format: rust-tools $(TOOLS)/.ready
 check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/ruff check .
 	$(TOOLS)/bin/python tools/mutations.py --check
+	$(TOOLS)/bin/python tools/rust_layers.py
 
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready
