@@ -22,14 +22,14 @@ pub use crate::connection::tls::TlsOptions;
 pub use crate::connection::transport::system;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
 pub use crate::model::commands::Placement;
-pub use crate::model::completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
+pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
     Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
     ReadFrom, Stream, Tls, Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;
-pub use crate::model::request::{Gather, Lane, Packer, Request};
+pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};

@@ -4,8 +4,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use crate::calls::{fanout, single};
-use crate::connection::lane::{Lane, Owner, Place};
-use crate::connection::step::Setback;
+use crate::connection::lane::{Lane, LaneEvents, Place};
+use crate::connection::step::Unfinished;
 use crate::model::call::Call;
 use crate::model::config::Config;
 use crate::model::route::Route;
@@ -31,10 +31,10 @@ struct Events {
     servers: Weak<Servers>,
 }
 
-impl Owner for Events {
-    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback, place: Option<Place>) {
+impl LaneEvents for Events {
+    fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>) {
         if let Some(servers) = self.servers.upgrade() {
-            single::recover(&servers, Some(lane.clone()), call, setback, place);
+            single::recover(&servers, Some(lane.clone()), call, unfinished, place);
         }
     }
 

@@ -56,17 +56,17 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
         if is_busy && is_answered_by_now && lane.is_owed_a_reply() {
             let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
             if let Ok(reply) = admin.ask(kill).await {
-                tell(admin, reply.error());
+                log_refusal(admin, reply.error());
             }
             return;
         }
-        lane.watch_taking();
+        lane.check_taking();
         sleep(PAUSE).await;
         arrived_at = arrived_at.or_else(|| lane.has_arrived().then(Instant::now)).filter(|_| is_busy);
     }
 }
 
-fn tell(admin: &Lane, refusal: Option<&ServerError>) {
+fn log_refusal(admin: &Lane, refusal: Option<&ServerError>) {
     let address = admin.address();
     match refusal {
         None => log::info!("a script whose deadline had passed was killed on {address}"),

@@ -17,14 +17,14 @@ use tokio::time::{sleep, timeout, timeout_at};
 use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, telling};
 use crate::connection::lane::{self, Lane};
-use crate::connection::step::Setback;
-use crate::connection::step::{Receipt, Terms};
+use crate::connection::step::Unfinished;
+use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::batch::{Entry, Sending};
 use crate::model::completion::Outcome;
 use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::library::is_library;
-use crate::model::request::{Form, Lane as LaneKind, Request, asking};
+use crate::model::request::{Form, LaneKind, Request, asking};
 use crate::model::route::Route;
 use crate::model::script::Script;
 use crate::model::status::Unreachable;
@@ -297,37 +297,42 @@ impl Context {
         let waits = self.own_time.is_some();
         let (write, commands) = self.write(&lane, &mut pieces);
         let only_on = Some(lane.connection());
-        let terms =
-            Terms { only_on, separable: true, waits, flushes_scripts: write.flushes_scripts, ..Terms::default() };
+        let options = StepOptions {
+            only_on,
+            separable: true,
+            waits,
+            flushes_scripts: write.flushes_scripts,
+            ..StepOptions::default()
+        };
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
-                let (count, receipt) = (commands.len(), Rc::new(Receipt::default()));
-                let answer = place.begin(commands, terms, &receipt);
-                (count, receipt, answer)
+                let (count, progress) = (commands.len(), Rc::new(StepProgress::default()));
+                let answer = place.begin(commands, options, &progress);
+                (count, progress, answer)
             })
             .collect();
         drop(place);
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
-        for (count, receipt, answer) in chunks {
-            let answered = self.in_time(|| receipt.was_sent(), answer).await;
-            self.was_sent.set(self.was_sent.get() || receipt.was_sent());
+        for (count, progress, answer) in chunks {
+            let answered = self.in_time(|| progress.was_sent(), answer).await;
+            self.was_sent.set(self.was_sent.get() || progress.was_sent());
             let ending = match answered {
-                Ok(Ok(())) => Ending::Answered,
-                Ok(Err(Setback::Lost(reason))) => Ending::Lost(reason, receipt.written()),
-                Ok(_) => Ending::Unsent,
+                Ok(Ok(())) => WriteEnd::Answered,
+                Ok(Err(Unfinished::Lost(reason))) => WriteEnd::Lost(reason, progress.written()),
+                Ok(_) => WriteEnd::Unsent,
                 Err(too_late) => {
                     self.servers.unanswered();
-                    Ending::TimedOut(too_late, receipt.written())
+                    WriteEnd::TimedOut(too_late, progress.written())
                 }
             };
-            self.read(&mut reading, count, receipt.take_replies(), &ending, &mut round);
+            self.read(&mut reading, count, progress.take_replies(), &ending, &mut round);
         }
         round
     }
 
     /// Takes the replies to one write's commands.
-    fn read(&self, reading: &mut Reading, count: usize, mut replies: Vec<Reply>, ending: &Ending, round: &mut Round) {
+    fn read(&self, reading: &mut Reading, count: usize, mut replies: Vec<Reply>, ending: &WriteEnd, round: &mut Round) {
         let Reading { write, lane, pieces, taught } = reading;
         let first = write.read;
         write.read += count;
@@ -547,11 +552,11 @@ impl Context {
         }
     }
 
-    fn without_reply(&self, mut piece: Piece, end: u64, ending: &Ending, round: &mut Round) {
+    fn without_reply(&self, mut piece: Piece, end: u64, ending: &WriteEnd, round: &mut Round) {
         piece.attempt.lane = None;
         piece.attempt.asking = false;
         match ending {
-            Ending::Lost(reason, written) if end <= *written => {
+            WriteEnd::Lost(reason, written) if end <= *written => {
                 let unanswered = verdict::of_loss(self.request(&piece), true, self.sending.options.retries_lost);
                 if unanswered.may_be_sent_again {
                     piece.was_lost |= unanswered.ran == Ran::Unknown;
@@ -560,13 +565,13 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
                 }
             }
-            Ending::TimedOut(too_late, sent) if end <= *sent => {
+            WriteEnd::TimedOut(too_late, sent) if end <= *sent => {
                 let may = verdict::may_have_run(self.request(&piece), true);
                 let doubt = if may { "; it may have been executed" } else { "" };
                 let error = self.timed_out(*too_late, &format!("no reply from the server{doubt}"), may);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            Ending::TimedOut(too_late, _) => {
+            WriteEnd::TimedOut(too_late, _) => {
                 let error = self.not_sent_in_time(*too_late, piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
@@ -660,7 +665,7 @@ fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
 }
 
 /// Why there are no more replies.
-enum Ending {
+enum WriteEnd {
     Answered,
     Unsent,
     /// With that many bytes written.

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::calls::overdue;
 use crate::connection::lane::{Lane, Place};
-use crate::connection::step::Setback;
-use crate::connection::step::{Receipt, Terms};
+use crate::connection::step::Unfinished;
+use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::call::Call;
-use crate::model::completion::{Facts, Outcome};
+use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
 use crate::model::request::{Form, Request, asking};
@@ -36,7 +36,7 @@ pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
         Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
             lane.submit(call);
         }
-        _ => recover(servers, None, call, Setback::Unsent, None),
+        _ => recover(servers, None, call, Unfinished::Unsent, None),
     }
 }
 
@@ -46,11 +46,11 @@ pub(crate) fn recover(
     servers: &Rc<Servers>,
     lane: Option<Rc<Lane>>,
     call: Call,
-    setback: Setback,
+    unfinished: Unfinished,
     place: Option<Place>,
 ) {
     // Most errors end the call, and need no task.
-    if let Setback::Answered(reply) = &setback
+    if let Unfinished::Answered(reply) = &unfinished
         && let Some(error) = reply.error()
         && let Some(lane) = &lane
     {
@@ -60,32 +60,32 @@ pub(crate) fn recover(
             if verdict.ran == Ran::Yes {
                 lane.note_use(&call.request);
             }
-            lane.tell_facts(&call.reply_to);
+            lane.send_trace(&call.reply_to);
             let error = Error::answered(error, &verdict, &call.request);
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
             return;
         }
     }
     let supervision = servers.supervise(&call.reply_to);
-    guard::spawn("a call", climb(servers.clone(), supervision, lane, call, setback, place));
+    guard::spawn("a call", retry(servers.clone(), supervision, lane, call, unfinished, place));
 }
 
-async fn climb(
+async fn retry(
     servers: Rc<Servers>,
     supervision: Supervision,
     lane: Option<Rc<Lane>>,
     call: Call,
-    setback: Setback,
+    unfinished: Unfinished,
     place: Option<Place>,
 ) {
     let progress = Progress::default();
     let own_time = call.request.wait();
-    let steps = attempts(&servers, &call, lane, setback, place, &progress);
-    let steps = in_time(call.deadline, own_time, || progress.receipt.was_sent(), steps);
+    let steps = attempts(&servers, &call, lane, unfinished, place, &progress);
+    let steps = in_time(call.deadline, own_time, || progress.step.was_sent(), steps);
     let ended = supervision.over(steps).await;
     let lease = progress.lease.take();
     if servers.config.connection.observed {
-        call.reply_to.tell(progress.facts());
+        call.reply_to.send_trace(progress.trace());
     }
     match ended {
         Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
@@ -137,7 +137,7 @@ pub(crate) async fn in_time<T>(
 #[derive(Default)]
 struct Progress {
     /// Of the step that is under way.
-    receipt: Rc<Receipt>,
+    step: Rc<StepProgress>,
     /// Its own connection, where it may have to be killed or waits for others.
     lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step under way.
@@ -151,21 +151,21 @@ struct Progress {
 
 impl Progress {
     fn may_have_executed(&self, request: &Request) -> bool {
-        self.lost.get() || verdict::may_have_run(request, self.receipt.was_sent())
+        self.lost.get() || verdict::may_have_run(request, self.step.was_sent())
     }
 
     /// A step is over that ended so.
-    fn note(&self, setback: &Setback) {
-        if !matches!(setback, Setback::Unsent) {
+    fn note(&self, unfinished: &Unfinished) {
+        if !matches!(unfinished, Unfinished::Unsent) {
             self.times_sent.set(self.times_sent.get() + 1);
         }
     }
 
-    fn facts(&self) -> Facts {
-        let times_sent = self.times_sent.get() + u32::from(self.receipt.was_sent());
+    fn trace(&self) -> CallTrace {
+        let times_sent = self.times_sent.get() + u32::from(self.step.was_sent());
         let planned = 1 + u32::from(self.sent_code.get());
         let node = self.node.borrow().clone();
-        Facts { node, sent_code: self.sent_code.get(), retries: times_sent.saturating_sub(planned) }
+        CallTrace { node, sent_code: self.sent_code.get(), retries: times_sent.saturating_sub(planned) }
     }
 
     /// A connection to the server of `target` that no other call uses, once there is one.
@@ -209,23 +209,23 @@ async fn attempts(
     servers: &Rc<Servers>,
     call: &Call,
     lane: Option<Rc<Lane>>,
-    mut setback: Setback,
+    mut unfinished: Unfinished,
     mut kept: Option<Place>,
     progress: &Progress,
 ) -> Outcome {
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
-    let sent = match &setback {
+    let sent = match &unfinished {
         // As it is, though others may have learned since that the server lacks its form.
-        Setback::Answered(_) => Attempt::default(),
+        Unfinished::Answered(_) => Attempt::default(),
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
     loop {
-        progress.note(&setback);
+        progress.note(&unfinished);
         let held = servers.stats.hold(request.wire().len());
-        match setback {
-            Setback::Answered(reply) => {
+        match unfinished {
+            Unfinished::Answered(reply) => {
                 let Some(error) = reply.error() else {
                     if attempt.form.is_none() && request.has_forms() {
                         servers.stats.script_hits.add(1);
@@ -242,8 +242,8 @@ async fn attempts(
                     return Err(Box::new(error.after_loss(progress.lost.get())));
                 }
             }
-            Setback::Unsent => attempt.lane = None,
-            Setback::Lost(reason) => {
+            Unfinished::Unsent => attempt.lane = None,
+            Unfinished::Lost(reason) => {
                 let unanswered = verdict::of_loss(request, true, false);
                 if !unanswered.may_be_sent_again {
                     return Err(Box::new(Error::lost(&reason)));
@@ -288,20 +288,20 @@ async fn attempts(
         progress.sent_code.set(attempt.brings_code());
         progress.node.replace(Some(target.address().clone()));
         // What comes before the request is of use without it.
-        let terms = Terms { separable: true, waits: request.wait().is_some(), ..Terms::default() };
-        let sending = place.begin(commands, terms, &progress.receipt);
+        let options = StepOptions { separable: true, waits: request.wait().is_some(), ..StepOptions::default() };
+        let sending = place.begin(commands, options, &progress.step);
         kept = may_lack_code.then_some(place);
         let answer = sending.await;
-        let mut replies = progress.receipt.take_replies();
-        progress.receipt.clear();
-        setback = match answer {
+        let mut replies = progress.step.take_replies();
+        progress.step.clear();
+        unfinished = match answer {
             Ok(()) => {
                 let reply = replies.pop().expect("a lane gives a reply to each command");
                 attempt.learn_from(servers, request, &call.route, &reply, &target);
                 let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-                Setback::Answered(telling(reply, loading))
+                Unfinished::Answered(telling(reply, loading))
             }
-            Err(setback) => setback,
+            Err(unfinished) => unfinished,
         };
         attempt.lane = Some(target);
     }
@@ -465,7 +465,7 @@ impl Attempt {
         self.form == Some(Form::Sha) || self.brings_library
     }
 
-    /// How long to wait first, as what was heeded asks for.
+    /// How long to wait first, as the last verdict asks for.
     pub(crate) fn take_pause(&mut self) -> Duration {
         std::mem::take(&mut self.patience.pause)
     }

@@ -13,8 +13,8 @@ use tokio::time::timeout_at;
 
 use crate::calls::single::{Attempt, code_form, connected_lane};
 use crate::connection::lane::{Lane, Place};
-use crate::connection::step::Setback;
-use crate::connection::step::{Receipt, Terms};
+use crate::connection::step::Unfinished;
+use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::batch::{Entry, Sending};
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
@@ -46,7 +46,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         first_route: asked.unwrap_or_else(|| route.clone()),
         route,
         watched,
-        receipt: Rc::default(),
+        progress: Rc::default(),
         ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
     };
@@ -56,7 +56,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
             error
         }),
         Err(_) => {
-            let sent = transaction.receipt.was_sent();
+            let sent = transaction.progress.was_sent();
             let may_have_executed = sent || transaction.ran_on_replica.get();
             let reason = transaction.waiting_for.borrow();
             let state = match (sent, reason.is_empty()) {
@@ -84,7 +84,7 @@ struct Transaction<'a> {
     /// Where its keys are, by which it may be redirected.
     route: Route,
     watched: Option<Watched>,
-    receipt: Rc<Receipt>,
+    progress: Rc<StepProgress>,
     /// A replica executed what of it only reads.
     ran_on_replica: Cell<bool>,
     waiting_for: RefCell<String>,
@@ -148,14 +148,14 @@ impl Transaction<'_> {
             let queue = self.queue(loads_libraries);
             let only_on = self.watched.as_ref().map(Watched::connection);
             let flushes_scripts = self.flushes_scripts();
-            let terms = Terms { atomic: true, only_on, flushes_scripts, ..Terms::default() };
-            let sending = place.begin(queue.framed(attempt.asking), terms, &self.receipt);
+            let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
+            let sending = place.begin(queue.framed(attempt.asking), options, &self.progress);
             drop(place);
             let answer = sending.await;
-            let replies = self.receipt.take_replies();
+            let replies = self.progress.take_replies();
             match answer {
-                Ok(()) => self.receipt.clear(),
-                Err(Setback::Lost(reason)) => return Err(Box::new(Error::lost(&reason))),
+                Ok(()) => self.progress.clear(),
+                Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(&reason))),
                 Err(_) if self.watched.is_some() => return Ok(None),
                 Err(_) => {
                     attempt.lane = None;
@@ -214,12 +214,12 @@ impl Transaction<'_> {
         }
         let connection = lane.connection();
         let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
-        let receipt = Rc::default();
-        if place.begin(commands, Terms::default(), &receipt).await.is_err() {
+        let progress = Rc::default();
+        if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
             attempt.lane = None;
             return Ok(false);
         }
-        let replies = receipt.take_replies();
+        let replies = progress.take_replies();
         match replies.first().and_then(Reply::error) {
             None => {
                 lane.set_transacts(connection);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::calls::single::{Attempt, connected_lane};
 use crate::connection::lane::Lane;
-use crate::connection::step::{Receipt, Terms};
+use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
@@ -99,7 +99,7 @@ impl Servers {
                 continue;
             }
             let connection = watching.unwrap_or_else(|| lane.connection());
-            let receipt: Rc<Receipt> = Rc::default();
+            let progress: Rc<StepProgress> = Rc::default();
             let mut commands = Vec::new();
             if watching.is_none() {
                 // It ends what a transaction that was given up may have left, and tells whether there may be any.
@@ -109,8 +109,8 @@ impl Servers {
                 commands.push(asking());
             }
             commands.push(request.wire().clone());
-            let terms = Terms { only_on: Some(connection), ..Terms::default() };
-            if lane.request(commands, terms, &receipt).await.is_err() {
+            let options = StepOptions { only_on: Some(connection), ..StepOptions::default() };
+            if lane.request(commands, options, &progress).await.is_err() {
                 if watching.is_some() {
                     // What was watched before is not any more: the transaction will find that out.
                     return Ok(Reply::One(Item::Okay));
@@ -118,7 +118,7 @@ impl Servers {
                 attempt.back_off();
                 continue;
             }
-            let mut replies = receipt.take_replies();
+            let mut replies = progress.take_replies();
             let refused = replies.first().and_then(Reply::error).cloned();
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
@@ -157,10 +157,10 @@ impl Servers {
         let Some(turn) = turn else { return };
         let _in_turn = turn.lock().await;
         if let Some(watched) = self.watches.end(watch) {
-            let terms = Terms { only_on: Some(watched.connection()), ..Terms::default() };
+            let options = StepOptions { only_on: Some(watched.connection()), ..StepOptions::default() };
             let commands = vec![Packer::single("UNWATCH").wire().clone()];
             // Where the connection is lost, so is the watch.
-            let _ = watched.lane().request(commands, terms, &Rc::default()).await;
+            let _ = watched.lane().request(commands, options, &Rc::default()).await;
         }
     }
 }

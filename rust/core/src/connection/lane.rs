@@ -21,9 +21,9 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::connection::connect::{Connection, Purpose, connect};
 use crate::connection::io::Io;
 use crate::connection::queues::{InFlight, Job, Queues, Steps};
-use crate::connection::step::{Receipt, Setback, Step, Terms};
+use crate::connection::step::{Step, StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
-use crate::model::completion::{CallId, Facts, ReplyTo};
+use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::{Error, PANICKED};
 use crate::model::request::Request;
@@ -35,9 +35,9 @@ use crate::tasks::signal::Signal;
 use crate::wire::resp::{Frame, Item, Reply};
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
-pub(crate) trait Owner {
+pub(crate) trait LaneEvents {
     /// `place` is where what is sent again goes before what was issued later.
-    fn set_back(&self, lane: &Rc<Lane>, call: Call, setback: Setback, place: Option<Place>);
+    fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
@@ -50,7 +50,7 @@ pub(crate) struct Lane {
     address: Address,
     config: Arc<ConnectionConfig>,
     purpose: Purpose,
-    owner: Weak<dyn Owner>,
+    events: Weak<dyn LaneEvents>,
     queues: RefCell<Queues>,
     status: Signal<Status>,
     /// Wakes the task that runs the lane.
@@ -68,8 +68,8 @@ pub(crate) struct Lane {
     stats: Arc<Stats>,
     node_stats: Arc<NodeStats>,
     /// What of the waiting bytes, and of the requests under way, was told.
-    told_bytes: Cell<usize>,
-    told_in_flight: Cell<u64>,
+    published_bytes: Cell<usize>,
+    published_in_flight: Cell<u64>,
     /// When the server last said something.
     heard_at: Cell<Instant>,
     /// Somebody asks for a sign of life.
@@ -77,7 +77,7 @@ pub(crate) struct Lane {
     /// The server's machine last took more of the request whose reply is due.
     taken_at: Cell<Instant>,
     /// Somebody asks whether it still does.
-    is_watched: Cell<bool>,
+    is_checked: Cell<bool>,
     /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
     looked_at: Cell<Option<(u64, u64)>>,
     /// Why the connection is to be given up.
@@ -89,24 +89,24 @@ impl Lane {
         address: Address,
         config: Arc<ConnectionConfig>,
         purpose: Purpose,
-        owner: Weak<dyn Owner>,
+        events: Weak<dyn LaneEvents>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
         Rc::new(Self {
             node_stats: stats.node(&address),
             stats,
-            told_bytes: Cell::new(0),
-            told_in_flight: Cell::new(0),
+            published_bytes: Cell::new(0),
+            published_in_flight: Cell::new(0),
             heard_at: Cell::new(Instant::now()),
             is_probed: Cell::new(false),
             taken_at: Cell::new(Instant::now()),
-            is_watched: Cell::new(false),
+            is_checked: Cell::new(false),
             looked_at: Cell::new(None),
             severed: RefCell::default(),
             address,
             config,
             purpose,
-            owner,
+            events,
             queues: RefCell::default(),
             status: Signal::new(Status::Connecting),
             waker: RefCell::default(),
@@ -180,7 +180,7 @@ impl Lane {
     /// Puts a job in line, and says its number there; a closed lane hands it back at once.
     fn push(self: &Rc<Self>, job: Job) -> Option<u64> {
         if self.closed.get() {
-            self.return_job(job, Setback::Unsent);
+            self.return_job(job, Unfinished::Unsent);
             return None;
         }
         let (number, bytes) = {
@@ -194,25 +194,25 @@ impl Lane {
     /// There is more to be written: so many bytes in all.
     fn has_more(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
-        if bytes > self.told_bytes.get() + NEWS {
-            self.tell_bytes();
+        if bytes > self.published_bytes.get() + NEWS {
+            self.publish_bytes();
         }
         self.wake();
     }
 
     /// There is less: jobs were taken out.
     fn has_less(self: &Rc<Self>) {
-        self.tell_bytes();
-        self.tell_in_flight();
+        self.publish_bytes();
+        self.publish_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
             self.wake();
         }
     }
 
     /// Lets the client know how many bytes wait.
-    fn tell_bytes(&self) {
+    fn publish_bytes(&self) {
         let now = self.queues.borrow().waiting.bytes;
-        let before = self.told_bytes.replace(now);
+        let before = self.published_bytes.replace(now);
         if now > before {
             self.stats.pending_bytes.fetch_add(now - before, Ordering::Relaxed);
         } else if now < before {
@@ -221,16 +221,16 @@ impl Lane {
     }
 
     /// Tells an observed call, which needed no second attempt, who has it.
-    pub(crate) fn tell_facts(&self, caller: &ReplyTo) {
+    pub(crate) fn send_trace(&self, caller: &ReplyTo) {
         if self.config.observed {
-            caller.tell(Facts { node: Some(self.address.clone()), ..Facts::default() });
+            caller.send_trace(CallTrace { node: Some(self.address.clone()), ..CallTrace::default() });
         }
     }
 
     /// Counts what is under way among that of the node's other connections.
-    fn tell_in_flight(&self) {
+    fn publish_in_flight(&self) {
         let now = self.queues.borrow().in_flight.len() as u64;
-        let before = self.told_in_flight.replace(now);
+        let before = self.published_in_flight.replace(now);
         if now > before {
             self.node_stats.in_flight.fetch_add(now - before, Ordering::Relaxed);
         } else if now < before {
@@ -244,20 +244,25 @@ impl Lane {
         self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
-    /// Sends commands in one write and waits until `receipt` has all their replies. Dropping the future before the
+    /// Sends commands in one write and waits until `progress` has all their replies. Dropping the future before the
     /// socket takes any of them unsends them.
     pub(crate) async fn request(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
-        terms: Terms,
-        receipt: &Rc<Receipt>,
-    ) -> Result<(), Setback> {
-        self.begin(commands, terms, receipt).await
+        options: StepOptions,
+        progress: &Rc<StepProgress>,
+    ) -> Result<(), Unfinished> {
+        self.begin(commands, options, progress).await
     }
 
     /// The same, in line at once.
-    pub(crate) fn begin(self: &Rc<Self>, commands: Vec<Bytes>, terms: Terms, receipt: &Rc<Receipt>) -> Begun {
-        self.end_of_line().begin(commands, terms, receipt)
+    pub(crate) fn begin(
+        self: &Rc<Self>,
+        commands: Vec<Bytes>,
+        options: StepOptions,
+        progress: &Rc<StepProgress>,
+    ) -> Begun {
+        self.end_of_line().begin(commands, options, progress)
     }
 
     /// Where steps go that nothing waits for.
@@ -274,14 +279,14 @@ impl Lane {
     fn unsend(self: &Rc<Self>, number: u64) {
         let removed = self.queues.borrow_mut().remove(number);
         if let Some((Job::Step(step), bytes)) = removed {
-            step.receipt.sent.set(bytes > 0);
-            step.receipt.written.set(bytes);
+            step.progress.sent.set(bytes > 0);
+            step.progress.written.set(bytes);
             self.has_less();
         }
     }
 
     /// Sends one command and waits for its reply.
-    pub(crate) async fn ask(self: &Rc<Self>, wire: Bytes) -> Result<Reply, Setback> {
+    pub(crate) async fn ask(self: &Rc<Self>, wire: Bytes) -> Result<Reply, Unfinished> {
         self.end_of_line().ask(wire).await
     }
 
@@ -310,9 +315,9 @@ impl Lane {
     }
 
     /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
-    pub(crate) fn watch_taking(self: &Rc<Self>) {
+    pub(crate) fn check_taking(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
-            self.is_watched.set(true);
+            self.is_checked.set(true);
             self.wake();
         }
     }
@@ -427,8 +432,8 @@ impl Lane {
     /// Takes back all that waits for a connection, to send it elsewhere.
     pub(crate) fn hand_back(self: &Rc<Self>) {
         let waiting = self.queues.borrow_mut().waiting.take();
-        self.tell_bytes();
-        waiting.for_each(|job| self.return_job(job, Setback::Unsent));
+        self.publish_bytes();
+        waiting.for_each(|job| self.return_job(job, Unfinished::Unsent));
     }
 
     /// Whether nobody waits for anything.
@@ -446,8 +451,8 @@ impl Lane {
             task.abort();
         }
         let mut queues = std::mem::take(&mut *self.queues.borrow_mut());
-        self.tell_bytes();
-        self.tell_in_flight();
+        self.publish_bytes();
+        self.publish_in_flight();
         let unsent = queues.waiting.take().map(|job| (job, false));
         let entries = queues.in_flight.take().into_iter();
         let sent = entries.filter_map(|(_, entry)| {
@@ -459,7 +464,7 @@ impl Lane {
                 Job::Call(call) => {
                     self.stats.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
                 }
-                Job::Step(step) => step.receipt.sent.set(was_begun),
+                Job::Step(step) => step.progress.sent.set(was_begun),
                 Job::Load(..) | Job::Place(_) => {}
             }
         }
@@ -473,25 +478,25 @@ impl Lane {
         }
     }
 
-    fn return_job(self: &Rc<Self>, job: Job, setback: Setback) {
-        self.return_from(None, job, setback);
+    fn return_job(self: &Rc<Self>, job: Job, unfinished: Unfinished) {
+        self.return_from(None, job, unfinished);
     }
 
     /// The same; what the job leads to is sent from a place that was kept for it.
-    fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, setback: Setback) {
+    fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, unfinished: Unfinished) {
         match job {
             Job::Call(call) => {
-                if let Some(owner) = self.owner.upgrade() {
-                    owner.set_back(self, call, setback, place);
+                if let Some(events) = self.events.upgrade() {
+                    events.unfinished(self, call, unfinished, place);
                 }
             }
             Job::Step(step) => {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
-                let _ = step.answer.send(Err(setback));
+                let _ = step.answer.send(Err(unfinished));
             }
             Job::Load(_, hash) => {
                 self.loading.borrow_mut().remove(&hash);
-                if matches!(setback, Setback::Answered(reply) if reply.error().is_none()) {
+                if matches!(unfinished, Unfinished::Answered(reply) if reply.error().is_none()) {
                     self.set_loaded(&hash, true);
                 }
             }
@@ -530,8 +535,8 @@ impl Lane {
                 return;
             }
             self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
-            if let Some(owner) = self.owner.upgrade() {
-                owner.disconnected(&self, &reason);
+            if let Some(events) = self.events.upgrade() {
+                events.disconnected(&self, &reason);
             }
             if served {
                 // The first attempt is made at once.
@@ -586,7 +591,7 @@ impl Lane {
         if let Some(reason) = self.severed.take() {
             return Poll::Ready(reason);
         }
-        if self.is_watched.take() {
+        if self.is_checked.take() {
             self.look(io);
         }
         let written = io.written;
@@ -623,7 +628,7 @@ impl Lane {
         loop {
             if self.queues.borrow().should_withdraw() {
                 self.queues.borrow_mut().withdraw(io);
-                self.tell_in_flight();
+                self.publish_in_flight();
             }
             let up_to = self.queues.borrow().may_be_written();
             let result = io.poll_write(cx, up_to);
@@ -653,11 +658,11 @@ impl Lane {
                     expired.push(job);
                     continue;
                 }
-                Job::Step(step) if step.terms.only_on.is_some_and(|only| only != self.connection.get()) => {
+                Job::Step(step) if step.options.only_on.is_some_and(|only| only != self.connection.get()) => {
                     too_late.push(job);
                     continue;
                 }
-                Job::Step(step) => step.receipt.sent.set(true),
+                Job::Step(step) => step.progress.sent.set(true),
                 _ => {}
             }
             let (begins, missing) = (io.queued(), job.replies());
@@ -669,9 +674,9 @@ impl Lane {
         }
         drop(queues);
         self.node_stats.requests.add(requests);
-        self.tell_in_flight();
-        self.tell_bytes();
-        too_late.into_iter().for_each(|job| self.return_job(job, Setback::Unsent));
+        self.publish_in_flight();
+        self.publish_bytes();
+        too_late.into_iter().for_each(|job| self.return_job(job, Unfinished::Unsent));
         for job in expired {
             if let Job::Call(call) = job {
                 self.time_out(call, false);
@@ -699,7 +704,7 @@ impl Lane {
         };
         if !times.is_empty() {
             self.node_stats.record(times.into_iter());
-            self.tell_in_flight();
+            self.publish_in_flight();
             self.queues.borrow_mut().give_back_room();
         }
         result
@@ -730,7 +735,7 @@ impl Lane {
         entry.missing -= 1;
         let is_last = entry.missing == 0;
         if let Some(Job::Step(step)) = &entry.job {
-            step.receipt.replies.borrow_mut().push(reply);
+            step.progress.replies.borrow_mut().push(reply);
             if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(()));
@@ -751,10 +756,10 @@ impl Lane {
                 if call.request.has_forms() {
                     self.stats.script_hits.add(1);
                 }
-                self.tell_facts(&call.reply_to);
+                self.send_trace(&call.reply_to);
                 self.stats.finish(call.reply_to, Ok(reply));
             }
-            Some(job) => self.return_from(place, job, Setback::Answered(reply)),
+            Some(job) => self.return_from(place, job, Unfinished::Answered(reply)),
             None => {}
         }
         Ok(sent_at)
@@ -763,23 +768,23 @@ impl Lane {
     /// What was under way when the connection went: unsent where the server cannot have read the whole command.
     fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = self.queues.borrow_mut().lose_in_flight();
-        self.tell_in_flight();
+        self.publish_in_flight();
         let mut unsent = Vec::new();
         for (number, entry) in in_flight {
             let Some(job) = entry.job else { continue };
             let was_sent = match &job {
-                Job::Step(step) if step.commands.len() > 1 && !step.terms.atomic => entry.begins < written,
+                Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
                 _ => entry.ends <= written,
             };
             if let Job::Step(step) = &job {
                 if was_sent {
-                    step.receipt.written.set(written - entry.begins);
+                    step.progress.written.set(written - entry.begins);
                 } else {
-                    step.receipt.clear();
+                    step.progress.clear();
                 }
             }
             if was_sent {
-                self.return_job(job, Setback::Lost(reason.clone()));
+                self.return_job(job, Unfinished::Lost(reason.clone()));
             } else {
                 unsent.push((number, job));
             }
@@ -806,9 +811,9 @@ impl Lane {
         }
         self.has_less();
         if expired.iter().any(|(_, was_begun)| *was_begun)
-            && let Some(owner) = self.owner.upgrade()
+            && let Some(events) = self.events.upgrade()
         {
-            owner.stalled(self);
+            events.stalled(self);
         }
         expired.into_iter().for_each(|(call, was_begun)| self.time_out(call, was_begun));
     }
@@ -816,7 +821,7 @@ impl Lane {
     fn time_out(&self, call: Call, was_begun: bool) {
         let error = call.timed_out(was_begun, &self.status());
         if was_begun {
-            self.tell_facts(&call.reply_to);
+            self.send_trace(&call.reply_to);
         }
         self.stats.finish(call.reply_to, Err(Box::new(error)));
     }
@@ -840,10 +845,10 @@ impl Place {
     }
 
     /// Puts commands in line, for one write; see [`Lane::request`].
-    pub(crate) fn begin(&self, commands: Vec<Bytes>, terms: Terms, receipt: &Rc<Receipt>) -> Begun {
+    pub(crate) fn begin(&self, commands: Vec<Bytes>, options: StepOptions, progress: &Rc<StepProgress>) -> Begun {
         let (answer, answered) = oneshot::channel();
-        receipt.clear();
-        let step = Step { commands, terms, receipt: receipt.clone(), answer };
+        progress.clear();
+        let step = Step { commands, options, progress: progress.clone(), answer };
         let lane = &self.lane;
         let placed = match self.number {
             Some(number) => {
@@ -859,14 +864,14 @@ impl Place {
             }
             Err(step) => lane.push(Job::Step(step)),
         };
-        Begun { lane: lane.clone(), receipt: receipt.clone(), number, answered: Some(answered) }
+        Begun { lane: lane.clone(), progress: progress.clone(), number, answered: Some(answered) }
     }
 
     /// Sends one command and waits for its reply.
-    pub(crate) async fn ask(&self, wire: Bytes) -> Result<Reply, Setback> {
-        let receipt = Rc::default();
-        self.begin(vec![wire], Terms::default(), &receipt).await?;
-        receipt.take_replies().pop().ok_or(Setback::Unsent)
+    pub(crate) async fn ask(&self, wire: Bytes) -> Result<Reply, Unfinished> {
+        let progress = Rc::default();
+        self.begin(vec![wire], StepOptions::default(), &progress).await?;
+        progress.take_replies().pop().ok_or(Unfinished::Unsent)
     }
 }
 
@@ -882,17 +887,17 @@ impl Drop for Place {
 /// A step that is in line, or on its way. Dropping it before the socket takes any of it unsends it.
 pub(crate) struct Begun {
     lane: Rc<Lane>,
-    receipt: Rc<Receipt>,
+    progress: Rc<StepProgress>,
     /// Where it is in line; `None`: it was handed back.
     number: Option<u64>,
-    answered: Option<oneshot::Receiver<Result<(), Setback>>>,
+    answered: Option<oneshot::Receiver<Result<(), Unfinished>>>,
 }
 
 impl Future for Begun {
-    type Output = Result<(), Setback>;
+    type Output = Result<(), Unfinished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Setback::Unsent)) };
+        let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Unfinished::Unsent)) };
         let answer = std::task::ready!(Pin::new(answered).poll(cx));
         self.answered = None;
         Poll::Ready(answer.unwrap_or_else(|_| Err(self.dropped())))
@@ -901,12 +906,12 @@ impl Future for Begun {
 
 impl Begun {
     /// What is known of a step that the lane dropped, because it was closed or met a panic.
-    fn dropped(&self) -> Setback {
-        if !self.receipt.was_sent() {
-            return Setback::Unsent;
+    fn dropped(&self) -> Unfinished {
+        if !self.progress.was_sent() {
+            return Unfinished::Unsent;
         }
-        self.receipt.written.set(u64::MAX);
-        Setback::Lost(Unreachable("it was dropped".into()))
+        self.progress.written.set(u64::MAX);
+        Unfinished::Lost(Unreachable("it was dropped".into()))
     }
 }
 

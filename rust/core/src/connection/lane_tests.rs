@@ -32,15 +32,15 @@ struct Clumsy {
     panics_on_losses: Cell<u32>,
 }
 
-impl Owner for Clumsy {
-    fn set_back(&self, _lane: &Rc<Lane>, call: Call, setback: Setback, _place: Option<Place>) {
-        let error = match setback {
-            Setback::Answered(_) => {
+impl LaneEvents for Clumsy {
+    fn unfinished(&self, _lane: &Rc<Lane>, call: Call, unfinished: Unfinished, _place: Option<Place>) {
+        let error = match unfinished {
+            Unfinished::Answered(_) => {
                 assert!(!self.panics_on_errors, "provoked by the test");
                 Error::new(Kind::Request, "answered")
             }
-            Setback::Unsent => Error::new(Kind::Request, "unsent"),
-            Setback::Lost(reason) => Error::lost(&reason),
+            Unfinished::Unsent => Error::new(Kind::Request, "unsent"),
+            Unfinished::Lost(reason) => Error::lost(&reason),
         };
         call.reply_to.finish(Err(Box::new(error)));
     }
@@ -55,7 +55,7 @@ impl Owner for Clumsy {
 }
 
 fn lane(owner: &Rc<Clumsy>) -> Rc<Lane> {
-    let owner: Rc<dyn Owner> = owner.clone();
+    let owner: Rc<dyn LaneEvents> = owner.clone();
     let address = Address::new("server.example", 1);
     Lane::new(address, Arc::new(config()), Purpose::Data, Rc::downgrade(&owner), Arc::default())
 }
@@ -133,10 +133,10 @@ async fn after_a_panic_each_call_ends_as_is_known_of_it_and_the_lane_goes_on() {
     let work = async {
         let listener = listen().await;
         let lane = lane(&owner);
-        let receipt = Rc::default();
+        let progress = Rc::default();
         let hit = submit(&lane, "HIT", BOUND);
         let written = submit(&lane, "WRITTEN", BOUND);
-        let step = lane.begin(vec![Bytes::from_static(b"*1\r\n$4\r\nSTEP\r\n")], Terms::default(), &receipt);
+        let step = lane.begin(vec![Bytes::from_static(b"*1\r\n$4\r\nSTEP\r\n")], StepOptions::default(), &progress);
         let mut first = accept(&listener).await;
         hear(&mut first, "STEP").await;
         // More than the socket takes: most of it is never written.
@@ -149,7 +149,7 @@ async fn after_a_panic_each_call_ends_as_is_known_of_it_and_the_lane_goes_on() {
         let error = outcome(written).await.expect_err("its connection is gone");
         assert_eq!((error.kind, error.may_have_executed), (Kind::Connection, true));
         assert!(error.message.contains("a bug in glide_scripts"), "{error}");
-        assert!(matches!(step.await, Err(Setback::Lost(_))));
+        assert!(matches!(step.await, Err(Unfinished::Lost(_))));
         // They wait for the next connection.
         let mut second = accept(&listener).await;
         hear(&mut second, "UNWRITTEN").await;
@@ -295,25 +295,25 @@ async fn commands_of_a_step_that_the_socket_has_not_begun_to_take_are_unsent_whe
     let owner = Rc::default();
     let work = async {
         let lane = lane(&owner);
-        let separable = Terms { separable: true, ..Terms::default() };
-        let receipts: Vec<Rc<Receipt>> = (0..MANY / EACH).map(|_| Rc::default()).collect();
+        let separable = StepOptions { separable: true, ..StepOptions::default() };
+        let progresses: Vec<Rc<StepProgress>> = (0..MANY / EACH).map(|_| Rc::default()).collect();
         let mut steps = Vec::new();
         let put = || {
-            for (step, receipt) in receipts.iter().enumerate() {
+            for (step, progress) in progresses.iter().enumerate() {
                 let commands = (0..EACH).map(|each| command(&numbered(step * EACH + each)).wire().clone());
-                steps.push(lane.begin(commands.collect(), separable, receipt));
+                steps.push(lane.begin(commands.collect(), separable, progress));
             }
         };
         let stream = stalled(&lane, put).await;
         drop(steps);
         let length = |number: usize| command(&numbered(number)).wire().len() as u64;
         let mut sent = BTreeSet::new();
-        for (step, receipt) in receipts.iter().enumerate() {
-            assert_eq!(receipt.was_sent(), receipt.written() > 0);
+        for (step, progress) in progresses.iter().enumerate() {
+            assert_eq!(progress.was_sent(), progress.written() > 0);
             let mut end = 0;
             for number in step * EACH..(step + 1) * EACH {
                 end += length(number);
-                if end <= receipt.written() {
+                if end <= progress.written() {
                     sent.insert(number);
                 }
             }
@@ -342,7 +342,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
                         ReplyTo::event_loop(completions.clone(), ticket as u64),
                     );
                     let commands = vec![command(&numbered(ticket)).wire().clone()];
-                    steps.push(lane.begin(commands, Terms::default(), &Rc::default()));
+                    steps.push(lane.begin(commands, StepOptions::default(), &Rc::default()));
                 }
             };
             let _stream = stalled(&lane, put).await;
@@ -394,8 +394,8 @@ async fn what_comes_later_waits_for_a_place_that_is_kept_and_no_longer() {
         // What was put there is sent although the place is given up, and is unsent with whoever waits for it.
         let place = lane.keep_place();
         let (kept, dropped) = (Rc::default(), Rc::default());
-        let sent = place.begin(vec![wire(3)], Terms::default(), &kept);
-        let unsent = place.begin(vec![wire(4)], Terms::default(), &dropped);
+        let sent = place.begin(vec![wire(3)], StepOptions::default(), &kept);
+        let unsent = place.begin(vec![wire(4)], StepOptions::default(), &dropped);
         drop((place, unsent));
         assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([3]));
         stream.write_all(b":3\r\n").await.expect("a client that listens");

@@ -93,7 +93,7 @@ impl Queues {
                 }
                 entry.is_first_use = call.request.code().is_some_and(|code| self.used.is_first(code));
             }
-            Some(Job::Step(step)) if step.terms.flushes_scripts => self.used.clear(),
+            Some(Job::Step(step)) if step.options.flushes_scripts => self.used.clear(),
             _ => {}
         }
         let is_first_use = entry.is_first_use;
@@ -575,7 +575,7 @@ impl Job {
     fn begun(&self, taken: u64) -> (usize, u64) {
         match self {
             _ if taken == 0 => (0, 0),
-            Self::Step(step) if step.terms.separable => {
+            Self::Step(step) if step.options.separable => {
                 let (mut commands, mut bytes) = (0, 0);
                 for wire in &step.commands {
                     if bytes >= taken && !is_asking(&step.commands[commands - 1]) {
@@ -601,7 +601,7 @@ impl Job {
     /// Whether its reply may take as long as it likes.
     pub(crate) fn may_block(&self) -> bool {
         match self {
-            Self::Step(step) => step.terms.waits,
+            Self::Step(step) => step.options.waits,
             // They share their connection.
             Self::Call(_) | Self::Load(..) | Self::Place(_) => false,
         }

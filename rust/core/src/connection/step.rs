@@ -11,7 +11,7 @@ use crate::wire::resp::Reply;
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
-pub(crate) enum Setback {
+pub(crate) enum Unfinished {
     /// The server answered with an error.
     Answered(Reply),
     /// Certainly not executed: it was never written in whole.
@@ -23,15 +23,15 @@ pub(crate) enum Setback {
 /// Commands that go out in one write, each of which gets one reply.
 pub(crate) struct Step {
     pub(crate) commands: Vec<Bytes>,
-    pub(crate) terms: Terms,
-    pub(crate) receipt: Rc<Receipt>,
-    pub(crate) answer: oneshot::Sender<Result<(), Setback>>,
+    pub(crate) options: StepOptions,
+    pub(crate) progress: Rc<StepProgress>,
+    pub(crate) answer: oneshot::Sender<Result<(), Unfinished>>,
 }
 
 /// What may become of a step whose connection is lost.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(crate) struct Terms {
+pub(crate) struct StepOptions {
     /// Nothing is executed before the last command has been read.
     pub(crate) atomic: bool,
     /// Its commands are of use one by one: those that the socket has not begun to take can be unsent.
@@ -46,7 +46,7 @@ pub(crate) struct Terms {
 
 /// What is known of a step while it is with a server, and after.
 #[derive(Debug, Default)]
-pub(crate) struct Receipt {
+pub(crate) struct StepProgress {
     /// The server may have read some of it.
     pub(crate) sent: Cell<bool>,
     /// How many of its bytes were written when the connection was lost, or it was unsent as far as it could be.
@@ -54,7 +54,7 @@ pub(crate) struct Receipt {
     pub(crate) replies: RefCell<Vec<Reply>>,
 }
 
-impl Receipt {
+impl StepProgress {
     pub(crate) fn was_sent(&self) -> bool {
         self.sent.get()
     }

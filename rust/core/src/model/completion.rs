@@ -21,7 +21,7 @@ pub enum Completion {
     /// The outcomes of a batch's commands, in their order.
     Batch(Vec<Outcome>),
     /// No end of a call, but what is to be known of it besides its outcome, which comes next.
-    Facts(Box<Facts>),
+    Facts(Box<CallTrace>),
     /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
     Password(PasswordRequest),
 }
@@ -38,7 +38,7 @@ impl Completion {
 
 /// What became of a call on its way: told of an observed client's calls, unless they are batches or go to many nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct CallTrace {
     /// The server that it was last sent to; `None`: to none.
     pub node: Option<Address>,
     /// The server did not have the script, so that its code was sent.
@@ -165,9 +165,9 @@ impl ReplyTo {
     }
 
     /// Tells the caller more than the outcome, ahead of it.
-    pub(crate) fn tell(&self, facts: Facts) {
+    pub(crate) fn send_trace(&self, trace: CallTrace) {
         if let Some(Caller::Loop { completions, ticket }) = &self.caller {
-            completions.push(*ticket, Completion::Facts(Box::new(facts)));
+            completions.push(*ticket, Completion::Facts(Box::new(trace)));
         }
     }
 

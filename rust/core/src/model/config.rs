@@ -57,7 +57,7 @@ pub struct ConnectionConfig {
     /// For the whole way: name lookup, TCP, TLS, and the first commands.
     pub timeout: Duration,
     pub backoff: Backoff,
-    /// Whether callers are told [`Facts`](crate::Facts) of their calls.
+    /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
     pub unacknowledged: Option<Unacknowledged>,

@@ -19,7 +19,7 @@ use crate::model::wait::Wait;
 pub struct Request {
     wire: Bytes,
     words: usize,
-    lane: Lane,
+    lane: LaneKind,
     read_only: bool,
     is_killed_on_timeout: bool,
     gather: Gather,
@@ -49,7 +49,7 @@ pub enum Gather {
 
 /// Which of a node's connections a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum LaneKind {
     Data,
     /// For what must reach a server that is running a script: it does not read the connection the script came by.
     Admin,
@@ -86,7 +86,7 @@ impl Request {
         Self {
             wire: command.get_packed_command().into(),
             words: command.args_iter().count(),
-            lane: Lane::Data,
+            lane: LaneKind::Data,
             read_only: false,
             is_killed_on_timeout: false,
             gather: Gather::ByNode,
@@ -95,7 +95,7 @@ impl Request {
     }
 
     #[must_use]
-    pub fn over(mut self, lane: Lane) -> Self {
+    pub fn over(mut self, lane: LaneKind) -> Self {
         self.lane = lane;
         self
     }
@@ -176,7 +176,7 @@ impl Request {
         self.gather
     }
 
-    pub fn lane(&self) -> Lane {
+    pub fn lane(&self) -> LaneKind {
         self.lane
     }
 
@@ -452,7 +452,7 @@ impl Packer {
         Request {
             wire,
             words: self.words,
-            lane: Lane::Data,
+            lane: LaneKind::Data,
             read_only,
             is_killed_on_timeout: false,
             gather: Gather::ByNode,

@@ -13,11 +13,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::connect::without_arguments;
-use crate::connection::lane::{Lane, Owner};
+use crate::connection::lane::{Lane, LaneEvents};
 use crate::model::completion::{CallId, ReplyTo};
 use crate::model::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::model::error::{Error, Kind};
-use crate::model::request::{Lane as LaneKind, Request};
+use crate::model::request::{LaneKind, Request};
 use crate::model::route::{Route, Slot};
 use crate::model::script::Script;
 use crate::model::stats::Stats;
@@ -55,7 +55,7 @@ pub(crate) struct Servers {
     /// Connections on which keys are watched, by the names that their users gave them.
     pub(crate) watches: Watches,
     /// Learns what the lanes cannot finish.
-    lane_events: Rc<dyn Owner>,
+    lane_events: Rc<dyn LaneEvents>,
     /// Calls with a task of their own, by what their callers would cancel them by.
     supervised: RefCell<HashMap<CallId, oneshot::Sender<()>>>,
     closed: CancellationToken,
@@ -118,7 +118,7 @@ impl Servers {
     pub(crate) fn new(
         config: Config,
         stats: Arc<Stats>,
-        lane_events: impl FnOnce(Weak<Self>) -> Rc<dyn Owner>,
+        lane_events: impl FnOnce(Weak<Self>) -> Rc<dyn LaneEvents>,
     ) -> Rc<Self> {
         Rc::new_cyclic(|itself| Self {
             stats,

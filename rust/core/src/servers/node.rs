@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 
 use crate::connection::connect::Purpose;
-use crate::connection::lane::{Begun, Lane, Owner};
-use crate::connection::step::{Receipt, Terms};
+use crate::connection::lane::{Begun, Lane, LaneEvents};
+use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::stats::Stats;
@@ -24,7 +24,7 @@ pub(crate) struct Node {
     pub(crate) data: Rc<Lane>,
     in_cluster: bool,
     config: Arc<ConnectionConfig>,
-    owner: Weak<dyn Owner>,
+    events: Weak<dyn LaneEvents>,
     stats: Arc<Stats>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
@@ -48,16 +48,16 @@ impl Node {
         address: Address,
         in_cluster: bool,
         config: Arc<ConnectionConfig>,
-        owner: Weak<dyn Owner>,
+        events: Weak<dyn LaneEvents>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, owner.clone(), stats.clone());
+        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, events.clone(), stats.clone());
         Rc::new(Self {
             address,
             data,
             in_cluster,
             config,
-            owner,
+            events,
             stats,
             reads: OnceCell::new(),
             admin: OnceCell::new(),
@@ -87,7 +87,7 @@ impl Node {
 
     fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
         let (address, config) = (self.address.clone(), self.config.clone());
-        Lane::new(address, config, purpose, self.owner.clone(), self.stats.clone())
+        Lane::new(address, config, purpose, self.events.clone(), self.stats.clone())
     }
 
     /// A connection for one user alone.
@@ -187,7 +187,7 @@ pub(crate) struct Lease {
     /// Given back with the connection, so that the next one in line may find it idle.
     permit: Option<OwnedSemaphorePermit>,
     /// What the server calls the connection, once it has said so.
-    known_as: RefCell<Option<(Begun, Rc<Receipt>)>>,
+    known_as: RefCell<Option<(Begun, Rc<StepProgress>)>>,
 }
 
 /// How many connections to one server calls that may have to be killed have to themselves.
@@ -205,9 +205,9 @@ impl Lease {
     /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
     pub(crate) fn introduce(&self) {
         const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
-        let receipt = Rc::default();
-        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], Terms::default(), &receipt);
-        self.known_as.replace(Some((asking, receipt)));
+        let progress = Rc::default();
+        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], StepOptions::default(), &progress);
+        self.known_as.replace(Some((asking, progress)));
     }
 
     /// Ends the connection with all that waits on it.
@@ -220,13 +220,13 @@ impl Lease {
     /// connection is closed a server may see only after it has read later commands on another one, which may bring what
     /// the command waits for. A user without the right to CLIENT KILL has to do with that.
     fn take_back(&self) {
-        let Some((_, receipt)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
+        let Some((_, progress)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
         let data = &self.node.data;
-        if let Some(kill) = receipt.take_replies().first().and_then(kill)
+        if let Some(kill) = progress.take_replies().first().and_then(kill)
             && data.is_up()
         {
-            let terms = Terms { only_on: Some(data.connection()), ..Terms::default() };
-            let killing = data.begin(vec![kill], terms, &Rc::default());
+            let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
+            let killing = data.begin(vec![kill], options, &Rc::default());
             // Whether it could, there is nobody to tell.
             spawn_local(async move { drop(killing.await) });
         }

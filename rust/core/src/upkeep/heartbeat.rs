@@ -30,7 +30,7 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
         sleep(interval / 2).await;
         for lane in servers.lanes() {
             if lane.is_up() && lane.silence() >= interval / 2 {
-                lane.watch_taking();
+                lane.check_taking();
             }
             if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
                 let servers = servers.clone();
