@@ -6,13 +6,13 @@ use crate::calls::{pipeline, transaction};
 use crate::model::batch::{Batch, Sending};
 use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
-use crate::servers::directory::{Ended, Servers};
+use crate::servers::directory::Servers;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
 
 /// Sends a batch on its way.
 pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyTo) {
-    let supervision = servers.supervise(&reply_to);
+    let supervision = servers.supervisor.supervise(&reply_to);
     let (servers, batch) = (servers.clone(), sending.batch.clone());
     guard::spawn("a batch", async move {
         let work = async {
@@ -22,16 +22,16 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
                 Ok(Some(pipeline::run(&servers, sending).await))
             }
         };
-        match supervision.over(work).await {
-            Ended::Done(Ok(Some(outcomes))) => {
+        let outcome = match supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true)))) {
+            Some(Ok(Some(outcomes))) => {
                 outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
-                reply_to.finish_batch(name_commands(&batch, outcomes));
+                return reply_to.finish_batch(name_commands(&batch, outcomes));
             }
-            Ended::Done(Ok(None)) => servers.stats.finish(reply_to, Ok(Reply::One(Item::Nil))),
-            Ended::Done(Err(error)) => servers.stats.finish(reply_to, Err(error)),
-            Ended::Cancelled => reply_to.forget(),
-            Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(true)))),
-        }
+            Some(Ok(None)) => Some(Ok(Reply::One(Item::Nil))),
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        };
+        servers.stats.finish_unless_gone(reply_to, outcome);
     });
 }
 

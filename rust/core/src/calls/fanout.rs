@@ -16,20 +16,21 @@ use crate::model::error::{Error, Kind};
 use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
-use crate::servers::directory::{Ended, LOOK_AGAIN, Servers, Supervision};
+use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::node::Node;
+use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
 
 /// Sends a call to every node of its route.
 pub(crate) fn to_nodes(servers: &Rc<Servers>, call: Call) {
-    let supervision = servers.supervise(&call.reply_to);
+    let supervision = servers.supervisor.supervise(&call.reply_to);
     guard::spawn("a call", run_on_nodes(servers.clone(), supervision, call));
 }
 
 /// Sends each part to the shard of its slot.
 pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
-    let supervision = servers.supervise(&split.reply_to);
+    let supervision = servers.supervisor.supervise(&split.reply_to);
     guard::spawn("a call", run_in_parts(servers.clone(), supervision, split));
 }
 
@@ -45,11 +46,8 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
 }
 
 async fn finish(servers: &Servers, supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
-    match supervision.over(work).await {
-        Ended::Done(outcome) => servers.stats.finish(reply_to, outcome),
-        Ended::Cancelled => reply_to.forget(),
-        Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(true)))),
-    }
+    let outcome = supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true))));
+    servers.stats.finish_unless_gone(reply_to, outcome);
 }
 
 async fn ask_nodes(
@@ -186,7 +184,7 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(id) = self.id
-            && !self.servers.cancel_supervised(id)
+            && !self.servers.supervisor.cancel(id)
         {
             self.servers.cancel(BTreeSet::from([id]));
         }

@@ -492,10 +492,10 @@ impl Context {
         if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
             return;
         }
-        if !self.servers.cannot_load.get() && self.servers.may_teach(script) {
+        if !self.servers.abilities.cannot_load.get() && self.servers.teaching.may_teach(script, &self.servers.stats) {
             write.loads.push_back((commands.0.len(), script.hash().to_owned()));
             commands.push(script.load());
-        } else if self.servers.cannot_eval.get() {
+        } else if self.servers.abilities.cannot_eval.get() {
             return;
         } else {
             attempt.is_ahead = true;
@@ -514,7 +514,7 @@ impl Context {
                     lane.note_code(name);
                 }
             }
-            Load::Forbidden if !is_library(name) => self.servers.cannot_load.set(true),
+            Load::Forbidden if !is_library(name) => self.servers.abilities.cannot_load.set(true),
             Load::Forbidden | Load::Failed => {}
         }
     }
@@ -546,7 +546,7 @@ impl Context {
             return;
         }
         self.servers.stats.script_hits.add(1);
-        if let Some(script) = request.script().filter(|_| self.servers.cannot_load.get()) {
+        if let Some(script) = request.script().filter(|_| self.servers.abilities.cannot_load.get()) {
             // It could not be loaded, and is there all the same.
             lane.set_loaded(script.hash(), true);
         }

@@ -22,15 +22,17 @@ use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
 use crate::model::wait::Wait;
-use crate::servers::directory::{Ended, LOOK_AGAIN, Servers, Supervision};
+use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
+use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
 use crate::wire::resp::{Reply, ServerError};
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
-    let plain_form = servers.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
+    let plain_form =
+        servers.abilities.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
         Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
@@ -66,7 +68,7 @@ pub(crate) fn recover(
             return;
         }
     }
-    let supervision = servers.supervise(&call.reply_to);
+    let supervision = servers.supervisor.supervise(&call.reply_to);
     guard::spawn("a call", retry(servers.clone(), supervision, lane, call, unfinished, place));
 }
 
@@ -87,9 +89,10 @@ async fn retry(
     if servers.config.connection.observed {
         call.reply_to.send_trace(progress.trace());
     }
-    match ended {
-        Ended::Done(Ok(outcome)) => servers.stats.finish(call.reply_to, outcome),
-        Ended::Done(Err(TooLate { waited })) => {
+    let closed = || Ok(Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request)))));
+    let outcome = match ended.or_closed(closed) {
+        Some(Ok(outcome)) => Some(outcome),
+        Some(Err(TooLate { waited })) => {
             let error = progress.timed_out(&call, call.timeout + waited);
             if error.may_have_executed {
                 servers.unanswered();
@@ -99,14 +102,11 @@ async fn retry(
                 // Nothing is given to who does not wait any more: what it still waits on ends before the caller goes on.
                 lease => drop(lease),
             }
-            servers.stats.finish(call.reply_to, Err(Box::new(error)));
+            Some(Err(Box::new(error)))
         }
-        Ended::Cancelled => call.reply_to.forget(),
-        Ended::Closed => {
-            let error = Error::closed_under_way(progress.may_have_executed(&call.request));
-            servers.stats.finish(call.reply_to, Err(Box::new(error)));
-        }
-    }
+        None => None,
+    };
+    servers.stats.finish_unless_gone(call.reply_to, outcome);
 }
 
 /// A deadline has passed, which was put off by so much.
@@ -332,7 +332,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// How it is sent first.
     pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
-        let plain = servers.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only();
+        let plain = servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only();
         Self { form: plain.then_some(Form::Sha), ..Self::default() }
     }
 
@@ -408,12 +408,12 @@ impl Attempt {
             }
             Next::WithoutCode => {
                 // Of a user without the right to EVAL, the scripts are there already, or they have none.
-                servers.cannot_eval.set(true);
+                servers.abilities.cannot_eval.set(true);
                 *self =
                     Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
             }
             Next::PlainForm => {
-                servers.lacks_read_only_forms.set(true);
+                servers.abilities.lacks_read_only_forms.set(true);
                 self.form = Some(Form::Sha);
                 self.lane = servers.lane_for(request, route, true);
             }

@@ -180,7 +180,7 @@ impl Transaction<'_> {
                     let verdict = queued.judge_queued(self.servers, request, &self.route, &error);
                     if verdict.next == Next::WithoutCode {
                         // Of a user without the right to EVAL, the scripts are there already, or they have none.
-                        self.servers.cannot_eval.set(true);
+                        self.servers.abilities.cannot_eval.set(true);
                         continue;
                     }
                     if !attempt.follow(self.servers, request, &self.route, &error, &verdict, &self.waiting_for) {
@@ -286,7 +286,7 @@ impl Transaction<'_> {
         let mut queue = Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new() };
         let flushes = self.flushes_scripts();
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
-        let can_eval = !self.servers.cannot_eval.get();
+        let can_eval = !self.servers.abilities.cannot_eval.get();
         let mut brought = HashMap::new();
         for (index, request) in self.requests.iter().copied().enumerate() {
             let plain = Attempt::first(self.servers, request).form;

@@ -13,7 +13,7 @@ use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
 use crate::model::route::Route;
-use crate::servers::directory::{Ended, LOOK_AGAIN, Servers};
+use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::watches::other_slot;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
@@ -33,7 +33,7 @@ pub(crate) struct Watching {
 /// Begins or ends a watch.
 pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
     let Watching { watch, keys, timeout, deadline, reply_to } = watching;
-    let supervision = servers.supervise(&reply_to);
+    let supervision = servers.supervisor.supervise(&reply_to);
     let servers = servers.clone();
     guard::spawn("a watch", async move {
         let waiting_for = RefCell::default();
@@ -46,19 +46,20 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
                 }
             }
         };
-        match supervision.over(timeout_at(deadline, work)).await {
-            Ended::Done(Ok(outcome)) => servers.stats.finish(reply_to, outcome),
-            Ended::Done(Err(_)) => {
+        let closed = || Ok(Err(Box::new(Error::closed_under_way(false))));
+        let outcome = match supervision.over(timeout_at(deadline, work)).await.or_closed(closed) {
+            Some(Ok(outcome)) => Some(outcome),
+            Some(Err(_)) => {
                 servers.watches.end(watch);
                 let error = Error::timeout(timeout, &format!("no reply; {}", waiting_for.take()), false);
-                servers.stats.finish(reply_to, Err(Box::new(error)));
+                Some(Err(Box::new(error)))
             }
-            Ended::Cancelled => {
+            None => {
                 servers.watches.end(watch);
-                reply_to.forget();
+                None
             }
-            Ended::Closed => servers.stats.finish(reply_to, Err(Box::new(Error::closed_under_way(false)))),
-        }
+        };
+        servers.stats.finish_unless_gone(reply_to, outcome);
     });
 }
 

@@ -24,7 +24,7 @@ use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
 use crate::model::stats::Stats;
-use crate::servers::directory::{Ended, Servers};
+use crate::servers::directory::Servers;
 use crate::tasks::guard;
 use crate::upkeep::heartbeat;
 use crate::wire::resp::{Item, Reply};
@@ -304,7 +304,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
                 Message::Release(watch) => servers.watches.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
-                Message::Cancel(id) if servers.cancel_supervised(id) => closes |= servers.lends(),
+                Message::Cancel(id) if servers.supervisor.cancel(id) => closes |= servers.lends(),
                 Message::Cancel(id) => drop(gone.insert(id)),
                 Message::Close(_) => return unheard.push_front(message),
             }
@@ -320,20 +320,16 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
 
 /// Has all connections log in anew.
 fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
-    let supervision = servers.supervise(&reply_to);
+    let supervision = servers.supervisor.supervise(&reply_to);
     let servers = servers.clone();
     guard::spawn("a login", async move {
         let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
-        let outcome = match supervision.over(work).await {
-            Ended::Done(Ok(result)) => result.map(|()| OKAY).map_err(Box::new),
-            Ended::Done(Err(_)) => {
-                let error = Error::timeout(servers.config.request_timeout, "not all connections have logged in", true);
-                Err(Box::new(error))
-            }
-            Ended::Cancelled => return reply_to.forget(),
-            Ended::Closed => Err(Box::new(Error::closed_under_way(true))),
-        };
-        servers.stats.finish(reply_to, outcome);
+        let outcome = supervision.over(work).await.or_closed(|| Ok(Err(Error::closed_under_way(true))));
+        let outcome = outcome.map(|in_time| {
+            let error = || Error::timeout(servers.config.request_timeout, "not all connections have logged in", true);
+            in_time.unwrap_or_else(|_| Err(error())).map(|()| OKAY).map_err(Box::new)
+        });
+        servers.stats.finish_unless_gone(reply_to, outcome);
     });
 }
 

@@ -95,6 +95,14 @@ pub struct Latency {
 }
 
 impl Stats {
+    /// Ends a call, of which `None` says that its caller is gone.
+    pub(crate) fn finish_unless_gone(&self, reply_to: ReplyTo, outcome: Option<Outcome>) {
+        match outcome {
+            Some(outcome) => self.finish(reply_to, outcome),
+            None => reply_to.forget(),
+        }
+    }
+
     /// Ends a call, and counts it.
     pub(crate) fn finish(&self, reply_to: ReplyTo, outcome: Outcome) {
         if !reply_to.is_part() {
