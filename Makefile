@@ -158,6 +158,7 @@ check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/ruff check .
 	PYTHONPATH=python $(TOOLS)/bin/lint-imports --no-cache
 	$(TOOLS)/bin/python tools/mutations.py --check
+	$(TOOLS)/bin/python tools/rust_layers.py
 
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready

@@ -6,59 +6,33 @@
 
 #![forbid(unsafe_code)]
 
-mod batch;
-mod call;
+mod calls;
 mod client;
-mod commands;
-mod completion;
-mod config;
-mod connect;
-mod discovery;
-mod error;
-mod fanout;
-mod guard;
-mod heartbeat;
-mod invoke;
-mod io;
-mod io_thread;
-mod lane;
-mod library;
-mod node;
-mod outbox;
-mod overdue;
-mod pipeline;
-mod queues;
-mod request;
-pub mod resp;
-mod route;
-pub mod script;
+mod connection;
+mod model;
 mod servers;
-mod signal;
-mod stats;
-mod text;
-mod tls;
-mod topology;
-mod transaction;
-mod transport;
-mod used;
-mod verdict;
-mod watch;
+mod tasks;
+mod upkeep;
+mod wire;
 
-pub use batch::{Batch, BatchOptions, Entry};
-pub use client::Client;
-pub use commands::{Placement, Wait};
-pub use completion::{CallId, Completion, Completions, Facts, Outcome, ReplyTo};
-pub use config::{
-    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordRequest, PasswordSource, Protocol, ReadFrom,
-    Tls, Unacknowledged,
+pub use crate::client::handle::Client;
+pub use crate::client::io_thread::IoThread;
+pub use crate::client::outbox::Bell;
+pub use crate::connection::tls::TlsOptions;
+pub use crate::connection::transport::system;
+pub use crate::model::batch::{Batch, BatchOptions, Entry};
+pub use crate::model::commands::Placement;
+pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
+pub use crate::model::config::{
+    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
+    ReadFrom, Stream, Tls, Transport, Unacknowledged,
 };
-pub use error::{Error, Kind, Place};
-pub use fanout::{Part, split_by_slot};
-pub use io_thread::IoThread;
-pub use library::Library;
-pub use outbox::Bell;
-pub use request::{Gather, Lane, Packer, Request};
-pub use route::{Role, Route, SLOTS, Slot};
-pub use stats::{Latency, NodeStats, Stats};
-pub use tls::TlsOptions;
-pub use transport::{Opening, Stream, Transport, system};
+pub use crate::model::error::{Error, Kind, Place};
+pub use crate::model::library::Library;
+pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};
+pub use crate::model::route::{Role, Route, SLOTS, Slot};
+pub use crate::model::script;
+pub use crate::model::split::{Part, split_by_slot};
+pub use crate::model::stats::{Latency, NodeStats, Stats};
+pub use crate::model::wait::Wait;
+pub use crate::wire::resp;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use glide_scripts_core::{Client as CoreClient, Facts};
+use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::ffi;
@@ -39,7 +39,7 @@ pub(crate) struct Pending {
     /// Which call of the loop it is.
     pub(super) ticket: u64,
     /// What is known of an observed call besides its result.
-    pub(super) facts: Option<Box<Facts>>,
+    pub(super) facts: Option<Box<CallTrace>>,
 }
 
 /// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.

@@ -1,0 +1,48 @@
+//! Sends a batch, as a transaction or as a pipeline, and says of each error which command it is of.
+
+use std::rc::Rc;
+
+use crate::calls::{pipeline, transaction};
+use crate::model::batch::{Batch, Sending};
+use crate::model::completion::{Outcome, ReplyTo};
+use crate::model::error::Error;
+use crate::servers::directory::Servers;
+use crate::tasks::guard;
+use crate::wire::resp::{Item, Reply};
+
+/// Sends a batch on its way.
+pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyTo) {
+    let supervision = servers.supervisor.supervise(&reply_to);
+    let (servers, batch) = (servers.clone(), sending.batch.clone());
+    guard::spawn("a batch", async move {
+        let work = async {
+            if batch.is_atomic() {
+                transaction::run(&servers, sending).await
+            } else {
+                Ok(Some(pipeline::run(&servers, sending).await))
+            }
+        };
+        let outcome = match supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true)))) {
+            Some(Ok(Some(outcomes))) => {
+                outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
+                return reply_to.finish_batch(name_commands(&batch, outcomes));
+            }
+            Some(Ok(None)) => Some(Ok(Reply::One(Item::Nil))),
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        };
+        servers.stats.finish_unless_gone(reply_to, outcome);
+    });
+}
+
+/// Lets errors say which command they are of.
+fn name_commands(batch: &Batch, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    for (index, (outcome, entry)) in outcomes.iter_mut().zip(batch.entries()).enumerate() {
+        if let Err(error) = outcome {
+            error.batch_index = Some(index);
+            let end = error.message.find('\n').unwrap_or(error.message.len());
+            error.message.insert_str(end, &format!(" (batch[{index}]: {})", entry.name()));
+        }
+    }
+    outcomes
+}

@@ -1,0 +1,52 @@
+//! Where every call begins, and where a lane's calls come back to that it could not finish.
+
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use crate::calls::{fanout, single};
+use crate::connection::lane::{Lane, LaneEvents, Place};
+use crate::connection::step::Unfinished;
+use crate::model::call::Call;
+use crate::model::config::Config;
+use crate::model::route::Route;
+use crate::model::stats::Stats;
+use crate::model::status::Unreachable;
+use crate::servers::directory::Servers;
+
+/// Sends a call on its way.
+pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
+    if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
+        servers.note_flush(&call.request);
+        return fanout::to_nodes(servers, call);
+    }
+    single::send(servers, call);
+}
+
+/// The servers of a client, whose lanes hand back here what they cannot finish.
+pub(crate) fn servers(config: Config, stats: Arc<Stats>) -> Rc<Servers> {
+    Servers::new(config, stats, |servers| Rc::new(Events { servers }))
+}
+
+struct Events {
+    servers: Weak<Servers>,
+}
+
+impl LaneEvents for Events {
+    fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>) {
+        if let Some(servers) = self.servers.upgrade() {
+            single::recover(&servers, Some(lane.clone()), call, unfinished, place);
+        }
+    }
+
+    fn stalled(&self, _lane: &Rc<Lane>) {
+        if let Some(servers) = self.servers.upgrade() {
+            servers.unanswered();
+        }
+    }
+
+    fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
+        if let Some(servers) = self.servers.upgrade() {
+            servers.disconnected(lane);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::calls::single;
+use crate::model::call::Call;
+use crate::model::completion::{CallId, Completion, Outcome, ReplyTo};
+use crate::model::config::Address;
+use crate::model::error::{Error, Kind};
+use crate::model::request::{Gather, Request};
+use crate::model::route::Route;
+use crate::model::split::{Part, Split};
+use crate::servers::directory::{LOOK_AGAIN, Servers};
+use crate::servers::node::Node;
+use crate::servers::supervision::Supervision;
+use crate::tasks::guard;
+use crate::wire::resp::{Item, Reply};
+
+/// Sends a call to every node of its route.
+pub(crate) fn to_nodes(servers: &Rc<Servers>, call: Call) {
+    let supervision = servers.supervisor.supervise(&call.reply_to);
+    guard::spawn("a call", run_on_nodes(servers.clone(), supervision, call));
+}
+
+/// Sends each part to the shard of its slot.
+pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
+    let supervision = servers.supervisor.supervise(&split.reply_to);
+    guard::spawn("a call", run_in_parts(servers.clone(), supervision, split));
+}
+
+async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call) {
+    let Call { request, route, timeout, deadline, reply_to } = call;
+    let work = async {
+        if timeout_at(deadline, servers.learn_first()).await.is_err() {
+            return Err(Box::new(Error::timeout(timeout, "not sent, because no node is known", false)));
+        }
+        ask_nodes(&servers, request, &route, timeout, deadline).await
+    };
+    finish(&servers, supervision, reply_to, work).await;
+}
+
+async fn finish(servers: &Servers, supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
+    let outcome = supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true))));
+    servers.stats.finish_unless_gone(reply_to, outcome);
+}
+
+async fn ask_nodes(
+    servers: &Rc<Servers>,
+    request: Request,
+    route: &Route,
+    timeout: Duration,
+    deadline: Instant,
+) -> Outcome {
+    // Those that can be asked are asked at once, and wait for no other one's connection.
+    let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, request.gather());
+    let mut asking = JoinSet::new();
+    for (index, address) in nodes.iter().cloned().enumerate() {
+        let outcome = send(servers, request.clone(), Route::Address(address), timeout, deadline);
+        asking.spawn_local(async move { (index, Some(outcome.await)) });
+    }
+    for (index, node) in (nodes.len()..).zip(&unconnected) {
+        let (servers, node, request) = (servers.clone(), node.clone(), request.clone());
+        asking.spawn_local(async move {
+            let outcome = match timeout_at(deadline, node.reads().connected()).await {
+                Ok(Ok(())) => {
+                    Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
+                }
+                Ok(Err(_)) => None,
+                Err(_) => {
+                    Some(Err(Box::new(Error::timeout(timeout, "not sent, because there is no connection yet", false))))
+                }
+            };
+            (index, outcome)
+        });
+    }
+    nodes.extend(unconnected.iter().map(|node| node.address.clone()));
+    let mut outcomes: Vec<Option<Outcome>> = nodes.iter().map(|_| None).collect();
+    while let Some(Ok((index, outcome))) = asking.join_next().await {
+        let suffices = request.gather() == Gather::OneSucceeded && matches!(outcome, Some(Ok(_)));
+        outcomes[index] = outcome;
+        if suffices {
+            break;
+        }
+    }
+    let answers = nodes.into_iter().zip(outcomes).filter_map(|(node, outcome)| Some((node, outcome?)));
+    let answers = answers.filter(|(node, outcome)| !has_left(servers, node, outcome));
+    gather_nodes(request.gather(), answers.collect())
+}
+
+/// Whether a node left the cluster before it was asked anything.
+pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
+    let was_asked = outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true);
+    !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
+}
+
+/// The nodes of a route. A replica that is down has no cache to flush and runs no script: only who asks each node for a
+/// reply waits for it.
+struct Nodes {
+    nodes: Vec<Address>,
+    /// They are to be asked if they can be connected.
+    unconnected: Vec<Rc<Node>>,
+}
+
+impl Nodes {
+    fn of(servers: &Servers, route: &Route, gather: Gather) -> Self {
+        let topology = servers.topology();
+        let mut nodes: Vec<_> = topology.primaries().map(|node| node.address.clone()).collect();
+        if *route == Route::AllPrimaries {
+            return Self { nodes, unconnected: Vec::new() };
+        }
+        let is_certain = |node: &&Rc<Node>| gather == Gather::ByNode || node.reads().is_up();
+        let (certain, unconnected): (Vec<_>, Vec<_>) = topology.replicas().partition(is_certain);
+        nodes.extend(certain.into_iter().map(|node| node.address.clone()));
+        Self { nodes, unconnected: unconnected.into_iter().cloned().collect() }
+    }
+}
+
+/// The nodes of a route, less the replicas that cannot be connected. One that has not decided that in a moment is waited
+/// for by its own part alone.
+pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
+    let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
+    let mut connecting = JoinSet::new();
+    for node in unconnected {
+        connecting.spawn_local(async move {
+            let is_down = matches!(timeout(LOOK_AGAIN, node.reads().connected()).await, Ok(Err(_)));
+            (!is_down).then(|| node.address.clone())
+        });
+    }
+    nodes.extend(connecting.join_all().await.into_iter().flatten());
+    nodes
+}
+
+async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Split) {
+    let Split { parts, gather, timeout, deadline, reply_to } = split;
+    let work = async {
+        let keys = parts.iter().map(|part| part.positions.len()).sum();
+        let mut asking = JoinSet::new();
+        for Part { request, slot, positions } in parts {
+            let outcome = send(&servers, request, Route::Slot(slot), timeout, deadline);
+            asking.spawn_local(async move { (positions, outcome.await) });
+        }
+        gather_parts(gather, asking.join_all().await, keys)
+    };
+    finish(&servers, supervision, reply_to, work).await;
+}
+
+/// One part of the whole, as a call of its own.
+fn send(
+    servers: &Rc<Servers>,
+    request: Request,
+    route: Route,
+    timeout: Duration,
+    deadline: Instant,
+) -> impl Future<Output = Outcome> + use<> {
+    let (reply_to, outcome) = ReplyTo::part();
+    let asked = Asked { servers: servers.clone(), id: reply_to.id() };
+    single::send(servers, Call { request, route, timeout, deadline, reply_to });
+    async move {
+        let outcome = outcome.await.ok().and_then(Completion::into_call);
+        asked.end();
+        outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true))))
+    }
+}
+
+/// A part that nobody waits for any more is cancelled.
+struct Asked {
+    servers: Rc<Servers>,
+    /// `None`: it has ended.
+    id: Option<CallId>,
+}
+
+impl Asked {
+    fn end(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(id) = self.id
+            && !self.servers.supervisor.cancel(id)
+        {
+            self.servers.cancel(BTreeSet::from([id]));
+        }
+    }
+}
+
+pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> Outcome {
+    if gather == Gather::OneSucceeded {
+        let mut errors = Vec::new();
+        for (_, outcome) in answers {
+            match outcome {
+                Ok(reply) => return Ok(reply),
+                Err(error) => errors.push(error),
+            }
+        }
+        // What a busy node says is worth more than that the others were not busy.
+        let telling = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
+        return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(telling)) };
+    }
+    let mut replies = Vec::with_capacity(answers.len());
+    let several = answers.len() > 1;
+    for (node, outcome) in answers {
+        match outcome {
+            Ok(reply) => replies.push((node, reply)),
+            Err(mut error) => {
+                error.message = format!("{node}: {}", error.message);
+                // The others may have done their part.
+                error.may_have_executed |= several;
+                return Err(error);
+            }
+        }
+    }
+    if gather == Gather::ByNode {
+        return Ok(by_node(replies));
+    }
+    combine(gather, replies.into_iter().map(|(_, reply)| reply))
+}
+
+fn by_node(replies: Vec<(Address, Reply)>) -> Reply {
+    let mut items = vec![Item::Map(replies.len())];
+    for (node, reply) in replies {
+        items.push(Item::Bulk(Bytes::from(node.to_string()).into()));
+        match reply {
+            Reply::One(item) => items.push(item),
+            Reply::Nested(nested) => items.extend(nested),
+        }
+    }
+    if items.len() == 1 { Reply::One(Item::Map(0)) } else { Reply::Nested(items) }
+}
+
+pub(crate) fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, keys: usize) -> Outcome {
+    let several = answers.len() > 1;
+    let mut replies = Vec::with_capacity(answers.len());
+    for (positions, outcome) in answers {
+        match outcome {
+            Ok(reply) => replies.push((positions, reply)),
+            Err(mut error) => {
+                error.may_have_executed |= several;
+                return Err(error);
+            }
+        }
+    }
+    if gather != Gather::InOrder {
+        return combine(gather, replies.into_iter().map(|(_, reply)| reply));
+    }
+    let mut places: Vec<Option<Reply>> = (0..keys).map(|_| None).collect();
+    for (positions, reply) in replies {
+        let elements = reply.into_elements().filter(|elements| elements.len() == positions.len());
+        let elements = elements.ok_or_else(|| Box::new(unexpected("a list with one element a key")))?;
+        for (position, element) in positions.into_iter().zip(elements) {
+            places[position] = Some(element);
+        }
+    }
+    let mut items = vec![Item::Array(keys)];
+    for element in places {
+        match element {
+            Some(Reply::One(item)) => items.push(item),
+            Some(Reply::Nested(nested)) => items.extend(nested),
+            None => items.push(Item::Nil),
+        }
+    }
+    Ok(Reply::Nested(items))
+}
+
+fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome {
+    match gather {
+        Gather::Sum => {
+            let sum = replies.try_fold(0, |sum, reply| Some(sum + reply.as_int()?));
+            sum.map(|sum| Reply::One(Item::Int(sum))).ok_or_else(|| Box::new(unexpected("an integer")))
+        }
+        Gather::Least => {
+            let numbers: Option<Vec<i64>> = replies.map(|reply| reply.as_int()).collect();
+            let least = numbers.map(|numbers| numbers.into_iter().min());
+            match least {
+                Some(Some(least)) => Ok(Reply::One(Item::Int(least))),
+                Some(None) => Err(Box::new(no_nodes())),
+                None => Err(Box::new(unexpected("an integer"))),
+            }
+        }
+        Gather::Joined => {
+            let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
+            let elements: Vec<_> = lists.ok_or_else(|| Box::new(unexpected("a list")))?.into_iter().flatten().collect();
+            let mut items = vec![Item::Array(elements.len())];
+            for element in elements {
+                match element {
+                    Reply::One(item) => items.push(item),
+                    Reply::Nested(nested) => items.extend(nested),
+                }
+            }
+            Ok(if items.len() == 1 { Reply::One(Item::Array(0)) } else { Reply::Nested(items) })
+        }
+        Gather::And => {
+            let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
+            let lists = lists.ok_or_else(|| Box::new(unexpected("a list of integers")))?;
+            let length = lists.iter().map(Vec::len).min().unwrap_or(0);
+            let mut items = vec![Item::Array(length)];
+            items.extend((0..length).map(|position| {
+                let all = lists.iter().all(|list| list[position].as_int() == Some(1));
+                Item::Int(i64::from(all))
+            }));
+            Ok(Reply::Nested(items))
+        }
+        _ => replies.next().ok_or_else(|| Box::new(no_nodes())),
+    }
+}
+
+fn unexpected(expected: &str) -> Error {
+    let message = format!("a node answered something other than {expected}");
+    Error::new(Kind::Request, message).may_have_executed(true)
+}
+
+fn no_nodes() -> Error {
+    Error::new(Kind::Connection, "not sent, because no node is known")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn int(value: i64) -> Reply {
+        Reply::One(Item::Int(value))
+    }
+
+    fn list(values: &[i64]) -> Reply {
+        let items = values.iter().map(|value| Item::Int(*value));
+        Reply::Nested(std::iter::once(Item::Array(values.len())).chain(items).collect())
+    }
+
+    fn node(port: u16) -> Address {
+        Address::new("h", port)
+    }
+
+    #[test]
+    fn integers_are_added_and_lists_are_anded() {
+        let sum = gather_nodes(Gather::Sum, vec![(node(1), Ok(int(2))), (node(2), Ok(int(3)))]);
+        assert_eq!(sum.ok(), Some(int(5)));
+        let both = gather_nodes(Gather::And, vec![(node(1), Ok(list(&[1, 1, 0]))), (node(2), Ok(list(&[1, 0, 0])))]);
+        assert_eq!(both.ok(), Some(list(&[1, 0, 0])));
+    }
+
+    #[test]
+    fn parts_come_together_in_the_order_of_the_keys() {
+        let answers = vec![(vec![0, 2], Ok(list(&[10, 30]))), (vec![1], Ok(list(&[20])))];
+        assert_eq!(gather_parts(Gather::InOrder, answers, 3).ok(), Some(list(&[10, 20, 30])));
+    }
+
+    #[test]
+    fn one_success_outweighs_the_nodes_that_were_not_busy() {
+        let idle = || Err(Box::new(Error::new(Kind::NotBusy, "NOTBUSY")));
+        let outcome = gather_nodes(Gather::OneSucceeded, vec![(node(1), idle()), (node(2), Ok(int(1)))]);
+        assert_eq!(outcome.ok(), Some(int(1)));
+        let unkillable = Err(Box::new(Error::new(Kind::Unkillable, "UNKILLABLE")));
+        let outcome = gather_nodes(Gather::OneSucceeded, vec![(node(1), idle()), (node(2), unkillable)]);
+        assert_eq!(outcome.map_err(|error| error.kind).err(), Some(Kind::Unkillable));
+    }
+
+    #[test]
+    fn an_error_names_its_node_and_says_that_others_may_have_run() {
+        let refused = Err(Box::new(Error::new(Kind::Request, "OOM")));
+        let error = gather_nodes(Gather::AllSucceeded, vec![(node(1), Ok(int(1))), (node(2), refused)]);
+        let error = error.expect_err("one failed");
+        assert!(error.message.starts_with("h:2: ") && error.may_have_executed);
+    }
+}

@@ -1,0 +1,10 @@
+//! How a call of each kind is sent, repeated and ended.
+
+pub(crate) mod batch;
+pub(crate) mod dispatch;
+pub(crate) mod fanout;
+pub(crate) mod overdue;
+pub(crate) mod pipeline;
+pub(crate) mod single;
+pub(crate) mod transaction;
+pub(crate) mod watch;

@@ -1,0 +1,80 @@
+//! Stops scripts that their callers have given up, where they asked for that.
+//!
+//! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
+//! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
+//! connection to itself, and is known to be the one that runs when its request has arrived, the server says BUSY after
+//! that, and there is still no reply: for a while, since the network may hold up a BUSY of its own. Only scripts that do not write are killed; others cannot be once they have
+//! written.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::connection::lane::Lane;
+use crate::connection::ping::{is_busy, ping};
+use crate::model::verdict;
+use crate::servers::node::Lease;
+use crate::tasks::guard;
+use crate::wire::resp::ServerError;
+
+/// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
+/// keep it from that: the caller was told that the script is to be killed.
+pub(crate) fn kill(lease: Lease) {
+    const BOUND: Duration = Duration::from_secs(60);
+    let admin = lease.begin_kill();
+    spawn_local(async move {
+        // A server that does not answer for so long has more to it than this script.
+        let killing = timeout(BOUND, kill_when_busy(&lease, &admin));
+        if let Ok(Err(_)) = guard::run("a kill", killing).await {
+            log::warn!("a script whose deadline had passed could not be killed on {}", admin.address());
+        }
+        lease.end_kill();
+    });
+}
+
+async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
+    const PAUSE: Duration = Duration::from_millis(20);
+    /// TCP sends a lost segment again after 200 ms.
+    const ON_ITS_WAY: Duration = Duration::from_millis(250);
+    /// Longer than a server is silent, by its defaults, before it says BUSY.
+    const AFTER_CLOSING: Duration = Duration::from_secs(10);
+    let lane = lease.lane();
+    let mut ends = None;
+    // Since when the request is known to have arrived at a busy server.
+    let mut arrived_at: Option<Instant> = None;
+    while lane.is_owed_a_reply() {
+        if lease.is_closed() && *ends.get_or_insert_with(|| Instant::now() + AFTER_CLOSING) <= Instant::now() {
+            log::warn!("a script whose deadline had passed was left on {}: its client is closed", admin.address());
+            return;
+        }
+        // A server answers this at once, or when the script has run long enough to be killed.
+        let busy = timeout(AFTER_CLOSING, admin.ask(ping())).await;
+        let is_busy = matches!(busy, Ok(Ok(reply)) if is_busy(&reply));
+        let is_answered_by_now = arrived_at.is_some_and(|arrived_at| arrived_at.elapsed() >= ON_ITS_WAY);
+        if is_busy && is_answered_by_now && lane.is_owed_a_reply() {
+            let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
+            if let Ok(reply) = admin.ask(kill).await {
+                log_refusal(admin, reply.error());
+            }
+            return;
+        }
+        lane.check_taking();
+        sleep(PAUSE).await;
+        arrived_at = arrived_at.or_else(|| lane.has_arrived().then(Instant::now)).filter(|_| is_busy);
+    }
+}
+
+fn log_refusal(admin: &Lane, refusal: Option<&ServerError>) {
+    let address = admin.address();
+    match refusal {
+        None => log::info!("a script whose deadline had passed was killed on {address}"),
+        Some(error) if verdict::is_not_busy(error) => {
+            log::info!("a script whose deadline had passed ended on {address} before it was killed");
+        }
+        Some(error) => {
+            log::warn!("a script whose deadline had passed was not killed on {address}: {}", error.text());
+        }
+    }
+}

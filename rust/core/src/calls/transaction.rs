@@ -1,0 +1,467 @@
+//! An atomic batch: MULTI, its commands and EXEC in one write, so that all run together or none.
+//!
+//! A script goes out as EVAL where it is used first, and by its hash after that: inside EXEC nothing can flush it in
+//! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A server that refuses a command when it is queued executes none of them, so what passes by itself is
+//! waited for and the whole is sent again. Once EXEC was written and its reply is lost, nothing is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::time::timeout_at;
+
+use crate::calls::single::{Attempt, code_form, connected_lane};
+use crate::connection::lane::{Lane, Place};
+use crate::connection::step::Unfinished;
+use crate::connection::step::{StepOptions, StepProgress};
+use crate::model::batch::{Entry, Sending};
+use crate::model::completion::Outcome;
+use crate::model::error::{Error, Kind};
+use crate::model::library::Library;
+use crate::model::request::{Form, Packer, Request, asking};
+use crate::model::route::Route;
+use crate::model::verdict::{self, Asked, Load, Meaning, Next, Ran};
+use crate::servers::directory::Servers;
+use crate::servers::watches::Watched;
+use crate::wire::resp::{Item, Reply, ServerError};
+
+/// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
+pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
+    let watched = sending.options.watch.map(|watch| servers.watches.end(watch));
+    if matches!(watched, Some(None)) {
+        // A watch that was begun is not in force any more: whatever it watched may have changed.
+        return Ok(None);
+    }
+    let watched = watched.flatten();
+    let slot = sending.batch.slot()?;
+    let asked = sending.options.route.clone();
+    let route = slot.map(Route::Slot).or_else(|| asked.clone()).unwrap_or(Route::Any);
+    if let Some(watched) = &watched {
+        watched.fits(slot)?;
+    }
+    let transaction = Transaction {
+        servers,
+        requests: sending.entries().iter().flat_map(requests).collect(),
+        first_route: asked.unwrap_or_else(|| route.clone()),
+        route,
+        watched,
+        progress: Rc::default(),
+        ran_on_replica: Cell::default(),
+        waiting_for: RefCell::default(),
+    };
+    match timeout_at(sending.deadline, transaction.attempts()).await {
+        Ok(outcome) => outcome.map_err(|mut error| {
+            error.may_have_executed |= transaction.ran_on_replica.get();
+            error
+        }),
+        Err(_) => {
+            let sent = transaction.progress.was_sent();
+            let may_have_executed = sent || transaction.ran_on_replica.get();
+            let reason = transaction.waiting_for.borrow();
+            let state = match (sent, reason.is_empty()) {
+                (true, _) => "no reply from the server; the transaction may have been executed".into(),
+                (false, true) => "not executed".into(),
+                (false, false) => format!("not executed: {reason}"),
+            };
+            Err(Box::new(Error::timeout(sending.timeout, &state, may_have_executed)))
+        }
+    }
+}
+
+fn requests(entry: &Entry) -> Vec<&Request> {
+    match entry {
+        Entry::Whole { request, .. } => vec![request],
+        Entry::Parts { parts, .. } => parts.iter().map(|part| &part.request).collect(),
+    }
+}
+
+struct Transaction<'a> {
+    servers: &'a Rc<Servers>,
+    requests: Vec<&'a Request>,
+    /// Where it is sent first.
+    first_route: Route,
+    /// Where its keys are, by which it may be redirected.
+    route: Route,
+    watched: Option<Watched>,
+    progress: Rc<StepProgress>,
+    /// A replica executed what of it only reads.
+    ran_on_replica: Cell<bool>,
+    waiting_for: RefCell<String>,
+}
+
+/// A transaction as it goes over the wire, less MULTI and EXEC.
+struct Queue {
+    commands: Vec<Bytes>,
+    /// For each command, which request it is; `None`: it loads a library.
+    requests: Vec<Option<usize>>,
+    /// For each command, how its request is sent; `None`: as it was packed.
+    forms: Vec<Option<Form>>,
+}
+
+/// What a transaction's replies mean.
+enum Answer {
+    Executed(Vec<Outcome>),
+    KeyChanged,
+    /// Nothing was executed, as this server's answer to that request says.
+    Refused(usize, ServerError),
+    /// A replica executed it, refused its writes in these words, and nothing else of it left a trace.
+    OnReplica(ServerError),
+    /// Nothing was executed, because a library may not be loaded.
+    CannotLoad,
+    Failed(Box<Error>),
+}
+
+impl Transaction<'_> {
+    async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
+        let begin = Packer::single("MULTI");
+        let mut attempt = Attempt::default();
+        let mut loads_libraries = true;
+        let length = self.requests.iter().map(|request| request.wire().len()).sum();
+        loop {
+            let held = self.servers.stats.hold(length);
+            attempt.pause().await;
+            attempt.drop_unreachable().await;
+            let place = match (&self.watched, attempt.lane.take()) {
+                (Some(watched), _) => watched.lane().end_of_line(),
+                (None, Some(lane)) => lane.end_of_line(),
+                (None, None) => {
+                    attempt.asking = false;
+                    connected_lane(self.servers, &begin, &self.first_route, true, &self.waiting_for).await?
+                }
+            };
+            drop(held);
+            let lane = place.lane().clone();
+            attempt.lane = Some(lane.clone());
+            // What the server is asked first keeps nothing that is issued later from waiting for the transaction.
+            let place = if self.is_prepared(&lane) { place } else { place.kept() };
+            if self.watched.is_none() && !self.may_begin(&place, &begin, &mut attempt).await? {
+                continue;
+            }
+            if !self.has_libraries(&place, &mut attempt).await? {
+                if self.watched.is_some() && lane.is_closed() {
+                    // What was watched is watched no more, and the transaction has no other connection.
+                    return Ok(None);
+                }
+                continue;
+            }
+            let queue = self.queue(loads_libraries);
+            let only_on = self.watched.as_ref().map(Watched::connection);
+            let flushes_scripts = self.flushes_scripts();
+            let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
+            let sending = place.begin(queue.framed(attempt.asking), options, &self.progress);
+            drop(place);
+            let answer = sending.await;
+            let replies = self.progress.take_replies();
+            match answer {
+                Ok(()) => self.progress.clear(),
+                Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(&reason))),
+                Err(_) if self.watched.is_some() => return Ok(None),
+                Err(_) => {
+                    attempt.lane = None;
+                    continue;
+                }
+            }
+            match self.read(&queue, replies, attempt.asking, &lane) {
+                Answer::Executed(outcomes) => return Ok(Some(outcomes)),
+                Answer::KeyChanged => return Ok(None),
+                Answer::Failed(error) => return Err(error),
+                Answer::CannotLoad => loads_libraries = false,
+                Answer::OnReplica(error) => {
+                    self.ran_on_replica.set(true);
+                    self.servers.demoted(&lane);
+                    attempt.wait(self.servers, &error, &self.waiting_for);
+                }
+                Answer::Refused(index, error) => {
+                    let request = self.requests.get(index).copied().unwrap_or(&begin);
+                    let form = queue.form_of(index);
+                    let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
+                    let queued = Attempt { form, is_ahead, ..attempt.clone() };
+                    let verdict = queued.judge_queued(self.servers, request, &self.route, &error);
+                    if verdict.next == Next::WithoutCode {
+                        // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                        self.servers.abilities.cannot_eval.set(true);
+                        continue;
+                    }
+                    if !attempt.follow(self.servers, request, &self.route, &error, &verdict, &self.waiting_for) {
+                        return Err(Box::new(self.discarded(index, &error)));
+                    }
+                    match &self.watched {
+                        // The keys are elsewhere now: somebody moved them.
+                        Some(_) if verdict.is_redirect() => return Ok(None),
+                        Some(_) => return Err(Box::new(self.discarded(index, &error))),
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the server need not be asked anything first.
+    fn is_prepared(&self, lane: &Lane) -> bool {
+        let has_library = |request: &&Request| {
+            request.library().is_none_or(|library| lane.has_loaded(&function_key(library, request)))
+        };
+        (self.watched.is_some() || lane.transacts()) && self.requests.iter().all(has_library)
+    }
+
+    /// Whether the server lets this user begin transactions; false: it is to be asked again. A MULTI that is refused
+    /// would let the commands after it run one by one, so a connection's first transaction is an empty one.
+    async fn may_begin(&self, place: &Place, begin: &Request, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        let lane = place.lane();
+        if lane.transacts() {
+            return Ok(true);
+        }
+        let connection = lane.connection();
+        let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
+        let progress = Rc::default();
+        if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
+            attempt.lane = None;
+            return Ok(false);
+        }
+        let replies = progress.take_replies();
+        match replies.first().and_then(Reply::error) {
+            None => {
+                lane.set_transacts(connection);
+                Ok(true)
+            }
+            Some(error) => {
+                let verdict = attempt.judge(self.servers, begin, &self.route, error);
+                if attempt.follow(self.servers, begin, &self.route, error, &verdict, &self.waiting_for) {
+                    return Ok(false);
+                }
+                Err(Box::new(Error::answered(error, &verdict, begin)))
+            }
+        }
+    }
+
+    /// Whether the server has the functions of known libraries, now if not before; false: it is to be asked again.
+    async fn has_libraries(&self, place: &Place, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
+        let lane = place.lane();
+        for request in &self.requests {
+            let Some(library) = request.library() else { continue };
+            let function = request.function_name();
+            let key = function_key(library, request);
+            if lane.has_loaded(&key) {
+                continue;
+            }
+            let mut steps = vec![library.load(true), library.load(false)];
+            while let Some(step) = steps.pop() {
+                let Ok(reply) = place.ask(step).await else {
+                    attempt.lane = None;
+                    return Ok(false);
+                };
+                match (verdict::load(reply.error(), "FUNCTION"), reply.error()) {
+                    (Load::WasThere, _) => {
+                        // It stays, if it has the function.
+                        let listed = place.ask(Library::list()).await;
+                        if !listed.is_ok_and(|listed| lacks_function(&listed, &function)) {
+                            break;
+                        }
+                    }
+                    (Load::Failed, Some(error)) => {
+                        let loading = Attempt { brings_library: true, ..attempt.clone() };
+                        let verdict = loading.judge_queued(self.servers, request, &self.route, error);
+                        if attempt.follow(self.servers, request, &self.route, error, &verdict, &self.waiting_for) {
+                            return Ok(false);
+                        }
+                        return Err(Box::new(Error::answered(error, &verdict, request)));
+                    }
+                    // Where it may not be loaded it may be there all the same.
+                    _ => break,
+                }
+            }
+            lane.set_loaded(&key, true);
+        }
+        Ok(true)
+    }
+
+    fn flushes_scripts(&self) -> bool {
+        self.requests.iter().any(|request| request.flushes_scripts())
+    }
+
+    fn queue(&self, loads_libraries: bool) -> Queue {
+        /// A server keeps at least so many scripts.
+        const KEPT: usize = 256;
+        let mut queue = Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new() };
+        let flushes = self.flushes_scripts();
+        let evals = self.requests.iter().filter(|request| request.is_eval()).count();
+        let can_eval = !self.servers.abilities.cannot_eval.get();
+        let mut brought = HashMap::new();
+        for (index, request) in self.requests.iter().copied().enumerate() {
+            let plain = Attempt::first(self.servers, request).form;
+            if let Some(library) = request.library().filter(|_| loads_libraries)
+                && brought.insert(library.key.as_str(), index).is_none()
+            {
+                queue.commands.push(library.load(false));
+                queue.requests.push(None);
+                queue.forms.push(None);
+            }
+            let bring = request.bringable_script().is_some_and(|script| {
+                let is_first = brought.insert(script.hash(), index).is_none();
+                can_eval && (is_first || flushes || brought.len() + evals > KEPT)
+            });
+            let form = if bring { Some(code_form(request, plain)) } else { plain };
+            queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+            queue.requests.push(Some(index));
+            queue.forms.push(form);
+        }
+        queue
+    }
+
+    fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool, lane: &Rc<Lane>) -> Answer {
+        let mut replies = replies.into_iter().skip(usize::from(asked));
+        let begun = replies.next();
+        let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
+        let Some(executed) = replies.next() else {
+            return Answer::Failed(Box::new(Error::new(Kind::Connection, "EXEC has no reply").may_have_executed(true)));
+        };
+        if let Some(error) = begun.as_ref().and_then(Reply::error) {
+            // It was allowed a moment ago.
+            let ran = queued.iter().any(|reply| reply.error().is_none());
+            let message = format!("MULTI was refused, so that the commands ran one by one: {}", error.text());
+            return Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(ran)));
+        }
+        let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
+        match (executed.error(), refused) {
+            (Some(_), Some((error, None))) if verdict::load(Some(error), "FUNCTION") == Load::Forbidden => {
+                Answer::CannotLoad
+            }
+            (Some(_), Some((error, index))) => {
+                let calls_function = || self.requests.iter().position(|request| request.library().is_some());
+                Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
+            }
+            (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
+            (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
+            (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
+                Some(elements) => match self.refused_by_replica(queue, &elements) {
+                    Some(error) => Answer::OnReplica(error),
+                    None => Answer::Executed(self.outcomes(queue, elements, lane)),
+                },
+                None => {
+                    let message = "EXEC answered something other than one reply a command";
+                    Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(true)))
+                }
+            },
+        }
+    }
+
+    /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
+    /// second run would double.
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<ServerError> {
+        if self.watched.is_some() {
+            return None;
+        }
+        let mut refused = None;
+        for (position, reply) in elements.iter().enumerate() {
+            let Some(index) = queue.requests[position] else { continue };
+            let request = self.requests[index];
+            let asked = Asked { form: queue.forms[position], ..Asked::plainly(request, &self.route) };
+            let verdict = reply.error().map(|error| verdict::of_error(error, &asked));
+            let may_be_repeated = request.is_repeatable() || !request.may_publish();
+            if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
+                return None;
+            }
+            if let Some(error) = reply.error().filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
+                refused.get_or_insert_with(|| error.clone());
+            }
+        }
+        refused
+    }
+
+    /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
+    /// could not be loaded: their errors are those.
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(self.requests.len());
+        let mut failed: HashMap<&str, ServerError> = HashMap::new();
+        let mut loading = None;
+        for (position, (reply, index)) in elements.into_iter().zip(&queue.requests).enumerate() {
+            let Some(index) = *index else {
+                let has_failed = !matches!(verdict::load(reply.error(), "FUNCTION"), Load::Done | Load::WasThere);
+                loading = reply.error().filter(|_| has_failed).cloned();
+                continue;
+            };
+            let request = self.requests[index];
+            let Some(error) = reply.error() else {
+                outcomes.push(Ok(reply));
+                continue;
+            };
+            let mut error = error.clone();
+            let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
+            let mut verdict = attempt.judge(self.servers, request, &self.route, &error);
+            if let Some(script) = request.bringable_script() {
+                if verdict.meaning == Meaning::MissingScript {
+                    attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
+                    error = failed.get(script.hash()).cloned().unwrap_or(error);
+                } else {
+                    attempt.form = queue.forms[position];
+                    failed.entry(script.hash()).or_insert_with(|| error.clone());
+                }
+            }
+            if let Some(library) = request.library() {
+                if let Some(loading) = loading.take() {
+                    failed.insert(&library.key, loading);
+                }
+                if verdict.meaning == Meaning::MissingFunction {
+                    attempt.brings_library = true;
+                    error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
+                }
+            }
+            verdict = attempt.judge(self.servers, request, &self.route, &error);
+            outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
+        }
+        outcomes
+    }
+
+    /// EXECABORT, and what it was for. `index` is none of the requests' where EXEC itself was refused.
+    fn discarded(&self, index: usize, error: &ServerError) -> Error {
+        let mut discarded = match self.requests.get(index) {
+            Some(request) => {
+                let text = error.text();
+                let text = format!("EXECABORT transaction discarded: batch[{index}] ({}): {text}", request.name());
+                Error::new(Kind::ExecAbort, text)
+            }
+            None => {
+                let exec = Packer::single("EXEC");
+                Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
+            }
+        };
+        if discarded.kind == Kind::ExecAbort {
+            discarded.code = Some("EXECABORT".into());
+        }
+        discarded.batch_index = self.requests.get(index).map(|_| index);
+        discarded
+    }
+}
+
+impl Queue {
+    /// How a request is sent; `None`: as it was packed.
+    fn form_of(&self, request: usize) -> Option<Form> {
+        let position = self.requests.iter().position(|index| *index == Some(request))?;
+        self.forms[position]
+    }
+
+    /// With what makes a transaction of it.
+    fn framed(&self, ask: bool) -> Vec<Bytes> {
+        let mut framed = Vec::with_capacity(self.commands.len() + 3);
+        if ask {
+            // It holds until EXEC.
+            framed.push(asking());
+        }
+        framed.push(Bytes::from_static(b"*1\r\n$5\r\nMULTI\r\n"));
+        framed.extend(self.commands.iter().cloned());
+        framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
+        framed
+    }
+}
+
+/// What a lane knows a library's function by.
+fn function_key(library: &Library, request: &Request) -> String {
+    format!("{} {}", library.key, request.function_name())
+}
+
+/// Whether none of the libraries that a server listed has a function of that name.
+fn lacks_function(listed: &Reply, name: &str) -> bool {
+    let has = |item: &Item| matches!(item, Item::Bulk(bytes) | Item::Simple(bytes) if &bytes[..] == name.as_bytes());
+    listed.error().is_none() && !listed.items().iter().any(has)
+}

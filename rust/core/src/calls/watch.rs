@@ -1,0 +1,167 @@
+//! Watched keys: a connection of its own for whoever watches, until the transaction that ends the watch.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::calls::single::{Attempt, connected_lane};
+use crate::connection::lane::Lane;
+use crate::connection::step::{StepOptions, StepProgress};
+use crate::model::completion::{Outcome, ReplyTo};
+use crate::model::error::Error;
+use crate::model::request::{Packer, Request, asking};
+use crate::model::route::Route;
+use crate::servers::directory::{LOOK_AGAIN, Servers};
+use crate::servers::watches::other_slot;
+use crate::tasks::guard;
+use crate::wire::resp::{Item, Reply};
+
+/// WATCH or UNWATCH on its way.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    /// Names the connection.
+    pub(crate) watch: u64,
+    /// WATCH of its keys, and where they are; `None`: UNWATCH.
+    pub(crate) keys: Option<(Request, Route)>,
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Instant,
+    pub(crate) reply_to: ReplyTo,
+}
+
+/// Begins or ends a watch.
+pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
+    let Watching { watch, keys, timeout, deadline, reply_to } = watching;
+    let supervision = servers.supervisor.supervise(&reply_to);
+    let servers = servers.clone();
+    guard::spawn("a watch", async move {
+        let waiting_for = RefCell::default();
+        let work = async {
+            match keys {
+                Some((request, route)) => servers.watch(watch, &request, &route, &waiting_for).await,
+                None => {
+                    servers.unwatch(watch).await;
+                    Ok(Reply::One(Item::Okay))
+                }
+            }
+        };
+        let closed = || Ok(Err(Box::new(Error::closed_under_way(false))));
+        let outcome = match supervision.over(timeout_at(deadline, work)).await.or_closed(closed) {
+            Some(Ok(outcome)) => Some(outcome),
+            Some(Err(_)) => {
+                servers.watches.end(watch);
+                let error = Error::timeout(timeout, &format!("no reply; {}", waiting_for.take()), false);
+                Some(Err(Box::new(error)))
+            }
+            None => {
+                servers.watches.end(watch);
+                None
+            }
+        };
+        servers.stats.finish_unless_gone(reply_to, outcome);
+    });
+}
+
+/// None that a lane ever has.
+const NO_CONNECTION: u64 = u64::MAX;
+
+impl Servers {
+    async fn watch(
+        self: &Rc<Self>,
+        watch: u64,
+        request: &Request,
+        route: &Route,
+        waiting_for: &RefCell<String>,
+    ) -> Outcome {
+        let turn = self.watches.entry(watch).turn.clone();
+        let _in_turn = turn.lock().await;
+        let slot = if let Route::Slot(slot) = route { Some(*slot) } else { None };
+        if let (Some(before), Some(slot)) = (self.watches.slot(watch), slot)
+            && slot != before
+        {
+            return Err(Box::new(other_slot(before, slot)));
+        }
+        let mut attempt = Attempt::default();
+        loop {
+            attempt.pause().await;
+            attempt.drop_unreachable().await;
+            let target = match attempt.lane.take() {
+                Some(lane) => lane,
+                None => {
+                    attempt.asking = false;
+                    connected_lane(self, request, route, true, waiting_for).await?.lane().clone()
+                }
+            };
+            let (lane, watching) = self.watching_lane(watch, &target);
+            if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
+                waiting_for.replace(format!("no connection to {} yet", lane.address()));
+                attempt.back_off();
+                continue;
+            }
+            let connection = watching.unwrap_or_else(|| lane.connection());
+            let progress: Rc<StepProgress> = Rc::default();
+            let mut commands = Vec::new();
+            if watching.is_none() {
+                // It ends what a transaction that was given up may have left, and tells whether there may be any.
+                commands.extend(["MULTI", "EXEC"].map(|name| Packer::single(name).wire().clone()));
+            }
+            if attempt.asking {
+                commands.push(asking());
+            }
+            commands.push(request.wire().clone());
+            let options = StepOptions { only_on: Some(connection), ..StepOptions::default() };
+            if lane.request(commands, options, &progress).await.is_err() {
+                if watching.is_some() {
+                    // What was watched before is not any more: the transaction will find that out.
+                    return Ok(Reply::One(Item::Okay));
+                }
+                attempt.back_off();
+                continue;
+            }
+            let mut replies = progress.take_replies();
+            let refused = replies.first().and_then(Reply::error).cloned();
+            let last = replies.pop().and_then(|reply| reply.error().cloned());
+            let Some(error) = refused.or(last) else {
+                self.watches.set_watching(watch, connection, slot);
+                return Ok(Reply::One(Item::Okay));
+            };
+            attempt.lane = Some(target);
+            let verdict = attempt.judge(self, request, route, &error);
+            if !attempt.follow(self, request, route, &error, &verdict, waiting_for) {
+                return Err(Box::new(Error::answered(&error, &verdict, request)));
+            }
+            if watching.is_some() && verdict.is_redirect() {
+                // What is watched already is elsewhere now: the transaction will find that out.
+                self.watches.set_watching(watch, NO_CONNECTION, slot);
+                return Ok(Reply::One(Item::Okay));
+            }
+        }
+    }
+
+    /// The connection of that name, to the server of `target`; and the one on which it watches keys already.
+    fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
+        let mut watch = self.watches.entry(watch);
+        if let Some(lease) = &watch.lease
+            && !lease.lane().is_closed()
+            && (watch.watching.is_some() || self.is_alike(lease, target))
+        {
+            return (lease.lane().clone(), watch.watching.map(|(connection, _)| connection));
+        }
+        let lane = watch.lease.insert(self.lend(target)).lane().clone();
+        watch.watching = None;
+        (lane, None)
+    }
+
+    async fn unwatch(&self, watch: u64) {
+        let turn = self.watches.turn(watch);
+        let Some(turn) = turn else { return };
+        let _in_turn = turn.lock().await;
+        if let Some(watched) = self.watches.end(watch) {
+            let options = StepOptions { only_on: Some(watched.connection()), ..StepOptions::default() };
+            let commands = vec![Packer::single("UNWATCH").wire().clone()];
+            // Where the connection is lost, so is the watch.
+            let _ = watched.lane().request(commands, options, &Rc::default()).await;
+        }
+    }
+}

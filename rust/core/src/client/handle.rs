@@ -1,0 +1,342 @@
+//! The handle of a client, for any thread; and the task that serves it on the I/O thread.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::calls::batch;
+use crate::calls::dispatch;
+use crate::calls::fanout;
+use crate::calls::watch::{self, Watching};
+use crate::client::io_thread::IoThread;
+use crate::client::outbox::{Bell, Receiver, Sender, outbox};
+use crate::model::batch::{Batch, BatchOptions, Sending};
+use crate::model::call::Call;
+use crate::model::completion::{CallId, Permit, ReplyTo};
+use crate::model::config::{Config, Credentials, Mode};
+use crate::model::error::{Error, Kind};
+use crate::model::request::{Gather, Request};
+use crate::model::route::Route;
+use crate::model::split::{Part, Split};
+use crate::model::stats::Stats;
+use crate::servers::directory::Servers;
+use crate::tasks::guard;
+use crate::upkeep::heartbeat;
+use crate::wire::resp::{Item, Reply};
+
+/// A client of one server or one cluster. Dropping it closes it.
+#[derive(Debug)]
+pub struct Client {
+    messages: Sender<Message>,
+    request_timeout: Duration,
+    inflight_limit: Option<usize>,
+    in_flight: Arc<AtomicUsize>,
+    pending_bytes_limit: usize,
+    credentials: Arc<Credentials>,
+    stats: Arc<Stats>,
+    closed: AtomicBool,
+}
+
+const OKAY: Reply = Reply::One(Item::Okay);
+
+#[derive(Debug)]
+enum Message {
+    Call(Call),
+    Split(Split),
+    Batch(Box<Sending>, ReplyTo),
+    Watch(Box<Watching>),
+    /// Nobody will use the connection of that name again.
+    Release(u64),
+    Authenticate(Box<Secret>, ReplyTo),
+    Cancel(CallId),
+    Close(ReplyTo),
+}
+
+/// A password.
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Message {
+    /// What becomes of it once the client has ended.
+    fn refuse(self) {
+        match self {
+            Self::Call(Call { reply_to, .. }) | Self::Split(Split { reply_to, .. }) => {
+                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Batch(_, reply_to) | Self::Authenticate(_, reply_to) => {
+                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Watch(watching) => {
+                watching.reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
+            }
+            Self::Cancel(_) | Self::Release(_) => {}
+            Self::Close(closed) => closed.finish(Ok(OKAY)),
+        }
+    }
+}
+
+impl Client {
+    /// Makes a client on the I/O thread. `opened` gets an `OK` once it can serve, or the reason why it never will;
+    /// a lazy client connects at its first call.
+    pub fn open(config: Config, io: &IoThread, opened: ReplyTo) -> Self {
+        let (messages, incoming) = outbox();
+        let stats = Arc::new(Stats::default());
+        let client = Self {
+            messages,
+            request_timeout: config.request_timeout,
+            inflight_limit: config.inflight_limit,
+            in_flight: Arc::default(),
+            pending_bytes_limit: config.pending_bytes_limit,
+            credentials: config.connection.credentials.clone(),
+            stats: stats.clone(),
+            closed: AtomicBool::new(false),
+        };
+        io.spawn(move || serve(config, stats, incoming, opened));
+        client
+    }
+
+    /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
+    pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
+        self.enqueue(request, route, timeout, Instant::now().into_std(), reply_to);
+        self.bell().ring();
+    }
+
+    /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each. The
+    /// timeout counts from `now`. Where none is given, a command that waits for others has its own time on top.
+    pub fn enqueue(
+        &self,
+        request: Request,
+        route: Route,
+        timeout: Option<Duration>,
+        now: std::time::Instant,
+        reply_to: ReplyTo,
+    ) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let mut request = request;
+        if timeout.is_some() {
+            request.hold_to_deadline();
+        }
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let deadline = Instant::from_std(now) + timeout;
+        self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
+    }
+
+    /// Sends what was enqueued on its way.
+    pub fn bell(&self) -> &Bell {
+        self.messages.bell()
+    }
+
+    /// The same for a command whose keys are in several slots; `gather` makes one reply of its parts'.
+    pub fn call_in_parts(&self, parts: Vec<Part>, gather: Gather, timeout: Option<Duration>, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let split = Split { parts, gather, timeout, deadline: Instant::now() + timeout, reply_to };
+        self.send(Message::Split(split));
+    }
+
+    /// Sends a batch on its way; it counts as one request.
+    pub fn exec(&self, batch: Batch, options: BatchOptions, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = options.timeout.unwrap_or(self.request_timeout);
+        let sending = Sending { batch, options, timeout, deadline: Instant::now() + timeout };
+        self.send(Message::Batch(Box::new(sending), reply_to));
+    }
+
+    /// Watches keys, as `request` says, on a connection that only the one has who named it `watch`: until the next
+    /// transaction with that name, or until there are no `keys` to watch.
+    pub fn watch(&self, watch: u64, keys: Option<(Request, Route)>, timeout: Option<Duration>, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        let watching = Watching { watch, keys, timeout, deadline: Instant::now() + timeout, reply_to };
+        self.send(Message::Watch(Box::new(watching)));
+    }
+
+    /// Nobody will use the connection of that name again.
+    pub fn release(&self, watch: u64) {
+        self.send(Message::Release(watch));
+    }
+
+    /// What the client has counted.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    /// Connections to come log in with that password; `None`: they do not log in. `authenticate`: those that there are
+    /// log in with it now, too.
+    pub fn update_password(&self, password: Option<String>, authenticate: bool, reply_to: ReplyTo) {
+        let Some(reply_to) = self.admit(reply_to) else { return };
+        self.credentials.set_password(password.clone());
+        match password.filter(|_| authenticate) {
+            Some(password) => self.send(Message::Authenticate(Box::new(Secret(password)), reply_to)),
+            None => reply_to.finish(Ok(OKAY)),
+        }
+    }
+
+    /// Lets a call in, unless the client is closed or has as many under way as it may.
+    fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
+        if self.closed.load(Ordering::Acquire) {
+            let error = Error::new(Kind::Closing, "the client is closed");
+            self.stats.finish(reply_to, Err(Box::new(error)));
+            return None;
+        }
+        let pending = self.stats.pending_bytes();
+        if pending > self.pending_bytes_limit {
+            let message = format!(
+                "pending_bytes_limit: {pending} bytes wait to be written already, because the server does not take \
+                 them; the limit is {}",
+                self.pending_bytes_limit
+            );
+            self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
+            return None;
+        }
+        if let Some(limit) = self.inflight_limit {
+            let Some(permit) = Permit::take(&self.in_flight, limit) else {
+                let message = format!("inflight_requests_limit: {limit} requests are under way already");
+                self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
+                return None;
+            };
+            reply_to.hold(permit);
+        }
+        Some(reply_to)
+    }
+
+    /// The caller of that call is gone. What was not sent yet will not be.
+    pub fn cancel(&self, id: CallId) {
+        self.send(Message::Cancel(id));
+    }
+
+    /// Ends the client; calls under way end in an error. `closed` gets an `OK` once its connections are gone. Closing
+    /// twice is harmless.
+    pub fn close(&self, closed: ReplyTo) {
+        self.closed.store(true, Ordering::Release);
+        self.send(Message::Close(closed));
+    }
+
+    fn send(&self, message: Message) {
+        self.put(message);
+        self.bell().ring();
+    }
+
+    fn put(&self, message: Message) {
+        if let Err(message) = self.messages.put(message) {
+            message.refuse();
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+/// The life of a client on the I/O thread.
+async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message>, opened: ReplyTo) {
+    let servers = dispatch::servers(config, stats);
+    let mut unheard = VecDeque::new();
+    if open(&servers, &mut incoming, &mut unheard, opened).await {
+        let (checked, kept) = (servers.clone(), servers.clone());
+        let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
+        let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
+        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard)).await.is_err() {}
+        checks.abort();
+        heartbeats.abort();
+    }
+    servers.close();
+    // The tasks that held the connections end in this turn of the scheduler.
+    tokio::task::yield_now().await;
+    unheard.extend(incoming.close());
+    unheard.into_iter().for_each(Message::refuse);
+}
+
+/// Whether the client can serve. What it is told meanwhile is kept in `unheard`; being closed ends the attempt.
+async fn open(
+    servers: &Servers,
+    incoming: &mut Receiver<Message>,
+    unheard: &mut VecDeque<Message>,
+    opened: ReplyTo,
+) -> bool {
+    let opening = async { if servers.config.lazy { Ok(()) } else { servers.open().await } };
+    let closing = async {
+        let mut burst = VecDeque::new();
+        while incoming.take(&mut burst).await {
+            let is_close = burst.iter().any(|message| matches!(message, Message::Close(_)));
+            unheard.extend(burst.drain(..));
+            if is_close {
+                return;
+            }
+        }
+    };
+    let result = tokio::select! {
+        biased;
+        result = opening => result,
+        () = closing => Err(Error::new(Kind::Closing, "the client was closed while it connected")),
+    };
+    let can_serve = result.is_ok();
+    opened.finish(result.map(|()| OKAY).map_err(Box::new));
+    can_serve
+}
+
+/// Does what the client is told, until it is closed.
+async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
+    // Whether calls were cancelled that may have waited on connections of their own.
+    let mut closes = false;
+    loop {
+        let mut gone = BTreeSet::new();
+        while let Some(message) = unheard.pop_front() {
+            if closes && !matches!(message, Message::Cancel(_)) {
+                // Calls that waited are not to be given what a later one brings: their tasks end first.
+                closes = false;
+                tokio::task::yield_now().await;
+            }
+            match message {
+                Message::Call(call) => dispatch::dispatch(servers, call),
+                Message::Split(split) => fanout::in_parts(servers, split),
+                Message::Batch(sending, reply_to) => batch::dispatch(servers, *sending, reply_to),
+                Message::Watch(watching) => watch::dispatch(servers, *watching),
+                Message::Release(watch) => servers.watches.release(watch),
+                Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
+                Message::Cancel(id) if servers.supervisor.cancel(id) => closes |= servers.lends(),
+                Message::Cancel(id) => drop(gone.insert(id)),
+                Message::Close(_) => return unheard.push_front(message),
+            }
+        }
+        if !gone.is_empty() {
+            servers.cancel(gone);
+        }
+        if !incoming.take(unheard).await {
+            return;
+        }
+    }
+}
+
+/// Has all connections log in anew.
+fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
+    let supervision = servers.supervisor.supervise(&reply_to);
+    let servers = servers.clone();
+    guard::spawn("a login", async move {
+        let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
+        let outcome = supervision.over(work).await.or_closed(|| Ok(Err(Error::closed_under_way(true))));
+        let outcome = outcome.map(|in_time| {
+            let error = || Error::timeout(servers.config.request_timeout, "not all connections have logged in", true);
+            in_time.unwrap_or_else(|_| Err(error())).map(|()| OKAY).map_err(Box::new)
+        });
+        servers.stats.finish_unless_gone(reply_to, outcome);
+    });
+}
+
+async fn check_periodically(servers: Rc<Servers>) {
+    let Mode::Cluster { periodic_checks: Some(interval), .. } = servers.config.mode else { return };
+    loop {
+        tokio::time::sleep(interval).await;
+        servers.refresh();
+    }
+}

@@ -1,0 +1,5 @@
+//! The handle that any thread holds, and the thread that serves it.
+
+pub(crate) mod handle;
+pub(crate) mod io_thread;
+pub(crate) mod outbox;

@@ -1,0 +1,10 @@
+//! One connection: how it is made, written to and read from.
+
+pub(crate) mod connect;
+pub(crate) mod io;
+pub(crate) mod lane;
+pub(crate) mod ping;
+pub(crate) mod queues;
+pub(crate) mod step;
+pub(crate) mod tls;
+pub(crate) mod transport;

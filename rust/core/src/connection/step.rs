@@ -1,0 +1,76 @@
+//! What goes out in one write, and what is known of it: then, and when it did not end in a value.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::model::status::Unreachable;
+use crate::wire::resp::Reply;
+
+/// Why a call did not end in a value; its next step is the ladder's to choose.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// The server answered with an error.
+    Answered(Reply),
+    /// Certainly not executed: it was never written in whole.
+    Unsent,
+    /// Written, and the connection was lost before the reply.
+    Lost(Unreachable),
+}
+
+/// Commands that go out in one write, each of which gets one reply.
+pub(crate) struct Step {
+    pub(crate) commands: Vec<Bytes>,
+    pub(crate) options: StepOptions,
+    pub(crate) progress: Rc<StepProgress>,
+    pub(crate) answer: oneshot::Sender<Result<(), Unfinished>>,
+}
+
+/// What may become of a step whose connection is lost.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct StepOptions {
+    /// Nothing is executed before the last command has been read.
+    pub(crate) atomic: bool,
+    /// Its commands are of use one by one: those that the socket has not begun to take can be unsent.
+    pub(crate) separable: bool,
+    /// It makes sense on this connection of the lane alone.
+    pub(crate) only_on: Option<u64>,
+    /// It may be answered as late as it likes: it waits for what others do.
+    pub(crate) waits: bool,
+    /// The server forgets its scripts by it.
+    pub(crate) flushes_scripts: bool,
+}
+
+/// What is known of a step while it is with a server, and after.
+#[derive(Debug, Default)]
+pub(crate) struct StepProgress {
+    /// The server may have read some of it.
+    pub(crate) sent: Cell<bool>,
+    /// How many of its bytes were written when the connection was lost, or it was unsent as far as it could be.
+    pub(crate) written: Cell<u64>,
+    pub(crate) replies: RefCell<Vec<Reply>>,
+}
+
+impl StepProgress {
+    pub(crate) fn was_sent(&self) -> bool {
+        self.sent.get()
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// The replies so far.
+    pub(crate) fn take_replies(&self) -> Vec<Reply> {
+        self.replies.take()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.sent.set(false);
+        self.written.set(0);
+        self.replies.take();
+    }
+}

@@ -1,0 +1,230 @@
+//! The streams that connections run over. One trait makes them all: the system's TCP and TLS, and those of a simulation.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+#[cfg(not(test))]
+use tokio::net::lookup_host;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::model::config::{Address, ConnectionConfig, Opening, Stream, Tls, Transport, Unacknowledged};
+
+#[cfg(test)]
+use tests::lookup_host;
+
+impl Stream for TcpStream {
+    fn is_plain(&self) -> bool {
+        true
+    }
+
+    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
+        ask?(self)
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
+        ask?(self.get_ref().0)
+    }
+}
+
+/// The system's names, TCP, and TLS over it.
+#[derive(Debug)]
+struct System;
+
+/// The system's transport.
+pub fn system() -> Arc<dyn Transport> {
+    Arc::new(System)
+}
+
+impl Transport for System {
+    fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a> {
+        Box::pin(async move {
+            let tcp = reach(address).await.map_err(|error| error.to_string())?;
+            set_options(&tcp, config).map_err(|error| error.to_string())?;
+            let stream: Box<dyn Stream> = match &config.tls {
+                None => Box::new(tcp),
+                Some(tls) => Box::new(secure(tcp, address, tls).await?),
+            };
+            Ok(stream)
+        })
+    }
+}
+
+/// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before. An address that
+/// swallows all is not waited for: the next one is tried beside it, as RFC 8305 has it.
+async fn reach(address: &Address) -> io::Result<TcpStream> {
+    const STAGGER: Duration = Duration::from_millis(250);
+    let mut found = lookup_host((&*address.host, address.port)).await?;
+    let mut attempts = JoinSet::new();
+    let mut failure = None;
+    loop {
+        let next = found.next();
+        let is_last = next.is_none();
+        if let Some(next) = next {
+            attempts.spawn(TcpStream::connect(next));
+        }
+        let ended = match timeout(STAGGER, attempts.join_next()).await {
+            Ok(ended) => ended,
+            Err(_) if is_last => attempts.join_next().await,
+            Err(_) => continue,
+        };
+        match ended {
+            Some(Ok(Ok(tcp))) => return Ok(tcp),
+            Some(Ok(Err(error))) => failure = Some(error),
+            Some(Err(error)) => failure = Some(error.into()),
+            None if is_last => break,
+            None => {}
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+}
+
+/// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not
+/// read, and is not gone. Heartbeats tell the two apart.
+fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
+    const IDLE: Duration = Duration::from_secs(15);
+    const PROBE: Duration = Duration::from_secs(5);
+    tcp.set_nodelay(config.tcp_nodelay)?;
+    let socket = SockRef::from(tcp);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
+}
+
+async fn secure(tcp: TcpStream, address: &Address, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
+    let name = tls.server_name.as_deref().unwrap_or(&address.host);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("{name:?} cannot be a server name in TLS; set server_name"))?;
+    TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| why_not_secure(&error))
+}
+
+fn why_not_secure(error: &io::Error) -> String {
+    use tokio_rustls::rustls::{CertificateError as Certificate, Error as TlsError};
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let advice = match tls {
+        Some(TlsError::InvalidCertificate(Certificate::UnknownIssuer)) => {
+            ": the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
+        }
+        Some(TlsError::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        )) => ": the server's certificate is for another name; set server_name in the TLS configuration",
+        Some(TlsError::InvalidMessage(_)) => ": the server does not seem to speak TLS on this port",
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return "TLS: the server closed the connection in the handshake".into();
+        }
+        _ => "",
+    };
+    format!("TLS: {error}{advice}")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+    use std::io;
+    use std::net::SocketAddr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::model::config::{Backoff, Protocol};
+
+    thread_local! {
+        static FOUND: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// What every name means from now on, on this thread.
+    pub(crate) fn let_names_mean(found: Vec<SocketAddr>) {
+        FOUND.set(found);
+    }
+
+    /// Stands in for the system's lookup, whose answers a test cannot change.
+    #[allow(clippy::unused_async, reason = "as the real one")]
+    pub(super) async fn lookup_host(_name: (&str, u16)) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+        Ok(FOUND.with_borrow(Clone::clone).into_iter())
+    }
+
+    pub(crate) fn config() -> ConnectionConfig {
+        ConnectionConfig {
+            tls: None,
+            credentials: Arc::default(),
+            protocol: Protocol::Resp2,
+            database: 0,
+            client_name: None,
+            tcp_nodelay: true,
+            timeout: Duration::from_secs(5),
+            backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
+            observed: false,
+            unacknowledged: None,
+            transport: system(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_system_watches_over_a_connection_and_delays_nothing() {
+        for tcp_nodelay in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let_names_mean(vec![listener.local_addr().expect("its address")]);
+            let config = ConnectionConfig { tcp_nodelay, ..config() };
+            let tcp = reach(&Address::new("server.example", 1)).await.expect("a connection");
+            set_options(&tcp, &config).expect("options");
+            let socket = SockRef::from(&tcp);
+            assert_eq!(socket.tcp_nodelay().expect("an option"), tcp_nodelay);
+            assert!(socket.keepalive().expect("an option"));
+            assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(15));
+            assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(5));
+        }
+    }
+
+    /// An address that swallows all: its queue of connections is full.
+    fn hole() -> (socket2::Socket, Vec<socket2::Socket>) {
+        use socket2::{Domain, Socket, Type};
+        let any = SocketAddr::from(([127, 0, 0, 1], 0)).into();
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        listener.bind(&any).expect("a port");
+        listener.listen(0).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let clients = (0..4).map(|_| {
+            let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            client.set_nonblocking(true).expect("an option");
+            let _ = client.connect(&address);
+            client
+        });
+        let clients = clients.collect();
+        (listener, clients)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_all_keeps_nobody_from_the_next() {
+        let (hole, _clients) = hole();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let swallowing = hole.local_addr().ok().and_then(|address| address.as_socket()).expect("its address");
+        let_names_mean(vec![swallowing, address]);
+        let name = Address::new("server.example", 1);
+        let tcp = timeout(Duration::from_secs(5), reach(&name)).await.expect("in time").expect("a connection");
+        assert_eq!(tcp.peer_addr().expect("its address"), address);
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_the_last_failure_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let closed = listener.local_addr().expect("its address");
+        drop(listener);
+        let_names_mean(vec![closed, closed]);
+        let error = reach(&Address::new("server.example", 1)).await.expect_err("nobody listens");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let_names_mean(Vec::new());
+        let error = reach(&Address::new("server.example", 1)).await.expect_err("no address");
+        assert!(error.to_string().contains("no address"), "{error}");
+    }
+}

@@ -1,0 +1,251 @@
+//! The way of an outcome back to its caller, who may sit on another thread.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::model::config::{Address, PasswordRequest};
+use crate::model::error::Error;
+use crate::wire::resp::Reply;
+
+/// How a call ended.
+pub type Outcome = Result<Reply, Box<Error>>;
+
+/// What arrives at a caller.
+#[derive(Debug)]
+pub enum Completion {
+    Call(Outcome),
+    /// The outcomes of a batch's commands, in their order.
+    Batch(Vec<Outcome>),
+    /// No end of a call, but what is to be known of it besides its outcome, which comes next.
+    Facts(Box<CallTrace>),
+    /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
+    Password(PasswordRequest),
+}
+
+impl Completion {
+    /// The outcome of a call that is no batch.
+    pub fn into_call(self) -> Option<Outcome> {
+        match self {
+            Self::Call(outcome) => Some(outcome),
+            Self::Batch(_) | Self::Facts(_) | Self::Password(_) => None,
+        }
+    }
+}
+
+/// What became of a call on its way: told of an observed client's calls, unless they are batches or go to many nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallTrace {
+    /// The server that it was last sent to; `None`: to none.
+    pub node: Option<Address>,
+    /// The server did not have the script, so that its code was sent.
+    pub sent_code: bool,
+    /// How often it was sent again for another reason.
+    pub retries: u32,
+}
+
+/// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.
+pub struct Completions {
+    done: Mutex<Vec<(u64, Completion)>>,
+    arrived: AtomicBool,
+    awake: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Completions {
+    /// `wake` is called from the I/O thread, once a burst; the loop then calls [`take`](Self::take).
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let (arrived, awake) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { done: Mutex::default(), arrived, awake, wake: Box::new(wake) })
+    }
+
+    /// All outcomes that have arrived, in order, each with its call's ticket.
+    pub fn take(&self) -> Vec<(u64, Completion)> {
+        // First the flag, then the queue: what is pushed in between wakes the loop once too often, never too seldom.
+        self.arrived.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there is something to take.
+    pub fn has_arrived(&self) -> bool {
+        self.arrived.load(Ordering::SeqCst)
+    }
+
+    /// The loop will look for itself, until it says that it does no more. After that it must look once again.
+    pub fn set_awake(&self, awake: bool) {
+        self.awake.store(awake, Ordering::SeqCst);
+    }
+
+    /// Asks for a password.
+    pub fn ask_password(&self, ticket: u64, request: PasswordRequest) {
+        self.push(ticket, Completion::Password(request));
+    }
+
+    /// Wakes the loop, whether or not something has arrived.
+    pub fn wake(&self) {
+        (self.wake)();
+    }
+
+    /// Has the loop look, although nothing has arrived for a call.
+    pub fn nudge(&self) {
+        if !self.arrived.swap(true, Ordering::SeqCst) && !self.awake.load(Ordering::SeqCst) {
+            (self.wake)();
+        }
+    }
+
+    fn push(&self, ticket: u64, outcome: Completion) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, outcome));
+        self.nudge();
+    }
+}
+
+impl fmt::Debug for Completions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completions").finish_non_exhaustive()
+    }
+}
+
+/// Where the outcome of one call goes. A call that is dropped without one ends in a `Closing` error: none is lost.
+#[derive(Debug)]
+pub struct ReplyTo {
+    caller: Option<Caller>,
+    /// It is a part of somebody's call, of that number, and no call of its own.
+    part: Option<NonZeroU64>,
+    /// Counts this call among those under way.
+    permit: Option<Permit>,
+}
+
+#[derive(Debug)]
+enum Caller {
+    Loop { completions: Arc<Completions>, ticket: u64 },
+    Task(oneshot::Sender<Completion>),
+}
+
+impl ReplyTo {
+    pub fn event_loop(completions: Arc<Completions>, ticket: u64) -> Self {
+        Self { caller: Some(Caller::Loop { completions, ticket }), part: None, permit: None }
+    }
+
+    /// For callers in Rust.
+    pub fn task() -> (Self, oneshot::Receiver<Completion>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { caller: Some(Caller::Task(sender)), part: None, permit: None }, receiver)
+    }
+
+    /// For a part of a call.
+    pub(crate) fn part() -> (Self, oneshot::Receiver<Completion>) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (mut reply_to, receiver) = Self::task();
+        reply_to.part = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed));
+        (reply_to, receiver)
+    }
+
+    pub(crate) fn is_part(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// For when nobody wants to know.
+    pub fn nobody() -> Self {
+        Self { caller: None, part: None, permit: None }
+    }
+
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    pub fn finish(mut self, outcome: Outcome) {
+        self.send(Completion::Call(outcome));
+    }
+
+    pub(crate) fn finish_batch(mut self, outcomes: Vec<Outcome>) {
+        self.send(Completion::Batch(outcomes));
+    }
+
+    /// Tells the caller more than the outcome, ahead of it.
+    pub(crate) fn send_trace(&self, trace: CallTrace) {
+        if let Some(Caller::Loop { completions, ticket }) = &self.caller {
+            completions.push(*ticket, Completion::Facts(Box::new(trace)));
+        }
+    }
+
+    /// The caller does not wait any more.
+    pub(crate) fn forget(mut self) {
+        self.caller = None;
+    }
+
+    /// What the caller would cancel this call by.
+    pub(crate) fn id(&self) -> Option<CallId> {
+        match &self.caller {
+            Some(Caller::Loop { completions, ticket }) => Some(CallId::new(completions, *ticket)),
+            _ => self.part.map(CallId::part),
+        }
+    }
+
+    /// Whether the caller is known to be gone.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(&self.caller, Some(Caller::Task(sender)) if sender.is_closed())
+    }
+
+    fn send(&mut self, outcome: Completion) {
+        self.permit = None;
+        match self.caller.take() {
+            Some(Caller::Loop { completions, ticket }) => completions.push(ticket, outcome),
+            Some(Caller::Task(sender)) => {
+                // The receiver is gone when its task was cancelled: then nobody wants to know.
+                let _ = sender.send(outcome);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        if self.caller.is_some() {
+            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_under_way(true) };
+            self.send(Completion::Call(Err(Box::new(error))));
+        }
+    }
+}
+
+/// Names a call from an event loop, to cancel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId {
+    completions: usize,
+    ticket: u64,
+}
+
+impl CallId {
+    /// Tickets are given once in the life of a client's event loop.
+    pub fn new(completions: &Arc<Completions>, ticket: u64) -> Self {
+        Self { completions: Arc::as_ptr(completions) as usize, ticket }
+    }
+
+    /// No completions are at address 0.
+    fn part(number: NonZeroU64) -> Self {
+        Self { completions: 0, ticket: number.get() }
+    }
+}
+
+/// One place among the calls that may be under way at once.
+#[derive(Debug)]
+pub(crate) struct Permit(Arc<AtomicUsize>);
+
+impl Permit {
+    /// `None` when `limit` calls are under way already.
+    pub(crate) fn take(in_flight: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        in_flight
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < limit).then_some(now + 1))
+            .ok()
+            .map(|_| Self(in_flight.clone()))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,264 @@
+//! What a client is told when it is made, already parsed: nothing here can be wrong any more.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio_rustls::rustls;
+
+/// Everything that a client needs to know of its servers and of itself.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub mode: Mode,
+    /// At least one. Standalone: the primary and its replicas; cluster: nodes to ask for the others.
+    pub addresses: Vec<Address>,
+    pub connection: ConnectionConfig,
+    pub read_from: ReadFrom,
+    /// How long a call may take that says nothing of its own.
+    pub request_timeout: Duration,
+    /// How many calls may be under way; over it they fail at once. `None`: no limit.
+    pub inflight_limit: Option<usize>,
+    /// Whether to connect at the first call instead of at once.
+    pub lazy: bool,
+    /// How long a connection may be silent before it is asked for a sign of life; `None`: as long as it likes.
+    pub heartbeat: Option<Duration>,
+    /// How many bytes may wait to be written; over it calls fail at once.
+    pub pending_bytes_limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Standalone,
+    Cluster {
+        /// How often the slots are looked up without a cause; `None`: never.
+        periodic_checks: Option<Duration>,
+        /// Whether to ask the configured addresses rather than the nodes that are known.
+        refresh_from_seeds: bool,
+    },
+}
+
+/// How many bytes of a connection the peer's machine has not acknowledged, as the system says.
+pub type Unacknowledged = fn(&TcpStream) -> Option<usize>;
+
+/// How to get from a host's name to a connection that is ready for commands.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    pub tls: Option<Tls>,
+    /// Shared with the client's handle, which may change the password.
+    pub credentials: Arc<Credentials>,
+    pub protocol: Protocol,
+    pub database: u32,
+    pub client_name: Option<String>,
+    pub tcp_nodelay: bool,
+    /// For the whole way: name lookup, TCP, TLS, and the first commands.
+    pub timeout: Duration,
+    pub backoff: Backoff,
+    /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
+    pub observed: bool,
+    /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
+    pub unacknowledged: Option<Unacknowledged>,
+    /// What makes the streams: [`system`](crate::system) outside of simulations.
+    pub transport: Arc<dyn Transport>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Resp2,
+    Resp3,
+}
+
+/// Which nodes answer read-only scripts and commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    Primary,
+    PreferReplica,
+    /// A replica in this availability zone, else any replica, else the primary.
+    ZoneReplica(String),
+    /// A replica in this availability zone, else the primary if it is there, else any replica, else the primary.
+    ZoneReplicaOrPrimary(String),
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    pub host: Arc<str>,
+    pub port: u16,
+}
+
+impl Address {
+    pub fn new(host: impl Into<Arc<str>>, port: u16) -> Self {
+        Self { host: host.into(), port }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Asks somebody for the password of one connection.
+pub type PasswordSource = Box<dyn Fn(PasswordRequest) + Send + Sync>;
+
+/// Waits for a password. Dropping it says that nobody will give one.
+pub struct PasswordRequest(oneshot::Sender<Result<String, String>>);
+
+impl PasswordRequest {
+    /// Answers with the password, or with why there is none, which holds no secret.
+    pub fn answer(self, answer: Result<String, String>) {
+        // The attempt to connect may have been given up.
+        let _ = self.0.send(answer);
+    }
+}
+
+impl fmt::Debug for PasswordRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordRequest").finish_non_exhaustive()
+    }
+}
+
+/// Who to log in as. Each connection asks for the password anew.
+#[derive(Default)]
+pub struct Credentials {
+    /// `None`: the default user.
+    username: Option<String>,
+    /// `None`: connections do not log in.
+    password: Mutex<Option<String>>,
+    source: Option<PasswordSource>,
+}
+
+impl Credentials {
+    pub fn new(username: Option<String>, password: Option<String>) -> Self {
+        Self { username, password: Mutex::new(password), source: None }
+    }
+
+    /// Asks somebody for the password, each time that it is needed.
+    pub fn asking(username: Option<String>, source: PasswordSource) -> Self {
+        Self { username, password: Mutex::default(), source: Some(source) }
+    }
+
+    pub(crate) fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// For the connections to come.
+    pub fn set_password(&self, password: Option<String>) {
+        *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
+    }
+
+    /// The password as it is now, or why nobody knows it.
+    pub(crate) async fn password(&self) -> Result<Option<String>, String> {
+        let Some(source) = &self.source else {
+            return Ok(self.password.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        };
+        let (answer, answered) = oneshot::channel();
+        source(PasswordRequest(answer));
+        match answered.await {
+            Ok(answer) => answer.map(Some),
+            Err(_) => Err("password_callback: its event loop is gone".into()),
+        }
+    }
+
+    /// AUTH with a password.
+    pub(crate) fn auth(&self, password: &str) -> redis::Cmd {
+        let mut auth = redis::cmd("AUTH");
+        auth.arg(self.username()).arg(password);
+        auth
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials {{ username: {:?}, password: *** }}", self.username)
+    }
+}
+
+/// A TLS set-up, made once for all connections.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub config: Arc<rustls::ClientConfig>,
+    /// The name that the server's certificate must bear, where it is not the host's.
+    pub server_name: Option<String>,
+}
+
+/// How long to wait before the next try: `factor * base^n`, up to `n` retries, then the same again and again, less a
+/// random part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    pub retries: u32,
+    pub factor: Duration,
+    pub base: u32,
+    pub jitter_percent: u32,
+}
+
+impl Backoff {
+    /// The pause after `failures` failures in a row.
+    pub fn pause(&self, failures: u32) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(60);
+        let exponent = failures.min(self.retries);
+        let pause = self
+            .base
+            .checked_pow(exponent)
+            .and_then(|times| self.factor.checked_mul(times))
+            .map_or(LONGEST, |pause| pause.min(LONGEST));
+        let jitter = f64::from(self.jitter_percent.min(100)) / 100.0 * fastrand::f64();
+        pause.mul_f64(1.0 - jitter)
+    }
+}
+
+/// Makes streams to servers.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Opens a stream that is ready for the first command, or says why it cannot, without a secret.
+    fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a>;
+}
+
+/// A stream that is being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + 'a>>;
+
+/// The bytes to and from one server.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// Whether a write that fails has written nothing.
+    fn is_plain(&self) -> bool;
+
+    /// How many of the bytes that it took have not reached the peer's machine, where that can be known; `ask` asks the
+    /// system.
+    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_differ() {
+        let backoff = Backoff { retries: 3, factor: Duration::from_millis(10), base: 2, jitter_percent: 0 };
+        let pauses: Vec<_> = (0..6).map(|failures| backoff.pause(failures).as_millis()).collect();
+        assert_eq!(pauses, [10, 20, 40, 80, 80, 80]);
+
+        let jittered = Backoff { jitter_percent: 50, ..backoff };
+        for _ in 0..100 {
+            let pause = jittered.pause(1);
+            assert!((Duration::from_millis(10)..=Duration::from_millis(20)).contains(&pause), "{pause:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_cannot_overflow() {
+        let backoff = Backoff { retries: 100, factor: Duration::from_secs(1000), base: 1000, jitter_percent: 0 };
+        assert_eq!(backoff.pause(u32::MAX), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let credentials = Credentials::new(Some("app".into()), Some("s3cret".into()));
+        assert!(!format!("{credentials:?}").contains("s3cret"));
+    }
+}

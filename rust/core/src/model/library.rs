@@ -1,0 +1,54 @@
+//! A library of [functions](https://valkey.io/topics/functions-intro/), which brings its code to servers that lack it.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::model::script::sha1_hex;
+use crate::model::used::CodeId;
+
+/// The code of a library. Cheap to share: wrap it in an `Arc`.
+pub struct Library {
+    code: Bytes,
+    /// Names it among what a connection has loaded.
+    pub(crate) key: String,
+    pub(crate) id: CodeId,
+}
+
+const PREFIX: &str = "library ";
+
+/// Whether a name among what a connection has loaded is a library's.
+pub(crate) fn is_library(key: &str) -> bool {
+    key.starts_with(PREFIX)
+}
+
+impl Library {
+    pub fn new(code: impl Into<Bytes>) -> Self {
+        let code = code.into();
+        let hash = sha1_hex(&code);
+        Self { code, key: format!("{PREFIX}{hash}"), id: CodeId::new(&hash) }
+    }
+
+    /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.
+    pub(crate) fn load(&self, replace: bool) -> Bytes {
+        let mut load = redis::cmd("FUNCTION");
+        load.arg("LOAD");
+        if replace {
+            load.arg("REPLACE");
+        }
+        load.arg(&self.code[..]).get_packed_command().into()
+    }
+}
+
+impl Library {
+    /// [FUNCTION LIST](https://valkey.io/commands/function-list/) of all that a server has.
+    pub(crate) fn list() -> Bytes {
+        redis::cmd("FUNCTION").arg("LIST").get_packed_command().into()
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,19 @@
+//! What the client is told and tells: calls, scripts, routes, settings, errors. Nothing here waits.
+
+pub(crate) mod batch;
+pub(crate) mod call;
+pub(crate) mod commands;
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod error;
+pub(crate) mod library;
+pub(crate) mod reply_error;
+pub(crate) mod request;
+pub(crate) mod route;
+pub mod script;
+pub(crate) mod split;
+pub(crate) mod stats;
+pub(crate) mod status;
+pub(crate) mod used;
+pub(crate) mod verdict;
+pub(crate) mod wait;

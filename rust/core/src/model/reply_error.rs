@@ -1,0 +1,158 @@
+//! What an error that a server answered is to the caller: its kind, its text and its place in a script.
+
+use std::sync::Arc;
+
+use crate::model::error::{Error, Kind, Place};
+use crate::model::request::Request;
+use crate::model::script::Script;
+use crate::model::verdict::{Meaning, Ran, Verdict, is_not_compiled, line_number};
+use crate::wire::resp::ServerError;
+
+impl Error {
+    /// What a server's answer to `request` means to its caller, as it was judged.
+    pub(crate) fn answered(error: &ServerError, verdict: &Verdict, request: &Request) -> Self {
+        Self::of(error, kind(error, &verdict.meaning), verdict.ran != Ran::No, request.script())
+    }
+
+    /// What an error reply means that stands somewhere inside a value.
+    pub fn nested(error: &ServerError) -> Self {
+        let kind = if is_not_compiled(error) {
+            Kind::ScriptSyntax
+        } else if line_number(&error.text()).is_some() {
+            Kind::Script
+        } else {
+            kind(error, &Meaning::OfCommand)
+        };
+        Self::of(error, kind, false, None)
+    }
+
+    fn of(error: &ServerError, kind: Kind, may_have_executed: bool, script: Option<&Arc<Script>>) -> Self {
+        let text = error.text();
+        let line = line_number(&text);
+        let place = is_script_kind(kind).then(|| {
+            Box::new(Place { script: script.cloned(), line, source_line: line.and_then(|line| script?.line(line)) })
+        });
+        Self {
+            kind,
+            message: wording(kind, text, place.as_deref()),
+            code: Some(error.code().to_owned()),
+            may_have_executed,
+            place,
+            batch_index: None,
+        }
+    }
+}
+
+fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
+    match meaning {
+        Meaning::NotCompiled => return Kind::ScriptSyntax,
+        Meaning::Killed => return Kind::ScriptKilled,
+        Meaning::MissingFunction => return Kind::Script,
+        // Of a script's own errors the code tells what they are about, and not what the server did.
+        Meaning::OfScript | Meaning::StoppedOnReplica => return Kind::Script,
+        _ => {}
+    }
+    match error.code() {
+        "NOSCRIPT" => Kind::NoScript,
+        "BUSY" => Kind::ScriptBusy,
+        "UNKILLABLE" => Kind::Unkillable,
+        "NOTBUSY" => Kind::NotBusy,
+        "CROSSSLOT" => Kind::CrossSlot,
+        "EXECABORT" => Kind::ExecAbort,
+        _ => Kind::Request,
+    }
+}
+
+fn is_script_kind(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Script
+            | Kind::ScriptSyntax
+            | Kind::NoScript
+            | Kind::ScriptKilled
+            | Kind::ScriptBusy
+            | Kind::Unkillable
+            | Kind::NotBusy
+    )
+}
+
+/// The text of an error: the server's words, with those that users look for where the server does not use them.
+fn wording(kind: Kind, text: String, place: Option<&Place>) -> String {
+    let mut message = match kind {
+        Kind::ScriptSyntax => format!("Lua syntax error: {text}"),
+        Kind::CrossSlot => format!("CrossSlot: {text}"),
+        Kind::ScriptBusy => format!("{text} (script_kill() stops a script that has not written)"),
+        Kind::Script if text.contains("Unknown ") && text.contains("command called from script") => {
+            format!("{text} (unknown command)")
+        }
+        _ => text,
+    };
+    if let Some(Place { script, line: Some(line), source_line: Some(source) }) = place {
+        let name = script.as_ref().and_then(|script| script.options().name.as_deref()).unwrap_or("script");
+        message.push_str(&format!("\n  {name}, line {line}: {}", source.trim()));
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::request::{Form, Packer};
+    use crate::model::route::Route;
+    use crate::model::script::Options;
+    use crate::model::verdict::{Asked, of_error};
+
+    fn of_script(text: &str) -> Error {
+        let options = Options { name: Some("limit.lua".into()), ..Options::default() };
+        let script = Arc::new(Script::new("one\ntwo\n  three", options));
+        judged(text, &Packer::script(&script, 0, 0).finish(true), Some(Form::Code))
+    }
+
+    fn judged(text: &str, request: &Request, form: Option<Form>) -> Error {
+        let error = ServerError::new(text.to_owned().into_bytes());
+        let asked = Asked { form, ..Asked::plainly(request, &Route::Any) };
+        Error::answered(&error, &of_error(&error, &asked), request)
+    }
+
+    fn of_command(text: &str) -> Error {
+        judged(text, &Packer::command(0).finish(false), None)
+    }
+
+    #[test]
+    fn the_line_is_found_in_every_format() {
+        for text in [
+            "ERR user_script:3: boom script: on @user_script:3.",
+            "ERR user_script:3: boom script: 5ca1ab1e, on @user_script:3.",
+            "ERR Error running script (call to f_5ca1ab1e): @user_script:3: user_script:3: boom",
+            "WRONGTYPE Operation against a key script: on @user_script:3.",
+        ] {
+            let error = of_script(text);
+            let place = error.place.expect("a place");
+            assert_eq!(
+                (error.kind, place.line, place.source_line.as_deref()),
+                (Kind::Script, Some(3), Some("  three"))
+            );
+            assert!(error.message.ends_with("\n  limit.lua, line 3: three"), "{}", error.message);
+            assert!(error.may_have_executed);
+        }
+    }
+
+    #[test]
+    fn a_script_that_does_not_compile_is_a_syntax_error() {
+        let error = of_script("ERR Error compiling script (new function): user_script:1: '=' expected near 'x'");
+        assert_eq!(error.kind, Kind::ScriptSyntax);
+        assert!(error.message.starts_with("Lua syntax error: "));
+    }
+
+    #[test]
+    fn kinds_follow_the_code() {
+        assert_eq!(of_command("EXECABORT Transaction discarded").kind, Kind::ExecAbort);
+        assert_eq!(of_command("CROSSSLOT Keys in request").kind, Kind::CrossSlot);
+        assert_eq!(of_command("UNKILLABLE Sorry").kind, Kind::Unkillable);
+        assert_eq!(of_command("NOTBUSY No scripts").kind, Kind::NotBusy);
+        assert_eq!(of_command("ERR unknown command 'NOPE'").kind, Kind::Request);
+        assert_eq!(of_script("ERR Script killed by user with SCRIPT KILL.").kind, Kind::ScriptKilled);
+        assert_eq!(of_script("NOPERM User a has no permissions to run the 'eval' command").kind, Kind::Request);
+        assert_eq!(of_command("WRONGTYPE x").code.as_deref(), Some("WRONGTYPE"));
+    }
+}

@@ -1,0 +1,161 @@
+//! A Lua script: its code, and what is known of it before it runs.
+
+mod may_call;
+
+use std::fmt;
+
+use bytes::Bytes;
+use sha1::{Digest, Sha1};
+
+use crate::model::used::CodeId;
+
+/// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.
+pub struct Script {
+    code: Bytes,
+    hash: String,
+    pub(crate) id: CodeId,
+    options: Options,
+    /// What the wire form of EVALSHA holds between the number of words and the number of keys.
+    pub(crate) sha_head: Box<[u8]>,
+}
+
+/// What the code alone does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Names the script in errors.
+    pub name: Option<String>,
+    /// The script writes nothing: it may run on a replica, and again after a lost connection.
+    pub read_only: bool,
+    /// Running it twice does what running it once does: it may run again after a lost connection.
+    pub idempotent: bool,
+}
+
+impl Script {
+    pub fn new(code: impl Into<Bytes>, options: Options) -> Self {
+        let code = code.into();
+        let hash = sha1_hex(&code);
+        let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
+        let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
+        let id = CodeId::new(&hash);
+        Self { code, hash, id, options, sha_head }
+    }
+
+    pub fn code(&self) -> &Bytes {
+        &self.code
+    }
+
+    /// The SHA1 of the code: 40 lower-case hexadecimal digits.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// [SCRIPT LOAD](https://valkey.io/commands/script-load/) of it.
+    pub(crate) fn load(&self) -> Bytes {
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg(&self.code[..]).get_packed_command().into()
+    }
+
+    /// Whether running it again does no harm.
+    pub fn is_repeatable(&self) -> bool {
+        self.options.read_only || self.options.idempotent
+    }
+
+    /// Whether the first line declares flags, and not that it writes nothing: then a server checks before it starts
+    /// that it may write.
+    pub(crate) fn declares_writes(&self) -> bool {
+        self.code.starts_with(b"#!") && !declares_no_writes(&self.code)
+    }
+
+    /// Whether the first line declares that it may run while the server is out of memory.
+    pub(crate) fn allows_oom(&self) -> bool {
+        self.declares("allow-oom")
+    }
+
+    /// Whether a flag stands in the first line, one that servers know or not.
+    pub(crate) fn declares(&self, flag: &str) -> bool {
+        declares(&self.code, flag)
+    }
+
+    /// Whether it may publish messages, which a replica lets it do before its first write: false only where each
+    /// command that it calls is named by a string of its own.
+    pub(crate) fn may_publish(&self) -> bool {
+        may_call::may_call(&self.code, "publish")
+    }
+
+    /// Line `number` of the code, counted from one.
+    pub fn line(&self, number: u32) -> Option<String> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let line = self.code.split(|byte| *byte == b'\n').nth(index)?;
+        Some(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
+    }
+}
+
+/// The SHA1 of some code: 40 lower-case hexadecimal digits.
+pub(crate) fn sha1_hex(code: &[u8]) -> String {
+    Sha1::digest(code).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Whether the first line declares `no-writes`, as in `#!lua flags=no-writes`
+/// ([script flags](https://valkey.io/topics/lua-api/#script_flags)).
+pub fn declares_no_writes(code: &[u8]) -> bool {
+    declares(code, "no-writes")
+}
+
+fn declares(code: &[u8], flag: &str) -> bool {
+    let first = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Some(shebang) = first.strip_prefix(b"#!") else { return false };
+    shebang
+        .split(u8::is_ascii_whitespace)
+        .filter_map(|word| word.strip_prefix(b"flags="))
+        .any(|flags| flags.split(|byte| *byte == b',').any(|declared| declared == flag.as_bytes()))
+}
+
+/// The same code with the same flags; a name changes nothing that a script does.
+impl PartialEq for Script {
+    fn eq(&self, other: &Self) -> bool {
+        let flags = |script: &Self| (script.options.read_only, script.options.idempotent);
+        self.code == other.code && flags(self) == flags(other)
+    }
+}
+
+impl Eq for Script {}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").field("hash", &self.hash).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_sha1_of_the_code() {
+        let script = Script::new("return 1", Options::default());
+        assert_eq!(script.hash(), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    }
+
+    #[test]
+    fn a_shebang_declares_that_a_script_does_not_write() {
+        assert!(declares_no_writes(b"#!lua flags=no-writes\nreturn 1"));
+        assert!(declares_no_writes(b"#!lua name=x flags=allow-oom,no-writes\r\nreturn 1"));
+        assert!(!declares_no_writes(b"#!lua flags=no-writes-at-all\nreturn 1"));
+        assert!(!declares_no_writes(b"#!lua\nreturn 1 -- flags=no-writes"));
+        assert!(!declares_no_writes(b"-- #!lua flags=no-writes"));
+        assert!(!declares_no_writes(b""));
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let script = Script::new("first\r\nsecond\nthird", Options::default());
+        assert_eq!(script.line(0), None);
+        assert_eq!(script.line(1).as_deref(), Some("first"));
+        assert_eq!(script.line(3).as_deref(), Some("third"));
+        assert_eq!(script.line(4), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! What an answer, or the loss of one, means: did the request run, and what is next? Nothing else looks at a server's
+//! codes or words.
+//!
+//! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
+//! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
+//! of its own (`redis.pcall`): see [`wording`]. A script that makes up a server's exact line is taken for the server.
+//!
+//! | what it means | did it run? | next |
+//! |---|---|---|
+//! | the script is missing | no | EVAL on the same server |
+//! | the function is missing, and its library known | no | FUNCTION LOAD, and the call again |
+//! | `MOVED`, `ASK` | no | the same to the node it names |
+//! | a refusal that passes by itself | no | again, after a pause |
+//! | refused because the server is a replica | no | again, on the primary |
+//! | stopped at its first write, because the server is a replica | up to there | the same, unless it may have published |
+//! | the user may not send the code that was sent ahead of need | no | again, without the code |
+//! | the server is older than the read-only forms | no | again, in the plain form |
+//! | any other refusal before it began | no | the caller's error |
+//! | a script's own error | yes | the caller's error |
+//! | never written | no | again, when there is a connection |
+//! | written, and the connection lost | unknown | again only where that does no harm |
+
+mod wording;
+
+pub(crate) use wording::{
+    Load, forbids, is_busy, is_not_busy, is_not_compiled, lacks_function, line_number, load, wants_password,
+};
+
+use crate::model::config::Address;
+use crate::model::request::{Form, Request};
+use crate::model::route::{Role, Route, Slot};
+use crate::wire::resp::ServerError;
+
+/// A request as it was sent: all that its answer is judged by.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Request,
+    /// How it was sent; `None`: as it was packed.
+    pub(crate) form: Option<Form>,
+    pub(crate) route: &'a Route,
+    /// The node that answered, where it is known.
+    pub(crate) node: Option<&'a Address>,
+    pub(crate) in_cluster: bool,
+    /// The code went along although the server had not said that it misses it.
+    pub(crate) is_ahead: bool,
+    /// The function's library went ahead of it.
+    pub(crate) brings_library: bool,
+    /// It is the answer to queueing it in a transaction: nothing runs before EXEC.
+    pub(crate) is_queued: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// A request that was sent as it was packed.
+    pub(crate) fn plainly(request: &'a Request, route: &'a Route) -> Self {
+        Self {
+            request,
+            form: None,
+            route,
+            node: None,
+            in_cluster: false,
+            is_ahead: false,
+            brings_library: false,
+            is_queued: false,
+        }
+    }
+
+    /// What it was sent as: the command's name, in capital letters.
+    fn command(&self) -> String {
+        match self.form.filter(|_| self.request.has_forms()) {
+            None => self.request.command_name(),
+            Some(Form::Sha) => "EVALSHA".into(),
+            Some(Form::Code) => "EVAL".into(),
+            Some(Form::CodeReadOnly) => "EVAL_RO".into(),
+        }
+    }
+
+    /// Its arguments, as they were sent.
+    fn args(&self) -> Vec<&'a [u8]> {
+        let mut args: Vec<_> = self.request.words().skip(1).collect();
+        if let (Some(form), Some(script), Some(first)) = (self.form, self.request.script(), args.first_mut()) {
+            *first = if form == Form::Sha { script.hash().as_bytes() } else { script.code() };
+        }
+        args
+    }
+
+    /// Whether code went along that the server had to compile.
+    fn brings_code(&self) -> bool {
+        let by_name = ["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"];
+        self.brings_library || !by_name.contains(&self.command().as_str())
+    }
+
+    /// Whether the server checks before it starts that it may write: the code declares its flags, as functions' does.
+    fn is_checked_before(&self) -> bool {
+        self.request.calls_function() || self.request.script().is_some_and(|script| script.declares_writes())
+    }
+}
+
+/// Whether a request was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    No,
+    Yes,
+    Unknown,
+}
+
+/// What is done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is the caller's to know.
+    Deliver,
+    /// The code goes to the same server.
+    SendCode,
+    /// The function's library goes ahead of it.
+    LoadLibrary,
+    /// It was sent ahead of need, and this user may not send code.
+    WithoutCode,
+    /// EVALSHA in place of `EVALSHA_RO`.
+    PlainForm,
+    Moved(Slot, Address),
+    Ask(Address),
+    /// After a pause, wherever it belongs by then.
+    Later,
+}
+
+/// What an error reply means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    MissingScript,
+    MissingFunction,
+    Moved(Slot, Address),
+    Ask(Address),
+    /// It does not know yet where to.
+    Nowhere,
+    /// It passes by itself.
+    Passing,
+    /// Only a primary takes it.
+    NotPrimary,
+    /// A script that had started was stopped at its first write, because its server is a replica.
+    StoppedOnReplica,
+    /// The user has not the right to it.
+    Forbidden,
+    UnknownCommand,
+    /// A script is running.
+    Busy,
+    /// Refused before it began, for another reason.
+    Refused,
+    /// The code cannot be compiled, or what its first line declares cannot be had.
+    NotCompiled,
+    /// SCRIPT KILL or FUNCTION KILL has stopped it.
+    Killed,
+    /// The script itself answered so.
+    OfScript,
+    /// A command was executed, or refused, so; what it is asked to do was not done.
+    OfCommand,
+}
+
+/// What an error reply means for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) meaning: Meaning,
+    pub(crate) ran: Ran,
+    pub(crate) next: Next,
+    /// The server that answered is a replica, and should have been a primary.
+    pub(crate) is_demoted: bool,
+}
+
+impl Verdict {
+    /// The server named another one.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.meaning, Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere)
+    }
+}
+
+/// Judges an error reply.
+pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
+    let meaning = wording::meaning(error, asked);
+    let is_demoted =
+        matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
+    let next = next(&meaning, asked, is_demoted);
+    Verdict { ran: ran(&meaning), meaning, next, is_demoted }
+}
+
+fn ran(meaning: &Meaning) -> Ran {
+    match meaning {
+        Meaning::OfScript | Meaning::Killed | Meaning::StoppedOnReplica => Ran::Yes,
+        _ => Ran::No,
+    }
+}
+
+fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
+    let request = asked.request;
+    match meaning {
+        Meaning::MissingScript if request.bringable_script().is_some() => Next::SendCode,
+        Meaning::MissingFunction if request.library().is_some() && !asked.brings_library => Next::LoadLibrary,
+        Meaning::Forbidden if asked.is_ahead => Next::WithoutCode,
+        Meaning::UnknownCommand if asked.form.is_none() && request.has_forms() && request.is_read_only() => {
+            Next::PlainForm
+        }
+        Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
+        Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),
+        Meaning::Ask(address) => Next::Ask(address.clone()),
+        Meaning::Nowhere | Meaning::Passing => Next::Later,
+        Meaning::NotPrimary if is_demoted => Next::Later,
+        // It left nothing behind that a second run would double.
+        Meaning::StoppedOnReplica if is_demoted && (request.is_repeatable() || !request.may_publish()) => Next::Later,
+        _ => Next::Deliver,
+    }
+}
+
+/// Whether a node was asked for that may be a replica, and that stays one.
+fn asks_for_replica(route: &Route) -> bool {
+    matches!(route, Route::Shard(_, Role::Replica) | Route::RandomNode | Route::Address(_) | Route::AllNodes)
+}
+
+/// Whether a redirect may be followed: not away from a node that was asked for by its address.
+fn may_be_redirected(asked: &Asked<'_>) -> bool {
+    asked.in_cluster && !matches!(asked.route, Route::Address(_) | Route::AllPrimaries | Route::AllNodes)
+}
+
+/// What is known of a request that has no reply, and whether it may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unanswered {
+    pub(crate) ran: Ran,
+    pub(crate) may_be_sent_again: bool,
+}
+
+/// Whether a request without a reply may have been executed; `written` tells whether the socket took the whole of it.
+pub(crate) fn may_have_run(request: &Request, written: bool) -> bool {
+    of_loss(request, written, false).ran == Ran::Unknown
+}
+
+/// Judges the loss of a reply: `written` tells whether the socket took the whole request, `retries_lost` that its
+/// caller wants it sent again in any case.
+pub(crate) fn of_loss(request: &Request, written: bool, retries_lost: bool) -> Unanswered {
+    let ran = if written && !request.runs_nothing() { Ran::Unknown } else { Ran::No };
+    Unanswered { ran, may_be_sent_again: ran == Ran::No || request.is_repeatable() || retries_lost }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "verdict_recorded_tests.rs"]
+mod recorded_tests;

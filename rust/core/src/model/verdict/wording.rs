@@ -1,0 +1,434 @@
+//! How servers word their errors, as far as it matters what they mean.
+//!
+//! Where a wording is fixed, the whole line counts. Where it has parts that vary (a command, a user, a slot), they are
+//! compared with what was sent. `rust/core/tests/wordings` holds what five servers say, and `verdict_tests.rs` what each
+//! of these lines must be taken for.
+
+use super::{Asked, Meaning};
+use crate::model::config::Address;
+use crate::model::request::Request;
+use crate::model::route::Slot;
+use crate::wire::resp::ServerError;
+
+/// Refusals that pass by themselves. No command within a script is refused in these words.
+const PASSING: [&str; 10] = [
+    "CLUSTERDOWN Hash slot not served",
+    "CLUSTERDOWN The cluster is down",
+    "CLUSTERDOWN The cluster is down and only accepts read commands",
+    "LOADING Redis is loading the dataset in memory",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on \
+     the script.",
+    "MASTERDOWN Link with PRIMARY is down and replica-serve-stale-data is set to 'no'.",
+    "MASTERDOWN Link with PRIMARY is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on \
+     the script.",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+];
+
+const MISSING_SCRIPT: [&str; 2] = ["NOSCRIPT No matching script.", "NOSCRIPT No matching script. Please use EVAL."];
+
+const MISSING_FUNCTION: &str = "ERR Function not found";
+
+/// To a write, also to one within a script, and to a script that declares that it writes.
+const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+
+/// To a script that declares that it writes, and that was not there yet when a transaction queued it.
+const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica";
+
+/// Passes by itself, like [`PASSING`], but a command within a script is refused so, too.
+const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+
+/// What a server checks before it starts a script that declares its flags, and at the first write of any other. One
+/// that declares not to write gets it at its first write from Valkey 9.1, so that it says nothing of a function.
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/// The same, whatever the script declares about memory.
+const NO_WRITES_NOW: [&str; 2] = [
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may \
+     modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
+     error.",
+    "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
+     may modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Valkey logs for details about the RDB \
+     error.",
+];
+
+/// The same of the append-only file; the system's reason follows.
+const NO_APPENDING_NOW: &str = "MISCONF Errors writing to the AOF file: ";
+
+/// The same of a script that was not there yet when a transaction queued it; the system's reason follows.
+const NO_APPENDING_SCRIPT: [&str; 2] = [
+    "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts. AOF error: ",
+    "MISCONF Valkey is configured to persist data to AOF, but it's currently unable to persist to disk. Writable \
+     scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ",
+];
+
+/// Other refusals. No command within a script is refused in these words.
+const REFUSALS: [&str; 9] = [
+    "CROSSSLOT Keys in request don't hash to the same slot",
+    "ERR Can not execute a script with write flag using *_ro command.",
+    "ERR Can not run script on cluster, 'no-cluster' flag is set.",
+    "ERR Number of keys can't be greater than number of args",
+    "ERR Number of keys can't be negative",
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts.",
+    "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
+     are blocked. Use 'no-writes' flag for read only scripts.",
+    "NOAUTH Authentication required.",
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+];
+
+const BUSY: [&str; 6] = [
+    "BUSY Redis is busy running a module command.",
+    "BUSY Valkey is busy running a module command.",
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    "BUSY Valkey is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+];
+
+/// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
+const FORBIDDEN: [&str; 5] = [
+    "NOPERM No permissions to access a channel",
+    "NOPERM No permissions to access a key",
+    "NOPERM No permissions to access database",
+    "NOPERM this user has no permissions to access one of the channels used as arguments",
+    "NOPERM this user has no permissions to access one of the keys used as arguments",
+];
+
+/// Of rights that were taken between queueing and EXEC; the reason follows.
+const FORBIDDEN_BY_NOW: &str = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
+                                EXEC call. This command is no longer allowed for the following reason: no permission";
+
+/// The rest of its reasons.
+const REASONS: [&str; 4] = [
+    "",
+    " to access one of the channels used as arguments",
+    " to execute the command or subcommand",
+    " to touch the specified keys",
+];
+
+/// The name of the engine follows, in quotes.
+const NO_ENGINE: &str = "ERR Could not find scripting engine '";
+
+/// What begins the answer to code whose first line declares what a server does not have: one word follows.
+const NOT_TO_BE_HAD: [&str; 3] = [
+    "ERR Unexpected engine in script shebang: #!",
+    "ERR Unexpected flag in script shebang: ",
+    "ERR Unknown lua shebang option: ",
+];
+
+/// What begins the answer to code that does not compile; its line follows, and what Lua says of it.
+const NOT_COMPILED: [&str; 2] =
+    ["ERR Error compiling function: user_function:", "ERR Error compiling script (new function): user_script:"];
+
+pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
+    let request = asked.request;
+    if asked.is_queued
+        && let Some(reason) = error.as_bytes().strip_prefix(DISCARDED)
+    {
+        return meaning(&ServerError::new(reason.to_vec()), asked);
+    }
+    let line = error.as_bytes();
+    if let Some(meaning) = refusal(error, line, asked) {
+        return meaning;
+    }
+    let text = error.text();
+    if asked.is_queued {
+        return Meaning::OfCommand;
+    }
+    if is_kill(&text) {
+        return Meaning::Killed;
+    }
+    if was_stopped_on_replica(&text, request) {
+        return Meaning::StoppedOnReplica;
+    }
+    if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }
+}
+
+/// What precedes the reason for which EXEC itself was refused.
+const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because of: ";
+
+/// What a server answers before it runs any Lua.
+fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meaning> {
+    let request = asked.request;
+    let runs_lua = request.runs_lua() && !asked.is_queued;
+    let is = |wording: &str| line == wording.as_bytes();
+    let is_one = |wordings: &[&str]| wordings.iter().any(|wording| is(wording));
+    if is_one(&MISSING_SCRIPT) && asked.command().starts_with("EVALSHA") {
+        return Some(Meaning::MissingScript);
+    }
+    if request.calls_function() && lacks_function(error) {
+        return Some(Meaning::MissingFunction);
+    }
+    if is_one(&PASSING) {
+        return Some(Meaning::Passing);
+    }
+    // A command within a script is refused in the same words.
+    let is_servers = !runs_lua || asked.is_checked_before();
+    if is(READ_ONLY_FLAGGED) || (is_servers && is(READ_ONLY)) {
+        return Some(Meaning::NotPrimary);
+    }
+    if is_servers && is(TOO_FEW_REPLICAS) {
+        return Some(Meaning::Passing);
+    }
+    if is_one(&BUSY) {
+        return Some(Meaning::Busy);
+    }
+    if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
+        return None;
+    }
+    let is_with_reason = |wording: &str| line.strip_prefix(wording.as_bytes()).is_some_and(is_system_reason);
+    let takes_no_writes = || is_one(&NO_WRITES_NOW) || is_with_reason(NO_APPENDING_NOW);
+    let refuses_memory = || !runs_lua || request.script().is_some_and(|script| !script.allows_oom());
+    let is_out_of_memory = || is(OUT_OF_MEMORY) && refuses_memory();
+    let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| is_with_reason(wording));
+    if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
+        return Some(Meaning::Refused);
+    }
+    let text = std::str::from_utf8(line).ok()?;
+    match error.code() {
+        "MOVED" | "ASK" => redirect(text, asked),
+        "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref()) => Some(Meaning::Forbidden),
+        "ERR" if is_unknown_command(text, asked) => Some(Meaning::UnknownCommand),
+        "ERR" if text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase()) => {
+            Some(Meaning::Refused)
+        }
+        "ERR" if asked.brings_code() && is_not_compiled(error) && is_of_first_line(text, request) => {
+            Some(Meaning::NotCompiled)
+        }
+        _ => None,
+    }
+}
+
+/// Whether that is a system's reason for a failed write.
+fn is_system_reason(words: &[u8]) -> bool {
+    const REASONS: [&str; 8] = [
+        "Bad file descriptor",
+        "Disk quota exceeded",
+        "File too large",
+        "Input/output error",
+        "No space left on device",
+        "Operation not permitted",
+        "Permission denied",
+        "Read-only file system",
+    ];
+    REASONS.iter().any(|reason| words == reason.as_bytes())
+}
+
+/// `MOVED 3999 127.0.0.1:6381`, and nothing more.
+fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
+    // Of a plain command it is not known which words are keys. Without keys a server has no reason to redirect a
+    // script: it comes from there.
+    let expected = if asked.request.runs_lua() { Some(asked.request.slot_of_script()?) } else { None };
+    Some(match Redirect::read(text, expected, asked.node)? {
+        Redirect::To(slot, address) if text.starts_with("MOVED") => Meaning::Moved(slot, address),
+        Redirect::To(_, address) => Meaning::Ask(address),
+        Redirect::Nowhere => Meaning::Nowhere,
+    })
+}
+
+/// Where a redirect points to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    To(Slot, Address),
+    /// The server does not know the address itself yet.
+    Nowhere,
+}
+
+impl Redirect {
+    /// The slot, which must be the expected one, and the node; without a host it is at the one that was asked.
+    pub(crate) fn read(text: &str, expected: Option<Slot>, asked: Option<&Address>) -> Option<Self> {
+        let mut words = text.split(' ').skip(1);
+        let number = words.next()?;
+        let slot = Slot::new(number.parse().ok()?)?;
+        let (host, digits) = words.next()?.rsplit_once(':')?;
+        let port: u16 = digits.parse().ok()?;
+        // Numbers are written in one way.
+        let is_plain = slot.to_string() == number && port.to_string() == digits;
+        if !is_plain || words.next().is_some() || expected.is_some_and(|expected| expected != slot) {
+            return None;
+        }
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Some(match (host, asked) {
+            ("?", _) | ("", None) => Self::Nowhere,
+            ("", Some(asked)) => Self::To(slot, Address::new(asked.host.clone(), port)),
+            (host, _) => Self::To(slot, Address::new(host, port)),
+        })
+    }
+}
+
+/// Whether the server forbids the user that command, or one of its keys or channels.
+pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
+    let text = error.text();
+    let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
+    if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
+        return true;
+    }
+    let whom = |text: &str| {
+        let text = text.strip_prefix("NOPERM ")?;
+        let of_user = |text: &str| {
+            let (user, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
+            (!user.contains(' ')).then(|| rest.to_owned())
+        };
+        let rest = text.strip_prefix("this user has no permissions to run the '").map(str::to_owned);
+        rest.or_else(|| of_user(text))
+    };
+    let Some(rest) = whom(&text) else { return false };
+    let name = rest.strip_suffix("' command").or_else(|| rest.strip_suffix("' command or its subcommand"));
+    let command = command.to_lowercase();
+    name.is_some_and(|name| match name.split_once('|') {
+        None => name == command,
+        Some((container, sub)) => {
+            container == command && subcommand.is_some_and(|subcommand| subcommand.eq_ignore_ascii_case(sub))
+        }
+    })
+}
+
+/// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, `0`, ``, of the command that was sent.
+fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
+    [('`', "`, "), ('\'', "' ")].into_iter().any(|(open, close)| {
+        let quoted = || {
+            let (name, rest) =
+                text.strip_prefix("ERR unknown command ")?.strip_prefix(open)?.split_once(&close[..1])?;
+            let args = rest.strip_prefix(", with args beginning with: ")?;
+            Some(name.eq_ignore_ascii_case(&asked.command()) && args == shown(asked, open, close))
+        };
+        quoted().unwrap_or_default()
+    })
+}
+
+/// The arguments as a server quotes them, which stops after so many bytes.
+fn shown(asked: &Asked<'_>, open: char, close: &str) -> String {
+    const LONGEST: usize = 128;
+    let mut shown: Vec<u8> = Vec::new();
+    for arg in asked.args() {
+        if shown.len() >= LONGEST {
+            break;
+        }
+        let arg = &arg[..memchr::memchr(0, arg).unwrap_or(arg.len())];
+        let length = arg.len().min(LONGEST - shown.len());
+        shown.push(open as u8);
+        shown.extend(arg[..length].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        shown.extend_from_slice(close.as_bytes());
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// A script that does not compile, or whose first line declares what the server does not know.
+pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
+    let text = error.text();
+    text == "ERR Invalid script shebang"
+        || text.strip_prefix(NO_ENGINE).and_then(|name| name.strip_suffix('\'')).is_some()
+        || NOT_TO_BE_HAD.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
+        || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
+}
+
+/// Lua names the token that it stopped at, but for bounds that code went beyond.
+fn is_said_by_compiler(text: &str) -> bool {
+    let Some((line, text)) = text.split_once(": ") else { return false };
+    line.parse::<u32>().is_ok()
+        && ((text.contains(" near '") && text.ends_with('\''))
+            || text.contains("function has more than ")
+            || (text.starts_with("function at line ") && text.contains(" has more than "))
+            || text == "chunk has too many syntax levels")
+}
+
+/// Whether what a server says of a script's first line is of this script's, where that is known.
+fn is_of_first_line(text: &str, request: &Request) -> bool {
+    let Some(script) = request.script() else { return true };
+    let first = script.code().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let has = |word: &str| first.split(u8::is_ascii_whitespace).any(|other| other == word.as_bytes());
+    if let Some(name) = text.strip_prefix(NO_ENGINE) {
+        return has(&format!("#!{}", name.trim_end_matches('\'')));
+    }
+    match text.split_once(" script shebang: ").or_else(|| text.split_once(" lua shebang option: ")) {
+        Some((before, flag)) if before.ends_with("flag in") => script.declares(flag),
+        Some((_, word)) => has(word),
+        None => text != "ERR Invalid script shebang" || first.starts_with(b"#!"),
+    }
+}
+
+/// A script that `SCRIPT KILL` or `FUNCTION KILL` stopped.
+fn is_kill(text: &str) -> bool {
+    text.starts_with("ERR Script killed by user with ")
+        || (text.starts_with("ERR Error running ") && text.contains(": Script killed by user with "))
+}
+
+/// A server's [`READ_ONLY`] with the place in the script that it stopped, in either format.
+fn was_stopped_on_replica(text: &str, request: &Request) -> bool {
+    if !request.runs_lua() {
+        return false;
+    }
+    if let Some(place) = text.strip_prefix(READ_ONLY) {
+        let Some(place) = place.strip_prefix(" script: ").and_then(|place| place.strip_suffix('.')) else {
+            return false;
+        };
+        // Servers of some versions name the script, others do not.
+        let at = place.split_once(", on ").map_or_else(|| place.strip_prefix("on "), |(_, at)| Some(at));
+        return at.is_some_and(|at| at.starts_with('@') && line_number(at).is_some());
+    }
+    // Before Redis 7.
+    text.strip_prefix("ERR Error running script (call to f_")
+        .and_then(|rest| rest.split_once("): @user_script:"))
+        .and_then(|(_, rest)| rest.split_once(": -"))
+        .is_some_and(|(_, words)| words == READ_ONLY)
+}
+
+/// The line that an error names, in any of the servers' formats: `user_script:3:`, `@user_script:3.`,
+/// `@user_script: 3:` and the same of a function.
+pub(crate) fn line_number(text: &str) -> Option<u32> {
+    ["user_script:", "user_function:"].iter().find_map(|marker| {
+        let (_, rest) = text.split_once(marker)?;
+        let rest = rest.trim_start();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        rest[..digits].parse().ok()
+    })
+}
+
+/// Whether a server says that it has not the function.
+pub(crate) fn lacks_function(error: &ServerError) -> bool {
+    error.as_bytes() == MISSING_FUNCTION.as_bytes()
+}
+
+/// What became of SCRIPT LOAD or FUNCTION LOAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    Done,
+    /// A library of that name is there already.
+    WasThere,
+    /// The user may not do that, or the server cannot.
+    Forbidden,
+    Failed,
+}
+
+/// Reads the answer to SCRIPT LOAD (`command` is `SCRIPT`) or FUNCTION LOAD.
+pub(crate) fn load(error: Option<&ServerError>, command: &str) -> Load {
+    let Some(error) = error else { return Load::Done };
+    let text = error.text();
+    let unknown = format!("ERR unknown command '{command}'");
+    let is_unknown = text.replace('`', "'").starts_with(&unknown) || text.starts_with("ERR unknown subcommand 'LOAD'");
+    match () {
+        () if text.starts_with("ERR Library '") && text.ends_with("' already exists") => Load::WasThere,
+        () if is_unknown || forbids(error, command, Some("LOAD")) => Load::Forbidden,
+        () => Load::Failed,
+    }
+}
+
+/// Whether the server says that it runs a script.
+pub(crate) fn is_busy(error: &ServerError) -> bool {
+    error.code() == "BUSY"
+}
+
+/// What SCRIPT KILL says where no script runs.
+pub(crate) fn is_not_busy(error: &ServerError) -> bool {
+    error.code() == "NOTBUSY"
+}
+
+/// Whether the server wants credentials.
+pub(crate) fn wants_password(error: &ServerError) -> bool {
+    error.code() == "NOAUTH"
+}

@@ -1,0 +1,339 @@
+//! The table of verdicts, over what servers say, what scripts relay of it, and what scripts make up.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::library::Library;
+use crate::model::request::Packer;
+use crate::model::script::{Options, Script};
+
+/// The slot of the key `k`.
+const SLOT: u16 = 7629;
+const SHA: &str = "1f8f4cfba6f3375f8c4ec02b9de4361a5dea5c64";
+
+fn slot_route() -> Route {
+    Route::Slot(Slot::new(SLOT).expect("a slot"))
+}
+
+fn script(code: &str, options: Options) -> Request {
+    let mut packer = Packer::script(&Arc::new(Script::new(code.to_owned(), options)), 1, 0);
+    packer.key(b"k").expect("one key");
+    packer.finish(true)
+}
+
+fn plain() -> Request {
+    script("return redis.call('SET', KEYS[1], 1)", Options::default())
+}
+
+fn flagged() -> Request {
+    script("#!lua\nreturn redis.call('SET', KEYS[1], 1)", Options::default())
+}
+
+fn read_only() -> Request {
+    script("return redis.call('GET', KEYS[1])", Options { read_only: true, ..Options::default() })
+}
+
+fn command(words: &[&str]) -> Request {
+    let mut packer = Packer::command(words.len());
+    words.iter().for_each(|word| packer.word(word.as_bytes()));
+    packer.finish(false)
+}
+
+fn function() -> Request {
+    command(&["FCALL", "f", "0"]).calling(Arc::new(Library::new("#!lua name=l")))
+}
+
+fn judge(line: &str, request: &Request, change: impl FnOnce(&mut Asked<'_>)) -> Verdict {
+    judge_by(line, request, &slot_route(), change)
+}
+
+fn judge_by(line: &str, request: &Request, route: &Route, change: impl FnOnce(&mut Asked<'_>)) -> Verdict {
+    let node = Address::new("asked", 1);
+    let mut asked = Asked { in_cluster: true, node: Some(&node), ..Asked::plainly(request, route) };
+    change(&mut asked);
+    of_error(&ServerError::new(line.to_owned().into_bytes()), &asked)
+}
+
+fn sent(line: &str, request: &Request) -> Verdict {
+    judge(line, request, |_| {})
+}
+
+/// Whether it ran, and what is next.
+fn outcome(line: &str, request: &Request) -> (Ran, Next) {
+    let verdict = sent(line, request);
+    (verdict.ran, verdict.next)
+}
+
+#[test]
+fn what_passes_by_itself_did_not_run_and_is_sent_again() {
+    for line in [
+        "LOADING Redis is loading the dataset in memory",
+        "LOADING Valkey is loading the dataset in memory",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "CLUSTERDOWN Hash slot not served",
+        "CLUSTERDOWN The cluster is down",
+        "CLUSTERDOWN The cluster is down and only accepts read commands",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+    ] {
+        for request in [plain(), flagged(), function(), command(&["SET", "k", "v"])] {
+            assert_eq!(outcome(line, &request), (Ran::No, Next::Later), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_only_begins_like_a_server_is_the_scripts_own() {
+    for line in [
+        "LOADING Redis is loading the dataset in memory, says my app",
+        "CLUSTERDOWN Hash slot not served yet, says my app",
+        "CLUSTERDOWN",
+        "TRYAGAIN Multiple keys request during rehashing of slot 7",
+        "MASTERDOWN Link with MASTER is down",
+        "MOVED 3 items to the basket",
+        "MOVED 7629",
+        "MOVED 7630 127.0.0.1:6381",
+        "MOVED 7629 127.0.0.1:6381 and more",
+        "MOVED 7629 127.0.0.1:x",
+        "ASK 5 friends",
+        "NOPERM not yours",
+        "NOPERM User bob is not allowed to buy",
+        "NOPERM User bob has no permissions to run the 'refund' command",
+        "NOPERM this user has no permissions to run the 'eval' command",
+        "NOSCRIPT No such thing.",
+        "READONLY You can't write against a read only file.",
+        "READONLY You can't write against a read only replica. script: here, says my app",
+        "NOAUTH Authentication required, says my app",
+        "BUSY Redis is busy running a script",
+        "CROSSSLOT Keys in request don't hash to the same slots",
+        "ERR Number of keys can't be 7",
+        "ERR unknown command 'EVAL', with args beginning with: ",
+        "ERR unknown command 'EVALSHA', with args beginning with: 'another'",
+        "ERR wrong number of arguments for 'eval' command",
+        "ERR wrong number of arguments for 'evalsha' command, says my app",
+        "ERR Error compiling script (new function): user_script:1: no",
+        "ERR Unexpected flag in script shebang: nope",
+        "ERR Function not found",
+        "OUT_OF_STOCK sku 7",
+        "",
+    ] {
+        assert_eq!(outcome(line, &plain()), (Ran::Yes, Next::Deliver), "{line}");
+    }
+}
+
+#[test]
+fn what_a_command_within_a_script_is_refused_with_may_come_from_the_script() {
+    for line in [
+        "READONLY You can't write against a read only replica.",
+        "NOREPLICAS Not enough good replicas to write.",
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "MISCONF Errors writing to the AOF file: No space left on device",
+        "WRONGTYPE Operation against a key holding the wrong kind of value",
+        "ERR value is not an integer or out of range",
+        "ERR ACL failure in script: User bob has no permissions to run the 'set' command",
+        "ERR The user executing the script can't run this command or subcommand",
+        "ERR Unknown command called from script",
+        "@user_script: 1: -READONLY You can't write against a read only replica.",
+    ] {
+        assert_eq!(outcome(line, &plain()), (Ran::Yes, Next::Deliver), "{line}");
+    }
+    let allows_oom = script("#!lua flags=allow-oom\nreturn 1", Options::default());
+    let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
+    assert_eq!(outcome(out_of_memory, &allows_oom).0, Ran::Yes, "a server does not say this of it");
+}
+
+#[test]
+fn what_declares_its_flags_is_refused_before_it_starts() {
+    for request in [flagged(), function()] {
+        let read_only = sent("READONLY You can't write against a read only replica.", &request);
+        assert_eq!((read_only.ran, read_only.next, read_only.is_demoted), (Ran::No, Next::Later, true));
+        let too_few = "NOREPLICAS Not enough good replicas to write.";
+        assert_eq!(outcome(too_few, &request), (Ran::No, Next::Later));
+        for line in [
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+            "MISCONF Errors writing to the AOF file: No space left on device",
+            "ERR Can not execute a script with write flag using *_ro command.",
+        ] {
+            assert_eq!(outcome(line, &request), (Ran::No, Next::Deliver), "{line}");
+        }
+    }
+    let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
+    assert_eq!(outcome(out_of_memory, &flagged()).0, Ran::No);
+    assert_eq!(outcome(out_of_memory, &function()).0, Ran::Yes, "one that declares not to write may relay it");
+}
+
+#[test]
+fn a_script_that_is_missing_is_brought_once() {
+    for line in ["NOSCRIPT No matching script.", "NOSCRIPT No matching script. Please use EVAL."] {
+        assert_eq!(outcome(line, &plain()), (Ran::No, Next::SendCode));
+        let brought = judge(line, &plain(), |asked| asked.form = Some(Form::Code));
+        assert_eq!((brought.ran, brought.next), (Ran::Yes, Next::Deliver), "EVAL is never answered so");
+        assert_eq!(outcome(line, &command(&["EVALSHA", SHA, "0"]).running(None)), (Ran::No, Next::Deliver));
+    }
+}
+
+#[test]
+fn a_function_that_is_missing_is_brought_once() {
+    assert_eq!(outcome("ERR Function not found", &function()), (Ran::No, Next::LoadLibrary));
+    let brought = judge("ERR Function not found", &function(), |asked| asked.brings_library = true);
+    assert_eq!((brought.ran, brought.next), (Ran::No, Next::Deliver));
+}
+
+#[test]
+fn code_that_cannot_run_is_told_from_a_scripts_own_words() {
+    for (line, first_line) in [
+        ("ERR Error compiling script (new function): user_script:1: '=' expected near 'x'", "x x"),
+        ("ERR Unexpected engine in script shebang: #!nope", "#!nope"),
+        ("ERR Could not find scripting engine 'nope'", "#!nope"),
+        ("ERR Unexpected flag in script shebang: nope", "#!lua flags=no-writes,nope"),
+        ("ERR Unknown lua shebang option: foo=bar", "#!lua foo=bar"),
+        ("ERR Invalid script shebang", "#!lua"),
+    ] {
+        let sent = |line: &str, request: &Request| judge(line, request, |asked| asked.form = Some(Form::Code));
+        let request = script(&format!("{first_line}\nreturn 1"), Options::default());
+        let verdict = sent(line, &request);
+        assert_eq!(
+            (verdict.meaning, verdict.ran, verdict.next),
+            (Meaning::NotCompiled, Ran::No, Next::Deliver),
+            "{line}"
+        );
+        let of_load = judge(line, &command(&["SCRIPT", "LOAD", "x"]), |_| {});
+        assert_eq!(of_load.meaning, Meaning::NotCompiled, "{line}");
+        let raised = format!("{line} script: {SHA}, on @user_script:1.");
+        assert_eq!(sent(&raised, &request).ran, Ran::Yes, "{raised}");
+        if first_line.starts_with("#!") {
+            assert_eq!(sent(line, &plain()).ran, Ran::Yes, "its first line declares nothing");
+            assert_eq!(sent(&line[..line.len() - 1], &request).ran, Ran::Yes, "its first line declares another thing");
+        }
+    }
+}
+
+#[test]
+fn a_script_that_was_stopped_on_a_replica_runs_again_only_where_it_left_nothing_behind() {
+    let publisher = script("redis.call('PUBLISH', 'c', 'm') return redis.call('SET', KEYS[1], 1)", Options::default());
+    let named_by_its_caller =
+        script("redis.call(ARGV[1], 'c', 'm') return redis.call('SET', 'k', 1)", Options::default());
+    let idempotent = Options { idempotent: true, ..Options::default() };
+    let idempotent = script("redis.call(ARGV[1], 'c', 'm') return redis.call('SET', 'k', 1)", idempotent);
+    for line in [
+        format!("READONLY You can't write against a read only replica. script: {SHA}, on @user_script:1."),
+        "READONLY You can't write against a read only replica. script: on @user_script:12.".to_owned(),
+        format!(
+            "ERR Error running script (call to f_{SHA}): @user_script:1: @user_script: 1: -READONLY You can't write \
+             against a read only replica."
+        ),
+    ] {
+        for (request, next) in [
+            (plain(), Next::Later),
+            (idempotent.clone(), Next::Later),
+            (publisher.clone(), Next::Deliver),
+            (named_by_its_caller.clone(), Next::Deliver),
+        ] {
+            let verdict = sent(&line, &request);
+            assert_eq!((verdict.ran, verdict.next, verdict.is_demoted), (Ran::Yes, next, true), "{line}");
+        }
+        let replica = Route::Shard(Slot::new(SLOT).expect("a slot"), Role::Replica);
+        let verdict = judge_by(&line, &plain(), &replica, |_| {});
+        assert_eq!((verdict.next, verdict.is_demoted), (Next::Deliver, false), "it was asked as a replica");
+    }
+}
+
+#[test]
+fn redirects_are_followed_in_all_forms() {
+    let slot = Slot::new(SLOT).expect("a slot");
+    for (host, expected) in
+        [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("a.example", "a.example"), ("", "asked")]
+    {
+        let to = Address::new(expected, 6381);
+        let moved = format!("MOVED {SLOT} {host}:6381");
+        assert_eq!(outcome(&moved, &plain()), (Ran::No, Next::Moved(slot, to.clone())));
+        let ask = format!("ASK {SLOT} {host}:6381");
+        assert_eq!(outcome(&ask, &plain()), (Ran::No, Next::Ask(to)));
+    }
+    assert_eq!(outcome(&format!("MOVED {SLOT} ?:6381"), &plain()), (Ran::No, Next::Later));
+}
+
+#[test]
+fn a_redirect_is_followed_only_where_it_makes_sense() {
+    let line = format!("MOVED {SLOT} 127.0.0.1:6381");
+    let keyless = Packer::script(&Arc::new(Script::new("return 1", Options::default())), 0, 0).finish(true);
+    assert_eq!(outcome(&line, &keyless), (Ran::Yes, Next::Deliver), "no server redirects a script without keys");
+    let address = Route::Address(Address::new("asked", 1));
+    let verdict = judge_by(&line, &plain(), &address, |_| {});
+    assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver), "its node was asked for");
+    let verdict = judge(&line, &plain(), |asked| asked.in_cluster = false);
+    assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver));
+    let address = Route::Address(Address::new("asked", 1));
+    let verdict = judge_by(&line, &command(&["GET", "k"]), &address, |_| {});
+    assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver));
+    // The slot of a plain command whose keys are not known was a guess.
+    let verdict = judge("MOVED 7 h:1", &command(&["GET", "k"]), |_| {});
+    assert!(matches!(verdict.next, Next::Moved(..)));
+}
+
+#[test]
+fn a_user_without_a_right_is_told_so_in_the_servers_words_for_what_was_sent() {
+    for line in [
+        "NOPERM User bob has no permissions to run the 'evalsha' command",
+        "NOPERM this user has no permissions to run the 'evalsha' command",
+        "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+        "NOPERM No permissions to access a key",
+        "NOPERM this user has no permissions to access one of the keys used as arguments",
+    ] {
+        let verdict = sent(line, &plain());
+        assert_eq!(
+            (verdict.meaning, verdict.ran, verdict.next),
+            (Meaning::Forbidden, Ran::No, Next::Deliver),
+            "{line}"
+        );
+    }
+    let ahead = |line| {
+        judge(line, &plain(), |asked| {
+            asked.form = Some(Form::Code);
+            asked.is_ahead = true;
+        })
+    };
+    let verdict = ahead("NOPERM User bob has no permissions to run the 'eval' command");
+    assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::WithoutCode));
+    let verdict = ahead("NOPERM not yours");
+    assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver));
+}
+
+#[test]
+fn servers_without_read_only_forms_get_the_plain_one() {
+    let request = read_only();
+    let sha = request.script().expect("a script").hash().to_owned();
+    for line in [
+        format!("ERR unknown command `EVALSHA_RO`, with args beginning with: `{sha}`, `1`, `k`, "),
+        format!("ERR unknown command 'EVALSHA_RO', with args beginning with: '{sha}' '1' 'k' "),
+    ] {
+        assert_eq!(outcome(&line, &request), (Ran::No, Next::PlainForm), "{line}");
+    }
+}
+
+#[test]
+fn what_is_queued_has_not_run_whatever_is_said() {
+    for line in ["OOM command not allowed when used memory > 'maxmemory'.", "WHATEVER", "NOPERM not yours"] {
+        let verdict = judge(line, &plain(), |asked| asked.is_queued = true);
+        assert_eq!((verdict.ran, verdict.next), (Ran::No, Next::Deliver), "{line}");
+    }
+    // The same where EXEC is refused, because the server has become a replica since.
+    for line in [
+        "READONLY You can't write against a read only replica.",
+        "EXECABORT Transaction discarded because of: READONLY You can't write against a read only replica.",
+    ] {
+        let verdict = judge(line, &plain(), |asked| asked.is_queued = true);
+        assert_eq!((verdict.ran, verdict.next, verdict.is_demoted), (Ran::No, Next::Later, true));
+    }
+}
+
+#[test]
+fn what_was_written_and_lost_may_have_run_unless_it_runs_nothing() {
+    let lost = |request: &Request, retries| of_loss(request, true, retries);
+    let may = |ran, may_be_sent_again| Unanswered { ran, may_be_sent_again };
+    assert_eq!(lost(&plain(), false), may(Ran::Unknown, false));
+    assert_eq!(lost(&plain(), true), may(Ran::Unknown, true));
+    assert_eq!(lost(&read_only(), false), may(Ran::Unknown, true));
+    assert_eq!(lost(&command(&["SCRIPT", "LOAD", "return 1"]), false), may(Ran::No, true));
+    assert_eq!(lost(&command(&["FUNCTION", "LOAD", "x"]), false), may(Ran::Unknown, false));
+    assert_eq!(of_loss(&plain(), false, false), may(Ran::No, true));
+}

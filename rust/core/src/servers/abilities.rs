@@ -1,0 +1,13 @@
+//! What the servers and the user were found to lack.
+
+use std::cell::Cell;
+
+#[derive(Default)]
+pub(crate) struct Abilities {
+    /// A server was met that knows no `EVALSHA_RO`.
+    pub(crate) lacks_read_only_forms: Cell<bool>,
+    /// The user was refused SCRIPT LOAD.
+    pub(crate) cannot_load: Cell<bool>,
+    /// The user was refused EVAL.
+    pub(crate) cannot_eval: Cell<bool>,
+}

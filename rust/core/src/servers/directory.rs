@@ -1,0 +1,267 @@
+//! All servers that one client knows: the nodes, their topology and how it is kept, and what they were taught.
+
+use std::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::connection::connect::without_arguments;
+use crate::connection::lane::{Lane, LaneEvents};
+use crate::model::completion::CallId;
+use crate::model::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
+use crate::model::error::{Error, Kind};
+use crate::model::request::{LaneKind, Request};
+use crate::model::route::{Route, Slot};
+use crate::model::script::Script;
+use crate::model::stats::Stats;
+use crate::servers::abilities::Abilities;
+use crate::servers::learning::Learning;
+use crate::servers::node::{Lease, Node};
+use crate::servers::supervision::Supervisor;
+use crate::servers::teaching::Teaching;
+use crate::servers::topology::Topology;
+use crate::servers::watches::Watches;
+
+pub(crate) struct Servers {
+    pub(crate) config: Config,
+    pub(crate) stats: Arc<Stats>,
+    connection: Arc<ConnectionConfig>,
+    pub(super) itself: Weak<Self>,
+    pub(super) nodes: RefCell<BTreeMap<Address, Rc<Node>>>,
+    /// Nodes that have left the topology, with calls under way.
+    pub(super) retiring: RefCell<Vec<Rc<Node>>>,
+    pub(super) topology: RefCell<Topology>,
+    pub(super) learning: Learning,
+    pub(crate) teaching: Teaching,
+    pub(crate) abilities: Abilities,
+    /// Connections on which keys are watched, by the names that their users gave them.
+    pub(crate) watches: Watches,
+    /// Learns what the lanes cannot finish.
+    lane_events: Rc<dyn LaneEvents>,
+    pub(crate) supervisor: Supervisor,
+}
+
+/// How long a server may take to come back before it is asked who has taken its place.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Servers {
+    /// `lane_events` makes what the lanes report to.
+    pub(crate) fn new(
+        config: Config,
+        stats: Arc<Stats>,
+        lane_events: impl FnOnce(Weak<Self>) -> Rc<dyn LaneEvents>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|itself| Self {
+            stats,
+            connection: Arc::new(config.connection.clone()),
+            config,
+            itself: itself.clone(),
+            nodes: RefCell::default(),
+            retiring: RefCell::default(),
+            topology: RefCell::default(),
+            learning: Learning::default(),
+            teaching: Teaching::default(),
+            abilities: Abilities::default(),
+            watches: Watches::default(),
+            lane_events: lane_events(itself.clone()),
+            supervisor: Supervisor::default(),
+        })
+    }
+
+    /// Why no node is known for a call.
+    pub(crate) fn why_unknown(&self, route: &Route) -> String {
+        let failure = self.learning.failure.borrow();
+        match route {
+            Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => format!("no node holds slot {slot}"),
+            _ if failure.is_empty() => "no connection yet".into(),
+            _ => format!("no connection ({failure})"),
+        }
+    }
+
+    pub(super) fn knows_nodes(&self) -> bool {
+        self.topology.borrow().nodes().next().is_some()
+    }
+
+    pub(super) fn knows_zones(&self) -> bool {
+        matches!(self.config.read_from, ReadFrom::ZoneReplica(_) | ReadFrom::ZoneReplicaOrPrimary(_))
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.config.mode, Mode::Cluster { .. })
+    }
+
+    /// Has all connections forget which scripts they loaded, where a request has the servers forget them.
+    pub(crate) fn note_flush(&self, request: &Request) {
+        if request.flushes_scripts() {
+            self.lanes().iter().for_each(|lane| lane.forget_loaded());
+        }
+    }
+
+    /// Whether another server may take the place of one that is lost.
+    pub(crate) fn has_alternatives(&self) -> bool {
+        self.is_cluster() || self.config.addresses.len() > 1
+    }
+
+    /// The lane that a request takes as things stand.
+    pub(crate) fn lane(&self, request: &Request, route: &Route) -> Option<Rc<Lane>> {
+        self.lane_for(request, route, false)
+    }
+
+    /// The same; `needs_primary` where a replica will not do for a request that reads.
+    pub(crate) fn lane_for(&self, request: &Request, route: &Route, needs_primary: bool) -> Option<Rc<Lane>> {
+        let topology = self.topology.borrow();
+        let reads = request.is_read_only() && !needs_primary;
+        let lane = topology.lane(route, reads, &self.config.read_from)?;
+        match request.lane() {
+            LaneKind::Data => Some(lane),
+            LaneKind::Admin => self.nodes.borrow().get(lane.address()).map(|node| node.admin().clone()),
+        }
+    }
+
+    pub(crate) fn topology(&self) -> Ref<'_, Topology> {
+        self.topology.borrow()
+    }
+
+    /// The lane to the primary at an address that a server named, known or not.
+    pub(crate) fn redirected(&self, slot: Slot, address: Address) -> Rc<Lane> {
+        let node = self.node(address);
+        self.topology.borrow_mut().moved(slot, &node);
+        self.learning.moved.update(|count| count + 1);
+        self.refresh();
+        node.data.clone()
+    }
+
+    pub(crate) fn node(&self, address: Address) -> Rc<Node> {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.entry(address.clone()).or_insert_with(|| self.new_node(address)).clone()
+    }
+
+    pub(super) fn new_node(&self, address: Address) -> Rc<Node> {
+        let events = Rc::downgrade(&self.lane_events);
+        Node::new(address, self.is_cluster(), self.connection.clone(), events, self.stats.clone())
+    }
+
+    /// Whether a connection has one user alone at present.
+    pub(crate) fn lends(&self) -> bool {
+        self.all_nodes().iter().any(|node| node.lends())
+    }
+
+    /// Forgets calls without tasks of their own whose callers are gone.
+    pub(crate) fn cancel(&self, mut gone: BTreeSet<CallId>) {
+        self.all_nodes().iter().for_each(|node| node.cancel(&mut gone));
+    }
+
+    pub(crate) fn close(&self) {
+        self.supervisor.close();
+        let nodes = std::mem::take(&mut *self.nodes.borrow_mut());
+        let retiring = std::mem::take(&mut *self.retiring.borrow_mut());
+        nodes.values().chain(&retiring).for_each(|node| node.close());
+        self.watches.clear();
+        *self.topology.borrow_mut() = Topology::default();
+    }
+
+    /// Puts a script that was missing on every primary for good, and on the server that missed it: EVAL alone leaves
+    /// it where the server evicts it. Sent without waiting, so that what is sent later finds it.
+    pub(crate) fn teach(&self, script: &Script, missed_by: &Rc<Lane>) {
+        if !self.teaching.may_teach(script, &self.stats) {
+            return;
+        }
+        let load = script.load();
+        let topology = self.topology.borrow();
+        topology.primaries().for_each(|primary| primary.data.load(load.clone(), script.hash()));
+        if !topology.primaries().any(|primary| Rc::ptr_eq(&primary.data, missed_by)) {
+            missed_by.load(load, script.hash());
+        }
+    }
+
+    /// Has all connections that are up log in with a password, side by side: a server that does not answer keeps none of
+    /// the others from it.
+    pub(crate) async fn authenticate(&self, password: &str) -> Result<(), Error> {
+        let auth = Bytes::from(self.connection.credentials.auth(password).get_packed_command());
+        let mut asking = JoinSet::new();
+        for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
+            let auth = auth.clone();
+            asking.spawn_local(async move {
+                // A connection that is lost logs in when it is made anew.
+                let reply = lane.ask(auth).await.ok()?;
+                let error = reply.error()?;
+                let message = format!("{}: AUTH was refused: {}", lane.address(), without_arguments(&error.text()));
+                Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) })
+            });
+        }
+        let refused = asking.join_all().await.into_iter().flatten().next();
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// All connections.
+    pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
+        self.all_nodes().iter().flat_map(|node| node.lanes()).collect()
+    }
+
+    /// The nodes that there are, and those that go.
+    fn all_nodes(&self) -> Vec<Rc<Node>> {
+        self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect()
+    }
+
+    /// The node that a connection belongs to: others may have been at its address, if that is a name.
+    fn node_of(&self, lane: &Rc<Lane>) -> Option<Rc<Node>> {
+        let has_it = |node: &Rc<Node>| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane));
+        self.all_nodes().into_iter().find(has_it)
+    }
+
+    /// The lane to the same server on which it does not answer for a primary.
+    pub(crate) fn data_lane(&self, lane: &Rc<Lane>) -> Rc<Lane> {
+        if lane.serves_reads() { self.node(lane.address().clone()).data.clone() } else { lane.clone() }
+    }
+
+    /// A connection to the server of `lane` for one user alone.
+    pub(crate) fn lend(&self, lane: &Lane) -> Lease {
+        Node::lend(&self.node(lane.address().clone()), lane.purpose())
+    }
+
+    /// The same for a call that may have to be killed, once one of the connections for such calls is free.
+    pub(crate) async fn lend_in_turn(&self, lane: &Lane) -> Lease {
+        Node::lend_in_turn(&self.node(lane.address().clone()), lane.purpose()).await
+    }
+
+    /// Whether a lent connection is one to the server of `lane`, as `lane` is.
+    pub(crate) fn is_alike(&self, lease: &Lease, lane: &Lane) -> bool {
+        lease.lane().purpose() == lane.purpose() && lease.is_of(&self.node(lane.address().clone()))
+    }
+
+    /// The connection that reaches the server of `lane` also while it runs a script.
+    pub(crate) fn admin_lane(&self, lane: &Rc<Lane>) -> Option<Rc<Lane>> {
+        self.node_of(lane).map(|node| node.admin().clone())
+    }
+
+    /// A server that should be a primary has answered as a replica: its name may mean another one by now. What was sent
+    /// over a connection that has been replaced since says nothing of the one that took its place.
+    pub(crate) fn demoted(&self, lane: &Rc<Lane>) {
+        let node = self.nodes.borrow().get(lane.address()).cloned();
+        if let Some(node) = node.filter(|node| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane))) {
+            node.set_outdated();
+            self.refresh();
+        }
+    }
+
+    /// A connection was lost or could not be made.
+    pub(crate) fn disconnected(&self, lane: &Rc<Lane>) {
+        let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());
+        if is_known && self.has_alternatives() {
+            // What waits looks for the server that has taken this one's place.
+            lane.hand_back();
+            self.refresh();
+        }
+    }
+
+    /// Calls had no reply in time: another server may have taken the place of theirs.
+    pub(crate) fn unanswered(&self) {
+        if self.has_alternatives() {
+            self.refresh();
+        }
+    }
+}

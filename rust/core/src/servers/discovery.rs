@@ -1,0 +1,161 @@
+//! Asking servers what they are: roles, slots and zones.
+
+use std::rc::Rc;
+
+use tokio::time::timeout;
+
+use crate::connection::lane::Lane;
+use crate::model::config::Address;
+use crate::model::verdict;
+use crate::wire::resp::Reply;
+
+/// What a standalone server says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerRole {
+    Primary,
+    Replica,
+}
+
+/// One shard of a cluster, as `CLUSTER SLOTS` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShardView {
+    pub(crate) primary: Address,
+    pub(crate) replicas: Vec<Address>,
+    /// First and last slot of each range.
+    pub(crate) ranges: Vec<(u16, u16)>,
+}
+
+/// Asks [ROLE](https://valkey.io/commands/role/). A user who may not ask it is taken to have named the primary.
+pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
+    let reply = ask(lane, &redis::cmd("ROLE")).await?;
+    if let Some(error) = reply.error()
+        && !verdict::forbids(error, "ROLE", None)
+    {
+        return Err(error.text());
+    }
+    let word = reply.into_elements().and_then(|elements| elements.into_iter().next());
+    Ok(match word.as_ref().and_then(Reply::as_bytes) {
+        Some(b"slave" | b"replica") => ServerRole::Replica,
+        _ => ServerRole::Primary,
+    })
+}
+
+/// Asks [CLUSTER SLOTS](https://valkey.io/commands/cluster-slots/).
+pub(crate) async fn shards(lane: &Rc<Lane>) -> Result<Vec<ShardView>, String> {
+    let reply = ask(lane, redis::cmd("CLUSTER").arg("SLOTS")).await?;
+    if let Some(error) = reply.error() {
+        return Err(error.text());
+    }
+    let shards = parse_slots(reply, lane.address()).ok_or("its CLUSTER SLOTS reply makes no sense")?;
+    if shards.is_empty() {
+        return Err("it knows of no slots".into());
+    }
+    Ok(shards)
+}
+
+/// The availability zone that a server was given, if any.
+pub(crate) async fn zone(lane: &Rc<Lane>) -> Result<Option<String>, String> {
+    let reply = ask(lane, redis::cmd("INFO").arg("SERVER")).await?;
+    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
+    let zone = text.lines().find_map(|line| line.strip_prefix("availability_zone:"));
+    Ok(zone.filter(|zone| !zone.is_empty()).map(str::to_owned))
+}
+
+/// A server has as long to answer as it has to connect.
+async fn ask(lane: &Rc<Lane>, command: &redis::Cmd) -> Result<Reply, String> {
+    lane.connected().await.map_err(|reason| reason.to_string())?;
+    let bound = lane.connection_timeout();
+    match timeout(bound, lane.ask(command.get_packed_command().into())).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(_)) => Err("the connection was lost".into()),
+        Err(_) => Err(format!("no reply within {} ms", bound.as_millis())),
+    }
+}
+
+/// `asked` is the node that answered: where it does not know a host, its own is meant.
+fn parse_slots(reply: Reply, asked: &Address) -> Option<Vec<ShardView>> {
+    let mut shards: Vec<ShardView> = Vec::new();
+    for range in reply.into_elements()? {
+        let mut parts = range.into_elements()?.into_iter();
+        let first = u16::try_from(parts.next()?.as_int()?).ok()?;
+        let last = u16::try_from(parts.next()?.as_int()?).ok()?;
+        if first > last || last >= crate::model::route::SLOTS {
+            return None;
+        }
+        let primary = parse_node(parts.next()?, asked)?;
+        // A replica without an address serves nobody, and is no reason to know nothing of the others.
+        let replicas = parts.filter_map(|node| parse_node(node, asked)).collect();
+        match shards.iter_mut().find(|shard| shard.primary == primary) {
+            Some(shard) => shard.ranges.push((first, last)),
+            None => shards.push(ShardView { primary, replicas, ranges: vec![(first, last)] }),
+        }
+    }
+    Some(shards)
+}
+
+/// Host, port, id, and since Redis 7 more about the node in pairs.
+fn parse_node(reply: Reply, asked: &Address) -> Option<Address> {
+    let mut parts = reply.into_elements()?.into_iter();
+    let host = parts.next()?;
+    let port = parts.next()?.as_int()?;
+    let port = if port == 0 { asked.port } else { u16::try_from(port).ok()? };
+    let more = parts.nth(1).and_then(Reply::into_elements).unwrap_or_default();
+    let host = match host.as_bytes() {
+        None | Some(b"") => None,
+        // A host name was asked for, and the node has none.
+        Some(b"?") => more.chunks_exact(2).find(|pair| pair[0].as_bytes() == Some(b"ip"))?[1].as_bytes(),
+        known => known,
+    };
+    match host {
+        None => Some(Address::new(asked.host.clone(), port)),
+        Some(host) => Some(Address::new(std::str::from_utf8(host).ok()?, port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::resp::{Decoder, Frame};
+
+    fn slots(wire: &str) -> Option<Vec<ShardView>> {
+        let mut buffer = wire.replace(' ', "\r\n").as_bytes().into();
+        let Ok(Some(Frame::Reply(reply))) = Decoder::default().decode(&mut buffer) else { panic!("{wire}") };
+        parse_slots(reply, &Address::new("seed", 7000))
+    }
+
+    #[test]
+    fn ranges_of_one_primary_make_one_shard() {
+        let node = "*3 $9 127.0.0.1 :7001 $2 id";
+        let shards = slots(&format!("*2 *3 :0 :9 {node} *3 :20 :29 {node} ")).expect("slots");
+        assert_eq!(shards.len(), 1);
+        assert_eq!(shards[0].ranges, [(0, 9), (20, 29)]);
+        assert_eq!(shards[0].primary, Address::new("127.0.0.1", 7001));
+    }
+
+    #[test]
+    fn unknown_hosts_are_those_of_the_node_that_was_asked() {
+        let shards = slots("*1 *4 :0 :16383 *3 $0  :7001 $2 id *3 $-1 :7002 $2 id ").expect("slots");
+        assert_eq!(shards[0].primary, Address::new("seed", 7001));
+        assert_eq!(shards[0].replicas, [Address::new("seed", 7002)]);
+    }
+
+    #[test]
+    fn a_missing_host_name_gives_way_to_the_address() {
+        let shards = slots("*1 *3 :0 :1 *4 $1 ? :7001 $2 id *2 $2 ip $3 ::1 ").expect("slots");
+        assert_eq!(shards[0].primary, Address::new("::1", 7001));
+    }
+
+    #[test]
+    fn garbage_is_no_topology() {
+        for wire in [
+            "*1 *3 :0 :16384 *3 $1 h :1 $2 id ",
+            "*1 *3 :9 :0 *3 $1 h :1 $2 id ",
+            "*1 *3 :0 :1 *3 $1 h :70000 $2 id ",
+            "*1 *2 :0 :1 ",
+            ":1 ",
+            "*1 *3 :0 :1 *3 $1 ? :1 $2 id ",
+        ] {
+            assert_eq!(slots(wire), None, "{wire}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Which servers there are, and which of them has a slot.
+
+pub(crate) mod abilities;
+pub(crate) mod directory;
+pub(crate) mod discovery;
+pub(crate) mod learning;
+pub(crate) mod node;
+pub(crate) mod refresh;
+pub(crate) mod supervision;
+pub(crate) mod teaching;
+pub(crate) mod topology;
+pub(crate) mod watches;

@@ -1,0 +1,280 @@
+//! One server, and the connections that reach it.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_local;
+
+use crate::connection::connect::Purpose;
+use crate::connection::lane::{Begun, Lane, LaneEvents};
+use crate::connection::step::{StepOptions, StepProgress};
+use crate::model::completion::CallId;
+use crate::model::config::{Address, ConnectionConfig};
+use crate::model::stats::Stats;
+use crate::wire::resp::Reply;
+
+/// A server. Its lanes are opened when first used.
+pub(crate) struct Node {
+    pub(crate) address: Address,
+    /// For what the primary of a shard is asked, and everything where there is no cluster.
+    pub(crate) data: Rc<Lane>,
+    in_cluster: bool,
+    config: Arc<ConnectionConfig>,
+    events: Weak<dyn LaneEvents>,
+    stats: Arc<Stats>,
+    reads: OnceCell<Rc<Lane>>,
+    admin: OnceCell<Rc<Lane>>,
+    /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
+    /// for others. The latter are not bounded here but by `inflight_limit`: one that waits may be what ends another's wait.
+    lent: RefCell<Vec<Rc<Lane>>>,
+    /// How many more may be lent to calls that may have to be killed.
+    own: Arc<Semaphore>,
+    /// Those of them that nobody uses.
+    idle: RefCell<Vec<Rc<Lane>>>,
+    zone: RefCell<Option<String>>,
+    /// It answered as a replica where a primary was meant: its name may mean another server by now.
+    outdated: Cell<bool>,
+    closed: Cell<bool>,
+    /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
+    killing: RefCell<Vec<Rc<Lane>>>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        address: Address,
+        in_cluster: bool,
+        config: Arc<ConnectionConfig>,
+        events: Weak<dyn LaneEvents>,
+        stats: Arc<Stats>,
+    ) -> Rc<Self> {
+        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, events.clone(), stats.clone());
+        Rc::new(Self {
+            address,
+            data,
+            in_cluster,
+            config,
+            events,
+            stats,
+            reads: OnceCell::new(),
+            admin: OnceCell::new(),
+            lent: RefCell::default(),
+            own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
+            idle: RefCell::default(),
+            zone: RefCell::default(),
+            outdated: Cell::new(false),
+            closed: Cell::new(false),
+            killing: RefCell::default(),
+        })
+    }
+
+    /// For what a replica is asked. In a cluster it is a connection of its own: one on which a replica may answer
+    /// reads would go on answering after its server became another shard's, or fell behind.
+    pub(crate) fn reads(&self) -> &Rc<Lane> {
+        if !self.in_cluster {
+            return &self.data;
+        }
+        self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
+    }
+
+    /// For what must get through while a script is running: it is in no database in particular.
+    pub(crate) fn admin(&self) -> &Rc<Lane> {
+        self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
+    }
+
+    fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
+        let (address, config) = (self.address.clone(), self.config.clone());
+        Lane::new(address, config, purpose, self.events.clone(), self.stats.clone())
+    }
+
+    /// A connection for one user alone.
+    pub(crate) fn lend(node: &Rc<Self>, purpose: Purpose) -> Lease {
+        let mut idle = node.idle.borrow_mut();
+        let fitting = idle.iter().position(|lane| lane.purpose() == purpose);
+        let lane = match fitting {
+            Some(index) => idle.swap_remove(index),
+            None => {
+                let lane = node.new_lane(purpose);
+                node.lent.borrow_mut().push(lane.clone());
+                lane
+            }
+        };
+        Lease { node: node.clone(), lane, permit: None, known_as: RefCell::default() }
+    }
+
+    /// The same for a call that may have to be killed, in its turn: a server runs one script at a time, and gains
+    /// nothing from more connections.
+    pub(crate) async fn lend_in_turn(node: &Rc<Self>, purpose: Purpose) -> Lease {
+        // The semaphore is never closed.
+        let permit = node.own.clone().acquire_owned().await.ok();
+        let mut lease = Self::lend(node, purpose);
+        lease.permit = permit;
+        lease
+    }
+
+    /// Whether a connection is lent out.
+    pub(crate) fn lends(&self) -> bool {
+        self.lent.borrow().len() > self.idle.borrow().len()
+    }
+
+    /// The availability zone, once the server has said it.
+    pub(crate) fn zone(&self) -> std::cell::Ref<'_, Option<String>> {
+        self.zone.borrow()
+    }
+
+    pub(crate) fn set_zone(&self, zone: Option<String>) {
+        *self.zone.borrow_mut() = zone;
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.get()
+    }
+
+    pub(crate) fn set_outdated(&self) {
+        self.outdated.set(true);
+    }
+
+    /// It is a replica, as the topology has it.
+    pub(crate) fn set_current(&self) {
+        self.outdated.set(false);
+    }
+
+    /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.
+    pub(crate) fn cancel(&self, gone: &mut BTreeSet<CallId>) {
+        self.shared_lanes().for_each(|lane| lane.cancel(gone));
+    }
+
+    fn shared_lanes(&self) -> impl Iterator<Item = &Rc<Lane>> {
+        [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten()
+    }
+
+    /// Takes back what waits for a connection, to send it elsewhere.
+    pub(crate) fn hand_back(&self) {
+        self.lanes().iter().for_each(Lane::hand_back);
+    }
+
+    /// The same of the connections that are lost.
+    pub(crate) fn hand_back_stranded(&self) {
+        self.lanes().iter().filter(|lane| !lane.is_up()).for_each(Lane::hand_back);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lanes().iter().all(|lane| lane.is_idle())
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        let killing = self.killing.borrow();
+        let admin = self.admin.get().filter(|_| !killing.is_empty());
+        let stays = |lane: &Rc<Lane>| killing.iter().chain(admin).any(|other| Rc::ptr_eq(other, lane));
+        self.lanes().iter().filter(|lane| !stays(lane)).for_each(|lane| lane.close());
+    }
+
+    pub(crate) fn lanes(&self) -> Vec<Rc<Lane>> {
+        let mut lanes: Vec<_> = self.shared_lanes().cloned().collect();
+        lanes.extend(self.lent.borrow().iter().cloned());
+        lanes
+    }
+}
+
+/// A connection that is one user's alone, until it is dropped.
+pub(crate) struct Lease {
+    node: Rc<Node>,
+    lane: Rc<Lane>,
+    /// Given back with the connection, so that the next one in line may find it idle.
+    permit: Option<OwnedSemaphorePermit>,
+    /// What the server calls the connection, once it has said so.
+    known_as: RefCell<Option<(Begun, Rc<StepProgress>)>>,
+}
+
+/// How many connections to one server calls that may have to be killed have to themselves.
+pub(crate) const OWN_CONNECTIONS: usize = 16;
+
+impl Lease {
+    pub(crate) fn lane(&self) -> &Rc<Lane> {
+        &self.lane
+    }
+
+    pub(crate) fn is_of(&self, node: &Rc<Node>) -> bool {
+        Rc::ptr_eq(&self.node, node)
+    }
+
+    /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
+    pub(crate) fn introduce(&self) {
+        const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
+        let progress = Rc::default();
+        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], StepOptions::default(), &progress);
+        self.known_as.replace(Some((asking, progress)));
+    }
+
+    /// Ends the connection with all that waits on it.
+    pub(crate) fn end(self) {
+        self.take_back();
+        self.lane.close();
+    }
+
+    /// Has the server end a command that waits on the connection, before anything that it is sent later. That the
+    /// connection is closed a server may see only after it has read later commands on another one, which may bring what
+    /// the command waits for. A user without the right to CLIENT KILL has to do with that.
+    fn take_back(&self) {
+        let Some((_, progress)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
+        let data = &self.node.data;
+        if let Some(kill) = progress.take_replies().first().and_then(kill)
+            && data.is_up()
+        {
+            let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
+            let killing = data.begin(vec![kill], options, &Rc::default());
+            // Whether it could, there is nobody to tell.
+            spawn_local(async move { drop(killing.await) });
+        }
+    }
+
+    /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
+    pub(crate) fn begin_kill(&self) -> Rc<Lane> {
+        self.node.killing.borrow_mut().push(self.lane.clone());
+        self.node.admin().clone()
+    }
+
+    pub(crate) fn end_kill(&self) {
+        self.node.killing.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
+        if self.node.closed.get() {
+            self.node.close();
+        }
+    }
+
+    /// Whether the client has been closed, or has left the server.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.node.closed.get()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        const KEPT: usize = 8;
+        // As many as there may be of those for calls in line: the next of them is about to use it.
+        let most = if self.permit.is_some() { OWN_CONNECTIONS } else { KEPT };
+        self.take_back();
+        let mut idle = self.node.idle.borrow_mut();
+        if !self.node.closed.get() && idle.len() < most && self.lane.is_up() && !self.lane.is_owed_a_reply() {
+            idle.push(self.lane.clone());
+        } else {
+            self.node.lent.borrow_mut().retain(|lane| !Rc::ptr_eq(lane, &self.lane));
+            self.lane.close();
+        }
+        drop(idle);
+        self.permit.take();
+    }
+}
+
+/// CLIENT KILL of the connection that a reply to CLIENT INFO is about. Behind a balancer the shared connection may be to
+/// another server, where the same number is another client's: so the address has to fit, too.
+fn kill(info: &Reply) -> Option<Bytes> {
+    let info = std::str::from_utf8(info.as_bytes()?).ok()?;
+    let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
+    let (id, address) = (field("id=")?, field("addr=")?);
+    let kill = redis::cmd("CLIENT").arg(&["KILL", "ID", id, "ADDR", address]).get_packed_command();
+    Some(kill.into())
+}

@@ -1,0 +1,107 @@
+//! The connections on which keys are watched, by the names that their users gave them.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+
+use crate::connection::lane::Lane;
+use crate::model::error::{Error, Kind};
+use crate::model::route::Slot;
+use crate::servers::node::Lease;
+
+#[derive(Default)]
+pub(crate) struct Watches(RefCell<HashMap<u64, Watch>>);
+
+impl Watches {
+    /// What goes by that name, from now on if nothing has.
+    pub(crate) fn entry(&self, name: u64) -> RefMut<'_, Watch> {
+        RefMut::map(self.0.borrow_mut(), |watches| watches.entry(name).or_default())
+    }
+
+    /// What WATCH and UNWATCH of that name take turns by.
+    pub(crate) fn turn(&self, name: u64) -> Option<Rc<Mutex<()>>> {
+        self.0.borrow().get(&name).map(|watch| watch.turn.clone())
+    }
+
+    /// The slot of the keys that are watched.
+    pub(crate) fn slot(&self, name: u64) -> Option<Slot> {
+        self.0.borrow().get(&name)?.watching?.1
+    }
+
+    /// Keys are watched on that connection, if the watch has not been released.
+    pub(crate) fn set_watching(&self, name: u64, connection: u64, slot: Option<Slot>) {
+        if let Some(watch) = self.0.borrow_mut().get_mut(&name) {
+            watch.watching = Some((connection, slot));
+        }
+    }
+
+    /// Ends a watch: whoever gets it is the last to know of it, and gives the connection back.
+    pub(crate) fn end(&self, name: u64) -> Option<Watched> {
+        let mut watches = self.0.borrow_mut();
+        let watch = watches.get_mut(&name)?;
+        let (connection, slot) = watch.watching.take()?;
+        let lease = watch.lease.take()?;
+        Some(Watched { lease, connection, slot })
+    }
+
+    /// Its user is gone.
+    pub(crate) fn release(&self, name: u64) {
+        let gone = self.0.borrow_mut().remove(&name);
+        // The next one to use the connection for a watch begins with an empty transaction, which ends this one.
+        drop(gone);
+    }
+
+    /// The client is closed.
+    pub(crate) fn clear(&self) {
+        self.0.take();
+    }
+}
+
+/// A connection that one user of a client has to itself.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// `None`: not before the first keys are watched.
+    pub(crate) lease: Option<Lease>,
+    /// The connection on which keys are watched, and their slot; `None`: none are.
+    pub(crate) watching: Option<(u64, Option<Slot>)>,
+    /// One WATCH after another: each must know what those before it watch.
+    pub(crate) turn: Rc<Mutex<()>>,
+}
+
+/// A watch that a transaction ends.
+pub(crate) struct Watched {
+    lease: Lease,
+    connection: u64,
+    slot: Option<Slot>,
+}
+
+impl Watched {
+    pub(crate) fn lane(&self) -> &Rc<Lane> {
+        self.lease.lane()
+    }
+
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// A transaction elsewhere would not heed the watch.
+    pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
+        match (self.slot, slot) {
+            (Some(watched), Some(slot)) if watched != slot => Err(Box::new(other_slot(watched, slot))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error of keys in another slot than those that are watched.
+pub(crate) fn other_slot(watched: Slot, slot: Slot) -> Error {
+    let message = format!(
+        "CROSSSLOT (CrossSlot): the watched keys are in slot {watched}, and these are in slot {slot}, which a watch \
+         does not reach; give the keys a common hash tag in braces"
+    );
+    let mut error = Error::new(Kind::CrossSlot, message);
+    error.code = Some("CROSSSLOT".into());
+    error
+}

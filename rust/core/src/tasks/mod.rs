@@ -1,0 +1,4 @@
+//! Tasks whose panics are caught, and what wakes them.
+
+pub(crate) mod guard;
+pub(crate) mod signal;

@@ -1,0 +1,78 @@
+//! Signs of life: connections that are silent are asked, and those that do not answer are made anew.
+//!
+//! A server that runs a script answers nobody for a while (five seconds, unless it is set otherwise), and then says
+//! BUSY to all but the connection that the script came by. So the silence of one connection says nothing before another
+//! one was asked. If that says BUSY, a script is running. If it answers, a silent connection that was idle is a dead
+//! one; one with something under way is given as long as a paused server may need. If it does not answer, the server is
+//! given that long, too. The time counts from the last sign of life, which is what the server said, or that its machine
+//! took more of the request whose reply is due: a slow link may be at it for long.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+
+use crate::connection::lane::Lane;
+use crate::connection::ping::{is_busy, ping};
+use crate::model::status::Unreachable;
+use crate::servers::directory::Servers;
+use crate::tasks::guard;
+
+/// For how many intervals a connection may be silent of which it is not certain that it is dead: by default, longer
+/// than scripts keep a server silent.
+const PATIENCE: u32 = 4;
+
+/// Asks silent connections for a sign of life, again and again.
+pub(crate) async fn keep(servers: Rc<Servers>) {
+    let Some(interval) = servers.config.heartbeat else { return };
+    loop {
+        sleep(interval / 2).await;
+        for lane in servers.lanes() {
+            if lane.is_up() && lane.silence() >= interval / 2 {
+                lane.check_taking();
+            }
+            if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
+                let servers = servers.clone();
+                spawn_local(async move {
+                    if let Ok(Some(reason)) = guard::run("a heartbeat", probe(&servers, &lane, interval)).await {
+                        log::warn!("the connection to {} is given up: {reason}", lane.address());
+                        lane.sever(Unreachable(reason));
+                    }
+                    lane.end_probe();
+                });
+            }
+        }
+    }
+}
+
+/// Why a silent connection is of no use any more, if it is not.
+async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option<String> {
+    let (connection, heard_at) = (lane.connection(), lane.heard_at());
+    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.heard_at() == heard_at;
+    let was_idle = lane.is_idle();
+    if was_idle {
+        // What the answer is does not matter, nor that there may be none in time.
+        let _ = timeout(interval, lane.ask(ping())).await;
+    }
+    if !is_unheard() {
+        return None;
+    }
+    let other = servers.admin_lane(lane).filter(|other| !Rc::ptr_eq(other, lane));
+    let answer = match other {
+        Some(other) => timeout(interval, other.ask(ping())).await.ok().and_then(Result::ok),
+        None => None,
+    };
+    let silence = lane.silence();
+    let milliseconds = silence.as_millis();
+    match answer {
+        _ if !is_unheard() => None,
+        Some(reply) if is_busy(&reply) => None,
+        Some(_) if lane.may_block() => None,
+        Some(_) if was_idle || silence >= interval * PATIENCE => {
+            Some(format!("no reply for {milliseconds} ms, and the server runs no script"))
+        }
+        None if silence >= interval * PATIENCE => Some(format!("the server has not answered for {milliseconds} ms")),
+        _ => None,
+    }
+}

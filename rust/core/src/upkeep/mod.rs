@@ -1,0 +1,3 @@
+//! What the client does without being asked.
+
+pub(crate) mod heartbeat;
