@@ -204,18 +204,8 @@ impl Lane {
         self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
-    /// Sends commands in one write and waits until `progress` has all their replies. Dropping the future before the
-    /// socket takes any of them unsends them.
-    pub(crate) async fn request(
-        self: &Rc<Self>,
-        commands: Vec<Bytes>,
-        options: StepOptions,
-        progress: &Rc<StepProgress>,
-    ) -> Result<(), Unfinished> {
-        self.begin(commands, options, progress).await
-    }
-
-    /// The same, in line at once.
+    /// Puts commands in line, for one write. The future ends when `progress` has all their replies; dropping it before
+    /// the socket takes any of them unsends them.
     pub(crate) fn begin(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
@@ -516,7 +506,7 @@ impl Place {
         if self.number.is_some() { self } else { self.lane.keep_place() }
     }
 
-    /// Puts commands in line, for one write; see [`Lane::request`].
+    /// Puts commands in line, for one write; see [`Lane::begin`].
     pub(crate) fn begin(&self, commands: Vec<Bytes>, options: StepOptions, progress: &Rc<StepProgress>) -> Begun {
         let (answer, answered) = oneshot::channel();
         progress.clear();
