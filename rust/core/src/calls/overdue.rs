@@ -17,6 +17,7 @@ use crate::connection::ping::{is_busy, ping};
 use crate::model::verdict;
 use crate::servers::node::Lease;
 use crate::tasks::guard;
+use crate::wire::pack;
 use crate::wire::resp::ServerError;
 
 /// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
@@ -54,7 +55,7 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
         let is_busy = matches!(busy, Ok(Ok(reply)) if is_busy(&reply));
         let is_answered_by_now = arrived_at.is_some_and(|arrived_at| arrived_at.elapsed() >= ON_ITS_WAY);
         if is_busy && is_answered_by_now && lane.is_owed_a_reply() {
-            let kill = redis::cmd("SCRIPT").arg("KILL").get_packed_command().into();
+            let kill = pack::command(&[b"SCRIPT", b"KILL"]);
             if let Ok(reply) = admin.ask(kill).await {
                 log_refusal(admin, reply.error());
             }

@@ -111,7 +111,7 @@ impl Servers {
             }
             commands.push(request.wire().clone());
             let options = StepOptions { only_on: Some(connection), ..StepOptions::default() };
-            if lane.request(commands, options, &progress).await.is_err() {
+            if lane.begin(commands, options, &progress).await.is_err() {
                 if watching.is_some() {
                     // What was watched before is not any more: the transaction will find that out.
                     return Ok(Reply::One(Item::Okay));
@@ -161,7 +161,7 @@ impl Servers {
             let options = StepOptions { only_on: Some(watched.connection()), ..StepOptions::default() };
             let commands = vec![Packer::single("UNWATCH").wire().clone()];
             // Where the connection is lost, so is the watch.
-            let _ = watched.lane().request(commands, options, &Rc::default()).await;
+            let _ = watched.lane().begin(commands, options, &Rc::default()).await;
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
@@ -12,6 +12,7 @@ use crate::model::config::Stream;
 use crate::model::config::{Address, ConnectionConfig, Protocol};
 use crate::model::status::Unreachable;
 use crate::model::verdict;
+use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
 /// A connection after its first commands.
@@ -95,7 +96,7 @@ impl Connection {
     /// Logs in and sets the connection up, all in one write. Returns what is needed and was refused because the server
     /// runs a script.
     async fn greet(&mut self, greetings: Vec<Greeting>) -> Result<Vec<Greeting>, Unreachable> {
-        let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.get_packed_command()).collect();
+        let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.iter().copied()).collect();
         let lost = |error: io::Error| Unreachable(format!("the connection was lost in its first commands: {error}"));
         self.stream.write_all(&wire).await.map_err(lost)?;
         self.stream.flush().await.map_err(lost)?;
@@ -137,7 +138,7 @@ pub(crate) fn without_arguments(text: &str) -> &str {
 /// One of the first commands. Its name is what errors show: the command itself may hold a password.
 struct Greeting {
     name: &'static str,
-    command: redis::Cmd,
+    command: Bytes,
     required: bool,
 }
 
@@ -158,40 +159,38 @@ impl Greeting {
 
 fn greetings(config: &ConnectionConfig, password: Option<&str>, purpose: Purpose) -> Vec<Greeting> {
     let mut greetings = Vec::new();
-    let mut add = |name, required, command: &mut redis::Cmd| {
-        greetings.push(Greeting { name, command: std::mem::take(command), required });
-    };
+    let mut add = |name, required, command| greetings.push(Greeting { name, command, required });
     let client_name = config.client_name.as_deref();
     match config.protocol {
         Protocol::Resp3 => {
-            let mut hello = redis::cmd("HELLO");
-            hello.arg(3);
+            let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
             if let Some(password) = password {
-                hello.arg("AUTH").arg(config.credentials.username().unwrap_or("default")).arg(password);
+                let username = config.credentials.username().unwrap_or("default");
+                hello.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
             }
             if let Some(name) = client_name {
-                hello.arg("SETNAME").arg(name);
+                hello.extend([&b"SETNAME"[..], name.as_bytes()]);
             }
-            add("HELLO", true, &mut hello);
+            add("HELLO", true, pack::command(&hello));
         }
         Protocol::Resp2 => {
             if let Some(password) = password {
-                add("AUTH", true, &mut config.credentials.auth(password));
+                add("AUTH", true, config.credentials.auth(password));
             }
             if let Some(name) = client_name {
-                add("CLIENT SETNAME", true, redis::cmd("CLIENT").arg("SETNAME").arg(name));
+                add("CLIENT SETNAME", true, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
             }
         }
     }
     // Servers before Redis 7.2 do not know SETINFO, and a busy one refuses it.
     let version = env!("CARGO_PKG_VERSION");
-    add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-NAME").arg("glide_scripts"));
-    add("CLIENT SETINFO", false, redis::cmd("CLIENT").arg("SETINFO").arg("LIB-VER").arg(version));
+    add("CLIENT SETINFO", false, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-NAME", b"glide_scripts"]));
+    add("CLIENT SETINFO", false, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-VER", version.as_bytes()]));
     if config.database != 0 && purpose != Purpose::Admin {
-        add("SELECT", true, redis::cmd("SELECT").arg(config.database));
+        add("SELECT", true, pack::command(&[b"SELECT", config.database.to_string().as_bytes()]));
     }
     if purpose == Purpose::Reads {
-        add("READONLY", true, &mut redis::cmd("READONLY"));
+        add("READONLY", true, pack::command(&[b"READONLY"]));
     }
     greetings
 }

@@ -5,34 +5,36 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use crate::connection::connect::{Connection, Purpose, connect};
+use crate::connection::connect::{Purpose, connect};
+use crate::connection::counters::Counters;
 use crate::connection::io::Io;
-use crate::connection::queues::{InFlight, Job, Queues, Steps};
+use crate::connection::liveness::Liveness;
+use crate::connection::queues::{Job, Queues, Steps};
+use crate::connection::session::Session;
 use crate::connection::step::{Step, StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::{Error, PANICKED};
 use crate::model::request::Request;
-use crate::model::stats::{NodeStats, Stats};
+use crate::model::stats::Stats;
 use crate::model::status::{Status, Unreachable};
 use crate::model::used::CodeId;
 use crate::tasks::guard;
 use crate::tasks::signal::Signal;
-use crate::wire::resp::{Frame, Item, Reply};
+use crate::wire::resp::Reply;
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait LaneEvents {
@@ -47,41 +49,21 @@ pub(crate) trait LaneEvents {
 const CLOSED: &str = "the connection was closed";
 
 pub(crate) struct Lane {
-    address: Address,
-    config: Arc<ConnectionConfig>,
+    pub(super) address: Address,
+    pub(super) config: Arc<ConnectionConfig>,
     purpose: Purpose,
-    events: Weak<dyn LaneEvents>,
-    queues: RefCell<Queues>,
-    status: Signal<Status>,
+    pub(super) events: Weak<dyn LaneEvents>,
+    pub(super) queues: RefCell<Queues>,
+    pub(super) status: Signal<Status>,
     /// Wakes the task that runs the lane.
-    waker: RefCell<Option<Waker>>,
+    pub(super) waker: RefCell<Option<Waker>>,
     task: RefCell<Option<AbortHandle>>,
     closed: Cell<bool>,
     /// Scripts that are being loaded, so that many calls that miss one load it once.
     loading: RefCell<HashSet<String>>,
-    /// What was loaded over this connection: scripts by their hashes, and function libraries.
-    loaded: RefCell<HashSet<String>>,
-    /// Counts the connections.
-    connection: Cell<u64>,
-    /// The connection on which the server is known to allow transactions.
-    transacts_on: Cell<u64>,
-    stats: Arc<Stats>,
-    node_stats: Arc<NodeStats>,
-    /// What of the waiting bytes, and of the requests under way, was told.
-    published_bytes: Cell<usize>,
-    published_in_flight: Cell<u64>,
-    /// When the server last said something.
-    heard_at: Cell<Instant>,
-    /// Somebody asks for a sign of life.
-    is_probed: Cell<bool>,
-    /// The server's machine last took more of the request whose reply is due.
-    taken_at: Cell<Instant>,
-    /// Somebody asks whether it still does.
-    is_checked: Cell<bool>,
-    /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
-    looked_at: Cell<Option<(u64, u64)>>,
-    /// Why the connection is to be given up.
-    severed: RefCell<Option<Unreachable>>,
+    pub(super) session: Session,
+    pub(super) counters: Counters,
+    pub(super) liveness: Liveness,
 }
 
 impl Lane {
@@ -93,16 +75,9 @@ impl Lane {
         stats: Arc<Stats>,
     ) -> Rc<Self> {
         Rc::new(Self {
-            node_stats: stats.node(&address),
-            stats,
-            published_bytes: Cell::new(0),
-            published_in_flight: Cell::new(0),
-            heard_at: Cell::new(Instant::now()),
-            is_probed: Cell::new(false),
-            taken_at: Cell::new(Instant::now()),
-            is_checked: Cell::new(false),
-            looked_at: Cell::new(None),
-            severed: RefCell::default(),
+            counters: Counters::new(stats, &address),
+            liveness: Liveness::new(),
+            session: Session::default(),
             address,
             config,
             purpose,
@@ -113,9 +88,6 @@ impl Lane {
             task: RefCell::default(),
             closed: Cell::new(false),
             loading: RefCell::default(),
-            loaded: RefCell::default(),
-            connection: Cell::new(0),
-            transacts_on: Cell::new(0),
         })
     }
 
@@ -194,14 +166,14 @@ impl Lane {
     /// There is more to be written: so many bytes in all.
     fn has_more(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
-        if bytes > self.published_bytes.get() + NEWS {
+        if bytes > self.counters.published_bytes() + NEWS {
             self.publish_bytes();
         }
         self.wake();
     }
 
     /// There is less: jobs were taken out.
-    fn has_less(self: &Rc<Self>) {
+    pub(super) fn has_less(self: &Rc<Self>) {
         self.publish_bytes();
         self.publish_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
@@ -210,14 +182,13 @@ impl Lane {
     }
 
     /// Lets the client know how many bytes wait.
-    fn publish_bytes(&self) {
-        let now = self.queues.borrow().waiting.bytes;
-        let before = self.published_bytes.replace(now);
-        if now > before {
-            self.stats.pending_bytes.fetch_add(now - before, Ordering::Relaxed);
-        } else if now < before {
-            self.stats.pending_bytes.fetch_sub(before - now, Ordering::Relaxed);
-        }
+    pub(super) fn publish_bytes(&self) {
+        self.counters.publish_bytes(self.queues.borrow().waiting.bytes);
+    }
+
+    /// Counts what is under way among that of the node's other connections.
+    pub(super) fn publish_in_flight(&self) {
+        self.counters.publish_in_flight(self.queues.borrow().in_flight.len() as u64);
     }
 
     /// Tells an observed call, which needed no second attempt, who has it.
@@ -227,35 +198,14 @@ impl Lane {
         }
     }
 
-    /// Counts what is under way among that of the node's other connections.
-    fn publish_in_flight(&self) {
-        let now = self.queues.borrow().in_flight.len() as u64;
-        let before = self.published_in_flight.replace(now);
-        if now > before {
-            self.node_stats.in_flight.fetch_add(now - before, Ordering::Relaxed);
-        } else if now < before {
-            self.node_stats.in_flight.fetch_sub(before - now, Ordering::Relaxed);
-        }
-    }
-
     /// Waits for a connection, whatever fails before.
     pub(crate) async fn up(self: &Rc<Self>) {
         self.start();
         self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
-    /// Sends commands in one write and waits until `progress` has all their replies. Dropping the future before the
-    /// socket takes any of them unsends them.
-    pub(crate) async fn request(
-        self: &Rc<Self>,
-        commands: Vec<Bytes>,
-        options: StepOptions,
-        progress: &Rc<StepProgress>,
-    ) -> Result<(), Unfinished> {
-        self.begin(commands, options, progress).await
-    }
-
-    /// The same, in line at once.
+    /// Puts commands in line, for one write. The future ends when `progress` has all their replies; dropping it before
+    /// the socket takes any of them unsends them.
     pub(crate) fn begin(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
@@ -305,7 +255,7 @@ impl Lane {
 
     /// When there last was a sign of life: the server said something, or its machine took more of a request.
     pub(crate) fn heard_at(&self) -> Instant {
-        self.heard_at.get().max(self.taken_at.get())
+        self.liveness.seen_at()
     }
 
     /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
@@ -317,7 +267,7 @@ impl Lane {
     /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
     pub(crate) fn check_taking(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
-            self.is_checked.set(true);
+            self.liveness.is_checked.set(true);
             self.wake();
         }
     }
@@ -326,28 +276,23 @@ impl Lane {
     pub(crate) fn has_arrived(&self) -> bool {
         let due = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
         self.config.unacknowledged.is_none()
-            || matches!((due, self.looked_at.get()), (Some((begins, ends)), Some((same, taken))) if same == begins && taken >= ends)
+            || matches!((due, self.liveness.looked_at.get()), (Some((begins, ends)), Some((same, taken))) if same == begins && taken >= ends)
     }
 
-    /// What is taken of later requests proves nothing: a kernel takes them also for a process that is gone.
-    fn look(&self, io: &Io) {
+    /// Looks how much the server's machine has taken.
+    pub(super) fn look(&self, io: &Io) {
         let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
         let (Some((begins, ends)), Some(taken)) = (front, io.taken(self.config.unacknowledged)) else { return };
-        if let Some((same, before)) = self.looked_at.replace(Some((begins, taken)))
-            && same == begins
-            && before < taken.min(ends)
-        {
-            self.taken_at.set(Instant::now());
-        }
+        self.liveness.note_taken(taken, begins, ends);
     }
 
     /// Whether nobody has begun a probe of it; somebody has now.
     pub(crate) fn begin_probe(&self) -> bool {
-        !self.is_probed.replace(true)
+        !self.liveness.is_probed.replace(true)
     }
 
     pub(crate) fn end_probe(&self) {
-        self.is_probed.set(false);
+        self.liveness.is_probed.set(false);
     }
 
     /// Whether something is under way that the server may answer as late as it likes.
@@ -357,32 +302,27 @@ impl Lane {
 
     /// Gives the connection up, for a new one.
     pub(crate) fn sever(self: &Rc<Self>, reason: Unreachable) {
-        self.severed.replace(Some(reason));
+        self.liveness.severed.replace(Some(reason));
         self.wake();
     }
 
     /// Which of its connections the lane has now; another one knows nothing of what was said on it.
     pub(crate) fn connection(&self) -> u64 {
-        self.connection.get()
+        self.session.number()
     }
 
     /// Whether this connection has loaded what goes by that name.
     pub(crate) fn has_loaded(&self, name: &str) -> bool {
-        self.loaded.borrow().contains(name)
+        self.session.has_loaded(name)
     }
 
     pub(crate) fn set_loaded(&self, name: &str, loaded: bool) {
-        let mut all = self.loaded.borrow_mut();
-        if loaded {
-            all.insert(name.to_owned());
-        } else {
-            all.remove(name);
-        }
+        self.session.set_loaded(name, loaded);
     }
 
     /// The server was told to forget all scripts.
     pub(crate) fn forget_loaded(&self) {
-        self.loaded.borrow_mut().clear();
+        self.session.forget_loaded();
         self.queues.borrow_mut().used.clear();
     }
 
@@ -412,11 +352,11 @@ impl Lane {
 
     /// Whether the server is known to let this connection's user begin transactions.
     pub(crate) fn transacts(&self) -> bool {
-        self.transacts_on.get() == self.connection.get()
+        self.session.transacts()
     }
 
     pub(crate) fn set_transacts(&self, connection: u64) {
-        self.transacts_on.set(connection);
+        self.session.set_transacts(connection);
     }
 
     /// Forgets calls whose callers have gone, and takes those that it had out of `gone`. What the socket has not taken
@@ -462,7 +402,7 @@ impl Lane {
         for (job, was_begun) in unsent.chain(sent) {
             match job {
                 Job::Call(call) => {
-                    self.stats.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
+                    self.counters.client.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
                 }
                 Job::Step(step) => step.progress.sent.set(was_begun),
                 Job::Load(..) | Job::Place(_) => {}
@@ -478,12 +418,12 @@ impl Lane {
         }
     }
 
-    fn return_job(self: &Rc<Self>, job: Job, unfinished: Unfinished) {
+    pub(super) fn return_job(self: &Rc<Self>, job: Job, unfinished: Unfinished) {
         self.return_from(None, job, unfinished);
     }
 
     /// The same; what the job leads to is sent from a place that was kept for it.
-    fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, unfinished: Unfinished) {
+    pub(super) fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, unfinished: Unfinished) {
         match job {
             Job::Call(call) => {
                 if let Some(events) = self.events.upgrade() {
@@ -547,291 +487,13 @@ impl Lane {
             failures = failures.saturating_add(1);
         }
     }
-
-    /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
-    async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
-        let mut io = Io::new(connection);
-        self.connection.set(self.connection.get() + 1);
-        self.heard_at.set(Instant::now());
-        self.severed.take();
-        self.looked_at.take();
-        self.node_stats.connects.add(1);
-        self.loaded.borrow_mut().clear();
-        self.status.set(Status::Up);
-        let mut timer = Timer::default();
-        let reason = poll_fn(|cx| {
-            // Caught here, where it is known how much was written.
-            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
-            step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
-        })
-        .await;
-        self.status.set(Status::Connecting);
-        self.node_stats.losses.add(1);
-        self.lose_in_flight(io.written, &reason);
-        (reason, io.received > 0)
-    }
-
-    /// Ends calls at their deadlines while there is no connection to do it.
-    async fn while_sweeping<T>(self: &Rc<Self>, work: impl Future<Output = T>) -> T {
-        let mut timer = Timer::default();
-        let sweeping = poll_fn(|cx| -> Poll<std::convert::Infallible> {
-            self.poll_sweep(&mut timer, cx);
-            *self.waker.borrow_mut() = Some(cx.waker().clone());
-            Poll::Pending
-        });
-        tokio::select! {
-            biased;
-            result = work => result,
-            never = sweeping => match never {},
-        }
-    }
-
-    /// Writes, reads and pairs until the connection is lost, and says why it was.
-    fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
-        if let Some(reason) = self.severed.take() {
-            return Poll::Ready(reason);
-        }
-        if self.is_checked.take() {
-            self.look(io);
-        }
-        let written = io.written;
-        loop {
-            self.fill(io);
-            match self.poll_write(io, cx) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
-                Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
-                _ => {}
-            }
-            match io.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
-                Poll::Ready(Ok(count)) => {
-                    self.node_stats.bytes_received.add(count as u64);
-                    self.heard_at.set(Instant::now());
-                    if let Err(reason) = self.deliver(io) {
-                        return Poll::Ready(reason);
-                    }
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
-                Poll::Pending => break,
-            }
-        }
-        if io.written > written {
-            self.node_stats.bytes_sent.add(io.written - written);
-        }
-        self.poll_sweep(timer, cx);
-        *self.waker.borrow_mut() = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Writes the output, less what was withdrawn.
-    fn poll_write(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        loop {
-            if self.queues.borrow().should_withdraw() {
-                self.queues.borrow_mut().withdraw(io);
-                self.publish_in_flight();
-            }
-            let up_to = self.queues.borrow().may_be_written();
-            let result = io.poll_write(cx, up_to);
-            self.queues.borrow_mut().note_written(io);
-            if up_to == u64::MAX || !matches!(result, Poll::Ready(Ok(()))) {
-                return result;
-            }
-        }
-    }
-
-    /// Moves what waits to the output, as long as that is short: what is there shares a buffer, and is dearer to unsend.
-    fn fill(self: &Rc<Self>, io: &mut Io) {
-        const ENOUGH: usize = 256 << 10;
-        if !self.queues.borrow().waiting.has_next() {
-            return;
-        }
-        let sent_at = Instant::now();
-        let (mut too_late, mut expired) = (Vec::new(), Vec::new());
-        let mut requests = 0;
-        let mut queues = self.queues.borrow_mut();
-        while io.output.len() < ENOUGH {
-            let Some((number, job)) = queues.waiting.pop_front() else { break };
-            match &job {
-                Job::Call(call) if call.reply_to.is_abandoned() => continue,
-                // Nobody waits for what it would do.
-                Job::Call(call) if call.deadline <= sent_at => {
-                    expired.push(job);
-                    continue;
-                }
-                Job::Step(step) if step.options.only_on.is_some_and(|only| only != self.connection.get()) => {
-                    too_late.push(job);
-                    continue;
-                }
-                Job::Step(step) => step.progress.sent.set(true),
-                _ => {}
-            }
-            let (begins, missing) = (io.queued(), job.replies());
-            job.write(&mut io.output);
-            let ends = io.queued();
-            requests += missing as u64;
-            let entry = InFlight { job: Some(job), missing, begins, ends, sent_at, is_first_use: false };
-            queues.push_in_flight(number, entry);
-        }
-        drop(queues);
-        self.node_stats.requests.add(requests);
-        self.publish_in_flight();
-        self.publish_bytes();
-        too_late.into_iter().for_each(|job| self.return_job(job, Unfinished::Unsent));
-        for job in expired {
-            if let Job::Call(call) = job {
-                self.time_out(call, false);
-            }
-        }
-    }
-
-    fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
-        let now = self.heard_at.get();
-        let mut times = Vec::new();
-        let result = loop {
-            match io.decoder.decode(&mut io.input) {
-                Ok(Some(Frame::Reply(reply))) => match self.pair(io, reply) {
-                    Ok(sent_at) => times.push(now.saturating_duration_since(sent_at)),
-                    Err(reason) => break Err(reason),
-                },
-                // Such a push stands in place of a reply, and the client asks for none.
-                Ok(Some(Frame::Push(items))) if confirms_subscription(&items) => {
-                    break Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
-                }
-                Ok(Some(Frame::Push(_))) => {}
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(Unreachable(error.to_string())),
-            }
-        };
-        if !times.is_empty() {
-            self.node_stats.record(times.into_iter());
-            self.publish_in_flight();
-            self.queues.borrow_mut().give_back_room();
-        }
-        result
-    }
-
-    /// Gives a reply to the request that it answers: when that was sent.
-    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<Instant, Unreachable> {
-        io.received += 1;
-        let mut queues = self.queues.borrow_mut();
-        // A server may refuse what it has read only the beginning of, but not answer it.
-        let may_be_answered = |entry: &&mut InFlight| {
-            if reply.error().is_some() || entry.missing > 1 {
-                entry.begins < io.written
-            } else {
-                entry.ends <= io.written
-            }
-        };
-        let Some(entry) = queues.in_flight.front_mut().filter(may_be_answered) else {
-            return Err(Unreachable(match reply.error() {
-                Some(error) => error.text(),
-                None => "the server sent a reply that nobody asked for".into(),
-            }));
-        };
-        let sent_at = entry.sent_at;
-        if reply.error().is_some() {
-            self.node_stats.errors.add(1);
-        }
-        entry.missing -= 1;
-        let is_last = entry.missing == 0;
-        if let Some(Job::Step(step)) = &entry.job {
-            step.progress.replies.borrow_mut().push(reply);
-            if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
-                // Its receiver is gone when the step's task has ended: then nobody wants to know.
-                let _ = step.answer.send(Ok(()));
-            }
-            return Ok(sent_at);
-        }
-        if !is_last {
-            return Ok(sent_at);
-        }
-        let Some((number, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
-        drop(queues);
-        let place = entry.is_first_use.then(|| Place { lane: self.clone(), number: Some(number) });
-        match entry.job {
-            Some(Job::Call(call)) if reply.error().is_none() => {
-                if place.is_some() {
-                    self.note_use(&call.request);
-                }
-                if call.request.has_forms() {
-                    self.stats.script_hits.add(1);
-                }
-                self.send_trace(&call.reply_to);
-                self.stats.finish(call.reply_to, Ok(reply));
-            }
-            Some(job) => self.return_from(place, job, Unfinished::Answered(reply)),
-            None => {}
-        }
-        Ok(sent_at)
-    }
-
-    /// What was under way when the connection went: unsent where the server cannot have read the whole command.
-    fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
-        let in_flight = self.queues.borrow_mut().lose_in_flight();
-        self.publish_in_flight();
-        let mut unsent = Vec::new();
-        for (number, entry) in in_flight {
-            let Some(job) = entry.job else { continue };
-            let was_sent = match &job {
-                Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
-                _ => entry.ends <= written,
-            };
-            if let Job::Step(step) = &job {
-                if was_sent {
-                    step.progress.written.set(written - entry.begins);
-                } else {
-                    step.progress.clear();
-                }
-            }
-            if was_sent {
-                self.return_job(job, Unfinished::Lost(reason.clone()));
-            } else {
-                unsent.push((number, job));
-            }
-        }
-        let mut queues = self.queues.borrow_mut();
-        unsent.into_iter().rev().for_each(|(number, job)| queues.waiting.push_front(number, job));
-    }
-
-    fn poll_sweep(self: &Rc<Self>, timer: &mut Timer, cx: &mut Context<'_>) {
-        loop {
-            let sweep_at = self.queues.borrow().sweep_at();
-            if timer.poll(sweep_at, cx).is_pending() {
-                return;
-            }
-            self.sweep(Instant::now());
-        }
-    }
-
-    /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
-    fn sweep(self: &Rc<Self>, now: Instant) {
-        let expired = self.queues.borrow_mut().expired(now);
-        if expired.is_empty() {
-            return;
-        }
-        self.has_less();
-        if expired.iter().any(|(_, was_begun)| *was_begun)
-            && let Some(events) = self.events.upgrade()
-        {
-            events.stalled(self);
-        }
-        expired.into_iter().for_each(|(call, was_begun)| self.time_out(call, was_begun));
-    }
-
-    fn time_out(&self, call: Call, was_begun: bool) {
-        let error = call.timed_out(was_begun, &self.status());
-        if was_begun {
-            self.send_trace(&call.reply_to);
-        }
-        self.stats.finish(call.reply_to, Err(Box::new(error)));
-    }
 }
 
 /// A place in a lane's line, for steps that go out one after the other before what comes later. Without a number it is
 /// the end of the line.
 pub(crate) struct Place {
-    lane: Rc<Lane>,
-    number: Option<u64>,
+    pub(super) lane: Rc<Lane>,
+    pub(super) number: Option<u64>,
 }
 
 impl Place {
@@ -844,7 +506,7 @@ impl Place {
         if self.number.is_some() { self } else { self.lane.keep_place() }
     }
 
-    /// Puts commands in line, for one write; see [`Lane::request`].
+    /// Puts commands in line, for one write; see [`Lane::begin`].
     pub(crate) fn begin(&self, commands: Vec<Bytes>, options: StepOptions, progress: &Rc<StepProgress>) -> Begun {
         let (answer, answered) = oneshot::channel();
         progress.clear();
@@ -922,32 +584,6 @@ impl Drop for Begun {
         {
             self.lane.unsend(number);
         }
-    }
-}
-
-fn confirms_subscription(push: &[Item]) -> bool {
-    match push.first() {
-        Some(Item::Bulk(kind) | Item::Simple(kind)) => kind.ends_with(b"subscribe"),
-        _ => false,
-    }
-}
-
-/// A timer that is set anew only when its time changes.
-#[derive(Default)]
-struct Timer(Option<(Instant, Pin<Box<Sleep>>)>);
-
-impl Timer {
-    fn poll(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(at) = at else {
-            self.0 = None;
-            return Poll::Pending;
-        };
-        let (set_for, sleep) = self.0.get_or_insert_with(|| (at, Box::pin(sleep_until(at))));
-        if *set_for != at {
-            sleep.as_mut().reset(at);
-            *set_for = at;
-        }
-        sleep.as_mut().poll(cx)
     }
 }
 

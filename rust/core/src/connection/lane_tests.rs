@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -253,7 +254,7 @@ async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never
             }
         }
         assert!(sent.len() < in_output, "some had been moved to the output: {} of {in_output}", sent.len());
-        while lane.node_stats.in_flight.load(Ordering::Relaxed) != sent.len() as u64 {
+        while lane.counters.node.in_flight.load(Ordering::Relaxed) != sent.len() as u64 {
             tokio::task::yield_now().await;
         }
         gets_what_may_have_executed(&lane, stream, sent).await;

@@ -1,10 +1,14 @@
 //! One connection: how it is made, written to and read from.
 
 pub(crate) mod connect;
+pub(crate) mod counters;
 pub(crate) mod io;
 pub(crate) mod lane;
+pub(crate) mod liveness;
 pub(crate) mod ping;
+pub(crate) mod pump;
 pub(crate) mod queues;
+pub(crate) mod session;
 pub(crate) mod step;
 pub(crate) mod tls;
 pub(crate) mod transport;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::error::{Error, Kind};
+use crate::model::error::Error;
 use crate::model::request::{Gather, Request};
 use crate::model::route::{Route, Slot};
 use crate::model::split::Part;
@@ -86,18 +86,15 @@ impl Batch {
             None => Ok(Some(slot)),
             Some((other, (other_slot, other_key))) => {
                 let name = |index: usize| format!("batch[{index}] ({})", self.entries[index].name());
-                let message = format!(
-                    "CROSSSLOT (CrossSlot): an atomic batch lives in one slot, but {} has key {:?} of slot {slot} and \
+                Err(Box::new(Error::cross_slot(format_args!(
+                    "an atomic batch lives in one slot, but {} has key {:?} of slot {slot} and \
                      {} has key {:?} of slot {other_slot}; give the keys a common hash tag in braces, or use a batch \
                      that is not atomic",
                     name(first),
                     String::from_utf8_lossy(key),
                     name(other),
-                    String::from_utf8_lossy(other_key),
-                );
-                let mut error = Error::new(Kind::CrossSlot, message);
-                error.code = Some("CROSSSLOT".into());
-                Err(Box::new(error))
+                    String::from_utf8_lossy(other_key)
+                ))))
             }
         }
     }

@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::rustls;
+
+use crate::wire::pack;
 
 /// Everything that a client needs to know of its servers and of itself.
 #[derive(Clone, Debug)]
@@ -168,10 +171,11 @@ impl Credentials {
     }
 
     /// AUTH with a password.
-    pub(crate) fn auth(&self, password: &str) -> redis::Cmd {
-        let mut auth = redis::cmd("AUTH");
-        auth.arg(self.username()).arg(password);
-        auth
+    pub(crate) fn auth(&self, password: &str) -> Bytes {
+        match self.username() {
+            Some(username) => pack::command(&[b"AUTH", username.as_bytes(), password.as_bytes()]),
+            None => pack::command(&[b"AUTH", password.as_bytes()]),
+        }
     }
 }
 

@@ -82,6 +82,12 @@ impl Error {
         self
     }
 
+    /// Keys are in several slots; `message` says which.
+    pub(crate) fn cross_slot(message: std::fmt::Arguments<'_>) -> Self {
+        let message = format!("CROSSSLOT (CrossSlot): {message}");
+        Self { code: Some("CROSSSLOT".into()), ..Self::new(Kind::CrossSlot, message) }
+    }
+
     /// A deadline passed.
     pub(crate) fn timeout(after: Duration, state: &str, may_have_executed: bool) -> Self {
         let message = format!("timeout after {} ms: {state}", after.as_millis());

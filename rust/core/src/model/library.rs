@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::model::script::sha1_hex;
 use crate::model::used::CodeId;
+use crate::wire::pack;
 
 /// The code of a library. Cheap to share: wrap it in an `Arc`.
 pub struct Library {
@@ -31,19 +32,18 @@ impl Library {
 
     /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.
     pub(crate) fn load(&self, replace: bool) -> Bytes {
-        let mut load = redis::cmd("FUNCTION");
-        load.arg("LOAD");
         if replace {
-            load.arg("REPLACE");
+            pack::command(&[b"FUNCTION", b"LOAD", b"REPLACE", &self.code])
+        } else {
+            pack::command(&[b"FUNCTION", b"LOAD", &self.code])
         }
-        load.arg(&self.code[..]).get_packed_command().into()
     }
 }
 
 impl Library {
     /// [FUNCTION LIST](https://valkey.io/commands/function-list/) of all that a server has.
     pub(crate) fn list() -> Bytes {
-        redis::cmd("FUNCTION").arg("LIST").get_packed_command().into()
+        pack::command(&[b"FUNCTION", b"LIST"])
     }
 }
 

@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
-use crate::model::error::{Error, Kind};
+use crate::model::error::Error;
 use crate::model::library::Library;
 use crate::model::route::{Route, Slot};
 use crate::model::script::Script;
 use crate::model::used::CodeId;
 use crate::model::wait::Wait;
+use crate::wire::pack::{write_header, write_number, write_word};
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]
@@ -81,19 +82,6 @@ enum About {
 }
 
 impl Request {
-    /// Wraps what redis-rs packed.
-    pub fn from_command(command: &redis::Cmd) -> Self {
-        Self {
-            wire: command.get_packed_command().into(),
-            words: command.args_iter().count(),
-            lane: LaneKind::Data,
-            read_only: false,
-            is_killed_on_timeout: false,
-            gather: Gather::ByNode,
-            about: About::Command,
-        }
-    }
-
     #[must_use]
     pub fn over(mut self, lane: LaneKind) -> Self {
         self.lane = lane;
@@ -483,50 +471,13 @@ fn keep_block(rest: BytesMut, used: usize) {
 
 fn cross_slot(first: &[u8], first_slot: Slot, other: &[u8], other_slot: Slot) -> Error {
     let (first, other) = (String::from_utf8_lossy(first), String::from_utf8_lossy(other));
-    let message = format!(
-        "CROSSSLOT (CrossSlot): key {first:?} is in slot {first_slot} and key {other:?} in slot {other_slot}; the keys \
+    Error::cross_slot(format_args!(
+        "key {first:?} is in slot {first_slot} and key {other:?} in slot {other_slot}; the keys \
          of one call must be in one slot: give them a common hash tag, such as {:?} and {:?}, whose part in braces \
          alone is hashed",
         format!("{{tag}}{first}"),
-        format!("{{tag}}{other}"),
-    );
-    let mut error = Error::new(Kind::CrossSlot, message);
-    error.code = Some("CROSSSLOT".into());
-    error
-}
-
-fn write_word(wire: &mut BytesMut, word: &[u8]) {
-    wire.reserve(word.len() + 32);
-    write_header(wire, b'$', word.len());
-    wire.extend_from_slice(word);
-    wire.extend_from_slice(b"\r\n");
-}
-
-/// A word that holds a number.
-fn write_number(wire: &mut BytesMut, number: usize) {
-    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    write_header(wire, b'$', digits);
-    write_digits(wire, number);
-    wire.extend_from_slice(b"\r\n");
-}
-
-fn write_header(wire: &mut BytesMut, kind: u8, length: usize) {
-    // Nearly all are of one digit or two; `itoa` and three appends cost three times as much.
-    match u8::try_from(length) {
-        Ok(length @ 0..10) => wire.extend_from_slice(&[kind, b'0' + length, b'\r', b'\n']),
-        Ok(length @ 10..100) => {
-            wire.extend_from_slice(&[kind, b'0' + length / 10, b'0' + length % 10, b'\r', b'\n']);
-        }
-        _ => {
-            wire.put_u8(kind);
-            write_digits(wire, length);
-            wire.extend_from_slice(b"\r\n");
-        }
-    }
-}
-
-fn write_digits(wire: &mut BytesMut, number: usize) {
-    wire.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        format!("{{tag}}{other}")
+    ))
 }
 
 #[cfg(test)]
@@ -567,9 +518,10 @@ mod tests {
 
     #[test]
     fn debug_output_shows_no_argument() {
-        let mut command = redis::cmd("AUTH");
-        command.arg("secret");
-        let shown = format!("{:?}", Request::from_command(&command));
+        let mut packer = Packer::command(2);
+        packer.word(b"AUTH");
+        packer.word(b"secret");
+        let shown = format!("{:?}", packer.finish(false));
         assert_eq!(shown, "Request(AUTH, 2 words)");
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
 use crate::model::used::CodeId;
+use crate::wire::pack;
 
 /// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.
 pub struct Script {
@@ -55,8 +56,7 @@ impl Script {
 
     /// [SCRIPT LOAD](https://valkey.io/commands/script-load/) of it.
     pub(crate) fn load(&self) -> Bytes {
-        let mut load = redis::cmd("SCRIPT");
-        load.arg("LOAD").arg(&self.code[..]).get_packed_command().into()
+        pack::command(&[b"SCRIPT", b"LOAD", &self.code])
     }
 
     /// Whether running it again does no harm.

@@ -1,4 +1,4 @@
-//! All servers that one client knows: the nodes, their topology and how it is kept, and what they were taught.
+//! All servers that one client knows, and the lanes to them.
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,6 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::connection::connect::without_arguments;
@@ -181,7 +180,7 @@ impl Servers {
     /// Has all connections that are up log in with a password, side by side: a server that does not answer keeps none of
     /// the others from it.
     pub(crate) async fn authenticate(&self, password: &str) -> Result<(), Error> {
-        let auth = Bytes::from(self.connection.credentials.auth(password).get_packed_command());
+        let auth = self.connection.credentials.auth(password);
         let mut asking = JoinSet::new();
         for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
             let auth = auth.clone();

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::connection::lane::Lane;
 use crate::model::config::Address;
 use crate::model::verdict;
+use crate::wire::pack;
 use crate::wire::resp::Reply;
 
 /// What a standalone server says that it is.
@@ -27,7 +28,7 @@ pub(crate) struct ShardView {
 
 /// Asks [ROLE](https://valkey.io/commands/role/). A user who may not ask it is taken to have named the primary.
 pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
-    let reply = ask(lane, &redis::cmd("ROLE")).await?;
+    let reply = ask(lane, &[b"ROLE"]).await?;
     if let Some(error) = reply.error()
         && !verdict::forbids(error, "ROLE", None)
     {
@@ -42,7 +43,7 @@ pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
 
 /// Asks [CLUSTER SLOTS](https://valkey.io/commands/cluster-slots/).
 pub(crate) async fn shards(lane: &Rc<Lane>) -> Result<Vec<ShardView>, String> {
-    let reply = ask(lane, redis::cmd("CLUSTER").arg("SLOTS")).await?;
+    let reply = ask(lane, &[b"CLUSTER", b"SLOTS"]).await?;
     if let Some(error) = reply.error() {
         return Err(error.text());
     }
@@ -55,17 +56,17 @@ pub(crate) async fn shards(lane: &Rc<Lane>) -> Result<Vec<ShardView>, String> {
 
 /// The availability zone that a server was given, if any.
 pub(crate) async fn zone(lane: &Rc<Lane>) -> Result<Option<String>, String> {
-    let reply = ask(lane, redis::cmd("INFO").arg("SERVER")).await?;
+    let reply = ask(lane, &[b"INFO", b"SERVER"]).await?;
     let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
     let zone = text.lines().find_map(|line| line.strip_prefix("availability_zone:"));
     Ok(zone.filter(|zone| !zone.is_empty()).map(str::to_owned))
 }
 
 /// A server has as long to answer as it has to connect.
-async fn ask(lane: &Rc<Lane>, command: &redis::Cmd) -> Result<Reply, String> {
+async fn ask(lane: &Rc<Lane>, command: &[&[u8]]) -> Result<Reply, String> {
     lane.connected().await.map_err(|reason| reason.to_string())?;
     let bound = lane.connection_timeout();
-    match timeout(bound, lane.ask(command.get_packed_command().into())).await {
+    match timeout(bound, lane.ask(pack::command(command))).await {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(_)) => Err("the connection was lost".into()),
         Err(_) => Err(format!("no reply within {} ms", bound.as_millis())),

@@ -15,6 +15,7 @@ use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::stats::Stats;
+use crate::wire::pack;
 use crate::wire::resp::Reply;
 
 /// A server. Its lanes are opened when first used.
@@ -275,6 +276,5 @@ fn kill(info: &Reply) -> Option<Bytes> {
     let info = std::str::from_utf8(info.as_bytes()?).ok()?;
     let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
     let (id, address) = (field("id=")?, field("addr=")?);
-    let kill = redis::cmd("CLIENT").arg(&["KILL", "ID", id, "ADDR", address]).get_packed_command();
-    Some(kill.into())
+    Some(pack::command(&[b"CLIENT", b"KILL", b"ID", id.as_bytes(), b"ADDR", address.as_bytes()]))
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 
 use crate::connection::lane::Lane;
-use crate::model::error::{Error, Kind};
+use crate::model::error::Error;
 use crate::model::route::Slot;
 use crate::servers::node::Lease;
 
@@ -97,11 +97,8 @@ impl Watched {
 
 /// The error of keys in another slot than those that are watched.
 pub(crate) fn other_slot(watched: Slot, slot: Slot) -> Error {
-    let message = format!(
-        "CROSSSLOT (CrossSlot): the watched keys are in slot {watched}, and these are in slot {slot}, which a watch \
+    Error::cross_slot(format_args!(
+        "the watched keys are in slot {watched}, and these are in slot {slot}, which a watch \
          does not reach; give the keys a common hash tag in braces"
-    );
-    let mut error = Error::new(Kind::CrossSlot, message);
-    error.code = Some("CROSSSLOT".into());
-    error
+    ))
 }

@@ -1,0 +1,322 @@
+//! What goes over a lane's connection: requests out, replies in, each given to the request that it answers.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::connection::connect::Connection;
+use crate::connection::io::Io;
+use crate::connection::lane::{Lane, Place};
+use crate::connection::queues::{InFlight, Job};
+use crate::connection::step::Unfinished;
+use crate::model::call::Call;
+use crate::model::error::PANICKED;
+use crate::model::status::{Status, Unreachable};
+use crate::tasks::guard;
+use crate::wire::resp::{Frame, Item, Reply};
+
+impl Lane {
+    /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
+    pub(super) async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
+        let mut io = Io::new(connection);
+        self.session.begin();
+        self.liveness.begin();
+        self.counters.node.connects.add(1);
+        self.status.set(Status::Up);
+        let mut timer = Timer::default();
+        let reason = poll_fn(|cx| {
+            // Caught here, where it is known how much was written.
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
+            step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
+        })
+        .await;
+        self.status.set(Status::Connecting);
+        self.counters.node.losses.add(1);
+        self.lose_in_flight(io.written, &reason);
+        (reason, io.received > 0)
+    }
+
+    /// Ends calls at their deadlines while there is no connection to do it.
+    pub(super) async fn while_sweeping<T>(self: &Rc<Self>, work: impl Future<Output = T>) -> T {
+        let mut timer = Timer::default();
+        let sweeping = poll_fn(|cx| -> Poll<std::convert::Infallible> {
+            self.poll_sweep(&mut timer, cx);
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = sweeping => match never {},
+        }
+    }
+
+    /// Writes, reads and pairs until the connection is lost, and says why it was.
+    fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
+        if let Some(reason) = self.liveness.severed.take() {
+            return Poll::Ready(reason);
+        }
+        if self.liveness.is_checked.take() {
+            self.look(io);
+        }
+        let written = io.written;
+        loop {
+            self.fill(io);
+            match self.poll_write(io, cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
+                _ => {}
+            }
+            match io.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
+                Poll::Ready(Ok(count)) => {
+                    self.counters.node.bytes_received.add(count as u64);
+                    self.liveness.heard_at.set(Instant::now());
+                    if let Err(reason) = self.deliver(io) {
+                        return Poll::Ready(reason);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Pending => break,
+            }
+        }
+        if io.written > written {
+            self.counters.node.bytes_sent.add(io.written - written);
+        }
+        self.poll_sweep(timer, cx);
+        *self.waker.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Writes the output, less what was withdrawn.
+    fn poll_write(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        loop {
+            if self.queues.borrow().should_withdraw() {
+                self.queues.borrow_mut().withdraw(io);
+                self.publish_in_flight();
+            }
+            let up_to = self.queues.borrow().may_be_written();
+            let result = io.poll_write(cx, up_to);
+            self.queues.borrow_mut().note_written(io);
+            if up_to == u64::MAX || !matches!(result, Poll::Ready(Ok(()))) {
+                return result;
+            }
+        }
+    }
+
+    /// Moves what waits to the output, as long as that is short: what is there shares a buffer, and is dearer to unsend.
+    fn fill(self: &Rc<Self>, io: &mut Io) {
+        const ENOUGH: usize = 256 << 10;
+        if !self.queues.borrow().waiting.has_next() {
+            return;
+        }
+        let sent_at = Instant::now();
+        let (mut too_late, mut expired) = (Vec::new(), Vec::new());
+        let mut requests = 0;
+        let mut queues = self.queues.borrow_mut();
+        while io.output.len() < ENOUGH {
+            let Some((number, job)) = queues.waiting.pop_front() else { break };
+            match &job {
+                Job::Call(call) if call.reply_to.is_abandoned() => continue,
+                // Nobody waits for what it would do.
+                Job::Call(call) if call.deadline <= sent_at => {
+                    expired.push(job);
+                    continue;
+                }
+                Job::Step(step) if step.options.only_on.is_some_and(|only| only != self.session.number()) => {
+                    too_late.push(job);
+                    continue;
+                }
+                Job::Step(step) => step.progress.sent.set(true),
+                _ => {}
+            }
+            let (begins, missing) = (io.queued(), job.replies());
+            job.write(&mut io.output);
+            let ends = io.queued();
+            requests += missing as u64;
+            let entry = InFlight { job: Some(job), missing, begins, ends, sent_at, is_first_use: false };
+            queues.push_in_flight(number, entry);
+        }
+        drop(queues);
+        self.counters.node.requests.add(requests);
+        self.publish_in_flight();
+        self.publish_bytes();
+        too_late.into_iter().for_each(|job| self.return_job(job, Unfinished::Unsent));
+        for job in expired {
+            if let Job::Call(call) = job {
+                self.time_out(call, false);
+            }
+        }
+    }
+
+    fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
+        let now = self.liveness.heard_at.get();
+        let mut times = Vec::new();
+        let result = loop {
+            match io.decoder.decode(&mut io.input) {
+                Ok(Some(Frame::Reply(reply))) => match self.pair(io, reply) {
+                    Ok(sent_at) => times.push(now.saturating_duration_since(sent_at)),
+                    Err(reason) => break Err(reason),
+                },
+                // Such a push stands in place of a reply, and the client asks for none.
+                Ok(Some(Frame::Push(items))) if confirms_subscription(&items) => {
+                    break Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
+                }
+                Ok(Some(Frame::Push(_))) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(Unreachable(error.to_string())),
+            }
+        };
+        if !times.is_empty() {
+            self.counters.node.record(times.into_iter());
+            self.publish_in_flight();
+            self.queues.borrow_mut().give_back_room();
+        }
+        result
+    }
+
+    /// Gives a reply to the request that it answers: when that was sent.
+    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<Instant, Unreachable> {
+        io.received += 1;
+        let mut queues = self.queues.borrow_mut();
+        // A server may refuse what it has read only the beginning of, but not answer it.
+        let may_be_answered = |entry: &&mut InFlight| {
+            if reply.error().is_some() || entry.missing > 1 {
+                entry.begins < io.written
+            } else {
+                entry.ends <= io.written
+            }
+        };
+        let Some(entry) = queues.in_flight.front_mut().filter(may_be_answered) else {
+            return Err(Unreachable(match reply.error() {
+                Some(error) => error.text(),
+                None => "the server sent a reply that nobody asked for".into(),
+            }));
+        };
+        let sent_at = entry.sent_at;
+        if reply.error().is_some() {
+            self.counters.node.errors.add(1);
+        }
+        entry.missing -= 1;
+        let is_last = entry.missing == 0;
+        if let Some(Job::Step(step)) = &entry.job {
+            step.progress.replies.borrow_mut().push(reply);
+            if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
+                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                let _ = step.answer.send(Ok(()));
+            }
+            return Ok(sent_at);
+        }
+        if !is_last {
+            return Ok(sent_at);
+        }
+        let Some((number, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
+        drop(queues);
+        let place = entry.is_first_use.then(|| Place { lane: self.clone(), number: Some(number) });
+        match entry.job {
+            Some(Job::Call(call)) if reply.error().is_none() => {
+                if place.is_some() {
+                    self.note_use(&call.request);
+                }
+                if call.request.has_forms() {
+                    self.counters.client.script_hits.add(1);
+                }
+                self.send_trace(&call.reply_to);
+                self.counters.client.finish(call.reply_to, Ok(reply));
+            }
+            Some(job) => self.return_from(place, job, Unfinished::Answered(reply)),
+            None => {}
+        }
+        Ok(sent_at)
+    }
+
+    /// What was under way when the connection went: unsent where the server cannot have read the whole command.
+    pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
+        let in_flight = self.queues.borrow_mut().lose_in_flight();
+        self.publish_in_flight();
+        let mut unsent = Vec::new();
+        for (number, entry) in in_flight {
+            let Some(job) = entry.job else { continue };
+            let was_sent = match &job {
+                Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
+                _ => entry.ends <= written,
+            };
+            if let Job::Step(step) = &job {
+                if was_sent {
+                    step.progress.written.set(written - entry.begins);
+                } else {
+                    step.progress.clear();
+                }
+            }
+            if was_sent {
+                self.return_job(job, Unfinished::Lost(reason.clone()));
+            } else {
+                unsent.push((number, job));
+            }
+        }
+        let mut queues = self.queues.borrow_mut();
+        unsent.into_iter().rev().for_each(|(number, job)| queues.waiting.push_front(number, job));
+    }
+
+    fn poll_sweep(self: &Rc<Self>, timer: &mut Timer, cx: &mut Context<'_>) {
+        loop {
+            let sweep_at = self.queues.borrow().sweep_at();
+            if timer.poll(sweep_at, cx).is_pending() {
+                return;
+            }
+            self.sweep(Instant::now());
+        }
+    }
+
+    /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
+    pub(super) fn sweep(self: &Rc<Self>, now: Instant) {
+        let expired = self.queues.borrow_mut().expired(now);
+        if expired.is_empty() {
+            return;
+        }
+        self.has_less();
+        if expired.iter().any(|(_, was_begun)| *was_begun)
+            && let Some(events) = self.events.upgrade()
+        {
+            events.stalled(self);
+        }
+        expired.into_iter().for_each(|(call, was_begun)| self.time_out(call, was_begun));
+    }
+
+    fn time_out(&self, call: Call, was_begun: bool) {
+        let error = call.timed_out(was_begun, &self.status());
+        if was_begun {
+            self.send_trace(&call.reply_to);
+        }
+        self.counters.client.finish(call.reply_to, Err(Box::new(error)));
+    }
+}
+
+fn confirms_subscription(push: &[Item]) -> bool {
+    match push.first() {
+        Some(Item::Bulk(kind) | Item::Simple(kind)) => kind.ends_with(b"subscribe"),
+        _ => false,
+    }
+}
+
+/// A timer that is set anew only when its time changes.
+#[derive(Default)]
+struct Timer(Option<(Instant, Pin<Box<Sleep>>)>);
+
+impl Timer {
+    fn poll(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = at else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        let (set_for, sleep) = self.0.get_or_insert_with(|| (at, Box::pin(sleep_until(at))));
+        if *set_for != at {
+            sleep.as_mut().reset(at);
+            *set_for = at;
+        }
+        sleep.as_mut().poll(cx)
+    }
+}

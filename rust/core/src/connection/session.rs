@@ -1,0 +1,52 @@
+//! What one connection of a lane has loaded, and may do; the next connection knows nothing of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+#[derive(Default)]
+pub(crate) struct Session {
+    /// Counts the connections.
+    number: Cell<u64>,
+    /// What was loaded over this connection: scripts by their hashes, and function libraries.
+    loaded: RefCell<HashSet<String>>,
+    /// The connection on which the server is known to allow transactions.
+    transacts_on: Cell<u64>,
+}
+
+impl Session {
+    /// There is a new connection.
+    pub(super) fn begin(&self) {
+        self.number.update(|number| number + 1);
+        self.loaded.borrow_mut().clear();
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number.get()
+    }
+
+    pub(super) fn has_loaded(&self, name: &str) -> bool {
+        self.loaded.borrow().contains(name)
+    }
+
+    pub(super) fn set_loaded(&self, name: &str, loaded: bool) {
+        let mut all = self.loaded.borrow_mut();
+        if loaded {
+            all.insert(name.to_owned());
+        } else {
+            all.remove(name);
+        }
+    }
+
+    pub(super) fn forget_loaded(&self) {
+        self.loaded.borrow_mut().clear();
+    }
+
+    /// Whether the server is known to let this connection's user begin transactions.
+    pub(super) fn transacts(&self) -> bool {
+        self.transacts_on.get() == self.number.get()
+    }
+
+    pub(super) fn set_transacts(&self, connection: u64) {
+        self.transacts_on.set(connection);
+    }
+}
