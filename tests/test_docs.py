@@ -84,6 +84,23 @@ def test_a_page_links_to_nothing_outside_the_documentation(page: Path) -> None:
     assert [link for link in links if not link.is_relative_to(DOCS)] == []
 
 
+def test_what_the_architecture_page_names_is_there() -> None:
+    """A file, a folder, or a file and what it defines: `calls/single.rs::attempts`."""
+    text = (DOCS / "architecture.md").read_text()
+    named = re.findall(r"`([\w./]+(?:/|\.(?:rs|py|toml)))(?:::(\w+))?`", text)
+    assert len(named) > 50
+    roots = [ROOT / root for root in ("rust/core/src", "rust/py/src", "python/glide_scripts", "")]
+
+    def is_there(path: str, defined: str) -> bool:
+        definition = re.compile(rf"\b(?:fn|struct|def|class) {defined}\b")
+        return any(
+            (root / path).exists() and (not defined or definition.search((root / path).read_text()))
+            for root in roots
+        )
+
+    assert [found for found in named if not is_there(*found)] == []
+
+
 def test_the_reference_has_every_public_name() -> None:
     pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     shown = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
