@@ -15,11 +15,10 @@ use crate::servers::directory::Servers;
 
 /// Sends a call on its way.
 pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
-    if matches!(call.route, Route::AllPrimaries | Route::AllNodes) {
-        servers.note_flush(&call.request);
-        return fanout::to_nodes(servers, call);
+    match call.route {
+        Route::AllPrimaries | Route::AllNodes => fanout::to_nodes(servers, call),
+        _ => single::send(servers, call),
     }
-    single::send(servers, call);
 }
 
 /// The servers of a client, whose lanes hand back here what they cannot finish.

@@ -3,8 +3,8 @@
 //! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
 //! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
 //! connection to itself, and is known to be the one that runs when its request has arrived, the server says BUSY after
-//! that, and there is still no reply: for a while, since the network may hold up a BUSY of its own. Only scripts that do not write are killed; others cannot be once they have
-//! written.
+//! that, and there is still no reply: for a while, since the network may hold up a BUSY of its own. Only scripts that
+//! do not write are killed; others cannot be once they have written.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -12,8 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::calls::overdue;
 use crate::connection::lane::{Lane, Place};
-use crate::connection::step::Unfinished;
-use crate::connection::step::{StepOptions, StepProgress};
+use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
 use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
@@ -31,8 +30,7 @@ use crate::wire::resp::{Reply, ServerError};
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
-    let plain_form =
-        servers.abilities.lacks_read_only_forms.get() && call.request.has_forms() && call.request.is_read_only();
+    let plain_form = needs_plain_form(servers, &call.request);
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
         Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
@@ -40,6 +38,11 @@ pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
         }
         _ => recover(servers, None, call, Unfinished::Unsent, None),
     }
+}
+
+/// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
+fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
+    servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
 }
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere, and `place` where
@@ -59,9 +62,6 @@ pub(crate) fn recover(
         let attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
         let verdict = attempt.judge(servers, &call.request, &call.route, error);
         if verdict.next == Next::Deliver {
-            if verdict.ran == Ran::Yes {
-                lane.note_use(&call.request);
-            }
             lane.send_trace(&call.reply_to);
             let error = Error::answered(error, &verdict, &call.request);
             servers.stats.finish(call.reply_to, Err(Box::new(error)));
@@ -230,13 +230,12 @@ async fn attempts(
                     if attempt.form.is_none() && request.has_forms() {
                         servers.stats.script_hits.add(1);
                     }
-                    attempt.note_use(request);
+                    if let Some(lane) = &attempt.lane {
+                        lane.note_use(request);
+                    }
                     return Ok(reply);
                 };
                 let verdict = attempt.judge(servers, request, &call.route, error);
-                if verdict.ran == Ran::Yes {
-                    attempt.note_use(request);
-                }
                 if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
                     let error = Error::answered(error, &verdict, request);
                     return Err(Box::new(error.after_loss(progress.lost.get())));
@@ -332,8 +331,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// How it is sent first.
     pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
-        let plain = servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only();
-        Self { form: plain.then_some(Form::Sha), ..Self::default() }
+        Self { form: needs_plain_form(servers, request).then_some(Form::Sha), ..Self::default() }
     }
 
     /// What an error of the lane's server means. A server that turns out to be a replica is left.
@@ -371,10 +369,13 @@ impl Attempt {
 
     fn judged(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
-        if verdict.is_demoted
-            && let Some(lane) = &self.lane
-        {
-            servers.demoted(lane);
+        if let Some(lane) = &self.lane {
+            if verdict.is_demoted {
+                servers.demoted(lane);
+            }
+            if verdict.ran == Ran::Yes {
+                lane.note_use(asked.request);
+            }
         }
         verdict
     }
@@ -447,13 +448,6 @@ impl Attempt {
         servers.refresh();
         self.patience.wait();
         self.lane = None;
-    }
-
-    /// The lane's server has the code of a request.
-    fn note_use(&self, request: &Request) {
-        if let Some(lane) = &self.lane {
-            lane.note_use(request);
-        }
     }
 
     fn brings_code(&self) -> bool {
@@ -551,7 +545,7 @@ pub(crate) async fn connected_lane(
             waiting_for.replace(format!("no connection to {} yet", lane.address()));
             match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(kept),
-                Ok(Err(reason)) => drop(waiting_for.replace(format!("no connection to {}: {reason}", lane.address()))),
+                Ok(Err(reason)) => *waiting_for.borrow_mut() = format!("no connection to {}: {reason}", lane.address()),
                 Err(_) => {}
             }
             place = Some(kept);

@@ -1,8 +1,9 @@
 //! An atomic batch: MULTI, its commands and EXEC in one write, so that all run together or none.
 //!
 //! A script goes out as EVAL where it is used first, and by its hash after that: inside EXEC nothing can flush it in
-//! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A server that refuses a command when it is queued executes none of them, so what passes by itself is
-//! waited for and the whole is sent again. Once EXEC was written and its reply is lost, nothing is.
+//! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A
+//! server that refuses a command when it is queued executes none of them, so what passes by itself is waited for and the
+//! whole is sent again. Once EXEC was written and its reply is lost, nothing is.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,8 +14,7 @@ use tokio::time::timeout_at;
 
 use crate::calls::single::{Attempt, code_form, connected_lane};
 use crate::connection::lane::{Lane, Place};
-use crate::connection::step::Unfinished;
-use crate::connection::step::{StepOptions, StepProgress};
+use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
@@ -97,6 +97,7 @@ struct Queue {
     requests: Vec<Option<usize>>,
     /// For each command, how its request is sent; `None`: as it was packed.
     forms: Vec<Option<Form>>,
+    flushes_scripts: bool,
 }
 
 /// What a transaction's replies mean.
@@ -147,7 +148,7 @@ impl Transaction<'_> {
             }
             let queue = self.queue(loads_libraries);
             let only_on = self.watched.as_ref().map(Watched::connection);
-            let flushes_scripts = self.flushes_scripts();
+            let flushes_scripts = queue.flushes_scripts;
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
             let sending = place.begin(queue.framed(attempt.asking), options, &self.progress);
             drop(place);
@@ -276,15 +277,12 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    fn flushes_scripts(&self) -> bool {
-        self.requests.iter().any(|request| request.flushes_scripts())
-    }
-
     fn queue(&self, loads_libraries: bool) -> Queue {
         /// A server keeps at least so many scripts.
         const KEPT: usize = 256;
-        let mut queue = Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new() };
-        let flushes = self.flushes_scripts();
+        let flushes = self.requests.iter().any(|request| request.flushes_scripts());
+        let mut queue =
+            Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new(), flushes_scripts: flushes };
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
         let can_eval = !self.servers.abilities.cannot_eval.get();
         let mut brought = HashMap::new();

@@ -8,8 +8,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::model::config::Stream;
-use crate::model::config::{Address, ConnectionConfig, Protocol};
+use crate::model::config::{Address, ConnectionConfig, Protocol, Stream};
 use crate::model::status::Unreachable;
 use crate::model::verdict;
 use crate::wire::pack;

@@ -9,8 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
 
 use crate::connection::connect::Connection;
-use crate::model::config::Stream;
-use crate::model::config::Unacknowledged;
+use crate::model::config::{Stream, Unacknowledged};
 use crate::wire::resp::Decoder;
 
 /// One connection with its buffers.

@@ -1,4 +1,4 @@
-//! What was run over one connection: a server may lack the code of anything else.
+//! The code that a server has, as answers over one connection have shown: it may lack all other.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ impl CodeId {
     }
 }
 
-/// The scripts and libraries that were run over one connection. Each call asks for one, which is nearly always among
-/// those that were used last.
+/// The scripts and libraries whose calls were answered over one connection. Each call asks for one, which is nearly always
+/// among those that were used last.
 #[derive(Default)]
 pub(crate) struct Used {
     all: HashSet<CodeId>,
