@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use crate::ids::id_of;
 use crate::servers::{ConnectionId, take_command};
-use crate::work::id_of;
 use crate::world::{Roughness, World};
 
 /// Makes connections to the model of the current thread.

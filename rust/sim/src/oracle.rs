@@ -6,8 +6,8 @@ use std::time::Duration;
 use glide_scripts_core::resp::{Item, Reply};
 use glide_scripts_core::{Error, Kind};
 
+use crate::ids::id_of;
 use crate::servers::{Ending, Event};
-use crate::work::id_of;
 
 /// A call's end, or that of a command of a batch.
 #[derive(Clone, Debug)]

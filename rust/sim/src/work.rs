@@ -16,20 +16,13 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use crate::ids::word_of;
 use crate::oracle::{End, Expected, Oracle, Record, failed};
 use crate::servers::scripts;
 use crate::world::World;
 
 /// Those that the servers know.
 pub(crate) const PASSWORDS: [&str; 2] = ["first", "second"];
-
-/// Stands before each id, so that ids are found in what goes over the wire.
-const ID: &str = "id:";
-
-/// The number of the call that a word is the id of.
-pub(crate) fn id_of(word: &[u8]) -> Option<u64> {
-    std::str::from_utf8(word).ok()?.strip_prefix(ID)?.parse().ok()
-}
 
 /// The callers of one client.
 pub(crate) struct Callers {
@@ -225,7 +218,7 @@ impl Callers {
         for key in 0..=self.world.below(4) {
             let id = self.next_id();
             let key = format!("m{key}");
-            words.extend([key.clone().into_bytes(), format!("{ID}{id}").into_bytes()]);
+            words.extend([key.clone().into_bytes(), word_of(id).into_bytes()]);
             ids.push(id);
             let record = self.record("a part of MSET", key, call, timeout);
             self.oracle.borrow_mut().records.insert(id, record);
@@ -381,7 +374,7 @@ impl Callers {
     fn command(&self, simple: bool, key: Option<&str>) -> Command {
         let world = &self.world;
         let id = self.next_id();
-        let argument = format!("{ID}{id}");
+        let argument = word_of(id);
         let key = key.map_or_else(|| format!("{{k{}}}", world.below(4)), str::to_owned);
         let text_key = text_key(&key);
         let plain = |name: &'static str, words: &[&str], expected, is_counted| {

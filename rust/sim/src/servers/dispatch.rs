@@ -224,7 +224,7 @@ impl Deployment {
             self.events.push(Event::Command { at, node, connection, words, wrote, exec });
         }
         match done.reply {
-            Reply::Error(error) if error == plain::MSET_HALF.as_bytes() => {
+            Reply::Error(error) if error == words::MSET_HALF.as_bytes() => {
                 Reply::error(self.options.version.half_a_pair())
             }
             reply => reply,

@@ -78,7 +78,17 @@ impl Deployment {
                 self.events.push(Event::Ran { at, run, node, connection, id, name, exec });
                 self.go_on(c, execution)
             }
-            Err(error) => Flow::Answer(Reply::error(error)),
+            Err(error) => {
+                let lacked = if error == words::FUNCTION_MISSING {
+                    Some(FUNCTIONS.into())
+                } else {
+                    (error == self.options.version.missing_script()).then(|| words[1].to_ascii_lowercase())
+                };
+                if lacked.is_some_and(|code| c.refused_loads.contains(&code)) {
+                    self.note_refused(c, words);
+                }
+                Flow::Answer(Reply::error(error))
+            }
         }
     }
 
@@ -118,15 +128,6 @@ impl Deployment {
     fn execution(&mut self, c: &Connection, command: &Command, words: &Words) -> Result<Execution, String> {
         let version = self.options.version;
         let is_function = command.name.starts_with("fcall");
-        let code = if is_function { FUNCTIONS.as_bytes() } else { &words[1].to_ascii_lowercase() };
-        let lacks_code = if is_function {
-            self.nodes[c.node].libraries.function(&text(&words[1])).is_none()
-        } else {
-            command.name.starts_with("evalsha") && self.nodes[c.node].cache.get(&text(code)).is_none()
-        };
-        if lacks_code && c.refused_loads.contains(code) {
-            self.note_refused(c, words);
-        }
         let node = &mut self.nodes[c.node];
         let function = if is_function {
             Some(node.libraries.function(&text(&words[1])).cloned().ok_or(words::FUNCTION_MISSING)?)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::data::{Data, Value};
 use super::wire::{Reply, Words, integer, same};
-use super::words::{NO_INTEGER, SYNTAX, WRONG_TYPE};
+use super::words::{MSET_HALF, NO_INTEGER, SYNTAX, WRONG_TYPE};
 
 /// The reply, and whether anything was written.
 pub(super) struct Outcome {
@@ -82,9 +82,6 @@ pub(super) fn run(data: &mut Data, database: usize, words: &Words) -> Option<Out
     };
     Some(done.unwrap_or_else(|error| read(Reply::error(error))))
 }
-
-/// Servers before Redis 7 word it in their own way, see `words`.
-pub(super) const MSET_HALF: &str = "ERR wrong number of arguments for 'mset' command";
 
 type Done = Result<Outcome, &'static str>;
 

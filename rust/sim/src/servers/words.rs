@@ -6,6 +6,8 @@ use super::versions::Version;
 use super::wire::{Words, text};
 
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
+/// Servers before Redis 7 word it in their own way, see `half_a_pair`.
+pub(super) const MSET_HALF: &str = "ERR wrong number of arguments for 'mset' command";
 pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
 pub(super) const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 pub(super) const OOM_FLAGGED: &str =
@@ -143,7 +145,7 @@ impl Version {
     pub(super) fn half_a_pair(self) -> &'static str {
         match self {
             Self::Redis62 => "ERR wrong number of arguments for MSET",
-            _ => super::plain::MSET_HALF,
+            _ => MSET_HALF,
         }
     }
 

@@ -1,0 +1,14 @@
+//! The ids of calls, as they stand in commands.
+
+/// Stands before each id, so that ids are found in what goes over the wire.
+const ID: &str = "id:";
+
+/// The word that carries the id of a call.
+pub(crate) fn word_of(id: u64) -> String {
+    format!("{ID}{id}")
+}
+
+/// The number of the call that a word is the id of.
+pub(crate) fn id_of(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.strip_prefix(ID)?.parse().ok()
+}
