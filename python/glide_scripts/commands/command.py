@@ -49,7 +49,7 @@ class Command(Generic[T]):
         """The library of the function it calls, which is loaded where it is missing."""
 
     def settings(self) -> dict[str, Any]:
-        """What the core is told of it, besides its words."""
+        """The keyword arguments with which the core sends it."""
         return {
             "read_only": self.read_only,
             "code": self.code,
