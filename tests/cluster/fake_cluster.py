@@ -57,6 +57,7 @@ class FakeNode:
         self.host, self.port = "127.0.0.1", 0
         self.map: Script = lambda _: array(slots(node(self.host, self.port)))
         self.script: Script = lambda _: integer(1)
+        self.greeting: Script = lambda _: b"%1\r\n" + bulk("proto") + integer(3)
         self.received: list[Words] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -125,7 +126,7 @@ class FakeNode:
     def _reply(self, words: Words) -> Answer | Awaitable[Answer]:
         name = words[0].upper()
         if name == b"HELLO":
-            return b"%1\r\n" + bulk("proto") + integer(3)
+            return self.greeting(words)
         if name == b"CLUSTER":
             return self.map(words)
         if name in (b"EVALSHA", b"EVAL", b"EVALSHA_RO", b"EVAL_RO"):

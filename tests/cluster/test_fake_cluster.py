@@ -25,6 +25,7 @@ from glide_scripts import (
     AllPrimaries,
     ByAddressRoute,
     ClosingError,
+    ClusterBatch,
     GlideClusterClient,
     RequestError,
     Script,
@@ -396,3 +397,33 @@ async def test_a_lost_connection_is_made_again(fake: FakeNode, connect_cluster: 
         await until(lambda old=old: old.isdisjoint(fake.connections))  # type: ignore[misc]
         await until(lambda: fake.connections)
         assert await call(client) == 1
+
+
+async def test_a_map_that_says_nothing_new_leaves_the_order_of_what_waits_for_a_connection(
+    fake: FakeNode, other: FakeNode, connect_cluster: Connect
+) -> None:
+    greets = asyncio.Event()
+
+    async def greeting(_: Words) -> bytes:
+        await greets.wait()
+        return b"%1\r\n" + bulk("proto") + integer(3)
+
+    other.greeting = greeting
+    fake.map = other.map = lambda _: array(
+        slots(node(other.host, other.port), first=SLOT, last=SLOT),
+        slots(node(fake.host, fake.port), last=SLOT - 1),
+        slots(node(fake.host, fake.port), first=SLOT + 1),
+    )
+    client = await connect_cluster([fake.address])
+    pipeline = ClusterBatch(is_atomic=False)
+    pipeline.set(KEY, "pipeline")
+    first = asyncio.create_task(client.exec(pipeline, raise_on_error=True))
+    await until(lambda: client.stats().pending_bytes > 0)
+    # What makes the client look at the map.
+    with pytest.raises(RequestError, match="no node of the cluster"):
+        await client.invoke_script_route(ONE, route=ByAddressRoute("192.0.2.1", 1))
+    second = asyncio.create_task(client.set(KEY, "single"))
+    await asyncio.sleep(0)
+    greets.set()
+    await asyncio.gather(first, second)
+    assert [words[2] for words in other.received if words[0] == b"SET"] == [b"pipeline", b"single"]

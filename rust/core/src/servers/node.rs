@@ -157,9 +157,10 @@ impl Node {
         self.lanes().iter().for_each(Lane::hand_back);
     }
 
-    /// The same of the connections that are lost.
-    pub(crate) fn hand_back_stranded(&self) {
-        self.lanes().iter().filter(|lane| !lane.is_up()).for_each(Lane::hand_back);
+    /// The same of the connections that are not there. Where no slot has moved, data has nowhere else to go.
+    pub(crate) fn hand_back_stranded(&self, slots_moved: bool) {
+        let is_stranded = |lane: &&Rc<Lane>| !lane.is_up() && (slots_moved || lane.purpose() != Purpose::Data);
+        self.lanes().iter().filter(is_stranded).for_each(Lane::hand_back);
     }
 
     pub(crate) fn is_idle(&self) -> bool {

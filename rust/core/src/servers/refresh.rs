@@ -268,7 +268,8 @@ impl Servers {
         if self.reads_replicas() {
             topology.nodes().for_each(|node| topology.lane_of(node).start());
         }
-        self.log_refresh(&topology);
+        let slots_moved = self.learning.moved.get() > 0 || !topology.has_slots_of(&self.topology.borrow());
+        self.log_refresh(&topology, slots_moved);
         self.learning.failure.take();
         self.learning.moved.set(0);
         let in_use: HashSet<_> = topology.nodes().map(|node| node.address.clone()).collect();
@@ -277,14 +278,14 @@ impl Servers {
             self.nodes.take().into_iter().partition(|(address, _)| !in_use.contains(address));
         let staying: Vec<_> = stay.values().cloned().collect();
         *self.nodes.borrow_mut() = stay;
-        // What waits for a connection may now have somewhere better to go.
-        staying.iter().for_each(|node| node.hand_back_stranded());
+        // What waits for a connection may now have somewhere better to go. Else it keeps its place in line.
+        staying.iter().for_each(|node| node.hand_back_stranded(slots_moved));
         gone.into_values().for_each(|node| self.retire(node));
         self.learn_zones();
         self.learning.learned.set(self.times_learned() + 1);
     }
 
-    fn log_refresh(&self, now: &Topology) {
+    fn log_refresh(&self, now: &Topology, slots_moved: bool) {
         let names = |topology: &Topology| {
             let mut names: Vec<_> = topology.primaries().map(|primary| primary.address.to_string()).collect();
             names.sort();
@@ -296,7 +297,7 @@ impl Servers {
             log::info!("the topology is known; the primaries: {joined}");
         } else if before != now_names {
             log::info!("the topology was refreshed; the primaries are now {joined}");
-        } else if self.learning.moved.get() > 0 || !now.has_slots_of(&self.topology.borrow()) {
+        } else if slots_moved {
             log::info!("the topology was refreshed; slots have moved between the primaries");
         } else {
             log::debug!("the topology was refreshed; it is as it was");

@@ -122,11 +122,8 @@ impl Topology {
 
     /// Whether each slot's primary is the same in another one.
     pub(crate) fn has_slots_of(&self, other: &Self) -> bool {
-        let owner = |topology: &Self, slot: usize| {
-            let shard = topology.shards.get(usize::from(*topology.owners.get(slot)?))?;
-            Some(Rc::as_ptr(&shard.primary))
-        };
-        (0..usize::from(SLOTS)).all(|slot| owner(self, slot) == owner(other, slot))
+        let primary = |topology: &Self, slot| topology.shard(slot).map(|shard| Rc::as_ptr(&shard.primary));
+        (0..SLOTS).filter_map(Slot::new).all(|slot| primary(self, slot) == primary(other, slot))
     }
 
     /// The one lane that a request takes; `None` where no node is known for it, and for routes to several nodes.
