@@ -1,23 +1,28 @@
-"""Checks of arguments, done before anything is sent.
+"""Checks of arguments and settings, done before anything is sent.
 
-Each names the argument and what it came as: ``keys[1] is int; pass str or bytes``.
+Each names the argument and what it came as: ``keys[1] is int; pass str or bytes``. A wrong setting
+is a ``ConfigurationError`` of the same text, which ``config/configuration_errors.py`` makes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from enum import Enum
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from .values import TEncodable
 
 K = TypeVar("K")
 V = TypeVar("V")
 E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+P = ParamSpec("P")
 
 _ENCODABLE = (str, bytes, bytearray, memoryview)
-_MIN_INT64, _MAX_INT64 = -(2**63), 2**63 - 1
+MAX_INT32 = 2**31 - 1
+MAX_UINT32 = 2**32 - 1
+_MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1
 
 
 def encodable(name: str, value: TEncodable) -> TEncodable:
@@ -103,7 +108,7 @@ def integer(name: str, value: int) -> bytes:
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(name, value, "int")
-    if not _MIN_INT64 <= value <= _MAX_INT64:
+    if not _MIN_INT64 <= value <= MAX_INT64:
         raise ValueError(f"{name} does not fit in 64 bits; pass an int from -2**63 to 2**63 - 1")
     return b"%d" % value
 
@@ -117,6 +122,23 @@ def positive(name: str, value: int, right: str) -> int:
     integer(name, value)
     if value <= 0:
         raise ValueError(f"{name} is {value}; pass {right}")
+    return value
+
+
+def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
+    """
+    Raises:
+        TypeError: It is not an int; a bool is none.
+        ValueError: It is less than ``low`` or more than ``high``.
+    """
+    right = f"an int from {low} to {high}{unit}"
+    if isinstance(value, bool):
+        raise wrong_type(name, value, right)
+    of_type(name, value, int, right)
+    if not low <= value <= high:
+        # A number of thousands of digits cannot even be shown.
+        shown = value if abs(value) <= MAX_UINT32 else "too large" if value > 0 else "negative"
+        raise ValueError(f"{name} is {shown}; pass {right}")
     return value
 
 
@@ -137,14 +159,12 @@ def number(name: str, value: float) -> bytes:
     return float.__repr__(value).encode("ascii")
 
 
-def flag(name: str, value: bool) -> bool:
+def flag(name: str, value: bool, right: str = "bool") -> bool:
     """
     Raises:
         TypeError: It is not a bool.
     """
-    if not isinstance(value, bool):
-        raise wrong_type(name, value, "bool")
-    return value
+    return of_type(name, value, bool, right)
 
 
 def member(name: str, value: E, enum: type[E]) -> E:
@@ -153,11 +173,34 @@ def member(name: str, value: E, enum: type[E]) -> E:
     Raises:
         TypeError: It is not.
     """
-    if not isinstance(value, enum):
-        raise wrong_type(name, value, f"a member of {enum.__name__}")
+    return of_type(name, value, enum, f"a member of {enum.__name__}")
+
+
+def of_type(name: str, value: T, kind: type, right: str | None = None) -> T:
+    """
+    Raises:
+        TypeError: It is not of that type.
+    """
+    if not isinstance(value, kind):
+        raise wrong_type(name, value, right or f"a {kind.__name__}")
     return value
 
 
+def optional(
+    check: Callable[Concatenate[str, T, P], object],
+    name: str,
+    value: T | None,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> None:
+    """Check what may be left out."""
+    if value is not None:
+        check(name, value, *args, **kwargs)
+
+
 def wrong_type(name: str, value: object, right: str) -> TypeError:
-    """The error for an argument of a wrong type; it does not show the value."""
+    """The error for an argument of a wrong type.
+
+    It does not show the value: whoever mixes arguments up may have passed a password.
+    """
     return TypeError(f"{name} is {type(value).__name__}; pass {right}")

@@ -39,6 +39,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from . import checks
 from ._core import __version__
 from .observing.client import Client
 from .observing.observer import ObservedCall, Observer
@@ -96,8 +97,7 @@ class OpenTelemetryObserver(Observer):
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        if not isinstance(system, str):
-            raise TypeError(f"system is {type(system).__name__}; pass a str, such as 'valkey'")
+        checks.of_type("system", system, str, "a str, such as 'valkey'")
         self._system = system
         self._tracer = get_tracer("glide_scripts", __version__, tracer_provider, schema_url=_SCHEMA)
         meter = get_meter("glide_scripts", __version__, meter_provider, schema_url=_SCHEMA)

@@ -227,8 +227,7 @@ class BaseClient(Client):
                 which is asked instead. Connections to come use a password that was refused all the
                 same: the server may get it later.
         """
-        if password is not None and not isinstance(password, str):
-            raise checks.wrong_type("password", password, "a str, or None")
+        checks.optional(checks.of_type, "password", password, str, "a str, or None")
         checks.flag("immediate_auth", immediate_auth)
         if password == "":
             raise ValueError("password is empty; pass the password, or None for none")

@@ -73,24 +73,18 @@ class ClusterBatchOptions:
 
     def __post_init__(self) -> None:
         _check_timeout(self.timeout)
-        if self.route is not None and not isinstance(self.route, Route):
-            raise checks.wrong_type(
-                "route", self.route, "a Route to one node, such as SlotKeyRoute"
-            )
+        right = "a Route to one node, such as SlotKeyRoute"
+        checks.optional(checks.of_type, "route", self.route, Route, right)
         if isinstance(self.route, (AllNodes, AllPrimaries)):
             raise RequestError(
                 f"route is {type(self.route).__name__}, which is several nodes; a batch goes to "
                 "one: pass a SlotKeyRoute, a SlotIdRoute, a ByAddressRoute or a RandomNode"
             )
-        if self.retry_strategy is not None and not isinstance(
-            self.retry_strategy, BatchRetryStrategy
-        ):
-            raise checks.wrong_type("retry_strategy", self.retry_strategy, "a BatchRetryStrategy")
+        checks.optional(checks.of_type, "retry_strategy", self.retry_strategy, BatchRetryStrategy)
 
 
 def _check_timeout(timeout: int | None) -> None:
-    if timeout is not None:
-        checks.positive("timeout", timeout, "milliseconds, more than 0")
+    checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
 
 
 show_as_public(globals())

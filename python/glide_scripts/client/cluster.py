@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
+from .. import checks
 from .._core import Pending, Script
 from ..commands import custom, functions, scripting, server
 from ..commands.command import Command
@@ -15,7 +16,8 @@ from ..commands.functions import FunctionRestorePolicy
 from ..commands.routes import Route
 from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
-from ..errors import ConfigurationError, CrossSlotError, RequestError
+from ..config.configuration_errors import configuration_errors
+from ..errors import CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
@@ -60,9 +62,8 @@ class GlideClusterClient(BaseClient):
             ClosingError: No node could be reached, or none knows the cluster's slots; the text
                 says which and why.
         """
-        if not isinstance(config, GlideClusterClientConfiguration):
-            found = type(config).__name__
-            raise ConfigurationError(f"config is {found}; pass a GlideClusterClientConfiguration")
+        with configuration_errors():
+            checks.of_type("config", config, GlideClusterClientConfiguration)
         return await cls._open(config._settings())
 
     @classmethod

@@ -56,15 +56,13 @@ class ScriptReplies:
         progress: Progress | None,
     ) -> None:
         """For ``invoke_script_many``."""
-        if not isinstance(script, Script):
-            raise checks.wrong_type("script", script, "a Script")
+        checks.of_type("script", script, Script)
         if isinstance(calls, (str, bytes, bytearray, memoryview)) or not isinstance(
             calls, (Iterable, AsyncIterable)
         ):
             raise checks.wrong_type("calls", calls, "an iterable of (keys, args) pairs")
         concurrency = CONCURRENCY if concurrency is None else concurrency
-        if timeout is not None:
-            checks.positive("timeout", timeout, "milliseconds, more than 0")
+        checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
         if progress is not None and not callable(progress):
             raise checks.wrong_type("progress", progress, "a function of the number of calls done")
         checks.positive("concurrency", concurrency, "1 or more")

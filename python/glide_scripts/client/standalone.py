@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
+from .. import checks
 from ..commands import custom, functions, scripting, server
+from ..config.configuration_errors import configuration_errors
 from ..config.settings import GlideClientConfiguration
-from ..errors import ConfigurationError
 from ..public import show_as_public
 from ..values import TOK, TResult
 from .base import BaseClient, method_of
@@ -41,9 +42,8 @@ class GlideClient(BaseClient):
             ClosingError: No server could be reached, or none of them is a primary; the text says
                 which and why.
         """
-        if not isinstance(config, GlideClientConfiguration):
-            found = type(config).__name__
-            raise ConfigurationError(f"config is {found}; pass a GlideClientConfiguration")
+        with configuration_errors():
+            checks.of_type("config", config, GlideClientConfiguration)
         return await cls._open(config._settings())
 
     @classmethod

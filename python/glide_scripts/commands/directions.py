@@ -52,6 +52,4 @@ def target(route: Route | None) -> tuple[object, ...] | None:
     """
     if route is None:
         return None
-    if not isinstance(route, Route):
-        raise checks.wrong_type("route", route, "a Route, such as AllPrimaries()")
-    return route._target()
+    return checks.of_type("route", route, Route, "a Route, such as AllPrimaries()")._target()

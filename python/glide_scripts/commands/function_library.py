@@ -99,10 +99,8 @@ class Function:
     read_only: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.library, FunctionLibrary):
-            raise checks.wrong_type("library", self.library, "a FunctionLibrary")
-        if not isinstance(self.name, str):
-            raise checks.wrong_type("name", self.name, "str")
+        checks.of_type("library", self.library, FunctionLibrary)
+        checks.of_type("name", self.name, str, "str")
         if not _NAME.fullmatch(self.name.encode("utf-8", "replace")):
             raise ValueError(f"name is {self.name!r}; pass letters, digits and underscores")
         checks.flag("read_only", self.read_only)

@@ -62,10 +62,8 @@ def function_load(
     if not isinstance(library_code, (str, bytes, bytearray, memoryview)):
         from .function_library import FunctionLibrary  # noqa: PLC0415 - saves time at import
 
-        if not isinstance(library_code, FunctionLibrary):
-            right = "a FunctionLibrary, str or bytes"
-            raise checks.wrong_type("library_code", library_code, right)
-        library_code = library_code.code
+        right = "a FunctionLibrary, str or bytes"
+        library_code = checks.of_type("library_code", library_code, FunctionLibrary, right).code
     code = checks.encodable("library_code", library_code)
     words = ["FUNCTION", "LOAD", code]
     if checks.flag("replace", replace):
@@ -278,8 +276,7 @@ def _call(
     if not isinstance(function, (str, bytes, bytearray, memoryview)):
         from .function_library import Function  # noqa: PLC0415 - saves time at import
 
-        if not isinstance(function, Function):
-            raise checks.wrong_type("function", function, "a Function, str or bytes")
+        checks.of_type("function", function, Function, "a Function, str or bytes")
         read_only, library = read_only or function.read_only, function.library._core
         function = function.name
     name = "FCALL_RO" if read_only else "FCALL"

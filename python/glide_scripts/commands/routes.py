@@ -125,10 +125,8 @@ class ByAddressRoute(Route):
     port: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.host, str):
-            raise checks.wrong_type("host", self.host, "str")
-        if self.port is not None:
-            checks.integer("port", self.port)
+        checks.of_type("host", self.host, str, "str")
+        checks.optional(checks.integer, "port", self.port)
         try:
             host, port = self._parsed()
         except ValueError as error:

@@ -3,17 +3,10 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
-from .checks import (
-    MAX_UINT32,
-    check_bool,
-    check_int,
-    check_optional,
-    check_optional_bool,
-    or_default,
-    wrong_type,
-)
-from .settings import AdvancedBaseClientConfiguration, BaseClientConfiguration
+from .configuration_errors import configuration_errors
+from .settings import AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
 
 DEFAULT_PERIODIC_CHECKS_MS = 60_000
 
@@ -41,8 +34,9 @@ class PeriodicChecksManualInterval:
 
     duration_in_sec: int
 
+    @configuration_errors()
     def __post_init__(self) -> None:
-        check_int("duration_in_sec", self.duration_in_sec, 1, MAX_UINT32 // 1000)
+        within("duration_in_sec", self.duration_in_sec, 1, MAX_UINT32 // 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +54,15 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
     refresh_topology_from_initial_nodes: bool = False
     tcp_nodelay: bool | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         AdvancedBaseClientConfiguration.__post_init__(self)
-        check_bool("refresh_topology_from_initial_nodes", self.refresh_topology_from_initial_nodes)
-        check_optional_bool("tcp_nodelay", self.tcp_nodelay)
+        flag(
+            "refresh_topology_from_initial_nodes",
+            self.refresh_topology_from_initial_nodes,
+            "True or False",
+        )
+        optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,7 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
         default=None, kw_only=True
     )
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
         if not isinstance(
@@ -96,8 +96,11 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
                 self.periodic_checks,
                 "a PeriodicChecksStatus or a PeriodicChecksManualInterval",
             )
-        check_optional(
-            "advanced_config", self.advanced_config, AdvancedGlideClusterClientConfiguration
+        optional(
+            of_type,
+            "advanced_config",
+            self.advanced_config,
+            AdvancedGlideClusterClientConfiguration,
         )
         self._check_tls(self.advanced_config)
 

@@ -5,14 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NoReturn, Self
 
-from ..errors import ConfigurationError
+from ..checks import flag, of_type, optional, wrong_type
 from ..public import show_as_public
-from .checks import (
-    check_not_empty,
-    check_optional_bool,
-    check_pem,
-    wrong_type,
-)
+from .configuration_errors import configuration_errors
 
 
 class Hidden:
@@ -55,15 +50,16 @@ class ServerCredentials:
     _: KW_ONLY
     password_callback: Callable[[], Awaitable[str]] | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         if self.password is None and self.password_callback is None:
-            raise ConfigurationError(
+            raise ValueError(
                 "password is None; pass the password of the server or user, or password_callback"
             )
         if self.password is not None and self.password_callback is not None:
-            raise ConfigurationError("password and password_callback are both set; pass one")
-        check_not_empty("password", self.password, str, "str")
-        check_not_empty("username", self.username, str, "str")
+            raise ValueError("password and password_callback are both set; pass one")
+        optional(check_text, "password", self.password)
+        optional(check_text, "username", self.username)
         if self.password_callback is not None and not callable(self.password_callback):
             raise wrong_type("password_callback", self.password_callback, "an async function")
 
@@ -106,16 +102,17 @@ class TlsAdvancedConfiguration:
     _: KW_ONLY
     server_name: str | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
-        check_optional_bool("use_insecure_tls", self.use_insecure_tls)
-        check_pem("root_pem_cacerts", self.root_pem_cacerts, "CERTIFICATE")
-        check_pem("client_cert_pem", self.client_cert_pem, "CERTIFICATE")
-        check_pem("client_key_pem", self.client_key_pem, "PRIVATE KEY")
+        optional(flag, "use_insecure_tls", self.use_insecure_tls, "True or False")
+        optional(_check_pem, "root_pem_cacerts", self.root_pem_cacerts, "CERTIFICATE")
+        optional(_check_pem, "client_cert_pem", self.client_cert_pem, "CERTIFICATE")
+        optional(_check_pem, "client_key_pem", self.client_key_pem, "PRIVATE KEY")
         if self.client_cert_pem is not None and self.client_key_pem is None:
-            raise ConfigurationError("client_cert_pem is set without client_key_pem; pass both")
+            raise ValueError("client_cert_pem is set without client_key_pem; pass both")
         if self.client_key_pem is not None and self.client_cert_pem is None:
-            raise ConfigurationError("client_key_pem is set without client_cert_pem; pass both")
-        check_not_empty("server_name", self.server_name, str, "str")
+            raise ValueError("client_key_pem is set without client_cert_pem; pass both")
+        optional(check_text, "server_name", self.server_name)
 
     def __repr__(self) -> str:
         shown = [f"use_insecure_tls={self.use_insecure_tls}"]
@@ -155,6 +152,22 @@ def not_pickled(name: str, secret: str) -> TypeError:
         f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
         "anew in the other process"
     )
+
+
+def check_text(name: str, value: str) -> None:
+    _check_not_empty(name, value, str, "str")
+
+
+def _check_pem(name: str, value: bytes, label: str) -> None:
+    _check_not_empty(name, value, bytes, "bytes in PEM")
+    if f"{label}-----".encode() not in value:
+        raise ValueError(f"{name} has no {label} in PEM; pass the content of a .pem file")
+
+
+def _check_not_empty(name: str, value: str | bytes, kind: type, right: str) -> None:
+    of_type(name, value, kind, right)
+    if not value:
+        raise ValueError(f"{name} is empty; pass {right}, or leave it out")
 
 
 show_as_public(globals())

@@ -9,26 +9,12 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from ..errors import ConfigurationError
+from ..checks import MAX_INT32, MAX_INT64, MAX_UINT32, flag, of_type, optional, sequence, within
 from ..observing.observer import Observer
 from ..public import show_as_public
 from .address import MAX_PORT, clean_host
-from .checks import (
-    MAX_INT32,
-    MAX_INT64,
-    MAX_UINT32,
-    check_bool,
-    check_int,
-    check_member,
-    check_not_empty,
-    check_optional,
-    check_optional_bool,
-    check_optional_int,
-    check_type,
-    or_default,
-    wrong_type,
-)
-from .secrets import Hidden, ServerCredentials, TlsAdvancedConfiguration
+from .configuration_errors import configuration_errors
+from .secrets import Hidden, ServerCredentials, TlsAdvancedConfiguration, check_text
 
 T = TypeVar("T")
 
@@ -85,16 +71,17 @@ class NodeAddress:
     host: str = "localhost"
     port: int = 6379
 
+    @configuration_errors()
     def __post_init__(self) -> None:
-        check_type("host", self.host, str, "str")
+        of_type("host", self.host, str, "str")
         try:
             host = clean_host(self.host)
         except ValueError as error:
-            raise ConfigurationError(
+            raise ValueError(
                 f"host of NodeAddress: {error}; pass a host name or an IP address alone"
             ) from None
         object.__setattr__(self, "host", host)
-        check_int("port", self.port, 1, MAX_PORT)
+        within("port", self.port, 1, MAX_PORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +106,12 @@ class BackoffStrategy:
     exponent_base: int
     jitter_percent: int | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
-        check_int("num_of_retries", self.num_of_retries, 0, MAX_UINT32)
-        check_int("factor", self.factor, 1, MAX_UINT32)
-        check_int("exponent_base", self.exponent_base, 1, MAX_UINT32)
-        check_optional_int("jitter_percent", self.jitter_percent, 0, 100)
+        within("num_of_retries", self.num_of_retries, 0, MAX_UINT32)
+        within("factor", self.factor, 1, MAX_UINT32)
+        within("exponent_base", self.exponent_base, 1, MAX_UINT32)
+        optional(within, "jitter_percent", self.jitter_percent, 0, 100)
 
     def _settings(self) -> tuple[int, int, int, int]:
         return (
@@ -143,11 +131,12 @@ class AdvancedBaseClientConfiguration:
     heartbeat_interval: int | None = field(default=None, kw_only=True)
     pending_bytes_limit: int | None = field(default=None, kw_only=True)
 
+    @configuration_errors()
     def __post_init__(self) -> None:
-        check_optional_int("connection_timeout", self.connection_timeout, 1, MAX_UINT32, " ms")
-        check_optional("tls_config", self.tls_config, TlsAdvancedConfiguration)
-        check_optional_int("heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
-        check_optional_int("pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
+        optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, " ms")
+        optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
+        optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
+        optional(within, "pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +161,10 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
 
     tcp_nodelay: bool | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         AdvancedBaseClientConfiguration.__post_init__(self)
-        check_optional_bool("tcp_nodelay", self.tcp_nodelay)
+        optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,31 +186,31 @@ class BaseClientConfiguration:
     lazy_connect: bool | None = None
     observer: Observer | None = None
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         # A tuple, since a list could still be changed after it was checked.
         object.__setattr__(self, "addresses", _checked_addresses(self.addresses))
-        check_bool("use_tls", self.use_tls)
-        check_optional("credentials", self.credentials, ServerCredentials)
-        check_member("read_from", self.read_from, ReadFrom)
-        check_optional_int("request_timeout", self.request_timeout, 1, MAX_UINT32, " ms")
-        check_optional("reconnect_strategy", self.reconnect_strategy, BackoffStrategy)
-        check_optional_int("database_id", self.database_id, 0, MAX_INT32)
+        flag("use_tls", self.use_tls, "True or False")
+        optional(of_type, "credentials", self.credentials, ServerCredentials)
+        _check_member("read_from", self.read_from, ReadFrom)
+        optional(within, "request_timeout", self.request_timeout, 1, MAX_UINT32, " ms")
+        optional(of_type, "reconnect_strategy", self.reconnect_strategy, BackoffStrategy)
+        optional(within, "database_id", self.database_id, 0, MAX_INT32)
         _check_client_name(self.client_name)
-        check_member("protocol", self.protocol, ProtocolVersion)
-        check_optional_int("inflight_requests_limit", self.inflight_requests_limit, 1, MAX_UINT32)
-        check_not_empty("client_az", self.client_az, str, "str")
+        _check_member("protocol", self.protocol, ProtocolVersion)
+        optional(within, "inflight_requests_limit", self.inflight_requests_limit, 1, MAX_UINT32)
+        optional(check_text, "client_az", self.client_az)
         if self.read_from.name.startswith("AZ_") and self.client_az is None:
-            raise ConfigurationError(
+            raise ValueError(
                 f"client_az is None and read_from is {self.read_from}; "
                 "pass client_az, the availability zone that this client runs in"
             )
-        check_optional_bool("lazy_connect", self.lazy_connect)
-        if self.observer is not None:
-            check_type("observer", self.observer, Observer, "an Observer")
+        optional(flag, "lazy_connect", self.lazy_connect, "True or False")
+        optional(of_type, "observer", self.observer, Observer, "an Observer")
 
     def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
         if advanced is not None and advanced.tls_config is not None and not self.use_tls:
-            raise ConfigurationError(
+            raise ValueError(
                 "advanced_config has a tls_config and use_tls is False; pass use_tls=True"
             )
 
@@ -286,9 +276,10 @@ class GlideClientConfiguration(BaseClientConfiguration):
 
     advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
 
+    @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        check_optional("advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
+        optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_tls(self.advanced_config)
 
     def _settings(self) -> dict[str, object]:
@@ -300,23 +291,30 @@ class GlideClientConfiguration(BaseClientConfiguration):
         }
 
 
-def _checked_addresses(addresses: object) -> tuple[NodeAddress, ...]:
-    if not isinstance(addresses, Sequence) or isinstance(addresses, (str, bytes)):
-        raise wrong_type("addresses", addresses, "a list of NodeAddress")
+def _checked_addresses(addresses: Sequence[NodeAddress]) -> tuple[NodeAddress, ...]:
+    sequence("addresses", addresses, "NodeAddress")
     for index, address in enumerate(addresses):
-        check_type(f"addresses[{index}]", address, NodeAddress, "a NodeAddress")
+        of_type(f"addresses[{index}]", address, NodeAddress)
     if not addresses:
-        raise ConfigurationError("addresses is empty; pass at least one NodeAddress")
+        raise ValueError("addresses is empty; pass at least one NodeAddress")
     return tuple(addresses)
 
 
+def _check_member(name: str, value: Enum, enum: type[Enum]) -> None:
+    of_type(name, value, enum, " or ".join(map(str, enum)))
+
+
 def _check_client_name(client_name: str | None) -> None:
-    check_not_empty("client_name", client_name, str, "str")
+    optional(check_text, "client_name", client_name)
     if client_name is not None and not all("!" <= character <= "~" for character in client_name):
-        raise ConfigurationError(
+        raise ValueError(
             f"client_name is {client_name!r}; pass printable ASCII without spaces, "
             "since the server takes nothing else"
         )
+
+
+def or_default(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 show_as_public(globals())

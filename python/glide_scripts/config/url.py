@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+from .. import checks
 from ..errors import ConfigurationError
 from .address import split_host_port
+from .configuration_errors import configuration_errors
 from .secrets import ServerCredentials
 from .settings import NodeAddress, ProtocolVersion
 
@@ -38,8 +40,8 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
         ConfigurationError: What is wrong with the URL. It never shows the user, the password or
             anything that may be a part of them.
     """
-    if not isinstance(url, str):
-        raise ConfigurationError(f"url is {type(url).__name__}; pass str")
+    with configuration_errors():
+        checks.of_type("url", url, str, "str")
     try:
         return _parse(url)
     except ValueError as error:

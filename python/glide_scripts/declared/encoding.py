@@ -58,12 +58,6 @@ def items_of(annotation: Any) -> Any | None:
     return None
 
 
-def _int(name: str, value: Any) -> TEncodable:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise checks.wrong_type(name, value, "int")
-    return checks.integer(name, value)
-
-
 def _float(name: str, value: Any) -> TEncodable:
     if isinstance(value, float):
         if math.isnan(value):
@@ -76,9 +70,7 @@ def _float(name: str, value: Any) -> TEncodable:
 
 
 def _str(name: str, value: Any) -> TEncodable:
-    if not isinstance(value, str):
-        raise checks.wrong_type(name, value, "str")
-    return checks.encodable(name, value)
+    return checks.encodable(name, checks.of_type(name, value, str, "str"))
 
 
 def _bytes(name: str, value: Any) -> TEncodable:
@@ -91,7 +83,13 @@ def _bool(name: str, value: Any) -> TEncodable:
     return b"1" if checks.flag(name, value) else b"0"
 
 
-_SCALARS: dict[type, Encoder] = {int: _int, float: _float, str: _str, bytes: _bytes, bool: _bool}
+_SCALARS: dict[type, Encoder] = {
+    int: checks.integer,
+    float: _float,
+    str: _str,
+    bytes: _bytes,
+    bool: _bool,
+}
 
 
 def _json_encoder(kind: Any) -> Encoder:

@@ -138,8 +138,7 @@ def resource_path(resource: Any) -> tuple[str, ...]:
         TypeError: ``resource`` is not str.
         ValueError: It leads out of the package.
     """
-    if not isinstance(resource, str):
-        raise checks.wrong_type("resource", resource, "str")
+    checks.of_type("resource", resource, str, "str")
     parts = tuple(part for part in resource.split("/") if part not in ("", "."))
     if resource.startswith("/") or ".." in parts:
         raise ValueError(f"resource is {resource!r}; pass a path inside the package")
@@ -171,6 +170,5 @@ def _shown(folder: Path) -> str:
 
 
 def _name(name: str | None) -> str | None:
-    if name is not None and not isinstance(name, str):
-        raise checks.wrong_type("name", name, "str")
+    checks.optional(checks.of_type, "name", name, str, "str")
     return name

@@ -130,8 +130,7 @@ class TypedLibrary:
         """
         from ..failures.codes import SERVER_CODES  # noqa: PLC0415 - saves time at import
 
-        if not isinstance(code, str):
-            raise checks.wrong_type("code", code, "str")
+        checks.of_type("code", code, str, "str")
         if not code or len(code.split()) != 1 or code != code.strip():
             raise ValueError(f"code is {code!r}; pass one word, such as 'OUT_OF_STOCK'")
         if code.startswith("-"):

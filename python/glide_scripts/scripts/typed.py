@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
+from .. import checks
 from .._core import Script
 from ..client.batched_call import BatchedCall
 from ..declared.annotations import shown
@@ -313,8 +314,7 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
         TypeError: ``script`` is no ``Script``, or declares parameters in its file already; an
             annotation cannot be sent, or no reply can be read as it.
     """
-    if not isinstance(script, Script):
-        raise TypeError(f"script is {type(script).__name__}; pass a Script")
+    checks.of_type("script", script, Script)
     source_map, errors = None, None
     if isinstance(script, TypedScript):
         if script._signature.declared:
