@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, Union
 
 from .errors import RequestError
@@ -55,6 +56,15 @@ TResult: TypeAlias = Union[
     RequestError,
 ]
 """All that a reply can be; a ``RequestError`` stands only inside a list, map or set."""
+
+Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
+"""Keys and arguments, as they are sent."""
+
+Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None]
+"""Keys and arguments of one of many calls."""
+
+Progress: TypeAlias = Callable[[int], object]
+"""What is told how many calls are done."""
 
 
 show_as_public(globals())
