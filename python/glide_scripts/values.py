@@ -45,6 +45,7 @@ TEncodable: TypeAlias = str | bytes | bytearray | memoryview
 """What a key or an argument can be; a str goes out as UTF-8."""
 
 TResult: TypeAlias = Union[
+    _Ok,
     bytes,
     int,
     float,
