@@ -29,6 +29,8 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING
 
+import glide_scripts
+
 from .public import show_as_public
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ class ScriptError(RequestError):
         *,
         code: str | None = None,
         may_have_executed: bool = False,
-        script: Script | None = None,
+        script: glide_scripts.Script | None = None,
         line: int | None = None,
         source_line: str | None = None,
     ) -> None:

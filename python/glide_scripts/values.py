@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, Union
 
 from .errors import RequestError
@@ -44,6 +45,7 @@ TEncodable: TypeAlias = str | bytes | bytearray | memoryview
 """What a key or an argument can be; a str goes out as UTF-8."""
 
 TResult: TypeAlias = Union[
+    _Ok,
     bytes,
     int,
     float,
@@ -55,6 +57,15 @@ TResult: TypeAlias = Union[
     RequestError,
 ]
 """All that a reply can be; a ``RequestError`` stands only inside a list, map or set."""
+
+Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
+"""Keys and arguments, as they are sent."""
+
+Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None]
+"""Keys and arguments of one of many calls."""
+
+Progress: TypeAlias = Callable[[int], object]
+"""What is told how many calls are done."""
 
 
 show_as_public(globals())

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import typing
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import glide_scripts
+import glide_scripts.otel
 import glide_scripts.testing
 from glide_scripts import for_core
 
@@ -132,6 +134,51 @@ def test_the_hints_of_public_dataclasses_can_be_resolved() -> None:
     assert len(found) > 10
     for cls in found:
         typing.get_type_hints(cls)
+
+
+def public_functions() -> dict[str, Any]:
+    """Functions, classes and their methods and properties, those with double underscores, too."""
+    found: dict[str, Any] = {}
+    for module in (glide_scripts, glide_scripts.testing, glide_scripts.otel):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isroutine(value):
+                found[name] = value
+            if inspect.isclass(value):
+                found[name] = value
+                for attribute, member in inspect.getmembers(value):
+                    function = getattr(member, "fget", member)
+                    is_private = attribute.startswith("_") and not attribute.endswith("__")
+                    if inspect.isfunction(function) and not is_private:
+                        found[f"{name}.{attribute}"] = function
+    return found
+
+
+PROGRAM_OF_HINTS = """
+import inspect, sys, typing
+module, _, path = sys.argv[1].partition(":")
+value = __import__(module, fromlist=["*"])
+for name in path.split("."):
+    value = inspect.getattr_static(value, name) if inspect.isclass(value) else getattr(value, name)
+typing.get_type_hints(getattr(value, "__func__", value))
+"""
+
+
+def test_every_public_hint_can_be_resolved() -> None:
+    functions = public_functions()
+    assert len(functions) > 300
+    for function in functions.values():
+        typing.get_type_hints(function)
+        typing.get_type_hints(function, include_extras=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["GlideClient.exec", "GlideClient.fcall", "GlideClusterClient.stats", "ScriptError.__init__"],
+)
+def test_a_hint_can_be_resolved_before_anything_else_is_imported(path: str) -> None:
+    program = [sys.executable, "-c", PROGRAM_OF_HINTS, f"glide_scripts:{path}"]
+    subprocess.run(program, check=True, timeout=60)
 
 
 def test_what_the_core_takes_of_python_is_there() -> None:

@@ -8,6 +8,8 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
+import glide_scripts
+
 from .. import checks
 from .._core import Client as CompiledCore
 from .._core import Pending, Script, TlsSetup
@@ -17,7 +19,7 @@ from ..config.secrets import Hidden
 from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ..failures.secret_keys import hide_keys
 from ..observing.client import Client
-from ..values import OK, TOK, TEncodable, TResult
+from ..values import OK, TOK, Call, Progress, TEncodable, TResult
 from .batched_call import BatchedCall
 from .command_methods import describe
 from .core import Core
@@ -27,10 +29,8 @@ from .watches import Task, Watch, Watches, calling_task
 # What only some calls need is imported by them: together it would double the package's import.
 if TYPE_CHECKING:
     from ..commands.routes import Route
-    from ..observing.stats import Stats
     from .batch import BaseBatch
     from .batch_options import BatchOptions, ClusterBatchOptions
-    from .many import Call, Progress, ScriptReplies
     from .passwords import PasswordSource
 
 P = ParamSpec("P")
@@ -238,7 +238,7 @@ class BaseClient(Client):
         result: TOK = await self._core.update_password(password, immediate_auth)
         return result
 
-    def stats(self) -> Stats:
+    def stats(self) -> glide_scripts.Stats:
         """What the client has counted since it was made, over all its servers and by server.
 
         It asks no server, and costs some microseconds a server.
@@ -256,7 +256,7 @@ class BaseClient(Client):
         raise_on_error: bool = True,
         timeout: int | None = None,
         progress: Progress | None = None,
-    ) -> ScriptReplies:
+    ) -> glide_scripts.ScriptReplies:
         """Runs a script once for each of many calls, many of them under way at a time.
 
         Calls are taken from ``calls`` as they are needed, and go out in batches that are not
@@ -480,7 +480,8 @@ class BaseClient(Client):
     evalsha_ro = method_of(scripting.evalsha_ro)
 
     get = method_of(strings.get)
-    set = method_of(strings.set)
+    # The checkers see a function without self.
+    set: strings.SetMethod = method_of(strings.set)  # type: ignore[arg-type]
     mget = method_of(strings.mget)
     mset = method_of(strings.mset)
     incr = method_of(strings.incr)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
+
+import glide_scripts
 
 from .. import checks
 from .._core import Pending, Script
@@ -19,16 +21,12 @@ from ..config.cluster import GlideClusterClientConfiguration
 from ..config.configuration_errors import configuration_errors
 from ..errors import CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
+from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
 from .base import BaseClient, raise_explained
 from .in_thread import import_url, imported
 from .watches import calling_task
-
-if TYPE_CHECKING:
-    from ..observing.observer import Observer
-    from .batch import ClusterBatch
-    from .batch_options import ClusterBatchOptions
 
 T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
@@ -130,7 +128,10 @@ class GlideClusterClient(BaseClient):
             raise_explained(error, script, keys, args)
 
     def exec(
-        self, batch: ClusterBatch, raise_on_error: bool, options: ClusterBatchOptions | None = None
+        self,
+        batch: glide_scripts.ClusterBatch,
+        raise_on_error: bool,
+        options: glide_scripts.ClusterBatchOptions | None = None,
     ) -> Coroutine[Any, Any, list[TResult] | None]:
         """Sends the commands of a batch together, and gets their results in one list.
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -16,7 +15,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Self, cast
 
 from .. import checks
 from .._core import Batch as Packed
@@ -24,11 +23,8 @@ from .._core import Pending, Script
 from ..errors import ClosingError, CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
-from ..values import TEncodable, TResult
+from ..values import Call, Progress, TResult
 from .core import Core
-
-Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None]
-Progress: TypeAlias = Callable[[int], object]
 
 CONCURRENCY = 1000
 # So many batches may be under way at once: while one is answered, the server has others to do.

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import glide_scripts
 
 from .. import checks
 from ..commands import custom, functions, scripting, server
 from ..config.configuration_errors import configuration_errors
 from ..config.settings import GlideClientConfiguration
+from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
 from .base import BaseClient, method_of
 from .in_thread import import_url, imported
 from .watches import calling_task
-
-if TYPE_CHECKING:
-    from ..observing.observer import Observer
-    from .batch import Batch
-    from .batch_options import BatchOptions
 
 
 class GlideClient(BaseClient):
@@ -69,7 +67,10 @@ class GlideClient(BaseClient):
         return await cls.create(GlideClientConfiguration(**settings, observer=observer))
 
     def exec(
-        self, batch: Batch, raise_on_error: bool, options: BatchOptions | None = None
+        self,
+        batch: glide_scripts.Batch,
+        raise_on_error: bool,
+        options: glide_scripts.BatchOptions | None = None,
     ) -> Coroutine[Any, Any, list[TResult] | None]:
         """Sends the commands of a batch together, and gets their results in one list.
 

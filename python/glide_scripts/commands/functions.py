@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import glide_scripts
 
 from .. import checks
 from ..public import show_as_public
@@ -14,9 +16,6 @@ from .arguments import as_bytes, counted
 from .command import Command
 from .flush_mode import FlushMode, flush_words
 from .routing import all_nodes, all_primaries, any_node, counted_keys, routed
-
-if TYPE_CHECKING:
-    from .function_library import Function, FunctionLibrary
 
 
 class FunctionRestorePolicy(Enum):
@@ -34,7 +33,7 @@ class FunctionRestorePolicy(Enum):
 
 @routed("FUNCTION LOAD", all_primaries("all"))
 def function_load(
-    library_code: FunctionLibrary | TEncodable, replace: bool = False
+    library_code: glide_scripts.FunctionLibrary | TEncodable, replace: bool = False
 ) -> Command[bytes]:
     """Puts a library of functions on the server. Needs Redis 7.
 
@@ -213,7 +212,7 @@ def function_restore(
 
 @routed("FCALL", counted_keys(2))
 def fcall(
-    function: TEncodable | Function,
+    function: TEncodable | glide_scripts.Function,
     keys: Sequence[TEncodable] | None = None,
     arguments: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
@@ -240,7 +239,7 @@ def fcall(
 
 @routed("FCALL_RO", counted_keys(2))
 def fcall_ro(
-    function: TEncodable | Function,
+    function: TEncodable | glide_scripts.Function,
     keys: Sequence[TEncodable] | None = None,
     arguments: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
@@ -266,7 +265,7 @@ def fcall_ro(
 
 
 def _call(
-    function: TEncodable | Function,
+    function: TEncodable | glide_scripts.Function,
     keys: Sequence[TEncodable] | None,
     arguments: Sequence[TEncodable] | None,
     *,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 from .. import checks
 from ..public import show_as_public
@@ -70,7 +70,7 @@ def set(
     conditional_set: ConditionalChange | OnlyIfEqual | None = None,
     expiry: ExpirySet | None = None,
     return_old_value: bool = False,
-) -> Command[bytes | None]:
+) -> Command[TOK | bytes | None]:
     """Sets the value of a key.
 
     See https://valkey.io/commands/set/.
@@ -112,6 +112,38 @@ def set(
     elif expiry is not None:
         raise checks.wrong_type("expiry", expiry, "an ExpirySet")
     return Command(words)
+
+
+class SetMethod(Protocol):
+    """A client's ``set`` for type checkers, since its reply depends on its arguments."""
+
+    @overload
+    def __call__(
+        self,
+        key: TEncodable,
+        value: TEncodable,
+        conditional_set: None = None,
+        expiry: ExpirySet | None = None,
+        return_old_value: Literal[False] = False,
+    ) -> Coroutine[Any, Any, TOK]: ...
+    @overload
+    def __call__(
+        self,
+        key: TEncodable,
+        value: TEncodable,
+        conditional_set: ConditionalChange | OnlyIfEqual | None = None,
+        expiry: ExpirySet | None = None,
+        return_old_value: Literal[False] = False,
+    ) -> Coroutine[Any, Any, TOK | None]: ...
+    @overload
+    def __call__(
+        self,
+        key: TEncodable,
+        value: TEncodable,
+        conditional_set: ConditionalChange | OnlyIfEqual | None = None,
+        expiry: ExpirySet | None = None,
+        return_old_value: bool = False,
+    ) -> Coroutine[Any, Any, bytes | None]: ...
 
 
 @routed("MGET", per_key(1, "in_order"))

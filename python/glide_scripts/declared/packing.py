@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..values import TEncodable
+from ..values import Packed
 from .annotations import Mark, is_encodable, without_marks
 from .signature import Parameter
-
-Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
-"""Keys and arguments."""
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
 # A parameter may be named like a builtin, so those have names here that none can have.

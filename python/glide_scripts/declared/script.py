@@ -18,11 +18,12 @@ class DeclaredScript(Script):
 
     __slots__ = ("_errors", "_signature", "_source_map")
 
-    _signature: Signature
-    _source_map: SourceMap | None
-    """None if it is of no file."""
-    _errors: Mapping[str, type[ScriptError]]
-    """The classes of its errors, by their codes."""
+    if TYPE_CHECKING:
+        _signature: Signature
+        _source_map: SourceMap | None
+        """None if it is of no file."""
+        _errors: Mapping[str, type[ScriptError]]
+        """The classes of its errors, by their codes."""
 
     @property
     def file(self) -> str | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+import glide_scripts
+
+from .._core import Script
 from ..values import TEncodable, TResult
-
-if TYPE_CHECKING:
-    from .._core import Script
-    from .stats import Stats
 
 
 class Client:
@@ -28,6 +26,6 @@ class Client:
         """Run a script on the server."""
         raise NotImplementedError
 
-    def stats(self) -> Stats:
+    def stats(self) -> glide_scripts.Stats:
         """What the client has counted since it was made."""
         raise NotImplementedError

@@ -1,12 +1,10 @@
 """Observers: what a program is told of a client's calls, for traces and metrics of its own."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..public import show_as_public
-
-if TYPE_CHECKING:
-    from .client import Client
+from .client import Client
 
 
 @dataclass(slots=True, eq=False)
@@ -77,10 +75,10 @@ class Observer:
         >>> config = GlideClientConfiguration([NodeAddress()], observer=Slow())
     """
 
-    def client_opened(self, client: "Client") -> None:
+    def client_opened(self, client: Client) -> None:
         """A client was made. It should not be kept: a client that nobody has is closed."""
 
-    def client_closed(self, client: "Client") -> None:
+    def client_closed(self, client: Client) -> None:
         """A client is about to be closed; not told of one that is garbage."""
 
     def call_started(self, call: ObservedCall) -> None:

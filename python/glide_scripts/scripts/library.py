@@ -22,9 +22,10 @@ E = TypeVar("E", bound=type[ScriptError])
 class TypedLibrary:
     """What a ``ScriptLibrary`` is, for stub files, which say which attributes there are."""
 
-    __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
-    __errors: dict[str, type[ScriptError]]
-    __shown: str
+    if TYPE_CHECKING:
+        __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
+        __errors: dict[str, type[ScriptError]]
+        __shown: str
 
     def __init__(self) -> None:
         """For ``from_directory`` and ``from_resource``, which read the scripts."""

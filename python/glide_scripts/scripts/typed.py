@@ -7,24 +7,22 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
+import glide_scripts
+
 from .. import checks
 from .._core import Script
 from ..client.batched_call import BatchedCall
 from ..declared.annotations import shown
+from ..declared.decoding import Decoder, decoder
 from ..declared.mismatch import Mismatch
+from ..declared.packing import packer
 from ..declared.script import DeclaredScript
+from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature
+from ..declared.source import SourceMap
 from ..errors import CrossSlotError, ScriptError
 from ..observing.client import Client
 from ..public import show_as_public
-from ..values import TResult
-
-if TYPE_CHECKING:
-    from ..client.cluster import GlideClusterClient
-    from ..client.standalone import GlideClient
-    from ..declared.decoding import Decoder
-    from ..declared.packing import Packed
-    from ..declared.signature import Signature
-    from ..declared.source import SourceMap
+from ..values import Packed, TResult
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,10 +48,11 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     __slots__ = ("_decode", "_function", "_pack")
 
-    _pack: Callable[..., Packed]
-    _decode: Decoder | None
-    _function: tuple[str, str | None] | None
-    """The name and the docstring of the function that declares it."""
+    if TYPE_CHECKING:
+        _pack: Callable[..., Packed]
+        _decode: Decoder | None
+        _function: tuple[str, str | None] | None
+        """The name and the docstring of the function that declares it."""
 
     def __new__(
         cls,
@@ -67,11 +66,6 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         _errors: Mapping[str, type[ScriptError]] | None = None,
         _function: tuple[str, str | None] | None = None,
     ) -> TypedScript[P, R]:
-        # Imported with the first script that is typed: most programs have none.
-        from ..declared.decoding import decoder  # noqa: PLC0415 - saves time at import
-        from ..declared.packing import packer  # noqa: PLC0415 - saves time at import
-        from ..declared.signature import UNDECLARED  # noqa: PLC0415 - saves time at import
-
         signature = _signature or UNDECLARED
         self = super().__new__(cls, code, name=name, read_only=read_only, idempotent=idempotent)
         self._signature = signature
@@ -95,7 +89,11 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return functools.partial(type(self), self.code, **about), ()
 
     def __call__(
-        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
+        self,
+        client: glide_scripts.GlideClient | glide_scripts.GlideClusterClient,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Coroutine[Any, Any, R]:
         """Checks the arguments, and runs the script.
 
@@ -199,8 +197,6 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
-
         positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
         parameters = [
             inspect.Parameter(
@@ -238,8 +234,6 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return self._refusal(kind, self._wrong_number(args, kwargs) or why)
 
     def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        from ..declared.signature import NO_DEFAULT  # noqa: PLC0415 - saves time at import
-
         parameters = self._signature.parameters
         names = [each.name for each in parameters]
         if len(args) > len(names):
