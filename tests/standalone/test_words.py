@@ -209,8 +209,15 @@ RESTRICTIONS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("code", RESTRICTIONS)
+def restricted_calls() -> Iterator[object]:
+    """Each kind of call under each restriction, where the server lets its script begin."""
+    for call, code in itertools.product(CALLS, RESTRICTIONS):
+        queues = code == "OOM" and call in (in_transaction, after_watch)
+        marks = [pytest.mark.needs("queueing without memory")] if queues else []
+        yield pytest.param(call, code, marks=marks, id=f"{call.__name__}-{code}")
+
+
+@pytest.mark.parametrize(("call", "code"), [*restricted_calls()])
 async def test_a_script_that_relays_a_command_s_refusal_has_begun_once(
     script_client: GlideClient, own_server: ValkeyServer, call: Call, code: str
 ) -> None:
