@@ -123,6 +123,7 @@ async def test_one_given_up_at_its_deadline_takes_nothing_on_a_busy_connection(
     await asyncio.gather(*noise)
 
 
+@pytest.mark.needs("finer rights")
 async def test_a_user_without_the_right_to_kill_leaves_nothing_behind_either(
     client: GlideClient, server: ValkeyServer
 ) -> None:
@@ -172,7 +173,12 @@ async def test_many_that_wait_hold_up_no_other_call(
         ([b"brpop", b"a", b"0.0"], ["RPUSH", "a", "v"], [b"a", b"v"]),
         (["BLMOVE", "a", "b", "LEFT", "LEFT", "0"], ["RPUSH", "a", "v"], b"v"),
         (["BRPOPLPUSH", "a", "b", "0"], ["RPUSH", "a", "v"], b"v"),
-        (["BLMPOP", "0", "1", "a", "LEFT"], ["RPUSH", "a", "v"], [b"a", [b"v"]]),
+        pytest.param(
+            ["BLMPOP", "0", "1", "a", "LEFT"],
+            ["RPUSH", "a", "v"],
+            [b"a", [b"v"]],
+            marks=pytest.mark.needs("commands of Redis 7"),
+        ),
         (["XREAD", "BLOCK", "0", "STREAMS", "a", "$"], ["XADD", "a", "1-1", "f", "v"], None),
     ],
 )
