@@ -134,7 +134,8 @@ test-python: $(TEST)/.ready ## the wheel's tests only
 
 .PHONY: test-servers
 test-servers: $(TEST)/.ready server-programs ## the tests that talk to a server, on five of them; SERVERS=redis-7.0
-	CARGO="$(CARGO)" $(TEST)/bin/python -m tests.servers $(SERVERS) -- $(PYTEST_ARGS)
+	CARGO="$(CARGO)" $(TEST)/bin/python -m tests.servers $(SERVERS) -- \
+	  --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # Some minutes a server are too long for each change: of those tests the ones marked every_server.
 .PHONY: test-servers-short

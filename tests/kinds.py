@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests.servers.table import has
+
 from glide_scripts import (
     AllPrimaries,
     Batch,
@@ -100,6 +102,8 @@ KINDS: list[Kind] = [
     transaction_of_scripts,
     several_slots,
 ]
+if not has("functions"):
+    KINDS.remove(function)
 
 
 async def overtaken(client: Client, first: Kind, second: Kind, times: int) -> int:

@@ -143,6 +143,7 @@ async def test_keys_elsewhere_are_redirected_from_the_node_of_the_route(
         assert await client.exec(batch, True, options) == [1, [b"1"], 1]
 
 
+@pytest.mark.needs("read-only forms")
 async def test_a_pipeline_of_reads_goes_to_replicas_and_any_other_to_primaries(
     cluster: ValkeyCluster, connect_cluster: Connect
 ) -> None:

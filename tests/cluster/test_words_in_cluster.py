@@ -126,6 +126,7 @@ async def test_a_script_of_its_own_words_runs_once_and_says_so(
             assert error.may_have_executed is True, words
 
 
+@pytest.mark.needs("script flags")
 async def test_so_does_one_that_runs_on_every_primary(
     client: GlideClusterClient, cluster: ValkeyCluster
 ) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import until
+from tests.waiting import block_until, until
 
 from glide_scripts.testing import Connection, FaultProxy, ServerReplyError, ValkeyServer
 
@@ -53,6 +53,53 @@ def test_a_script_that_is_missing_has_not_run_and_its_refusal_comes_through(
             connection.command("EVALSHA", "0" * 40, 0)
         with pytest.raises(ConnectionError):
             connection.command(*EVAL)
+    assert server.command("GET", "n") == b"1"
+
+
+def test_the_reply_to_an_earlier_request_does_not_count(
+    server: ValkeyServer, proxy: FaultProxy
+) -> None:
+    """However replies and requests are put together."""
+    server.command("RPUSH", "queue", "item")
+    proxy.drop_replies()
+    with through(proxy) as connection:
+        for words in (("ECHO", "x" * 300_000), ("BLPOP", "queue", 0), EVAL, ("SET", "after", 1)):
+            connection.send(*words)
+        assert connection.receive() == b"x" * 300_000
+        assert connection.receive() == [b"queue", b"item"]
+        with pytest.raises(ConnectionError):
+            connection.receive()
+    assert server.command("MGET", "n", "after") == [b"1", b"1"]
+    assert proxy.counts["dropped"] == 1
+
+
+@pytest.mark.parametrize("sent", [2, 3, 10])
+def test_of_requests_in_flight_together_as_many_as_asked_for_get_no_reply(
+    server: ValkeyServer, proxy: FaultProxy, sent: int
+) -> None:
+    proxy.drop_replies(2)
+    with through(proxy) as connection:
+        for _ in range(sent):
+            connection.send(*EVAL)
+        for number in range(1, sent - 1):
+            assert connection.receive() == number
+        with pytest.raises(ConnectionError):
+            connection.receive()
+    block_until(lambda: server.command("GET", "n") == b"%d" % sent)
+    assert proxy.counts["dropped"] == 2
+    with through(proxy) as connection:
+        assert connection.command(*EVAL) == sent + 1
+
+
+def test_of_a_transaction_the_reply_to_its_exec_is_lost(
+    server: ValkeyServer, proxy: FaultProxy
+) -> None:
+    proxy.drop_replies()
+    with through(proxy) as connection:
+        assert connection.command("MULTI") == b"OK"
+        assert connection.command(*EVAL) == b"QUEUED"
+        with pytest.raises(ConnectionError):
+            connection.command("EXEC")
     assert server.command("GET", "n") == b"1"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.loops import KINDS, Kind, run
+from tests.waiting import block_until
 
 from glide_scripts import GlideClient, RequestError, Script, ScriptError
 from glide_scripts.testing import ValkeyServer
@@ -283,8 +284,8 @@ def test_a_call_does_not_wait_for_the_steps_of_others(server: ValkeyServer) -> N
         # They are made in one turn of the loop, and sent at the latest in the next.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        # All replies will have come, in one burst.
-        time.sleep(0.2)
+        # All replies come, in one burst.
+        block_until(lambda: client.stats().calls == len(callers))
         assert all(await asyncio.gather(*callers))
 
     with_client(asyncio.SelectorEventLoop, server, body)

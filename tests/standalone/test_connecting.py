@@ -502,7 +502,7 @@ async def test_a_client_works_again_after_its_server_was_restarted(
     await until(lambda: is_down(client))
     await asyncio.to_thread(own_server.restart)
     assert await client.invoke_script(ECHO, args=["b"], timeout=30_000) == b"b"
-    assert connections(own_server) == 1
+    await until(lambda: connections(own_server) == 1)
 
 
 async def test_calls_made_while_the_server_is_down_wait_for_it(

@@ -165,14 +165,16 @@ async def test_a_stalled_server_is_given_up_and_found_again(
 async def test_a_script_that_runs_longer_than_many_heartbeats_is_left_to_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
-    client = await connect(own_server, request_timeout=30_000, advanced_config=QUICK)
+    # Four intervals, in which it must have said BUSY, are long on a machine that others load, too.
+    advanced = AdvancedGlideClientConfiguration(heartbeat_interval=750)
+    client = await connect(own_server, request_timeout=30_000, advanced_config=advanced)
     # Past it the server says BUSY, which is a sign of life.
     await client.config_set({"lua-time-limit": "100"})
     long = Script(
         "local start = redis.call('TIME')\n"
         "local function passed() local now = redis.call('TIME')"
         " return (now[1] - start[1]) * 1000000 + now[2] - start[2] end\n"
-        "while passed() < 1500000 do end return redis.call('INCR', KEYS[1])"
+        "while passed() < 4000000 do end return redis.call('INCR', KEYS[1])"
     )
     assert await client.invoke_script(long, keys=["k"]) == 1
     assert client.stats().reconnects == 0

@@ -98,7 +98,7 @@ async def test_a_kill_is_told(own_server: ValkeyServer, connect: Connect, log: R
     await until(lambda: log.count(logging.INFO, "a script .* was killed on"))
 
 
-@pytest.mark.needs("subcommand rights")
+@pytest.mark.needs("finer rights")
 async def test_a_kill_that_is_refused_is_told(
     own_server: ValkeyServer, connect: Connect, log: Records
 ) -> None:

@@ -288,5 +288,5 @@ async def test_a_reply_too_deep_for_the_server_is_an_error(client: GlideClient) 
 
 async def test_a_wide_reply_arrives_whole(client: GlideClient) -> None:
     code = "local t = {} for i = 1, 200000 do t[i] = {i, tostring(i)} end return t"
-    reply = await client.invoke_script(Script(code))
+    reply = await client.invoke_script(Script(code), timeout=60_000)
     assert reply == [[i, b"%d" % i] for i in range(1, 200_001)]

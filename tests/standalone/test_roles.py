@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from tests.servers.table import has
 from tests.tunnel import tunnel
 from tests.waiting import until
 
@@ -44,6 +45,9 @@ WORK: dict[str, Work] = {
     "function": lambda client: client.fcall("bump", keys=["n"]),
     "pipeline of commands": lambda client: _exec(client, False, lambda batch: batch.set("k", "v")),
     "pipeline of scripts": lambda client: _exec(
+        client, False, lambda batch: batch.invoke_script(PLAIN, ["n"])
+    ),
+    "pipeline of flagged scripts": lambda client: _exec(
         client, False, lambda batch: batch.invoke_script(FLAGGED, ["n"])
     ),
     "pipeline of functions": lambda client: _exec(
@@ -53,12 +57,19 @@ WORK: dict[str, Work] = {
         client, True, lambda batch: batch.set("k", "v")
     ),
     "transaction of scripts": lambda client: _exec(
+        client, True, lambda batch: batch.invoke_script(PLAIN, ["n"])
+    ),
+    "transaction of flagged scripts": lambda client: _exec(
         client, True, lambda batch: batch.invoke_script(FLAGGED, ["n"])
     ),
     "transaction of functions": lambda client: _exec(
         client, True, lambda batch: batch.fcall("bump", ["n"])
     ),
 }
+if not has("functions"):
+    WORK = {kind: work for kind, work in WORK.items() if "function" not in kind}
+if not has("script flags"):
+    WORK = {kind: work for kind, work in WORK.items() if "flagged" not in kind}
 
 
 def replicate(replica: ValkeyServer, primary: ValkeyServer) -> None:
@@ -71,7 +82,8 @@ def pair() -> Iterator[tuple[ValkeyServer, ValkeyServer]]:
     with ValkeyServer() as primary, ValkeyServer() as replica:
         for server in (primary, replica):
             server.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
-        primary.command("FUNCTION", "LOAD", LIBRARY.code)
+        if has("functions"):
+            primary.command("FUNCTION", "LOAD", LIBRARY.code)
         replicate(replica, primary)
         yield primary, replica
 
@@ -165,7 +177,7 @@ async def test_no_connection_to_a_replica_that_nobody_reads_stays_open(
     before = clients(replica)
     async with await client_at(primary.port, replica.port) as client:
         await client.set("k", "v")
-        await until(lambda: clients(replica) == before)
+        await until(lambda: clients(replica) <= before)
         await swap(primary, replica)
         await client.set("k", "v")
         await until(lambda: clients(primary) == 0)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from tests.conftest import Connect
+from tests.servers.table import has
 from tests.waiting import until
 
 from glide_scripts import (
@@ -140,7 +141,13 @@ def almost_servers_lines() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("code", ["", "#!lua\n"], ids=["plain", "flagged"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("", id="plain"),
+        pytest.param("#!lua\n", id="flagged", marks=pytest.mark.needs("script flags")),
+    ],
+)
 async def test_a_script_of_its_own_words_runs_once_and_says_so(
     script_client: GlideClient, call: Call, code: str
 ) -> None:
@@ -173,6 +180,7 @@ async def test_so_does_each_of_more_scripts_than_a_server_keeps(
 
 
 @pytest.mark.parametrize("is_atomic", [None, True, False])
+@pytest.mark.needs("functions")
 async def test_a_function_of_its_own_words_runs_once_and_says_so(
     client: GlideClient, is_atomic: bool | None
 ) -> None:
@@ -209,8 +217,15 @@ RESTRICTIONS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("code", RESTRICTIONS)
+def restricted_calls() -> Iterator[object]:
+    """Each kind of call under each restriction, where the server lets its script begin."""
+    for call, code in itertools.product(CALLS, RESTRICTIONS):
+        queues = code == "OOM" and call in (in_transaction, after_watch)
+        marks = [pytest.mark.needs("queueing without memory")] if queues else []
+        yield pytest.param(call, code, marks=marks, id=f"{call.__name__}-{code}")
+
+
+@pytest.mark.parametrize(("call", "code"), [*restricted_calls()])
 async def test_a_script_that_relays_a_command_s_refusal_has_begun_once(
     script_client: GlideClient, own_server: ValkeyServer, call: Call, code: str
 ) -> None:
@@ -270,7 +285,8 @@ async def once(
     await task
 
 
-FLAGGED = "#!lua\n" + SAYS + "return redis.call('INCR', KEYS[1])"
+COUNTS = SAYS + "return redis.call('INCR', KEYS[1])"
+FLAGGED = "#!lua\n" + COUNTS
 
 
 def refusals(server: ValkeyServer, code: str) -> int:
@@ -288,6 +304,7 @@ PASSING = {
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call is not after_watch])
 @pytest.mark.parametrize("code", PASSING)
+@pytest.mark.needs("script flags")
 async def test_what_passes_by_itself_is_waited_for(
     own_server: ValkeyServer, connect: Connect, call: Call, code: str
 ) -> None:
@@ -301,6 +318,7 @@ async def test_what_passes_by_itself_is_waited_for(
 
 @pytest.mark.parametrize("code", PASSING)
 @pytest.mark.parametrize("is_atomic", [None, True, False])
+@pytest.mark.needs("functions")
 async def test_a_function_waits_for_it_too(
     own_server: ValkeyServer, connect: Connect, code: str, is_atomic: bool | None
 ) -> None:
@@ -325,6 +343,7 @@ async def test_a_function_waits_for_it_too(
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call is not after_watch])
 @pytest.mark.parametrize("code", PASSING)
+@pytest.mark.needs("script flags")
 async def test_what_does_not_pass_until_the_deadline_has_not_run(
     own_server: ValkeyServer, connect: Connect, call: Call, code: str
 ) -> None:
@@ -338,6 +357,7 @@ async def test_what_does_not_pass_until_the_deadline_has_not_run(
 
 
 @pytest.mark.parametrize("code", PASSING)
+@pytest.mark.needs("script flags")
 async def test_a_transaction_with_a_watch_is_not_sent_again_and_has_not_run(
     own_server: ValkeyServer, connect: Connect, code: str
 ) -> None:
@@ -382,7 +402,14 @@ RIGHTS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("right", RIGHTS)
+@pytest.mark.parametrize(
+    "right",
+    [
+        "a key",
+        "scripts",
+        pytest.param("writing", marks=pytest.mark.needs("finer rights")),
+    ],
+)
 async def test_what_the_user_has_no_right_to_has_not_run(
     own_server: ValkeyServer, connect: Connect, call: Call, right: str
 ) -> None:
@@ -390,7 +417,7 @@ async def test_what_the_user_has_no_right_to_has_not_run(
     client = await connect(
         own_server, credentials=ServerCredentials("pw", "app"), request_timeout=1000
     )
-    for code in (FLAGGED, SAYS + "return redis.call('INCR', KEYS[1])"):
+    for code in (*([FLAGGED] if has("script flags") else []), COUNTS):
         script = unseen(code)
         own_server.command("SCRIPT", "LOAD", script.code)
         for _ in range(2):
@@ -416,6 +443,7 @@ async def test_a_flagged_script_has_not_run_without_memory(
 # What loads and runs nothing
 
 
+@pytest.mark.needs("finer rights")
 async def test_a_load_that_is_refused_runs_nothing(
     own_server: ValkeyServer, connect: Connect
 ) -> None:

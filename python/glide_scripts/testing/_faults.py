@@ -30,7 +30,9 @@ class _Faults(Startable):
     ) -> None:
         """The next calls are executed, and their connections end before the reply.
 
-        Of a cluster, those of each node. Leaving the faults' ``with`` block, which is the end of
+        If more calls than `count` are in flight together, the last ones lose their replies, since
+        the end of a connection takes along what is answered later. Of a cluster, those of each
+        node. Leaving the faults' ``with`` block, which is the end of
         a test that has the fixture, raises `AssertionError` if no reply was lost.
 
         Args:

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
@@ -14,6 +15,7 @@ use super::*;
 use crate::connection::queues::take_visits;
 use crate::connection::transport::tests::{config, let_names_mean};
 use crate::model::completion::{Completion, Completions, Outcome, ReplyTo};
+use crate::model::config::{ConnectionConfig, Opening, Stream, Transport, Unacknowledged};
 use crate::model::error::Kind;
 use crate::model::request::{Packer, Request};
 use crate::model::route::Route;
@@ -56,9 +58,13 @@ impl LaneEvents for Clumsy {
 }
 
 fn lane(owner: &Rc<Clumsy>) -> Rc<Lane> {
+    lane_with(owner, config())
+}
+
+fn lane_with(owner: &Rc<Clumsy>, config: ConnectionConfig) -> Rc<Lane> {
     let owner: Rc<dyn LaneEvents> = owner.clone();
     let address = Address::new("server.example", 1);
-    Lane::new(address, Arc::new(config()), Purpose::Data, Rc::downgrade(&owner), Arc::default())
+    Lane::new(address, Arc::new(config), Purpose::Data, Rc::downgrade(&owner), Arc::default())
 }
 
 fn submit(lane: &Rc<Lane>, word: &str, within: Duration) -> oneshot::Receiver<Completion> {
@@ -92,13 +98,18 @@ async fn listen() -> TcpListener {
 /// Accepts a connection, and answers its first commands.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let (mut stream, _) = listener.accept().await.expect("a client");
-    hear(&mut stream, "LIB-VER").await;
-    stream.write_all(b"+OK\r\n+OK\r\n").await.expect("a client that listens");
+    greet(&mut stream).await;
     stream
 }
 
+/// Answers the first commands of a connection.
+async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    hear(stream, "LIB-VER").await;
+    stream.write_all(b"+OK\r\n+OK\r\n").await.expect("a client that listens");
+}
+
 /// Reads until something was said.
-async fn hear(stream: &mut TcpStream, word: &str) {
+async fn hear(stream: &mut (impl AsyncRead + Unpin), word: &str) {
     let mut heard = Vec::with_capacity(1 << 20);
     while memchr::memmem::find(&heard, word.as_bytes()).is_none() {
         // Of what went before, no more than the beginning of the word matters.
@@ -186,7 +197,10 @@ async fn after_a_panic_between_connections_calls_have_their_deadlines_and_a_new_
     bounded(work).await;
 }
 
-/// How many requests more than fill the buffers of a socket whose peer does not read, and the output behind it.
+/// What a stalled stream takes: not as much as the requests of a test, and its last one only in part.
+const TAKEN: usize = (6 << 20) + 500;
+
+/// How many requests are more than a stalled stream and the output before it take.
 const MANY: usize = 20_000;
 
 /// The word of a request, by its number.
@@ -194,26 +208,46 @@ fn numbered(number: usize) -> String {
     format!("<{number}>{:1000}", "")
 }
 
-/// A lane whose server has stopped reading, with that many requests that `put` puts in line.
-async fn stalled(lane: &Rc<Lane>, put: impl FnOnce()) -> TcpStream {
-    let listener = listen().await;
-    lane.start();
-    let stream = accept(&listener).await;
-    lane.connected().await.expect("there is a server");
-    put();
-    // Until the kernel takes no more for a while; and some of the output, but not all, is left over.
-    let mut before = None;
-    loop {
-        sleep(Duration::from_millis(50)).await;
-        let now = lane.queues.borrow().written();
-        if now.0 < now.1 && before.replace(now) == Some(now) {
-            return stream;
-        }
+/// Makes streams that take `TAKEN` bytes and no more until somebody reads. How much a socket takes is the kernel's
+/// secret, and changes with time.
+#[derive(Debug)]
+struct Pipes(mpsc::UnboundedSender<DuplexStream>);
+
+impl Transport for Pipes {
+    fn open<'a>(&'a self, _address: &'a Address, _config: &'a ConnectionConfig) -> Opening<'a> {
+        let (client, server) = duplex(TAKEN);
+        self.0.send(server).expect("the test accepts connections");
+        Box::pin(async { Ok(Box::new(client) as Box<dyn Stream>) })
     }
 }
 
+impl Stream for DuplexStream {
+    fn is_plain(&self) -> bool {
+        true
+    }
+
+    fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+        None
+    }
+}
+
+/// A lane whose server has stopped reading, with the requests that `put` puts in line; and the server's end.
+async fn stalled(owner: &Rc<Clumsy>, put: impl FnOnce(&Rc<Lane>)) -> (Rc<Lane>, DuplexStream) {
+    let (opened, mut connections) = mpsc::unbounded_channel();
+    let lane = lane_with(owner, ConnectionConfig { transport: Arc::new(Pipes(opened)), ..config() });
+    lane.start();
+    let mut stream = connections.recv().await.expect("a client");
+    greet(&mut stream).await;
+    lane.connected().await.expect("there is a server");
+    put(&lane);
+    while lane.queues.borrow().written().0 < TAKEN as u64 {
+        tokio::task::yield_now().await;
+    }
+    (lane, stream)
+}
+
 /// Reads until a word comes, and says the numbers of the requests before it.
-async fn numbers_until(stream: &mut TcpStream, word: &str) -> BTreeSet<usize> {
+async fn numbers_until(stream: &mut (impl AsyncRead + Unpin), word: &str) -> BTreeSet<usize> {
     let mut heard = Vec::new();
     while memchr::memmem::rfind(&heard, word.as_bytes()).is_none() {
         assert_ne!(stream.read_buf(&mut heard).await.expect("a client"), 0, "the client is gone");
@@ -224,7 +258,7 @@ async fn numbers_until(stream: &mut TcpStream, word: &str) -> BTreeSet<usize> {
 }
 
 /// What a stalled server gets when it reads on is what was said to be possibly executed, and nothing else.
-async fn gets_what_may_have_executed(lane: &Rc<Lane>, mut stream: TcpStream, expected: BTreeSet<usize>) {
+async fn gets_what_may_have_executed(lane: &Rc<Lane>, mut stream: DuplexStream, expected: BTreeSet<usize>) {
     assert!(!expected.is_empty() && expected.len() < MANY, "{}", expected.len());
     let last = submit(lane, "LAST", BOUND);
     let heard = numbers_until(&mut stream, "LAST").await;
@@ -239,10 +273,9 @@ async fn gets_what_may_have_executed(lane: &Rc<Lane>, mut stream: TcpStream, exp
 async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never_sent_and_say_so() {
     let owner = Rc::default();
     let work = async {
-        let lane = lane(&owner);
         let mut calls = Vec::new();
-        let put = || calls.extend((0..MANY).map(|number| submit(&lane, &numbered(number), 6 * BOUND)));
-        let stream = stalled(&lane, put).await;
+        let put = |lane: &_| calls.extend((0..MANY).map(|number| submit(lane, &numbered(number), 6 * BOUND)));
+        let (lane, stream) = stalled(&owner, put).await;
         let in_output = lane.queues.borrow().in_flight.len();
         lane.sweep(Instant::now() + 6 * BOUND);
         let mut sent = BTreeSet::new();
@@ -266,15 +299,14 @@ async fn calls_that_the_socket_has_not_begun_to_take_at_their_deadline_are_never
 async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are_never_sent() {
     let owner = Rc::default();
     let work = async {
-        let lane = lane(&owner);
         let completions = Completions::new(|| {});
-        let put = || {
+        let put = |lane: &_| {
             for ticket in 0..MANY {
                 let reply_to = ReplyTo::event_loop(completions.clone(), ticket as u64);
-                submit_for(&lane, &numbered(ticket), 6 * BOUND, reply_to);
+                submit_for(lane, &numbered(ticket), 6 * BOUND, reply_to);
             }
         };
-        let stream = stalled(&lane, put).await;
+        let (lane, stream) = stalled(&owner, put).await;
         let begun = lane.queues.borrow().begun();
         // In two lots, the one between the other's.
         for remainder in [0, 1] {
@@ -282,7 +314,8 @@ async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are
             let mut gone: BTreeSet<_> = lot.map(|ticket| CallId::new(&completions, ticket)).collect();
             lane.cancel(&mut gone);
             assert!(gone.is_empty());
-            sleep(Duration::from_millis(1)).await;
+            // The lane's turn.
+            tokio::task::yield_now().await;
         }
         gets_what_may_have_executed(&lane, stream, (0..begun).collect()).await;
     };
@@ -295,17 +328,16 @@ async fn commands_of_a_step_that_the_socket_has_not_begun_to_take_are_unsent_whe
     const EACH: usize = 5_000;
     let owner = Rc::default();
     let work = async {
-        let lane = lane(&owner);
         let separable = StepOptions { separable: true, ..StepOptions::default() };
         let progresses: Vec<Rc<StepProgress>> = (0..MANY / EACH).map(|_| Rc::default()).collect();
         let mut steps = Vec::new();
-        let put = || {
+        let put = |lane: &Rc<Lane>| {
             for (step, progress) in progresses.iter().enumerate() {
                 let commands = (0..EACH).map(|each| command(&numbered(step * EACH + each)).wire().clone());
                 steps.push(lane.begin(commands.collect(), separable, progress));
             }
         };
-        let stream = stalled(&lane, put).await;
+        let (lane, stream) = stalled(&owner, put).await;
         drop(steps);
         let length = |number: usize| command(&numbered(number)).wire().len() as u64;
         let mut sent = BTreeSet::new();
@@ -329,15 +361,14 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
     let owner = Rc::default();
     let work = async {
         for count in [5_000_usize, 20_000] {
-            let lane = lane(&owner);
             let completions = Completions::new(|| {});
             let mut steps = Vec::new();
-            let put = || {
+            let put = |lane: &Rc<Lane>| {
                 for ticket in 0..count {
                     // Each of its own deadline.
                     let within = 6 * BOUND + Duration::from_micros(ticket as u64);
                     submit_for(
-                        &lane,
+                        lane,
                         &numbered(ticket),
                         within,
                         ReplyTo::event_loop(completions.clone(), ticket as u64),
@@ -346,7 +377,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
                     steps.push(lane.begin(commands, StepOptions::default(), &Rc::default()));
                 }
             };
-            let _stream = stalled(&lane, put).await;
+            let (lane, _stream) = stalled(&owner, put).await;
             take_visits();
             for (ticket, step) in steps.into_iter().enumerate() {
                 drop(step);
