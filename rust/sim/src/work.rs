@@ -200,7 +200,7 @@ impl Callers {
                 outcomes.into_iter().zip(expected).map(|(outcome, expected)| expected.judge(outcome)).collect()
             }
             Completion::Call(Ok(Reply::One(Item::Nil))) => vec![End::NotExecuted; all],
-            Completion::Call(Err(error)) => vec![failed(*error); all],
+            Completion::Call(Err(error)) => vec![failed(&error); all],
             other => vec![End::WrongReply(format!("{other:?}")); all],
         })
         .await;

@@ -25,9 +25,10 @@ use crate::connection::queues::{Job, Queues, Steps};
 use crate::connection::session::Session;
 use crate::connection::step::{Step, StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
+use crate::model::cause::PANICKED;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
-use crate::model::error::{Error, PANICKED};
+use crate::model::error::Error;
 use crate::model::request::Request;
 use crate::model::stats::Stats;
 use crate::model::status::{Status, Unreachable};
@@ -43,7 +44,7 @@ pub(crate) trait LaneEvents {
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
-    fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
+    fn disconnected(&self, lane: &Rc<Lane>);
 }
 
 const CLOSED: &str = "the connection was closed";
@@ -402,7 +403,7 @@ impl Lane {
         for (job, was_begun) in unsent.chain(sent) {
             match job {
                 Job::Call(call) => {
-                    self.counters.client.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
+                    self.counters.client.finish(call.reply_to, Err(Box::new(Error::closed_in_flight(was_begun))));
                 }
                 Job::Step(step) => step.progress.sent.set(was_begun),
                 Job::Load(..) | Job::Place(_) => {}
@@ -476,7 +477,7 @@ impl Lane {
             }
             self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(events) = self.events.upgrade() {
-                events.disconnected(&self, &reason);
+                events.disconnected(&self);
             }
             if served {
                 // The first attempt is made at once.

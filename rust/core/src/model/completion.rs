@@ -205,7 +205,7 @@ impl ReplyTo {
 impl Drop for ReplyTo {
     fn drop(&mut self) {
         if self.caller.is_some() {
-            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_under_way(true) };
+            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_in_flight(true) };
             self.send(Completion::Call(Err(Box::new(error))));
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod call;
+pub(crate) mod cause;
 pub(crate) mod commands;
 pub(crate) mod completion;
 pub(crate) mod config;
