@@ -111,7 +111,7 @@ struct Taken {
 const WIDE: u64 = 64 << 10;
 
 /// In microseconds: shorter than it takes a server to call itself busy. A reply that is on its way for longer than that
-/// cannot be told from a script that runs.
+/// looks like a script that runs.
 const LONGEST: u64 = 80_000;
 
 fn latency(world: &World) -> Duration {
@@ -369,7 +369,7 @@ impl AsyncWrite for End {
             wire.take(world, &bytes[..count]);
             if wire.written.get() >= after {
                 wire.reset(world);
-                // A plain socket tells what it took; TLS has written a part of it and does not tell of which.
+                // A plain socket says what it took; TLS has written a part of it and does not say which.
                 if !self.is_plain || count == 0 {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
                 }

@@ -109,7 +109,7 @@ fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
     events.iter().filter_map(stopped).filter(|run| !publishing.contains(run)).collect()
 }
 
-/// How late a call may be told its end, by the clock of the simulation.
+/// How late a call may learn its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
 
 impl Oracle {

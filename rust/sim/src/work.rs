@@ -104,7 +104,7 @@ impl Callers {
     async fn hand_out(self: Rc<Self>) {
         loop {
             for (ticket, completion) in self.completions.take() {
-                if !matches!(completion, Completion::Facts(_))
+                if !matches!(completion, Completion::Trace(_))
                     && let Some(waiting) = self.waiting.borrow_mut().remove(&ticket)
                 {
                     // Who has cancelled does not wait.

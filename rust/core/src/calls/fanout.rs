@@ -200,8 +200,8 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
             }
         }
         // What a busy node says is worth more than that the others were not busy.
-        let telling = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
-        return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(telling)) };
+        let shown = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
+        return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(shown)) };
     }
     let mut replies = Vec::with_capacity(answers.len());
     let several = answers.len() > 1;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
-use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, telling};
+use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, reply_or_failed_load};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -359,7 +359,7 @@ impl Context {
             if piece.attempt.brings_library
                 && let Some(library) = request.library()
             {
-                reply = telling(reply, write.failed_loads.get(&library.key).cloned());
+                reply = reply_or_failed_load(reply, write.failed_loads.get(&library.key).cloned());
             }
             if piece.attempt.form.is_some()
                 && let Some(script) = request.script()

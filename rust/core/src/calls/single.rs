@@ -298,7 +298,7 @@ async fn attempts(
                 let reply = replies.pop().expect("a lane gives a reply to each command");
                 attempt.learn_from(servers, request, &call.route, &reply, &target);
                 let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-                Unfinished::Answered(telling(reply, loading))
+                Unfinished::Answered(reply_or_failed_load(reply, loading))
             }
             Err(unfinished) => unfinished,
         };
@@ -306,8 +306,8 @@ async fn attempts(
     }
 }
 
-/// Why a function is still missing after its library was sent says the reply to that.
-pub(crate) fn telling(reply: Reply, loading: Option<Reply>) -> Reply {
+/// Where a function is still missing after its library was sent, the reply to the library says why.
+pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
     match loading {
         Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
         _ => reply,

@@ -258,7 +258,7 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message
     unheard.into_iter().for_each(Message::refuse);
 }
 
-/// Whether the client can serve. What it is told meanwhile is kept in `unheard`; being closed ends the attempt.
+/// Whether the client can serve. What is sent to it meanwhile is kept in `unheard`; being closed ends the attempt.
 async fn open(
     servers: &Servers,
     incoming: &mut Receiver<Message>,
@@ -286,7 +286,7 @@ async fn open(
     can_serve
 }
 
-/// Does what the client is told, until it is closed.
+/// Handles what is sent to the client, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
     // Whether calls were cancelled that may have waited on connections of their own.
     let mut closes = false;

@@ -192,7 +192,7 @@ impl Lane {
         self.counters.publish_in_flight(self.queues.borrow().in_flight.len() as u64);
     }
 
-    /// Tells an observed call, which needed no second attempt, who has it.
+    /// Sends an observed call, which needed no second attempt, the node that has it.
     pub(crate) fn send_trace(&self, caller: &ReplyTo) {
         if self.config.observed {
             caller.send_trace(CallTrace { node: Some(self.address.clone()), ..CallTrace::default() });
@@ -265,7 +265,7 @@ impl Lane {
         asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
     }
 
-    /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
+    /// Has a look soon whether the server's machine takes the request whose reply is due; it takes two looks.
     pub(crate) fn check_taking(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
             self.liveness.is_checked.set(true);
@@ -321,7 +321,7 @@ impl Lane {
         self.session.set_loaded(name, loaded);
     }
 
-    /// The server was told to forget all scripts.
+    /// A call has had the server forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.session.forget_loaded();
         self.queues.borrow_mut().used.clear();

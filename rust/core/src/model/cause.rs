@@ -7,7 +7,7 @@ use crate::model::route::Slot;
 use crate::model::status::Unreachable;
 use crate::wire::resp::ServerError;
 
-/// What those are told whose calls or connection a panic has hit.
+/// What errors say to those whose calls or connection a panic has hit.
 pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
 
 #[derive(Clone, Debug, thiserror::Error)]

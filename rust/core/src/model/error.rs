@@ -1,4 +1,4 @@
-//! What a caller is told when a call fails: what went wrong, and whether the command may have run.
+//! What a caller gets when a call fails: what went wrong, and whether the command may have run.
 
 use std::borrow::Cow;
 use std::fmt;

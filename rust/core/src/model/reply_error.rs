@@ -40,7 +40,7 @@ fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
         Meaning::NotCompiled => return Kind::ScriptSyntax,
         Meaning::Killed => return Kind::ScriptKilled,
         Meaning::MissingFunction => return Kind::Script,
-        // Of a script's own errors the code tells what they are about, and not what the server did.
+        // Of a script's own errors the code says what they are about, and not what the server did.
         Meaning::OfScript | Meaning::StoppedOnReplica => return Kind::Script,
         _ => {}
     }

@@ -197,7 +197,7 @@ impl Request {
         self.script().is_none_or(|script| script.may_publish())
     }
 
-    /// Whether a server executes nothing for it that could be told from nothing: it keeps code, or looks for it.
+    /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
     pub(crate) fn runs_nothing(&self) -> bool {
         // It may name the script, for errors.
         matches!(self.about, About::Command | About::Code { .. })

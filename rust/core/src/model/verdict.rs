@@ -226,7 +226,7 @@ pub(crate) struct Unanswered {
     pub(crate) may_be_sent_again: bool,
 }
 
-/// Whether a request without a reply may have been executed; `written` tells whether the socket took the whole of it.
+/// Whether a request without a reply may have been executed; `written`: whether the socket took the whole of it.
 pub(crate) fn may_have_run(request: &Request, written: bool) -> bool {
     of_loss(request, written, false).ran == Ran::Unknown
 }
@@ -244,7 +244,7 @@ pub(crate) fn no_reply(request: &Request) -> AtDeadline {
     })
 }
 
-/// Judges the loss of a reply: `written` tells whether the socket took the whole request, `retries_lost` that its
+/// Judges the loss of a reply: `written`: whether the socket took the whole request; `retries_lost`: whether its
 /// caller wants it sent again in any case.
 pub(crate) fn of_loss(request: &Request, written: bool, retries_lost: bool) -> Unanswered {
     let ran = if written && !request.runs_nothing() { Ran::Unknown } else { Ran::No };

@@ -87,7 +87,7 @@ impl Watched {
         self.connection
     }
 
-    /// A transaction elsewhere would not heed the watch.
+    /// A watch does not reach a transaction elsewhere.
     pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
         match (self.slot, slot) {
             (Some(watched), Some(keys)) if watched != keys => {

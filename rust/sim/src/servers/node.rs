@@ -74,7 +74,7 @@ impl Node {
         self.is(Condition::OutOfMemory) && !self.is_replica()
     }
 
-    /// A replica that lost its primary and was told to serve no old data.
+    /// A replica that lost its primary and is configured to serve no old data.
     pub(super) fn is_stale(&self) -> bool {
         self.is_replica() && self.is(Condition::PrimaryDown) && !self.serves_stale_data
     }

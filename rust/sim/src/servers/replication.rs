@@ -85,7 +85,7 @@ impl Deployment {
 
     /// A node begins to follow another: it forgets what it has, and takes what the other has.
     pub(super) fn follow(&mut self, node: NodeId, primary: NodeId) {
-        self.tell_lost(node, primary);
+        self.note_lost(node, primary);
         let (data, history, libraries) = {
             let primary = &self.nodes[primary];
             (primary.data.clone(), primary.history.clone(), primary.libraries.clone())
@@ -102,8 +102,8 @@ impl Deployment {
         self.unblock_all(node);
     }
 
-    /// Tells what a node has that the one which takes its place, or goes before it, has not.
-    pub(super) fn tell_lost(&mut self, node: NodeId, successor: NodeId) {
+    /// What a node has that the one which takes its place, or goes before it, has not.
+    pub(super) fn note_lost(&mut self, node: NodeId, successor: NodeId) {
         let known = match self.nodes[node].superseded_at {
             Some(known) => known,
             None => self.nodes[successor].history.len(),
@@ -143,7 +143,7 @@ impl Deployment {
         self.nodes[node].arriving.clear();
         self.nodes[node].follows = None;
         self.nodes[node].superseded_at = None;
-        self.tell_lost(primary, node);
+        self.note_lost(primary, node);
         let at = self.now;
         self.events.push(Event::Promoted { at, node });
         Some(primary)

@@ -166,7 +166,7 @@ impl Deployment {
 
     fn select(&self, c: &mut Connection, word: &[u8]) -> Reply {
         let Some(database) = integer(word) else { return Reply::error(words::NO_INTEGER) };
-        // Valkey has databases in a cluster too, if it is told how many.
+        // Valkey has databases in a cluster too, if its configuration says how many.
         if self.is_cluster() && database != 0 {
             return Reply::error(if self.options.version.is_valkey() {
                 "ERR DB index is out of range"

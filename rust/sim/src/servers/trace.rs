@@ -77,7 +77,7 @@ impl Deployment {
         self.trace = Some(Vec::new());
     }
 
-    /// What was kept since the last time. A server does what it is told in this order.
+    /// What was kept since the last time. A server does things in this order.
     pub fn take_trace(&mut self) -> Vec<Act> {
         self.trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
