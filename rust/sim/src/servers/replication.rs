@@ -3,30 +3,12 @@
 use std::time::Duration;
 
 use super::data::Data;
-use super::deployment::{Deployment, NodeId, Timer};
+use super::deployment::{Deployment, Timer};
 use super::events::Event;
+use super::ids::NodeId;
+use super::node::Condition;
 use super::plain;
-use super::wire::Words;
-
-/// What a write came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    Run(u64),
-    Command(Words),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Write {
-    database: usize,
-    words: Words,
-    origin: Origin,
-}
-
-#[derive(Debug)]
-pub(super) struct Arrival {
-    at: Duration,
-    write: Write,
-}
+use super::writes::{Arrival, Origin, Write};
 
 impl Deployment {
     /// The command is done, and what it wrote becomes the node's history and is sent on.
@@ -57,7 +39,7 @@ impl Deployment {
         let follows = |id: &NodeId| {
             self.nodes[*id].follows == Some(node)
                 && self.nodes[*id].is_up
-                && !self.nodes[*id].is(super::Condition::PrimaryDown)
+                && !self.nodes[*id].is(Condition::PrimaryDown)
         };
         (0..self.nodes.len()).filter(follows).collect()
     }

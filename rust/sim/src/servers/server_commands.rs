@@ -1,9 +1,9 @@
 //! Commands about the connection and the server.
 
-use super::Condition;
 use super::commands::{BEFORE_7, Command};
 use super::connection::Connection;
 use super::deployment::{Deployment, Layout};
+use super::node::Condition;
 use super::versions::Version;
 use super::wire::{Protocol, Reply, Words, integer, same, text};
 use super::words;
