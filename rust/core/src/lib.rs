@@ -21,6 +21,7 @@ pub use crate::client::outbox::Bell;
 pub use crate::connection::tls::TlsOptions;
 pub use crate::connection::transport::system;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
+pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot};
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
@@ -34,5 +35,6 @@ pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};
 pub use crate::model::stats::{Latency, NodeStats, Stats};
+pub use crate::model::status::Unreachable;
 pub use crate::model::wait::Wait;
 pub use crate::wire::resp;

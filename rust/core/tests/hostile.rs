@@ -155,7 +155,7 @@ fn no_call_gets_anothers_reply_whatever_the_server_sends() {
                     failed += 1;
                     timeouts += usize::from(error.kind == Kind::Timeout);
                     assert!(matches!(error.kind, Kind::Connection | Kind::Timeout), "{:?}", error.kind);
-                    assert!(!error.message.is_empty());
+                    assert!(!error.to_string().is_empty());
                 }
             }
         }

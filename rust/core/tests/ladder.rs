@@ -112,7 +112,7 @@ fn a_refusal_that_lasts_ends_with_the_deadline_and_is_quoted() {
     let caller = Caller::connect(server.port);
     let error = caller.invoke_within(&script("return 1"), &[], &[], Duration::from_millis(300)).expect_err("too late");
     assert_eq!((error.kind, error.may_have_executed), (Kind::Timeout, false));
-    assert!(error.message.contains("LOADING"), "{}", error.message);
+    assert!(error.to_string().contains("LOADING"), "{error}");
     assert!(heard(&heard_).len() < 100, "it does not spin");
 }
 
@@ -178,6 +178,6 @@ fn garbage_ends_the_call_in_an_error_that_says_so() {
         let caller = Caller::connect(server.port);
         let error = caller.invoke(&script("return 1"), &[], &[]).expect_err("garbage");
         assert_eq!(error.kind, Kind::Connection);
-        assert!(error.message.contains("not valid RESP"), "{}", error.message);
+        assert!(error.to_string().contains("not valid RESP"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
 }
 
 fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
-    let details = PyDict::new(py);
+    let (details, text) = (PyDict::new(py), error.to_string());
     match error.kind {
         Kind::Configuration => {}
         Kind::Closing => details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?,
@@ -28,7 +28,7 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         details.set_item(intern!(py, "line"), place.line)?;
         details.set_item(intern!(py, "source_line"), place.source_line)?;
     }
-    let exception = python::module(py)?.getattr(name(error.kind))?.call((error.message,), Some(&details))?;
+    let exception = python::module(py)?.getattr(name(error.kind))?.call((text,), Some(&details))?;
     if let Some(index) = error.batch_index {
         exception.setattr(intern!(py, "batch_index"), index)?;
     }

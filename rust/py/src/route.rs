@@ -1,6 +1,6 @@
 //! From a `route` argument to the core's route.
 
-use glide_scripts_core::{Address, Error, Kind, Role, Route, Slot};
+use glide_scripts_core::{Address, CrossSlot, Error, Role, Route, Slot};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -11,17 +11,13 @@ use crate::errors;
 pub(crate) fn choose(asked: Option<&Bound<'_, PyTuple>>, keys: Route) -> PyResult<Route> {
     let Some(target) = asked else { return Ok(keys) };
     let asked = parse(target)?;
-    let Route::Slot(slot) = keys else { return Ok(asked) };
-    let message = match &asked {
-        Route::Shard(asked, _) if *asked != slot => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, and route is to slot {asked}")
-        }
-        Route::AllNodes | Route::AllPrimaries | Route::RandomNode => {
-            format!("CROSSSLOT (CrossSlot): the keys are in slot {slot}, which not all nodes of route hold; pass none")
-        }
+    let Route::Slot(keys) = keys else { return Ok(asked) };
+    let conflict = match asked {
+        Route::Shard(route, _) if route != keys => CrossSlot::Route { keys, route },
+        Route::AllNodes | Route::AllPrimaries | Route::RandomNode => CrossSlot::Nodes { keys },
         _ => return Ok(asked),
     };
-    Err(errors::to_python(target.py(), Error::new(Kind::CrossSlot, message)))
+    Err(errors::to_python(target.py(), Error::cross_slot(conflict)))
 }
 
 /// What `Route._target()` gives.

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::ids::id_of;
 use crate::servers::{ConnectionId, take_command};
-use crate::world::{Roughness, World};
+use crate::world::{Roughness, Wire, World};
 
 /// Makes connections to the model of the current thread.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Transport for Simulated {
             let connection = world
                 .with_model(|model| model.node_at(&address.host, address.port).and_then(|node| model.connect(node)));
             let Some(id) = connection else { return Err("Connection refused (model)".into()) };
-            let wire = Rc::new(Wire::new(id, &world));
+            let wire = Rc::new(Line::new(id, &world));
             world.log(format_args!("connected {id} to {address} {:?}", wire.fate.get()));
             world.wires.borrow_mut().insert(id, wire.clone());
             spawn_local(wire.clone().carry_up(world.clone()));
@@ -77,7 +77,7 @@ enum State {
 }
 
 /// One connection: its bytes on their way, in both directions.
-pub(crate) struct Wire {
+pub(crate) struct Line {
     pub(crate) id: ConnectionId,
     fate: Cell<Fate>,
     state: Cell<State>,
@@ -111,8 +111,48 @@ struct Taken {
 const WIDE: u64 = 64 << 10;
 
 /// In microseconds: shorter than it takes a server to call itself busy. A reply that is on its way for longer than that
-/// cannot be told from a script that runs.
+/// looks like a script that runs.
 const LONGEST: u64 = 80_000;
+
+impl Wire for Line {
+    fn answer(&self, output: &[u8], is_open: bool) {
+        if output.is_empty() && is_open {
+            return;
+        }
+        self.down.borrow_mut().extend(output);
+        if !is_open {
+            self.server_ended.set(true);
+        }
+        self.down_changed.notify_one();
+    }
+
+    fn reset(&self, world: &World) {
+        if self.state.replace(State::Reset) == State::Reset {
+            return;
+        }
+        let count = if self.is_swallowing() { 0 } else { world.below(self.up.borrow().len() as u64 + 1) };
+        let last: Vec<u8> = self.up.borrow_mut().drain(..).take(usize::try_from(count).unwrap_or(0)).collect();
+        world.log(format_args!("reset {} with {} more bytes up", self.id, last.len()));
+        world.with_model(|model| {
+            model.receive(self.id, &last);
+            model.disconnect(self.id);
+        });
+        if world.once_in(2) {
+            self.arrived.borrow_mut().clear();
+        }
+        self.wake();
+    }
+
+    fn heal(&self, world: &World) {
+        let is_swallowing = self.is_swallowing();
+        self.fate.set(Fate::None);
+        self.room.set(WIDE);
+        if is_swallowing {
+            self.fate.set(Fate::SwallowAfter(0));
+            self.reset(world);
+        }
+    }
+}
 
 fn latency(world: &World) -> Duration {
     let microseconds = match world.below(100) {
@@ -123,7 +163,7 @@ fn latency(world: &World) -> Duration {
     Duration::from_micros(microseconds)
 }
 
-impl Wire {
+impl Line {
     fn new(id: ConnectionId, world: &World) -> Self {
         // The greeting is some 150 bytes long, a call a little longer.
         let after = world.below(if world.once_in(3) { 300 } else { 6_000 });
@@ -158,47 +198,6 @@ impl Wire {
 
     fn is_swallowing(&self) -> bool {
         matches!(self.fate.get(), Fate::SwallowAfter(after) if self.written.get() + self.read.get() >= after)
-    }
-
-    /// The server's replies, and whether it keeps the connection.
-    pub(crate) fn answer(&self, output: &[u8], is_open: bool) {
-        if output.is_empty() && is_open {
-            return;
-        }
-        self.down.borrow_mut().extend(output);
-        if !is_open {
-            self.server_ended.set(true);
-        }
-        self.down_changed.notify_one();
-    }
-
-    /// Ends the connection for both sides. Of what is on its way up, a part may still arrive.
-    pub(crate) fn reset(&self, world: &World) {
-        if self.state.replace(State::Reset) == State::Reset {
-            return;
-        }
-        let count = if self.is_swallowing() { 0 } else { world.below(self.up.borrow().len() as u64 + 1) };
-        let last: Vec<u8> = self.up.borrow_mut().drain(..).take(usize::try_from(count).unwrap_or(0)).collect();
-        world.log(format_args!("reset {} with {} more bytes up", self.id, last.len()));
-        world.with_model(|model| {
-            model.receive(self.id, &last);
-            model.disconnect(self.id);
-        });
-        if world.once_in(2) {
-            self.arrived.borrow_mut().clear();
-        }
-        self.wake();
-    }
-
-    /// The network heals: what was to happen does not, and what was swallowed is known to be gone.
-    pub(crate) fn heal(&self, world: &World) {
-        let is_swallowing = self.is_swallowing();
-        self.fate.set(Fate::None);
-        self.room.set(WIDE);
-        if is_swallowing {
-            self.fate.set(Fate::SwallowAfter(0));
-            self.reset(world);
-        }
     }
 
     fn wake(&self) {
@@ -312,7 +311,7 @@ impl Wire {
 
 /// The client's end of a connection.
 struct End {
-    wire: Rc<Wire>,
+    wire: Rc<Line>,
     world: Rc<World>,
     is_plain: bool,
 }
@@ -369,7 +368,7 @@ impl AsyncWrite for End {
             wire.take(world, &bytes[..count]);
             if wire.written.get() >= after {
                 wire.reset(world);
-                // A plain socket tells what it took; TLS has written a part of it and does not tell of which.
+                // A plain socket says what it took; TLS has written a part of it and does not say which.
                 if !self.is_plain || count == 0 {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
                 }

@@ -44,10 +44,14 @@ impl Expected {
             (Ok(Reply::One(Item::Okay)), Self::Okay) | (Ok(_), Self::Anything) => End::Answered,
             (Ok(reply), Self::Bulk(expected)) if reply.as_bytes() == Some(expected.as_bytes()) => End::Answered,
             (Ok(reply), _) => End::WrongReply(format!("{reply:?}")),
-            (Err(error), Self::Words(words)) if error.kind == Kind::Script && said(&error.message) == words => {
-                if error.may_have_executed { End::OfScript } else { failed(*error) }
+            (Err(error), Self::Words(words)) if error.kind == Kind::Script && said(&error.to_string()) == words => {
+                if error.may_have_executed {
+                    End::OfScript
+                } else {
+                    failed(&error)
+                }
             }
-            (Err(error), _) => failed(*error),
+            (Err(error), _) => failed(&error),
         }
     }
 }
@@ -58,8 +62,8 @@ fn said(message: &str) -> &str {
     line.split(" (batch[").next().unwrap_or(line)
 }
 
-pub(crate) fn failed(error: Error) -> End {
-    End::Failed { kind: error.kind, may_have_executed: error.may_have_executed, message: error.message }
+pub(crate) fn failed(error: &Error) -> End {
+    End::Failed { kind: error.kind, may_have_executed: error.may_have_executed, message: error.to_string() }
 }
 
 /// One command that has an id.
@@ -105,7 +109,7 @@ fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
     events.iter().filter_map(stopped).filter(|run| !publishing.contains(run)).collect()
 }
 
-/// How late a call may be told its end, by the clock of the simulation.
+/// How late a call may learn its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
 
 impl Oracle {

@@ -104,7 +104,7 @@ impl Callers {
     async fn hand_out(self: Rc<Self>) {
         loop {
             for (ticket, completion) in self.completions.take() {
-                if !matches!(completion, Completion::Facts(_))
+                if !matches!(completion, Completion::Trace(_))
                     && let Some(waiting) = self.waiting.borrow_mut().remove(&ticket)
                 {
                     // Who has cancelled does not wait.
@@ -200,7 +200,7 @@ impl Callers {
                 outcomes.into_iter().zip(expected).map(|(outcome, expected)| expected.judge(outcome)).collect()
             }
             Completion::Call(Ok(Reply::One(Item::Nil))) => vec![End::NotExecuted; all],
-            Completion::Call(Err(error)) => vec![failed(*error); all],
+            Completion::Call(Err(error)) => vec![failed(&error); all],
             other => vec![End::WrongReply(format!("{other:?}")); all],
         })
         .await;

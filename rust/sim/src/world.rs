@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::network::Wire;
 use crate::servers::{ConnectionId, Deployment, Event};
 
 pub(crate) struct World {
@@ -16,7 +15,7 @@ pub(crate) struct World {
     chance: RefCell<fastrand::Rng>,
     pub(crate) trace: RefCell<Trace>,
     began: Instant,
-    pub(crate) wires: RefCell<BTreeMap<ConnectionId, Rc<Wire>>>,
+    pub(crate) wires: RefCell<BTreeMap<ConnectionId, Rc<dyn Wire>>>,
     /// How rough the network is.
     pub(crate) roughness: Cell<Roughness>,
     /// Nothing is lost and nobody forgets scripts: what is issued in order runs in order.
@@ -27,6 +26,16 @@ pub(crate) struct World {
     pub(crate) taken: RefCell<BTreeMap<u64, Vec<Duration>>>,
     /// The model has something to do at another time than before.
     changed: Notify,
+}
+
+/// One connection of the network.
+pub(crate) trait Wire {
+    /// The server's replies, and whether it keeps the connection.
+    fn answer(&self, output: &[u8], is_open: bool);
+    /// Ends the connection for both sides. Of what is on its way up, a part may still arrive.
+    fn reset(&self, world: &World);
+    /// The network heals: what was to happen does not, and what was swallowed is known to be gone.
+    fn heal(&self, world: &World);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,11 +142,11 @@ impl World {
             }
             result
         };
-        let wires: Vec<_> = self.wires.borrow().values().cloned().collect();
-        for wire in wires {
+        let wires: Vec<_> = self.wires.borrow().iter().map(|(id, wire)| (*id, wire.clone())).collect();
+        for (id, wire) in wires {
             let (output, is_open) = {
                 let mut deployment = self.deployment.borrow_mut();
-                (deployment.take_output(wire.id), deployment.is_open(wire.id))
+                (deployment.take_output(id), deployment.is_open(id))
             };
             wire.answer(&output, is_open);
         }

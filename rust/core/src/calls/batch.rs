@@ -22,7 +22,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
                 Ok(Some(pipeline::run(&servers, sending).await))
             }
         };
-        let outcome = match supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true)))) {
+        let outcome = match supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_in_flight(true)))) {
             Some(Ok(Some(outcomes))) => {
                 outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
                 return reply_to.finish_batch(name_commands(&batch, outcomes));
@@ -39,9 +39,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
 fn name_commands(batch: &Batch, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for (index, (outcome, entry)) in outcomes.iter_mut().zip(batch.entries()).enumerate() {
         if let Err(error) = outcome {
-            error.batch_index = Some(index);
-            let end = error.message.find('\n').unwrap_or(error.message.len());
-            error.message.insert_str(end, &format!(" (batch[{index}]: {})", entry.name()));
+            (error.batch_index, error.command) = (Some(index), Some(entry.name()));
         }
     }
     outcomes

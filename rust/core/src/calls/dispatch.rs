@@ -10,7 +10,6 @@ use crate::model::call::Call;
 use crate::model::config::Config;
 use crate::model::route::Route;
 use crate::model::stats::Stats;
-use crate::model::status::Unreachable;
 use crate::servers::directory::Servers;
 
 /// Sends a call on its way.
@@ -43,7 +42,7 @@ impl LaneEvents for Events {
         }
     }
 
-    fn disconnected(&self, lane: &Rc<Lane>, _reason: &Unreachable) {
+    fn disconnected(&self, lane: &Rc<Lane>) {
         if let Some(servers) = self.servers.upgrade() {
             servers.disconnected(lane);
         }

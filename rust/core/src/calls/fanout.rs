@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::calls::single;
 use crate::model::call::Call;
+use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
@@ -38,7 +39,7 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
         if timeout_at(deadline, servers.learn_first()).await.is_err() {
-            return Err(Box::new(Error::timeout(timeout, "not sent, because no node is known", false)));
+            return Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent("no node is known".into()))));
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
@@ -46,7 +47,7 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
 }
 
 async fn finish(servers: &Servers, supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
-    let outcome = supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_under_way(true))));
+    let outcome = supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_in_flight(true))));
     servers.stats.finish_unless_gone(reply_to, outcome);
 }
 
@@ -72,9 +73,7 @@ async fn ask_nodes(
                     Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
                 }
                 Ok(Err(_)) => None,
-                Err(_) => {
-                    Some(Err(Box::new(Error::timeout(timeout, "not sent, because there is no connection yet", false))))
-                }
+                Err(_) => Some(Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent("no connection yet".into()))))),
             };
             (index, outcome)
         });
@@ -164,7 +163,7 @@ fn send(
     async move {
         let outcome = outcome.await.ok().and_then(Completion::into_call);
         asked.end();
-        outcome.unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true))))
+        outcome.unwrap_or_else(|| Err(Box::new(Error::closed_in_flight(true))))
     }
 }
 
@@ -201,8 +200,8 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
             }
         }
         // What a busy node says is worth more than that the others were not busy.
-        let telling = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
-        return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(telling)) };
+        let shown = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
+        return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(shown)) };
     }
     let mut replies = Vec::with_capacity(answers.len());
     let several = answers.len() > 1;
@@ -210,7 +209,7 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
         match outcome {
             Ok(reply) => replies.push((node, reply)),
             Err(mut error) => {
-                error.message = format!("{node}: {}", error.message);
+                error.node = Some(node);
                 // The others may have done their part.
                 error.may_have_executed |= several;
                 return Err(error);
@@ -253,7 +252,7 @@ pub(crate) fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, 
     let mut places: Vec<Option<Reply>> = (0..keys).map(|_| None).collect();
     for (positions, reply) in replies {
         let elements = reply.into_elements().filter(|elements| elements.len() == positions.len());
-        let elements = elements.ok_or_else(|| Box::new(unexpected("a list with one element a key")))?;
+        let elements = elements.ok_or_else(|| Box::new(Error::unexpected("a list with one element a key")))?;
         for (position, element) in positions.into_iter().zip(elements) {
             places[position] = Some(element);
         }
@@ -273,7 +272,7 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
     match gather {
         Gather::Sum => {
             let sum = replies.try_fold(0, |sum, reply| Some(sum + reply.as_int()?));
-            sum.map(|sum| Reply::One(Item::Int(sum))).ok_or_else(|| Box::new(unexpected("an integer")))
+            sum.map(|sum| Reply::One(Item::Int(sum))).ok_or_else(|| Box::new(Error::unexpected("an integer")))
         }
         Gather::Least => {
             let numbers: Option<Vec<i64>> = replies.map(|reply| reply.as_int()).collect();
@@ -281,12 +280,13 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
             match least {
                 Some(Some(least)) => Ok(Reply::One(Item::Int(least))),
                 Some(None) => Err(Box::new(no_nodes())),
-                None => Err(Box::new(unexpected("an integer"))),
+                None => Err(Box::new(Error::unexpected("an integer"))),
             }
         }
         Gather::Joined => {
             let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
-            let elements: Vec<_> = lists.ok_or_else(|| Box::new(unexpected("a list")))?.into_iter().flatten().collect();
+            let elements: Vec<_> =
+                lists.ok_or_else(|| Box::new(Error::unexpected("a list")))?.into_iter().flatten().collect();
             let mut items = vec![Item::Array(elements.len())];
             for element in elements {
                 match element {
@@ -298,7 +298,7 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
         }
         Gather::And => {
             let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
-            let lists = lists.ok_or_else(|| Box::new(unexpected("a list of integers")))?;
+            let lists = lists.ok_or_else(|| Box::new(Error::unexpected("a list of integers")))?;
             let length = lists.iter().map(Vec::len).min().unwrap_or(0);
             let mut items = vec![Item::Array(length)];
             items.extend((0..length).map(|position| {
@@ -311,13 +311,8 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
     }
 }
 
-fn unexpected(expected: &str) -> Error {
-    let message = format!("a node answered something other than {expected}");
-    Error::new(Kind::Request, message).may_have_executed(true)
-}
-
 fn no_nodes() -> Error {
-    Error::new(Kind::Connection, "not sent, because no node is known")
+    Error::new(Kind::Connection, "not sent: no node is known")
 }
 
 #[cfg(test)]
@@ -366,6 +361,6 @@ mod tests {
         let refused = Err(Box::new(Error::new(Kind::Request, "OOM")));
         let error = gather_nodes(Gather::AllSucceeded, vec![(node(1), Ok(int(1))), (node(2), refused)]);
         let error = error.expect_err("one failed");
-        assert!(error.message.starts_with("h:2: ") && error.may_have_executed);
+        assert!(error.to_string().starts_with("h:2: ") && error.may_have_executed);
     }
 }

@@ -21,7 +21,7 @@ use crate::wire::pack;
 use crate::wire::resp::ServerError;
 
 /// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
-/// keep it from that: the caller was told that the script is to be killed.
+/// keep it from that: the caller's error said that the script is to be killed.
 pub(crate) fn kill(lease: Lease) {
     const BOUND: Duration = Duration::from_secs(60);
     let admin = lease.begin_kill();

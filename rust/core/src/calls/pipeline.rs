@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
-use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, telling};
+use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, reply_or_failed_load};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
+use crate::model::cause::AtDeadline;
 use crate::model::completion::Outcome;
 use crate::model::config::Address;
 use crate::model::error::Error;
@@ -152,7 +153,7 @@ impl Shape {
                 gather_parts(*gather, answers.collect(), keys)
             }
             (Self::Unknown(error), _) => Err(Box::new(error)),
-            _ => outcomes.next().unwrap_or_else(|| Err(Box::new(Error::closed_under_way(true)))),
+            _ => outcomes.next().unwrap_or_else(|| Err(Box::new(Error::closed_in_flight(true)))),
         }
     }
 }
@@ -210,8 +211,8 @@ impl Context {
                             shapes.push(Shape::Nodes(nodes));
                         }
                         Err(_) => {
-                            let state = "not sent, because its nodes could not be reached";
-                            shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, state, false)));
+                            let known = AtDeadline::NotSent("its nodes could not be reached".into());
+                            shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, known)));
                         }
                     }
                 }
@@ -358,7 +359,7 @@ impl Context {
             if piece.attempt.brings_library
                 && let Some(library) = request.library()
             {
-                reply = telling(reply, write.failed_loads.get(&library.key).cloned());
+                reply = reply_or_failed_load(reply, write.failed_loads.get(&library.key).cloned());
             }
             if piece.attempt.form.is_some()
                 && let Some(script) = request.script()
@@ -561,14 +562,12 @@ impl Context {
                     piece.was_lost |= unanswered.ran == Ran::Unknown;
                     round.again.push(piece);
                 } else {
-                    round.done.push((piece.place, Err(Box::new(Error::lost(reason)))));
+                    round.done.push((piece.place, Err(Box::new(Error::lost(reason.clone())))));
                 }
             }
             WriteEnd::TimedOut(too_late, sent) if end <= *sent => {
-                let may = verdict::may_have_run(self.request(&piece), true);
-                let doubt = if may { "; it may have been executed" } else { "" };
-                let error = self.timed_out(*too_late, &format!("no reply from the server{doubt}"), may);
-                round.done.push((piece.place, Err(Box::new(error))));
+                let known = verdict::no_reply(self.request(&piece));
+                round.done.push((piece.place, Err(Box::new(self.timed_out(*too_late, known)))));
             }
             WriteEnd::TimedOut(too_late, _) => {
                 let error = self.not_sent_in_time(*too_late, piece.was_lost);
@@ -579,16 +578,13 @@ impl Context {
     }
 
     fn not_sent_in_time(&self, too_late: TooLate, was_lost: bool) -> Error {
-        let reason = self.waiting_for.borrow();
-        let state = if reason.is_empty() { "not executed".into() } else { format!("not executed: {reason}") };
-        if was_lost {
-            return self.timed_out(too_late, "sent on a connection that was lost; it may have been executed", true);
-        }
-        self.timed_out(too_late, &state, false)
+        let reason = self.waiting_for.borrow().clone();
+        let known = if was_lost { AtDeadline::LostBefore } else { AtDeadline::NotExecuted(reason) };
+        self.timed_out(too_late, known)
     }
 
-    fn timed_out(&self, too_late: TooLate, state: &str, may_have_executed: bool) -> Error {
-        Error::timeout(self.sending.timeout + too_late.waited, state, may_have_executed)
+    fn timed_out(&self, too_late: TooLate, known: AtDeadline) -> Error {
+        Error::timeout(self.sending.timeout + too_late.waited, known)
     }
 }
 

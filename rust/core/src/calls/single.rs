@@ -14,6 +14,7 @@ use crate::calls::overdue;
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
+use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
@@ -89,11 +90,11 @@ async fn retry(
     if servers.config.connection.observed {
         call.reply_to.send_trace(progress.trace());
     }
-    let closed = || Ok(Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request)))));
+    let closed = || Ok(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request)))));
     let outcome = match ended.or_closed(closed) {
         Some(Ok(outcome)) => Some(outcome),
         Some(Err(TooLate { waited })) => {
-            let error = progress.timed_out(&call, call.timeout + waited);
+            let error = Error::timeout(call.timeout + waited, progress.at_deadline(&call.request));
             if error.may_have_executed {
                 servers.unanswered();
             }
@@ -192,16 +193,15 @@ impl Progress {
         self.lease.borrow_mut().insert(lease).lane().clone()
     }
 
-    fn timed_out(&self, call: &Call, after: Duration) -> Error {
-        let reason = self.waiting_for.borrow();
-        let may_have_executed = self.may_have_executed(&call.request);
-        let state = match (may_have_executed, reason.is_empty()) {
-            (true, _) => call.without_reply().into(),
-            (false, true) => "not executed".into(),
-            (false, false) if self.times_sent.get() == 0 => format!("not sent: {reason}"),
-            (false, false) => format!("not executed: {reason}"),
-        };
-        Error::timeout(after, &state, may_have_executed)
+    fn at_deadline(&self, request: &Request) -> AtDeadline {
+        let reason = self.waiting_for.take();
+        if self.may_have_executed(request) {
+            verdict::no_reply(request)
+        } else if self.times_sent.get() == 0 && !reason.is_empty() {
+            AtDeadline::NotSent(reason.into())
+        } else {
+            AtDeadline::NotExecuted(reason)
+        }
     }
 }
 
@@ -245,7 +245,7 @@ async fn attempts(
             Unfinished::Lost(reason) => {
                 let unanswered = verdict::of_loss(request, true, false);
                 if !unanswered.may_be_sent_again {
-                    return Err(Box::new(Error::lost(&reason)));
+                    return Err(Box::new(Error::lost(reason)));
                 }
                 progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
                 progress.waiting_for.replace(reason.to_string());
@@ -278,7 +278,7 @@ async fn attempts(
         };
         drop(held);
         if call.reply_to.is_abandoned() {
-            return Err(Box::new(Error::closed_under_way(progress.may_have_executed(&call.request))));
+            return Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
         let may_lack_code =
@@ -298,7 +298,7 @@ async fn attempts(
                 let reply = replies.pop().expect("a lane gives a reply to each command");
                 attempt.learn_from(servers, request, &call.route, &reply, &target);
                 let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-                Unfinished::Answered(telling(reply, loading))
+                Unfinished::Answered(reply_or_failed_load(reply, loading))
             }
             Err(unfinished) => unfinished,
         };
@@ -306,8 +306,8 @@ async fn attempts(
     }
 }
 
-/// Why a function is still missing after its library was sent says the reply to that.
-pub(crate) fn telling(reply: Reply, loading: Option<Reply>) -> Reply {
+/// Where a function is still missing after its library was sent, the reply to the library says why.
+pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
     match loading {
         Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
         _ => reply,
@@ -552,7 +552,7 @@ pub(crate) async fn connected_lane(
         } else if let Route::Address(address) = route
             && looked
         {
-            let message = format!("not sent, because no node of the cluster is at {address}");
+            let message = format!("not sent: no node of the cluster is at {address}");
             return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
             waiting_for.replace(servers.why_unknown(route));

@@ -16,6 +16,7 @@ use crate::calls::single::{Attempt, code_form, connected_lane};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
+use crate::model::cause::{AtDeadline, Doubt};
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::library::Library;
@@ -50,23 +51,19 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
     };
-    match timeout_at(sending.deadline, transaction.attempts()).await {
-        Ok(outcome) => outcome.map_err(|mut error| {
-            error.may_have_executed |= transaction.ran_on_replica.get();
-            error
-        }),
+    let outcome = match timeout_at(sending.deadline, transaction.attempts()).await {
+        Ok(outcome) => outcome,
         Err(_) => {
             let sent = transaction.progress.was_sent();
-            let may_have_executed = sent || transaction.ran_on_replica.get();
-            let reason = transaction.waiting_for.borrow();
-            let state = match (sent, reason.is_empty()) {
-                (true, _) => "no reply from the server; the transaction may have been executed".into(),
-                (false, true) => "not executed".into(),
-                (false, false) => format!("not executed: {reason}"),
-            };
-            Err(Box::new(Error::timeout(sending.timeout, &state, may_have_executed)))
+            let reason = transaction.waiting_for.take();
+            let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
+            Err(Box::new(Error::timeout(sending.timeout, known)))
         }
-    }
+    };
+    outcome.map_err(|mut error| {
+        error.may_have_executed |= transaction.ran_on_replica.get();
+        error
+    })
 }
 
 fn requests(entry: &Entry) -> Vec<&Request> {
@@ -156,7 +153,7 @@ impl Transaction<'_> {
             let replies = self.progress.take_replies();
             match answer {
                 Ok(()) => self.progress.clear(),
-                Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(&reason))),
+                Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
                 Err(_) if self.watched.is_some() => return Ok(None),
                 Err(_) => {
                     attempt.lane = None;
@@ -336,10 +333,7 @@ impl Transaction<'_> {
                     Some(error) => Answer::OnReplica(error),
                     None => Answer::Executed(self.outcomes(queue, elements, lane)),
                 },
-                None => {
-                    let message = "EXEC answered something other than one reply a command";
-                    Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(true)))
-                }
+                None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
             },
         }
     }
@@ -413,22 +407,11 @@ impl Transaction<'_> {
 
     /// EXECABORT, and what it was for. `index` is none of the requests' where EXEC itself was refused.
     fn discarded(&self, index: usize, error: &ServerError) -> Error {
-        let mut discarded = match self.requests.get(index) {
-            Some(request) => {
-                let text = error.text();
-                let text = format!("EXECABORT transaction discarded: batch[{index}] ({}): {text}", request.name());
-                Error::new(Kind::ExecAbort, text)
-            }
-            None => {
-                let exec = Packer::single("EXEC");
-                Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
-            }
-        };
-        if discarded.kind == Kind::ExecAbort {
-            discarded.code = Some("EXECABORT".into());
+        if let Some(request) = self.requests.get(index) {
+            return Error::discarded(index, request.name(), error.clone());
         }
-        discarded.batch_index = self.requests.get(index).map(|_| index);
-        discarded
+        let exec = Packer::single("EXEC");
+        Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
     }
 }
 

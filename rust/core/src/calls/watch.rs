@@ -9,12 +9,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::calls::single::{Attempt, connected_lane};
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress};
+use crate::model::cause::{AtDeadline, CrossSlot};
 use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
 use crate::model::route::Route;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
-use crate::servers::watches::other_slot;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
 
@@ -46,12 +46,12 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
                 }
             }
         };
-        let closed = || Ok(Err(Box::new(Error::closed_under_way(false))));
+        let closed = || Ok(Err(Box::new(Error::closed_in_flight(false))));
         let outcome = match supervision.over(timeout_at(deadline, work)).await.or_closed(closed) {
             Some(Ok(outcome)) => Some(outcome),
             Some(Err(_)) => {
                 servers.watches.end(watch);
-                let error = Error::timeout(timeout, &format!("no reply; {}", waiting_for.take()), false);
+                let error = Error::timeout(timeout, AtDeadline::NotExecuted(waiting_for.take()));
                 Some(Err(Box::new(error)))
             }
             None => {
@@ -77,10 +77,10 @@ impl Servers {
         let turn = self.watches.entry(watch).turn.clone();
         let _in_turn = turn.lock().await;
         let slot = if let Route::Slot(slot) = route { Some(*slot) } else { None };
-        if let (Some(before), Some(slot)) = (self.watches.slot(watch), slot)
-            && slot != before
+        if let (Some(watched), Some(keys)) = (self.watches.slot(watch), slot)
+            && keys != watched
         {
-            return Err(Box::new(other_slot(before, slot)));
+            return Err(Box::new(Error::cross_slot(CrossSlot::Watch { watched, keys })));
         }
         let mut attempt = Attempt::default();
         loop {

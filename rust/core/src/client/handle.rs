@@ -17,6 +17,7 @@ use crate::client::io_thread::IoThread;
 use crate::client::outbox::{Bell, Receiver, Sender, outbox};
 use crate::model::batch::{Batch, BatchOptions, Sending};
 use crate::model::call::Call;
+use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials, Mode};
 use crate::model::error::{Error, Kind};
@@ -257,7 +258,7 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message
     unheard.into_iter().for_each(Message::refuse);
 }
 
-/// Whether the client can serve. What it is told meanwhile is kept in `unheard`; being closed ends the attempt.
+/// Whether the client can serve. What is sent to it meanwhile is kept in `unheard`; being closed ends the attempt.
 async fn open(
     servers: &Servers,
     incoming: &mut Receiver<Message>,
@@ -285,7 +286,7 @@ async fn open(
     can_serve
 }
 
-/// Does what the client is told, until it is closed.
+/// Handles what is sent to the client, until it is closed.
 async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
     // Whether calls were cancelled that may have waited on connections of their own.
     let mut closes = false;
@@ -324,9 +325,9 @@ fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
     let servers = servers.clone();
     guard::spawn("a login", async move {
         let work = timeout(servers.config.request_timeout, servers.authenticate(&password));
-        let outcome = supervision.over(work).await.or_closed(|| Ok(Err(Error::closed_under_way(true))));
+        let outcome = supervision.over(work).await.or_closed(|| Ok(Err(Error::closed_in_flight(true))));
         let outcome = outcome.map(|in_time| {
-            let error = || Error::timeout(servers.config.request_timeout, "not all connections have logged in", true);
+            let error = || Error::timeout(servers.config.request_timeout, AtDeadline::LoggingIn);
             in_time.unwrap_or_else(|_| Err(error())).map(|()| OKAY).map_err(Box::new)
         });
         servers.stats.finish_unless_gone(reply_to, outcome);

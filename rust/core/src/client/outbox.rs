@@ -115,7 +115,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // What is in it is dropped outside of the lock: its callers are told, and may ask for more.
+        // What is in it is dropped outside of the lock: its callers get errors, and may send more.
         let rest = {
             let mut queue = self.shared.queue();
             queue.is_open = false;

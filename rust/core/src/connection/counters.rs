@@ -1,4 +1,4 @@
-//! What a lane counts, and what of it others have been told.
+//! What a lane counts, and what of it was published.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -43,7 +43,7 @@ impl Io {
         self.written + self.output.len() as u64
     }
 
-    /// How many of the bytes the peer's machine has taken, where the system tells. Under TLS it is a little less, since
+    /// How many of the bytes the peer's machine has taken, where the system says so. Under TLS it is a little less, since
     /// records are longer than what is in them.
     pub(crate) fn taken(&self, unacknowledged: Option<Unacknowledged>) -> Option<u64> {
         let queued = self.stream.unacknowledged(unacknowledged)?;

@@ -25,9 +25,10 @@ use crate::connection::queues::{Job, Queues, Steps};
 use crate::connection::session::Session;
 use crate::connection::step::{Step, StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
+use crate::model::cause::PANICKED;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
-use crate::model::error::{Error, PANICKED};
+use crate::model::error::Error;
 use crate::model::request::Request;
 use crate::model::stats::Stats;
 use crate::model::status::{Status, Unreachable};
@@ -43,7 +44,7 @@ pub(crate) trait LaneEvents {
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
     /// The connection was lost or could not be made.
-    fn disconnected(&self, lane: &Rc<Lane>, reason: &Unreachable);
+    fn disconnected(&self, lane: &Rc<Lane>);
 }
 
 const CLOSED: &str = "the connection was closed";
@@ -191,7 +192,7 @@ impl Lane {
         self.counters.publish_in_flight(self.queues.borrow().in_flight.len() as u64);
     }
 
-    /// Tells an observed call, which needed no second attempt, who has it.
+    /// Sends an observed call, which needed no second attempt, the node that has it.
     pub(crate) fn send_trace(&self, caller: &ReplyTo) {
         if self.config.observed {
             caller.send_trace(CallTrace { node: Some(self.address.clone()), ..CallTrace::default() });
@@ -264,7 +265,7 @@ impl Lane {
         asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
     }
 
-    /// Has a look soon whether the server's machine takes the request whose reply is due; two looks tell.
+    /// Has a look soon whether the server's machine takes the request whose reply is due; it takes two looks.
     pub(crate) fn check_taking(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
             self.liveness.is_checked.set(true);
@@ -320,7 +321,7 @@ impl Lane {
         self.session.set_loaded(name, loaded);
     }
 
-    /// The server was told to forget all scripts.
+    /// A call has had the server forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.session.forget_loaded();
         self.queues.borrow_mut().used.clear();
@@ -402,7 +403,7 @@ impl Lane {
         for (job, was_begun) in unsent.chain(sent) {
             match job {
                 Job::Call(call) => {
-                    self.counters.client.finish(call.reply_to, Err(Box::new(Error::closed_under_way(was_begun))));
+                    self.counters.client.finish(call.reply_to, Err(Box::new(Error::closed_in_flight(was_begun))));
                 }
                 Job::Step(step) => step.progress.sent.set(was_begun),
                 Job::Load(..) | Job::Place(_) => {}
@@ -476,7 +477,7 @@ impl Lane {
             }
             self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
             if let Some(events) = self.events.upgrade() {
-                events.disconnected(&self, &reason);
+                events.disconnected(&self);
             }
             if served {
                 // The first attempt is made at once.

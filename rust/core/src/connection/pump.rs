@@ -13,7 +13,7 @@ use crate::connection::lane::{Lane, Place};
 use crate::connection::queues::{InFlight, Job};
 use crate::connection::step::Unfinished;
 use crate::model::call::Call;
-use crate::model::error::PANICKED;
+use crate::model::cause::PANICKED;
 use crate::model::status::{Status, Unreachable};
 use crate::tasks::guard;
 use crate::wire::resp::{Frame, Item, Reply};

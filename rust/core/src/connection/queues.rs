@@ -62,7 +62,7 @@ impl Queues {
         let job = entry.job.take()?;
         let (commands, bytes) = job.begun(self.taken.saturating_sub(entry.begins));
         if bytes == 0 && std::mem::take(&mut entry.is_first_use) {
-            // It tells nothing of whether the server has its code.
+            // It does not show whether the server has its code.
             self.waiting.leave_place(number);
         }
         let begins = entry.begins + bytes;

@@ -170,7 +170,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn the_system_watches_over_a_connection_and_delays_nothing() {
+    async fn a_connection_is_kept_alive_and_delays_nothing() {
         for tcp_nodelay in [true, false] {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let_names_mean(vec![listener.local_addr().expect("its address")]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
 use crate::model::request::{Gather, Request};
 use crate::model::route::{Route, Slot};
@@ -86,15 +87,9 @@ impl Batch {
             None => Ok(Some(slot)),
             Some((other, (other_slot, other_key))) => {
                 let name = |index: usize| format!("batch[{index}] ({})", self.entries[index].name());
-                Err(Box::new(Error::cross_slot(format_args!(
-                    "an atomic batch lives in one slot, but {} has key {:?} of slot {slot} and \
-                     {} has key {:?} of slot {other_slot}; give the keys a common hash tag in braces, or use a batch \
-                     that is not atomic",
-                    name(first),
-                    String::from_utf8_lossy(key),
-                    name(other),
-                    String::from_utf8_lossy(other_key)
-                ))))
+                let first = (name(first), InSlot::new(key, slot));
+                let other = (name(other), InSlot::new(other_key, other_slot));
+                Err(Box::new(Error::cross_slot(CrossSlot::Commands(first, other))))
             }
         }
     }
@@ -151,7 +146,7 @@ mod tests {
         batch.push(set("b"));
         let error = batch.slot().expect_err("two slots");
         for part in ["batch[0] (SET)", "\"{a}1\"", "batch[2] (SET)", "\"b\""] {
-            assert!(error.message.contains(part), "{part}: {}", error.message);
+            assert!(error.to_string().contains(part), "{part}: {error}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::cause::AtDeadline;
 use crate::model::completion::ReplyTo;
 use crate::model::error::Error;
 use crate::model::request::Request;
@@ -24,26 +25,12 @@ pub(crate) struct Call {
 impl Call {
     /// The error of a deadline that passed while the call was, or was not, with a server.
     pub(crate) fn timed_out(&self, sent: bool, lane: &Status) -> Error {
-        let state = match lane {
-            _ if sent => self.without_reply().into(),
-            Status::Down(reason) => format!("not sent, because there is no connection: {reason}"),
-            Status::Connecting => "not sent, because there is no connection yet".into(),
-            Status::Up => "not sent, because the server takes no more requests".into(),
+        let known = match lane {
+            _ if sent => verdict::no_reply(&self.request),
+            Status::Down(reason) => AtDeadline::NotSent(format!("no connection: {reason}").into()),
+            Status::Connecting => AtDeadline::NotSent("no connection yet".into()),
+            Status::Up => AtDeadline::NotSent("the server takes no more requests".into()),
         };
-        let may_have_executed = verdict::may_have_run(&self.request, sent);
-        Error::timeout(self.timeout, &state, may_have_executed)
-    }
-
-    /// What is known of it once it was sent.
-    pub(crate) fn without_reply(&self) -> &'static str {
-        if self.request.is_killed_on_timeout() {
-            "no reply from the server; the script may be running still, and is to be killed"
-        } else if self.request.runs_lua() {
-            "no reply from the server; the script may have run, or be running still"
-        } else if self.request.runs_nothing() {
-            "no reply from the server"
-        } else {
-            "no reply from the server; the command may have been executed"
-        }
+        Error::timeout(self.timeout, known)
     }
 }

@@ -96,7 +96,7 @@ fn block_option<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8
 
 /// What a server does not take for a time, it refuses at once.
 fn wait(word: &[u8], unit: f64) -> Wait {
-    /// Whoever waits longer than a year need not be told when it is over.
+    /// Nobody waits for longer than a year.
     const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
     let number = std::str::from_utf8(word).ok().and_then(|word| word.parse::<f64>().ok());
     match number.map(|number| number * unit) {
@@ -185,7 +185,7 @@ static RULES: &[(&str, Rule)] = &[
     ("XREADGROUP", Blocks(Time::BlockOption(4))),
 ];
 
-/// What only tells of the connection (ID, INFO, …) tells of the shared one.
+/// What only reports on the connection (ID, INFO, …) reports on the shared one.
 static CLIENT: &[(&str, Rule)] = &[
     ("CACHING", Refused(CHANGES_ALL)),
     ("CAPA", Refused(CHANGES_ALL)),

@@ -20,8 +20,8 @@ pub enum Completion {
     Call(Outcome),
     /// The outcomes of a batch's commands, in their order.
     Batch(Vec<Outcome>),
-    /// No end of a call, but what is to be known of it besides its outcome, which comes next.
-    Facts(Box<CallTrace>),
+    /// What is known of a call besides its outcome, which comes next.
+    Trace(Box<CallTrace>),
     /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
     Password(PasswordRequest),
 }
@@ -31,12 +31,13 @@ impl Completion {
     pub fn into_call(self) -> Option<Outcome> {
         match self {
             Self::Call(outcome) => Some(outcome),
-            Self::Batch(_) | Self::Facts(_) | Self::Password(_) => None,
+            Self::Batch(_) | Self::Trace(_) | Self::Password(_) => None,
         }
     }
 }
 
-/// What became of a call on its way: told of an observed client's calls, unless they are batches or go to many nodes.
+/// What became of a call before its outcome: sent for an observed client's calls, unless they are batches or go to
+/// several nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallTrace {
     /// The server that it was last sent to; `None`: to none.
@@ -164,10 +165,10 @@ impl ReplyTo {
         self.send(Completion::Batch(outcomes));
     }
 
-    /// Tells the caller more than the outcome, ahead of it.
+    /// Sends the caller more than the outcome, ahead of it.
     pub(crate) fn send_trace(&self, trace: CallTrace) {
         if let Some(Caller::Loop { completions, ticket }) = &self.caller {
-            completions.push(*ticket, Completion::Facts(Box::new(trace)));
+            completions.push(*ticket, Completion::Trace(Box::new(trace)));
         }
     }
 
@@ -205,7 +206,7 @@ impl ReplyTo {
 impl Drop for ReplyTo {
     fn drop(&mut self) {
         if self.caller.is_some() {
-            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_under_way(true) };
+            let error = if std::thread::panicking() { Error::panicked() } else { Error::closed_in_flight(true) };
             self.send(Completion::Call(Err(Box::new(error))));
         }
     }

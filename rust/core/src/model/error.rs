@@ -1,28 +1,35 @@
-//! What a caller is told when a call fails: what went wrong, and whether the command may have run.
+//! What a caller gets when a call fails: what went wrong, and whether the command may have run.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::cause::{AtDeadline, Cause, CrossSlot};
+use crate::model::config::Address;
 use crate::model::script::Script;
 use crate::model::status::Unreachable;
+use crate::wire::resp::ServerError;
 
-/// What those are told whose calls or connection a panic has hit.
-pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
-
-/// The one error of the crate. `message` is worded for whoever reads it, and holds no secret.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+/// The one error of the crate. Its text is worded for whoever reads it, and holds no secret.
+#[derive(Clone, Debug)]
 pub struct Error {
     pub kind: Kind,
-    pub message: String,
+    pub cause: Box<Cause>,
     /// The first word of the server's answer.
     pub code: Option<String>,
     /// Whether the server may have executed the command, in part or in whole.
     pub may_have_executed: bool,
     /// Where in which script, for errors of Lua.
     pub place: Option<Box<Place>>,
+    /// Which of several nodes it is of.
+    pub node: Option<Address>,
     /// Which command of a batch it is of.
     pub batch_index: Option<usize>,
+    /// That command's name, where the text is to show it.
+    pub command: Option<String>,
+    /// The request was sent before, on a connection that was lost; it may have been executed then.
+    pub(crate) was_lost: bool,
 }
 
 /// What kind of error it is; the bindings have a type for each.
@@ -72,8 +79,33 @@ pub struct Place {
 }
 
 impl Error {
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, may_have_executed: false, place: None, batch_index: None }
+    pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::because(kind, Cause::Other(message.into()))
+    }
+
+    fn because(kind: Kind, cause: Cause) -> Self {
+        Self {
+            kind,
+            cause: Box::new(cause),
+            code: None,
+            may_have_executed: false,
+            place: None,
+            node: None,
+            batch_index: None,
+            command: None,
+            was_lost: false,
+        }
+    }
+
+    /// What a server answered.
+    pub(crate) fn answer(kind: Kind, answer: ServerError) -> Self {
+        Self { code: Some(answer.code().to_owned()), ..Self::because(kind, Cause::Answer(answer)) }
+    }
+
+    /// The server has discarded a transaction because of what it answered to one of its commands.
+    pub(crate) fn discarded(index: usize, command: String, answer: ServerError) -> Self {
+        let cause = Cause::Discarded { index, command, answer };
+        Self { code: Some("EXECABORT".into()), batch_index: Some(index), ..Self::because(Kind::ExecAbort, cause) }
     }
 
     #[must_use]
@@ -82,44 +114,90 @@ impl Error {
         self
     }
 
-    /// Keys are in several slots; `message` says which.
-    pub(crate) fn cross_slot(message: std::fmt::Arguments<'_>) -> Self {
-        let message = format!("CROSSSLOT (CrossSlot): {message}");
-        Self { code: Some("CROSSSLOT".into()), ..Self::new(Kind::CrossSlot, message) }
+    pub fn cross_slot(conflict: CrossSlot) -> Self {
+        Self { code: Some("CROSSSLOT".into()), ..Self::because(Kind::CrossSlot, Cause::CrossSlot(conflict)) }
     }
 
     /// A deadline passed.
-    pub(crate) fn timeout(after: Duration, state: &str, may_have_executed: bool) -> Self {
-        let message = format!("timeout after {} ms: {state}", after.as_millis());
-        Self::new(Kind::Timeout, message).may_have_executed(may_have_executed)
+    pub(crate) fn timeout(after: Duration, known: AtDeadline) -> Self {
+        let may_have_executed = known.may_have_executed();
+        Self::because(Kind::Timeout, Cause::Timeout { after, known }).may_have_executed(may_have_executed)
     }
 
     /// The connection was lost, and with it the reply.
-    pub(crate) fn lost(reason: &Unreachable) -> Self {
-        let message =
-            format!("the connection was lost after the request was sent ({reason}); it may have been executed");
-        Self::new(Kind::Connection, message).may_have_executed(true)
+    pub(crate) fn lost(reason: Unreachable) -> Self {
+        Self::because(Kind::Connection, Cause::Lost(reason)).may_have_executed(true)
     }
 
     /// Says of a request that it was sent once before, and may have been executed then.
     #[must_use]
     pub(crate) fn after_loss(mut self, was_lost: bool) -> Self {
-        if was_lost && !self.may_have_executed {
-            self.may_have_executed = true;
-            self.message.push_str("; it was sent before on a connection that was lost, and may have been executed");
-        }
+        self.was_lost |= was_lost && !self.may_have_executed;
+        self.may_have_executed |= was_lost;
         self
     }
 
     /// The client was closed before the call ended.
-    pub(crate) fn closed_under_way(sent: bool) -> Self {
-        Self::new(Kind::Closing, "the client was closed while the call was under way").may_have_executed(sent)
+    pub(crate) fn closed_in_flight(sent: bool) -> Self {
+        Self::because(Kind::Closing, Cause::ClosedInFlight).may_have_executed(sent)
+    }
+
+    /// A node's reply is not of the form that its command has.
+    pub(crate) fn unexpected(expected: &'static str) -> Self {
+        Self::because(Kind::Request, Cause::Unexpected { expected }).may_have_executed(true)
     }
 
     /// A bug of ours hit the call.
     pub(crate) fn panicked() -> Self {
-        let message = format!("{PANICKED}; the request may have been executed");
-        Self::new(Kind::Connection, message).may_have_executed(true)
+        Self::because(Kind::Connection, Cause::Panicked).may_have_executed(true)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.node {
+            write!(f, "{node}: ")?;
+        }
+        match &*self.cause {
+            Cause::Answer(answer) => self.words(&answer.text(), f)?,
+            cause => write!(f, "{cause}")?,
+        }
+        if self.was_lost {
+            f.write_str("; it was sent before on a connection that was lost, and may have been executed")?;
+        }
+        if let (Some(command), Some(index)) = (&self.command, self.batch_index) {
+            write!(f, " (batch[{index}]: {command})")?;
+        }
+        self.place.as_ref().map_or(Ok(()), |place| place.fmt(f))
+    }
+}
+
+impl Error {
+    /// The server's words, with those that users look for where the server does not use them.
+    fn words(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::ScriptSyntax => write!(f, "Lua syntax error: {text}"),
+            Kind::CrossSlot => write!(f, "CrossSlot: {text}"),
+            Kind::ScriptBusy => write!(f, "{text} (script_kill() stops a script that has not written)"),
+            Kind::Script if text.contains("Unknown ") && text.contains("command called from script") => {
+                write!(f, "{text} (unknown command)")
+            }
+            _ => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(line), Some(source)) = (self.line, &self.source_line) else { return Ok(()) };
+        let name = self.script.as_ref().and_then(|script| script.options().name.as_deref()).unwrap_or("script");
+        write!(f, "\n  {name}, line {line}: {}", source.trim())
     }
 }
 
@@ -132,6 +210,6 @@ mod tests {
         let not_sent = || Error::new(Kind::Request, "not sent, because nobody is there");
         assert!(!not_sent().after_loss(false).may_have_executed);
         let error = not_sent().after_loss(true);
-        assert!(error.may_have_executed && error.message.contains("it was sent before"), "{}", error.message);
+        assert!(error.may_have_executed && error.to_string().contains("it was sent before"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
-//! What the client is told and tells: calls, scripts, routes, settings, errors. Nothing here waits.
+//! What goes into and out of the client: calls, scripts, routes, settings, errors. Nothing here waits.
 
 pub(crate) mod batch;
 pub(crate) mod call;
+pub(crate) mod cause;
 pub(crate) mod commands;
 pub(crate) mod completion;
 pub(crate) mod config;

@@ -27,19 +27,11 @@ impl Error {
     }
 
     fn of(error: &ServerError, kind: Kind, may_have_executed: bool, script: Option<&Arc<Script>>) -> Self {
-        let text = error.text();
-        let line = line_number(&text);
+        let line = line_number(&error.text());
         let place = is_script_kind(kind).then(|| {
             Box::new(Place { script: script.cloned(), line, source_line: line.and_then(|line| script?.line(line)) })
         });
-        Self {
-            kind,
-            message: wording(kind, text, place.as_deref()),
-            code: Some(error.code().to_owned()),
-            may_have_executed,
-            place,
-            batch_index: None,
-        }
+        Self { place, ..Self::answer(kind, error.clone()).may_have_executed(may_have_executed) }
     }
 }
 
@@ -48,7 +40,7 @@ fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
         Meaning::NotCompiled => return Kind::ScriptSyntax,
         Meaning::Killed => return Kind::ScriptKilled,
         Meaning::MissingFunction => return Kind::Script,
-        // Of a script's own errors the code tells what they are about, and not what the server did.
+        // Of a script's own errors the code says what they are about, and not what the server did.
         Meaning::OfScript | Meaning::StoppedOnReplica => return Kind::Script,
         _ => {}
     }
@@ -74,24 +66,6 @@ fn is_script_kind(kind: Kind) -> bool {
             | Kind::Unkillable
             | Kind::NotBusy
     )
-}
-
-/// The text of an error: the server's words, with those that users look for where the server does not use them.
-fn wording(kind: Kind, text: String, place: Option<&Place>) -> String {
-    let mut message = match kind {
-        Kind::ScriptSyntax => format!("Lua syntax error: {text}"),
-        Kind::CrossSlot => format!("CrossSlot: {text}"),
-        Kind::ScriptBusy => format!("{text} (script_kill() stops a script that has not written)"),
-        Kind::Script if text.contains("Unknown ") && text.contains("command called from script") => {
-            format!("{text} (unknown command)")
-        }
-        _ => text,
-    };
-    if let Some(Place { script, line: Some(line), source_line: Some(source) }) = place {
-        let name = script.as_ref().and_then(|script| script.options().name.as_deref()).unwrap_or("script");
-        message.push_str(&format!("\n  {name}, line {line}: {}", source.trim()));
-    }
-    message
 }
 
 #[cfg(test)]
@@ -127,12 +101,12 @@ mod tests {
             "WRONGTYPE Operation against a key script: on @user_script:3.",
         ] {
             let error = of_script(text);
-            let place = error.place.expect("a place");
+            let place = error.place.as_ref().expect("a place");
             assert_eq!(
                 (error.kind, place.line, place.source_line.as_deref()),
                 (Kind::Script, Some(3), Some("  three"))
             );
-            assert!(error.message.ends_with("\n  limit.lua, line 3: three"), "{}", error.message);
+            assert!(error.to_string().ends_with("\n  limit.lua, line 3: three"), "{error}");
             assert!(error.may_have_executed);
         }
     }
@@ -141,7 +115,7 @@ mod tests {
     fn a_script_that_does_not_compile_is_a_syntax_error() {
         let error = of_script("ERR Error compiling script (new function): user_script:1: '=' expected near 'x'");
         assert_eq!(error.kind, Kind::ScriptSyntax);
-        assert!(error.message.starts_with("Lua syntax error: "));
+        assert!(error.to_string().starts_with("Lua syntax error: "));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
 use crate::model::library::Library;
 use crate::model::route::{Route, Slot};
@@ -196,7 +197,7 @@ impl Request {
         self.script().is_none_or(|script| script.may_publish())
     }
 
-    /// Whether a server executes nothing for it that could be told from nothing: it keeps code, or looks for it.
+    /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
     pub(crate) fn runs_nothing(&self) -> bool {
         // It may name the script, for errors.
         matches!(self.about, About::Command | About::Code { .. })
@@ -416,7 +417,8 @@ impl Packer {
         if *first_slot == slot {
             return Ok(());
         }
-        Err(cross_slot(&self.wire[first.clone()], *first_slot, key, slot))
+        let first = InSlot::new(&self.wire[first.clone()], *first_slot);
+        Err(Error::cross_slot(CrossSlot::Keys(first, InSlot::new(key, slot))))
     }
 
     /// Where the keys so far say that the request goes.
@@ -467,17 +469,6 @@ fn keep_block(rest: BytesMut, used: usize) {
     if used < BLOCK_BYTES / 2 {
         BLOCK.set(rest);
     }
-}
-
-fn cross_slot(first: &[u8], first_slot: Slot, other: &[u8], other_slot: Slot) -> Error {
-    let (first, other) = (String::from_utf8_lossy(first), String::from_utf8_lossy(other));
-    Error::cross_slot(format_args!(
-        "key {first:?} is in slot {first_slot} and key {other:?} in slot {other_slot}; the keys \
-         of one call must be in one slot: give them a common hash tag, such as {:?} and {:?}, whose part in braces \
-         alone is hashed",
-        format!("{{tag}}{first}"),
-        format!("{{tag}}{other}")
-    ))
 }
 
 #[cfg(test)]

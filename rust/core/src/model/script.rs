@@ -20,7 +20,7 @@ pub struct Script {
     pub(crate) sha_head: Box<[u8]>,
 }
 
-/// What the code alone does not tell.
+/// What the code alone does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Names the script in errors.

@@ -1,7 +1,5 @@
 //! Whether there is a connection to a server, and why not.
 
-use std::fmt;
-
 #[derive(Clone, Debug)]
 pub(crate) enum Status {
     Connecting,
@@ -10,11 +8,6 @@ pub(crate) enum Status {
 }
 
 /// Why there is no connection, worded for the user; it holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unreachable(pub(crate) String);
-
-impl fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub(crate) String);

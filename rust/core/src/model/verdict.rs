@@ -26,6 +26,7 @@ pub(crate) use wording::{
     Load, forbids, is_busy, is_not_busy, is_not_compiled, lacks_function, line_number, load, wants_password,
 };
 
+use crate::model::cause::{AtDeadline, Doubt};
 use crate::model::config::Address;
 use crate::model::request::{Form, Request};
 use crate::model::route::{Role, Route, Slot};
@@ -225,12 +226,25 @@ pub(crate) struct Unanswered {
     pub(crate) may_be_sent_again: bool,
 }
 
-/// Whether a request without a reply may have been executed; `written` tells whether the socket took the whole of it.
+/// Whether a request without a reply may have been executed; `written`: whether the socket took the whole of it.
 pub(crate) fn may_have_run(request: &Request, written: bool) -> bool {
     of_loss(request, written, false).ran == Ran::Unknown
 }
 
-/// Judges the loss of a reply: `written` tells whether the socket took the whole request, `retries_lost` that its
+/// What is known at its deadline of a request that was sent.
+pub(crate) fn no_reply(request: &Request) -> AtDeadline {
+    AtDeadline::NoReply(if request.is_killed_on_timeout() {
+        Doubt::ScriptToKill
+    } else if request.runs_lua() {
+        Doubt::Script
+    } else if may_have_run(request, true) {
+        Doubt::Command
+    } else {
+        Doubt::None
+    })
+}
+
+/// Judges the loss of a reply: `written`: whether the socket took the whole request; `retries_lost`: whether its
 /// caller wants it sent again in any case.
 pub(crate) fn of_loss(request: &Request, written: bool, retries_lost: bool) -> Unanswered {
     let ran = if written && !request.runs_nothing() { Ran::Unknown } else { Ran::No };

@@ -17,7 +17,7 @@ pub(crate) enum ServerRole {
     Replica,
 }
 
-/// One shard of a cluster, as `CLUSTER SLOTS` tells it.
+/// One shard of a cluster, as `CLUSTER SLOTS` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShardView {
     pub(crate) primary: Address,

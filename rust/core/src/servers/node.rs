@@ -229,7 +229,7 @@ impl Lease {
         {
             let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
             let killing = data.begin(vec![kill], options, &Rc::default());
-            // Whether it could, there is nobody to tell.
+            // Nobody waits to know whether it could.
             spawn_local(async move { drop(killing.await) });
         }
     }

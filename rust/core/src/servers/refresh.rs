@@ -81,7 +81,7 @@ impl Servers {
             self.learning.refresh.set(Refresh::Running);
             if let Err(reason) = self.learn().await {
                 // At a server that is away it is tried again and again.
-                // Of one address the connection itself has told.
+                // Of a single address the connection has logged it.
                 let is_news = self.learning.failure.borrow().is_empty() && self.has_alternatives();
                 let level = if is_news { log::Level::Warn } else { log::Level::Debug };
                 log::log!(level, "the topology could not be refreshed: {reason}");
@@ -165,7 +165,7 @@ impl Servers {
         Ok(Topology::standalone(Shard::new(primary, replicas)))
     }
 
-    /// The slots as the first node tells them that answers: one that is connected anyway, if there is any.
+    /// The slots as the first node that answers lists them: one that is connected anyway, if there is any.
     async fn learn_slots(&self, from_seeds: bool) -> Result<Topology, String> {
         const ASKED_AT_ONCE: usize = 3;
         let seeds = self.config.addresses.clone();

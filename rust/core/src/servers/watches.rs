@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 
 use crate::connection::lane::Lane;
+use crate::model::cause::CrossSlot;
 use crate::model::error::Error;
 use crate::model::route::Slot;
 use crate::servers::node::Lease;
@@ -86,19 +87,13 @@ impl Watched {
         self.connection
     }
 
-    /// A transaction elsewhere would not heed the watch.
+    /// A watch does not reach a transaction elsewhere.
     pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
         match (self.slot, slot) {
-            (Some(watched), Some(slot)) if watched != slot => Err(Box::new(other_slot(watched, slot))),
+            (Some(watched), Some(keys)) if watched != keys => {
+                Err(Box::new(Error::cross_slot(CrossSlot::Watch { watched, keys })))
+            }
             _ => Ok(()),
         }
     }
-}
-
-/// The error of keys in another slot than those that are watched.
-pub(crate) fn other_slot(watched: Slot, slot: Slot) -> Error {
-    Error::cross_slot(format_args!(
-        "the watched keys are in slot {watched}, and these are in slot {slot}, which a watch \
-         does not reach; give the keys a common hash tag in braces"
-    ))
 }

@@ -14,7 +14,7 @@ pub(crate) struct Panicked;
 
 /// Takes one step of some work.
 pub(crate) fn caught<T>(what: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
-    // What a panic may leave half done are queues: their lengths are told anew, and a call that is dropped has ended.
+    // What a panic may leave half done are queues: their lengths are counted again, and a call that is dropped has ended.
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
         log::error!("{what} met a bug in glide_scripts and was begun anew; standard error has the panic's message");
         Panicked

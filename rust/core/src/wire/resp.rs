@@ -121,7 +121,7 @@ impl ServerError {
         Self(line.into())
     }
 
-    /// The first word, by which errors are told apart.
+    /// The first word, which says what kind of error it is.
     pub fn code(&self) -> &str {
         let end = memchr::memchr(b' ', &self.0).unwrap_or(self.0.len());
         std::str::from_utf8(&self.0[..end]).unwrap_or("ERR")

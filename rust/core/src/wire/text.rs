@@ -16,7 +16,7 @@ enum Kept {
     Long(Bytes),
 }
 
-/// What the place of `Bytes` has room for besides the pointer by which the two are told apart: 23 where that has 64 bits.
+/// What the place of `Bytes` has room for besides the pointer that distinguishes the two: 23 where that has 64 bits.
 const SHORT: usize = size_of::<Bytes>() - size_of::<usize>() - 1;
 
 const _: () = assert!(size_of::<Text>() == size_of::<Bytes>());

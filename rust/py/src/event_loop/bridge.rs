@@ -227,7 +227,7 @@ impl Bridge {
         let pending = match &completion {
             // The callbacks have tickets of their own.
             Completion::Password(_) => None,
-            Completion::Facts(_) => state.calls.get(ticket).map(|pending| pending.clone_ref(py)),
+            Completion::Trace(_) => state.calls.get(ticket).map(|pending| pending.clone_ref(py)),
             Completion::Call(_) | Completion::Batch(_) => state.calls.remove(ticket),
         };
         drop(state);
@@ -235,7 +235,7 @@ impl Bridge {
             (Completion::Password(request), _) => return Some(self.passwords.ask(py, ticket, request)),
             // Its caller is gone.
             (_, None) => return Some(Ok(())),
-            (Completion::Facts(facts), Some(pending)) => {
+            (Completion::Trace(facts), Some(pending)) => {
                 pending.borrow_mut(py).facts = Some(facts);
                 return Some(Ok(()));
             }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::connection::{Blocked, BlockedOn, Connection, ConnectionId};
-use super::deployment::{Deployment, NodeId, Timer};
+use super::connection::{Blocked, BlockedOn, Connection};
+use super::deployment::{Deployment, Timer};
 use super::dispatch::Flow;
+use super::ids::{ConnectionId, NodeId};
 use super::wire::{Reply, Words, integer};
 use super::words::MADE_REPLICA;
 

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::deployment::NodeId;
+use super::ids::{ConnectionId, NodeId};
 use super::wire::{Protocol, Reply, Words};
-
-pub type ConnectionId = u64;
 
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "a server's own flags of a client, each for itself")]

@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::access::Users;
-use super::cluster::Topology;
-use super::connection::{Connection, ConnectionId};
+use super::connection::Connection;
 use super::data::Data;
-use super::evaluation::ScriptCache;
 use super::events::Event;
 use super::functions::Libraries;
+use super::ids::{ConnectionId, NodeId};
 use super::node::Node;
 use super::options::Options;
+use super::script_cache::ScriptCache;
+use super::topology::Topology;
 use super::trace::Act;
 use super::versions::Version;
 use super::wire::{Reply, take_command};
 use super::words::TOO_MANY_CLIENTS;
-
-/// Nodes are numbered from 0: primaries first, then the replicas of the first of them, and so on.
-pub type NodeId = usize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -289,5 +287,31 @@ impl Deployment {
         if self.connections.get(&id).is_some_and(is_over) {
             self.connections.remove(&id);
         }
+    }
+
+    /// From now on, what the servers are sent and answer is kept.
+    pub fn begin_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// What was kept since the last time. A server does things in this order.
+    pub fn take_trace(&mut self) -> Vec<Act> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn record(&mut self, act: impl FnOnce() -> Act) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(act());
+        }
+    }
+
+    pub(super) fn answer(&mut self, c: &mut Connection, reply: &Reply) {
+        let protocol = c.protocol;
+        self.record(|| {
+            let mut bytes = Vec::new();
+            reply.write(protocol, &mut bytes);
+            Act::Hear { connection: c.id, reply: bytes }
+        });
+        c.send(reply);
     }
 }

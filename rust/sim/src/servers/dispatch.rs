@@ -1,17 +1,17 @@
 //! What a server checks before it runs a command, in its order, and which part of the model runs it.
 
-use super::Condition;
 use super::cluster::Placement;
 use super::commands::{self, AT_ONCE, Command, DENY_OOM, LOADING, Lookup, NO_AUTH, STALE, WRITE};
 use super::connection::Connection;
 use super::deployment::Deployment;
 use super::events::Event;
+use super::node::Condition;
 use super::plain;
-use super::replication::Origin;
 use super::scripts::sha1_hex;
 use super::trace::Act;
 use super::wire::{Reply, Words, same};
 use super::words;
+use super::writes::Origin;
 
 /// What stands for the code of all functions.
 pub(super) const FUNCTIONS: &str = "functions";

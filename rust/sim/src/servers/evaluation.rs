@@ -1,71 +1,22 @@
-//! EVAL, EVALSHA, FCALL and their read-only forms; the cache of scripts; scripts that take their time.
+//! EVAL, EVALSHA, FCALL and their read-only forms; scripts that take their time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::Condition;
 use super::commands::{Command, DENY_OOM, STALE, WRITE};
 use super::connection::Connection;
-use super::deployment::{Deployment, NodeId, Timer};
+use super::deployment::{Deployment, Timer};
 use super::dispatch::{FUNCTIONS, Flow};
 use super::events::{Ending, Event};
-use super::lua::{Execution, Progress, What};
+use super::execution::{Execution, What};
+use super::ids::NodeId;
+use super::lua::Progress;
+use super::node::Condition;
 use super::node::Running;
 use super::scripts::{self, Declared, Program, Unfit, sha1_hex};
 use super::trace::Act;
 use super::wire::{Reply, Words, integer, same, text};
 use super::words;
-
-/// Scripts by their hash. Of those that came by EVAL alone, newer servers keep the 500 that were used last.
-#[derive(Debug, Default)]
-pub(super) struct ScriptCache {
-    scripts: BTreeMap<String, Program>,
-    evaluated: VecDeque<String>,
-}
-
-const EVALUATED_LIMIT: usize = 500;
-
-impl ScriptCache {
-    fn get(&self, hash: &str) -> Option<&Program> {
-        self.scripts.get(hash)
-    }
-
-    pub(super) fn has(&self, hash: &[u8]) -> bool {
-        self.scripts.contains_key(&text(hash).to_ascii_lowercase())
-    }
-
-    /// By SCRIPT LOAD, which keeps it for good; on Redis not where it came by EVAL before.
-    pub(super) fn load(&mut self, hash: String, program: Program, protects: bool) {
-        if protects {
-            self.evaluated.retain(|other| *other != hash);
-        }
-        self.scripts.insert(hash, program);
-    }
-
-    fn evaluate(&mut self, hash: &str, program: Program, forgets: bool) {
-        if self.scripts.insert(hash.to_owned(), program).is_some() || !forgets {
-            return;
-        }
-        if self.evaluated.len() >= EVALUATED_LIMIT
-            && let Some(oldest) = self.evaluated.pop_front()
-        {
-            self.scripts.remove(&oldest);
-        }
-        self.evaluated.push_back(hash.to_owned());
-    }
-
-    fn touch(&mut self, hash: &str) {
-        if let Some(at) = self.evaluated.iter().position(|other| other == hash)
-            && let Some(hash) = self.evaluated.remove(at)
-        {
-            self.evaluated.push_back(hash);
-        }
-    }
-
-    pub(super) fn flush(&mut self) {
-        self.scripts.clear();
-        self.evaluated.clear();
-    }
-}
+use super::writes::Origin;
 
 impl Deployment {
     pub(super) fn evaluate(&mut self, c: &mut Connection, command: &Command, words: &Words) -> Flow {
@@ -333,7 +284,7 @@ impl Deployment {
         let node = &mut self.nodes[c.node];
         let (reply, wrote) = node.libraries.run(words);
         if wrote {
-            node.uncommitted.push((0, words.clone(), super::replication::Origin::Command(words.clone())));
+            node.uncommitted.push((0, words.clone(), Origin::Command(words.clone())));
         }
         if command.name == "function|flush" {
             self.tell_flushed(c.node, "functions");

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::connection::ConnectionId;
-use super::deployment::NodeId;
+use super::ids::{ConnectionId, NodeId};
 
 /// In the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

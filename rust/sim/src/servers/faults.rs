@@ -2,26 +2,12 @@
 
 use std::time::Duration;
 
-use super::connection::ConnectionId;
 use super::data::Data;
-use super::deployment::{Deployment, Layout, NodeId, Timer};
+use super::deployment::{Deployment, Layout, Timer};
 use super::events::Event;
 use super::functions::Libraries;
-
-/// A state in which a server refuses a part of what it is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// LOADING.
-    Loading,
-    /// A replica whose primary is gone: MASTERDOWN, if it may not serve old data.
-    PrimaryDown,
-    /// CLUSTERDOWN.
-    ClusterDown,
-    /// OOM.
-    OutOfMemory,
-    /// MISCONF.
-    CannotPersist,
-}
+use super::ids::{ConnectionId, NodeId};
+use super::node::Condition;
 
 impl Deployment {
     pub fn set_condition(&mut self, node: NodeId, condition: Condition, holds: bool) {

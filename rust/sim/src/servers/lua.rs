@@ -2,101 +2,20 @@
 
 use std::time::Duration;
 
-use super::Condition;
-use super::cluster::{Placement, slot};
+use super::cluster::Placement;
 use super::commands::{self, Command, DENY_OOM, Lookup, NO_SCRIPT, WRITE};
 use super::connection::Connection;
 use super::deployment::Deployment;
-use super::scripts::{Program, Step, Unfit, Word, spin};
+use super::execution::Execution;
+use super::node::Condition;
+use super::scripts::{Step, Unfit, Word, spin};
 use super::versions::Version;
 use super::wire::{Reply, Words, text};
 use super::words;
 
-/// A script that runs.
-#[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each says another thing of a run")]
-pub(super) struct Execution {
-    /// The number of this run.
-    pub(super) run: u64,
-    pub(super) program: Program,
-    what: What,
-    keys: Words,
-    args: Words,
-    /// Called in a form that writes nothing.
-    reads_only: bool,
-    out_of_memory: bool,
-    /// That of its keys, in a cluster.
-    slot: Option<u16>,
-    /// The next step.
-    at: usize,
-    /// It stands in the loop of that step.
-    spins: bool,
-    result: Reply,
-    pub(super) wrote: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum What {
-    /// By its hash.
-    Script(String),
-    Function(String),
-}
-
 pub(super) enum Progress {
     Ended(Reply),
     Spins(Duration),
-}
-
-impl Execution {
-    pub(super) fn new(
-        run: u64,
-        program: Program,
-        what: What,
-        (keys, args): (Words, Words),
-        reads_only: bool,
-        out_of_memory: bool,
-    ) -> Self {
-        let (at, spins, result, wrote) = (0, false, Reply::Nil, false);
-        let slot = keys.first().map(|key| slot(key));
-        Self { run, program, what, keys, args, reads_only, out_of_memory, slot, at, spins, result, wrote }
-    }
-
-    /// The id of the call that it runs for.
-    pub(super) fn id(&self) -> &[u8] {
-        self.args.first().map_or(&[][..], Vec::as_slice)
-    }
-
-    pub(super) fn is_function(&self) -> bool {
-        matches!(self.what, What::Function(_))
-    }
-
-    fn may_write(&self) -> bool {
-        !self.reads_only && self.program.declared.as_ref().is_none_or(|declared| !declared.no_writes)
-    }
-
-    fn line(&self) -> usize {
-        self.program.steps.get(self.at).map_or(0, |(line, _)| *line)
-    }
-
-    fn chunk(&self) -> &'static str {
-        if self.is_function() { "user_function" } else { "user_script" }
-    }
-
-    /// How the server words an error that ended the script where it stands.
-    pub(super) fn failure(&self, version: Version, error: &[u8]) -> Vec<u8> {
-        let (chunk, line) = (self.chunk(), self.line());
-        let name = match &self.what {
-            What::Script(hash) => hash,
-            What::Function(name) => name,
-        };
-        match version {
-            Version::Redis62 => {
-                [format!("ERR Error running script (call to f_{name}): @{chunk}:{line}: ").as_bytes(), error].concat()
-            }
-            Version::Valkey91 => [error, format!(" script: on @{chunk}:{line}.").as_bytes()].concat(),
-            _ => [error, format!(" script: {name}, on @{chunk}:{line}.").as_bytes()].concat(),
-        }
-    }
 }
 
 impl Deployment {

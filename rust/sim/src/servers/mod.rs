@@ -11,9 +11,11 @@
 //! | `node`, `connection`, `data` | what one server, one connection, one data set is |
 //! | `dispatch` | what a server checks before it runs a command, in its order |
 //! | `commands`, `plain`, `server_commands` | the table of commands, and what they do |
-//! | `evaluation`, `lua`, `scripts`, `functions` | EVAL and FCALL, what runs, and which scripts there are |
+//! | `evaluation`, `lua`, `execution` | EVAL and FCALL, what runs, and how far it is |
+//! | `scripts`, `script_cache`, `functions` | which scripts there are, and what of them a server has |
 //! | `transactions`, `blocking`, `access` | MULTI and WATCH; BLPOP and WAIT; users and passwords |
-//! | `cluster`, `replication` | slots and redirects; writes that reach replicas later, or never |
+//! | `cluster`, `topology` | redirects; slots and who serves them |
+//! | `replication`, `writes` | writes, and how they reach replicas later, or never |
 //! | `versions`, `words` | what servers can do, and how they say so |
 //! | `wire`, `trace` | RESP; traces to replay |
 
@@ -27,27 +29,32 @@ mod deployment;
 mod dispatch;
 mod evaluation;
 mod events;
+mod execution;
 mod faults;
 mod functions;
+mod ids;
 mod lua;
 mod node;
 mod options;
 mod plain;
 mod replication;
+mod script_cache;
 pub mod scripts;
 mod server_commands;
+mod topology;
 pub mod trace;
 mod transactions;
 mod versions;
 mod wire;
 mod words;
+mod writes;
 
-pub use cluster::{Topology, slot};
-pub use connection::ConnectionId;
-pub use deployment::{Deployment, Layout, NodeId};
+pub use deployment::{Deployment, Layout};
 pub use events::{Ending, Event};
-pub use faults::Condition;
+pub use ids::{ConnectionId, NodeId};
+pub use node::Condition;
 pub use options::Options;
+pub use topology::{Topology, slot};
 pub use versions::Version;
 pub(crate) use wire::take_command;
 pub use wire::{Words, pack};

@@ -4,16 +4,29 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::access::Users;
-use super::cluster::Topology;
-use super::connection::ConnectionId;
 use super::data::Data;
-use super::deployment::NodeId;
-use super::evaluation::ScriptCache;
-use super::faults::Condition;
+use super::execution::Execution;
 use super::functions::Libraries;
-use super::lua::Execution;
-use super::replication::{Arrival, Origin, Write};
+use super::ids::{ConnectionId, NodeId};
+use super::script_cache::ScriptCache;
+use super::topology::Topology;
 use super::wire::{Reply, Words};
+use super::writes::{Arrival, Origin, Write};
+
+/// A state in which a server refuses a part of what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// LOADING.
+    Loading,
+    /// A replica whose primary is gone: MASTERDOWN, if it may not serve old data.
+    PrimaryDown,
+    /// CLUSTERDOWN.
+    ClusterDown,
+    /// OOM.
+    OutOfMemory,
+    /// MISCONF.
+    CannotPersist,
+}
 
 #[derive(Debug)]
 pub(super) struct Node {
@@ -74,7 +87,7 @@ impl Node {
         self.is(Condition::OutOfMemory) && !self.is_replica()
     }
 
-    /// A replica that lost its primary and was told to serve no old data.
+    /// A replica that lost its primary and is configured to serve no old data.
     pub(super) fn is_stale(&self) -> bool {
         self.is_replica() && self.is(Condition::PrimaryDown) && !self.serves_stale_data
     }

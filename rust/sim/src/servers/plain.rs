@@ -109,7 +109,7 @@ fn hash(data: &Data, database: usize, key: &[u8]) -> Result<BTreeMap<Vec<u8>, Ve
     }
 }
 
-/// Of its options only NX, which tells whether another was first.
+/// Of its options only NX, which shows whether another was first.
 fn set(data: &mut Data, database: usize, words: &Words) -> Done {
     match words.get(3) {
         None => {}

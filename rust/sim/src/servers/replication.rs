@@ -3,30 +3,12 @@
 use std::time::Duration;
 
 use super::data::Data;
-use super::deployment::{Deployment, NodeId, Timer};
+use super::deployment::{Deployment, Timer};
 use super::events::Event;
+use super::ids::NodeId;
+use super::node::Condition;
 use super::plain;
-use super::wire::Words;
-
-/// What a write came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    Run(u64),
-    Command(Words),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Write {
-    database: usize,
-    words: Words,
-    origin: Origin,
-}
-
-#[derive(Debug)]
-pub(super) struct Arrival {
-    at: Duration,
-    write: Write,
-}
+use super::writes::{Arrival, Origin, Write};
 
 impl Deployment {
     /// The command is done, and what it wrote becomes the node's history and is sent on.
@@ -57,7 +39,7 @@ impl Deployment {
         let follows = |id: &NodeId| {
             self.nodes[*id].follows == Some(node)
                 && self.nodes[*id].is_up
-                && !self.nodes[*id].is(super::Condition::PrimaryDown)
+                && !self.nodes[*id].is(Condition::PrimaryDown)
         };
         (0..self.nodes.len()).filter(follows).collect()
     }
@@ -85,7 +67,7 @@ impl Deployment {
 
     /// A node begins to follow another: it forgets what it has, and takes what the other has.
     pub(super) fn follow(&mut self, node: NodeId, primary: NodeId) {
-        self.tell_lost(node, primary);
+        self.note_lost(node, primary);
         let (data, history, libraries) = {
             let primary = &self.nodes[primary];
             (primary.data.clone(), primary.history.clone(), primary.libraries.clone())
@@ -102,8 +84,8 @@ impl Deployment {
         self.unblock_all(node);
     }
 
-    /// Tells what a node has that the one which takes its place, or goes before it, has not.
-    pub(super) fn tell_lost(&mut self, node: NodeId, successor: NodeId) {
+    /// What a node has that the one which takes its place, or goes before it, has not.
+    pub(super) fn note_lost(&mut self, node: NodeId, successor: NodeId) {
         let known = match self.nodes[node].superseded_at {
             Some(known) => known,
             None => self.nodes[successor].history.len(),
@@ -143,7 +125,7 @@ impl Deployment {
         self.nodes[node].arriving.clear();
         self.nodes[node].follows = None;
         self.nodes[node].superseded_at = None;
-        self.tell_lost(primary, node);
+        self.note_lost(primary, node);
         let at = self.now;
         self.events.push(Event::Promoted { at, node });
         Some(primary)

@@ -1,8 +1,8 @@
 //! The scripts that the model can run: a fixed set, each with its text in Lua and what it does.
 //!
 //! Both come from the same list of steps, one a line, so that they cannot differ. The text begins with
-//! `-- sim:<name>`, after a `#!` line where there is one; whatever follows the name on that line tells copies of a
-//! script apart. The first of a script's ARGV is its call's id.
+//! `-- sim:<name>`, after a `#!` line where there is one; what follows the name there distinguishes copies of a
+//! script. The first of a script's ARGV is its call's id.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

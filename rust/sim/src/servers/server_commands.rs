@@ -1,9 +1,9 @@
 //! Commands about the connection and the server.
 
-use super::Condition;
 use super::commands::{BEFORE_7, Command};
 use super::connection::Connection;
 use super::deployment::{Deployment, Layout};
+use super::node::Condition;
 use super::versions::Version;
 use super::wire::{Protocol, Reply, Words, integer, same, text};
 use super::words;
@@ -166,7 +166,7 @@ impl Deployment {
 
     fn select(&self, c: &mut Connection, word: &[u8]) -> Reply {
         let Some(database) = integer(word) else { return Reply::error(words::NO_INTEGER) };
-        // Valkey has databases in a cluster too, if it is told how many.
+        // Valkey has databases in a cluster too, if its configuration says how many.
         if self.is_cluster() && database != 0 {
             return Reply::error(if self.options.version.is_valkey() {
                 "ERR DB index is out of range"

@@ -1,8 +1,7 @@
 //! What servers were sent and what they answered, to be replayed against others.
 
-use super::connection::{Connection, ConnectionId};
-use super::deployment::{Deployment, NodeId};
-use super::wire::{Reply, Words, pack};
+use super::ids::{ConnectionId, NodeId};
+use super::wire::{Words, pack};
 
 /// One thing that happened, in the order of the server's doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,34 +68,6 @@ pub fn replay(trace: &[Act], peer: &mut impl Peer, normal: impl Fn(&Words, &[u8]
         }
     }
     differences
-}
-
-impl Deployment {
-    /// From now on, what the servers are sent and answer is kept.
-    pub fn begin_trace(&mut self) {
-        self.trace = Some(Vec::new());
-    }
-
-    /// What was kept since the last time. A server does what it is told in this order.
-    pub fn take_trace(&mut self) -> Vec<Act> {
-        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    pub(super) fn record(&mut self, act: impl FnOnce() -> Act) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(act());
-        }
-    }
-
-    pub(super) fn answer(&mut self, c: &mut Connection, reply: &Reply) {
-        let protocol = c.protocol;
-        self.record(|| {
-            let mut bytes = Vec::new();
-            reply.write(protocol, &mut bytes);
-            Act::Hear { connection: c.id, reply: bytes }
-        });
-        c.send(reply);
-    }
 }
 
 /// The first whole reply among these bytes.

@@ -1,4 +1,4 @@
-//! Which commands a script may call, as far as its text tells.
+//! Which commands a script may call, as far as its text says.
 
 use memchr::memmem;
 

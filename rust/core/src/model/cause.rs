@@ -1,0 +1,118 @@
+//! What went wrong with a call, in its parts. The words are made when somebody reads them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::model::route::Slot;
+use crate::model::status::Unreachable;
+use crate::wire::resp::ServerError;
+
+/// What errors say to those whose calls or connection a panic has hit.
+pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Cause {
+    /// What the server answered.
+    #[error("{}", .0.text())]
+    Answer(ServerError),
+    /// What the server answered to a command of a transaction, which it then discarded.
+    #[error("EXECABORT transaction discarded: batch[{index}] ({command}): {}", .answer.text())]
+    Discarded { index: usize, command: String, answer: ServerError },
+    #[error("timeout after {} ms: {known}", .after.as_millis())]
+    Timeout { after: Duration, known: AtDeadline },
+    #[error("the connection was lost after the request was sent ({0}); it may have been executed")]
+    Lost(#[source] Unreachable),
+    #[error("CROSSSLOT (CrossSlot): {0}")]
+    CrossSlot(#[source] CrossSlot),
+    #[error("the client was closed while the call was in flight")]
+    ClosedInFlight,
+    #[error("{PANICKED}; the request may have been executed")]
+    Panicked,
+    #[error("a node answered something other than {expected}")]
+    Unexpected { expected: &'static str },
+    #[error("{0}")]
+    Other(Cow<'static, str>),
+}
+
+/// What is known of a call when its deadline has passed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AtDeadline {
+    #[error("not sent: {0}")]
+    NotSent(Cow<'static, str>),
+    /// And what it waited for, where it waited.
+    #[error("not executed{}", after_colon(.0))]
+    NotExecuted(String),
+    #[error("no reply from the server{0}")]
+    NoReply(Doubt),
+    #[error("sent on a connection that was lost; it may have been executed")]
+    LostBefore,
+    #[error("not all connections have logged in")]
+    LoggingIn,
+}
+
+fn after_colon(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+/// What the server may have done that has not replied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    #[error("")]
+    None,
+    #[error("; the command may have been executed")]
+    Command,
+    #[error("; the transaction may have been executed")]
+    Transaction,
+    #[error("; the script may have run, or be running still")]
+    Script,
+    #[error("; the script may be running still, and is to be killed")]
+    ScriptToKill,
+}
+
+impl AtDeadline {
+    pub(crate) fn may_have_executed(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::NotExecuted(_) | Self::NoReply(Doubt::None) => false,
+            Self::NoReply(_) | Self::LostBefore | Self::LoggingIn => true,
+        }
+    }
+}
+
+/// A key as errors show it, and where it is.
+#[derive(Clone, Debug)]
+pub struct InSlot {
+    pub key: String,
+    pub slot: Slot,
+}
+
+impl InSlot {
+    pub(crate) fn new(key: &[u8], slot: Slot) -> Self {
+        Self { key: String::from_utf8_lossy(key).into_owned(), slot }
+    }
+}
+
+/// What of one call leads to several slots.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CrossSlot {
+    #[error(
+        "key {:?} is in slot {} and key {:?} in slot {}; the keys of one call must be in one slot: give them a common \
+         hash tag, such as {:?} and {:?}, whose part in braces alone is hashed",
+        .0.key, .0.slot, .1.key, .1.slot, format!("{{tag}}{}", .0.key), format!("{{tag}}{}", .1.key)
+    )]
+    Keys(InSlot, InSlot),
+    #[error(
+        "an atomic batch lives in one slot, but {} has key {:?} of slot {} and {} has key {:?} of slot {}; give the \
+         keys a common hash tag in braces, or use a batch that is not atomic",
+        .0.0, .0.1.key, .0.1.slot, .1.0, .1.1.key, .1.1.slot
+    )]
+    Commands((String, InSlot), (String, InSlot)),
+    #[error(
+        "the watched keys are in slot {watched}, and these are in slot {keys}, which a watch does not reach; give the \
+         keys a common hash tag in braces"
+    )]
+    Watch { watched: Slot, keys: Slot },
+    #[error("the keys are in slot {keys}, and route is to slot {route}")]
+    Route { keys: Slot, route: Slot },
+    #[error("the keys are in slot {keys}, which not all nodes of route hold; pass none")]
+    Nodes { keys: Slot },
+}
