@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from glide_scripts import (
     NodeAddress,
     ObservedCall,
     Observer,
+    ReplyTypeError,
     RequestError,
     Script,
     ScriptError,
@@ -144,6 +146,79 @@ async def test_errors_are_told_by_class_and_code(observed: GlideClient, recorder
     assert results is not None
     assert isinstance(results[1], RequestError)
     assert (recorder.last.error, recorder.last.code) == (RequestError, "WRONGTYPE")
+
+
+@typed_script(Script("return 'x'", name="words"))
+def words(key: Key) -> int:
+    raise NotImplementedError
+
+
+async def test_a_reply_of_another_type_is_an_error(
+    observed: GlideClient, recorder: Recorder
+) -> None:
+    with pytest.raises(ReplyTypeError):
+        await words(observed, "k")
+    assert (recorder.last.error, recorder.last.code) == (ReplyTypeError, None)
+    batch = words.add_to(Batch(is_atomic=False).get("k"), "k")
+    results = await observed.exec(batch, raise_on_error=False)
+    assert results is not None
+    assert isinstance(results[1], ReplyTypeError)
+    assert recorder.last.error is ReplyTypeError
+    await observed.exec(batch.lpush("k", ["x"]), raise_on_error=False)
+    assert recorder.last.error is ReplyTypeError
+    assert observed.stats().errors == {"ReplyTypeError": 3}
+
+
+async def test_the_first_error_of_a_batch_is_its_error(
+    observed: GlideClient, recorder: Recorder
+) -> None:
+    await observed.set("text", "text")
+    batch = words.add_to(Batch(is_atomic=False).lpush("text", ["x"]), "k")
+    await observed.exec(batch, raise_on_error=False)
+    assert (recorder.last.error, recorder.last.code) == (RequestError, "WRONGTYPE")
+
+
+async def test_a_reply_is_decoded_once_for_the_observer_and_the_caller(
+    observed: GlideClient,
+) -> None:
+    made: list[int] = []
+
+    @dataclass
+    class Count:
+        of: int
+
+        def __post_init__(self) -> None:
+            made.append(self.of)
+
+    @typed_script(Script("return cjson.encode({of = tonumber(ARGV[1])})"))
+    def count(of: int) -> Count:
+        raise NotImplementedError
+
+    assert await count(observed, 1) == Count(1)
+    made.clear()
+    batch = count.add_to(count.add_to(Batch(is_atomic=False), 2), 3)
+    results: Any = await observed.exec(batch, raise_on_error=True)
+    assert made == [2, 3]
+    assert [result.of for result in results] == [2, 3]
+    assert await count(observed, 4) == Count(4)
+    assert made == [2, 3, 4, 4]
+
+
+async def test_a_command_of_two_words_is_named_by_both(
+    observed: GlideClient, recorder: Recorder
+) -> None:
+    await observed.script_flush()
+    await observed.custom_command(["config", "get", "maxmemory"])
+    await observed.custom_command(["object", "refcount", "hunter2"])
+    await observed.exec(Batch(is_atomic=False).script_flush(), raise_on_error=True)
+    await observed.exec(Batch(is_atomic=True).config_get(["port"]), raise_on_error=True)
+    assert [call.operation for call in recorder.ended] == [
+        "SCRIPT FLUSH",
+        "CONFIG GET",
+        "OBJECT",
+        "PIPELINE SCRIPT FLUSH",
+        "MULTI CONFIG GET",
+    ]
 
 
 async def test_a_class_of_one_s_own_is_told(

@@ -14,10 +14,13 @@ from glide_scripts import (
     ClosingError,
     GlideClient,
     GlideClientConfiguration,
+    Key,
     NodeAddress,
+    ReplyTypeError,
     RequestError,
     Script,
     TimeoutError,
+    typed_script,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -46,6 +49,22 @@ async def test_calls_scripts_and_errors_are_counted(
     assert stats.evalsha_hits == 10
     assert stats.taught == 2
     assert (stats.redirects, stats.reconnects, stats.in_flight) == (0, 0, 0)
+
+
+async def test_a_reply_of_another_type_is_counted(client: GlideClient) -> None:
+    @typed_script(Script("return 'x'", name="words"))
+    def words(key: Key) -> int:
+        raise NotImplementedError
+
+    with pytest.raises(ReplyTypeError):
+        await words(client, "k")
+    batch = words.add_to(words.add_to(Batch(is_atomic=False), "k"), "k").get("k")
+    results = await client.exec(batch, raise_on_error=False)
+    assert results is not None
+    assert [type(result) for result in results] == [ReplyTypeError, ReplyTypeError, type(None)]
+    await until(lambda: client.stats().in_flight == 0)
+    assert client.stats().errors == {"ReplyTypeError": 3}
+    assert client.stats().calls == 4
 
 
 async def test_bytes_and_times_are_counted_by_server(

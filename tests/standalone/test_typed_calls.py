@@ -242,7 +242,7 @@ async def test_a_call_that_does_not_fit_shows_the_signature_and_sends_nothing(  
     words: str,
 ) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
-        scripts.rate_limit(client, *args, **kwargs)
+        await scripts.rate_limit(client, *args, **kwargs)
     assert str(caught.value).startswith(words)
     assert str(caught.value).endswith(SIGNATURE)
     stats = server.command("INFO", "commandstats")
@@ -294,7 +294,7 @@ def test_each_type_is_checked(changed: dict[str, Any], words: str) -> None:
 
 async def test_a_client_that_is_none_is_refused(scripts: ScriptLibrary) -> None:
     with pytest.raises(TypeError, match="client is str; pass a GlideClient or a Glide") as caught:
-        scripts.rate_limit("valkey://localhost", "u1", 1, 2)
+        await scripts.rate_limit("valkey://localhost", "u1", 1, 2)
     assert str(caught.value).endswith(SIGNATURE)
 
 

@@ -20,9 +20,9 @@ from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ..failures.secret_keys import hide_keys
 from ..observing.client import Client
 from ..values import OK, TOK, Call, Progress, TEncodable, TResult
-from .batched_call import BatchedCall
 from .command_methods import describe
 from .core import Core
+from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .in_thread import imported, in_thread
 from .watches import Task, Watch, Watches, calling_task
 
@@ -92,6 +92,7 @@ class BaseClient(Client):
             from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
 
             client._core = ObservedCore(core, client, settings["observer"], settings)
+            client._is_observed = True
         return client
 
     async def close(self) -> None:
@@ -200,11 +201,25 @@ class BaseClient(Client):
                 _check_kill(on_timeout, script)
                 result = await self._core.invoke_script(script, keys, args, timeout, kill=True)
             return result
-        except CrossSlotError as error:
-            hide_keys(error, [script])
-            raise
         except RequestError as error:
             raise_explained(error, script, keys, args)
+        finally:
+            # Tracebacks may show what functions hold, and a declared script's may be secret.
+            del keys, args
+
+    async def _observed_call(self, call: DeclaredCall) -> Any:
+        """Runs a declared script so that the observer is told whether its reply fits, too."""
+        call = ObservedDeclaredCall(call)
+        core: Any = self._core
+        try:
+            reply = core.invoke_script(
+                call.script, call.keys, call.args, None, failure=call.failure
+            )
+            return call(await reply)
+        except ReplyTypeError:
+            raise
+        except RequestError as error:
+            raise_explained(error, call.script, call.keys, call.args)
 
     async def update_connection_password(
         self, password: str | None, immediate_auth: bool = False
@@ -235,7 +250,10 @@ class BaseClient(Client):
             raise ValueError("password is None and immediate_auth is True; pass the password")
         if self._password_source is not None:
             raise RequestError("the client has a password_callback, which is asked for passwords")
-        result: TOK = await self._core.update_password(password, immediate_auth)
+        changed = self._core.update_password(password, immediate_auth)
+        # Tracebacks may show what functions hold.
+        del password
+        result: TOK = await changed
         return result
 
     def stats(self) -> glide_scripts.Stats:
@@ -245,7 +263,10 @@ class BaseClient(Client):
         """
         from ..observing.stats import Stats  # noqa: PLC0415 - saves time at import
 
-        return Stats._of(self._core.stats())
+        counts = self._core.stats()
+        if self._reply_type_errors:
+            counts["errors"][ReplyTypeError.__name__] = self._reply_type_errors
+        return Stats._of(counts)
 
     def invoke_script_many(
         self,
@@ -409,6 +430,13 @@ class BaseClient(Client):
             return []
         # The batch may be used for something else before the results are there.
         decoders = dict(batch._decoders)
+        observed: dict[str, Any] = {}
+        if self._is_observed:
+            decoders = {
+                index: ObservedDeclaredCall(each) if isinstance(each, DeclaredCall) else each
+                for index, each in decoders.items()
+            }
+            observed = {"decoders": decoders}
         try:
             pending = self._core.exec(
                 batch._packed,
@@ -416,6 +444,7 @@ class BaseClient(Client):
                 route=where,
                 retry_connection_error=retry,
                 watch=None if watch is None else watch.connection,
+                **observed,
             )
             if watch is not None:
                 watch.standing.clear()
@@ -424,7 +453,7 @@ class BaseClient(Client):
             if watch is not None:
                 self._watches.lost(task, watch)
             if isinstance(error, CrossSlotError):
-                calls = [each for each in decoders.values() if isinstance(each, BatchedCall)]
+                calls = [each for each in decoders.values() if isinstance(each, DeclaredCall)]
                 hide_keys(error, [each.script for each in calls], of_batch=True)
             raise
         if outcome is None:
@@ -434,17 +463,21 @@ class BaseClient(Client):
         if failed_at is not None:
             await _explain_plain(results, decoders)
         for index, decode in decoders.items():
-            if isinstance(decode, BatchedCall):
+            if isinstance(decode, DeclaredCall):
                 if isinstance(results[index], RequestError):
                     await asyncio.sleep(0)
                 results[index] = decode.result(results[index], index)
                 if isinstance(results[index], ReplyTypeError):
+                    self._reply_type_errors += 1
                     failed_at = index if failed_at is None else min(failed_at, index)
         if raise_on_error and failed_at is not None:
             failed: Any = results[failed_at]
-            raise failed
+            try:
+                raise failed
+            finally:
+                del failed, results, outcome
         for index, decode in decoders.items():
-            if isinstance(decode, BatchedCall) or isinstance(results[index], Exception):
+            if isinstance(decode, DeclaredCall) or isinstance(results[index], Exception):
                 continue
             if isinstance(decode, for_each_node):
                 # There are not several nodes' replies: the batch went to one.
@@ -481,7 +514,7 @@ class BaseClient(Client):
 
     get = method_of(strings.get)
     # The checkers see a function without self.
-    set: strings.SetMethod = method_of(strings.set)  # type: ignore[arg-type]
+    set: strings.SetMethod = method_of(strings.set)  # type: ignore[arg-type, assignment]
     mget = method_of(strings.mget)
     mset = method_of(strings.mset)
     incr = method_of(strings.incr)
@@ -527,15 +560,19 @@ def _tls_setup(settings: Hidden) -> TlsSetup:
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
-    """Raises the error of a script with all that is known of its call."""
-    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
+    """Raises the error of a script with all that is known of its call, but its secrets."""
+    if isinstance(error, CrossSlotError):
+        hide_keys(error, [script])
+        better: RequestError = error
+    else:
+        from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
-    better = explained(error, script, keys, args)
+        better = explained(error, script, keys, args)
     try:
         raise better from better.__cause__
     finally:
         # The traceback holds this frame: with the errors in it, it would hold itself.
-        del error, better
+        del error, better, keys, args
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

@@ -19,8 +19,7 @@ from ..commands.routes import Route
 from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
 from ..config.configuration_errors import configuration_errors
-from ..errors import CrossSlotError, RequestError
-from ..failures.secret_keys import hide_keys
+from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
@@ -121,11 +120,10 @@ class GlideClusterClient(BaseClient):
                 script, keys, args, timeout, where
             )
             return result
-        except CrossSlotError as error:
-            hide_keys(error, [script])
-            raise
         except RequestError as error:
             raise_explained(error, script, keys, args)
+        finally:
+            del keys, args
 
     def exec(
         self,

@@ -77,9 +77,15 @@ class ScriptReplies:
             raise RuntimeError("the replies were taken already; call invoke_script_many() again")
         self._is_taken = True
         replies: list[TResult] = []
-        async with aclosing(self._batches):
-            async for some in self._batches:
-                replies += some
+        some: Sequence[TResult] = ()
+        try:
+            async with aclosing(self._batches):
+                async for some in self._batches:
+                    replies += some
+        except BaseException:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del replies, some
+            raise
         return replies
 
     def __aiter__(self) -> Self:
@@ -99,7 +105,7 @@ class ScriptReplies:
         await self._batches.aclose()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Run:
     """What ``invoke_script_many`` was given."""
 
@@ -118,6 +124,8 @@ class _Run:
         source = _source(self.calls, size)
         sent: deque[_Sent] = deque()
         under_way = taken = done = 0
+        calls: Sequence[Call] = ()
+        replies: Sequence[TResult] = ()
         # What it ends in, once all before that is answered.
         failure: BaseException | None = None
         try:
@@ -166,6 +174,8 @@ class _Run:
             if failure is not None:
                 raise failure
         finally:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del calls, replies
             for each in sent:
                 each.pending.cancel()
             await source.close()
@@ -212,7 +222,7 @@ class _Run:
         return made
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Sent:
     """A batch under way."""
 
@@ -276,7 +286,7 @@ class _Source:
             for call in itertools.islice(self._iterator, self._size):
                 calls.append(call)  # noqa: PERF402 - those before an exception must be kept
         except Exception as error:
-            self.failure = error
+            self.failure = _without_this_frame(error)
         self.is_at_end = len(calls) < self._size
         return calls
 
@@ -308,7 +318,7 @@ class _AsyncSource(_Source):
                     self._room.clear()
                     await self._room.wait()
         except BaseException as error:
-            self.failure = error
+            self.failure = _without_this_frame(error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -334,6 +344,12 @@ class _AsyncSource(_Source):
     async def close(self) -> None:
         self._reader.cancel()
         await asyncio.wait([self._reader])
+
+
+def _without_this_frame(error: BaseException) -> BaseException:
+    """An error without the frame that caught it, which holds calls: some may be secret."""
+    caught = error.__traceback__
+    return error if caught is None else error.with_traceback(caught.tb_next)
 
 
 def _source(calls: Iterable[Call] | AsyncIterable[Call], size: int) -> _Source:

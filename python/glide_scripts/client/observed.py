@@ -8,19 +8,28 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._core import Batch as Packed
 from .._core import Pending, Script
+from ..config.secrets import Hidden
 from ..errors import RequestError, ScriptError
 from ..failures.codes import is_public, registered_class
 from ..observing.client import Client
 from ..observing.observer import ObservedCall, Observer
 from ..values import TEncodable
 from .core import Core
+from .declared_call import ObservedDeclaredCall
+
+Failure: TypeAlias = Callable[[Any], BaseException | None]
 
 _EVALS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"}
 _FUNCTION_CALLS = {"FCALL", "FCALL_RO"}
+# Commands whose second word is a part of their name. The core has the same, for batches.
+_WITH_SUBCOMMANDS = {
+    *("ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB"),
+    *("SCRIPT", "SLOWLOG"),
+}
 
 
 class ObservedCore:
@@ -53,37 +62,50 @@ class ObservedCore:
     def stats(self) -> dict[str, Any]:
         return self._core.stats()
 
-    def invoke_script(self, script: Script, *what: Any, **settings: Any) -> Pending:
+    def invoke_script(
+        self, script: Script, *what: Any, failure: Failure | None = None, **settings: Any
+    ) -> Pending:
         name, sha1, operation = None, None, "EVALSHA"
         if isinstance(script, Script):
             name, sha1 = script.name, script.hash
             operation = "EVALSHA_RO" if script.read_only else "EVALSHA"
-        send = partial(self._core.invoke_script, script, *what, **settings)
-        return self._observed(self._call(operation, name, sha1), script, send)
+        send = Hidden(partial(self._core.invoke_script, script, *what, **settings))
+        del what
+        return self._observed(self._call(operation, name, sha1), script, send, failure)
 
     def command(
         self, words: Sequence[TEncodable], timeout: float | None, **settings: Any
     ) -> Pending:
-        operation = _text(words[0]).upper() if words else ""
+        operation = _operation(words)
         name = _text(words[1]) if operation in _FUNCTION_CALLS and len(words) > 1 else None
-        send = partial(self._core.command, words, timeout, **settings)
+        send = Hidden(partial(self._core.command, words, timeout, **settings))
         return self._observed(self._call(operation, name), None, send)
 
-    def exec(self, batch: Packed, timeout: float | None, **settings: Any) -> Pending:
+    def exec(
+        self,
+        batch: Packed,
+        timeout: float | None,
+        decoders: Mapping[int, Any] | None = None,
+        **settings: Any,
+    ) -> Pending:
         operation, name, size = "MULTI" if batch.is_atomic else "PIPELINE", None, len(batch)
         names = set(batch.names())
         if len(names) == 1:
-            command, _, script = names.pop().partition(" ")
-            operation, name = f"{operation} {command}", script if command in _EVALS else None
+            command = names.pop()
+            first, _, script = command.partition(" ")
+            if first in _EVALS:
+                command, name = first, script
+            operation = f"{operation} {command}"
         call = self._call(operation, name or None, batch_size=size)
-        return self._observed(call, None, partial(self._core.exec, batch, timeout, **settings))
+        send = Hidden(partial(self._core.exec, batch, timeout, **settings))
+        return self._observed(call, None, send, partial(_first_of_batch, decoders or {}))
 
     def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Pending:
-        send = partial(self._core.watch, watch, keys, timeout)
+        send = Hidden(partial(self._core.watch, watch, keys, timeout))
         return self._observed(self._call("WATCH"), None, send)
 
     def unwatch(self, watch: int, timeout: float | None) -> Pending:
-        send = partial(self._core.unwatch, watch, timeout)
+        send = Hidden(partial(self._core.unwatch, watch, timeout))
         return self._observed(self._call("UNWATCH"), None, send)
 
     def close(self) -> Pending | None:
@@ -115,23 +137,29 @@ class ObservedCore:
         return ObservedCall(operation, name, sha1, batch_size, self._server, self._database)
 
     def _observed(
-        self, call: ObservedCall, script: Script | None, send: Callable[[], Pending]
+        self,
+        call: ObservedCall,
+        script: Script | None,
+        send: Hidden,
+        failure: Failure | None = None,
     ) -> Pending:
+        """``failure`` looks for an error in a reply."""
         self._notify(self._observer.call_started, call)
         began = time.perf_counter()
         try:
-            pending = send()
+            pending: Pending = send.value()
         except BaseException as error:
             self._end(call, script, began, error)
             raise
         # Before anybody waits for it: who does goes on once the observer knows.
-        pending.add_done_callback(partial(self._done, call, script, began))
+        pending.add_done_callback(partial(self._done, call, script, failure, began))
         return pending
 
     def _done(
         self,
         call: ObservedCall,
         script: Script | None,
+        failure: Failure | None,
         began: float,
         pending: Pending,
     ) -> None:
@@ -143,8 +171,8 @@ class ObservedCore:
             error = asyncio.CancelledError()
         else:
             error = pending.exception()
-            if error is None and call.batch_size is not None:
-                error = _first_of_batch(pending.result())
+            if error is None and failure is not None:
+                error = failure(pending.result())
         self._end(call, script, began, error)
 
     def _end(
@@ -160,10 +188,21 @@ class ObservedCore:
         self._notify(self._observer.call_ended, call)
 
 
-def _first_of_batch(outcome: tuple[Sequence[Any], int | None] | None) -> BaseException | None:
-    if outcome is None or outcome[1] is None:
+def _first_of_batch(
+    decoders: Mapping[int, Any], outcome: tuple[Sequence[Any], int | None] | None
+) -> BaseException | None:
+    """The first error of a batch, also one that a reply of a declared script's call is."""
+    if outcome is None:
         return None
-    error: BaseException = outcome[0][outcome[1]]
+    results, failed_at = outcome
+    for index, decode in decoders.items():
+        if failed_at is not None and index >= failed_at:
+            break
+        if isinstance(decode, ObservedDeclaredCall):
+            failure = decode.failure(results[index])
+            if failure is not None:
+                return failure
+    error: BaseException | None = None if failed_at is None else results[failed_at]
     return error
 
 
@@ -175,6 +214,13 @@ def _public(error: BaseException, script: Script | None) -> tuple[type[BaseExcep
         script = error.script
     own_class = None if script is None else registered_class(script, error.code)
     return own_class or type(error), error.code if is_public(error.code, script) else None
+
+
+def _operation(words: Sequence[TEncodable]) -> str:
+    name = _text(words[0]).upper() if words else ""
+    if name in _WITH_SUBCOMMANDS and len(words) > 1:
+        return f"{name} {_text(words[1]).upper()}"
+    return name
 
 
 def _text(word: TEncodable) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .annotations import Mark, without_marks
 from .signature import Parameter, Signature, Undeclarable, parameter, signature, split_list
 
 
-def from_function(function: Callable[..., Any]) -> Signature:
+def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Signature:
     """What the annotations of a function declare.
+
+    Args:
+        function: The function.
+        names: What is defined around it, beside its module's names.
 
     Raises:
         TypeError: It is no function, or cannot be a script's signature; the text names the
@@ -23,7 +27,7 @@ def from_function(function: Callable[..., Any]) -> Signature:
     code = function.__code__
     where = f"{function.__qualname__}() at {code.co_filename}:{code.co_firstlineno}"
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(function, localns=dict(names), include_extras=True)
     except (NameError, TypeError, AttributeError, SyntaxError) as error:
         raise TypeError(f"{where}: an annotation has no meaning here: {error}") from None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import glide_scripts
 
@@ -17,6 +18,10 @@ class Client:
     a hundred times as long for that.
     """
 
+    _is_observed = False
+    _reply_type_errors = 0
+    """Replies that were not of their declared type, which the core cannot know."""
+
     async def invoke_script(
         self,
         script: Script,
@@ -24,6 +29,10 @@ class Client:
         args: Iterable[TEncodable] | None = None,
     ) -> TResult:
         """Run a script on the server."""
+        raise NotImplementedError
+
+    async def _observed_call(self, call: Any) -> Any:
+        """Run a declared script for a client that has an observer."""
         raise NotImplementedError
 
     def stats(self) -> glide_scripts.Stats:

@@ -15,7 +15,7 @@ class ObservedCall:
     """
 
     operation: str
-    """The command, such as ``"EVALSHA"``; of a batch ``"PIPELINE"`` or ``"MULTI"``.
+    """The command, such as ``"EVALSHA"`` or ``"SCRIPT FLUSH"``; ``"PIPELINE"`` or ``"MULTI"``.
 
     That of a batch of one command's calls is followed by the command: ``"PIPELINE EVALSHA"``.
     """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 import glide_scripts
 
 from .. import checks
 from .._core import Script
-from ..client.batched_call import BatchedCall
+from ..client.declared_call import DeclaredCall
 from ..declared.annotations import shown
 from ..declared.decoding import Decoder, decoder
 from ..declared.mismatch import Mismatch
@@ -19,7 +20,7 @@ from ..declared.packing import packer
 from ..declared.script import DeclaredScript
 from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature
 from ..declared.source import SourceMap
-from ..errors import CrossSlotError, ScriptError
+from ..errors import CrossSlotError, ReplyTypeError, ScriptError
 from ..observing.client import Client
 from ..public import show_as_public
 from ..values import Packed, TResult
@@ -88,13 +89,13 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    def __call__(
+    async def __call__(
         self,
         client: glide_scripts.GlideClient | glide_scripts.GlideClusterClient,
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> Coroutine[Any, Any, R]:
+    ) -> R:
         """Checks the arguments, and runs the script.
 
         Args:
@@ -103,7 +104,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             kwargs: The script's parameters, by their names.
 
         Returns:
-            What the script returns, as the declared type; await it.
+            What the script returns, as the declared type.
 
         Raises:
             TypeError: There are too few arguments, too many, or of a wrong type; ``client`` is no
@@ -113,24 +114,29 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ReplyTypeError: The reply is not of the declared type; the script has run.
             ScriptError: As for ``invoke_script``.
         """
-        if not isinstance(client, Client):
-            raise self._refusal(
-                TypeError,
-                f"client is {type(client).__name__}; pass a GlideClient or a GlideClusterClient",
-            )
+        keys: Any = None
+        argv: Any = None
         try:
-            keys, argv = self._pack(*args, **kwargs)
-        except Exception as error:
-            raise self._why(error, args, kwargs) from None
-        return self._run(client, keys, argv)
-
-    async def _run(self, client: Client, keys: Any, argv: Any) -> R:
-        try:
-            reply: Any = await client.invoke_script(self, keys, argv)
+            if not isinstance(client, Client):
+                found = type(client).__name__
+                raise self._refusal(
+                    TypeError, f"client is {found}; pass a GlideClient or a GlideClusterClient"
+                )
+            keys, argv = self._packed(args, kwargs)
+            if client._is_observed:
+                call = DeclaredCall(self, keys, argv, self._decoded)
+                observed: R = await client._observed_call(call)
+                return observed
+            return self._decoded(await client.invoke_script(self, keys, argv), keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
-        return self._decoded(reply, keys, argv)
+        except ReplyTypeError:
+            client._reply_type_errors += 1
+            raise
+        finally:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del args, kwargs, keys, argv
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
         """Checks the arguments, and adds the call to a batch.
@@ -151,16 +157,16 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ValueError: As for a call.
             CrossSlotError: As for a call.
         """
-        if not hasattr(batch, "_invoke"):
-            raise self._refusal(
-                TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
-            )
         try:
-            keys, argv = self._pack(*args, **kwargs)
-        except Exception as error:
-            raise self._why(error, args, kwargs) from None
+            if not hasattr(batch, "_invoke"):
+                raise self._refusal(
+                    TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
+                )
+            call = DeclaredCall(self, *self._packed(args, kwargs), self._decoded)
+        finally:
+            del args, kwargs
         try:
-            batch._invoke(self, keys, argv, BatchedCall(self, keys, argv, self._decoded))
+            batch._invoke(self, call.keys, call.args, call)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
@@ -178,9 +184,9 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ValueError: As for a call.
         """
         try:
-            return self._pack(*args, **kwargs)
-        except Exception as error:
-            raise self._why(error, args, kwargs) from None
+            return self._packed(args, kwargs)
+        finally:
+            del args, kwargs
 
     def decode(self, reply: TResult) -> R:
         """Reads a reply as the declared type.
@@ -188,7 +194,10 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         Raises:
             ReplyTypeError: It does not fit.
         """
-        return self._decoded(reply, None, None)
+        try:
+            return self._decoded(reply, None, None)
+        finally:
+            del reply
 
     @property
     def __name__(self) -> str:
@@ -215,12 +224,24 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         file = f" of {self.file}" if self.file else ""
         return f"<{type(self).__name__} {self._shown_signature}{file}, hash={self.hash!r}>"
 
+    def _packed(self, args: Any, kwargs: Any) -> Packed:
+        try:
+            return self._pack(*args, **kwargs)
+        except Exception as error:
+            why = self._why(error, args, kwargs)
+        # Not within the except: its error holds what it was given, and would come along.
+        del args, kwargs
+        try:
+            raise why
+        finally:
+            del why
+
     def _refusal(self, kind: type[Exception], why: str) -> Exception:
         return kind(f"{self._shown_name}: {why}\n  {self._shown_signature}")
 
-    def _undecoded_call(self, keys: Any, args: Any) -> BatchedCall:
+    def _undecoded_call(self, keys: Any, args: Any) -> DeclaredCall:
         """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
-        return BatchedCall(self, keys, args, None)
+        return DeclaredCall(self, keys, args, None)
 
     def _add_signature(self, error: CrossSlotError) -> None:
         error.args = (f"{error}\n  {self._shown_signature}",)
@@ -266,7 +287,12 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         # Not within the except: its error may show a secret, and would come along.
         from ..failures.explanation import reply_type_error  # noqa: PLC0415 - saves time at import
 
-        raise reply_type_error(self, mismatch, reply, keys, args)
+        why = reply_type_error(self, mismatch, reply, keys, args)
+        del mismatch, reply, keys, args
+        try:
+            raise why
+        finally:
+            del why
 
 
 class _Doc:
@@ -321,7 +347,9 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
     from ..declared.function import from_function  # noqa: PLC0415 - saves time at import
 
     def declare(function: Callable[P, R]) -> TypedScript[P, R]:
-        signature = from_function(function)
+        is_local = "<locals>" in getattr(function, "__qualname__", "")
+        # Annotations may name what is local to the function around it.
+        signature = from_function(function, sys._getframe(1).f_locals if is_local else {})
         made: TypedScript[P, R] = TypedScript(
             script.code,
             name=script.name or function.__name__,

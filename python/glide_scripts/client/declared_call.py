@@ -1,4 +1,4 @@
-"""What a typed script's call in a batch becomes in the results."""
+"""A call of a declared script: what it sends, and what its reply becomes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from ..declared.script import DeclaredScript
 from ..errors import ReplyTypeError, RequestError
 
 
-class BatchedCall:
-    """One typed script's call in a batch: it makes the reply, or the error, what a call gives."""
+class DeclaredCall:
+    """One call of a declared script, sent alone or in a batch.
 
-    __slots__ = ("_args", "_decode", "_keys", "script")
+    It shows neither keys nor arguments: it stands in frames, which tracebacks may show.
+    """
+
+    __slots__ = ("_decode", "args", "keys", "script")
 
     def __init__(
         self,
@@ -31,8 +34,8 @@ class BatchedCall:
         """
         self.script = script
         # As they are now: which of them are secret is known by their places.
-        self._keys = tuple(keys) if isinstance(keys, list) else keys
-        self._args = tuple(args) if isinstance(args, list) else args
+        self.keys = tuple(keys) if isinstance(keys, list) else keys
+        self.args = tuple(args) if isinstance(args, list) else args
         self._decode = decode
 
     def __call__(self, reply: Any) -> Any:
@@ -41,16 +44,19 @@ class BatchedCall:
         Raises:
             ReplyTypeError: It does not fit.
         """
-        return reply if self._decode is None else self._decode(reply, self._keys, self._args)
+        try:
+            return reply if self._decode is None else self._decode(reply, self.keys, self.args)
+        finally:
+            del reply
 
     def explain(self, error: RequestError) -> RequestError:
         """The error with the text and the class of a call's."""
         from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
-        return explained(error, self.script, self._keys, self._args)
+        return explained(error, self.script, self.keys, self.args)
 
     def result(self, reply: Any, index: int) -> Any:
-        """What stands at a place of the results: the decoded reply, or an error."""
+        """What stands at a place of a batch's results: the decoded reply, or an error."""
         if isinstance(reply, Exception):
             return self.explain(reply) if isinstance(reply, RequestError) else reply
         try:
@@ -62,3 +68,30 @@ class BatchedCall:
             # As the core gives it to the errors that it makes.
             error.batch_index = index
             return error
+        finally:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del reply
+
+
+class ObservedDeclaredCall(DeclaredCall):
+    """A call whose reply is decoded for an observer, which is told first, and then given on."""
+
+    __slots__ = ("_decoded",)
+
+    def __init__(self, call: DeclaredCall) -> None:
+        super().__init__(call.script, call.keys, call.args, call._decode)
+        self._decoded: list[Any] = []
+
+    def failure(self, reply: Any) -> ReplyTypeError | None:
+        """The error that the caller will get of it."""
+        try:
+            self._decoded.append(super().__call__(reply))
+        except ReplyTypeError as error:
+            return error
+        return None
+
+    def __call__(self, reply: Any) -> Any:
+        try:
+            return self._decoded.pop() if self._decoded else super().__call__(reply)
+        finally:
+            del reply

@@ -1,0 +1,141 @@
+"""Nothing of a secret is among the variables of the package's frames in a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.conftest import Connect
+
+from glide_scripts import Batch, GlideClient, Key, Observer, Script, Secret, typed_script
+from glide_scripts.testing import ValkeyServer
+
+SECRET = "hunter2"
+
+
+@typed_script(Script("return 1", name="fits"))
+def fits(user: Secret[Key], token: Secret[str], number: int) -> int: ...  # type: ignore[empty-body]
+
+
+@typed_script(Script("error('it failed')", name="fails"))
+def fails(user: Secret[Key], token: Secret[str]) -> int: ...  # type: ignore[empty-body]
+
+
+@typed_script(Script("return {ARGV[1], KEYS[1]}", name="answers"))
+def answers(user: Secret[Key], token: Secret[str]) -> int: ...  # type: ignore[empty-body]
+
+
+@typed_script(Script("while true do end", name="hangs"))
+def hangs(user: Secret[Key], tokens: Secret[list[str]]) -> int: ...  # type: ignore[empty-body]
+
+
+def variables(error: BaseException) -> str:
+    """What a traceback of it shows of the frames that are not the test's."""
+    shown = []
+    around: list[BaseException | None] = [error]
+    while around:
+        each = around.pop()
+        if each is None:
+            continue
+        around += [each.__cause__, each.__context__]
+        stack = traceback.StackSummary.extract(
+            traceback.walk_tb(each.__traceback__), capture_locals=True
+        )
+        shown += [f"{frame.name} {frame.locals}" for frame in stack if __file__ != frame.filename]
+    return "\n".join(shown)
+
+
+def pairs() -> list[Any]:
+    return [([SECRET], [SECRET])] * 3
+
+
+def broken_pairs() -> Iterator[Any]:
+    yield from pairs()
+    raise KeyError("no more")
+
+
+async def broken_async_pairs() -> AsyncIterator[Any]:
+    for pair in broken_pairs():
+        yield pair
+
+
+async def echoed(client: GlideClient) -> None:
+    batch = Batch(is_atomic=False).invoke_script(Script("return ARGV[1]"), [], [SECRET])
+    await client.exec(fails.add_to(batch, SECRET, SECRET), raise_on_error=True)
+
+
+async def added(client: GlideClient) -> None:
+    fits.add_to(Batch(is_atomic=False), SECRET, SECRET, "x")  # type: ignore[arg-type]
+
+
+async def packed(client: GlideClient) -> None:
+    fits.pack(SECRET, SECRET, object())  # type: ignore[arg-type]
+
+
+async def decoded(client: GlideClient) -> None:
+    answers.decode([SECRET.encode()])
+
+
+CALLS: dict[str, Callable[[GlideClient], Awaitable[Any]]] = {
+    "a wrong argument": lambda client: fits(client, SECRET, SECRET, "x"),  # type: ignore[arg-type]
+    "a wrong key": lambda client: fits(client, 3, SECRET, 1),  # type: ignore[arg-type]
+    "too few": lambda client: fits(client, SECRET),  # type: ignore[call-arg]
+    "no client": lambda client: fits("x", SECRET, SECRET, 1),  # type: ignore[arg-type]
+    "an error": lambda client: fails(client, SECRET, SECRET),
+    "a reply": lambda client: answers(client, SECRET, SECRET),
+    "by hand": lambda client: client.invoke_script(fails, [SECRET], [SECRET]),
+    "by hand, wrong": lambda client: client.invoke_script(fails, [SECRET], [3]),  # type: ignore[list-item]
+    "a batch": lambda client: client.exec(
+        answers.add_to(Batch(is_atomic=False), SECRET, SECRET), raise_on_error=True
+    ),
+    "a batch with replies": echoed,
+    "added": added,
+    "packed": packed,
+    "decoded": decoded,
+    "many": lambda client: _all(client, fails, pairs()),
+    "many, broken": lambda client: _all(client, answers, broken_pairs()),
+    "many, broken and async": lambda client: _all(client, answers, broken_async_pairs()),
+    "many, wrong": lambda client: _all(client, answers, [*pairs(), ([SECRET], SECRET)]),
+}
+
+
+async def _all(client: GlideClient, script: Any, calls: Any) -> None:
+    await client.invoke_script_many(script, calls)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("observer", [None, Observer()], ids=["plain", "observed"])
+async def test_no_frame_of_an_error_holds_a_secret(
+    server: ValkeyServer, connect: Connect, name: str, observer: Observer | None
+) -> None:
+    client = await connect(server, observer=observer)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of many kinds
+        await CALLS[name](client)
+    shown = variables(caught.value)
+    assert shown
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("observer", [None, Observer()], ids=["plain", "observed"])
+async def test_no_frame_of_a_timeout_a_cancellation_or_a_closed_client_holds_a_secret(
+    own_server: ValkeyServer, connect: Connect, observer: Observer | None
+) -> None:
+    client = await connect(own_server, observer=observer, request_timeout=100)
+    own_server.pause()
+    with pytest.raises(TimeoutError) as late:
+        await hangs(client, SECRET, [SECRET])
+    call = asyncio.ensure_future(hangs(client, SECRET, [SECRET]))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await call
+    own_server.resume()
+    await client.close()
+    with pytest.raises(Exception, match="closed") as closed:
+        await hangs(client, SECRET, [SECRET])
+    for caught in (late, cancelled, closed):
+        assert variables(caught.value)
+        assert SECRET not in variables(caught.value)
