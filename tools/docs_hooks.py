@@ -29,7 +29,7 @@ PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
     r'<img src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
 )
-# Inline code of one word, short enough for a narrow screen; docs/assets/extra.css does not break it.
+# Inline code of one word that fits on a narrow screen. docs/assets/extra.css does not break it.
 WORD = re.compile(r"<code>(?=[^<\s]{1,40}</code>)")
 SEARCHED = {
     *glide_scripts.__all__,

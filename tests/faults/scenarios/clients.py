@@ -35,7 +35,7 @@ return ARGV[1]
 
 @scenario
 async def calls_cancelled(make: Make, scale: Scale) -> Report:
-    """Calls are cancelled at every stage, and the memory of their arguments is overwritten afterwards.
+    """Calls are cancelled at every stage, and their arguments' memory is overwritten.
 
     Each runs at most once with the arguments that it was given; those beside it get their replies.
     """
@@ -104,7 +104,7 @@ async def calls_cancelled(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def calls_cancelled_before_there_is_a_connection(make: Make, scale: Scale) -> Report:
-    """Calls are cancelled while they wait for the first connection, and their arguments are overwritten.
+    """Calls are cancelled while they wait for the first connection, and their arguments overwritten.
 
     None of them runs; those that go on run once, with the arguments that they were given.
     """
