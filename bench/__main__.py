@@ -1,12 +1,12 @@
-"""Measures this project beside other clients, and writes what it found.
+"""Measure glide_scripts beside other clients, and write the figures to the docs.
 
     python -m bench --programs target/release               all cells, half an hour
     python -m bench --programs target/release --quick       those of the goals
     python -m bench --programs target/release --only tls    those of a table
-    python -m bench --report                                nothing; the docs anew
+    python -m bench --report                                none; only writes the docs
 
-All cells are written to bench/results/latest.json and docs/performance.md; a part of them only to
-what --json names. See bench/README.md.
+A full run writes bench/results/latest.json and the figures in the docs. A run of some cells writes
+only the file that --json names. See bench/README.md.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from bench.results import Results
 from bench.runner import Programs, Runner
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT = ROOT / "docs" / "performance.md"
-README = ROOT / "README.md"
 PLOTS = ROOT / "docs" / "performance"
 LATEST = ROOT / "bench" / "results" / "latest.json"
 
@@ -87,8 +85,9 @@ def chosen(options: argparse.Namespace) -> Sequence[Group]:
 def write_docs(results: Results) -> None:
     from bench.plots import draw_all  # matplotlib, which no measurement needs
 
-    DOCUMENT.write_text(report.with_figures(DOCUMENT.read_text(), results))
-    README.write_text(report.with_figures(README.read_text(), results, report.IN_README))
+    for name, sections in report.SECTIONS.items():
+        document = ROOT / name
+        document.write_text(report.with_figures(document.read_text(), results, sections))
     draw_all(results, PLOTS)
 
 

@@ -92,15 +92,15 @@ def takes_part(client: str, cell: Cell) -> bool:
 
 
 CLIENTS = {
-    OURS: "this project",
+    OURS: "glide_scripts",
     GLIDE: "valkey-glide",
     "redispy": "redis-py, hiredis",
     "valkeypy": "valkey-py, libvalkey",
     "coredis": "coredis",
     "redisrs": "redis-rs for Python",
     RAW: "bare Protocol",
-    CORE: "the core alone",
-    PIPELINE: "the server's limit",
+    CORE: "core without Python",
+    PIPELINE: "pipelining loop",
 }
 """The names in the tables."""
 
@@ -122,8 +122,9 @@ BY_CONCURRENCY = Group(
     "Standalone, by calls in flight",
     _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
     (*PYTHON_CLIENTS, CORE, PIPELINE),
-    "redis-py and valkey-py take a connection for each call in flight, and 10,000 of them are more "
-    "than a process may open by default. coredis fails with 10,000, its connections closed.",
+    "With 10,000 in flight, three clients are missing. redis-py and valkey-py open a connection for "
+    "each call in flight, and a process may not have so many by default. coredis lost its "
+    "connections.",
 )
 ON_CLUSTER = Group(
     "Cluster of three primaries, by calls in flight",
@@ -139,8 +140,8 @@ LARGE_VALUES = Group(
     "Larger values, sent and returned, 10 in flight",
     _loads(in_flight=10, size=(1 << 10, 64 << 10, 1 << 20)),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW, PIPELINE),
-    "Values of 64 KB and more are bytes; smaller ones are str. What is the server's limit "
-    "elsewhere is none here: it writes all ten before it reads, and that takes long by itself.",
+    "Values of 64 KB and more are bytes; smaller ones are str. The pipelining loop writes all ten "
+    "values before it reads a reply. Clients that write and read at the same time can be faster.",
 )
 REPLIES = Group(
     "Replies of other shapes, 100 in flight",
@@ -152,42 +153,41 @@ BATCHES = Group(
     "Batches, one at a time",
     _loads(batch=(10, 100, 1_000)),
     (OURS, GLIDE, "redispy", "valkeypy", RAW, PIPELINE),
-    "valkey-glide's batches know no scripts, so EVALSHA goes by `custom_command`.",
+    "valkey-glide's batches have no `invoke_script`; its batches send EVALSHA by `custom_command`.",
 )
 COLD = Group(
-    "A script that the server has just lost",
+    "After `SCRIPT FLUSH`",
     (Cell(Kind.COLD, in_flight=100),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis"),
-    "`SCRIPT FLUSH`, then 1,000 calls, 100 in flight; and `SCRIPT FLUSH`, then one call.",
+    "One call after a flush; and 1,000 calls after a flush, 100 in flight.",
 )
 OVER_TLS = Group(
     "Over TLS",
     _loads(topology=Topology.TLS, in_flight=(1, 100)),
     (OURS, GLIDE, "redispy", "valkeypy"),
-    "The server of these runs has no TLS; a small program in front of it does that, on the same "
-    "machine, and takes its share of it.",
+    "A small program on the same machine does TLS for the server. Its CPU counts as the server's.",
 )
 PACED = Group(
     "At a fixed rate: half of valkey-glide's best with 100 in flight",
     (Cell(Kind.PACED, in_flight=100),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW),
-    "A call's time counts from when it was due. No more than 100 are in flight; what is due beyond "
-    "that waits, and the waiting counts.",
+    "Latency counts from the moment a call was due. At most 100 calls are in flight; a call that is "
+    "due while 100 are in flight waits, and its wait counts.",
 )
 IMPORT = Group(
     "Import and sizes",
     (Cell(Kind.IMPORT),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", "redisrs"),
-    "`import` is what a program of one server and one script pays; this project imports the rest, "
-    "such as batches and the cluster's client, when it is asked for.",
+    "*import* is what a program with one server and one script imports. glide_scripts imports the "
+    "rest, such as batches and the cluster client, on first use.",
 )
 MEMORY = Group(
     "Memory",
     (Cell(Kind.MEMORY, in_flight=10_000),),
     (OURS, GLIDE, "coredis", "redisrs", RAW),
-    "Resident memory: what each of 50 more clients adds, and each of 10,000 calls in flight, with "
-    "its task, on a server that does not answer. The clients that take a connection for each call "
-    "in flight are left out.",
+    "Resident memory added by each of 50 more clients, and by each of 10,000 calls in flight with "
+    "its task, on a server that does not answer. Clients that open a connection for each call in "
+    "flight are left out.",
 )
 
 FULL = (

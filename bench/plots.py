@@ -1,6 +1,6 @@
-"""The plots of `docs/performance.md`, as SVG, each once for a light page and once for a dark one.
+"""The plots of `docs/performance.md`, as SVG: each once for light pages and once for dark ones.
 
-They are made for a narrow page: upright, with letters that are still read when it is made small.
+They are upright, and their text is large enough to read on a phone.
 """
 
 from __future__ import annotations
@@ -31,16 +31,15 @@ SHOWN = (OURS, RAW, PIPELINE, CORE, GLIDE, "redispy", "coredis", "redisrs")
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a page."""
+    """The colours for a page; the page itself shows through."""
 
     name: str
-    page: str
     text: str
     grid: str
     lines: dict[str, str]
 
 
-# Told apart by lightness, too, and by the dashes of what is no client.
+# The lines also differ in lightness. Dashed lines are not clients.
 _LIGHT = {
     OURS: "#d1242f",
     RAW: "#57606a",
@@ -64,14 +63,14 @@ _DARK = {
     "redisrs": "#e29bff",
 }
 THEMES = (
-    Theme("light", "#ffffff", "#1f2328", "#d8dee4", _LIGHT),
-    Theme("dark", "#0d1117", "#e6edf3", "#30363d", _DARK),
+    Theme("light", "#1f2328", "#d8dee4", _LIGHT),
+    Theme("dark", "#e6edf3", "#30363d", _DARK),
 )
 _NO_CLIENTS = (RAW, PIPELINE, CORE)
 
 
 def draw_all(results: Results, folder: Path) -> list[Path]:
-    """Writes every plot in every theme; the files."""
+    """Write every plot in every theme; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings: dict[str, Callable[[Results, Theme], Any]] = {
         "throughput": throughput,
@@ -84,7 +83,7 @@ def draw_all(results: Results, folder: Path) -> list[Path]:
             path = folder / f"{name}-{theme.name}.svg"
             with mpl.rc_context(settings(theme)):
                 figure = draw(results, theme)
-                # No date: the same figures give the same file.
+                # Without a date, the same figures give the same file.
                 figure.savefig(path, metadata={"Date": None})
                 plt.close(figure)
             written.append(path)
@@ -94,18 +93,18 @@ def draw_all(results: Results, folder: Path) -> list[Path]:
 def settings(theme: Theme) -> dict[str, Any]:
     return {
         "axes.edgecolor": theme.grid,
-        "axes.facecolor": theme.page,
+        "axes.facecolor": "none",
         "axes.labelcolor": theme.text,
         "axes.spines.right": False,
         "axes.spines.top": False,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
         "figure.constrained_layout.use": True,
-        "figure.facecolor": theme.page,
+        "figure.facecolor": "none",
         "figure.figsize": (5.2, 5.0),
         "font.size": 12,
         "grid.color": theme.grid,
-        "savefig.facecolor": theme.page,
+        "savefig.facecolor": "none",
         "svg.hashsalt": "performance",
         "text.color": theme.text,
         "xtick.color": theme.text,
@@ -114,12 +113,12 @@ def settings(theme: Theme) -> dict[str, Any]:
 
 
 def throughput(results: Results, theme: Theme) -> Any:
-    return by_concurrency(results, theme, "rate", "calls a second", SHOWN)
+    return by_concurrency(results, theme, "rate", "calls per second", SHOWN)
 
 
 def cpu(results: Results, theme: Theme) -> Any:
     clients = [name for name in SHOWN if name not in (PIPELINE, CORE)]
-    return by_concurrency(results, theme, "cpu", "client's CPU, µs a call", clients)
+    return by_concurrency(results, theme, "cpu", "client CPU per call, µs", clients)
 
 
 def by_concurrency(
@@ -155,10 +154,10 @@ def by_concurrency(
 
 
 def latency(results: Results, theme: Theme) -> Any:
-    """Percentiles at the fixed rate."""
+    """Plot the latency percentiles at the fixed rate."""
     figure, axes = plt.subplots()
     (cell,) = PACED.cells
-    names = {"p50": "50 %", "p90": "90 %", "p99": "99 %", "p999": "99.9 %"}
+    names = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
     for client in PACED.clients:
         spreads = [results.figure(cell, client, name) for name in names]
         found = [spread for spread in spreads if spread]
@@ -180,9 +179,9 @@ def latency(results: Results, theme: Theme) -> Any:
             linewidth=0,
         )
     asked = results.figure(cell, OURS, "asked")
-    rate = f", {asked.median:,.0f} calls a second" if asked else ""
-    axes.set(yscale="log", xlabel=f"of calls are faster{rate}")
-    axes.set_title("time of a call, ms")
+    rate = f" at {asked.median:,.0f} calls per second" if asked else ""
+    axes.set(yscale="log", xlabel=f"percentile{rate}")
+    axes.set_title("latency, ms")
     axes.set_xticks(range(len(names)), list(names.values()))
     axes.yaxis.set_major_formatter(lambda value, _: short(value))
     axes.minorticks_off()
@@ -192,7 +191,7 @@ def latency(results: Results, theme: Theme) -> Any:
 
 
 def legend(axes: Any) -> None:
-    """Below, where no line is."""
+    """Put the legend below the plot, where it covers no line."""
     axes.figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower center",

@@ -1,31 +1,41 @@
-"""What was measured, as the tables of `docs/performance.md` and of the README."""
+"""The figures as the tables of the README and of the documentation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.cells import CLIENTS, FULL, GLIDE, OURS, RAW, Cell, Group, Kind, Reply, Topology
 from bench.goals import GOALS, Bound, Goal
 from bench.results import Results, Spread
 
-SECTIONS = ("goals", "tables")
-IN_README = ("speed",)
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "README.md": ("speed",),
+    "docs/index.md": ("speed",),
+    "docs/performance.md": ("environment", "tables"),
+    "docs/where-the-time-goes.md": ("goals",),
+}
+"""The files that show figures, and the sections of each that are written from them."""
 
 
-def with_figures(document: str, results: Results, sections: Iterable[str] = SECTIONS) -> str:
-    """The document with what stands between its marks written anew; the rest is people's."""
-    writers = {"goals": goals, "tables": tables, "speed": speed}
+def with_figures(document: str, results: Results, sections: Iterable[str]) -> str:
+    """Return the document with new text in these sections; the rest is written by hand."""
+    writers = {
+        "environment": environment,
+        "goals": goals,
+        "speed": speed,
+        "tables": tables,
+    }
     for section in sections:
         document = between_marks(document, section, writers[section](results))
     return document
 
 
 def between_marks(document: str, section: str, text: str) -> str:
-    """The document with `text` in that section; ValueError if it has not exactly one."""
+    """Return the document with `text` in that section; it must have the section exactly once."""
     begin, end = f"<!-- {section}: begin -->\n", f"<!-- {section}: end -->\n"
     if document.count(begin) != 1 or document.count(end) != 1:
-        raise ValueError(f"the document has no section {section}, or several")
+        raise ValueError(f"the document must have the section {section} exactly once")
     before, rest = document.split(begin)
     if end not in rest:
         raise ValueError(f"the section {section} ends before it begins")
@@ -36,10 +46,8 @@ def between_marks(document: str, section: str, text: str) -> str:
 
 
 def goals(results: Results) -> str:
-    """Each goal, what was measured, and whether that reaches it."""
+    """A row for each goal: what was measured, and whether that reaches it."""
     lines = [
-        measured_where(results),
-        "",
         "| | goal | measured | |",
         "|---|---|---|---|",
     ]
@@ -54,13 +62,13 @@ def goals(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def measured_where(results: Results) -> str:
+def environment(results: Results) -> str:
     about = results.environment
     versions = ", ".join(f"{name} {found}" for name, found in about["versions"].items())
     return (
-        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores for clients "
-        f"and servers together, {about['system']}, {about['server']}, Python {about['python']}; "
-        f"{versions}. Medians of {results.rounds} rounds, in brackets the least and the greatest."
+        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores shared by "
+        f"clients and servers, {about['system']}, {about['server']}, Python {about['python']}; "
+        f"{versions}. Each figure is the median of {results.rounds} rounds.\n"
     )
 
 
@@ -74,30 +82,40 @@ def aim(goal: Goal) -> str:
 
 
 def missing(goal: Goal, ratio: float) -> str:
-    """How far it is to the goal, in hundredths of it."""
+    """Return how far the ratio is from the goal, in percent of the goal."""
     if goal.bound is Bound.AT_LEAST:
-        return f"{(1 - ratio / goal.limit) * 100:.0f} % too little"
-    return f"{(ratio / goal.limit - 1) * 100:.0f} % too much"
+        return f"{(1 - ratio / goal.limit) * 100:.0f} % below"
+    return f"{(ratio / goal.limit - 1) * 100:.0f} % above"
 
 
-# The README
+# The README and the first page
 
 
 def speed(results: Results) -> str:
-    """What a reader wants to know first: ours, and how many times GLIDE's."""
-    columns = [column for column in _SPEED if column.name in ("rate", "p50", "cpu")]
-    lines = [f"| | {' | '.join(column.title for column in columns)} |", "|---|---|---|---|"]
+    """A row for each common workload: glide_scripts beside valkey-glide."""
+    lines = [
+        "| | glide_scripts, calls/s | valkey-glide, calls/s | faster by | CPU per call, µs |",
+        "|---|---|---|---|---|",
+    ]
     for head, cell in (
         ("1 in flight", Cell(Kind.LOAD)),
         ("100 in flight", Cell(Kind.LOAD, in_flight=100)),
         ("1,000 in flight", Cell(Kind.LOAD, in_flight=1_000)),
         ("100 in flight, cluster of 3", Cell(Kind.LOAD, Topology.CLUSTER, in_flight=100)),
-        ("batches of 1,000; calls and CPU by script", Cell(Kind.LOAD, batch=1_000)),
+        ("batches of 1,000 scripts", Cell(Kind.LOAD, batch=1_000)),
         ("values of 1 MB, 10 in flight", Cell(Kind.LOAD, in_flight=10, size=1 << 20)),
         ("lists of 100, 100 in flight", Cell(Kind.LOAD, in_flight=100, reply=Reply.ARRAY)),
     ):
-        shown = [shown_figure(results, cell, OURS, replace(each, floor=False)) for each in columns]
-        lines.append(f"| {head} | {' | '.join(shown)} |")
+        rates, cpu = (
+            [results.figure(cell, client, name) for client in (OURS, GLIDE)]
+            for name in ("rate", "cpu")
+        )
+        ratio = results.ratio(cell, OURS, "rate", GLIDE)
+        if not (all(rates) and all(cpu) and ratio):
+            continue
+        ours, theirs = (number(figure.median) for figure in rates if figure)
+        used = " instead of ".join(number(figure.median) for figure in cpu if figure)
+        lines.append(f"| {head} | {ours} | {theirs} | {times(ratio.median)} × | {used} |")
     return "\n".join(lines) + "\n"
 
 
@@ -106,14 +124,14 @@ def speed(results: Results) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """A figure, with what it is shown beside."""
+    """A figure, and what it is compared with."""
 
     title: str
     name: str
     show: Callable[[float], str]
     ratios: bool = True
     floor: bool = False
-    """Whether it is compared with the bare Protocol's, too."""
+    """Whether it is also compared with the bare Protocol's figure."""
 
 
 def number(value: float) -> str:
@@ -132,50 +150,50 @@ def kilobytes(value: float) -> str:
 
 _SPEED = (
     Column("calls/s", "rate", number, floor=True),
-    Column("p50 µs", "p50", number),
-    Column("p99 µs", "p99", number),
-    Column("CPU µs a call", "cpu", number, floor=True),
-    Column("server's CPU", "server_cpu", number, ratios=False),
+    Column("p50, µs", "p50", number),
+    Column("p99, µs", "p99", number),
+    Column("CPU per call, µs", "cpu", number, floor=True),
+    Column("server CPU per call, µs", "server_cpu", number, ratios=False),
 )
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     Kind.LOAD: _SPEED,
     Kind.PACED: (
         Column("calls/s", "rate", number, ratios=False),
-        Column("p50 µs", "p50", number, floor=True),
-        Column("p90 µs", "p90", number),
-        Column("p99 µs", "p99", number, floor=True),
-        Column("p99.9 µs", "p999", number),
-        Column("CPU µs a call", "cpu", number, floor=True),
+        Column("p50, µs", "p50", number, floor=True),
+        Column("p90, µs", "p90", number),
+        Column("p99, µs", "p99", number, floor=True),
+        Column("p99.9, µs", "p999", number),
+        Column("CPU per call, µs", "cpu", number, floor=True),
     ),
     Kind.COLD: (
         Column("first call, µs", "first", number),
         Column("1,000 calls: calls/s", "rate", number),
-        Column("p50 µs", "p50", number),
-        Column("p99 µs", "p99", number),
+        Column("p50, µs", "p50", number),
+        Column("p99, µs", "p99", number),
     ),
     Kind.IMPORT: (
         Column("import, ms", "import_ms", number),
-        Column("all names, ms", "import_all_ms", number),
+        Column("import *, ms", "import_all_ms", number),
         Column("installed, MB", "installed_bytes", megabytes),
-        Column("with what it needs, MB", "installed_with_needs_bytes", megabytes),
+        Column("with dependencies, MB", "installed_with_needs_bytes", megabytes),
         Column("wheel, MB", "wheel_bytes", megabytes),
     ),
     Kind.MEMORY: (
-        Column("a client, kB", "client_bytes", kilobytes),
-        Column("a call in flight, kB", "call_bytes", kilobytes, floor=True),
+        Column("per client, kB", "client_bytes", kilobytes),
+        Column("per call in flight, kB", "call_bytes", kilobytes, floor=True),
     ),
 }
 
 
 def tables(results: Results, groups: Iterable[Group] = FULL) -> str:
-    """A section a group, a table a cell."""
+    """Return a section for each group, with a table for each cell."""
     parts = [
         section(group, results)
         for group in groups
         if any(has_figures(results, cell, group) for cell in group.cells)
     ]
     if results.failures:
-        parts.append("### What failed\n\n" + "\n".join(f"- {each}" for each in results.failures))
+        parts.append("### Failures\n\n" + "\n".join(f"- {each}" for each in results.failures))
     return "\n\n".join(parts) + "\n"
 
 
@@ -190,7 +208,7 @@ def section(group: Group, results: Results) -> str:
 
 
 def table(head: str, cell: Cell, clients: Iterable[str], results: Results) -> str:
-    """A row a client. In a cell of it: the median, and how many times GLIDE's and the floor's."""
+    """Return a row for each client: medians, and their ratios to GLIDE and the bare Protocol."""
     columns = [
         column
         for column in COLUMNS[cell.kind]
@@ -221,7 +239,7 @@ def shown_figure(results: Results, cell: Cell, client: str, column: Column) -> s
 
 
 def spread(of: Spread) -> str:
-    """Three digits; the least and the greatest only where they are different ones."""
+    """Show the median with the least and the greatest value, where those look different."""
     median, least, greatest = (times(value) for value in (of.median, of.least, of.greatest))
     return median if least == greatest else f"{median} [{least}..{greatest}]"
 
@@ -231,7 +249,7 @@ def times(value: float) -> str:
 
 
 def title(cell: Cell) -> str:
-    """What tells a cell from the others of its table."""
+    """Name a cell by what differs from the other cells of its group."""
     if cell.kind in (Kind.IMPORT, Kind.MEMORY, Kind.COLD):
         return ""
     if cell.batch > 1:

@@ -1,6 +1,7 @@
 """What the README and the documentation show runs as it stands, and prints what they say."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import re
@@ -84,6 +85,29 @@ def test_a_page_links_to_nothing_outside_the_documentation(page: Path) -> None:
     assert [link for link in links if not link.is_relative_to(DOCS)] == []
 
 
+def test_the_readme_works_on_pypi() -> None:
+    """It has no relative links, which lead nowhere there; it names files instead."""
+    text = (ROOT / "README.md").read_text()
+    assert LINK.findall(text) == []
+    named = re.findall(r"`([\w/-]+(?:\.(?:md|json|py)|/))`", text)
+    assert len(named) > 30
+    folders = [ROOT, DOCS, ROOT / "tests"]
+    assert [file for file in named if not any((at / file).exists() for at in folders)] == []
+
+
+def test_the_metadata_says_where_the_source_is() -> None:
+    urls = importlib.metadata.metadata("glide-scripts").get_all("Project-URL") or []
+    assert {url.partition(", ")[0] for url in urls} >= {"Homepage", "Source"}
+
+
+def test_the_examples_page_shows_the_code_of_each_example() -> None:
+    page = (DOCS / "examples.md").read_text()
+    shown = re.findall(r'^ +--8<-- "(examples/.+)"$', page, re.MULTILINE)
+    assert [file for file in shown if not (ROOT / file).exists()] == []
+    programs = {f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")}
+    assert programs <= set(shown)
+
+
 def test_what_the_architecture_page_names_is_there() -> None:
     """A file, a folder, or a file and what it defines: `calls/single.rs::attempts`."""
     text = (DOCS / "architecture.md").read_text()
@@ -111,3 +135,13 @@ def test_the_reference_has_every_public_name() -> None:
         if not name.startswith("_")
     }
     assert shown == public
+
+
+def test_the_reference_has_every_method_of_a_client() -> None:
+    """The client's page leaves the commands out, and the pages of the commands have them."""
+    reference = DOCS / "reference"
+    (left_out,) = re.findall(r'- "!\^\(([\w|]+)\)\$"', (reference / "clients.md").read_text())
+    pages = "".join(page.read_text() for page in (reference / "commands").glob("*.md"))
+    shown = re.findall(r"^::: glide_scripts\.GlideClient\.(\w+)$", pages, re.MULTILINE)
+    assert sorted(shown) == sorted(left_out.split("|"))
+    assert [name for name in shown if not hasattr(glide_scripts.GlideClient, name)] == []

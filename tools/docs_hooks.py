@@ -1,17 +1,69 @@
-"""What the documentation's build makes sure of beside mkdocs: pages load nothing from elsewhere."""
+"""What the documentation's build does and checks beyond mkdocs.
 
+- The link to the source is the project's own `Source` URL, from pyproject.toml.
+- Plots follow the site's light and dark switch.
+- Identifiers stay in one piece, on narrow screens too.
+- Pages load nothing from other hosts.
+- The search finds every public name, and what users of other clients look for.
+"""
+
+import json
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from mkdocs.exceptions import PluginError
 
-# What a browser fetches by itself, as against what a reader may follow.
+import glide_scripts
+import glide_scripts.testing
+
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+# What a browser loads by itself, as opposed to the links that a reader may follow.
 LOADED = re.compile(
     r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|srcset|href)=["']?((?:https?:)?//[^"'\s>]+)"""
 )
+# On a code host, <picture> follows the system's preference. The site has a switch of its own, and
+# the theme hides one of two images by the end of their addresses.
+PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
+    r'<img src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
+)
+# Inline code of one word that fits on a narrow screen. docs/assets/extra.css does not break it.
+WORD = re.compile(r"<code>(?=[^<\s]{1,40}</code>)")
+SEARCHED = {
+    *glide_scripts.__all__,
+    *glide_scripts.testing.__all__,
+    *("register_script", "from_directory", "from_file", "invoke_script", "may_have_executed"),
+}
+
+
+def on_config(config: Any, **_: Any) -> Any:
+    config.repo_url = tomllib.loads(PROJECT.read_text())["project"]["urls"]["Source"]
+    return config
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    html = WORD.sub('<code class="word">', html)
+    return PICTURE.sub(
+        r'<img src="\g<light>#only-light"\g<rest>><img src="\g<dark>#only-dark"\g<rest>>', html
+    )
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
     if found := LOADED.findall(output):
         raise PluginError(f"{page.file.src_uri} loads from another host: {', '.join(found)}")
     return output
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    index = json.loads(Path(config.site_dir, "search", "search_index.json").read_text())
+    separator = index["config"]["separator"]
+    words = {
+        word
+        for page in index["docs"]
+        for word in re.split(separator, re.sub("<[^>]*>", " ", f"{page['title']} {page['text']}"))
+    }
+    missing = sorted(name for name in SEARCHED - words if not name.startswith("_"))
+    if missing:
+        raise PluginError(f"the search does not find {', '.join(missing)}")

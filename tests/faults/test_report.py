@@ -17,12 +17,19 @@ def test_the_tables_in_the_docs_are_those_of_the_figures() -> None:
     assert with_tables(document, figures) == document
 
 
-def test_the_readme_says_what_was_measured() -> None:
+def test_the_readme_and_the_first_page_say_what_was_measured() -> None:
     readme = (DOCS.parent / "README.md").read_text()
-    figures = json.loads((DOCS / "reliability.json").read_text())
-    verdict = figures["clients"]["valkey-glide"]["scenarios"]["scripts_flushed"]["verdict"]
-    failed = sum(verdict["errors"].values())
-    assert f"{failed:,} of {verdict['calls']:,} calls failed" in readme
+    first_page = (DOCS / "index.md").read_text()
+    clients = json.loads((DOCS / "reliability.json").read_text())["clients"]
+    flushed = []
+    for name in ("glide_scripts", "valkey-glide", "redis-py"):
+        verdict = clients[name]["scenarios"]["scripts_flushed"]["verdict"]
+        failed = sum(verdict["errors"].values())
+        flushed.append(f"{failed:,} of {verdict['calls']:,} calls failed")
+    assert flushed[1] in readme
+    assert f"| {' | '.join(flushed)} |" in first_page
+    reset = clients["redis-py"]["scenarios"]["connections_reset"]["verdict"]["ran_twice"]
+    assert f"| none ran twice | none ran twice | {reset:,} calls ran twice |" in first_page
 
 
 def test_the_package_was_measured_in_every_scenario_and_kept_its_promises() -> None:

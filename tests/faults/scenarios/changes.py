@@ -51,7 +51,7 @@ async def primary_and_replica_swapped(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def slots_moved(make: Make, scale: Scale) -> Report:
-    """Slots move between primaries under load, which costs no call."""
+    """Slots move between primaries under load: no call fails."""
     report = Report()
     with ValkeyCluster(primaries=3, replicas=0) as cluster:
         tags = tag_for_each_primary(cluster)
@@ -75,7 +75,7 @@ async def slots_moved(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def manual_failover(make: Make, scale: Scale) -> Report:
-    """A replica takes over from its primary by order, which costs no call."""
+    """A replica takes over by a manual failover: no call fails."""
     report = Report()
     with ValkeyCluster(primaries=3, replicas=1, cluster_node_timeout_ms=1000) as cluster:
         tags = tag_for_each_primary(cluster)
@@ -97,7 +97,7 @@ async def manual_failover(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def primary_killed(make: Make, scale: Scale) -> Report:
-    """A primary is killed and its replica takes over; what was acknowledged is there, once.
+    """A primary is killed and its replica takes over: acknowledged calls ran exactly once.
 
     The server itself may lose what its replica does not have yet. So writes pause until the replica
     has all, and the primary dies with calls in its input.

@@ -35,7 +35,7 @@ return ARGV[1]
 
 @scenario
 async def calls_cancelled(make: Make, scale: Scale) -> Report:
-    """Calls cancelled at every stage, their arguments' memory overwritten after.
+    """Calls are cancelled at every stage, and their arguments' memory is overwritten.
 
     Each runs at most once with the arguments that it was given; those beside it get their replies.
     """
@@ -104,7 +104,7 @@ async def calls_cancelled(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def calls_cancelled_before_there_is_a_connection(make: Make, scale: Scale) -> Report:
-    """Calls cancelled while they wait for the first connection, their arguments overwritten.
+    """Calls are cancelled while they wait for the first connection, and their arguments overwritten.
 
     None of them runs; those that go on run once, with the arguments that they were given.
     """
@@ -208,7 +208,7 @@ STAGES = [
 
 @scenario
 async def clients_opened_and_closed(make: Make, scale: Scale) -> Report:
-    """Clients that are opened, used and closed leave no descriptor, thread or memory behind."""
+    """Clients are opened, used and closed: no descriptor, thread or memory is left."""
     report = Report()
     verdict = report.verdict
     with ValkeyServer() as server:

@@ -60,7 +60,7 @@ async def replies_dropped(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def replies_cut_in_the_middle(make: Make, scale: Scale) -> Report:
-    """The connection ends within a reply: no half of it is taken for a whole."""
+    """The connection ends within a reply: no partial reply is used."""
     return await through_proxy(make, scale, lambda proxy: proxy.cut_replies(3, after=9), "cut")
 
 
@@ -72,7 +72,7 @@ async def connections_reset(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def replies_delayed(make: Make, scale: Scale) -> Report:
-    """Replies that come late, within the deadline, cost no call."""
+    """Replies arrive late, but within the deadline: no call fails."""
     report = await through_proxy(
         make, scale, lambda proxy: proxy.delay_replies(0.03), "delayed", lasting=True
     )
@@ -82,7 +82,7 @@ async def replies_delayed(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def bytes_split(make: Make, scale: Scale) -> Report:
-    """Replies that come byte by byte are the same replies."""
+    """Replies arrive byte by byte: each is read correctly."""
     report = await through_proxy(
         make, scale, FaultProxy.split_bytes, "split bytes", lasting=True, timeout_ms=60_000
     )
@@ -92,7 +92,7 @@ async def bytes_split(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def replies_merged(make: Make, scale: Scale) -> Report:
-    """Many replies that come in one piece are each their caller's."""
+    """Many replies arrive in one piece: each reaches its caller."""
     report = await through_proxy(
         make, scale, lambda proxy: proxy.merge_replies(0.02), "merged", lasting=True
     )
@@ -102,7 +102,7 @@ async def replies_merged(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def replies_held(make: Make, scale: Scale) -> Report:
-    """Replies that are held back and then come all at once are each their caller's."""
+    """Replies are held back and then arrive all at once: each reaches its caller."""
     report = Report()
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
         async with connected(make, proxy, timeout_ms=30_000) as adapter:
@@ -122,7 +122,7 @@ async def replies_held(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def network_gone_silent(make: Make, scale: Scale) -> Report:
-    """Connections that swallow all without an end: each call ends by its deadline.
+    """All connections go silent without closing: each call ends by its deadline.
 
     Once they are known to be dead, calls succeed again.
     """
@@ -145,7 +145,7 @@ async def network_gone_silent(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def dead_connections_noticed(make: Make, scale: Scale) -> Report:
-    """Connections that swallow all, while new ones work: a heartbeat finds out, and calls go on."""
+    """Connections go silent while new ones work: a heartbeat notices, and calls continue."""
     report = Report()
     took = []
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
@@ -173,7 +173,7 @@ def has_connections(proxy: FaultProxy, count: int) -> bool:
 
 @scenario
 async def idle_connections_dead(make: Make, scale: Scale) -> Report:
-    """Connections that die unnoticed while nobody calls cost no call that comes later."""
+    """Idle connections die silently: no later call fails."""
     report = Report()
     dead, took = 0, []
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
@@ -207,7 +207,7 @@ async def idle_connections_dead(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def steady_calls_on_dead_connections(make: Make, scale: Scale) -> Report:
-    """Calls that go on with short deadlines do not hide that their connection is dead."""
+    """A connection dies under calls with short deadlines: the client notices."""
     report = Report()
     took = []
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
@@ -230,7 +230,7 @@ async def steady_calls_on_dead_connections(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
-    """A large request that a slow link takes for many heartbeats is no sign of a dead server."""
+    """A large request takes many heartbeats on a slow link: the connection is kept."""
     report = Report()
     size = 3 << 20
     data = b"x" * size
@@ -259,7 +259,7 @@ async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def tls_under_faults(make: Make, scale: Scale) -> Report:
-    """Over TLS, with connections reset, cut within a record, delayed, and their bytes split."""
+    """TLS connections are reset, cut within a record, delayed, and split."""
     report = Report()
     # Here, because it brings much that every other scenario's process would have in memory.
     import trustme
@@ -299,7 +299,7 @@ async def tls_under_faults(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def new_connections_swallowed(make: Make, scale: Scale) -> Report:
-    """Who accepts connections and never speaks is given up, and tried again."""
+    """A server accepts connections but never answers: the client gives up and tries again."""
     report = Report()
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
         async with connected(make, proxy, timeout_ms=500) as adapter:
@@ -318,7 +318,7 @@ async def new_connections_swallowed(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def deadlines(make: Make, scale: Scale) -> Report:
-    """A call that is never answered ends by its deadline, within 20 %."""
+    """Calls are never answered: each ends by its deadline, within 20 %."""
     report = Report()
     ratios: list[float] = []
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:

@@ -18,7 +18,7 @@ from glide_scripts.testing import ValkeyServer
 
 @scenario
 async def scripts_flushed(make: Make, scale: Scale) -> Report:
-    """No call fails while all scripts are flushed every millisecond under 64 callers."""
+    """All scripts are flushed every millisecond under 64 callers: no call fails."""
     report = Report()
     with ValkeyServer() as server:
         async with connected(make, server) as adapter:
@@ -34,7 +34,7 @@ async def scripts_flushed(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def only_evalsha_and_eval_allowed(make: Make, scale: Scale) -> Report:
-    """No call fails of a user who may use EVALSHA, EVAL and what the script calls, nothing else."""
+    """The user may only use EVALSHA, EVAL and the script's own commands: no call fails."""
     report = Report()
     with ValkeyServer() as server:
         rights = ["~*", "+evalsha", "+eval", "+hincrby", "+incr"]

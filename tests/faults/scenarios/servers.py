@@ -33,7 +33,7 @@ from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 @scenario
 async def server_killed(make: Make, scale: Scale) -> Report:
-    """A server is killed and started again under load; what was acknowledged is there, once."""
+    """A server is killed and restarted under load: acknowledged calls ran exactly once."""
     report = Report()
     with ValkeyServer(config=DURABLE) as server:
         async with connected(make, server) as adapter:
@@ -51,7 +51,7 @@ async def server_killed(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def recovery_after_return(make: Make, scale: Scale) -> Report:
-    """Calls succeed within 1 s of the server's return, in the median within 0.2 s."""
+    """A server comes back: calls succeed within 1 s (median: 0.2 s)."""
     report = Report()
     took = []
     chance = random.Random(6)
@@ -79,7 +79,7 @@ async def recovery_after_return(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def server_stopped_for_seconds(make: Make, scale: Scale) -> Report:
-    """A server stands still for longer than the deadline; no call hangs, and none runs twice."""
+    """A server pauses for longer than the deadline: no call hangs, and none runs twice."""
     report = Report()
     with ValkeyServer() as server:
         async with connected(make, server, timeout_ms=int(scale.seconds * 500)) as adapter:
@@ -100,7 +100,7 @@ async def server_stopped_for_seconds(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def server_stopped_for_less_than_the_deadline(make: Make, scale: Scale) -> Report:
-    """A server stands still for a part of the deadline, which costs no call."""
+    """A server pauses for less than the deadline: no call fails."""
     report = Report()
     with ValkeyServer() as server:
         async with connected(make, server, timeout_ms=30_000) as adapter:
@@ -118,7 +118,7 @@ async def server_stopped_for_less_than_the_deadline(make: Make, scale: Scale) ->
 
 @scenario
 async def stalled_server_flooded(make: Make, scale: Scale) -> Report:
-    """A server that takes no bytes cannot make the client's memory grow past its limit."""
+    """A server stops reading: the client's memory stays within its limit."""
     report = Report()
     with ValkeyServer() as server:
         async with connected(
@@ -140,7 +140,7 @@ async def stalled_server_flooded(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def cluster_down_flooded(make: Make, scale: Scale) -> Report:
-    """Calls to a cluster that is gone cannot make the client's memory grow past its limit.
+    """A cluster is down: the client's memory stays within its limit.
 
     Once it is back, calls succeed again.
     """
@@ -196,7 +196,7 @@ def account_of_flood(report: Report, unanswered: Counter[str], growth: float) ->
 
 @scenario
 async def one_of_several_addresses_down(make: Make, scale: Scale) -> Report:
-    """Of a primary and its replica, the replica is down, comes and goes, which costs no call."""
+    """A primary's replica is down, returns and leaves: no call fails."""
     report = Report()
     with ValkeyServer() as primary, ValkeyServer() as replica:
         replica.kill()
@@ -221,7 +221,7 @@ async def one_of_several_addresses_down(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def server_busy(make: Make, scale: Scale) -> Report:
-    """Calls to a server that another's script keeps busy are refused, and none of them ran."""
+    """Another client's script keeps the server busy: calls are refused, and none of them runs."""
     report = Report()
     with ValkeyServer(config={"busy-reply-threshold": "20"}) as server:
         async with connected(make, server) as adapter:
