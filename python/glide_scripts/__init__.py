@@ -83,6 +83,7 @@ __all__ = [
     "Transaction",
     "TypedLibrary",
     "TypedScript",
+    "UnixSocketAddress",
     "UnkillableError",
     "UpdateOptions",
     "__version__",
@@ -100,15 +101,16 @@ from .commands.keys import ExpireOptions
 from .commands.server import InfoSection
 from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
-from .config.secrets import ServerCredentials, TlsAdvancedConfiguration
+from .config.node_address import NodeAddress, UnixSocketAddress
+from .config.secrets import ServerCredentials
 from .config.settings import (
     AdvancedGlideClientConfiguration,
     BackoffStrategy,
     GlideClientConfiguration,
-    NodeAddress,
     ProtocolVersion,
     ReadFrom,
 )
+from .config.tls import TlsAdvancedConfiguration
 from .errors import (
     ClosingError,
     ConfigurationError,

@@ -140,9 +140,11 @@ class OpenTelemetryObserver(Observer):
     def _finish(self, span: Span, call: ObservedCall, attributes: Attributes) -> None:
         if call.node is not None:
             host, port = call.node
-            attributes["network.peer.address"], attributes["network.peer.port"] = host, port
-            shown = f"[{host}]" if ":" in host else host
-            attributes["glide_scripts.node"] = f"{shown}:{port}"
+            attributes["network.peer.address"] = attributes["glide_scripts.node"] = host
+            if port is not None:
+                attributes["network.peer.port"] = port
+                shown = f"[{host}]" if ":" in host else host
+                attributes["glide_scripts.node"] = f"{shown}:{port}"
         if call.sha1 is not None:
             attributes["glide_scripts.eval_fallback"] = call.eval_fallback
         if call.batch_size is None:
@@ -157,8 +159,9 @@ class OpenTelemetryObserver(Observer):
             "db.namespace": str(call.database),
             "db.operation.name": _operation(call),
             "server.address": call.server[0],
-            "server.port": call.server[1],
         }
+        if call.server[1] is not None:
+            attributes["server.port"] = call.server[1]
         if call.name is not None:
             attributes["db.stored_procedure.name"] = call.name
         if call.batch_size is not None and call.batch_size > 1:

@@ -44,7 +44,7 @@ class ObservedCore:
         self._core = core
         self._client = weakref.ref(client)
         self._observer = observer
-        self._server: tuple[str, int] = settings["addresses"][0]
+        self._server: tuple[str, int | None] = settings["addresses"][0]
         self._database: int = settings["database"]
         self._has_raised = self._is_closed = False
         self._notify(observer.client_opened, client)

@@ -1,10 +1,11 @@
-"""Hosts and ports as people write them: ``name:6379``, ``10.0.0.1:6379``, ``[::1]:6379``."""
+"""Addresses as people write them: ``name:6379``, ``10.0.0.1:6379``, ``[::1]:6379``, and paths."""
 
 from __future__ import annotations
 
 import re
 
 MAX_PORT = 65535
+MAX_UNIX_PATH = 107
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
@@ -55,6 +56,27 @@ def clean_host(host: str) -> str:
             if character in host:
                 raise ValueError(f"the host holds {character!r}, which no host name has")
     return host
+
+
+def check_unix_path(path: str) -> None:
+    """Checks the path of a Unix socket.
+
+    Raises:
+        ValueError: What is wrong.
+    """
+    if not path:
+        raise ValueError("it is empty; pass the path of the server's socket file")
+    if "\0" in path:
+        raise ValueError("it holds a zero character")
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        raise ValueError("it is not UTF-8") from None
+    if length > MAX_UNIX_PATH:
+        raise ValueError(
+            f"it is {length} bytes long, and systems take at most {MAX_UNIX_PATH}; pass a shorter "
+            "one, such as that of a symbolic link"
+        )
 
 
 def _parse_port(port: str) -> int:

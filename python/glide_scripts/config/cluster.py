@@ -102,7 +102,7 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
             self.advanced_config,
             AdvancedGlideClusterClientConfiguration,
         )
-        self._check_tls(self.advanced_config)
+        self._check_advanced(self.advanced_config)
 
     def _settings(self) -> dict[str, object]:
         advanced = self.advanced_config or AdvancedGlideClusterClientConfiguration()

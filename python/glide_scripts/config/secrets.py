@@ -1,6 +1,5 @@
-"""Settings that hold secrets: a password, and the key of a client's certificate."""
+"""Settings that hold secrets: a user's password."""
 
-import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NoReturn, Self
@@ -33,7 +32,8 @@ class ServerCredentials:
     """What the client authenticates itself with.
 
     Args:
-        password: The password. For a server that asks for none, leave the credentials out.
+        password: The password. For a server that asks for none, leave the credentials out; for a
+            user that has none, pass the username alone.
         username: The user; None means the server's user ``default``.
         password_callback: In place of a password: an async function without arguments that gives
             it. It is asked for each connection, also for those that are made anew, within
@@ -41,8 +41,8 @@ class ServerCredentials:
             closed, the client cannot connect anew.
 
     Raises:
-        ConfigurationError: There is neither a password nor a callback, or both, or one of them is
-            empty or of a wrong type.
+        ConfigurationError: There is neither a password, a username nor a callback, or both a
+            password and a callback, or one of them is empty or of a wrong type.
     """
 
     password: str | None = None
@@ -52,7 +52,7 @@ class ServerCredentials:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        if self.password is None and self.password_callback is None:
+        if self.password is None and self.password_callback is None and self.username is None:
             raise ValueError(
                 "password is None; pass the password of the server or user, or password_callback"
             )
@@ -66,6 +66,11 @@ class ServerCredentials:
     def __repr__(self) -> str:
         return f"ServerCredentials(password=***, username={self.username!r})"
 
+    def _password(self) -> str | None:
+        """What to log in with. A user without a password logs in with any, but not with none."""
+        is_without = self.password is None and self.password_callback is None
+        return "" if is_without else self.password
+
     def __reduce__(self) -> NoReturn:
         raise not_pickled("ServerCredentials", "a password")
 
@@ -76,77 +81,6 @@ class ServerCredentials:
         return self
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class TlsAdvancedConfiguration:
-    """How the client and the server make sure of each other over TLS.
-
-    Args:
-        use_insecure_tls: Whether to accept any certificate, for tests only: whoever can stand
-            between the client and the server can then read and change everything. None means no.
-        root_pem_cacerts: The certificates to trust instead of the system's, in PEM, one or more
-            after another.
-        client_cert_pem: The client's certificate in PEM, for a server that asks for one.
-        client_key_pem: The key of that certificate in PEM.
-        server_name: The name to look for in the server's certificate; None means the host that is
-            connected to.
-
-    Raises:
-        ConfigurationError: One of them is of a wrong type or not PEM, or there is a certificate
-            without its key, or the other way round.
-    """
-
-    use_insecure_tls: bool | None = None
-    root_pem_cacerts: bytes | None = None
-    client_cert_pem: bytes | None = None
-    client_key_pem: bytes | None = None
-    _: KW_ONLY
-    server_name: str | None = None
-
-    @configuration_errors()
-    def __post_init__(self) -> None:
-        optional(flag, "use_insecure_tls", self.use_insecure_tls, "True or False")
-        optional(_check_pem, "root_pem_cacerts", self.root_pem_cacerts, "CERTIFICATE")
-        optional(_check_pem, "client_cert_pem", self.client_cert_pem, "CERTIFICATE")
-        optional(_check_pem, "client_key_pem", self.client_key_pem, "PRIVATE KEY")
-        if self.client_cert_pem is not None and self.client_key_pem is None:
-            raise ValueError("client_cert_pem is set without client_key_pem; pass both")
-        if self.client_key_pem is not None and self.client_cert_pem is None:
-            raise ValueError("client_key_pem is set without client_cert_pem; pass both")
-        optional(check_text, "server_name", self.server_name)
-
-    def __repr__(self) -> str:
-        shown = [f"use_insecure_tls={self.use_insecure_tls}"]
-        if self.root_pem_cacerts is not None:
-            shown.append(f"root_pem_cacerts=<{len(self.root_pem_cacerts)} bytes>")
-        if self.client_cert_pem is not None:
-            shown.append(f"client_cert_pem=<{len(self.client_cert_pem)} bytes>")
-            shown.append("client_key_pem=***")
-        if self.server_name is not None:
-            shown.append(f"server_name={self.server_name!r}")
-        return f"TlsAdvancedConfiguration({', '.join(shown)})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        if self.client_key_pem is not None:
-            raise not_pickled("TlsAdvancedConfiguration", "a client's key")
-        fields = (self.use_insecure_tls, self.root_pem_cacerts, None, None)
-        return functools.partial(type(self), *fields, server_name=self.server_name), ()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def _settings(self) -> dict[str, object]:
-        return {
-            "ca": self.root_pem_cacerts,
-            "cert": self.client_cert_pem,
-            "key": self.client_key_pem,
-            "insecure": bool(self.use_insecure_tls),
-            "server_name": self.server_name,
-        }
-
-
 def not_pickled(name: str, secret: str) -> TypeError:
     return TypeError(
         f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
@@ -155,16 +89,10 @@ def not_pickled(name: str, secret: str) -> TypeError:
 
 
 def check_text(name: str, value: str) -> None:
-    _check_not_empty(name, value, str, "str")
+    check_not_empty(name, value, str, "str")
 
 
-def _check_pem(name: str, value: bytes, label: str) -> None:
-    _check_not_empty(name, value, bytes, "bytes in PEM")
-    if f"{label}-----".encode() not in value:
-        raise ValueError(f"{name} has no {label} in PEM; pass the content of a .pem file")
-
-
-def _check_not_empty(name: str, value: str | bytes, kind: type, right: str) -> None:
+def check_not_empty(name: str, value: str | bytes, kind: type, right: str) -> None:
     of_type(name, value, kind, right)
     if not value:
         raise ValueError(f"{name} is empty; pass {right}, or leave it out")

@@ -9,12 +9,23 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from ..checks import MAX_INT32, MAX_INT64, MAX_UINT32, flag, of_type, optional, sequence, within
+from ..checks import (
+    MAX_INT32,
+    MAX_INT64,
+    MAX_UINT32,
+    flag,
+    of_type,
+    optional,
+    sequence,
+    within,
+    wrong_type,
+)
 from ..observing.observer import Observer
 from ..public import show_as_public
-from .address import MAX_PORT, clean_host
 from .configuration_errors import configuration_errors
-from .secrets import Hidden, ServerCredentials, TlsAdvancedConfiguration, check_text
+from .node_address import ServerAddress, UnixSocketAddress
+from .secrets import Hidden, ServerCredentials, check_text
+from .tls import TlsAdvancedConfiguration
 
 T = TypeVar("T")
 
@@ -54,34 +65,6 @@ class ProtocolVersion(Enum):
 
     RESP2 = 2
     RESP3 = 3
-
-
-@dataclass(frozen=True, slots=True)
-class NodeAddress:
-    """Where a server listens.
-
-    Args:
-        host: A name, an IPv4 address, or an IPv6 address, with or without brackets.
-        port: The port, from 1 to 65535.
-
-    Raises:
-        ConfigurationError: One of them is not that.
-    """
-
-    host: str = "localhost"
-    port: int = 6379
-
-    @configuration_errors()
-    def __post_init__(self) -> None:
-        of_type("host", self.host, str, "str")
-        try:
-            host = clean_host(self.host)
-        except ValueError as error:
-            raise ValueError(
-                f"host of NodeAddress: {error}; pass a host name or an IP address alone"
-            ) from None
-        object.__setattr__(self, "host", host)
-        within("port", self.port, 1, MAX_PORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +113,7 @@ class AdvancedBaseClientConfiguration:
     tls_config: TlsAdvancedConfiguration | None = None
     heartbeat_interval: int | None = field(default=None, kw_only=True)
     pending_bytes_limit: int | None = field(default=None, kw_only=True)
+    send_client_info: bool = field(default=True, kw_only=True)
 
     @configuration_errors()
     def __post_init__(self) -> None:
@@ -137,6 +121,7 @@ class AdvancedBaseClientConfiguration:
         optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
         optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
         optional(within, "pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
+        flag("send_client_info", self.send_client_info, "True or False")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +138,8 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
             servers' ``busy-reply-threshold``, for which a script may keep them silent.
         pending_bytes_limit: How many bytes may wait to be written because a server does not take
             them; until it does, calls fail at once. None means 1 GiB.
+        send_client_info: Whether new connections tell the server the client's name and version,
+            with CLIENT SETINFO. A server that refuses it is used without.
         tcp_nodelay: Whether to send small packets at once; None means yes.
 
     Raises:
@@ -171,7 +158,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
 class BaseClientConfiguration:
     """The settings that both clients have; ``GlideClientConfiguration`` describes them."""
 
-    addresses: Sequence[NodeAddress]
+    addresses: Sequence[ServerAddress]
     use_tls: bool = False
     credentials: ServerCredentials | None = None
     read_from: ReadFrom = ReadFrom.PRIMARY
@@ -208,20 +195,29 @@ class BaseClientConfiguration:
         optional(flag, "lazy_connect", self.lazy_connect, "True or False")
         optional(of_type, "observer", self.observer, Observer, "an Observer")
 
-    def _check_tls(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
+    def _check_advanced(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
+        if advanced is not None and not advanced.send_client_info and self.client_name is not None:
+            raise ValueError(
+                "client_name is set and send_client_info is False; leave one of them out"
+            )
         if advanced is not None and advanced.tls_config is not None and not self.use_tls:
             raise ValueError(
                 "advanced_config has a tls_config and use_tls is False; pass use_tls=True"
+            )
+        if self.use_tls and any(isinstance(one, UnixSocketAddress) for one in self.addresses):
+            raise ValueError(
+                "use_tls is True and addresses has a UnixSocketAddress; servers speak no TLS over "
+                "Unix sockets, so leave use_tls out"
             )
 
     def _settings_of_both(self, advanced: AdvancedBaseClientConfiguration) -> dict[str, object]:
         tls = advanced.tls_config or TlsAdvancedConfiguration()
         credentials, backoff = self.credentials, self.reconnect_strategy
         return {
-            "addresses": [(address.host, address.port) for address in self.addresses],
+            "addresses": [_place(address) for address in self.addresses],
             "tls": Hidden(tls._settings()) if self.use_tls else None,
             "username": credentials.username if credentials else None,
-            "password": Hidden(credentials.password if credentials else None),
+            "password": Hidden(credentials._password() if credentials else None),
             "password_callback": credentials.password_callback if credentials else None,
             "read_from": self.read_from.value,
             "request_timeout_ms": or_default(self.request_timeout, DEFAULT_REQUEST_TIMEOUT_MS),
@@ -231,6 +227,8 @@ class BaseClientConfiguration:
             "backoff": backoff._settings() if backoff else DEFAULT_BACKOFF,
             "database": or_default(self.database_id, 0),
             "client_name": self.client_name,
+            "send_client_info": advanced.send_client_info,
+            "terms": [],
             "protocol": self.protocol.value,
             "inflight_limit": self.inflight_requests_limit,
             "client_az": self.client_az,
@@ -251,7 +249,8 @@ class GlideClientConfiguration(BaseClientConfiguration):
     """The settings of a client of one server, or of one primary and its replicas.
 
     Args:
-        addresses: The servers. Of several, the primary is found by asking each for its role.
+        addresses: The servers, each a ``NodeAddress`` or a ``UnixSocketAddress``. Of several, the
+            primary is found by asking each for its role.
         use_tls: Whether to connect over TLS.
         credentials: What to authenticate with; None if the server asks for nothing.
         read_from: Which node answers what only reads.
@@ -280,7 +279,7 @@ class GlideClientConfiguration(BaseClientConfiguration):
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
-        self._check_tls(self.advanced_config)
+        self._check_advanced(self.advanced_config)
 
     def _settings(self) -> dict[str, object]:
         advanced = self.advanced_config or AdvancedGlideClientConfiguration()
@@ -291,13 +290,23 @@ class GlideClientConfiguration(BaseClientConfiguration):
         }
 
 
-def _checked_addresses(addresses: Sequence[NodeAddress]) -> tuple[NodeAddress, ...]:
+def _checked_addresses(addresses: Sequence[ServerAddress]) -> tuple[ServerAddress, ...]:
     sequence("addresses", addresses, "NodeAddress")
     for index, address in enumerate(addresses):
-        of_type(f"addresses[{index}]", address, NodeAddress)
+        if not isinstance(address, ServerAddress):
+            raise wrong_type(
+                f"addresses[{index}]", address, "a NodeAddress or a UnixSocketAddress"
+            )
     if not addresses:
         raise ValueError("addresses is empty; pass at least one NodeAddress")
     return tuple(addresses)
+
+
+def _place(address: ServerAddress) -> tuple[str, int | None]:
+    """Host and port, or the path of a Unix socket and None."""
+    if isinstance(address, UnixSocketAddress):
+        return str(address.path), None
+    return address.host, address.port
 
 
 def _check_member(name: str, value: Enum, enum: type[Enum]) -> None:

@@ -1,22 +1,22 @@
-"""URLs of servers: ``valkey://user:password@host:6379/0?protocol=2``."""
+"""URLs of servers: ``valkey://user:password@host:6379/0?protocol=2``, ``unix:///path.sock``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, NoReturn
-from urllib.parse import unquote
+from typing import Any
 
-from .. import checks
+from ..checks import of_type
 from ..errors import ConfigurationError
-from .address import split_host_port
+from .address import check_unix_path, split_host_port
 from .configuration_errors import configuration_errors
+from .node_address import NodeAddress, ServerAddress, UnixSocketAddress
 from .secrets import ServerCredentials
-from .settings import NodeAddress, ProtocolVersion
+from .url_settings import Settings, decoded, read_query, refuse, whole_number
 
 DEFAULT_PORT = 6379
 
 _TLS_BY_SCHEME = {"valkey": False, "redis": False, "valkeys": True, "rediss": True}
+_UNIX_SCHEMES = ("unix", "valkey+unix", "redis+unix", "valkey+socket", "redis+socket")
 
 
 def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
@@ -24,13 +24,14 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
 
     The form is ``scheme://[[user]:password@]host[:port][,host[:port]…][/database][?setting=value]``.
     The scheme is ``valkey`` or ``redis``, or over TLS ``valkeys`` or ``rediss``. An IPv6 address
-    stands in brackets; the port is 6379 if there is none. The settings are ``protocol`` (2 or 3),
-    ``client_name``, and ``timeout`` (the request timeout in milliseconds). In the user, the
-    password and the values, reserved characters are percent-encoded.
+    stands in brackets; the port is 6379 if there is none. ``unix://[[user]:password@]/path`` is a
+    Unix socket; so are ``valkey+unix``, ``redis+unix``, ``valkey+socket`` and ``redis+socket``.
+    `read_query` knows the settings. In the user, the password, a path and the values, reserved
+    characters are percent-encoded.
 
     Args:
         url: The URL.
-        cluster: Whether it is for a cluster, so that errors show a URL of that kind.
+        cluster: Whether it is for a cluster.
 
     Returns:
         The arguments for ``GlideClientConfiguration`` or ``GlideClusterClientConfiguration``:
@@ -41,115 +42,89 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
             anything that may be a part of them.
     """
     with configuration_errors():
-        checks.of_type("url", url, str, "str")
+        of_type("url", url, str, "str")
     try:
-        return _parse(url)
+        return _parse(url, cluster)
     except ValueError as error:
         example = "valkey://user:password@host:6379/0"
         if cluster:
             example = "valkey://user:password@host1:6379,host2:6379"
+        if url.partition("://")[0] in _UNIX_SCHEMES:
+            example = "unix:///path/to/server.sock?db=0"
         raise ConfigurationError(f"url: {error}; write it like {example}") from None
 
 
-def _parse(url: str) -> dict[str, Any]:
+def _parse(url: str, cluster: bool) -> dict[str, Any]:
     if " " in url or not url.isprintable():
-        _refuse("it holds a space or a control character")
+        refuse("it holds a space or a control character")
     scheme, separator, rest = url.partition("://")
     if not separator:
-        _refuse("it has no scheme")
-    if scheme not in _TLS_BY_SCHEME:
-        _refuse(f"the scheme is not one of {', '.join(_TLS_BY_SCHEME)}")
+        refuse("it has no scheme")
+    is_unix = scheme in _UNIX_SCHEMES
+    if not is_unix and scheme not in _TLS_BY_SCHEME:
+        refuse(f"the scheme is not one of {', '.join((*_TLS_BY_SCHEME, *_UNIX_SCHEMES))}")
     authority, path, query = _split(rest)
     userinfo, at, hosts = authority.rpartition("@")
-    settings: dict[str, Any] = {"addresses": _addresses(hosts), "use_tls": _TLS_BY_SCHEME[scheme]}
+    use_tls = not is_unix and _TLS_BY_SCHEME[scheme]
+    settings = Settings(cluster=cluster, use_tls=use_tls)
+    addresses = _unix_address(hosts, path) if is_unix else _addresses(hosts)
     if at:
-        settings["credentials"] = _credentials(userinfo)
-    if path:
-        settings["database_id"] = _whole_number("the database", path)
-    return settings | _query_settings(query)
+        settings.put("the user", "credentials", _credentials(userinfo))
+    if path and not is_unix and (database := path.removeprefix("/")):
+        settings.put("the database", "database_id", whole_number("the database", database))
+    read_query(query, settings)
+    return {"addresses": addresses, "use_tls": use_tls, **settings.arguments()}
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """The authority, the path without its slash, and the query without its question mark."""
+    """The authority, the path with its slash, and the query without its question mark."""
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     tail = rest.removeprefix(authority)
     # Most likely a password with such a character in it: what follows it must not be shown.
     if authority.count("@") > 1 or "@" in tail:
-        _refuse(
+        refuse(
             "it holds '@' in a place where it must be %40; "
             "in the user and the password, write '/' as %2F, '?' as %3F and '#' as %23 too"
         )
     if "#" in tail:
-        _refuse("it holds '#', which means nothing here")
+        refuse("it holds '#', which means nothing here")
     path, _, query = tail.partition("?")
-    return authority, path.removeprefix("/"), query
+    return authority, path, query
 
 
-def _addresses(hosts: str) -> list[NodeAddress]:
-    addresses = []
+def _addresses(hosts: str) -> list[ServerAddress]:
+    addresses: list[ServerAddress] = []
     for position, text in enumerate(hosts.split(","), start=1):
         try:
             if text.count(":") > 1 and not text.startswith("["):
-                _refuse("an IPv6 address stands in brackets, as in [::1]:6379")
+                refuse("an IPv6 address stands in brackets, as in [::1]:6379")
+            if text.startswith("["):
+                # RFC 6874 has the percent sign before a zone encoded.
+                text = text.replace("%25", "%", 1)
             host, port = split_host_port(text)
         except ValueError as error:
-            _refuse(f"in host {position}, {error}")
+            refuse(f"in host {position}, {error}")
         addresses.append(NodeAddress(host, DEFAULT_PORT if port is None else port))
     return addresses
 
 
-def _credentials(userinfo: str) -> ServerCredentials:
-    user, colon, password = userinfo.partition(":")
-    if not colon or not password:
-        _refuse("it has no password before '@'")
-    return ServerCredentials(_decoded("the password", password), _decoded("the user", user) or None)
-
-
-def _query_settings(query: str) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for parameter in query.split("&") if query else ():
-        name, _, value = parameter.partition("=")
-        if name not in _PARAMETERS:
-            _refuse(f"there is no setting {name!r}, only {', '.join(_PARAMETERS)}")
-        setting, read = _PARAMETERS[name]
-        if setting in settings:
-            _refuse(f"{name} is given twice")
-        settings[setting] = read(name, _decoded(name, value))
-    return settings
-
-
-def _protocol(name: str, value: str) -> ProtocolVersion:
-    if value not in ("2", "3"):
-        _refuse(f"{name} is not 2 or 3")
-    return ProtocolVersion(int(value))
-
-
-def _whole_number(name: str, value: str) -> int:
-    # int() takes more than a URL should: signs, spaces, underscores and other scripts' digits.
-    if not (value.isascii() and value.isdigit() and len(value) <= 10):
-        _refuse(f"{name} is not a number")
-    return int(value)
-
-
-def _text(_name: str, value: str) -> str:
-    return value
-
-
-_PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
-    "protocol": ("protocol", _protocol),
-    "client_name": ("client_name", _text),
-    "timeout": ("request_timeout", _whole_number),
-}
-
-
-def _decoded(part: str, text: str) -> str:
-    if re.search("%(?![0-9A-Fa-f]{2})", text):
-        _refuse(f"in {part}, a '%' is not followed by two hexadecimal digits; write '%' as %25")
+def _unix_address(hosts: str, path: str) -> list[ServerAddress]:
+    if hosts or not path:
+        refuse("the path of a Unix socket begins with '/', so that three stand in a row")
+    if path == "/":
+        refuse("it has no path of a Unix socket")
+    socket = decoded("the path", path)
     try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        _refuse(f"{part} is not UTF-8 when decoded")
+        check_unix_path(socket)
+    except ValueError as error:
+        refuse(f"in the path, {error}")
+    return [UnixSocketAddress(socket)]
 
 
-def _refuse(problem: str) -> NoReturn:
-    raise ValueError(problem)
+def _credentials(userinfo: str) -> ServerCredentials:
+    user, _, password = userinfo.partition(":")
+    if not user and not password:
+        refuse("it has no user and no password before '@'")
+    return ServerCredentials(
+        decoded("the password", password) or None, decoded("the user", user) or None
+    )

@@ -29,8 +29,11 @@ class ObservedCall:
     batch_size: int | None
     """How many commands a batch has; None: it is no batch."""
 
-    server: tuple[str, int]
-    """Host and port of the first address in the client's configuration."""
+    server: tuple[str, int | None]
+    """Host and port of the first address in the client's configuration.
+
+    Of a Unix socket, here and in ``node``, its path and None.
+    """
 
     database: int
     """The database's number."""
@@ -50,7 +53,7 @@ class ObservedCall:
     code: str | None = None
     """The first word of the server's error, if a server says it or it stands in the script."""
 
-    node: tuple[str, int] | None = None
+    node: tuple[str, int | None] | None = None
     """Host and port of the server that it was last sent to; None: of none, of several or a batch.
     """
 

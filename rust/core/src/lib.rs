@@ -18,15 +18,15 @@ mod wire;
 pub use crate::client::handle::Client;
 pub use crate::client::io_thread::IoThread;
 pub use crate::client::outbox::Bell;
-pub use crate::connection::tls::TlsOptions;
 pub use crate::connection::transport::system;
+pub use crate::model::address::Address;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
 pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot};
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
-    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
-    ReadFrom, Stream, Tls, Transport, Unacknowledged,
+    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
+    ReadFrom, Stream, Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;
@@ -36,5 +36,6 @@ pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};
 pub use crate::model::stats::{Latency, NodeStats, Stats};
 pub use crate::model::status::Unreachable;
+pub use crate::model::tls::{Pem, Tls, TlsOptions};
 pub use crate::model::wait::Wait;
 pub use crate::wire::resp;

@@ -19,7 +19,7 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
     let optional_milliseconds =
         |name| -> PyResult<_> { Ok(setting(name)?.extract::<Option<u64>>()?.map(Duration::from_millis)) };
     let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
-    let addresses: Vec<(String, u16)> = setting("addresses")?.extract()?;
+    let addresses: Vec<(String, Option<u16>)> = setting("addresses")?.extract()?;
     let password: Option<String> = setting("password")?.getattr("value")?.extract()?;
     let username: Option<String> = setting("username")?.extract()?;
     let credentials = match password_source {
@@ -37,7 +37,7 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
     };
     Ok(Config {
         mode,
-        addresses: addresses.into_iter().map(|(host, port)| Address::new(host, port)).collect(),
+        addresses: addresses.into_iter().map(address).collect(),
         connection: ConnectionConfig {
             tls: tls.map(|setup| setup.get().0.clone()),
             credentials: Arc::new(credentials),
@@ -58,6 +58,14 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
         heartbeat: optional_milliseconds("heartbeat_interval_ms")?,
         pending_bytes_limit: setting("pending_bytes_limit")?.extract()?,
     })
+}
+
+/// A host and its port, or the path of a Unix socket and no port.
+fn address((place, port): (String, Option<u16>)) -> Address {
+    match port {
+        Some(port) => Address::new(place, port),
+        None => Address::unix(place),
+    }
 }
 
 fn read_from(name: &str, zone: Option<String>) -> ReadFrom {

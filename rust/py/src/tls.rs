@@ -1,27 +1,48 @@
 //! The class `TlsSetup`.
 
-use glide_scripts_core::{Tls, TlsOptions};
+use std::path::PathBuf;
+
+use glide_scripts_core::{Pem, Tls, TlsOptions};
 use pyo3::prelude::*;
 
 use crate::errors;
 
-/// TLS, set up from the contents of PEM files. It may read the system's certificates: make it off the event loop.
+/// TLS, set up from PEM files or their contents. It reads files: make it off the event loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
 pub(crate) struct TlsSetup(pub(crate) Tls);
+
+/// The content of a PEM file, or its path.
+#[derive(FromPyObject)]
+enum GivenPem {
+    Path(String),
+    Content(Vec<u8>),
+}
+
+impl From<GivenPem> for Pem {
+    fn from(given: GivenPem) -> Self {
+        match given {
+            GivenPem::Path(path) => Self::File(PathBuf::from(path)),
+            GivenPem::Content(content) => Self::Content(content),
+        }
+    }
+}
 
 #[pymethods]
 impl TlsSetup {
     #[new]
-    #[pyo3(signature = (*, ca, cert, key, server_name, insecure))]
+    #[pyo3(signature = (*, ca, cert, key, server_name, verify_hostname, insecure))]
     fn new(
         py: Python<'_>,
-        ca: Option<&[u8]>,
-        cert: Option<&[u8]>,
-        key: Option<&[u8]>,
+        ca: Option<GivenPem>,
+        cert: Option<GivenPem>,
+        key: Option<GivenPem>,
         server_name: Option<String>,
+        verify_hostname: bool,
         insecure: bool,
     ) -> PyResult<Self> {
-        let options = TlsOptions { ca, identity: cert.zip(key), server_name, insecure };
+        let identity = cert.zip(key).map(|(cert, key)| (cert.into(), key.into()));
+        let options =
+            TlsOptions { ca: ca.map(Into::into), identity, server_name, verifies_name: verify_hostname, insecure };
         py.detach(|| options.build()).map(Self).map_err(|error| errors::to_python(py, error))
     }
 }

@@ -10,5 +10,4 @@ pub(crate) mod pump;
 pub(crate) mod queues;
 pub(crate) mod session;
 pub(crate) mod step;
-pub(crate) mod tls;
 pub(crate) mod transport;

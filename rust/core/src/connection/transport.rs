@@ -1,11 +1,13 @@
-//! The streams that connections run over. One trait makes them all: the system's TCP and TLS, and those of a simulation.
+//! The streams that connections run over. One trait makes them all: the system's TCP, TLS and Unix sockets, and those of
+//! a simulation.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 #[cfg(not(test))]
 use tokio::net::lookup_host;
 use tokio::task::JoinSet;
@@ -25,7 +27,17 @@ impl Stream for TcpStream {
     }
 
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
-        ask?(self)
+        ask?(self.as_fd())
+    }
+}
+
+impl Stream for UnixStream {
+    fn is_plain(&self) -> bool {
+        true
+    }
+
+    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
+        ask?(self.as_fd())
     }
 }
 
@@ -35,11 +47,11 @@ impl Stream for TlsStream<TcpStream> {
     }
 
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
-        ask?(self.get_ref().0)
+        ask?(self.get_ref().0.as_fd())
     }
 }
 
-/// The system's names, TCP, and TLS over it.
+/// The system's names, TCP, TLS over it, and Unix sockets.
 #[derive(Debug)]
 struct System;
 
@@ -51,11 +63,18 @@ pub fn system() -> Arc<dyn Transport> {
 impl Transport for System {
     fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a> {
         Box::pin(async move {
-            let tcp = reach(address).await.map_err(|error| error.to_string())?;
+            let (host, port) = match address {
+                Address::Tcp { host, port } => (&**host, *port),
+                Address::Unix(path) => {
+                    let stream = UnixStream::connect(&**path).await.map_err(|error| error.to_string())?;
+                    return Ok(Box::new(stream) as Box<dyn Stream>);
+                }
+            };
+            let tcp = reach(host, port).await.map_err(|error| error.to_string())?;
             set_options(&tcp, config).map_err(|error| error.to_string())?;
             let stream: Box<dyn Stream> = match &config.tls {
                 None => Box::new(tcp),
-                Some(tls) => Box::new(secure(tcp, address, tls).await?),
+                Some(tls) => Box::new(secure(tcp, host, tls).await?),
             };
             Ok(stream)
         })
@@ -64,9 +83,9 @@ impl Transport for System {
 
 /// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before. An address that
 /// swallows all is not waited for: the next one is tried beside it, as RFC 8305 has it.
-async fn reach(address: &Address) -> io::Result<TcpStream> {
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
     const STAGGER: Duration = Duration::from_millis(250);
-    let mut found = lookup_host((&*address.host, address.port)).await?;
+    let mut found = lookup_host((host, port)).await?;
     let mut attempts = JoinSet::new();
     let mut failure = None;
     loop {
@@ -101,8 +120,8 @@ fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
-async fn secure(tcp: TcpStream, address: &Address, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
-    let name = tls.server_name.as_deref().unwrap_or(&address.host);
+async fn secure(tcp: TcpStream, host: &str, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
+    let name = tls.server_name.as_deref().unwrap_or(host);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| format!("{name:?} cannot be a server name in TLS; set server_name"))?;
     TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| why_not_secure(&error))
@@ -175,7 +194,7 @@ pub(crate) mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let_names_mean(vec![listener.local_addr().expect("its address")]);
             let config = ConnectionConfig { tcp_nodelay, ..config() };
-            let tcp = reach(&Address::new("server.example", 1)).await.expect("a connection");
+            let tcp = reach("server.example", 1).await.expect("a connection");
             set_options(&tcp, &config).expect("options");
             let socket = SockRef::from(&tcp);
             assert_eq!(socket.tcp_nodelay().expect("an option"), tcp_nodelay);
@@ -210,8 +229,7 @@ pub(crate) mod tests {
         let address = listener.local_addr().expect("its address");
         let swallowing = hole.local_addr().ok().and_then(|address| address.as_socket()).expect("its address");
         let_names_mean(vec![swallowing, address]);
-        let name = Address::new("server.example", 1);
-        let tcp = timeout(Duration::from_secs(5), reach(&name)).await.expect("in time").expect("a connection");
+        let tcp = timeout(Duration::from_secs(5), reach("server.example", 1)).await.expect("in time").expect("a connection");
         assert_eq!(tcp.peer_addr().expect("its address"), address);
     }
 
@@ -221,10 +239,10 @@ pub(crate) mod tests {
         let closed = listener.local_addr().expect("its address");
         drop(listener);
         let_names_mean(vec![closed, closed]);
-        let error = reach(&Address::new("server.example", 1)).await.expect_err("nobody listens");
+        let error = reach("server.example", 1).await.expect_err("nobody listens");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let_names_mean(Vec::new());
-        let error = reach(&Address::new("server.example", 1)).await.expect_err("no address");
+        let error = reach("server.example", 1).await.expect_err("no address");
         assert!(error.to_string().contains("no address"), "{error}");
     }
 }

@@ -1,17 +1,19 @@
 //! What a client is told when it is made, already parsed: nothing here can be wrong any more.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio_rustls::rustls;
 
+use crate::model::tls::Tls;
 use crate::wire::pack;
+
+pub(crate) use crate::model::address::Address;
 
 /// Everything that a client needs to know of its servers and of itself.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub enum Mode {
 }
 
 /// How many bytes of a connection the peer's machine has not acknowledged, as the system says.
-pub type Unacknowledged = fn(&TcpStream) -> Option<usize>;
+pub type Unacknowledged = fn(BorrowedFd<'_>) -> Option<usize>;
 
 /// How to get from a host's name to a connection that is ready for commands.
 #[derive(Clone, Debug)]
@@ -56,8 +58,12 @@ pub struct ConnectionConfig {
     pub protocol: Protocol,
     pub database: u32,
     pub client_name: Option<String>,
+    /// Whether to tell the server of the client, with CLIENT SETINFO.
+    pub sends_client_info: bool,
+    /// What errors call the settings for this caller, where it is not their own names.
+    pub terms: Vec<(String, String)>,
     pub tcp_nodelay: bool,
-    /// For the whole way: name lookup, TCP, TLS, and the first commands.
+    /// For the whole way: name lookup, TCP, TLS, and the first commands, also where that takes several connections.
     pub timeout: Duration,
     pub backoff: Backoff,
     /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
@@ -83,29 +89,6 @@ pub enum ReadFrom {
     ZoneReplica(String),
     /// A replica in this availability zone, else the primary if it is there, else any replica, else the primary.
     ZoneReplicaOrPrimary(String),
-}
-
-/// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
-    pub host: Arc<str>,
-    pub port: u16,
-}
-
-impl Address {
-    pub fn new(host: impl Into<Arc<str>>, port: u16) -> Self {
-        Self { host: host.into(), port }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// Asks somebody for the password of one connection.
@@ -183,14 +166,6 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials {{ username: {:?}, password: *** }}", self.username)
     }
-}
-
-/// A TLS set-up, made once for all connections.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    pub config: Arc<rustls::ClientConfig>,
-    /// The name that the server's certificate must bear, where it is not the host's.
-    pub server_name: Option<String>,
 }
 
 /// How long to wait before the next try: `factor * base^n`, up to `n` retries, then the same again and again, less a

@@ -1,5 +1,6 @@
 //! What goes into and out of the client: calls, scripts, routes, settings, errors. Nothing here waits.
 
+pub(crate) mod address;
 pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod cause;
@@ -15,6 +16,7 @@ pub mod script;
 pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod status;
+pub(crate) mod tls;
 pub(crate) mod used;
 pub(crate) mod verdict;
 pub(crate) mod wait;

@@ -99,7 +99,11 @@ fn parse_node(reply: Reply, asked: &Address) -> Option<Address> {
     let mut parts = reply.into_elements()?.into_iter();
     let host = parts.next()?;
     let port = parts.next()?.as_int()?;
-    let port = if port == 0 { asked.port } else { u16::try_from(port).ok()? };
+    let port = match (u16::try_from(port).ok()?, asked) {
+        (0, Address::Tcp { port, .. }) => *port,
+        (0, Address::Unix(_)) => return Some(asked.clone()),
+        (port, _) => port,
+    };
     let more = parts.nth(1).and_then(Reply::into_elements).unwrap_or_default();
     let host = match host.as_bytes() {
         None | Some(b"") => None,
@@ -108,7 +112,7 @@ fn parse_node(reply: Reply, asked: &Address) -> Option<Address> {
         known => known,
     };
     match host {
-        None => Some(Address::new(asked.host.clone(), port)),
+        None => Some(asked.beside(port)),
         Some(host) => Some(Address::new(std::str::from_utf8(host).ok()?, port)),
     }
 }

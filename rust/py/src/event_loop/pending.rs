@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use glide_scripts_core::{CallTrace, Client as CoreClient};
+use glide_scripts_core::{Address, CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::ffi;
@@ -43,7 +43,7 @@ pub(crate) struct Pending {
 }
 
 /// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.
-type FactsTuple = (Option<(String, u16)>, bool, u32);
+type FactsTuple = (Option<(String, Option<u16>)>, bool, u32);
 
 enum State {
     Waiting,
@@ -229,7 +229,10 @@ impl Pending {
     /// What is known of an observed call that has ended, besides its result.
     fn facts(&self) -> Option<FactsTuple> {
         let facts = self.facts.as_ref()?;
-        let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
+        let node = facts.node.as_ref().map(|node| match node {
+            Address::Tcp { host, port } => (host.to_string(), Some(*port)),
+            Address::Unix(path) => (path.to_string(), None),
+        });
         Some((node, facts.sent_code, facts.retries))
     }
 

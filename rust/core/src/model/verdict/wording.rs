@@ -255,7 +255,7 @@ impl Redirect {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         Some(match (host, asked) {
             ("?", _) | ("", None) => Self::Nowhere,
-            ("", Some(asked)) => Self::To(slot, Address::new(asked.host.clone(), port)),
+            ("", Some(asked)) => Self::To(slot, asked.beside(port)),
             (host, _) => Self::To(slot, Address::new(host, port)),
         })
     }

@@ -1,0 +1,310 @@
+"""Settings in a URL's query, under redis-py's names where it has them, and under our own.
+
+redis-py's times are in seconds, ours in milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import unquote
+
+from ..errors import ConfigurationError
+from .cluster import (
+    AdvancedGlideClusterClientConfiguration,
+    PeriodicChecksManualInterval,
+    PeriodicChecksStatus,
+)
+from .secrets import ServerCredentials
+from .settings import (
+    AdvancedGlideClientConfiguration,
+    BackoffStrategy,
+    ProtocolVersion,
+    ReadFrom,
+)
+from .tls import TlsAdvancedConfiguration
+
+TEnum = TypeVar("TEnum", bound=Enum)
+
+TERMS = {
+    "root_pem_cacerts": "ssl_ca_certs",
+    "client_cert_pem": "ssl_certfile",
+    "client_key_pem": "ssl_keyfile",
+    "verify_hostname=False": "ssl_check_hostname=false",
+    "verify_hostname": "ssl_check_hostname",
+    "use_insecure_tls": "ssl_cert_reqs=none",
+    "use_tls=True": "valkeys://",
+    "use_tls=False": "valkey://",
+    "credentials": "user:password@",
+}
+"""What errors call a setting for those who wrote a URL."""
+
+
+def in_terms(text: str, terms: dict[str, str]) -> str:
+    """An error's text, with the settings in it called what the caller calls them."""
+    for setting, term in terms.items():
+        text = re.sub(rf"(?<![\w.]){re.escape(setting)}(?![\w=])", term, text)
+    return text
+
+
+@dataclass
+class Settings:
+    """What a URL says, on its way to the arguments of a configuration."""
+
+    cluster: bool
+    use_tls: bool
+    _values: dict[str, Any] = field(default_factory=dict)
+    _given: dict[str, str] = field(default_factory=dict)
+    """By setting, what it was called in the URL."""
+
+    def put(self, name: str, setting: str, value: Any) -> None:
+        if setting in self._given:
+            before = self._given[setting]
+            if before == name:
+                refuse(f"{name} is given twice")
+            refuse(f"{name} and {before} are both given, and mean the same setting")
+        self._given[setting] = name
+        self._values[setting] = value
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the configuration, as far as the URL has them.
+
+        Raises:
+            ConfigurationError: A setting of TLS or of the details does not go with another.
+        """
+        parts: dict[str, dict[str, Any]] = {"": {}, "advanced.": {}, "tls.": {}, "login.": {}}
+        for setting, value in self._values.items():
+            part, dot, name = setting.rpartition(".")
+            parts[part + dot][name] = value
+        arguments, advanced = parts[""], parts["advanced."]
+        if parts["tls."]:
+            advanced["tls_config"] = self._tls(parts["tls."])
+        if parts["login."]:
+            arguments["credentials"] = self._credentials(parts["login."])
+        if advanced:
+            kind = (
+                AdvancedGlideClusterClientConfiguration
+                if self.cluster
+                else AdvancedGlideClientConfiguration
+            )
+            arguments["advanced_config"] = kind(**advanced)
+        return arguments
+
+    def _tls(self, values: dict[str, Any]) -> TlsAdvancedConfiguration:
+        if not self.use_tls:
+            name = next(name for at, name in self._given.items() if at.startswith("tls."))
+            refuse(f"{name} is a setting of TLS, which the scheme valkeys:// or rediss:// asks for")
+        try:
+            return TlsAdvancedConfiguration(**values)
+        except ConfigurationError as error:
+            names = {at.removeprefix("tls."): name for at, name in self._given.items()}
+            raise ConfigurationError(f"url: {in_terms(str(error), names | TERMS)}") from None
+
+    def _credentials(self, values: dict[str, Any]) -> ServerCredentials:
+        if "credentials" in self._given:
+            refuse("the user or the password is given twice, before '@' and after '?'")
+        return ServerCredentials(values.get("password") or None, values.get("username") or None)
+
+
+def read_query(query: str, settings: Settings) -> None:
+    """Reads ``name=value&…``.
+
+    Raises:
+        ValueError: What is wrong. It shows no value.
+    """
+    for parameter in query.split("&") if query else ():
+        name, _, value = parameter.partition("=")
+        name = decoded("a setting's name", name)
+        if name in _CANNOT:
+            refuse(f"{name} cannot be set in a URL: {_CANNOT[name]}")
+        if name not in _PARAMETERS:
+            refuse(f"there is no setting {name!r}, only {', '.join(_PARAMETERS)}")
+        setting, read = _PARAMETERS[name]
+        if name in _OF_CLUSTERS and not settings.cluster:
+            refuse(f"{name} is a setting of clusters, and this is the URL of a single server")
+        settings.put(name, setting, read(name, decoded(name, value)))
+
+
+def whole_number(name: str, value: str) -> int:
+    # int() takes more than a URL should: signs, spaces, underscores and other scripts' digits.
+    if not (value.isascii() and value.isdigit() and len(value) <= 10):
+        refuse(f"{name} is not a number")
+    return int(value)
+
+
+def decoded(part: str, text: str) -> str:
+    if re.search("%(?![0-9A-Fa-f]{2})", text):
+        refuse(f"in {part}, a '%' is not followed by two hexadecimal digits; write '%' as %25")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        refuse(f"{part} is not UTF-8 when decoded")
+
+
+def refuse(problem: str) -> NoReturn:
+    raise ValueError(problem)
+
+
+def _protocol(name: str, value: str) -> ProtocolVersion:
+    if value not in ("2", "3"):
+        refuse(f"{name} is not 2 or 3")
+    return ProtocolVersion(int(value))
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _file(name: str, value: str) -> str:
+    if not value:
+        refuse(f"{name} is empty; write the path of a file")
+    return value
+
+
+def _pem(name: str, value: str) -> bytes:
+    if "-----BEGIN" not in value:
+        refuse(f"{name} is not PEM; for the path of a file, write ssl_ca_certs")
+    return value.encode()
+
+
+def _seconds(name: str, value: str) -> int:
+    """Milliseconds."""
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,9})?|\.[0-9]{1,9}", value):
+        refuse(f"{name} is not a number of seconds")
+    seconds = float(value)
+    # Not 0 of what is more than that: 0 means never for some settings.
+    return max(1, round(seconds * 1000)) if seconds else 0
+
+
+def _bool(name: str, value: str) -> bool:
+    if value.lower() in ("true", "1", "yes", "on"):
+        return True
+    if value.lower() in ("false", "0", "no", "off"):
+        return False
+    refuse(f"{name} is not true or false")
+
+
+def _member(enum: type[TEnum]) -> Callable[[str, str], TEnum]:
+    def read(name: str, value: str) -> TEnum:
+        for member in enum:
+            if value.lower().replace("-", "_") == member.name.lower():
+                return member
+        refuse(f"{name} is not one of {', '.join(member.name.lower() for member in enum)}")
+
+    return read
+
+
+def _reads_replicas(name: str, value: str) -> ReadFrom:
+    return ReadFrom.PREFER_REPLICA if _bool(name, value) else ReadFrom.PRIMARY
+
+
+def _is_insecure(name: str, value: str) -> bool:
+    if value.lower() not in ("none", "optional", "required"):
+        refuse(f"{name} is not none, optional or required")
+    return value.lower() == "none"
+
+
+def _backoff(name: str, value: str) -> BackoffStrategy:
+    """``num_of_retries,factor,exponent_base`` and, at will, ``,jitter_percent``."""
+    parts = value.split(",")
+    if len(parts) not in (3, 4):
+        refuse(f"{name} is not num_of_retries,factor,exponent_base or these and ,jitter_percent")
+    return BackoffStrategy(*(whole_number(name, part) for part in parts))
+
+
+def _periodic_checks(
+    name: str, value: str
+) -> PeriodicChecksStatus | PeriodicChecksManualInterval:
+    match value.lower():
+        case "enabled" | "enabled_default_configs":
+            return PeriodicChecksStatus.ENABLED_DEFAULT_CONFIGS
+        case "disabled":
+            return PeriodicChecksStatus.DISABLED
+    if not value.isdigit():
+        refuse(f"{name} is not enabled, disabled or a number of seconds")
+    return PeriodicChecksManualInterval(whole_number(name, value))
+
+
+_PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "protocol": ("protocol", _protocol),
+    "client_name": ("client_name", _text),
+    "timeout": ("request_timeout", whole_number),
+    "request_timeout": ("request_timeout", whole_number),
+    "socket_timeout": ("request_timeout", _seconds),
+    "connection_timeout": ("advanced.connection_timeout", whole_number),
+    "socket_connect_timeout": ("advanced.connection_timeout", _seconds),
+    "heartbeat_interval": ("advanced.heartbeat_interval", whole_number),
+    "health_check_interval": ("advanced.heartbeat_interval", _seconds),
+    "db": ("database_id", whole_number),
+    "database_id": ("database_id", whole_number),
+    "username": ("login.username", _text),
+    "password": ("login.password", _text),
+    "read_from": ("read_from", _member(ReadFrom)),
+    "read_from_replicas": ("read_from", _reads_replicas),
+    "client_az": ("client_az", _text),
+    "reconnect_strategy": ("reconnect_strategy", _backoff),
+    "inflight_requests_limit": ("inflight_requests_limit", whole_number),
+    "pending_bytes_limit": ("advanced.pending_bytes_limit", whole_number),
+    "lazy_connect": ("lazy_connect", _bool),
+    "tcp_nodelay": ("advanced.tcp_nodelay", _bool),
+    "send_client_info": ("advanced.send_client_info", _bool),
+    "ssl_ca_certs": ("tls.root_pem_cacerts", _file),
+    "root_pem_cacerts": ("tls.root_pem_cacerts", _file),
+    "ssl_ca_data": ("tls.root_pem_cacerts", _pem),
+    "ssl_certfile": ("tls.client_cert_pem", _file),
+    "client_cert_pem": ("tls.client_cert_pem", _file),
+    "ssl_keyfile": ("tls.client_key_pem", _file),
+    "client_key_pem": ("tls.client_key_pem", _file),
+    "ssl_cert_reqs": ("tls.use_insecure_tls", _is_insecure),
+    "use_insecure_tls": ("tls.use_insecure_tls", _bool),
+    "ssl_check_hostname": ("tls.verify_hostname", _bool),
+    "verify_hostname": ("tls.verify_hostname", _bool),
+    "server_name": ("tls.server_name", _text),
+    "periodic_checks": ("periodic_checks", _periodic_checks),
+    "refresh_topology_from_initial_nodes": (
+        "advanced.refresh_topology_from_initial_nodes",
+        _bool,
+    ),
+}
+
+_OF_CLUSTERS = {"periodic_checks", "refresh_topology_from_initial_nodes"}
+
+_ONE_CONNECTION = "a client has one connection to a server, which all calls share"
+_BYTES = "replies are bytes; scripts in files can declare that they return text"
+_RETRIES = "what certainly did not run is sent again by itself, and BatchRetryStrategy has the rest"
+_KEEPALIVE = "it is always on"
+_RUSTLS = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls"
+_PARTS = "write its settings one by one"
+_CANNOT = {
+    "observer": "it is an object; pass it to from_url",
+    "password_callback": "it is a function; pass ServerCredentials in a configuration",
+    "credential_provider": "pass ServerCredentials(password_callback=…) in a configuration",
+    "addresses": "they are the hosts of the URL",
+    "host": "it is the host of the URL",
+    "port": "it stands after the host",
+    "path": "write unix:///path",
+    "virtual_host": "write db",
+    "use_tls": "the schemes valkeys:// and rediss:// ask for TLS",
+    "credentials": "they stand before '@'",
+    "advanced_config": _PARTS,
+    "tls_config": _PARTS,
+    "max_connections": _ONE_CONNECTION,
+    "single_connection_client": _ONE_CONNECTION,
+    "decode_responses": _BYTES,
+    "encoding": _BYTES,
+    "encoding_errors": _BYTES,
+    "retry": _RETRIES,
+    "retry_on_timeout": _RETRIES,
+    "retry_on_error": _RETRIES,
+    "socket_keepalive": _KEEPALIVE,
+    "socket_keepalive_options": _KEEPALIVE,
+    "ssl_ca_path": "name a file in ssl_ca_certs",
+    "ssl_password": "name a key in ssl_keyfile that is not encrypted",
+    "ssl_min_version": _RUSTLS,
+    "ssl_ciphers": _RUSTLS,
+    "lib_name": "send_client_info=false leaves it out",
+    "lib_version": "send_client_info=false leaves it out",
+}

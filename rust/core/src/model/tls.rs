@@ -1,0 +1,204 @@
+//! TLS set-ups, made from PEM files or their contents, and made again when the files have changed.
+
+mod certificate;
+mod verifier;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::model::error::{Error, Kind};
+use verifier::{AcceptAny, Verifier};
+
+/// Where a certificate or a key is.
+#[derive(Clone)]
+pub enum Pem {
+    Content(Vec<u8>),
+    File(PathBuf),
+}
+
+/// What TLS is to be made of.
+#[derive(Clone)]
+pub struct TlsOptions {
+    /// Whom to trust: authorities, or servers themselves. The system's authorities when `None`.
+    pub ca: Option<Pem>,
+    /// The client's certificate chain and its private key.
+    pub identity: Option<(Pem, Pem)>,
+    /// The name that the server's certificate must bear, where it is not the host's.
+    pub server_name: Option<String>,
+    /// Whether the certificate must bear the server's name.
+    pub verifies_name: bool,
+    /// Accept any certificate. For tests.
+    pub insecure: bool,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self { ca: None, identity: None, server_name: None, verifies_name: true, insecure: false }
+    }
+}
+
+impl std::fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsOptions").field("insecure", &self.insecure).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Content(_) => f.write_str("Content(***)"),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+/// A TLS set-up for all connections of a client.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<Setup>);
+
+#[derive(Debug)]
+struct Setup {
+    options: TlsOptions,
+    made: Mutex<Made>,
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    config: Arc<ClientConfig>,
+    /// How the files were that it was made of.
+    files: Vec<Option<Stamp>>,
+}
+
+/// What changes when a file does.
+type Stamp = (SystemTime, u64, u64);
+
+impl TlsOptions {
+    /// Reads and parses all that was given. Errors are of kind `Configuration` and name the setting.
+    pub fn build(self) -> Result<Tls, Error> {
+        if let Some(name) = &self.server_name {
+            ServerName::try_from(name.as_str())
+                .map_err(|_| wrong("server_name", format!("{name:?} is not a host name or an address")))?;
+        }
+        let made = Made { files: self.stamps(), config: Arc::new(self.config()?) };
+        Ok(Tls(Arc::new(Setup { options: self, made: Mutex::new(made) })))
+    }
+
+    fn config(&self) -> Result<ClientConfig, Error> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong("use_tls", error))?
+            .dangerous();
+        let builder = if self.insecure {
+            builder.with_custom_certificate_verifier(Arc::new(AcceptAny))
+        } else {
+            let (roots, servers) = self.trusted()?;
+            let algorithms = provider.signature_verification_algorithms;
+            let verifier = Verifier { roots, servers, verifies_name: self.verifies_name, algorithms };
+            builder.with_custom_certificate_verifier(Arc::new(verifier))
+        };
+        let Some((certificates, key)) = &self.identity else { return Ok(builder.with_no_client_auth()) };
+        let chain = certificates_of("client_cert_pem", certificates)?;
+        builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| wrong("client_cert_pem", error))
+    }
+
+    /// The authorities to trust, and all certificates that were given as such: a server may have one of them itself.
+    fn trusted(&self) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Error> {
+        let mut store = RootCertStore::empty();
+        if let Some(pem) = &self.ca {
+            let given = certificates_of("root_pem_cacerts", pem)?;
+            for certificate in &given {
+                store.add(certificate.clone()).map_err(|error| wrong("root_pem_cacerts", error))?;
+            }
+            return Ok((store, given));
+        }
+        let found = rustls_native_certs::load_native_certs();
+        store.add_parsable_certificates(found.certs);
+        if store.is_empty() {
+            return Err(wrong("use_tls", "the system has no certificate authorities; pass root_pem_cacerts"));
+        }
+        Ok((store, Vec::new()))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let (certificates, key) = self.identity.as_ref().map(|(certificates, key)| (certificates, key)).unzip();
+        [self.ca.as_ref(), certificates, key].into_iter().flatten().filter_map(|pem| match pem {
+            Pem::File(path) => Some(path.as_path()),
+            Pem::Content(_) => None,
+        })
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        use std::os::unix::fs::MetadataExt;
+        let stamp = |path: &Path| {
+            let about = fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len(), about.ino()))
+        };
+        self.files().map(stamp).collect()
+    }
+}
+
+impl Tls {
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.0.options.server_name.as_deref()
+    }
+
+    /// What connections are made with as the files are now. Where they cannot be used, as they were before.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        let options = &self.0.options;
+        let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = options.stamps();
+        if files != made.files {
+            match options.config() {
+                Ok(config) => *made = Made { config: Arc::new(config), files },
+                // A certificate and its key change one after the other: they are looked at again next time.
+                Err(error) => log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}"),
+            }
+        }
+        made.config.clone()
+    }
+
+    /// Whether anything may change.
+    pub(crate) fn has_files(&self) -> bool {
+        self.0.options.files().next().is_some()
+    }
+}
+
+fn read(setting: &str, pem: &Pem) -> Result<Vec<u8>, Error> {
+    match pem {
+        Pem::Content(content) => Ok(content.clone()),
+        Pem::File(path) => fs::read(path).map_err(|error| wrong(setting, format!("{}: {error}", path.display()))),
+    }
+}
+
+fn certificates_of(setting: &str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates = CertificateDer::pem_slice_iter(&read(setting, pem)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| wrong(setting, format!("not a PEM certificate: {error}")))?;
+    if certificates.is_empty() {
+        return Err(wrong(setting, "no certificate in PEM in it"));
+    }
+    Ok(certificates)
+}
+
+fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, Error> {
+    let content = read("client_key_pem", pem)?;
+    let has = |words: &str| memchr::memmem::find(&content, words.as_bytes()).is_some();
+    if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        let advice = "the key is encrypted; pass one that is not, made by: openssl pkey -in ENCRYPTED -out PLAIN";
+        return Err(wrong("client_key_pem", advice));
+    }
+    PrivateKeyDer::from_pem_slice(&content)
+        .map_err(|error| wrong("client_key_pem", format!("no private key in it: {error}")))
+}
+
+fn wrong(setting: &str, why: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Configuration, format!("{setting}: {why}"))
+}
