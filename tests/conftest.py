@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from tests.records import Records
+from tests.servers.debian import debian_program
 from tests.servers.table import CAPABILITIES, this_server
 
 from glide_scripts import (
@@ -34,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "every_server: make test runs it on the other servers of the table, too"
     )
+    config.addinivalue_line(
+        "markers", "needs_program(*names): what else it starts, of tests/servers/debian.py"
+    )
     try:
         this_server()
     except (LookupError, ServerNotFound) as error:
@@ -50,7 +54,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needed = {name for mark in item.iter_markers("needs") for name in mark.args}
         if unknown := needed - CAPABILITIES.keys():
             raise pytest.UsageError(f"{item.nodeid} needs {unknown}, which the table does not have")
-        lacking = needed & this_server().lacks
+        lacking = {CAPABILITIES[name] for name in needed & this_server().lacks}
+        lacking = {f"{this_server().version} lacks {name}" for name in lacking}
+        lacking |= _missing_programs(item)
         left_out.update(lacking)
         (deselected if lacking else kept).append(item)
     if deselected:
@@ -62,9 +68,18 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     for name, tests in config.stash.get(_LEFT_OUT, Counter()).items():
-        terminalreporter.write_line(
-            f"{tests} left out, since {this_server().version} lacks {CAPABILITIES[name]}"
-        )
+        terminalreporter.write_line(f"{tests} left out, since {name}")
+
+
+def _missing_programs(item: pytest.Item) -> set[str]:
+    missing = set()
+    for mark in item.iter_markers("needs_program"):
+        for name in mark.args:
+            try:
+                debian_program(name)
+            except ServerNotFound as error:
+                missing.add(str(error))
+    return missing
 
 
 @pytest.fixture(scope="session")

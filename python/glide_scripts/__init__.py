@@ -15,6 +15,7 @@ __all__ = [
     "AdvancedGlideClusterClientConfiguration",
     "AllNodes",
     "AllPrimaries",
+    "AuthenticationError",
     "BackoffStrategy",
     "Batch",
     "BatchOptions",
@@ -46,6 +47,7 @@ __all__ = [
     "Key",
     "Latency",
     "LoggerError",
+    "NoPermissionError",
     "NoScriptError",
     "NodeAddress",
     "NodeStats",
@@ -112,6 +114,7 @@ from .config.settings import (
 )
 from .config.tls import TlsAdvancedConfiguration
 from .errors import (
+    AuthenticationError,
     ClosingError,
     ConfigurationError,
     ConnectionError,
@@ -119,6 +122,7 @@ from .errors import (
     ExecAbortError,
     GlideError,
     LoggerError,
+    NoPermissionError,
     NoScriptError,
     NotBusyError,
     ReplyTypeError,

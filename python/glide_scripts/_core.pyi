@@ -165,10 +165,11 @@ class TlsSetup:
     def __new__(
         cls,
         *,
-        ca: bytes | None,
-        cert: bytes | None,
-        key: bytes | None,
+        ca: bytes | str | None,
+        cert: bytes | str | None,
+        key: bytes | str | None,
         server_name: str | None,
+        verify_hostname: bool,
         insecure: bool,
     ) -> Self: ...
 

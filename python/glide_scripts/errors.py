@@ -5,9 +5,11 @@
     GlideError
     ├── ConfigurationError        a setting is wrong; raised before anything connects
     ├── ClosingError              the client is closed, could not be made, or is a parent process's
+    │   └── AuthenticationError   the client could not be made: its login was refused
     ├── LoggerError               logging could not be set up
     ├── ScriptSourceError         a script's files or declarations are wrong: .file .line
     └── RequestError              a request failed: .code .may_have_executed
+        ├── NoPermissionError     the user may not run the command, or not with these keys
         ├── TimeoutError          also a builtins.TimeoutError
         ├── ConnectionError       also a builtins.ConnectionError
         ├── ExecAbortError        a transaction was discarded
@@ -72,6 +74,10 @@ class ClosingError(GlideError):
         self.may_have_executed = may_have_executed
 
 
+class AuthenticationError(ClosingError):
+    """The client could not be made, because the server refused the user or the password."""
+
+
 class LoggerError(GlideError):
     """Logging could not be set up."""
 
@@ -131,6 +137,10 @@ class RequestError(GlideError):
         super().__init__(message)
         self.code = code
         self.may_have_executed = may_have_executed
+
+
+class NoPermissionError(RequestError):
+    """The user has no right to the command, or to one of its keys or channels; it did not run."""
 
 
 class TimeoutError(RequestError, builtins.TimeoutError):

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    AuthenticationError,
     ClosingError,
     ConfigurationError,
     ConnectionError,
     CrossSlotError,
     ExecAbortError,
+    NoPermissionError,
     NoScriptError,
     NotBusyError,
     RequestError,
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OK",
+    "AuthenticationError",
     "ClosingError",
     "ConfigurationError",
     "ConnectionError",
     "CrossSlotError",
     "ExecAbortError",
+    "NoPermissionError",
     "NoScriptError",
     "NotBusyError",
     "RequestError",

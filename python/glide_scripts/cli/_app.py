@@ -11,6 +11,7 @@ import typer
 
 from . import bench, check, debug, load, repl, stubs
 from . import run as run_command
+from ._connection import connecting
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
@@ -23,12 +24,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run")(run_command.command)
-app.command("check")(check.command)
-app.command("load")(load.command)
-app.command("bench")(bench.command)
-app.command("repl")(repl.command)
-app.command("debug")(debug.command)
+app.command("run")(connecting(run_command.command))
+app.command("check")(connecting(check.command))
+app.command("load")(connecting(load.command))
+app.command("bench")(connecting(bench.command))
+app.command("repl")(connecting(repl.command))
+app.command("debug")(connecting(debug.command))
 app.command("stubs")(stubs.command)
 
 

@@ -96,7 +96,6 @@ class Debugger:
         if not self._script.code.strip():
             # LDB ends the connection.
             raise Failure(f"{self._file}: it is empty", UNUSABLE)
-        address = self._target.addresses[0]
         try:
             self._session = Session(self._target, self._script, self._keys, self._args)
             if isinstance(self._session.now, Stopped):
@@ -108,9 +107,9 @@ class Debugger:
             if error.code == "MOVED":
                 raise Failure(NO_CLUSTER, UNUSABLE) from error
             code = UNUSABLE if error.code in ("NOAUTH", "WRONGPASS") else FAILED
-            raise Failure(f"{address.host}:{address.port}: {error}", code) from error
+            raise Failure(f"{self._target.shown}: {error}", code) from error
         except OSError as error:
-            why = f"{address.host}:{address.port} cannot be reached: {error.strerror or error}"
+            why = f"{self._target.shown} cannot be reached: {error.strerror or error}"
             raise Failure(why, UNUSABLE) from error
         now = self._session.now
         if isinstance(now, Ended) and now.error is not None:

@@ -30,7 +30,7 @@ _AROUND = re.compile(
     r"(?:Error (?:compiling script \(new function\)|compiling function|registering functions): )?"
     r"(?:ERR )?(?:@?user_(?:script|function): ?\d+: )?"
 )
-_LOGIN = re.compile(r"(\S+:\d+): .*?\b(NOAUTH|WRONGPASS)\b")
+_LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Failure(Exception):
 
 
 _LOGINS = {
-    "NOAUTH": "the server wants a password: valkey://:password@host",
+    "NOAUTH": "the server wants a password: valkey://:password@host, VALKEYCLI_AUTH or --askpass",
     "WRONGPASS": "the user or the password is wrong (WRONGPASS): valkey://user:password@host",
 }
 

@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .. import Script, ScriptError, ScriptSyntaxError, ServerCredentials, TypedScript
+from .. import (
+    NodeAddress,
+    Script,
+    ScriptError,
+    ScriptSyntaxError,
+    ServerCredentials,
+    TlsAdvancedConfiguration,
+    TypedScript,
+    UnixSocketAddress,
+)
+from ..config.node_address import ServerAddress
 from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
@@ -65,10 +75,9 @@ class Session:
         self, servers: Servers, script: Script, keys: Sequence[bytes], args: Sequence[bytes]
     ) -> None:
         self._script, self._keys, self._args = script, keys, args
-        address = servers.addresses[0]
-        host, port = address.host, address.port
+        address = first = servers.addresses[0]
         while True:
-            self._connection = _connect(servers, host, port)
+            self._connection = _connect(servers, address)
             try:
                 self.now = self._start()
                 return
@@ -77,8 +86,9 @@ class Session:
                 # Another node of the cluster has the keys.
                 if error.code != "MOVED" or not servers.is_cluster:
                     raise
-                host, _, text = str(error).rpartition(" ")[2].rpartition(":")
-                host, port = host or address.host, int(text)
+                host, _, port = str(error).rpartition(" ")[2].rpartition(":")
+                own_host = first.host if isinstance(first, NodeAddress) else "localhost"
+                address = NodeAddress(host or own_host, int(port))
             except BaseException:
                 self.close()
                 raise
@@ -158,15 +168,20 @@ class Session:
         return made
 
 
-def _connect(servers: Servers, host: str, port: int) -> Connection:
+def _connect(servers: Servers, address: ServerAddress) -> Connection:
     settings = servers.settings
     credentials: ServerCredentials | None = settings.get("credentials")
+    is_unix = isinstance(address, UnixSocketAddress)
+    advanced = settings.get("advanced_config")
+    tls = advanced and advanced.tls_config
     connection = Connection(
-        host,
-        port,
+        str(address.path) if is_unix else address.host,
+        None if is_unix else address.port,
         user=credentials.username if credentials else None,
-        password=credentials.password if credentials else None,
-        tls=ssl.create_default_context() if settings["use_tls"] else None,
+        password=credentials._password() if credentials else None,
+        tls=_context(tls or TlsAdvancedConfiguration()) if settings["use_tls"] else None,
+        server_name=tls and tls.server_name,
+        timeout=((advanced and advanced.connection_timeout) or 10_000) / 1000,
     )
     if database := settings.get("database_id"):
         try:
@@ -175,6 +190,23 @@ def _connect(servers: Servers, host: str, port: int) -> Connection:
             connection.close()
             raise
     return connection
+
+
+def _context(tls: TlsAdvancedConfiguration) -> ssl.SSLContext:
+    """The same settings for Python's TLS."""
+    context = ssl.create_default_context()
+    if isinstance(tls.root_pem_cacerts, bytes):
+        context = ssl.create_default_context(cadata=tls.root_pem_cacerts.decode())
+    elif tls.root_pem_cacerts is not None:
+        context = ssl.create_default_context(cafile=tls.root_pem_cacerts)
+    if tls.use_insecure_tls or tls.verify_hostname is False:
+        context.check_hostname = False
+    if tls.use_insecure_tls:
+        context.verify_mode = ssl.CERT_NONE
+    # Of a URL or the command line they are paths.
+    if isinstance(tls.client_cert_pem, str) and isinstance(tls.client_key_pem, str):
+        context.load_cert_chain(tls.client_cert_pem, tls.client_key_pem)
+    return context
 
 
 class Listing:

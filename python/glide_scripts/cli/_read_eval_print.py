@@ -174,9 +174,8 @@ class Loop:
         return bindings
 
     def _greet(self) -> None:
-        address = self._target.addresses[0]
         kind = "cluster" if self._target.is_cluster else "server"
-        where = f"a scratch {kind}" if self._target.is_own else f"{address.host}:{address.port}"
+        where = f"a scratch {kind}" if self._target.is_own else self._target.shown
         print(f"Lua on {where}; :help shows what there is, Ctrl-D ends")
 
 

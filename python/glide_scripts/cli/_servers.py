@@ -1,21 +1,31 @@
 """The server or cluster that a command works on: the one of its ``--url``, or one of its own."""
 
+import asyncio
 import contextlib
 import re
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import (
+    AdvancedGlideClientConfiguration,
+    AdvancedGlideClusterClientConfiguration,
+    AuthenticationError,
     ConfigurationError,
     GlideClient,
     GlideClientConfiguration,
     GlideClusterClient,
     GlideClusterClientConfiguration,
-    NodeAddress,
+    ServerCredentials,
+    TlsAdvancedConfiguration,
+    UnixSocketAddress,
 )
+from ..config.node_address import ServerAddress
+from ..config.terms import COMMAND_LINE_TERMS
 from ..config.url import parse_url
 from ..testing import ValkeyCluster, ValkeyServer
+from ._connection import Kinds, asked_password, given
 
 
 @dataclass(frozen=True)
@@ -29,10 +39,18 @@ class Servers:
     """Whether it was started for this command, and ends with it."""
 
     @property
-    def addresses(self) -> list[NodeAddress]:
+    def addresses(self) -> list[ServerAddress]:
         """The nodes that the URL names."""
-        addresses: list[NodeAddress] = self.settings["addresses"]
+        addresses: list[ServerAddress] = self.settings["addresses"]
         return addresses
+
+    @property
+    def shown(self) -> str:
+        """The first of them, as people read it."""
+        first = self.addresses[0]
+        if isinstance(first, UnixSocketAddress):
+            return str(first.path)
+        return f"[{first.host}]:{first.port}" if ":" in first.host else f"{first.host}:{first.port}"
 
     async def connect(self, **settings: Any) -> GlideClient | GlideClusterClient:
         """A client, with further settings of its configuration.
@@ -42,9 +60,22 @@ class Servers:
             ClosingError: It could not be reached.
         """
         settings = self.settings | settings
+        try:
+            return await self._connected(settings)
+        except AuthenticationError as error:
+            if "NOAUTH" not in str(error) or self.is_own or not sys.stdin.isatty():
+                raise
+        username = settings["credentials"].username if "credentials" in settings else None
+        password = await asyncio.to_thread(asked_password)
+        self.settings["credentials"] = ServerCredentials(password, username)
+        return await self._connected(settings | self.settings)
+
+    async def _connected(self, settings: dict[str, Any]) -> GlideClient | GlideClusterClient:
+        terms = {"terms": tuple(COMMAND_LINE_TERMS.items())}
         if self.is_cluster:
-            return await GlideClusterClient.create(GlideClusterClientConfiguration(**settings))
-        return await GlideClient.create(GlideClientConfiguration(**settings))
+            cluster = GlideClusterClientConfiguration(**settings)
+            return await GlideClusterClient._open(cluster._settings() | terms)
+        return await GlideClient._open(GlideClientConfiguration(**settings)._settings() | terms)
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +95,16 @@ async def servers(
         ServerStartError: There is no URL, and the server did not start.
     """
     if urls is not None:
-        yield Servers(_settings(urls, cluster), cluster, is_own=False)
+        settings = given().applied_to(
+            _settings(urls, cluster),
+            Kinds(
+                AdvancedGlideClusterClientConfiguration
+                if cluster
+                else AdvancedGlideClientConfiguration,
+                TlsAdvancedConfiguration,
+            ),
+        )
+        yield Servers(settings, cluster, is_own=False)
         return
     async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
         yield Servers(_settings([started.url], cluster), cluster, is_own=True)
@@ -76,7 +116,7 @@ def _settings(urls: Sequence[str], cluster: bool) -> dict[str, Any]:
         parse_url(url, cluster=cluster)
         for text in urls
         # A comma also stands between the hosts of one URL.
-        for url in re.split(r",(?=\w+://)", text)
+        for url in re.split(r",(?=[\w+]+://)", text)
     ]
     first, *others = ({k: v for k, v in one.items() if k != "addresses"} for one in each)
     for other in others:

@@ -16,7 +16,8 @@ from .._core import Pending, Script, TlsSetup
 from ..commands import functions, hashes, keys, lists, scripting, sets, sorted_sets, strings
 from ..commands.command import Command
 from ..config.secrets import Hidden
-from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
+from ..config.terms import in_terms
+from ..errors import ConfigurationError, CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ..failures.secret_keys import hide_keys
 from ..observing.client import Client
 from ..values import OK, TOK, Call, Progress, TEncodable, TResult
@@ -73,7 +74,8 @@ class BaseClient(Client):
         await imported(_import_explanation)
         settings = dict(settings)
         if settings["tls"] is not None:
-            settings["tls"] = await in_thread(partial(_tls_setup, settings["tls"]))
+            work = partial(_tls_setup, settings["tls"], dict(settings["terms"]))
+            settings["tls"] = await in_thread(work)
         source = None
         if settings["password_callback"] is not None:
             from .passwords import PasswordSource  # noqa: PLC0415 - saves time at import
@@ -555,8 +557,11 @@ def _import_explanation() -> None:
     from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
 
 
-def _tls_setup(settings: Hidden) -> TlsSetup:
-    return TlsSetup(**settings.value)
+def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
+    try:
+        return TlsSetup(**settings.value)
+    except ConfigurationError as error:
+        raise ConfigurationError(in_terms(str(error), terms)) from None
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

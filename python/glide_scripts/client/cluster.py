@@ -19,6 +19,7 @@ from ..commands.routes import Route
 from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
 from ..config.configuration_errors import configuration_errors
+from ..config.terms import URL_TERMS
 from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
@@ -82,7 +83,8 @@ class GlideClusterClient(BaseClient):
         settings = parse_url(url, cluster=True)
         # Tracebacks may show what functions hold.
         del url
-        return await cls.create(GlideClusterClientConfiguration(**settings, observer=observer))
+        config = GlideClusterClientConfiguration(**settings, observer=observer)
+        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
 
     async def invoke_script_route(
         self,

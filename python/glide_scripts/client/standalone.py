@@ -11,6 +11,7 @@ from .. import checks
 from ..commands import custom, functions, scripting, server
 from ..config.configuration_errors import configuration_errors
 from ..config.settings import GlideClientConfiguration
+from ..config.terms import URL_TERMS
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
@@ -37,6 +38,7 @@ class GlideClient(BaseClient):
         Raises:
             ConfigurationError: ``config`` is not a ``GlideClientConfiguration``, or its
                 certificates cannot be used.
+            AuthenticationError: The server refused the user or the password.
             ClosingError: No server could be reached, or none of them is a primary; the text says
                 which and why.
         """
@@ -50,8 +52,10 @@ class GlideClient(BaseClient):
 
         Args:
             url: ``valkey://user:password@host:port/database``. ``redis://`` is the same, and
-                ``valkeys://`` and ``rediss://`` use TLS. All but the host may be left out.
-                ``?protocol=2``, ``?client_name=…`` and ``?timeout=…`` (milliseconds) are known.
+                ``valkeys://`` and ``rediss://`` use TLS; ``unix:///path`` is a Unix socket. All
+                but the host may be left out. Every setting may follow after ``?``, under its own
+                or redis-py's name, such as ``protocol=2``, ``timeout=250`` (milliseconds) and
+                ``ssl_ca_certs=ca.pem``.
             observer: What is told of each call; see ``Observer``.
 
         Raises:
@@ -64,7 +68,8 @@ class GlideClient(BaseClient):
         settings = parse_url(url, cluster=False)
         # Tracebacks may show what functions hold.
         del url
-        return await cls.create(GlideClientConfiguration(**settings, observer=observer))
+        config = GlideClientConfiguration(**settings, observer=observer)
+        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
 
     def exec(
         self,

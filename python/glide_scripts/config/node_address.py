@@ -5,7 +5,6 @@ from os import PathLike, fspath
 from typing import TypeAlias
 
 from ..checks import of_type, within, wrong_type
-from ..errors import ConfigurationError
 from ..public import show_as_public
 from .address import MAX_PORT, check_unix_path, clean_host
 from .configuration_errors import configuration_errors
@@ -32,7 +31,7 @@ class NodeAddress:
         try:
             host = clean_host(self.host)
         except ValueError as error:
-            raise ConfigurationError(
+            raise ValueError(
                 f"host of NodeAddress: {error}; pass a host name or an IP address alone"
             ) from None
         object.__setattr__(self, "host", host)
@@ -60,7 +59,7 @@ class UnixSocketAddress:
         try:
             check_unix_path(path)
         except ValueError as error:
-            raise ConfigurationError(f"path of UnixSocketAddress: {error}") from None
+            raise ValueError(f"path of UnixSocketAddress: {error}") from None
         object.__setattr__(self, "path", path)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NoReturn, Self
 
-from ..checks import flag, of_type, optional, wrong_type
+from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
 from .configuration_errors import configuration_errors
 

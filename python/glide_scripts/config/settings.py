@@ -228,7 +228,7 @@ class BaseClientConfiguration:
             "database": or_default(self.database_id, 0),
             "client_name": self.client_name,
             "send_client_info": advanced.send_client_info,
-            "terms": [],
+            "terms": (),
             "protocol": self.protocol.value,
             "inflight_limit": self.inflight_requests_limit,
             "client_az": self.client_az,
@@ -294,9 +294,7 @@ def _checked_addresses(addresses: Sequence[ServerAddress]) -> tuple[ServerAddres
     sequence("addresses", addresses, "NodeAddress")
     for index, address in enumerate(addresses):
         if not isinstance(address, ServerAddress):
-            raise wrong_type(
-                f"addresses[{index}]", address, "a NodeAddress or a UnixSocketAddress"
-            )
+            raise wrong_type(f"addresses[{index}]", address, "a NodeAddress or a UnixSocketAddress")
     if not addresses:
         raise ValueError("addresses is empty; pass at least one NodeAddress")
     return tuple(addresses)

@@ -98,10 +98,9 @@ def _addresses(hosts: str) -> list[ServerAddress]:
         try:
             if text.count(":") > 1 and not text.startswith("["):
                 refuse("an IPv6 address stands in brackets, as in [::1]:6379")
-            if text.startswith("["):
-                # RFC 6874 has the percent sign before a zone encoded.
-                text = text.replace("%25", "%", 1)
-            host, port = split_host_port(text)
+            # RFC 6874 has the percent sign before a zone encoded.
+            is_in_brackets = text.startswith("[")
+            host, port = split_host_port(text.replace("%25", "%", 1) if is_in_brackets else text)
         except ValueError as error:
             refuse(f"in host {position}, {error}")
         addresses.append(NodeAddress(host, DEFAULT_PORT if port is None else port))

@@ -25,29 +25,10 @@ from .settings import (
     ProtocolVersion,
     ReadFrom,
 )
+from .terms import URL_TERMS, in_terms
 from .tls import TlsAdvancedConfiguration
 
 TEnum = TypeVar("TEnum", bound=Enum)
-
-TERMS = {
-    "root_pem_cacerts": "ssl_ca_certs",
-    "client_cert_pem": "ssl_certfile",
-    "client_key_pem": "ssl_keyfile",
-    "verify_hostname=False": "ssl_check_hostname=false",
-    "verify_hostname": "ssl_check_hostname",
-    "use_insecure_tls": "ssl_cert_reqs=none",
-    "use_tls=True": "valkeys://",
-    "use_tls=False": "valkey://",
-    "credentials": "user:password@",
-}
-"""What errors call a setting for those who wrote a URL."""
-
-
-def in_terms(text: str, terms: dict[str, str]) -> str:
-    """An error's text, with the settings in it called what the caller calls them."""
-    for setting, term in terms.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(setting)}(?![\w=])", term, text)
-    return text
 
 
 @dataclass
@@ -101,7 +82,7 @@ class Settings:
             return TlsAdvancedConfiguration(**values)
         except ConfigurationError as error:
             names = {at.removeprefix("tls."): name for at, name in self._given.items()}
-            raise ConfigurationError(f"url: {in_terms(str(error), names | TERMS)}") from None
+            raise ConfigurationError(f"url: {in_terms(str(error), names | URL_TERMS)}") from None
 
     def _credentials(self, values: dict[str, Any]) -> ServerCredentials:
         if "credentials" in self._given:
@@ -215,9 +196,7 @@ def _backoff(name: str, value: str) -> BackoffStrategy:
     return BackoffStrategy(*(whole_number(name, part) for part in parts))
 
 
-def _periodic_checks(
-    name: str, value: str
-) -> PeriodicChecksStatus | PeriodicChecksManualInterval:
+def _periodic_checks(name: str, value: str) -> PeriodicChecksStatus | PeriodicChecksManualInterval:
     match value.lower():
         case "enabled" | "enabled_default_configs":
             return PeriodicChecksStatus.ENABLED_DEFAULT_CONFIGS

@@ -24,25 +24,25 @@ class Connection:
     """One connection to a server, for commands that belong together (MULTI, ASKING, SELECT).
 
     ``timeout`` is in seconds, for connecting and for each reply; passing it raises
-    `TimeoutError`. Other trouble on the way is an `OSError`. With ``tls`` the connection is over
-    TLS.
+    `TimeoutError`. Other trouble on the way is an `OSError`. Without a port, ``host`` is the path
+    of a Unix socket. With ``tls`` the connection is over TLS, to ``server_name`` or ``host``.
     """
 
     def __init__(
         self,
         host: str,
-        port: int,
+        port: int | None,
         *,
         user: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
         timeout: float = 10.0,
     ) -> None:
-        self._socket = socket.create_connection((host, port), timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _connected(host, port, timeout)
         try:
             if tls is not None:
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+                self._socket = tls.wrap_socket(self._socket, server_hostname=server_name or host)
             self._replies: BinaryIO = self._socket.makefile("rb")
         except BaseException:
             self._socket.close()
@@ -91,6 +91,21 @@ class Connection:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _connected(host: str, port: int | None, timeout: float) -> socket.socket:
+    if port is not None:
+        connected = socket.create_connection((host, port), timeout)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.settimeout(timeout)
+        connected.connect(host)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
 
 
 def _packed(words: tuple[Word, ...]) -> bytes:

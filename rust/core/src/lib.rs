@@ -25,8 +25,8 @@ pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot};
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
-    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol,
-    ReadFrom, Stream, Transport, Unacknowledged,
+    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol, ReadFrom,
+    Stream, Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;

@@ -44,6 +44,8 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
             protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
             database: setting("database")?.extract()?,
             client_name: setting("client_name")?.extract()?,
+            sends_client_info: setting("send_client_info")?.extract()?,
+            terms: setting("terms")?.extract()?,
             tcp_nodelay: setting("tcp_nodelay")?.extract()?,
             timeout: milliseconds("connection_timeout_ms")?,
             observed: !setting("observer")?.is_none(),

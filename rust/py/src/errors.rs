@@ -17,7 +17,9 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let (details, text) = (PyDict::new(py), error.to_string());
     match error.kind {
         Kind::Configuration => {}
-        Kind::Closing => details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?,
+        Kind::Closing | Kind::Authentication => {
+            details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?
+        }
         _ => {
             details.set_item(intern!(py, "code"), error.code)?;
             details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?;
@@ -39,7 +41,9 @@ pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Configuration => "ConfigurationError",
         Kind::Closing => "ClosingError",
+        Kind::Authentication => "AuthenticationError",
         Kind::Request => "RequestError",
+        Kind::NoPermission => "NoPermissionError",
         Kind::Timeout => "TimeoutError",
         Kind::Connection => "ConnectionError",
         Kind::ExecAbort => "ExecAbortError",

@@ -40,8 +40,7 @@ impl Transport for Simulated {
                 }
             }
             let Address::Tcp { host, port } = address else { return Err("no Unix sockets here".into()) };
-            let connection =
-                world.with_model(|model| model.node_at(host, *port).and_then(|node| model.connect(node)));
+            let connection = world.with_model(|model| model.node_at(host, *port).and_then(|node| model.connect(node)));
             let Some(id) = connection else { return Err("Connection refused (model)".into()) };
             let wire = Rc::new(Line::new(id, &world));
             world.log(format_args!("connected {id} to {address} {:?}", wire.fate.get()));

@@ -195,6 +195,8 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             credentials: Arc::new(Credentials::new(None, Some(work::PASSWORDS[0].into()))),
             protocol: if chance.bool() { Protocol::Resp3 } else { Protocol::Resp2 },
             database: 0,
+            sends_client_info: true,
+            terms: Vec::new(),
             client_name: None,
             tcp_nodelay: true,
             timeout: Duration::from_millis(500),

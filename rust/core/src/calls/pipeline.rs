@@ -492,7 +492,8 @@ impl Context {
         if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
             return;
         }
-        if !self.servers.abilities.cannot_load.get() && self.servers.teaching.may_teach(script, &self.servers.stats) {
+        let may_load = !self.servers.abilities.cannot_load.get() && !lane.is_fragile();
+        if may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
             write.loads.push_back((commands.0.len(), script.hash().to_owned()));
             commands.push(script.load());
         } else if self.servers.abilities.cannot_eval.get() {

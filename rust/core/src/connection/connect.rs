@@ -4,14 +4,16 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::model::config::{Address, ConnectionConfig, Protocol, Stream};
+use crate::connection::greeting::{Greeting, Manner, Weight, greetings};
+use crate::connection::stranger;
+use crate::connection::transport::why_broken;
+use crate::model::config::{Address, ConnectionConfig, Stream};
 use crate::model::status::Unreachable;
 use crate::model::verdict;
-use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
 /// A connection after its first commands.
@@ -20,6 +22,17 @@ pub(crate) struct Connection {
     /// What was read and not yet decoded.
     pub(crate) buffer: BytesMut,
     pub(crate) decoder: Decoder,
+    /// Whether anything was read that may be a server's.
+    has_answered: bool,
+    /// Whether what is at the other end ends connections over commands that it does not know.
+    pub(crate) is_fragile: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
+        let (buffer, decoder) = (BytesMut::new(), Decoder::default());
+        Self { stream, buffer, decoder, has_answered: false, is_fragile: false }
+    }
 }
 
 /// What a connection is for, by which its first commands differ.
@@ -41,6 +54,29 @@ enum WaitsFor {
     Script,
 }
 
+/// Why an attempt to connect has failed.
+enum Failure {
+    /// The server ended the connection over the first commands: it may take fewer.
+    Ended(Unreachable),
+    Final(Unreachable),
+}
+
+impl Failure {
+    fn last(reason: impl Into<String>) -> Self {
+        Self::Final(Unreachable(reason.into()))
+    }
+
+    /// Of a stream that broke.
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let reason = Unreachable(format!("the connection was lost in its first commands: {}", why_broken(error)));
+        match error.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Self::Ended(reason),
+            _ => Self::Final(reason),
+        }
+    }
+}
+
 /// Connects within the configured time.
 pub(crate) async fn connect(
     address: &Address,
@@ -49,7 +85,7 @@ pub(crate) async fn connect(
 ) -> Result<Connection, Unreachable> {
     let waits_for = Cell::new(WaitsFor::Server);
     if let Ok(result) = timeout(config.timeout, open(address, config, purpose, &waits_for)).await {
-        return result;
+        return result.map_err(|Unreachable(reason)| Unreachable(config.in_terms(reason)));
     }
     let limit = config.timeout.as_millis();
     Err(Unreachable(match waits_for.get() {
@@ -66,132 +102,144 @@ pub(crate) async fn connect(
     }))
 }
 
+/// Connects in as many manners as it takes.
 async fn open(
     address: &Address,
     config: &ConnectionConfig,
     purpose: Purpose,
     waits_for: &Cell<WaitsFor>,
 ) -> Result<Connection, Unreachable> {
-    let stream = config.transport.open(address, config).await.map_err(Unreachable)?;
-    let mut connection = Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() };
-    waits_for.set(WaitsFor::Password);
-    let password = config.credentials.password().await.map_err(Unreachable)?;
-    waits_for.set(WaitsFor::Server);
-    let mut greetings = greetings(config, password.as_deref(), purpose);
-    loop {
-        greetings = connection.greet(greetings).await?;
-        if greetings.is_empty() || purpose == Purpose::Admin {
-            return Ok(connection);
+    let mut ended = None;
+    for manner in Manner::all(config.protocol) {
+        match open_in(*manner, address, config, purpose, waits_for).await {
+            Ok(mut connection) => {
+                connection.is_fragile = ended.is_some() && Some(manner) != Manner::all(config.protocol).first();
+                return Ok(connection);
+            }
+            Err(Failure::Ended(reason)) => ended = ended.or(Some(reason)),
+            Err(Failure::Final(reason)) => return Err(reason),
         }
-        waits_for.set(WaitsFor::Script);
-        sleep(BUSY_PAUSE).await;
+    }
+    if config.tls.is_none() && config.transport.speaks_tls(address).await {
+        return Err(Unreachable(stranger::TLS.into()));
+    }
+    Err(ended.unwrap_or_else(|| Unreachable("the server closed the connection".into())))
+}
+
+async fn open_in(
+    manner: Manner,
+    address: &Address,
+    config: &ConnectionConfig,
+    purpose: Purpose,
+    waits_for: &Cell<WaitsFor>,
+) -> Result<Connection, Failure> {
+    let stream = config.transport.open(address, config).await.map_err(Failure::last)?;
+    let mut connection = Connection::new(stream);
+    waits_for.set(WaitsFor::Password);
+    let password = config.credentials.password().await.map_err(Failure::last)?;
+    waits_for.set(WaitsFor::Server);
+    let mut next = greetings(config, password.as_deref(), purpose, manner);
+    loop {
+        next = match connection.greet(next).await? {
+            Greeted::Done(refused) if refused.is_empty() || purpose == Purpose::Admin => {
+                config.credentials.set_refused(false);
+                return Ok(connection);
+            }
+            Greeted::Done(refused) => {
+                waits_for.set(WaitsFor::Script);
+                sleep(BUSY_PAUSE).await;
+                refused
+            }
+            Greeted::WithoutHello => greetings(config, password.as_deref(), purpose, Manner::Resp2),
+            Greeted::NotLoggedIn(reason) => {
+                config.credentials.set_refused(true);
+                return Err(Failure::last(reason));
+            }
+        }
     }
 }
 
 /// How long to wait before a busy server is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
+/// How a server took the first commands.
+enum Greeted {
+    /// But for those that it refused because it runs a script.
+    Done(Vec<Greeting>),
+    /// It takes no HELLO, and what followed may have been refused because of that.
+    WithoutHello,
+    NotLoggedIn(String),
+}
+
 impl Connection {
-    /// Logs in and sets the connection up, all in one write. Returns what is needed and was refused because the server
-    /// runs a script.
-    async fn greet(&mut self, greetings: Vec<Greeting>) -> Result<Vec<Greeting>, Unreachable> {
+    /// Logs in and sets the connection up, all in one write.
+    async fn greet(&mut self, greetings: Vec<Greeting>) -> Result<Greeted, Failure> {
         let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.iter().copied()).collect();
-        let lost = |error: io::Error| Unreachable(format!("the connection was lost in its first commands: {error}"));
-        self.stream.write_all(&wire).await.map_err(lost)?;
-        self.stream.flush().await.map_err(lost)?;
-        let mut refused = Vec::new();
+        self.stream.write_all(&wire).await.map_err(|error| Failure::of(&error))?;
+        self.stream.flush().await.map_err(|error| Failure::of(&error))?;
+        let (mut refused, mut is_without_hello) = (Vec::new(), false);
         for greeting in greetings {
             let reply = self.reply().await?;
-            match reply.error() {
-                Some(error) if verdict::is_busy(error) => refused.extend(greeting.required.then_some(greeting)),
-                Some(error) if greeting.required || verdict::wants_password(error) => {
-                    return Err(greeting.refused(error));
+            let is_busy = reply.error().is_some_and(verdict::is_busy);
+            match (reply.error(), greeting.weight) {
+                (None, Weight::Hello) if stranger::is_sentinel(&reply) => {
+                    return Err(Failure::last(stranger::SENTINEL));
                 }
-                _ => {}
+                (None, _) => {}
+                (Some(_), Weight::Offered) if is_busy => {}
+                (Some(_), _) if is_busy => refused.push(greeting),
+                (Some(error), _) if verdict::turns_away(error) => {
+                    return Err(Failure::last(without_arguments(&error.text())));
+                }
+                // What is at the other end may want AUTH before anything else, HELLO with AUTH in it included.
+                (Some(error), Weight::Hello) if !verdict::denies_login(error) => is_without_hello = true,
+                (Some(_), _) if is_without_hello => {}
+                (Some(error), Weight::Hello | Weight::Login) => {
+                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                }
+                (Some(error), _) if verdict::wants_password(error) => {
+                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                }
+                (Some(error), Weight::Needed) => return Err(Failure::last(greeting.refusal(error))),
+                (Some(_), Weight::Wanted | Weight::Offered) => {}
             }
         }
-        Ok(refused)
+        Ok(if is_without_hello { Greeted::WithoutHello } else { Greeted::Done(refused) })
     }
 
-    async fn reply(&mut self) -> Result<Reply, Unreachable> {
+    async fn reply(&mut self) -> Result<Reply, Failure> {
         loop {
+            if !self.has_answered
+                && let Some(who) = stranger::of_first_bytes(&self.buffer)
+            {
+                return Err(Failure::last(who));
+            }
+            self.has_answered |= !self.buffer.is_empty();
             match self.decoder.decode(&mut self.buffer) {
                 Ok(Some(Frame::Reply(reply))) => return Ok(reply),
                 Ok(Some(Frame::Push(_))) => {}
-                Err(error) => return Err(Unreachable(error.to_string())),
+                Err(error) => return Err(Failure::last(error.to_string())),
                 Ok(None) => match self.stream.read_buf(&mut self.buffer).await {
-                    Ok(0) => return Err(Unreachable("the server closed the connection".into())),
+                    Ok(0) => return Err(Failure::Ended(Unreachable("the server closed the connection".into()))),
                     Ok(_) => {}
-                    Err(error) => return Err(Unreachable(error.to_string())),
+                    Err(error) => return Err(Failure::of(&error)),
                 },
             }
         }
     }
 }
 
+impl Greeting {
+    fn refusal(&self, error: &ServerError) -> String {
+        let text = error.text();
+        let advice = if verdict::wants_password(error) { ": the server wants credentials" } else { "" };
+        format!("{} was refused: {}{advice}", self.name, without_arguments(&text))
+    }
+}
+
 /// Servers quote the arguments of commands that they do not know, and one may be a password.
 pub(crate) fn without_arguments(text: &str) -> &str {
     text.split_once(", with args beginning with").map_or(text, |(before, _)| before)
-}
-
-/// One of the first commands. Its name is what errors show: the command itself may hold a password.
-struct Greeting {
-    name: &'static str,
-    command: Bytes,
-    required: bool,
-}
-
-impl Greeting {
-    fn refused(&self, error: &ServerError) -> Unreachable {
-        let text = error.text();
-        let advice = match error.code() {
-            "NOAUTH" => ": the server wants credentials",
-            "NOPROTO" => ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2",
-            "ERR" if text.contains("unknown command") && text.contains("HELLO") => {
-                ": the server does not speak RESP3; set protocol to ProtocolVersion.RESP2"
-            }
-            _ => "",
-        };
-        Unreachable(format!("{} was refused: {}{advice}", self.name, without_arguments(&text)))
-    }
-}
-
-fn greetings(config: &ConnectionConfig, password: Option<&str>, purpose: Purpose) -> Vec<Greeting> {
-    let mut greetings = Vec::new();
-    let mut add = |name, required, command| greetings.push(Greeting { name, command, required });
-    let client_name = config.client_name.as_deref();
-    match config.protocol {
-        Protocol::Resp3 => {
-            let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
-            if let Some(password) = password {
-                let username = config.credentials.username().unwrap_or("default");
-                hello.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
-            }
-            if let Some(name) = client_name {
-                hello.extend([&b"SETNAME"[..], name.as_bytes()]);
-            }
-            add("HELLO", true, pack::command(&hello));
-        }
-        Protocol::Resp2 => {
-            if let Some(password) = password {
-                add("AUTH", true, config.credentials.auth(password));
-            }
-            if let Some(name) = client_name {
-                add("CLIENT SETNAME", true, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
-            }
-        }
-    }
-    // Servers before Redis 7.2 do not know SETINFO, and a busy one refuses it.
-    let version = env!("CARGO_PKG_VERSION");
-    add("CLIENT SETINFO", false, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-NAME", b"glide_scripts"]));
-    add("CLIENT SETINFO", false, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-VER", version.as_bytes()]));
-    if config.database != 0 && purpose != Purpose::Admin {
-        add("SELECT", true, pack::command(&[b"SELECT", config.database.to_string().as_bytes()]));
-    }
-    if purpose == Purpose::Reads {
-        add("READONLY", true, pack::command(&[b"READONLY"]));
-    }
-    greetings
 }
 
 #[cfg(test)]

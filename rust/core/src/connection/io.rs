@@ -204,7 +204,7 @@ mod tests {
     fn a_write_that_fails_under_tls_may_have_written_all_that_it_was_given() {
         for (is_plain, written) in [(true, 0), (false, 8)] {
             let stream = Box::new(Failing { is_plain });
-            let mut io = Io::new(Connection { stream, buffer: BytesMut::new(), decoder: Decoder::default() });
+            let mut io = Io::new(Connection::new(stream));
             io.output.push(&Bytes::from_static(b"a\r\nb\r\nc\r"));
             let result = io.poll_write(&mut Context::from_waker(Waker::noop()), u64::MAX);
             assert!(matches!(result, Poll::Ready(Err(_))));

@@ -143,9 +143,14 @@ impl Lane {
         self.push(Job::Call(call));
     }
 
-    /// Sends SCRIPT LOAD, if there is a connection: it is no reason to wait for one.
+    /// Whether a command of the client's own that is not known there may end the connection.
+    pub(crate) fn is_fragile(&self) -> bool {
+        self.session.is_fragile()
+    }
+
+    /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
     pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
-        if self.is_up() && self.loading.borrow_mut().insert(hash.to_owned()) {
+        if self.is_up() && !self.is_fragile() && self.loading.borrow_mut().insert(hash.to_owned()) {
             self.push(Job::Load(wire, hash.to_owned()));
         }
     }

@@ -105,7 +105,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 /// Answers the first commands of a connection.
 async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     hear(stream, "LIB-VER").await;
-    stream.write_all(b"+OK\r\n+OK\r\n").await.expect("a client that listens");
+    stream.write_all(b"+PONG\r\n+OK\r\n+OK\r\n").await.expect("a client that listens");
 }
 
 /// Reads until something was said.

@@ -2,6 +2,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod counters;
+mod greeting;
 pub(crate) mod io;
 pub(crate) mod lane;
 pub(crate) mod liveness;
@@ -10,4 +11,5 @@ pub(crate) mod pump;
 pub(crate) mod queues;
 pub(crate) mod session;
 pub(crate) mod step;
+mod stranger;
 pub(crate) mod transport;

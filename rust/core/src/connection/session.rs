@@ -11,13 +11,20 @@ pub(crate) struct Session {
     loaded: RefCell<HashSet<String>>,
     /// The connection on which the server is known to allow transactions.
     transacts_on: Cell<u64>,
+    /// Whether what is at the other end ends connections over commands that it does not know.
+    is_fragile: Cell<bool>,
 }
 
 impl Session {
     /// There is a new connection.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, is_fragile: bool) {
+        self.is_fragile.set(is_fragile);
         self.number.update(|number| number + 1);
         self.loaded.borrow_mut().clear();
+    }
+
+    pub(super) fn is_fragile(&self) -> bool {
+        self.is_fragile.get()
     }
 
     pub(super) fn number(&self) -> u64 {

@@ -3,20 +3,24 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 #[cfg(not(test))]
 use tokio::net::lookup_host;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error as TlsError};
 
-use crate::model::config::{Address, ConnectionConfig, Opening, Stream, Tls, Transport, Unacknowledged};
+use crate::model::config::{Address, ConnectionConfig, Opening, Stream, Transport, Unacknowledged};
+use crate::model::tls::{Tls, TlsOptions};
 
 #[cfg(test)]
 use tests::lookup_host;
@@ -74,9 +78,21 @@ impl Transport for System {
             set_options(&tcp, config).map_err(|error| error.to_string())?;
             let stream: Box<dyn Stream> = match &config.tls {
                 None => Box::new(tcp),
-                Some(tls) => Box::new(secure(tcp, host, tls).await?),
+                Some(tls) => Box::new(secure(tcp, (host, port), tls, config.timeout).await?),
             };
             Ok(stream)
+        })
+    }
+
+    fn speaks_tls<'a>(&'a self, address: &'a Address) -> Pin<Box<dyn Future<Output = bool> + 'a>> {
+        Box::pin(async move {
+            let Address::Tcp { host, port } = address else { return false };
+            let insecure = TlsOptions { insecure: true, ..TlsOptions::default() };
+            let (Ok(tls), Ok(tcp)) = (insecure.build(), reach(host, *port).await) else { return false };
+            let Ok(name) = ServerName::try_from(host.to_string()) else { return false };
+            // A server that wants a certificate of the client's says so at the end of the handshake.
+            let handshake = TlsConnector::from(tls.config()).connect(name, tcp).await;
+            handshake.map_or_else(|error| is_alert(&error), |_| true)
         })
     }
 }
@@ -120,30 +136,112 @@ fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
-async fn secure(tcp: TcpStream, host: &str, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
-    let name = tls.server_name.as_deref().unwrap_or(host);
+/// Speaks TLS over a connection. Of a server that leaves that unanswered it is found out whether it speaks without.
+async fn secure(
+    tcp: TcpStream,
+    (host, port): (&str, u16),
+    tls: &Tls,
+    within: Duration,
+) -> Result<TlsStream<TcpStream>, String> {
+    // A zone belongs to the way to the server, not to its name.
+    let host_name = host.split_once('%').map_or(host, |(address, _)| address);
+    let name = tls.server_name().unwrap_or(host_name);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| format!("{name:?} cannot be a server name in TLS; set server_name"))?;
-    TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(|error| why_not_secure(&error))
+    let setup = tls.clone();
+    let read = async { if tls.has_files() { spawn_blocking(move || setup.config()).await.ok() } else { None } };
+    let config = read.await.unwrap_or_else(|| tls.config());
+    let handshake = TlsConnector::from(config).connect(name, tcp);
+    let in_plain = async {
+        sleep(within / 4).await;
+        if !speaks_plain(host, port).await {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        result = handshake => result.map_err(|error| format!("TLS: {}", why_broken(&error))),
+        () = in_plain => Err(format!("TLS: {NO_TLS}")),
+    }
 }
 
-fn why_not_secure(error: &io::Error) -> String {
-    use tokio_rustls::rustls::{CertificateError as Certificate, Error as TlsError};
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+const NO_TLS: &str = "the server does not speak TLS on this port; pass use_tls=False";
+
+/// Whether a server answers to PING without TLS.
+async fn speaks_plain(host: &str, port: u16) -> bool {
+    let Ok(mut tcp) = reach(host, port).await else { return false };
+    let mut answer = [0; 1];
+    tcp.write_all(b"PING\r\n").await.is_ok()
+        && tcp.read_exact(&mut answer).await.is_ok()
+        && matches!(answer, [b'+' | b'-'])
+}
+
+/// Whether the peer ended the handshake in the words of TLS.
+fn is_alert(error: &io::Error) -> bool {
+    tls_error(error).is_some_and(|error| matches!(error, TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_)))
+}
+
+fn tls_error(error: &io::Error) -> Option<&TlsError> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>())
+}
+
+/// Why a stream broke, and what may be done about it where that is a matter of TLS.
+pub(super) fn why_broken(error: &io::Error) -> String {
+    let Some(tls) = tls_error(error) else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server closed the connection in the handshake".into(),
+            _ => error.to_string(),
+        };
+    };
     let advice = match tls {
-        Some(TlsError::InvalidCertificate(Certificate::UnknownIssuer)) => {
-            ": the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
-        }
-        Some(TlsError::InvalidCertificate(
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        )) => ": the server's certificate is for another name; set server_name in the TLS configuration",
-        Some(TlsError::InvalidMessage(_)) => ": the server does not seem to speak TLS on this port",
-        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return "TLS: the server closed the connection in the handshake".into();
-        }
+        TlsError::InvalidCertificate(certificate) => why_distrusted(certificate),
+        TlsError::AlertReceived(alert) => match alert {
+            Alert::CertificateRequired | Alert::NoCertificate => {
+                "the server wants a certificate; pass client_cert_pem and client_key_pem"
+            }
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate => {
+                "the server does not accept the client's certificate; pass one of its CA as client_cert_pem"
+            }
+            Alert::CertificateExpired | Alert::CertificateRevoked => {
+                "the client's certificate has ended; pass a new one as client_cert_pem"
+            }
+            Alert::ProtocolVersion => "the server speaks neither TLS 1.2 nor 1.3",
+            Alert::UnrecognisedName => "the server does not know the name; set server_name in the TLS configuration",
+            Alert::HandshakeFailure => {
+                "the server takes none of the offered ciphers, or wants a certificate: pass client_cert_pem and \
+                 client_key_pem"
+            }
+            _ => "",
+        },
+        TlsError::InvalidMessage(_) => NO_TLS,
         _ => "",
     };
-    format!("TLS: {error}{advice}")
+    if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") }
+}
+
+fn why_distrusted(error: &CertificateError) -> &'static str {
+    use CertificateError as Why;
+    match error {
+        Why::UnknownIssuer => {
+            "the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "the server's certificate is for another name; set server_name in the TLS configuration, or pass \
+             verify_hostname=False"
+        }
+        Why::Expired | Why::ExpiredContext { .. } => "the server's certificate has expired; renew it",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet; compare the clocks"
+        }
+        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
+            "the server's certificate is not for servers; make one with extendedKeyUsage=serverAuth"
+        }
+        Why::BadSignature => "the server's certificate was changed, or signed by another key than its CA's",
+        Why::BadEncoding | Why::Other(_) => {
+            "the server's certificate is of an old or broken form, such as X.509 version 1; make a new one, of version 3"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +277,8 @@ pub(crate) mod tests {
             protocol: Protocol::Resp2,
             database: 0,
             client_name: None,
+            sends_client_info: true,
+            terms: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
@@ -229,7 +329,8 @@ pub(crate) mod tests {
         let address = listener.local_addr().expect("its address");
         let swallowing = hole.local_addr().ok().and_then(|address| address.as_socket()).expect("its address");
         let_names_mean(vec![swallowing, address]);
-        let tcp = timeout(Duration::from_secs(5), reach("server.example", 1)).await.expect("in time").expect("a connection");
+        let tcp =
+            timeout(Duration::from_secs(5), reach("server.example", 1)).await.expect("in time").expect("a connection");
         assert_eq!(tcp.peer_addr().expect("its address"), address);
     }
 

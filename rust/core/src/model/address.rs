@@ -6,7 +6,10 @@ use std::sync::Arc;
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
-    Tcp { host: Arc<str>, port: u16 },
+    Tcp {
+        host: Arc<str>,
+        port: u16,
+    },
     /// The path of a Unix socket.
     Unix(Arc<str>),
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,13 @@ pub struct ConnectionConfig {
     pub transport: Arc<dyn Transport>,
 }
 
+impl ConnectionConfig {
+    /// A text with the settings in it called what the caller calls them.
+    pub(crate) fn in_terms(&self, text: String) -> String {
+        self.terms.iter().fold(text, |text, (setting, term)| text.replace(setting, term))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Resp2,
@@ -119,20 +127,31 @@ pub struct Credentials {
     /// `None`: connections do not log in.
     password: Mutex<Option<String>>,
     source: Option<PasswordSource>,
+    /// Whether the last login was refused.
+    refused: AtomicBool,
 }
 
 impl Credentials {
     pub fn new(username: Option<String>, password: Option<String>) -> Self {
-        Self { username, password: Mutex::new(password), source: None }
+        Self { username, password: Mutex::new(password), ..Self::default() }
     }
 
     /// Asks somebody for the password, each time that it is needed.
     pub fn asking(username: Option<String>, source: PasswordSource) -> Self {
-        Self { username, password: Mutex::default(), source: Some(source) }
+        Self { username, source: Some(source), ..Self::default() }
     }
 
     pub(crate) fn username(&self) -> Option<&str> {
         self.username.as_deref()
+    }
+
+    /// Whether the server refused the last login.
+    pub(crate) fn are_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_refused(&self, refused: bool) {
+        self.refused.store(refused, Ordering::Relaxed);
     }
 
     /// For the connections to come.
@@ -197,6 +216,11 @@ impl Backoff {
 pub trait Transport: fmt::Debug + Send + Sync {
     /// Opens a stream that is ready for the first command, or says why it cannot, without a secret.
     fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a>;
+
+    /// Whether TLS is spoken where it was not expected. It tells why a connection cannot be had.
+    fn speaks_tls<'a>(&'a self, _address: &'a Address) -> Pin<Box<dyn Future<Output = bool> + 'a>> {
+        Box::pin(std::future::ready(false))
+    }
 }
 
 /// A stream that is being opened.

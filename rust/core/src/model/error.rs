@@ -37,7 +37,10 @@ pub struct Error {
 pub enum Kind {
     Configuration,
     Closing,
+    /// The client could not be made, because its login was refused.
+    Authentication,
     Request,
+    NoPermission,
     Timeout,
     Connection,
     ExecAbort,
@@ -52,10 +55,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Configuration,
         Self::Closing,
+        Self::Authentication,
         Self::Request,
+        Self::NoPermission,
         Self::Timeout,
         Self::Connection,
         Self::ExecAbort,
@@ -188,9 +193,22 @@ impl Error {
             Kind::Script if text.contains("Unknown ") && text.contains("command called from script") => {
                 write!(f, "{text} (unknown command)")
             }
+            Kind::Request if text.starts_with("MOVED ") || text.starts_with("ASK ") => {
+                write!(f, "{text} (the server is a node of a cluster; a GlideClusterClient finds the right one)")
+            }
+            Kind::Request if lacks_scripts(text) => {
+                write!(f, "{text} (does a Sentinel answer there, or a proxy that takes no scripts?)")
+            }
             _ => f.write_str(text),
         }
     }
+}
+
+/// Whether what answered knows no command that runs scripts.
+fn lacks_scripts(text: &str) -> bool {
+    let name = text.to_ascii_lowercase();
+    let name = name.strip_prefix("err unknown command ").unwrap_or_default().trim_start_matches(['`', '\'', '"']);
+    name.starts_with("evalsha") && !name.starts_with("evalsha_ro")
 }
 
 impl fmt::Display for Place {

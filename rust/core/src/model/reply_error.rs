@@ -51,6 +51,7 @@ fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
         "NOTBUSY" => Kind::NotBusy,
         "CROSSSLOT" => Kind::CrossSlot,
         "EXECABORT" => Kind::ExecAbort,
+        "NOPERM" => Kind::NoPermission,
         _ => Kind::Request,
     }
 }
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(of_command("NOTBUSY No scripts").kind, Kind::NotBusy);
         assert_eq!(of_command("ERR unknown command 'NOPE'").kind, Kind::Request);
         assert_eq!(of_script("ERR Script killed by user with SCRIPT KILL.").kind, Kind::ScriptKilled);
-        assert_eq!(of_script("NOPERM User a has no permissions to run the 'eval' command").kind, Kind::Request);
+        assert_eq!(of_script("NOPERM User a has no permissions to run the 'eval' command").kind, Kind::NoPermission);
         assert_eq!(of_command("WRONGTYPE x").code.as_deref(), Some("WRONGTYPE"));
     }
 }

@@ -159,7 +159,9 @@ impl Tls {
             match options.config() {
                 Ok(config) => *made = Made { config: Arc::new(config), files },
                 // A certificate and its key change one after the other: they are looked at again next time.
-                Err(error) => log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}"),
+                Err(error) => {
+                    log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}")
+                }
             }
         }
         made.config.clone()

@@ -23,7 +23,8 @@
 mod wording;
 
 pub(crate) use wording::{
-    Load, forbids, is_busy, is_not_busy, is_not_compiled, lacks_function, line_number, load, wants_password,
+    Load, denies_login, is_busy, is_not_busy, is_not_compiled, lacks_function, line_number, load, passes, turns_away,
+    wants_password,
 };
 
 use crate::model::cause::{AtDeadline, Doubt};

@@ -15,6 +15,18 @@ use crate::wire::resp::Reply;
 pub(crate) enum ServerRole {
     Primary,
     Replica,
+    /// It does not say.
+    Unknown,
+}
+
+impl ServerRole {
+    fn named(name: &[u8]) -> Self {
+        match name {
+            b"slave" | b"replica" => Self::Replica,
+            b"master" | b"primary" => Self::Primary,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// One shard of a cluster, as `CLUSTER SLOTS` lists it.
@@ -26,26 +38,32 @@ pub(crate) struct ShardView {
     pub(crate) ranges: Vec<(u16, u16)>,
 }
 
-/// Asks [ROLE](https://valkey.io/commands/role/). A user who may not ask it is taken to have named the primary.
+/// Asks [ROLE](https://valkey.io/commands/role/), and where that is refused, in any words, for INFO.
 pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
     let reply = ask(lane, &[b"ROLE"]).await?;
-    if let Some(error) = reply.error()
-        && !verdict::forbids(error, "ROLE", None)
-    {
-        return Err(error.text());
-    }
-    let word = reply.into_elements().and_then(|elements| elements.into_iter().next());
-    Ok(match word.as_ref().and_then(Reply::as_bytes) {
-        Some(b"slave" | b"replica") => ServerRole::Replica,
-        _ => ServerRole::Primary,
-    })
+    let role = match reply.error() {
+        None => reply.into_elements().and_then(|elements| elements.into_iter().next()),
+        Some(error) if verdict::passes(error) => return Err(error.text()),
+        Some(_) => {
+            let reply = ask(lane, &[b"INFO", b"REPLICATION"]).await?;
+            return Ok(
+                info_field(&reply, "role:").map_or(ServerRole::Unknown, |role| ServerRole::named(role.as_bytes()))
+            );
+        }
+    };
+    Ok(role.as_ref().and_then(Reply::as_bytes).map_or(ServerRole::Unknown, ServerRole::named))
 }
 
 /// Asks [CLUSTER SLOTS](https://valkey.io/commands/cluster-slots/).
 pub(crate) async fn shards(lane: &Rc<Lane>) -> Result<Vec<ShardView>, String> {
     let reply = ask(lane, &[b"CLUSTER", b"SLOTS"]).await?;
     if let Some(error) = reply.error() {
-        return Err(error.text());
+        return Err(match error.text() {
+            text if text.contains("cluster support disabled") => {
+                format!("{text} (it is no cluster: use GlideClient)")
+            }
+            text => text,
+        });
     }
     let shards = parse_slots(reply, lane.address()).ok_or("its CLUSTER SLOTS reply makes no sense")?;
     if shards.is_empty() {
@@ -57,9 +75,13 @@ pub(crate) async fn shards(lane: &Rc<Lane>) -> Result<Vec<ShardView>, String> {
 /// The availability zone that a server was given, if any.
 pub(crate) async fn zone(lane: &Rc<Lane>) -> Result<Option<String>, String> {
     let reply = ask(lane, &[b"INFO", b"SERVER"]).await?;
-    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
-    let zone = text.lines().find_map(|line| line.strip_prefix("availability_zone:"));
-    Ok(zone.filter(|zone| !zone.is_empty()).map(str::to_owned))
+    Ok(info_field(&reply, "availability_zone:").filter(|zone| !zone.is_empty()))
+}
+
+/// A field of a reply to INFO.
+fn info_field(reply: &Reply, name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(reply.as_bytes()?);
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
 }
 
 /// A server has as long to answer as it has to connect.

@@ -21,7 +21,9 @@ impl Servers {
     /// Learns the topology for the first time, or says why it cannot.
     pub(crate) async fn open(&self) -> Result<(), Error> {
         let learned = self.learn().await;
-        learned.map_err(|reason| Error::new(Kind::Closing, format!("the client could not connect: {reason}")))?;
+        let is_refused = self.config.connection.credentials.are_refused();
+        let kind = if is_refused { Kind::Authentication } else { Kind::Closing };
+        learned.map_err(|reason| Error::new(kind, format!("the client could not connect: {reason}")))?;
         if self.reads_replicas() {
             self.prepare_replicas().await;
         }
@@ -133,7 +135,7 @@ impl Servers {
             let lane = visit.lane.clone();
             asking.spawn_local(async move { (index, discovery::role(&lane).await) });
         }
-        let (mut primary, mut failures) = (None, Vec::new());
+        let (mut primary, mut unknown, mut failures) = (None, None, Vec::new());
         loop {
             let answer = if failures.is_empty() || !self.knows_nodes() {
                 asking.join_next().await
@@ -151,9 +153,12 @@ impl Servers {
                     node.set_outdated();
                     failures.push(format!("{}: it is a replica", node.address));
                 }
+                // The first one that is configured, of those that do not say.
+                Ok(ServerRole::Unknown) => unknown = Some(unknown.map_or(index, |before: usize| before.min(index))),
                 Err(reason) => failures.push(format!("{}: {reason}", node.address)),
             }
         }
+        let primary = primary.or(unknown);
         let primary = primary.ok_or_else(|| format!("no primary among its addresses ({})", failures.join("; ")))?;
         let primary = visits.swap_remove(primary).keep(self);
         let replicas = visits.into_iter().map(|visit| {

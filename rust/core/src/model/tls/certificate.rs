@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_not_read() {
-        for garbage in [&b""[..], b"\x30", b"\x30\x82\xff", b"\x30\x80", b"\x30\x89\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+        for garbage in
+            [&b""[..], b"\x30", b"\x30\x82\xff", b"\x30\x80", b"\x30\x89\xff\xff\xff\xff\xff\xff\xff\xff\xff"]
+        {
             assert!(parts(garbage).is_none());
         }
     }

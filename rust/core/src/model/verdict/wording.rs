@@ -428,6 +428,22 @@ pub(crate) fn is_not_busy(error: &ServerError) -> bool {
     error.code() == "NOTBUSY"
 }
 
+/// Whether an answer to HELLO says that the login in it has failed. Others may refuse HELLO itself, in any words, and
+/// the same credentials are tried with AUTH.
+pub(crate) fn denies_login(error: &ServerError) -> bool {
+    error.code() == "WRONGPASS"
+}
+
+/// Whether the server may give another answer soon.
+pub(crate) fn passes(error: &ServerError) -> bool {
+    matches!(error.code(), "BUSY" | "LOADING" | "MASTERDOWN" | "NOAUTH")
+}
+
+/// Whether the server takes no connection at all, whatever is said on it.
+pub(crate) fn turns_away(error: &ServerError) -> bool {
+    error.code() == "DENIED" || error.text().starts_with("ERR max number of clients")
+}
+
 /// Whether the server wants credentials.
 pub(crate) fn wants_password(error: &ServerError) -> bool {
     error.code() == "NOAUTH"

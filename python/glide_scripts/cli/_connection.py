@@ -1,0 +1,205 @@
+"""Options for how to connect, which each command with ``--url`` has."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import ConfigurationError, ServerCredentials
+
+PASSWORD_VARIABLES = ("VALKEYCLI_AUTH", "REDISCLI_AUTH")
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """What the options say."""
+
+    cacert: Path | None = None
+    cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    sni: str | None = None
+    timeout: float | None = None
+    askpass: bool = False
+
+    def applied_to(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
+        """The arguments of a configuration, with what the options say.
+
+        Raises:
+            ConfigurationError: They do not go with what the URL says.
+        """
+        return settings | self._advanced(settings, kinds) | self._login(settings)
+
+    def _advanced(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
+        before = settings.get("advanced_config")
+        values: dict[str, Any] = {}
+        if self.timeout is not None:
+            values["connection_timeout"] = max(1, round(self.timeout * 1000))
+        if tls := self._tls():
+            option, _ = next(iter(tls.items()))
+            if not settings["use_tls"]:
+                raise ConfigurationError(
+                    f"{_OPTIONS[option]} is an option of TLS; write the URL with valkeys://"
+                )
+            if before is not None and before.tls_config is not None:
+                raise ConfigurationError(
+                    f"{_OPTIONS[option]} and settings of TLS in the URL do not go together"
+                )
+            values["tls_config"] = kinds.tls(**tls)
+        if not values:
+            return {}
+        if before is not None:
+            values = {name: getattr(before, name) for name in before.__slots__} | values
+        return {"advanced_config": kinds.advanced(**values)}
+
+    def _tls(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if self.cacert is not None:
+            values["root_pem_cacerts"] = self.cacert
+        if self.cert is not None:
+            # Its key may stand in the same file.
+            values |= {"client_cert_pem": self.cert, "client_key_pem": self.tls_key or self.cert}
+        elif self.tls_key is not None:
+            raise ConfigurationError("--tls-key is set without --cert; pass both")
+        if self.insecure:
+            values["use_insecure_tls"] = True
+        if self.sni is not None:
+            values["server_name"] = self.sni
+        return values
+
+    def _login(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The password of the environment, where the URL has none."""
+        login: ServerCredentials | None = settings.get("credentials")
+        if login is not None and login.password is not None:
+            return {}
+        username = login.username if login is not None else None
+        if self.askpass:
+            return {"credentials": ServerCredentials(asked_password(), username)}
+        for name in PASSWORD_VARIABLES:
+            if password := os.environ.get(name):
+                return {"credentials": ServerCredentials(password, username)}
+        return {}
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The classes of a configuration's parts."""
+
+    advanced: Callable[..., Any]
+    tls: Callable[..., Any]
+
+
+def asked_password() -> str:
+    """What is typed without being shown."""
+    from getpass import getpass  # noqa: PLC0415 - saves time at import
+
+    return getpass("Password: ", None)
+
+
+_OPTIONS = {
+    "root_pem_cacerts": "--cacert",
+    "client_cert_pem": "--cert",
+    "use_insecure_tls": "--insecure",
+    "server_name": "--sni",
+}
+
+_GIVEN: ContextVar[Connecting | None] = ContextVar("connecting", default=None)
+
+
+def given() -> Connecting:
+    """What the command line says."""
+    return _GIVEN.get() or Connecting()
+
+
+def _file(*names: str, about: str) -> Any:
+    return Annotated[
+        Path | None,
+        typer.Option(*names, metavar="FILE", exists=True, dir_okay=False, help=about),
+    ]
+
+
+_KEY = "TLS: its key. Default: the one in --cert."
+
+
+_PARAMETERS: dict[str, tuple[Any, Any]] = {
+    "cacert": (
+        _file("--cacert", about="TLS: whom to trust, in PEM. Default: the system's CAs."),
+        None,
+    ),
+    "cert": (_file("--cert", about="TLS: the client's certificate in PEM."), None),
+    "tls_key": (_file("--tls-key", about=_KEY), None),
+    "insecure": (
+        Annotated[bool, typer.Option("--insecure", help="TLS: accept any certificate.")],
+        False,
+    ),
+    "sni": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--sni", metavar="NAME", help="TLS: the server's name. Default: the host."
+            ),
+        ],
+        None,
+    ),
+    "timeout": (
+        Annotated[
+            float | None,
+            typer.Option(
+                "--timeout", metavar="SECS", min=0.001, help="How long connecting may take."
+            ),
+        ],
+        None,
+    ),
+    "askpass": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--askpass",
+                help="Ask for the password. Otherwise the URL has it, or VALKEYCLI_AUTH or "
+                "REDISCLI_AUTH in the environment.",
+            ),
+        ],
+        False,
+    ),
+}
+
+
+def connecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options, whose values `given` has while it runs."""
+
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        options = {name: values.pop(name) for name in _PARAMETERS}
+        token = _GIVEN.set(Connecting(**options))
+        try:
+            command(**values)
+        finally:
+            _GIVEN.reset(token)
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in signature.parameters.values()
+    ]
+    for name, (kind, default) in _PARAMETERS.items():
+        is_free = name == "tls_key" and "keys" not in signature.parameters
+        # Elsewhere --key is one of KEYS.
+        annotation = _file("--tls-key", "--key", about=_KEY) if is_free else kind
+        parameters.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+        )
+    # What typer reads.
+    del with_options.__wrapped__  # type: ignore[attr-defined]
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options

@@ -1,0 +1,33 @@
+"""What errors call a setting for those who gave it in a URL or on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# The longer ones first: each is replaced wherever it stands in an error's text.
+URL_TERMS = {
+    "root_pem_cacerts": "ssl_ca_certs",
+    "client_cert_pem": "ssl_certfile",
+    "client_key_pem": "ssl_keyfile",
+    "verify_hostname=False": "ssl_check_hostname=false",
+    "verify_hostname": "ssl_check_hostname",
+    "use_insecure_tls": "ssl_cert_reqs=none",
+    "use_tls=True": "valkeys:// as the scheme",
+    "use_tls=False": "valkey:// as the scheme",
+    "server_name in the TLS configuration": "server_name in the URL",
+}
+
+COMMAND_LINE_TERMS = URL_TERMS | {
+    "root_pem_cacerts": "--cacert",
+    "client_cert_pem": "--cert",
+    "client_key_pem": "--tls-key",
+    "use_insecure_tls": "--insecure",
+    "server_name in the TLS configuration": "--sni",
+}
+
+
+def in_terms(text: str, terms: Mapping[str, str]) -> str:
+    """An error's text, with the settings in it called what the caller calls them."""
+    for setting, term in terms.items():
+        text = text.replace(setting, term)
+    return text

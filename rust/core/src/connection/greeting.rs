@@ -1,0 +1,97 @@
+//! The first commands on a connection, and how few of them will do.
+
+use bytes::Bytes;
+
+use crate::connection::connect::Purpose;
+use crate::connection::ping;
+use crate::model::config::{ConnectionConfig, Protocol};
+use crate::wire::pack;
+
+/// How much a new connection is told. Each says less than the one before it, for servers and proxies that end a
+/// connection over a command that they do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Manner {
+    Resp3,
+    Resp2,
+    /// Nothing of the client.
+    Terse,
+    /// Not even PING.
+    Mute,
+}
+
+impl Manner {
+    /// In which manners a connection is tried, one after the other. HELLO is tried twice: a connection may also end
+    /// because its server does, and replies of RESP2 are not as those of RESP3.
+    pub(super) fn all(protocol: Protocol) -> &'static [Self] {
+        match protocol {
+            Protocol::Resp3 => &[Self::Resp3, Self::Resp3, Self::Resp2, Self::Terse, Self::Mute],
+            Protocol::Resp2 => &[Self::Resp2, Self::Terse, Self::Mute],
+        }
+    }
+}
+
+/// What becomes of a connection if one of the first commands is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// It speaks RESP2 then.
+    Hello,
+    /// It is of no use, because nobody is logged in.
+    Login,
+    /// It is of no use.
+    Needed,
+    /// It does without. A server that is busy is asked again.
+    Wanted,
+    /// It does without.
+    Offered,
+}
+
+/// One of the first commands. Its name is what errors show: the command itself may hold a password.
+pub(super) struct Greeting {
+    pub(super) name: &'static str,
+    pub(super) command: Bytes,
+    pub(super) weight: Weight,
+}
+
+/// The first commands, in their order.
+pub(super) fn greetings(
+    config: &ConnectionConfig,
+    password: Option<&str>,
+    purpose: Purpose,
+    manner: Manner,
+) -> Vec<Greeting> {
+    let mut greetings = Vec::new();
+    let mut add = |name, weight, command| greetings.push(Greeting { name, command, weight });
+    let client_name = config.client_name.as_deref();
+    if manner == Manner::Resp3 {
+        let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
+        if let Some(password) = password {
+            let username = config.credentials.username().unwrap_or("default");
+            hello.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
+        }
+        add("HELLO", Weight::Hello, pack::command(&hello));
+    } else if let Some(password) = password {
+        add("AUTH", Weight::Login, config.credentials.auth(password));
+    } else if manner == Manner::Mute {
+        // Something has to show that there is a server.
+        add("ECHO", Weight::Offered, pack::command(&[b"ECHO", b""]));
+    } else {
+        // Its answer shows whether the server wants a password.
+        add("PING", Weight::Offered, ping::ping());
+    }
+    if let Some(name) = client_name.filter(|_| manner <= Manner::Resp2) {
+        add("CLIENT SETNAME", Weight::Wanted, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
+    }
+    if config.sends_client_info && manner <= Manner::Resp2 {
+        // Servers before Redis 7.2 do not know SETINFO, and a busy one refuses it.
+        let version = env!("CARGO_PKG_VERSION");
+        add("CLIENT SETINFO", Weight::Offered, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-NAME", b"glide_scripts"]));
+        add("CLIENT SETINFO", Weight::Offered, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-VER", version.as_bytes()]));
+    }
+    if config.database != 0 && purpose != Purpose::Admin {
+        add("SELECT", Weight::Needed, pack::command(&[b"SELECT", config.database.to_string().as_bytes()]));
+    }
+    if purpose == Purpose::Reads {
+        add("READONLY", Weight::Needed, pack::command(&[b"READONLY"]));
+    }
+    greetings
+}

@@ -1,0 +1,229 @@
+"""A real server that has TLS, with certificates as people make them at home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.certificates import Certificate, openssl, self_signed, signed
+from tests.servers.debian import debian_program
+
+from glide_scripts import (
+    AdvancedGlideClientConfiguration,
+    ClosingError,
+    ConfigurationError,
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    ProtocolVersion,
+    Script,
+    TlsAdvancedConfiguration,
+)
+from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._ports import free_port
+
+pytestmark = pytest.mark.needs_program("redis-7.0")
+
+ECHO = Script("return ARGV[1]")
+Start = Callable[..., "TlsServer"]
+
+
+class TlsServer:
+    """Redis 7.0 with a port for TLS."""
+
+    def __init__(self, server: ValkeyServer, port: int) -> None:
+        self.server, self.port = server, port
+
+    def url(self, query: str = "", host: str = "localhost") -> str:
+        return f"valkeys://{host}:{self.port}/{query}"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def start(own: Certificate, ca: Path | None = None, **config: str) -> TlsServer:
+            port = free_port()
+            settings = {
+                "tls-port": str(port),
+                "tls-cert-file": str(own.cert),
+                "tls-key-file": str(own.key),
+                "tls-ca-cert-file": str(ca or own.cert),
+                "tls-auth-clients": "no",
+            } | {name.replace("_", "-"): value for name, value in config.items()}
+            server = ValkeyServer(binary=debian_program("redis-7.0"), config=settings)
+            return TlsServer(stack.enter_context(server), port)
+
+        yield start
+
+
+def configuration(
+    server: TlsServer, host: str = "localhost", **tls: object
+) -> GlideClientConfiguration:
+    details = TlsAdvancedConfiguration(**tls)  # type: ignore[arg-type]
+    return GlideClientConfiguration(
+        [NodeAddress(host, server.port)],
+        use_tls=True,
+        advanced_config=AdvancedGlideClientConfiguration(tls_config=details),
+    )
+
+
+async def works(config: GlideClientConfiguration) -> None:
+    async with await GlideClient.create(config) as client:
+        assert await client.invoke_script(ECHO, args=["a"]) == b"a"
+
+
+async def refusal(config: GlideClientConfiguration) -> str:
+    with pytest.raises(ClosingError) as caught:
+        await GlideClient.create(config)
+    return str(caught.value)
+
+
+async def test_a_self_signed_certificate_is_its_own_ca(start: Start, tmp_path: Path) -> None:
+    own = self_signed(tmp_path)
+    server = start(own)
+    for ca in (own.cert, str(own.cert), own.cert.read_bytes()):
+        await works(configuration(server, root_pem_cacerts=ca))
+    async with await GlideClient.from_url(server.url(f"?ssl_ca_certs={own.cert}")) as client:
+        assert await client.ping() == b"PONG"
+    other = self_signed(tmp_path, "other")
+    text = await refusal(configuration(server, root_pem_cacerts=other.cert))
+    assert "pass its CA as root_pem_cacerts" in text
+
+
+async def test_a_name_that_the_certificate_lacks_may_be_left_unchecked(
+    start: Start, tmp_path: Path
+) -> None:
+    own = self_signed(tmp_path, "own", "/CN=db.example.com")
+    server = start(own)
+    text = await refusal(configuration(server, root_pem_cacerts=own.cert))
+    assert "set server_name" in text and "verify_hostname=False" in text
+    await works(configuration(server, root_pem_cacerts=own.cert, verify_hostname=False))
+    await works(configuration(server, root_pem_cacerts=own.cert, server_name="DB.example.com"))
+    text = await refusal(configuration(server, verify_hostname=False))
+    assert "root_pem_cacerts" in text, "everything else is still checked"
+
+
+async def test_alternative_names_go_before_the_common_name(start: Start, tmp_path: Path) -> None:
+    own = self_signed(
+        tmp_path, "own", "/CN=localhost", "-addext", "subjectAltName=DNS:db,IP:127.0.0.1"
+    )
+    server = start(own)
+    assert "another name" in await refusal(configuration(server, root_pem_cacerts=own.cert))
+    await works(configuration(server, "127.0.0.1", root_pem_cacerts=own.cert))
+    await works(configuration(server, root_pem_cacerts=own.cert, server_name="db"))
+
+
+async def test_insecure_tls_accepts_any_certificate(start: Start, tmp_path: Path) -> None:
+    authority = self_signed(tmp_path, "ca", "/CN=home")
+    old = signed(tmp_path, authority, "old", "/CN=elsewhere")
+    for own in (old, self_signed(tmp_path, "own", "/CN=elsewhere", "-days", "1")):
+        server = start(own, authority.cert)
+        await works(configuration(server, use_insecure_tls=True))
+        for protocols in ("TLSv1.2", "TLSv1.3"):
+            server.server.command("CONFIG", "SET", "tls-protocols", protocols)
+            await works(configuration(server, use_insecure_tls=True))
+            async with await GlideClient.from_url(server.url("?ssl_cert_reqs=none")) as client:
+                assert await client.ping() == b"PONG"
+    text = await refusal(configuration(start(old, authority.cert), root_pem_cacerts=authority.cert))
+    assert "X.509 version 1" in text
+
+
+async def test_an_old_certificate_is_called_that(start: Start, tmp_path: Path) -> None:
+    authority = self_signed(tmp_path, "ca", "/CN=home")
+    own = signed(tmp_path, authority, "own", "/CN=localhost", "basicConstraints=CA:FALSE\n", 0)
+    server = start(own, authority.cert)
+    for ca in (authority.cert, own.cert):
+        text = await refusal(configuration(server, root_pem_cacerts=ca))
+        assert "the server's certificate has expired; renew it" in text, text
+
+
+@pytest.mark.parametrize("protocol", list(ProtocolVersion))
+async def test_a_server_may_want_a_certificate(
+    start: Start, tmp_path: Path, protocol: ProtocolVersion
+) -> None:
+    authority = self_signed(tmp_path, "ca", "/CN=home")
+    own = signed(tmp_path, authority, "own", "/CN=localhost", "basicConstraints=CA:FALSE\n")
+    ann = signed(tmp_path, authority, "ann", "/CN=ann", "basicConstraints=CA:FALSE\n")
+    server = start(own, authority.cert, tls_auth_clients="yes")
+    text = await refusal(configuration(server, root_pem_cacerts=authority.cert))
+    assert "pass client_cert_pem and client_key_pem" in text, text
+    for cert, key in ((ann.cert, ann.key), (ann.cert.read_bytes(), ann.key.read_bytes())):
+        pair = {"client_cert_pem": cert, "client_key_pem": key}
+        await works(configuration(server, root_pem_cacerts=authority.cert, **pair))
+    with pytest.raises(ClosingError, match="pass ssl_certfile and ssl_keyfile"):
+        query = f"?protocol={protocol.value}&ssl_ca_certs={authority.cert}"
+        await GlideClient.from_url(server.url(query))
+    query += f"&ssl_certfile={ann.cert}&ssl_keyfile={ann.key}"
+    async with await GlideClient.from_url(server.url(query)) as client:
+        assert await client.ping() == b"PONG"
+
+
+async def test_certificates_are_read_again_when_they_have_changed(
+    start: Start, tmp_path: Path
+) -> None:
+    first = self_signed(tmp_path, "first")
+    used = Certificate(tmp_path / "used.crt", tmp_path / "used.key")
+    shutil.copy(first.cert, used.cert)
+    shutil.copy(first.key, used.key)
+    server = start(used)
+    ca = tmp_path / "ca.pem"
+    shutil.copy(first.cert, ca)
+    config = configuration(server, root_pem_cacerts=ca)
+    async with await GlideClient.create(config) as client:
+        assert await client.invoke_script(ECHO, args=["a"]) == b"a"
+        second = self_signed(tmp_path, "second")
+        shutil.copy(second.cert, used.cert)
+        shutil.copy(second.key, used.key)
+        # A file that is no certificate does not take away the one before.
+        ca.write_text("no certificate yet")
+        server.server.restart()
+        os.replace(second.cert, ca)
+        assert await client.invoke_script(ECHO, args=["b"], timeout=20_000) == b"b"
+
+
+async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path: Path) -> None:
+    own = self_signed(tmp_path)
+    encrypted = tmp_path / "encrypted.key"
+    openssl("pkcs8", "-topk8", "-in", own.key, "-out", encrypted, "-passout", "pass:hunter2")
+    missing = tmp_path / "missing.pem"
+    for tls, setting, term, text in (
+        ({"root_pem_cacerts": missing}, "root_pem_cacerts", "ssl_ca_certs", "No such file"),
+        ({"root_pem_cacerts": own.key}, "root_pem_cacerts", "ssl_ca_certs", "no certificate"),
+        (
+            {"client_cert_pem": own.cert, "client_key_pem": encrypted},
+            "client_key_pem",
+            "ssl_keyfile",
+            "the key is encrypted; pass one that is not",
+        ),
+    ):
+        address = NodeAddress("localhost", 1)
+        details = TlsAdvancedConfiguration(**tls)  # type: ignore[arg-type]
+        advanced = AdvancedGlideClientConfiguration(tls_config=details)
+        config = GlideClientConfiguration([address], use_tls=True, advanced_config=advanced)
+        with pytest.raises(ConfigurationError, match=f"^{setting}: .*{text}"):
+            await GlideClient.create(config)
+        names = {"root_pem_cacerts": "ssl_ca_certs", "client_cert_pem": "ssl_certfile"}
+        query = "&".join(f"{names.get(name, 'ssl_keyfile')}={path}" for name, path in tls.items())
+        with pytest.raises(ConfigurationError, match=f"^{term}: .*{text}"):
+            await GlideClient.from_url(f"valkeys://localhost:1?{query}")
+
+
+@pytest.mark.parametrize("protocol", list(ProtocolVersion))
+async def test_tls_and_none_at_the_wrong_port_are_told_apart(
+    start: Start, tmp_path: Path, protocol: ProtocolVersion
+) -> None:
+    server = start(self_signed(tmp_path))
+    plain = GlideClientConfiguration([NodeAddress("localhost", server.port)], protocol=protocol)
+    assert "the server speaks TLS on this port; pass use_tls=True" in await refusal(plain)
+    with pytest.raises(ClosingError, match=r"pass valkeys:// as the scheme"):
+        await GlideClient.from_url(f"valkey://localhost:{server.port}?protocol={protocol.value}")
+    port = server.server.port
+    secure = GlideClientConfiguration([NodeAddress("localhost", port)], use_tls=True)
+    assert "does not speak TLS on this port; pass use_tls=False" in await refusal(secure)
+    with pytest.raises(ClosingError, match=r"pass valkey:// as the scheme"):
+        await GlideClient.from_url(f"valkeys://localhost:{port}")
