@@ -34,12 +34,7 @@ def self_signed(
 
 
 def signed(
-    folder: Path,
-    authority: Certificate,
-    name: str,
-    subject: str,
-    extensions: str = "",
-    days: int = 1,
+    folder: Path, authority: Certificate, name: str, subject: str, extensions: str = ""
 ) -> Certificate:
     """Signed by an authority; without extensions it is of X.509 version 1."""
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
@@ -49,7 +44,5 @@ def signed(
     file = folder / f"{name}.ext"
     file.write_text(extensions)
     with_extensions = ("-extfile", file) if extensions else ()
-    openssl(
-        "x509", "-req", "-in", request, *by, "-days", str(days), "-out", made.cert, *with_extensions
-    )
+    openssl("x509", "-req", "-in", request, *by, "-days", "1", "-out", made.cert, *with_extensions)
     return made

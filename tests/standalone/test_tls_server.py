@@ -6,9 +6,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.certificates import Certificate, openssl, self_signed, signed
 from tests.servers.debian import debian_program
 
@@ -92,7 +94,7 @@ async def test_a_self_signed_certificate_is_its_own_ca(start: Start, tmp_path: P
         assert await client.ping() == b"PONG"
     other = self_signed(tmp_path, "other")
     text = await refusal(configuration(server, root_pem_cacerts=other.cert))
-    assert "pass its CA as root_pem_cacerts" in text
+    assert "not trusted; pass it, or its CA, as root_pem_cacerts" in text
 
 
 async def test_a_name_that_the_certificate_lacks_may_be_left_unchecked(
@@ -101,7 +103,8 @@ async def test_a_name_that_the_certificate_lacks_may_be_left_unchecked(
     own = self_signed(tmp_path, "own", "/CN=db.example.com")
     server = start(own)
     text = await refusal(configuration(server, root_pem_cacerts=own.cert))
-    assert "set server_name" in text and "verify_hostname=False" in text
+    assert "set server_name" in text
+    assert "verify_hostname=False" in text
     await works(configuration(server, root_pem_cacerts=own.cert, verify_hostname=False))
     await works(configuration(server, root_pem_cacerts=own.cert, server_name="DB.example.com"))
     text = await refusal(configuration(server, verify_hostname=False))
@@ -134,10 +137,16 @@ async def test_insecure_tls_accepts_any_certificate(start: Start, tmp_path: Path
 
 
 async def test_an_old_certificate_is_called_that(start: Start, tmp_path: Path) -> None:
-    authority = self_signed(tmp_path, "ca", "/CN=home")
-    own = signed(tmp_path, authority, "own", "/CN=localhost", "basicConstraints=CA:FALSE\n", 0)
-    server = start(own, authority.cert)
-    for ca in (authority.cert, own.cert):
+    authority = trustme.CA()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    made = authority.issue_cert(
+        "localhost", not_before=yesterday - timedelta(days=1), not_after=yesterday
+    )
+    own = Certificate(tmp_path / "own.crt", tmp_path / "own.key")
+    made.cert_chain_pems[0].write_to_path(own.cert)
+    made.private_key_pem.write_to_path(own.key)
+    server = start(own)
+    for ca in (authority.cert_pem.bytes(), own.cert):
         text = await refusal(configuration(server, root_pem_cacerts=ca))
         assert "the server's certificate has expired; renew it" in text, text
 
@@ -155,8 +164,8 @@ async def test_a_server_may_want_a_certificate(
     for cert, key in ((ann.cert, ann.key), (ann.cert.read_bytes(), ann.key.read_bytes())):
         pair = {"client_cert_pem": cert, "client_key_pem": key}
         await works(configuration(server, root_pem_cacerts=authority.cert, **pair))
+    query = f"?protocol={protocol.value}&ssl_ca_certs={authority.cert}"
     with pytest.raises(ClosingError, match="pass ssl_certfile and ssl_keyfile"):
-        query = f"?protocol={protocol.value}&ssl_ca_certs={authority.cert}"
         await GlideClient.from_url(server.url(query))
     query += f"&ssl_certfile={ann.cert}&ssl_keyfile={ann.key}"
     async with await GlideClient.from_url(server.url(query)) as client:

@@ -45,6 +45,8 @@ DEFAULTS: dict[str, object] = {
     "database": 0,
     "client_name": None,
     "protocol": 3,
+    "send_client_info": True,
+    "terms": (),
     "inflight_limit": None,
     "client_az": None,
     "heartbeat_interval_ms": 5000,
@@ -86,6 +88,7 @@ ALL_SETTINGS: dict[str, object] = {
         "cert": CERTIFICATE,
         "key": KEY,
         "insecure": True,
+        "verify_hostname": True,
         "server_name": "db",
     },
     "username": "ann",
@@ -98,6 +101,8 @@ ALL_SETTINGS: dict[str, object] = {
     "database": 15,
     "client_name": "worker-1",
     "protocol": 2,
+    "send_client_info": True,
+    "terms": (),
     "inflight_limit": 1,
     "client_az": "eu-1a",
     "heartbeat_interval_ms": None,
@@ -157,6 +162,7 @@ class TestWhatTheCoreIsTold:
             "cert": None,
             "key": None,
             "insecure": False,
+            "verify_hostname": True,
             "server_name": None,
         }
 
@@ -183,17 +189,17 @@ class TestWhatTheCoreIsTold:
         (
             TlsAdvancedConfiguration,
             "use_insecure_tls root_pem_cacerts client_cert_pem client_key_pem",
-            "server_name",
+            "server_name verify_hostname",
         ),
         (
             AdvancedGlideClientConfiguration,
             "connection_timeout tls_config tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit",
+            "heartbeat_interval pending_bytes_limit send_client_info",
         ),
         (
             AdvancedGlideClusterClientConfiguration,
             "connection_timeout tls_config refresh_topology_from_initial_nodes tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit",
+            "heartbeat_interval pending_bytes_limit send_client_info",
         ),
         (
             GlideClientConfiguration,
@@ -290,7 +296,6 @@ class TestWhatIsRefused:
             (making(NodeAddress, "a", "1"), "port is str; pass an int from 1 to 65535"),
             (making(NodeAddress, "a", True), "port is bool; pass an int from 1 to 65535"),
             (ServerCredentials, "password is None"),
-            (making(ServerCredentials, username="ann"), "password is None"),
             (making(ServerCredentials, ""), "password is empty; pass str, or leave it out"),
             (making(ServerCredentials, b"pw"), "password is bytes; pass str"),
             (making(ServerCredentials, "pw", ""), "username is empty; pass str, or leave it out"),
@@ -342,8 +347,32 @@ class TestWhatIsRefused:
                 "root_pem_cacerts is empty; pass bytes in PEM, or leave it out",
             ),
             (
-                making(TlsAdvancedConfiguration, root_pem_cacerts="ca.pem"),
-                "root_pem_cacerts is str; pass bytes in PEM",
+                making(TlsAdvancedConfiguration, root_pem_cacerts=1),
+                "root_pem_cacerts is int; pass bytes in PEM, or the path of a PEM file",
+            ),
+            (
+                making(TlsAdvancedConfiguration, root_pem_cacerts=""),
+                "root_pem_cacerts is empty; pass bytes in PEM, or the path of a PEM file",
+            ),
+            (
+                making(TlsAdvancedConfiguration, client_key_pem=KEY.decode()),
+                "client_key_pem is PEM in a str; pass it as bytes, or pass a file's path",
+            ),
+            (
+                making(TlsAdvancedConfiguration, True, verify_hostname=True),
+                "use_insecure_tls and verify_hostname are both True",
+            ),
+            (
+                making(AdvancedGlideClientConfiguration, send_client_info=None),
+                "send_client_info is NoneType; pass True or False",
+            ),
+            (
+                making(
+                    standalone,
+                    client_name="a",
+                    advanced_config=AdvancedGlideClientConfiguration(send_client_info=False),
+                ),
+                "client_name is set and send_client_info is False",
             ),
             (
                 making(TlsAdvancedConfiguration, root_pem_cacerts=b"ca.pem"),

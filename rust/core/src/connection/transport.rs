@@ -237,6 +237,9 @@ fn why_distrusted(error: &CertificateError) -> &'static str {
             "the server's certificate is not for servers; make one with extendedKeyUsage=serverAuth"
         }
         Why::BadSignature => "the server's certificate was changed, or signed by another key than its CA's",
+        Why::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the server's certificate is a CA's, and is not trusted; pass it, or its CA, as root_pem_cacerts"
+        }
         Why::BadEncoding | Why::Other(_) => {
             "the server's certificate is of an old or broken form, such as X.509 version 1; make a new one, of version 3"
         }
