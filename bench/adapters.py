@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from bench.cells import GLIDE, OURS, RAW, Cell, Reply, Topology
+from bench.cells import GLIDE, OURS, RAW, UNIX, Cell, Reply, Topology
 from bench.scripts import CODE, sha1_of
 
 HOST = "127.0.0.1"
@@ -29,6 +29,8 @@ class Target:
     port: int
     ca: str | None = None
     """The file of the authority that signed the server's certificate, where it speaks TLS."""
+    socket: str | None = None
+    """The path of its Unix socket."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Adapter:
     """The distribution of the parser that it is measured with, where it does not need it."""
 
 
-def glide_like(module_name: str) -> Callable[[Target, Cell], AbstractAsyncContextManager[Call]]:
+def glide_like(
+    module_name: str, *, over_socket: bool = False
+) -> Callable[[Target, Cell], AbstractAsyncContextManager[Call]]:
     """valkey-glide, and this project with the same API."""
 
     @asynccontextmanager
@@ -61,9 +65,12 @@ def glide_like(module_name: str) -> Callable[[Target, Cell], AbstractAsyncContex
                 tls = module.TlsAdvancedConfiguration(root_pem_cacerts=file.read())
             advanced = getattr(module, f"Advanced{kind}Configuration")
             settings |= {"use_tls": True, "advanced_config": advanced(tls_config=tls)}
-        configuration = getattr(module, f"{kind}Configuration")(
-            [module.NodeAddress(HOST, target.port)], **settings
+        address = (
+            module.UnixSocketAddress(target.socket)
+            if over_socket
+            else module.NodeAddress(HOST, target.port)
         )
+        configuration = getattr(module, f"{kind}Configuration")([address], **settings)
         client = await getattr(module, kind).create(configuration)
         code = CODE[cell.reply]
         script = module.Script(code)
@@ -264,6 +271,7 @@ class RawProtocol(asyncio.Protocol):
 
 ADAPTERS = {
     OURS: Adapter("glide-scripts", "glide_scripts", glide_like("glide_scripts")),
+    UNIX: Adapter("glide-scripts", "glide_scripts", glide_like("glide_scripts", over_socket=True)),
     GLIDE: Adapter("valkey-glide", "glide", glide_like("glide")),
     "redispy": Adapter("redis", "redis.asyncio", redis_like("redis.asyncio", "Redis"), "hiredis"),
     "valkeypy": Adapter(

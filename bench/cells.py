@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 OURS, GLIDE, RAW, CORE, PIPELINE = "ours", "glide", "raw", "core", "pipeline"
+UNIX = "unix"
 
 
 class Kind(StrEnum):
@@ -88,7 +89,8 @@ def takes_part(client: str, cell: Cell) -> bool:
     connection_a_call = client in ("redispy", "valkeypy")
     # Its connections are closed under as many calls.
     fails = client == "coredis" and cell.kind is Kind.LOAD
-    return not ((connection_a_call or fails) and cell.in_flight > 1000)
+    too_many = (connection_a_call or fails) and cell.in_flight > 1000
+    return not too_many and (client != UNIX or cell.in_flight in {1, 100})
 
 
 CLIENTS = {
@@ -101,6 +103,7 @@ CLIENTS = {
     RAW: "bare Protocol",
     CORE: "core without Python",
     PIPELINE: "pipelining loop",
+    UNIX: "glide_scripts, Unix socket",
 }
 """The names in the tables."""
 
@@ -121,7 +124,7 @@ def _loads(**settings: object) -> tuple[Cell, ...]:
 BY_CONCURRENCY = Group(
     "Standalone, by calls in flight",
     _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
-    (*PYTHON_CLIENTS, CORE, PIPELINE),
+    (*PYTHON_CLIENTS, CORE, PIPELINE, UNIX),
     "With 10,000 in flight, three clients are missing. redis-py and valkey-py open a connection for "
     "each call in flight, and a process may not have so many by default. coredis lost its "
     "connections.",
@@ -205,7 +208,9 @@ FULL = (
 )
 
 QUICK = (
-    Group(BY_CONCURRENCY.title, _loads(in_flight=(1, 100, 1_000)), (OURS, GLIDE, RAW, PIPELINE)),
+    Group(
+        BY_CONCURRENCY.title, _loads(in_flight=(1, 100, 1_000)), (OURS, GLIDE, RAW, PIPELINE, UNIX)
+    ),
     Group(ON_CLUSTER.title, _loads(topology=Topology.CLUSTER, in_flight=100), (OURS, GLIDE)),
     Group(PACED.title, PACED.cells, (OURS, GLIDE), PACED.remark),
     Group(BATCHES.title, _loads(batch=1_000), (OURS, GLIDE, PIPELINE), BATCHES.remark),

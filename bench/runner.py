@@ -67,6 +67,7 @@ class Runner:
             port=place.port,
             pids=place.pids,
             ca=place.ca,
+            socket=place.socket,
             rate=self._half_of_glide() if cell.kind is Kind.PACED else None,
             load=str(self._programs.load),
             wheels=str(self._programs.wheels) if self._programs.wheels else None,

@@ -23,6 +23,8 @@ class Place:
     port: int
     pids: list[int]
     ca: str | None = None
+    socket: str | None = None
+    """The path of its Unix socket."""
 
 
 class Servers:
@@ -32,6 +34,7 @@ class Servers:
         self._tls_front = tls_front
         self._stack = ExitStack()
         self._server: ValkeyServer | None = None
+        self._socket: str | None = None
         self._places: dict[Topology, Place] = {}
 
     def __enter__(self) -> Self:
@@ -56,7 +59,7 @@ class Servers:
         match topology:
             case Topology.STANDALONE:
                 server = self._standalone()
-                return Place(server.port, [server.pid])
+                return Place(server.port, [server.pid], socket=self._socket)
             case Topology.CLUSTER:
                 cluster = self._stack.enter_context(ValkeyCluster(primaries=3, replicas=0))
                 return Place(cluster.nodes[0].port, [node.pid for node in cluster.nodes])
@@ -65,7 +68,10 @@ class Servers:
 
     def _standalone(self) -> ValkeyServer:
         if self._server is None:
-            self._server = self._stack.enter_context(ValkeyServer())
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory())
+            self._socket = f"{folder}/server.sock"
+            server = ValkeyServer(config={"unixsocket": self._socket})
+            self._server = self._stack.enter_context(server)
         return self._server
 
     def _with_tls(self) -> Place:

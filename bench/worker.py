@@ -47,6 +47,8 @@ class Task:
     pids: list[int]
     """The servers' processes."""
     ca: str | None = None
+    socket: str | None = None
+    """The path of the server's Unix socket."""
     rate: float | None = None
     """Calls a second of a paced cell."""
     load: str | None = None
@@ -316,7 +318,7 @@ def import_time(statement: str) -> float:
 
 
 def target_of(task: Task) -> Target:
-    return Target(task.port, task.ca)
+    return Target(task.port, task.ca, task.socket)
 
 
 if __name__ == "__main__":
