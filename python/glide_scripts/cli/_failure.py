@@ -50,7 +50,7 @@ class Failure(Exception):
 
 
 _LOGINS = {
-    "NOAUTH": "the server wants a password: valkey://:password@host, VALKEYCLI_AUTH or --askpass",
+    "NOAUTH": "the server wants a password: valkey://:password@host",
     "WRONGPASS": "the user or the password is wrong (WRONGPASS): valkey://user:password@host",
 }
 
