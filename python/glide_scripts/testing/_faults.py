@@ -32,8 +32,8 @@ class _Faults(Startable):
 
         If more calls than `count` are in flight together, the last ones lose their replies, since
         the end of a connection takes along what is answered later. Of a cluster, those of each
-        node. Leaving the faults' ``with`` block, which is the end of
-        a test that has the fixture, raises `AssertionError` if no reply was lost.
+        node. Leaving the faults' ``with`` block, which is the end of a test that has the fixture,
+        raises `AssertionError` if no reply was lost.
 
         Args:
             count: How many.

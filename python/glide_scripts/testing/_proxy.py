@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from .. import checks
 from ._damage import Damage, Loss
 from ._lifecycle import Startable
 from ._link import Link
@@ -182,6 +183,7 @@ class FaultProxy(Startable):
             self._links.discard(link)
 
     def _lose(self, count: int, matching: bytes | tuple[bytes, ...], let_through: int) -> None:
+        checks.positive("count", count, "how many replies are to be lost")
         any_of = (matching,) if isinstance(matching, bytes) else matching
         self._do(lambda: self._damage.losses.extend([Loss(any_of, let_through)] * count))
 
