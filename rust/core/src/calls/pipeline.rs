@@ -14,8 +14,9 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
+use crate::calls::attempt::{Attempt, code_form, reply_or_failed_load};
 use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
-use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, reply_or_failed_load};
+use crate::calls::waiting::{TooLate, connected_lane, in_time};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
