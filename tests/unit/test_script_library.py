@@ -67,6 +67,15 @@ def test_includes_may_go_as_far_as_the_library(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path / "a")
 
 
+def test_a_file_that_others_include_needs_no_name(tmp_path: Path) -> None:
+    write(tmp_path, "a.lua", text='--@include "my lib/2.lua"\nreturn two')
+    write(tmp_path, "my lib/2.lua", text="local two = 2\n")
+    assert [script.name for script in ScriptLibrary.from_directory(tmp_path)] == ["a"]
+    write(tmp_path, "my lib/3.lua")
+    with pytest.raises(ScriptSourceError, match="'my lib' is no name"):
+        ScriptLibrary.from_directory(tmp_path)
+
+
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:
     write(tmp_path, "rate_limit.lua")
     scripts = ScriptLibrary.from_directory(tmp_path)

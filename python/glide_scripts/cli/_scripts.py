@@ -10,7 +10,7 @@ from .. import FunctionLibrary, ScriptError, ScriptSourceError
 from ..declared.comments import Declarations, from_comments
 from ..declared.folder import Folder
 from ..declared.lines import Place
-from ..declared.source import Source, read
+from ..declared.source import Source, included, read
 from ..scripts.files import directory_folder
 from ._failure import UNUSABLE, Failure, without_around
 
@@ -92,11 +92,9 @@ def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
         found = [
             replace(each, may_be_part=True) if isinstance(each, Unit) else each for each in found
         ]
-    included = {
-        file for unit in found if isinstance(unit, Unit) for file in unit.source.map.files[1:]
-    }
+    parts = included(each.source for each in found if isinstance(each, Unit))
     for each in found:
-        if isinstance(each, ScriptSourceError) or each.file not in included:
+        if isinstance(each, ScriptSourceError) or each.file not in parts:
             yield each
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import ScriptSourceError
@@ -95,6 +95,11 @@ class Source:
     def file(self) -> str:
         """The script's own file."""
         return self.map.files[0]
+
+
+def included(sources: Iterable[Source]) -> set[str]:
+    """The files that these include, and which are so a part of them."""
+    return {file for source in sources for file in source.map.files[1:]}
 
 
 def _ended(code: bytes) -> bytes:

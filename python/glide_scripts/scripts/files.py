@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from .. import checks
 from ..declared.comments import from_comments, script_name
 from ..declared.folder import Folder
 from ..declared.signature import Undeclarable
-from ..declared.source import read
+from ..declared.source import Source, included, read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
 
@@ -143,6 +145,35 @@ def resource_path(resource: Any) -> tuple[str, ...]:
     if resource.startswith("/") or ".." in parts:
         raise ValueError(f"resource is {resource!r}; pass a path inside the package")
     return parts
+
+
+def library_scripts(folder: Folder) -> list[tuple[str, ...]]:
+    """The paths of a library's scripts, by name.
+
+    A file that gives no name to an attribute is left out where another one includes it.
+
+    Raises:
+        ScriptSourceError: A folder cannot be read.
+    """
+    paths = list(folder.scripts())
+    if unnamed := {path for path in paths if not _is_named(folder, path)}:
+        parts = included(_readable(folder, paths))
+        return [path for path in paths if path not in unnamed or folder.name(path) not in parts]
+    return paths
+
+
+def _is_named(folder: Folder, path: tuple[str, ...]) -> bool:
+    try:
+        return all(check_stem(folder, path[: depth + 1]) for depth in range(len(path)))
+    except ScriptSourceError:
+        return False
+
+
+def _readable(folder: Folder, paths: Iterable[tuple[str, ...]]) -> Iterator[Source]:
+    """What can be read; loading the rest raises why it cannot."""
+    for path in paths:
+        with suppress(ScriptSourceError):
+            yield read(folder, path)
 
 
 def check_stem(folder: Folder, path: tuple[str, ...]) -> str:

@@ -45,10 +45,10 @@ class TypedLibrary:
             ScriptSourceError: There is no such folder, a file of it cannot be used, or two scripts
                 have one name; the text says which.
         """
-        from .files import directory_folder  # noqa: PLC0415 - saves time at import
+        from .files import directory_folder, library_scripts  # noqa: PLC0415 - saves time at import
 
         whole = directory_folder(path)
-        return cls.__read(whole, (), "", {}, whole.scripts())
+        return cls.__read(whole, (), "", {}, library_scripts(whole))
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
@@ -63,14 +63,18 @@ class TypedLibrary:
             ScriptSourceError: As for ``from_directory``; there is no such package.
         """
         from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
-        from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
+        from .files import (  # noqa: PLC0415 - saves time at import
+            library_scripts,
+            package_folder,
+            resource_path,
+        )
 
         whole = package_folder(package)
         path = resource_path(folder)
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
             raise ScriptSourceError("there is no such folder", file=part.shown)
-        return cls.__read(part, (), "", {}, part.scripts())
+        return cls.__read(part, (), "", {}, library_scripts(part))
 
     @classmethod
     def __read(

@@ -30,6 +30,7 @@ pub(crate) struct Client {
 }
 
 type Started<'py> = PyResult<Bound<'py, Pending>>;
+type Expected<'core, 'py> = (&'core CoreClient, Py<Bridge>, Bound<'py, Pending>, ReplyTo);
 
 #[pymethods]
 impl Client {
@@ -190,23 +191,27 @@ impl Client {
     /// Starts a call. One wake of the I/O thread may serve several of them.
     fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
         let now = Instant::now();
-        let core = self.core(py)?;
-        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let bridge = bridge.bind(py);
-        let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, Some(self.core.clone()), now)?;
+        let (core, bridge, pending, reply_to) = self.expect_reply(py, now)?;
         core.enqueue(request, route, timeout, now, reply_to);
-        Bridge::wake_for_call(bridge, core.bell(), now)?;
+        Bridge::wake_for_call(bridge.bind(py), core.bell(), now)?;
         Ok(pending)
     }
 
     /// Starts a call and wakes the I/O thread at once.
     fn send<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
+        let (core, _, pending, reply_to) = self.expect_reply(py, Instant::now())?;
+        call(core, reply_to);
+        Ok(pending)
+    }
+
+    /// What a call needs that is issued now on the running loop.
+    #[inline]
+    fn expect_reply<'py>(&self, py: Python<'py>, now: Instant) -> PyResult<Expected<'_, 'py>> {
         let core = self.core(py)?;
         let (bridge, event_loop) = Bridge::of_running_loop(py)?;
         let client = Some(self.core.clone());
-        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, Instant::now())?;
-        call(core, reply_to);
-        Ok(pending)
+        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, now)?;
+        Ok((core, bridge, pending, reply_to))
     }
 
     /// An error in a child of the process that made the client.

@@ -12,7 +12,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
-use crate::calls::single::{Attempt, code_form, connected_lane};
+use crate::calls::attempt::{Attempt, code_form};
+use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};

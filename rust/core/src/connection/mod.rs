@@ -3,7 +3,9 @@
 pub(crate) mod connect;
 pub(crate) mod counters;
 pub(crate) mod io;
+pub(crate) mod job;
 pub(crate) mod lane;
+pub(crate) mod line;
 pub(crate) mod liveness;
 pub(crate) mod ping;
 pub(crate) mod pump;
@@ -12,3 +14,4 @@ pub(crate) mod session;
 pub(crate) mod step;
 pub(crate) mod tls;
 pub(crate) mod transport;
+pub(crate) mod waiting;
