@@ -62,14 +62,15 @@ class TypedLibrary:
         Raises:
             ScriptSourceError: As for ``from_directory``; there is no such package.
         """
-        from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
+        from ..declared.folder import Folder, looked_for  # noqa: PLC0415 - saves time at import
         from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
 
         whole = package_folder(package)
         path = resource_path(folder)
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
-            raise ScriptSourceError("there is no such folder", file=part.shown)
+            why = "there is no such folder" + looked_for(part.root, part.shown)
+            raise ScriptSourceError(why, file=part.shown)
         return cls.__read(part, (), "", {}, part.scripts())
 
     @classmethod
