@@ -27,6 +27,7 @@ __all__ = [
     "ConditionalChange",
     "ConfigurationError",
     "ConnectionError",
+    "Converter",
     "CrossSlotError",
     "ExecAbortError",
     "ExpireOptions",
@@ -155,6 +156,7 @@ if typing.TYPE_CHECKING:
         PeriodicChecksStatus,
     )
     from .declared.annotations import Json, Key, Secret
+    from .declared.conversion import Converter
     from .observing.stats import Latency, NodeStats, Stats
     from .scripts.library import ScriptLibrary, TypedLibrary
     from .scripts.typed import TBatch, TypedScript, typed_script
@@ -171,6 +173,7 @@ _LATER = {
             "PeriodicChecksStatus",
         ),
         "declared.annotations": ("Json", "Key", "Secret"),
+        "declared.conversion": ("Converter",),
         "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
         "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
         "client.cluster": ("GlideClusterClient",),

@@ -22,6 +22,8 @@ P = ParamSpec("P")
 _ENCODABLE = (str, bytes, bytearray, memoryview)
 MAX_INT32 = 2**31 - 1
 MAX_UINT32 = 2**32 - 1
+MS = " ms"
+_LONGEST_MS = 10**12
 _MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1
 
 
@@ -125,6 +127,30 @@ def positive(name: str, value: int, right: str) -> int:
     return value
 
 
+def milliseconds(name: str, value: float) -> int:
+    """A ``timeout`` of a call.
+
+    Raises:
+        TypeError: It is not an int; the text helps whoever passes seconds.
+        ValueError: It is not more than 0, or too large.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, value, "milliseconds as an int")
+    if not 0 < value <= _LONGEST_MS:
+        # A number of thousands of digits cannot even be shown.
+        shown = "too large" if isinstance(value, int) and value > MAX_INT64 else value
+        raise ValueError(f"{name} is {shown}; pass milliseconds, more than 0 and at most 1e12")
+    if isinstance(value, float):
+        raise no_seconds(name, value, "milliseconds as an int")
+    return value
+
+
+def no_seconds(name: str, value: float, right: str) -> TypeError:
+    """The error for a time that is a float, as times in seconds are."""
+    example = f": {math.ceil(value * 1000)} for {value} seconds" if 0 < value < 1e9 else ""
+    return TypeError(f"{name} is float; pass {right}{example}")
+
+
 def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
     """
     Raises:
@@ -134,6 +160,8 @@ def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
     right = f"an int from {low} to {high}{unit}"
     if isinstance(value, bool):
         raise wrong_type(name, value, right)
+    if unit == MS and isinstance(value, float):
+        raise no_seconds(name, value, right)
     of_type(name, value, int, right)
     if not low <= value <= high:
         # A number of thousands of digits cannot even be shown.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .checks import milliseconds
+from .client.running_loop import no_running_loop
 from .errors import (
     ClosingError,
     ConfigurationError,
@@ -44,6 +46,8 @@ __all__ = [
     "ScriptSyntaxError",
     "TimeoutError",
     "UnkillableError",
+    "milliseconds",
+    "no_running_loop",
     "script_from_file",
     "script_from_resource",
 ]

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypeVar,
+)
 
 import glide_scripts
 
@@ -56,14 +66,14 @@ class BaseClient(Client):
 
     _in_cluster = False
 
-    def __init__(self, core: CompiledCore) -> None:
+    def __init__(self, *core: CompiledCore, **settings: Any) -> None:
         """For ``create`` and ``from_url``, which connect."""
-        if not isinstance(core, CompiledCore):
+        if settings or [type(each) for each in core] != [CompiledCore]:
             name = type(self).__name__
             raise TypeError(
-                f"make a client with await {name}.create(config) or {name}.from_url(url)"
+                f"make a client with await {name}.create(config) or await {name}.from_url(url)"
             )
-        self._core: Core = core
+        self._core: Core = core[0]
         self._watches = Watches()
         self._password_source: PasswordSource | None = None
 
@@ -120,6 +130,23 @@ class BaseClient(Client):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def __del__(self) -> None:
+        core = getattr(self, "_core", None)
+        if core is not None and not core.is_closed:
+            warnings.warn(
+                f"{self!r} was never closed; use async with, or await its close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{name} holds connections and is neither pickled nor copied; pass its configuration "
+            f"or URL, and make another one with await {name}.create(config) or from_url(url)"
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._core.is_closed else "open"

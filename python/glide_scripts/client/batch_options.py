@@ -84,7 +84,7 @@ class ClusterBatchOptions:
 
 
 def _check_timeout(timeout: int | None) -> None:
-    checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
+    checks.optional(checks.milliseconds, "timeout", timeout)
 
 
 show_as_public(globals())

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from .running_loop import check_running_loop
+
 T = TypeVar("T")
 
 _imported: set[Callable[[], object]] = set()
@@ -19,6 +21,7 @@ async def imported(do_import: Callable[[], object]) -> None:
     Args:
         do_import: The function, defined once in its module.
     """
+    check_running_loop()
     if do_import not in _imported:
         await in_thread(do_import)
         # Not before: `sys.modules` has a module from the beginning of its import on.

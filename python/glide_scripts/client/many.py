@@ -58,7 +58,7 @@ class ScriptReplies:
         ):
             raise checks.wrong_type("calls", calls, "an iterable of (keys, args) pairs")
         concurrency = CONCURRENCY if concurrency is None else concurrency
-        checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
+        checks.optional(checks.milliseconds, "timeout", timeout)
         if progress is not None and not callable(progress):
             raise checks.wrong_type("progress", progress, "a function of the number of calls done")
         checks.positive("concurrency", concurrency, "1 or more")
@@ -67,15 +67,21 @@ class ScriptReplies:
         run = _Run(core, script, calls, in_cluster, concurrency, raise_on_error, timeout, progress)
         self._batches = run.batches()
         self._is_taken = False
+        # Iterating over it again would silently give nothing.
+        self._is_over = False
         self._some: Iterator[TResult] = iter(())
 
     def __await__(self) -> Generator[Any, None, list[TResult]]:
         return self._all().__await__()
 
+    @staticmethod
+    def _taken() -> RuntimeError:
+        return RuntimeError("the replies were taken already; call invoke_script_many() again")
+
     async def _all(self) -> list[TResult]:
         if self._is_taken:
-            raise RuntimeError("the replies were taken already; call invoke_script_many() again")
-        self._is_taken = True
+            raise self._taken()
+        self._is_taken = self._is_over = True
         replies: list[TResult] = []
         some: Sequence[TResult] = ()
         try:
@@ -89,6 +95,8 @@ class ScriptReplies:
         return replies
 
     def __aiter__(self) -> Self:
+        if self._is_over:
+            raise self._taken()
         return self
 
     async def __anext__(self) -> TResult:
@@ -96,11 +104,15 @@ class ScriptReplies:
         while True:
             for reply in self._some:
                 return reply
-            self._some = iter(await anext(self._batches))
+            try:
+                self._some = iter(await anext(self._batches))
+            except BaseException:
+                self._is_over = True
+                raise
 
     async def aclose(self) -> None:
         """Stops it: what is under way is cancelled. Stopping it twice is harmless."""
-        self._is_taken = True
+        self._is_taken = self._is_over = True
         self._some = iter(())
         await self._batches.aclose()
 

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from ..checks import MAX_INT32, MAX_INT64, MAX_UINT32, flag, of_type, optional, sequence, within
+from ..checks import MAX_INT32, MAX_INT64, MAX_UINT32, MS, flag, of_type, optional, sequence, within
 from ..observing.observer import Observer
 from ..public import show_as_public
 from .address import MAX_PORT, clean_host
@@ -133,9 +133,9 @@ class AdvancedBaseClientConfiguration:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, " ms")
+        optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
-        optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
+        optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, MS)
         optional(within, "pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
 
 
@@ -193,7 +193,7 @@ class BaseClientConfiguration:
         flag("use_tls", self.use_tls, "True or False")
         optional(of_type, "credentials", self.credentials, ServerCredentials)
         _check_member("read_from", self.read_from, ReadFrom)
-        optional(within, "request_timeout", self.request_timeout, 1, MAX_UINT32, " ms")
+        optional(within, "request_timeout", self.request_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "reconnect_strategy", self.reconnect_strategy, BackoffStrategy)
         optional(within, "database_id", self.database_id, 0, MAX_INT32)
         _check_client_name(self.client_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from .lines import LINE_END, Place
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+
+_NO_FILE = "there is no such file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Folder:
         except (OSError, KeyError) as error:
             why = _why_unread(error, entry)
             if included_at is None:
+                if why == _NO_FILE:
+                    why += looked_for(entry, name)
                 raise ScriptSourceError(why, file=name) from None
             raise ScriptSourceError(
                 f'it includes "{name}": {why}', file=included_at.file, line=included_at.line
@@ -73,10 +79,16 @@ class Folder:
         return data
 
 
+def looked_for(entry: Traversable, shown: str) -> str:
+    """Where a file or a folder was looked for, to go behind its name in an error."""
+    at = os.path.abspath(entry) if isinstance(entry, os.PathLike) else shown
+    return "" if at == shown else f"; it was looked for at {at}"
+
+
 def _why_unread(error: Exception, entry: Traversable) -> str:
     # A zip raises KeyError, and words what is wrong in terms of its innards.
     if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
-        return "there is no such file"
+        return _NO_FILE
     if isinstance(error, IsADirectoryError):
         return "it is a folder, not a file"
     return f"it cannot be read: {getattr(error, 'strerror', None) or error}"

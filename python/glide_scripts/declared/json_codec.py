@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
 
-from .annotations import optional_of, shown, without_marks
-from .mismatch import MAX_KEY, Mismatch, shortened_repr
+from .. import checks
+from .annotations import is_union, optional_of, shown, without_marks
+from .conversion import Conversion, Unconvertible, conversion_of
+from .mismatch import MAX_KEY, Mismatch, Unsendable, shortened_repr
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -78,11 +80,12 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
     def write(name: str, value: Any) -> str:
         try:
             text = dumps(encode(value))
-            if _LONG in text.encode(errors="ignore").translate(_DIGITS):
-                _check_numbers(name, value)
+            if _LONG in text.encode().translate(_DIGITS):
+                _check(name, value)
             return text
         except Mismatch as mismatch:
-            why: Exception = TypeError(f"{name}{mismatch.where} {mismatch.why}")
+            kind = ValueError if isinstance(mismatch, Unsendable) else TypeError
+            why: Exception = kind(f"{name}{mismatch.where} {mismatch.why}")
         except RecursionError:
             why = ValueError(f"{name} cannot be written as JSON: it holds itself, or is too deep")
         except Exception as error:
@@ -127,6 +130,9 @@ def _plain(value: object) -> object:
     """For what ``json`` does not know, where any value may stand."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {each.name: getattr(value, each.name) for each in _own_fields(type(value))}
+    conversion = conversion_of(type(value))
+    if conversion is not None:
+        return conversion.encode(value)
     raise TypeError(f"it holds {type(value).__name__}")
 
 
@@ -139,7 +145,10 @@ def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
 
 def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
     try:
-        _check_numbers(name, value)
+        _check(name, value)
+    except _Unwritable as found:
+        where = "" if found.where == name else f" at {found.where}"
+        return TypeError(f"{name} cannot be written as JSON: it holds {found}{where}")
     except ValueError as better:
         return better
     except Exception:
@@ -148,12 +157,24 @@ def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
     return kind(f"{name} cannot be written as JSON: {error}")
 
 
-def _check_numbers(name: str, value: Any) -> None:
+class _Unwritable(Exception):
+    """What JSON has no form for."""
+
+    def __init__(self, value: object, where: str) -> None:
+        super().__init__(type(value).__name__)
+        self.where = where
+
+
+def _check(name: str, value: Any) -> None:
     """
     Raises:
-        ValueError: One is nan, infinite, or an integer that Lua would change.
+        ValueError: It holds a number that is nan, infinite, or an integer that Lua would change, or
+            a text that is not Unicode.
+        _Unwritable: It holds what JSON has no form for.
     """
-    if isinstance(value, int):
+    if isinstance(value, str):
+        checks.encodable(name, value)
+    elif isinstance(value, int):
         if not -MAX_INT <= value <= MAX_INT:
             raise ValueError(
                 f"{name} is an integer beyond 2**53, which Lua would change; pass it as str"
@@ -163,13 +184,15 @@ def _check_numbers(name: str, value: Any) -> None:
             raise ValueError(f"{name} is {value}, which JSON does not have; pass another number")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _check_numbers(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
+            _check(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            _check_numbers(f"{name}[{index}]", item)
+            _check(f"{name}[{index}]", item)
     elif dataclasses.is_dataclass(value):
         for field in _own_fields(value):
-            _check_numbers(f"{name}.{field.name}", getattr(value, field.name))
+            _check(f"{name}.{field.name}", getattr(value, field.name))
+    elif value is not None and conversion_of(type(value)) is None:
+        raise _Unwritable(value, name)
 
 
 # Codecs
@@ -185,14 +208,22 @@ def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
     inner = optional_of(kind)
     if inner is not kind:
         return _optional(_codec(inner, seen))
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotJson(str(error)) from None
+    if conversion is not None:
+        return _converting(conversion, _codec(conversion.sent_as, seen))
+    if is_union(kind):
+        return _either([_codec(each, seen) for each in get_args(kind)], shown(kind))
     if isinstance(kind, type) and kind in _SCALARS:
         return _SCALARS[kind]
     origin, args = get_origin(kind) or kind, get_args(kind)
     if origin is dict:
-        if args and args[0] is not str:
-            raise NotJson("it holds what JSON does not have")
-        return _dict(kind, _codec(args[1] if args else Any, seen))
-    if origin is list or (origin is tuple and (kind is tuple or args[1:] == (Ellipsis,))):
+        return _dict(kind, _key(args[0] if args else Any), _codec(args[1] if args else Any, seen))
+    if origin in (list, Sequence) or (
+        origin is tuple and (kind is tuple or args[1:] == (Ellipsis,))
+    ):
         return _list(kind, origin, _codec(args[0] if args else Any, seen))
     if origin is tuple:
         return _tuple(kind, [_codec(each, seen) for each in args])
@@ -283,6 +314,43 @@ _SCALARS: dict[type, Codec] = {
 }
 
 
+def _converting(conversion: Conversion, sent: Codec) -> Codec:
+    def encode(value: Any) -> Any:
+        return sent.encode(conversion.encode(value))
+
+    def decode(value: Any) -> Any:
+        return conversion.decode(sent.decode(value))
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _either(codecs: Sequence[Codec], name: str) -> Codec:
+    """Of a union; the first of its types that a value is of exactly, or else one that it fits."""
+
+    def first(
+        changes: Sequence[tuple[frozenset[type] | None, Change]], value: Any, wrong: Mismatch
+    ) -> Any:
+        if any(types is None or type(value) in types for types, _ in changes):
+            return value
+        inner: Mismatch | None = None
+        for _, change in changes:
+            try:
+                return change(value)
+            except Mismatch as mismatch:
+                if mismatch.where or isinstance(mismatch, Unsendable):
+                    inner = inner or mismatch
+        raise inner or wrong
+
+    sends = [(each.sends, each.encode) for each in codecs]
+    reads = [(each.reads, each.decode) for each in codecs]
+    return Codec(
+        frozenset(),
+        frozenset(),
+        lambda value: first(sends, value, _not_sent(value, name)),
+        lambda value: first(reads, value, _not_read(value, name)),
+    )
+
+
 def _optional(inner: Codec) -> Codec:
     def encode(value: Any) -> Any:
         return None if value is None else inner.encode(value)
@@ -308,7 +376,7 @@ def _list(kind: Any, origin: Any, of: Codec) -> Codec:
         items = _items(value, name)
         if not all_read(items):
             items = _each(of.decode, items)
-        return items if origin is list else tuple(items)
+        return tuple(items) if origin is tuple else items
 
     return Codec(frozenset(), frozenset(), encode, decode)
 
@@ -359,7 +427,45 @@ def _tuple(kind: Any, of: list[Codec]) -> Codec:
     return Codec(frozenset(), frozenset(), encode, decode)
 
 
-def _dict(kind: Any, of: Codec) -> Codec:
+def _key(annotation: Any) -> Conversion | None:
+    """How the keys of a dict are converted, which JSON writes as text."""
+    kind, _ = without_marks(annotation)
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotJson(str(error)) from None
+    if kind not in (str, Any) and (conversion is None or conversion.sent_as is not str):
+        raise NotJson("it holds what JSON does not have")
+    return conversion
+
+
+def _dict(kind: Any, key_conversion: Conversion | None, of: Codec) -> Codec:
+    values = _dict_of_text(kind, of)
+    if key_conversion is None:
+        return values
+    name = shown(kind)
+
+    def with_keys(change: Change, value: Mapping[Any, Any]) -> dict[Any, Any]:
+        changed = {}
+        for key, item in value.items():
+            try:
+                changed[change(key)] = item
+            except Mismatch as mismatch:
+                raise mismatch.within(": its key") from None
+        return changed
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _not_sent(value, name)
+        return values.encode(with_keys(key_conversion.encode, value))
+
+    def decode(value: Any) -> Any:
+        return with_keys(key_conversion.decode, values.decode(value))
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _dict_of_text(kind: Any, of: Codec) -> Codec:
     all_go, all_read = _only(of.sends), _only(of.reads)
     name = shown(kind)
     any_key = kind is dict

@@ -20,11 +20,15 @@ class Mismatch(Exception):
 
     def within(self, where: str) -> Mismatch:
         """The same, of a larger value."""
-        return Mismatch(self.why, where + self.where)
+        return type(self)(self.why, where + self.where)
 
     def at_key(self, key: object) -> Mismatch:
         """The same, of the mapping that has it at a key."""
         return self.within(f"[{shortened_repr(key, MAX_KEY)}]")
+
+
+class Unsendable(Mismatch):
+    """A value is of its declared type, and still cannot be sent."""
 
 
 def shortened_repr(value: object, size: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..values import Packed
 from .annotations import Mark, is_encodable, without_marks
+from .conversion import has_converter
 from .signature import Parameter
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
@@ -50,7 +51,9 @@ def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
             body.append(f"    {name} = __encode{index}({name!r}, {name})")
             continue
         kind, marks = without_marks(parameter.annotation)
-        if parameter.is_key or is_encodable(kind):
+        if has_converter(parameter.annotation):
+            quick = None
+        elif parameter.is_key or is_encodable(kind):
             quick = _QUICK_ENCODABLE
         elif Mark.JSON not in marks and isinstance(kind, type) and kind in _QUICK:
             quick = _QUICK[kind]

@@ -82,8 +82,13 @@ class Signature:
         return Signature, (self.parameters, self.returns, self.declared)
 
     def __str__(self) -> str:
-        parameters = ", ".join(["client", *map(str, self.parameters)])
+        parameters = ", ".join([self.client, *map(str, self.parameters)])
         return f"({parameters}) -> {shown(self.returns)}"
+
+    @cached_property
+    def client(self) -> str:
+        """What the client is called that comes first: a name that no parameter has."""
+        return "__client" if any(each.name == "client" for each in self.parameters) else "client"
 
     @cached_property
     def keys(self) -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..declared.comments import from_comments, script_name
-from ..declared.folder import Folder
+from ..declared.folder import Folder, looked_for
 from ..declared.signature import Undeclarable
 from ..declared.source import Source, included, read
 from ..errors import ScriptSourceError
@@ -86,7 +86,8 @@ def directory_folder(path: Any) -> Folder:
     """
     folder = _path("path", path)
     if not folder.is_dir():
-        why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+        missing = "there is no such folder" + looked_for(folder, str(folder))
+        why = "it is a file, not a folder" if folder.exists() else missing
         raise ScriptSourceError(why, file=str(folder))
     _check_links(folder, ())
     return Folder(folder, _shown(folder))

@@ -62,7 +62,7 @@ class TypedLibrary:
         Raises:
             ScriptSourceError: As for ``from_directory``; there is no such package.
         """
-        from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
+        from ..declared.folder import Folder, looked_for  # noqa: PLC0415 - saves time at import
         from .files import (  # noqa: PLC0415 - saves time at import
             library_scripts,
             package_folder,
@@ -73,7 +73,8 @@ class TypedLibrary:
         path = resource_path(folder)
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
-            raise ScriptSourceError("there is no such folder", file=part.shown)
+            why = "there is no such folder" + looked_for(part.root, part.shown)
+            raise ScriptSourceError(why, file=part.shown)
         return cls.__read(part, (), "", {}, library_scripts(part))
 
     @classmethod

@@ -206,7 +206,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
+        positional = inspect.Parameter(self._signature.client, inspect.Parameter.POSITIONAL_ONLY)
         parameters = [
             inspect.Parameter(
                 each.name,
@@ -317,15 +317,20 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
     ::
 
         @typed_script(Script.from_file("rate_limit.lua"))
-        def rate_limit(user: Key, limit: int, window: int = 60) -> bool:
-            raise NotImplementedError
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool: ...
 
         allowed = await rate_limit(client, "u1", limit=10)
 
     Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
     is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
     ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
-    so does ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+    so do a list in a list and ``Json[...]``. An enum goes as its value; UUIDs, ``Decimal`` and
+    dates as text; a ``NewType`` as what it is of. Of a union the first type counts that the value
+    is of. Types of one's own need a ``Converter``. ``Secret[...]`` keeps an argument out of every
+    error.
+
+    mypy wants a body that returns: ``raise NotImplementedError``, or ``...`` with its error code
+    ``empty-body`` disabled for the module. pyright takes ``...``.
 
     Args:
         script: The script; it must not declare parameters itself.
