@@ -1,4 +1,4 @@
-"""Whether a flush frees memory before it answers: the option of every flush."""
+"""Whether a flush frees memory before the server answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..values import TEncodable
 
 
 class FlushMode(Enum):
-    """Whether a flush frees memory before it answers."""
+    """Whether a flush frees memory before the server answers."""
 
     ASYNC = "ASYNC"
     """It answers first, and frees memory in the background."""

@@ -20,25 +20,25 @@ _TLS_BY_SCHEME = {"valkey": False, "redis": False, "valkeys": True, "rediss": Tr
 
 
 def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
-    """Reads a URL into the arguments of a configuration.
+    """Parse a URL into the arguments of a configuration.
 
     The form is ``scheme://[[user]:password@]host[:port][,host[:port]…][/database][?setting=value]``.
     The scheme is ``valkey`` or ``redis``, or over TLS ``valkeys`` or ``rediss``. An IPv6 address
-    stands in brackets; the port is 6379 if there is none. The settings are ``protocol`` (2 or 3),
-    ``client_name``, and ``timeout`` (the request timeout in milliseconds). In the user, the
-    password and the values, reserved characters are percent-encoded.
+    needs brackets; the default port is 6379. The settings are ``protocol`` (2 or 3),
+    ``client_name``, and ``timeout`` (the request timeout in milliseconds). Reserved characters in
+    the user, the password and the values must be percent-encoded.
 
     Args:
         url: The URL.
-        cluster: Whether it is for a cluster, so that errors show a URL of that kind.
+        cluster: Whether it is for a cluster, so that errors show such a URL.
 
     Returns:
         The arguments for ``GlideClientConfiguration`` or ``GlideClusterClientConfiguration``:
-        always ``addresses`` and ``use_tls``, others if the URL has them.
+        always ``addresses`` and ``use_tls``, and others if the URL has them.
 
     Raises:
-        ConfigurationError: What is wrong with the URL. It never shows the user, the password or
-            anything that may be a part of them.
+        ConfigurationError: The URL is wrong. The text never shows the user, the password, or
+            anything that may be part of them.
     """
     with configuration_errors():
         checks.of_type("url", url, str, "str")
@@ -70,7 +70,7 @@ def _parse(url: str) -> dict[str, Any]:
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """The authority, the path without its slash, and the query without its question mark."""
+    """Return the authority, the path without its slash, and the query without its question mark."""
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     tail = rest.removeprefix(authority)
     # Most likely a password with such a character in it: what follows it must not be shown.
