@@ -1,33 +1,34 @@
-"""OpenTelemetry: a span for each call of a client, and metrics of calls and clients.
+"""OpenTelemetry: a span for each call, and metrics of calls and clients.
 
     pip install "glide-scripts[otel]"
 
     observer = OpenTelemetryObserver()
     client = await GlideClient.from_url("valkey://localhost", observer=observer)
 
-Names and attributes follow the semantic conventions of database clients,
+Names and attributes follow the semantic conventions for database clients,
 https://opentelemetry.io/docs/specs/semconv/database/. A span is named after the command and the
 script or function, such as ``EVALSHA rate_limit``; a script without a name is named by the first
-eight digits of its SHA1. Neither keys nor arguments, replies or the text of errors are told.
+eight digits of its SHA1. Keys, arguments, replies and error messages are never recorded.
 
 ==================================  ==============================================================
-``db.system.name``                  ``valkey``, or what the observer was made with
+``db.system.name``                  ``valkey``, or the observer's ``system``
 ``db.namespace``                    the database's number
-``db.operation.name``               ``EVALSHA``, ``GET``; of batches ``MULTI``, ``PIPELINE GET``
-``db.operation.batch.size``         of batches of several commands
+``db.operation.name``               ``EVALSHA``, ``GET``; for batches ``MULTI``, ``PIPELINE GET``
+``db.operation.batch.size``         the number of commands, for batches of several
 ``db.stored_procedure.name``        the script's or function's name
 ``server.address``, ``server.port`` the first address of the client's configuration
-``network.peer.address``, ``.port`` the server that had the call
+``network.peer.address``, ``.port`` the server that received the call
 ``db.response.status_code``         the first word of the server's error, such as ``WRONGTYPE``
 ``error.type``                      the same, or the class of the exception
 ``glide_scripts.script.sha1``       the script's SHA1
-``glide_scripts.node``              the server that had the call, as ``host:port``
+``glide_scripts.node``              the server that received the call, as ``host:port``
 ``glide_scripts.eval_fallback``     whether the server lacked the script and EVAL sent its code
-``glide_scripts.retries``           how often it was sent again for another reason
+``glide_scripts.retries``           how often the call was repeated for another reason
 ==================================  ==============================================================
 
-The metric ``db.client.operation.duration`` is a histogram of seconds; the others, named
-``glide_scripts.client.*``, are what ``client.stats()`` counts, over all clients of the observer.
+The metric ``db.client.operation.duration`` is a histogram in seconds. The others, named
+``glide_scripts.client.*``, are the counters of ``client.stats()``, summed over all clients of the
+observer.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ _SCHEMA = "https://opentelemetry.io/schemas/1.37.0"
 
 
 class OpenTelemetryObserver(Observer):
-    """Makes a span of each call, and metrics. One serves any number of clients.
+    """An observer that creates spans and metrics. One instance can observe many clients.
 
     Args:
         system: ``db.system.name``: ``"valkey"``, or ``"redis"`` for servers of Redis.
@@ -183,7 +184,7 @@ def _class_name(error: type[BaseException]) -> str:
 
 @dataclass(frozen=True)
 class _Metric:
-    """What ``client.stats()`` counts, as a metric."""
+    """A counter of ``client.stats()`` as a metric."""
 
     name: str
     unit: str
@@ -229,7 +230,7 @@ _METRICS = (
 
 
 class _Clients:
-    """The clients of an observer, and what those counted that are closed."""
+    """The clients of an observer, and the counters of closed ones."""
 
     def __init__(self, system: str) -> None:
         self._system = system
@@ -251,7 +252,7 @@ class _Clients:
                     self._closed[metric.name].update(dict(metric.read(stats)))
 
     def tell(self, meter: Meter) -> None:
-        """Has a meter ask for each metric."""
+        """Register each metric with a meter."""
         for metric in _METRICS:
             create = (
                 meter.create_observable_counter

@@ -1,4 +1,4 @@
-"""What a reply can be, what an argument can be, and the constant ``OK``."""
+"""The types of replies and arguments, and the constant ``OK``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .public import show_as_public
 
 
 class _Ok(bytes):
-    """The type of ``OK``, its only instance."""
+    """The type of ``OK``, which is its only instance."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What a client has counted."""
+"""A client's counters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..public import show_as_public
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long servers took, from writing a request to its reply, in microseconds.
+    """The time from writing a request to its reply, in microseconds.
 
     Percentiles are exact to 1 %.
     """
@@ -25,7 +25,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """What was counted of one server, over all its connections."""
+    """The counters of one server, over all its connections."""
 
     connects: int
     """Connections that were made."""
@@ -53,7 +53,7 @@ class NodeStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a client has counted since it was made: a copy, which does not change."""
+    """A client's counters since it was created: a copy that does not change."""
 
     calls: int
     """Calls that ended, in a value or an error; each command of a batch is one."""

@@ -1,4 +1,4 @@
-"""A folder of scripts as an object: each file an attribute, each subfolder a namespace."""
+"""A folder of scripts as an object: each file is an attribute, each subfolder a namespace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ E = TypeVar("E", bound=type[ScriptError])
 
 
 class TypedLibrary:
-    """What a ``ScriptLibrary`` is, for stub files, which say which attributes there are."""
+    """The type of a ``ScriptLibrary`` in stub files, which list its attributes."""
 
     if TYPE_CHECKING:
         __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
@@ -36,14 +36,14 @@ class TypedLibrary:
 
     @classmethod
     def from_directory(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads all scripts of a folder.
+        """Load all scripts of a folder.
 
         Args:
-            path: The folder. Includes may not leave it.
+            path: The folder. Included files must be in it.
 
         Raises:
-            ScriptSourceError: There is no such folder, a file of it cannot be used, or two scripts
-                have one name; the text says which.
+            ScriptSourceError: The folder does not exist, a file in it cannot be used, or two
+                scripts have the same name. The text names them.
         """
         from .files import directory_folder  # noqa: PLC0415 - saves time at import
 
@@ -52,15 +52,15 @@ class TypedLibrary:
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
-        """Reads all scripts of a package's folder, also of a package in a zip.
+        """Load all scripts of a folder in a package, which may be in a zip file.
 
         Args:
             package: The package.
-            folder: The folder's path inside the package, with ``/``; empty for the package's own.
-                Includes may not leave it.
+            folder: The folder's path inside the package, with ``/``; empty for the package's own
+                folder. Included files must be in it.
 
         Raises:
-            ScriptSourceError: As for ``from_directory``; there is no such package.
+            ScriptSourceError: As for ``from_directory``; or the package does not exist.
         """
         from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
         from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
@@ -81,7 +81,7 @@ class TypedLibrary:
         errors: dict[str, type[ScriptError]],
         scripts: Iterable[tuple[str, ...]],
     ) -> Self:
-        """The library of a folder at a path, given the paths of the scripts below it."""
+        """Return the library of a folder, given the paths of the scripts in it."""
         from .files import check_stem, load  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
@@ -110,7 +110,7 @@ class TypedLibrary:
         return self
 
     def error(self, code: str) -> Callable[[E], E]:
-        """Decorates the class of the errors that scripts of the library return with a code.
+        """Register an exception class for an error code of the library's scripts.
 
         ::
 
@@ -118,16 +118,16 @@ class TypedLibrary:
             class OutOfStock(ScriptError):
                 pass
 
-        After it ``redis.error_reply("OUT_OF_STOCK sku 7")`` raises ``OutOfStock``, whose
-        ``message`` is ``"sku 7"``. The class is not called; its ``__init__`` plays no part.
+        ``redis.error_reply("OUT_OF_STOCK sku 7")`` then raises ``OutOfStock`` with the ``message``
+        ``"sku 7"``. The class's ``__init__`` is not called.
 
         Args:
             code: The first word of the error.
 
         Raises:
-            TypeError: ``code`` is not str, or the class is no ``ScriptError``.
-            ValueError: ``code`` is not one word, is one that servers use themselves, such as
-                ``ERR``, or has a class already.
+            TypeError: ``code`` is not str, or the class is not a ``ScriptError``.
+            ValueError: ``code`` is not a single word, is a code of the server such as ``ERR``, or
+                already has a class.
         """
         from ..failures.codes import SERVER_CODES  # noqa: PLC0415 - saves time at import
 
@@ -155,7 +155,7 @@ class TypedLibrary:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """For what is not there: what is, is an attribute of its own."""
+            """Only called for missing names: scripts are real attributes."""
             if name.startswith("_"):
                 raise AttributeError(name)
             import difflib  # noqa: PLC0415 - saves time at import
@@ -182,12 +182,11 @@ class TypedLibrary:
 class ScriptLibrary(TypedLibrary):
     """The scripts of a folder.
 
-    ``rate_limit.lua`` is the attribute ``rate_limit``, and ``billing/charge.lua`` is
-    ``billing.charge``; a ``-`` in a name is ``_``, and ``--@name`` in a file names its script
-    otherwise. Files of other kinds are left alone, and so are folders without scripts and what
-    begins with a dot.
+    ``rate_limit.lua`` becomes the attribute ``rate_limit``, and ``billing/charge.lua`` becomes
+    ``billing.charge``. A ``-`` in a name becomes ``_``; ``--@name`` in a file gives its script
+    another name. Other files, folders without scripts, and names that begin with a dot are ignored.
 
-    Iterating over a library gives all its scripts, those of its namespaces too.
+    Iterating over a library yields all its scripts, including those of its namespaces.
     """
 
     if TYPE_CHECKING:
