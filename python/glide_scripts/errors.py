@@ -65,7 +65,7 @@ class ClosingError(GlideError):
     """
 
     may_have_executed: bool
-    """Whether the server may have executed the request that was under way."""
+    """Whether the server may have executed the request that was in flight."""
 
     def __init__(self, message: str | None = None, *, may_have_executed: bool = False) -> None:
         super().__init__(message)

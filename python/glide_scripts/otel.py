@@ -211,20 +211,20 @@ def _by_node(name: str) -> Callable[[Stats], Iterable[tuple[Series, int]]]:
 
 
 _METRICS = (
-    _Metric("calls", "{call}", "Calls that ended; each command of a batch is one",
+    _Metric("calls", "{call}", "Finished calls; each command of a batch counts as one",
             _number("calls")),
     _Metric("errors", "{call}", "Calls that ended in an error", _by_error),
-    _Metric("evalsha.hits", "{call}", "Scripts that a server had", _number("evalsha_hits")),
-    _Metric("evalsha.misses", "{call}", "Scripts whose code was sent", _number("evalsha_misses")),
-    _Metric("taught", "{script}", "Scripts that were put on servers", _number("taught")),
-    _Metric("redirects", "{redirect}", "Redirects that nodes gave", _number("redirects")),
-    _Metric("reconnects", "{connection}", "Connections that were lost", _by_node("reconnects")),
-    _Metric("requests", "{request}", "Requests that were written", _by_node("requests")),
-    _Metric("bytes.sent", "By", "Bytes that were written", _by_node("bytes_sent")),
-    _Metric("bytes.received", "By", "Bytes that were read", _by_node("bytes_received")),
-    _Metric("in_flight", "{request}", "Requests that have no reply yet", _by_node("in_flight"),
+    _Metric("evalsha.hits", "{call}", "Script calls for cached scripts", _number("evalsha_hits")),
+    _Metric("evalsha.misses", "{call}", "Script calls that sent code", _number("evalsha_misses")),
+    _Metric("taught", "{script}", "Scripts loaded on servers", _number("taught")),
+    _Metric("redirects", "{redirect}", "Redirects from nodes", _number("redirects")),
+    _Metric("reconnects", "{connection}", "Lost connections", _by_node("reconnects")),
+    _Metric("requests", "{request}", "Requests written", _by_node("requests")),
+    _Metric("bytes.sent", "By", "Bytes written", _by_node("bytes_sent")),
+    _Metric("bytes.received", "By", "Bytes read", _by_node("bytes_received")),
+    _Metric("in_flight", "{request}", "Requests in flight", _by_node("in_flight"),
             only_grows=False),
-    _Metric("pending_bytes", "By", "Bytes that wait to be written", _number("pending_bytes"),
+    _Metric("pending_bytes", "By", "Bytes waiting to be written", _number("pending_bytes"),
             only_grows=False),
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ class _Ok(bytes):
 
 
 OK = _Ok(b"OK")
-"""The reply of a command that succeeded and has nothing else to say.
+"""The reply of a command that succeeded without other data.
 
 One object, ``b'OK'``, equal to both ``b"OK"`` and ``"OK"``.
 """
@@ -42,7 +42,7 @@ TOK: TypeAlias = _Ok
 """The type of ``OK``."""
 
 TEncodable: TypeAlias = str | bytes | bytearray | memoryview
-"""What a key or an argument can be; a str goes out as UTF-8."""
+"""The types of keys and arguments; a str is sent as UTF-8."""
 
 TResult: TypeAlias = Union[
     _Ok,
@@ -56,7 +56,7 @@ TResult: TypeAlias = Union[
     "set[TResult]",
     RequestError,
 ]
-"""All that a reply can be; a ``RequestError`` stands only inside a list, map or set."""
+"""The types of replies; a ``RequestError`` occurs only inside a list, map or set."""
 
 Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
 """Keys and arguments, as they are sent."""

@@ -166,7 +166,7 @@ def test_a_class_of_errors_is_checked(tmp_path: Path) -> None:
         scripts.error("X")(ValueError)  # type: ignore[type-var]
     scripts.error("X")(First)
     scripts.error("X")(First)
-    with pytest.raises(ValueError, match="X has a class already: First"):
+    with pytest.raises(ValueError, match="X already has a class: First"):
         scripts.error("X")(Second)
 
 

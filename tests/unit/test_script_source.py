@@ -187,7 +187,7 @@ BAD: list[tuple[dict[str, str | bytes], str]] = [
     ({"main": "--@include"}, "not nothing"),
     (
         {"main": 'f() --@include "a.lua"'},
-        "main.lua:1: --@include has to stand on a line of its own",
+        "main.lua:1: --@include must be on a line of its own",
     ),
     ({"main": '--@include "../a.lua"'}, 'it includes "../a.lua", which is outside of the folder'),
     ({"main": '--@include "/etc/passwd"'}, 'it includes "/etc/passwd", which is outside of'),

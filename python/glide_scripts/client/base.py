@@ -249,7 +249,7 @@ class BaseClient(Client):
         if password is None and immediate_auth:
             raise ValueError("password is None and immediate_auth is True; pass the password")
         if self._password_source is not None:
-            raise RequestError("the client has a password_callback, which is asked for passwords")
+            raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
         # Tracebacks may show what functions hold.
         del password
@@ -368,7 +368,7 @@ class BaseClient(Client):
         checks.not_empty("keys", keys)
         task = task or calling_task()
         if task is None:
-            raise RuntimeError("watch() was not called in a task, and it is tasks that watch")
+            raise RuntimeError("watch() was called outside a task; call it in a task")
         watch, call = self._watches.begin(self._core, task), object()
         try:
             started = self._core.watch(watch.connection, keys, None)
@@ -416,7 +416,9 @@ class BaseClient(Client):
             route, strategy = options.route, options.retry_strategy
             retry = strategy is not None and strategy.retry_connection_error
             if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
-                raise RequestError("options.retry_strategy is not for atomic batches; leave it out")
+                raise RequestError(
+                    "options.retry_strategy is only for pipelines; leave it out for a transaction"
+                )
         if route is not None:
             from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
 
@@ -581,6 +583,6 @@ def _check_kill(on_timeout: str, script: object) -> None:
         raise ValueError(f"on_timeout is {on_timeout!r}; pass 'leave' or 'kill'")
     if isinstance(script, Script) and not script.read_only:
         raise ValueError(
-            "on_timeout is 'kill' and the script is not read-only; a script that has written "
+            "on_timeout is 'kill' but the script is not read-only; a script that has written "
             "cannot be killed, so pass a Script with read_only=True, or 'leave'"
         )

@@ -27,7 +27,7 @@ from ..values import Call, Progress, TResult
 from .core import Core
 
 CONCURRENCY = 1000
-# So many batches may be under way at once: while one is answered, the server has others to do.
+# The number of batches in flight: while one is answered, the server works on the next.
 BATCHES = 4
 
 
@@ -188,7 +188,7 @@ class _Run:
                 keys, args = call
             except (TypeError, ValueError):
                 found = type(call).__name__
-                return batch, TypeError(f"calls[{index}] is {found}, no pair; pass (keys, args)")
+                return batch, TypeError(f"calls[{index}] is {found}, not a pair; pass (keys, args)")
             try:
                 batch.invoke_script(script, keys, args)
             except (TypeError, ValueError, CrossSlotError) as error:

@@ -26,7 +26,7 @@ class ExpiryType(Enum):
     """A point in time: an int in milliseconds since 1970, or a datetime."""
 
     KEEP_TTL = "KEEPTTL"
-    """The key keeps the time to live that it has; there is no value."""
+    """The key keeps its expiry; there is no value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ class FlushMode(Enum):
     """Whether a flush frees memory before the server answers."""
 
     ASYNC = "ASYNC"
-    """It answers first, and frees memory in the background."""
+    """Answer first, and free the memory in the background."""
 
     SYNC = "SYNC"
-    """It frees memory first, which may take long, and then answers."""
+    """Free the memory first, which may take long, then answer."""
 
 
 def flush_words(name: str, mode: FlushMode | None) -> list[TEncodable]:

@@ -18,16 +18,16 @@ class ExpireOptions(Enum):
     """A condition of ``expire``."""
 
     HasNoExpiry = "NX"
-    """Only if the key does not expire yet."""
+    """Only if the key has no expiry."""
 
     HasExistingExpiry = "XX"
-    """Only if the key expires already."""
+    """Only if the key has an expiry."""
 
     NewExpiryGreaterThanCurrent = "GT"
-    """Only if the key then expires later; one that does not expire counts as the latest."""
+    """Only if the key then expires later; no expiry counts as the latest."""
 
     NewExpiryLessThanCurrent = "LT"
-    """Only if the key then expires earlier; one that does not expire counts as the latest."""
+    """Only if the key then expires earlier; no expiry counts as the latest."""
 
 
 @routed("DEL", per_key(1, "sum"))

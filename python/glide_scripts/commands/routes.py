@@ -28,7 +28,9 @@ class Route:
     __slots__ = ()
 
     def _target(self) -> tuple[object, ...]:
-        raise NotImplementedError(f"{type(self).__name__} is not a route; make one of its kinds")
+        raise NotImplementedError(
+            f"{type(self).__name__} is not a route by itself; use a subclass such as AllPrimaries()"
+        )
 
 
 @dataclass(frozen=True, slots=True)

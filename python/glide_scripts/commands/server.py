@@ -68,7 +68,7 @@ class InfoSection(Enum):
     """All sections but those that modules add."""
 
     DEFAULT = "default"
-    """The sections that come if none is named."""
+    """The default sections."""
 
     EVERYTHING = "everything"
     """All sections, with those that modules add."""

@@ -23,7 +23,7 @@ class ConditionalChange(Enum):
     """A condition of ``set`` and ``zadd``."""
 
     ONLY_IF_EXISTS = "XX"
-    """Only change what exists already."""
+    """Only change what already exists."""
 
     ONLY_IF_DOES_NOT_EXIST = "NX"
     """Only add what does not exist yet."""

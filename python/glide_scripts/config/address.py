@@ -46,15 +46,17 @@ def clean_host(host: str) -> str:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
         if not _is_ipv6(host):
-            raise ValueError("what stands in brackets is not an IPv6 address")
+            raise ValueError("the text in brackets is not an IPv6 address")
     if not host:
         raise ValueError("the host is empty")
     if not host.isprintable() or " " in host:
-        raise ValueError("the host holds a space or a control character")
+        raise ValueError("the host contains a space or a control character")
     if not _is_ipv6(host):
         for character in "/@[]?#,%:":
             if character in host:
-                raise ValueError(f"the host holds {character!r}, which no host name has")
+                raise ValueError(
+                    f"the host contains {character!r}, which is not allowed in host names"
+                )
     return host
 
 

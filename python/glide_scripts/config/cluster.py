@@ -18,7 +18,7 @@ class PeriodicChecksStatus(Enum):
     """Every 60 seconds."""
 
     DISABLED = 1
-    """Only when a reply or a lost connection hints at a change."""
+    """Only when a reply or a lost connection indicates a change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,7 @@ class TlsAdvancedConfiguration:
 
 def not_pickled(name: str, secret: str) -> TypeError:
     return TypeError(
-        f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
-        "anew in the other process"
+        f"{name} contains {secret} and cannot be pickled; create it in the other process"
     )
 
 

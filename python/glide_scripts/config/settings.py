@@ -31,10 +31,10 @@ class ReadFrom(Enum):
     """Which nodes serve reads."""
 
     PRIMARY = "primary"
-    """The primary, which has the freshest data."""
+    """The primary, which has the latest data."""
 
     PREFER_REPLICA = "prefer_replica"
-    """The replicas in turn; the primary if there is none."""
+    """The replicas in turn; the primary if there are none."""
 
     AZ_AFFINITY = "az_affinity"
     """The replicas in the client's availability zone in turn, else others, else the primary.
@@ -205,7 +205,7 @@ class BaseClientConfiguration:
         if self.read_from.name.startswith("AZ_") and self.client_az is None:
             raise ValueError(
                 f"client_az is None and read_from is {self.read_from}; "
-                "pass client_az, the availability zone that this client runs in"
+                "pass client_az, the availability zone in which this client runs"
             )
         optional(flag, "lazy_connect", self.lazy_connect, "True or False")
         optional(of_type, "observer", self.observer, Observer, "an Observer")
@@ -311,7 +311,7 @@ def _check_client_name(client_name: str | None) -> None:
     if client_name is not None and not all("!" <= character <= "~" for character in client_name):
         raise ValueError(
             f"client_name is {client_name!r}; pass printable ASCII without spaces, "
-            "since the server takes nothing else"
+            "because the server accepts nothing else"
         )
 
 

@@ -53,7 +53,7 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
 
 def _parse(url: str) -> dict[str, Any]:
     if " " in url or not url.isprintable():
-        _refuse("it holds a space or a control character")
+        _refuse("it contains a space or a control character")
     scheme, separator, rest = url.partition("://")
     if not separator:
         _refuse("it has no scheme")
@@ -76,11 +76,11 @@ def _split(rest: str) -> tuple[str, str, str]:
     # Most likely a password with such a character in it: what follows it must not be shown.
     if authority.count("@") > 1 or "@" in tail:
         _refuse(
-            "it holds '@' in a place where it must be %40; "
+            "it contains '@' where it must be %40; "
             "in the user and the password, write '/' as %2F, '?' as %3F and '#' as %23 too"
         )
     if "#" in tail:
-        _refuse("it holds '#', which means nothing here")
+        _refuse("it contains '#', which has no meaning here")
     path, _, query = tail.partition("?")
     return authority, path.removeprefix("/"), query
 
@@ -90,7 +90,7 @@ def _addresses(hosts: str) -> list[NodeAddress]:
     for position, text in enumerate(hosts.split(","), start=1):
         try:
             if text.count(":") > 1 and not text.startswith("["):
-                _refuse("an IPv6 address stands in brackets, as in [::1]:6379")
+                _refuse("an IPv6 address needs brackets, as in [::1]:6379")
             host, port = split_host_port(text)
         except ValueError as error:
             _refuse(f"in host {position}, {error}")

@@ -76,7 +76,7 @@ class Folder:
 def _why_unread(error: Exception, entry: Traversable) -> str:
     # A zip raises KeyError, and words what is wrong in terms of its innards.
     if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
-        return "there is no such file"
+        return "the file does not exist"
     if isinstance(error, IsADirectoryError):
         return "it is a folder, not a file"
     return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
@@ -89,7 +89,8 @@ def check_text(name: str, data: bytes) -> None:
     """
     if data.startswith(b"\xef\xbb\xbf"):
         raise ScriptSourceError(
-            "it begins with a byte order mark, which Lua does not take; save it without", file=name
+            "it begins with a byte order mark, which Lua refuses; save the file without it",
+            file=name,
         )
     try:
         data.decode()

@@ -21,13 +21,13 @@ class ObservedCall:
     """
 
     name: str | None
-    """The name of the script or function; of a batch, if it is the same throughout."""
+    """The name of the script or function; for a batch, only if all its commands have the same."""
 
     sha1: str | None
     """The SHA1 of the script, if the call runs one with ``invoke_script``."""
 
     batch_size: int | None
-    """How many commands a batch has; None: it is no batch."""
+    """The number of commands of a batch; None if it is not a batch."""
 
     server: tuple[str, int]
     """Host and port of the first address in the client's configuration."""
@@ -36,7 +36,7 @@ class ObservedCall:
     """The database's number."""
 
     state: Any = None
-    """The observer's own: what it wants to find again at the end, such as a span."""
+    """For the observer's own use, such as a span that it ends later."""
 
     duration: float = 0.0
     """Seconds from the start to the end."""
@@ -55,10 +55,10 @@ class ObservedCall:
     """
 
     eval_fallback: bool = False
-    """Whether the server did not have the script, so that EVAL sent its code."""
+    """Whether the server lacked the script, so that EVAL sent its code."""
 
     retries: int = 0
-    """How often it was sent again for another reason, such as a redirect or a lost connection."""
+    """How often it was repeated for another reason, such as a redirect or a lost connection."""
 
 
 class Observer:

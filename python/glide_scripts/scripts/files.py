@@ -85,7 +85,7 @@ def directory_folder(path: Any) -> Folder:
     """
     folder = _path("path", path)
     if not folder.is_dir():
-        why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+        why = "it is a file, not a folder" if folder.exists() else "the folder does not exist"
         raise ScriptSourceError(why, file=str(folder))
     _check_links(folder, ())
     return Folder(folder, _shown(folder))
@@ -129,7 +129,7 @@ def package_folder(package: Any) -> Folder:
             raise
         raise ScriptSourceError(f"there is no package {name!r}") from None
     except (TypeError, ValueError):
-        raise ScriptSourceError(f"{name!r} is no package, but a module or nothing") from None
+        raise ScriptSourceError(f"{name!r} is not a package, but a module or nothing") from None
     return Folder(root, name.replace(".", "/"))
 
 

@@ -69,7 +69,7 @@ class TypedLibrary:
         path = resource_path(folder)
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
-            raise ScriptSourceError("there is no such folder", file=part.shown)
+            raise ScriptSourceError("the folder does not exist", file=part.shown)
         return cls.__read(part, (), "", {}, part.scripts())
 
     @classmethod
@@ -98,10 +98,10 @@ class TypedLibrary:
                 name = value.name.removeprefix(prefix)
             shown = folder.name(inner)
             if name in origins:
-                why = f"{origins[name]} is named {name!r}, too; name one of them otherwise"
+                why = f"{origins[name]} has the same name {name!r}; rename one of them"
                 raise ScriptSourceError(why, file=shown)
             if hasattr(ScriptLibrary, name):
-                why = f"{name!r} is what a library calls something else; name it otherwise"
+                why = f"{name!r} is the name of a library's own method; rename the script"
                 raise ScriptSourceError(why, file=shown)
             origins[name] = shown
             self.__entries[name] = value
@@ -135,19 +135,19 @@ class TypedLibrary:
         if not code or len(code.split()) != 1 or code != code.strip():
             raise ValueError(f"code is {code!r}; pass one word, such as 'OUT_OF_STOCK'")
         if code.startswith("-"):
-            raise ValueError(f"code is {code!r}, of which servers take the '-' away; leave it out")
+            raise ValueError(f"code is {code!r}, but servers remove the '-'; leave it out")
         if code in SERVER_CODES:
             raise ValueError(
-                f"code is {code!r}, which servers use for errors of their own; take another one"
+                f"code is {code!r}, which servers use for their own errors; choose another code"
             )
 
         def register(error: E) -> E:
             known: object = error
             if not (isinstance(known, type) and issubclass(known, ScriptError)):
-                raise TypeError(f"the class for {code} has to be a ScriptError; this is {error!r}")
+                raise TypeError(f"the class for {code} must be a ScriptError, not {error!r}")
             taken = self.__errors.setdefault(code, error)
             if taken is not error:
-                raise ValueError(f"{code} has a class already: {taken.__qualname__}")
+                raise ValueError(f"{code} already has a class: {taken.__qualname__}")
             return error
 
         return register

@@ -208,7 +208,7 @@ class ValkeyCluster(Startable):
         """
         replica.command("CLUSTER", "FAILOVER")
         wait_until(
-            lambda: None if view_of(replica).myself.is_primary else f"{replica} is no primary",
+            lambda: None if view_of(replica).myself.is_primary else f"{replica} is not a primary",
             timeout=timeout,
         )
         self.wait_until_ready(timeout=timeout)
