@@ -122,9 +122,8 @@ BY_CONCURRENCY = Group(
     "Standalone, by calls in flight",
     _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
     (*PYTHON_CLIENTS, CORE, PIPELINE),
-    "With 10,000 in flight, three clients are missing. redis-py and valkey-py open a connection for "
-    "each call in flight, and a process may not have so many by default. coredis lost its "
-    "connections.",
+    "Three clients are missing with 10,000 in flight. redis-py and valkey-py open a connection for "
+    "each call in flight; a process may not have so many by default. coredis lost its connections.",
 )
 ON_CLUSTER = Group(
     "Cluster of three primaries, by calls in flight",

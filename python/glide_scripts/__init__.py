@@ -1,4 +1,4 @@
-"""Lua scripts on Valkey and Redis, from asyncio: fast, and each run at most once.
+"""Run Lua scripts on Valkey and Redis from asyncio: fast, and each call at most once.
 
 ::
 

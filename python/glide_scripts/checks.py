@@ -1,7 +1,7 @@
-"""Checks of arguments and settings, done before anything is sent.
+"""Checks of arguments and settings, before anything is sent.
 
-Each names the argument and what it came as: ``keys[1] is int; pass str or bytes``. A wrong setting
-is a ``ConfigurationError`` of the same text, which ``config/configuration_errors.py`` makes.
+Each error names the argument and its type: ``keys[1] is int; pass str or bytes``. For a setting,
+``config/configuration_errors.py`` turns it into a ``ConfigurationError`` with the same text.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def encodable(name: str, value: TEncodable) -> TEncodable:
 
     Raises:
         TypeError: It is not str, bytes, bytearray or memoryview.
-        ValueError: It is a str with lone surrogates, which UTF-8 cannot say.
+        ValueError: It is a str with lone surrogates, which UTF-8 cannot encode.
     """
     if isinstance(value, str):
         if not value.isascii():
@@ -79,7 +79,7 @@ def sequence(name: str, values: Sequence[V], items: str) -> Sequence[V]:
 
 
 def pairs(name: str, mapping: Mapping[K, V], items: str) -> Iterator[tuple[int, K, V]]:
-    """The position, the key and the value of each item of a mapping that is not empty.
+    """Yield the position, key and value of each item of a mapping, which must not be empty.
 
     Raises:
         TypeError: It is not a mapping.
@@ -95,17 +95,17 @@ def pairs(name: str, mapping: Mapping[K, V], items: str) -> Iterator[tuple[int, 
 def not_empty(name: str, values: Sized) -> None:
     """
     Raises:
-        ValueError: There is nothing in it.
+        ValueError: It is empty.
     """
     if not len(values):
         raise ValueError(f"{name} is empty; pass at least one")
 
 
 def integer(name: str, value: int) -> bytes:
-    """An integer as the server reads it.
+    """An integer in the server's form.
 
     Raises:
-        TypeError: It is not an int; a bool is none.
+        TypeError: It is not an int, or is a bool.
         ValueError: It has more than 64 bits.
     """
     if isinstance(value, bool) or not isinstance(value, int):
@@ -118,8 +118,8 @@ def integer(name: str, value: int) -> bytes:
 def positive(name: str, value: int, right: str) -> int:
     """
     Raises:
-        TypeError: It is not an int; a bool is none.
-        ValueError: It is not more than 0.
+        TypeError: It is not an int, or is a bool.
+        ValueError: It is not positive.
     """
     integer(name, value)
     if value <= 0:
@@ -154,7 +154,7 @@ def no_seconds(name: str, value: float, right: str) -> TypeError:
 def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
     """
     Raises:
-        TypeError: It is not an int; a bool is none.
+        TypeError: It is not an int, or is a bool.
         ValueError: It is less than ``low`` or more than ``high``.
     """
     right = f"an int from {low} to {high}{unit}"
@@ -171,10 +171,10 @@ def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
 
 
 def number(name: str, value: float) -> bytes:
-    """A number as the server reads it, with every digit a float needs to come back the same.
+    """A number in the server's form, with all digits that a float needs.
 
     Raises:
-        TypeError: It is not an int or a float; a bool is neither.
+        TypeError: It is not an int or a float, or is a bool.
         ValueError: It is nan, or an int of more than 64 bits.
     """
     if isinstance(value, int) and not isinstance(value, bool):
@@ -221,14 +221,14 @@ def optional(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> None:
-    """Check what may be left out."""
+    """Check an argument that may be None."""
     if value is not None:
         check(name, value, *args, **kwargs)
 
 
 def wrong_type(name: str, value: object, right: str) -> TypeError:
-    """The error for an argument of a wrong type.
+    """Return the error for an argument of a wrong type.
 
-    It does not show the value: whoever mixes arguments up may have passed a password.
+    It does not show the value, which may be a password in the wrong place.
     """
     return TypeError(f"{name} is {type(value).__name__}; pass {right}")

@@ -1,6 +1,6 @@
-"""What the Rust core uses of Python, by these names: the only module that Rust imports by name.
+"""The Python functions that Rust calls. This is the only module that Rust imports by name.
 
-It imports nothing that needs the core, which imports it while it is imported itself.
+It imports nothing that needs the core, because the core imports it during its own import.
 """
 
 from __future__ import annotations

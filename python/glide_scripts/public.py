@@ -1,4 +1,4 @@
-"""Public classes say ``glide_scripts`` in tracebacks and pickles, wherever they are defined."""
+"""Public classes appear as ``glide_scripts.…`` in tracebacks and pickles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def show_as_public(module: dict[str, Any]) -> None:
-    """Give what a module defines of ``glide_scripts.__all__`` the package's name.
+    """Set the package's name as the module of a module's public names.
 
     Args:
         module: The module's ``globals()``, at its end.

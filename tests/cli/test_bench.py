@@ -87,7 +87,7 @@ def test_a_random_number_below_nothing_is_refused(text: str, script: Path) -> No
     ended = piped("bench", str(script), "--key", text)
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "--key" in ended.err
-    assert "is no random number; write {rand:1000}" in ended.err
+    assert "is not a random number; write {rand:1000}" in ended.err
 
 
 def test_braces_around_a_placeholder_make_a_hash_tag() -> None:
@@ -145,7 +145,7 @@ def test_a_rate_that_is_not_reached_is_told(script: Path, url: str) -> None:
     assert re.search(
         r"^the rate was not reached: [\d,]+ calls were due and not sent", ended.out, re.M
     )
-    assert "latency counts from when a call should have begun" in ended.out
+    assert "latency is measured from when each call was due" in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
@@ -175,7 +175,7 @@ def test_the_first_call_is_waited_for_only_so_long(
     try:
         with at_terminal("bench", str(script), "--url", f"{url}?timeout=500") as terminal:
             terminal.see("waiting for the first call")
-            terminal.see("the first call had no reply within 0.5 s")
+            terminal.see("the first call got no reply within 0.5 s")
             assert terminal.end() == 1
     finally:
         live_server.command("SCRIPT", "KILL")

@@ -337,9 +337,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("call", "text"),
         [
-            (5, "calls[17] is int, no pair; pass (keys, args)"),
-            ((["k"], ["a"], 100), "calls[17] is tuple, no pair; pass (keys, args)"),
-            ("key", "calls[17] is str, no pair; pass (keys, args)"),
+            (5, "calls[17] is int, not a pair; pass (keys, args)"),
+            ((["k"], ["a"], 100), "calls[17] is tuple, not a pair; pass (keys, args)"),
+            ("key", "calls[17] is str, not a pair; pass (keys, args)"),
             (("k", []), "calls[17]: keys is str; pass a list of str or bytes"),
             ((["k"], ["a", 1]), "calls[17]: args[1] is int; pass str or bytes"),
             (([None], []), "calls[17]: keys[0] is NoneType; pass str or bytes"),

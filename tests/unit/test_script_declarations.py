@@ -81,15 +81,15 @@ BAD = [
     ("\n--@retruns int", "limit.lua:2: --@retruns is not known; did you mean --@returns?"),
     ("--@arg limit", "--@arg takes a name and a type: --@arg limit: int; not 'limit'"),
     ("--@arg", "not nothing"),
-    ("--@arg limit: integer", "'integer' is no type; did you mean int?"),
-    ("--@arg limit: int int", "'int int' is no type"),
-    ("--@arg limit: list[int", "is no type"),
+    ("--@arg limit: integer", "'integer' is not a type; did you mean int?"),
+    ("--@arg limit: int int", "'int int' is not a type"),
+    ("--@arg limit: list[int", "is not a type"),
     ("--@arg limit: list[int, str]", "list takes 1 in its brackets"),
     ("--@arg limit: dict[str]", "dict takes 2 in its brackets"),
-    ("--@arg limit: __import__('os')", "is no type"),
+    ("--@arg limit: __import__('os')", "is not a type"),
     ("--@arg limit: int | None", "none of which is None"),
     ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
-    ("--@arg limit: dict[int, str]", "it holds what JSON does not have"),
+    ("--@arg limit: dict[int, str]", "it contains a type that JSON does not have"),
     ("--@arg limit: list", "say of what: list[str]"),
     ("--@arg 1x: int", "'1x' is no name for a parameter"),
     ("--@arg class: int", "'class' is no name for a parameter"),
@@ -108,7 +108,7 @@ BAD = [
         "let 'a' be the last argument; or send one of them as JSON",
     ),
     ("--@arg a: int...\n--@arg b: int...", "takes all arguments that are left"),
-    ("--@returns", "'' is no type"),
+    ("--@returns", "'' is not a type"),
     ("--@returns int\n--@returns int", "limit.lua:2: --@returns is there twice"),
     ("--@secret token", "limit.lua:1: --@secret names 'token', which is not declared"),
     ("--@arg token: str\n--@secret tokne", "did you mean token?"),
@@ -196,7 +196,7 @@ def test_a_script_of_a_file_may_be_declared_by_a_function(tmp_path: Path) -> Non
 
 
 def test_what_a_file_declares_is_not_declared_again(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=r"limit declares its parameters already, in .*limit\.lua"):
+    with pytest.raises(TypeError, match=r"limit already declares its parameters, in .*limit\.lua"):
         typed_script(declared(tmp_path, "--@key user"))
     with pytest.raises(TypeError, match="script is str; pass a Script"):
         typed_script("return 1")  # type: ignore[arg-type]

@@ -171,8 +171,8 @@ UNREAD: list[tuple[Any, str, str]] = [
     (INT, "1e+300", "it is float, not int"),
     (INT, "1.5", "it is float, not int"),
     (INT, "true", "it is bool, not int"),
-    (FLOAT, "NaN", "is no JSON: NaN is no number of JSON"),
-    (ANY, "[-Infinity]", "is no JSON: -Infinity is no number"),
+    (FLOAT, "NaN", "is not JSON: NaN is not a JSON number"),
+    (ANY, "[-Infinity]", "is not JSON: -Infinity is no number"),
     (ANY, "[" * 5_000, "is no JSON"),
     (Json[list[int]], '{"a":1}', "it is dict, not list[int]"),
     (JSON[tuple[int, int]], "{}", "it has 0 items, not 2"),
@@ -266,8 +266,8 @@ def test_any_error_while_encoding_is_clear() -> None:
     [
         (Unresolved, "an annotation of Unresolved has no meaning here: name 'Nope' is not"),
         (Json[list[Unresolved]], "an annotation of Unresolved has no meaning here"),
-        (Json[set[int]], "it holds what JSON does not have"),
-        (Json[dict[int, str]], "it holds what JSON does not have"),
+        (Json[set[int]], "it contains a type that JSON does not have"),
+        (Json[dict[int, str]], "it contains a type that JSON does not have"),
     ],
 )
 def test_a_type_that_cannot_be_is_an_error_of_the_declaration(annotation: Any, words: str) -> None:

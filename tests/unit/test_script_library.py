@@ -123,7 +123,7 @@ def test_one_file_that_is_wrong_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+    with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_directory(tmp_path / "nope")
     write(tmp_path, "a.lua")
     with pytest.raises(ScriptSourceError, match=r"a\.lua: it is a file, not a folder"):
@@ -159,7 +159,7 @@ def test_a_library_is_read_from_a_package(
     assert scripts.a.code == b'--@include "b.lua"\nlocal b = 1\nreturn b'
     assert scripts.deep.c.file == f"{name}/lua/deep/c.lua"
     assert ScriptLibrary.from_resource(sys.modules[name]).lua.deep.c == scripts.deep.c
-    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+    with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_resource(name, "nope")
 
 
@@ -175,7 +175,7 @@ def test_a_class_of_errors_is_checked(tmp_path: Path) -> None:
         scripts.error("X")(ValueError)  # type: ignore[type-var]
     scripts.error("X")(First)
     scripts.error("X")(First)
-    with pytest.raises(ValueError, match="X has a class already: First"):
+    with pytest.raises(ValueError, match="X already has a class: First"):
         scripts.error("X")(Second)
 
 

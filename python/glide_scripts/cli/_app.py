@@ -1,4 +1,4 @@
-"""The commands together, and how each of them ends."""
+"""All commands, and how each of them ends."""
 
 import importlib.metadata
 import os
@@ -44,15 +44,15 @@ def _program(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Lua scripting on Valkey and Redis.
+    """Run, check, deploy and debug Lua scripts on Valkey and Redis.
 
-    Exit codes: 0 done; 1 a script or a request failed, or what was asked for does not hold; 2 wrong
-    usage, or no server to be reached; 130 interrupted.
+    Exit codes: 0 success; 1 a script or a request failed, or a check did not pass; 2 wrong usage,
+    or no server could be reached; 130 interrupted.
     """
 
 
 def run(argv: Sequence[str]) -> int:
-    """Carry out a command line, and return the exit code."""
+    """Run a command line and return the exit code."""
     if not argv:
         return run(["--help"]) or UNUSABLE
     asked = Asked()
@@ -82,7 +82,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Wrong usage in one line; typer's own text may have several."""
+    """Return a usage error in one line; typer's text may have several."""
     context = getattr(error, "ctx", None)
     program = context.command_path if context else _PROGRAM
     return f"{' '.join(error.format_message().split())} (see {program} --help)"

@@ -116,7 +116,7 @@ class Debugger:
         if isinstance(now, Ended) and now.error is not None:
             raise Failure(script_error_text(now.error, self._file), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
-        self._say("it runs in a fork of the server: nothing that it writes stays", "dim")
+        self._say("the script runs in a fork of the server: none of its writes stay", "dim")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")

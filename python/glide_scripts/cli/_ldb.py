@@ -216,7 +216,7 @@ class Listing:
         """
         name, colon, digits = spec.rpartition(":")
         if not digits.isdecimal() or not int(digits):
-            raise NotTakenError(f"{spec!r} is no line; write 12, or util.lua:12")
+            raise NotTakenError(f"{spec!r} is not a line; write 12, or util.lua:12")
         file = self._file(name) if colon else self.files[0]
         for number in range(int(digits), max(self.lines(file)) + 1):
             if self.has_code(place := Place(file, number)):

@@ -93,8 +93,9 @@ class Report:
     def _about(self) -> str:
         plan, result = self._load.plan, self._load.result
         words = [
-            f"{result.calls:,} calls in {result.elapsed:.1f} s: {result.per_second:,.0f} a second",
-            f"{'at most ' * (plan.rate is not None)}{plan.concurrency:,} under way",
+            f"{result.calls:,} calls in {result.elapsed:.1f} s: "
+            f"{result.per_second:,.0f} per second",
+            f"{'at most ' * (plan.rate is not None)}{plan.concurrency:,} in flight",
             f"{self._clients} client{'s' * (self._clients > 1)}",
         ]
         if plan.rate is not None:
@@ -156,6 +157,6 @@ class Report:
 
 
 _COUNTED = {
-    False: "latency counts from when a call was sent",
-    True: "latency counts from when a call should have begun",
+    False: "latency is measured from sending each call",
+    True: "latency is measured from when each call was due",
 }

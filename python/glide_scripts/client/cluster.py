@@ -37,27 +37,28 @@ ByNode: TypeAlias = T | dict[bytes, T]
 class GlideClusterClient(BaseClient):
     """A client of a cluster.
 
-    Make one with ``create`` or ``from_url``, use it from any task of any event loop, and close
-    it, which ``async with`` does. Scripts and commands go to the shard that holds their keys;
-    what the cluster changes, the client follows. A script without keys goes to any primary.
+    Make one with ``create`` or ``from_url``. Use it from any task of any event loop. ``async with``
+    closes it. Scripts and commands go to the shard of their keys; the client follows changes of the
+    cluster. A script without keys goes to any primary.
 
-    Methods with a ``route`` go where GLIDE's do without one; their docstrings say where.
+    A method with a ``route`` parameter has a default route, the same as in GLIDE. Its docstring
+    names it.
     """
 
     _in_cluster = True
 
     @classmethod
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
-        """Connects to the cluster of a configuration. One reachable address of it is enough.
+        """Connect to the cluster of a configuration. One reachable address is enough.
 
         Args:
-            config: Nodes of the cluster, and how to talk to it.
+            config: Some of the cluster's addresses, and the settings.
 
         Raises:
             ConfigurationError: ``config`` is not a ``GlideClusterClientConfiguration``, or its
                 certificates cannot be used.
-            ClosingError: No node could be reached, or none knows the cluster's slots; the text
-                says which and why.
+            ClosingError: No node could be reached, or none knows the cluster's slots. The text
+                lists each node with the reason.
         """
         with configuration_errors():
             checks.of_type("config", config, GlideClusterClientConfiguration)
@@ -65,15 +66,15 @@ class GlideClusterClient(BaseClient):
 
     @classmethod
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
-        """Connects to the cluster of a URL.
+        """Connect to the cluster of a URL.
 
         Args:
             url: ``valkey://user:password@host1:port1,host2:port2``, with one host or several. See
                 ``GlideClient.from_url`` for the rest.
-            observer: What is told of each call; see ``Observer``.
+            observer: Is called for each call; see ``Observer``.
 
         Raises:
-            ConfigurationError: The URL says something that cannot be used.
+            ConfigurationError: The URL is wrong.
             ClosingError: No node could be reached; the text says which and why.
         """
         await imported(import_url)
@@ -93,26 +94,26 @@ class GlideClusterClient(BaseClient):
         *,
         timeout: int | None = None,
     ) -> ByNode[TResult]:
-        """Runs a script on the node, or on each of the nodes, that a route names.
+        """Run a script on the node or nodes of a route.
 
-        Each node runs it once, whether or not it had it.
+        Each node runs it once. A node that lacks the script gets the code.
 
         Args:
             script: The script.
-            keys: The keys it works on; they must be in the slot of the route. With a route to
-                several nodes there must be none.
-            args: Its other arguments.
-            route: Where to; None means as ``invoke_script``.
+            keys: The keys; they must be in the slot of the route. A route to several nodes allows
+                no keys.
+            args: The arguments.
+            route: The nodes; None means as ``invoke_script``.
             timeout: As for ``invoke_script``.
 
         Returns:
-            What the script returns; with ``AllPrimaries`` and ``AllNodes`` a dict of what it
-            returned on each node, by its ``b"host:port"``.
+            What the script returns; with ``AllPrimaries`` and ``AllNodes`` a dict from each node's
+            ``b"host:port"`` to what it returned there.
 
         Raises:
-            CrossSlotError: ``keys`` are in another slot than the route's; nothing was sent.
-            ScriptError: As for ``invoke_script``; of several nodes, the text names the first that
-                failed, and the others may have run the script.
+            CrossSlotError: ``keys`` are not in the slot of the route; nothing was sent.
+            ScriptError: As for ``invoke_script``. With several nodes, the text names the first that
+                failed; the others may have run the script.
         """
         where = target(route)
         try:
@@ -131,26 +132,26 @@ class GlideClusterClient(BaseClient):
         raise_on_error: bool,
         options: glide_scripts.ClusterBatchOptions | None = None,
     ) -> Coroutine[Any, Any, list[TResult] | None]:
-        """Sends the commands of a batch together, and gets their results in one list.
+        """Send the commands of a batch together, and return their results in a list.
 
-        A transaction goes to the shard that holds its keys, which must all be in one slot; without
-        keys, to any primary. A pipeline is split by nodes, whose parts go out side by side; each
-        of its commands goes where the client's method sends it.
+        A transaction goes to the shard of its keys, which must all be in one slot; without keys, to
+        any primary. A pipeline is split by node, and the parts are sent in parallel. Each of its
+        commands goes where the client's method of that name sends it.
 
         See ``GlideClient.exec``, https://valkey.io/topics/transactions/ and
         https://valkey.io/topics/pipelining/.
 
         Args:
-            batch: The batch; it stays as it is and can be executed again.
-            raise_on_error: Whether the first error among the results is raised.
+            batch: The batch. It is not changed and can be executed again.
+            raise_on_error: Whether the first error in the results is raised.
             options: The options of this call.
 
         Returns:
-            The results in the order of the commands; or None: the transaction was not executed,
-            because a key changed that this task watches.
+            The results in the order of the commands, or None if the transaction was not executed
+            because a watched key has changed.
 
         Raises:
-            TypeError: An argument is of a wrong type; nothing was sent.
+            TypeError: An argument has a wrong type; nothing was sent.
             RequestError: ``options`` has a retry strategy for a transaction; nothing was sent.
             CrossSlotError: A transaction's keys are in several slots; nothing was sent.
             ExecAbortError: The server discarded the transaction; nothing was executed.
@@ -162,15 +163,15 @@ class GlideClusterClient(BaseClient):
         return self._exec(batch, raise_on_error, options, task, self._watches.of(task))
 
     def unwatch(self, route: Route | None = None) -> Coroutine[Any, Any, TOK]:
-        """Ends what the task that calls it watches; see ``watch``.
+        """End the calling task's watch; see ``watch``.
 
         See https://valkey.io/commands/unwatch/.
 
         Args:
-            route: Is there for GLIDE's sake: a watch ends where it is.
+            route: Has no effect; GLIDE has this parameter.
 
         Returns:
-            ``OK``, also if nothing was watched.
+            ``OK``, even if nothing was watched.
 
         Raises:
             TypeError: ``route`` is not a route.
@@ -185,7 +186,7 @@ class GlideClusterClient(BaseClient):
         )
 
     async def script_load(self, script: Script | TEncodable, *, route: Route | None = None) -> str:
-        """Puts a script on the nodes of ``route`` without running it; by default all primaries.
+        """Load a script on the nodes of ``route`` without running it. Default: all primaries.
 
         See https://valkey.io/commands/script-load/, and ``GlideClient.script_load``.
         """
@@ -195,7 +196,7 @@ class GlideClusterClient(BaseClient):
     async def script_exists(
         self, sha1s: Sequence[TEncodable], route: Route | None = None
     ) -> list[bool]:
-        """Tells which scripts every node of ``route`` has; by default every primary.
+        """Check which scripts all nodes of ``route`` have. Default: all primaries.
 
         See https://valkey.io/commands/script-exists/, and ``GlideClient.script_exists``.
         """
@@ -203,7 +204,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def script_flush(self, mode: FlushMode | None = None, route: Route | None = None) -> TOK:
-        """Removes all scripts from the nodes of ``route``; by default from all nodes.
+        """Remove all scripts from the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/script-flush/.
         """
@@ -211,16 +212,16 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def script_kill(self, route: Route | None = None) -> TOK:
-        """Stops the script that a node of ``route`` is running; by default on any node.
+        """Stop the script that a node of ``route`` is running. Default: all nodes.
 
-        It succeeds if one node stopped one. See https://valkey.io/commands/script-kill/, and
-        ``GlideClient.script_kill``.
+        It succeeds if at least one node stopped a script. See
+        https://valkey.io/commands/script-kill/, and ``GlideClient.script_kill``.
         """
         result: TOK = await self._routed(scripting.script_kill(), route)
         return result
 
     async def script_show(self, sha1: TEncodable, route: Route | None = None) -> bytes:
-        """Gets the code of a script from the node of ``route``; by default from any primary.
+        """Return the code of a script from the node of ``route``. Default: any primary.
 
         See https://valkey.io/commands/script-show/, and ``GlideClient.script_show``.
         """
@@ -233,7 +234,7 @@ class GlideClusterClient(BaseClient):
         replace: bool = False,
         route: Route | None = None,
     ) -> bytes:
-        """Puts a library of functions on the nodes of ``route``; by default all primaries.
+        """Load a library of functions on the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/function-load/, and ``GlideClient.function_load``.
         """
@@ -247,7 +248,7 @@ class GlideClusterClient(BaseClient):
         with_code: bool = False,
         route: Route | None = None,
     ) -> ByNode[list[dict[bytes, Any]]]:
-        """Tells which libraries the nodes of ``route`` have; by default any primary.
+        """List the libraries of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/function-list/, and ``GlideClient.function_list``.
         """
@@ -256,7 +257,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
-        """Removes a library from the nodes of ``route``; by default from all primaries.
+        """Remove a library from the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/function-delete/, and ``GlideClient.function_delete``.
         """
@@ -266,7 +267,7 @@ class GlideClusterClient(BaseClient):
     async def function_flush(
         self, mode: FlushMode | None = None, route: Route | None = None
     ) -> TOK:
-        """Removes all libraries from the nodes of ``route``; by default from all primaries.
+        """Remove all libraries from the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/function-flush/, and ``GlideClient.function_flush``.
         """
@@ -274,16 +275,16 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def function_kill(self, route: Route | None = None) -> TOK:
-        """Stops the function that a node of ``route`` is running; by default on any node.
+        """Stop the function that a node of ``route`` is running. Default: all nodes.
 
-        It succeeds if one node stopped one. See https://valkey.io/commands/function-kill/, and
-        ``GlideClient.function_kill``.
+        It succeeds if at least one node stopped a script. See
+        https://valkey.io/commands/function-kill/, and ``GlideClient.function_kill``.
         """
         result: TOK = await self._routed(functions.function_kill(), route)
         return result
 
     async def function_stats(self, route: Route | None = None) -> ByNode[dict[bytes, Any]]:
-        """Tells which function the nodes of ``route`` are running; by default all nodes.
+        """Return the function that each node of ``route`` is running. Default: all nodes.
 
         See https://valkey.io/commands/function-stats/, and ``GlideClient.function_stats``.
         """
@@ -291,7 +292,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def function_dump(self, route: Route | None = None) -> ByNode[bytes]:
-        """Gets all libraries of the nodes of ``route``; by default of any primary.
+        """Dump all libraries of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/function-dump/, and ``GlideClient.function_dump``.
         """
@@ -304,7 +305,7 @@ class GlideClusterClient(BaseClient):
         policy: FunctionRestorePolicy | None = None,
         route: Route | None = None,
     ) -> TOK:
-        """Puts dumped libraries on the nodes of ``route``; by default on all primaries.
+        """Restore dumped libraries on the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/function-restore/, and ``GlideClient.function_restore``.
         """
@@ -317,7 +318,7 @@ class GlideClusterClient(BaseClient):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> ByNode[TResult]:
-        """Calls a function without keys on the nodes of ``route``; by default on any primary.
+        """Call a function without keys on the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/fcall/, and ``GlideClient.fcall``.
         """
@@ -331,9 +332,9 @@ class GlideClusterClient(BaseClient):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> ByNode[TResult]:
-        """Calls a function without keys that only reads on the nodes of ``route``.
+        """Call a read-only function without keys on the nodes of ``route``.
 
-        By default on any node that ``read_from`` allows. See
+        Default: any node that ``read_from`` allows. See
         https://valkey.io/commands/fcall_ro/, and ``GlideClient.fcall_ro``.
         """
         command = functions.fcall_ro(function, None, arguments)
@@ -343,16 +344,16 @@ class GlideClusterClient(BaseClient):
     async def custom_command(
         self, command_args: Sequence[TEncodable], route: Route | None = None
     ) -> ByNode[TResult]:
-        """Sends any command, by ``route``; by default where its keys are.
+        """Send any command to the nodes of ``route``. Default: the node of its keys.
 
-        A command on several keys each by itself, such as MGET or DEL, is split by their slots.
+        Commands on several independent keys, such as MGET or DEL, are split by slot.
         See https://valkey.io/commands/, and ``GlideClient.custom_command``.
         """
         result: ByNode[TResult] = await self._routed(custom.custom_command(command_args), route)
         return result
 
     async def ping(self, message: TEncodable | None = None, route: Route | None = None) -> bytes:
-        """Pings the nodes of ``route``; by default all primaries.
+        """Ping the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/ping/.
         """
@@ -360,7 +361,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def echo(self, message: TEncodable, route: Route | None = None) -> ByNode[bytes]:
-        """Gets the message back from the nodes of ``route``; by default from any primary.
+        """Return the message as the nodes of ``route`` send it back. Default: any primary.
 
         See https://valkey.io/commands/echo/.
         """
@@ -370,7 +371,7 @@ class GlideClusterClient(BaseClient):
     async def info(
         self, sections: Sequence[InfoSection] | None = None, route: Route | None = None
     ) -> ByNode[bytes]:
-        """Gets what the nodes of ``route`` say of themselves; by default all primaries.
+        """Return information about the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/info/.
         """
@@ -378,7 +379,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def time(self, route: Route | None = None) -> ByNode[list[bytes]]:
-        """Gets the time of the nodes of ``route``; by default of any primary.
+        """Return the time of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/time/.
         """
@@ -386,7 +387,7 @@ class GlideClusterClient(BaseClient):
         return result
 
     async def dbsize(self, route: Route | None = None) -> int:
-        """Counts the keys of the nodes of ``route``, all together; by default of all primaries.
+        """Count the keys of all nodes of ``route`` together. Default: all primaries.
 
         See https://valkey.io/commands/dbsize/.
         """
@@ -396,7 +397,7 @@ class GlideClusterClient(BaseClient):
     async def config_get(
         self, parameters: Sequence[TEncodable], route: Route | None = None
     ) -> ByNode[dict[bytes, bytes]]:
-        """Gets settings of the nodes of ``route``; by default of any primary.
+        """Return settings of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/config-get/.
         """
@@ -407,7 +408,7 @@ class GlideClusterClient(BaseClient):
     async def config_set(
         self, parameters_map: Mapping[K, TEncodable], route: Route | None = None
     ) -> TOK:
-        """Changes settings of the nodes of ``route``; by default of all nodes.
+        """Change settings of the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/config-set/.
         """
@@ -417,7 +418,7 @@ class GlideClusterClient(BaseClient):
     async def flushall(
         self, flush_mode: FlushMode | None = None, route: Route | None = None
     ) -> TOK:
-        """Removes all keys of the nodes of ``route``; by default of all primaries.
+        """Remove all keys from the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/flushall/.
         """

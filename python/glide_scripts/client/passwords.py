@@ -41,7 +41,7 @@ class PasswordSource:
             return
         if not isinstance(password, str) or not password:
             found = "an empty str" if password == "" else type(password).__name__
-            self._fail(f"password_callback gave {found}; it must give the password as a str")
+            self._fail(f"password_callback returned {found}; it must return the password as a str")
             return
         for answer in self._taken():
             answer.give(password)

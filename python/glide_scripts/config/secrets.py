@@ -1,4 +1,4 @@
-"""Settings that hold secrets: a password, and the key of a client's certificate."""
+"""Settings that contain secrets: a password, and the key of a client's certificate."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from .configuration_errors import configuration_errors
 
 
 class Hidden:
-    """Holds what a traceback that shows local variables must not."""
+    """Holds a value that a traceback with local variables must not show."""
 
     __slots__ = ("value",)
 
@@ -30,19 +30,19 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerCredentials:
-    """What the client authenticates itself with.
+    """The client's credentials.
 
     Args:
-        password: The password. For a server that asks for none, leave the credentials out.
+        password: The password. For a server without a password, omit the credentials.
         username: The user; None means the server's user ``default``.
-        password_callback: In place of a password: an async function without arguments that gives
-            it. It is asked for each connection, also for those that are made anew, within
-            ``connection_timeout``, on the event loop on which the client was made: once that is
-            closed, the client cannot connect anew.
+        password_callback: An async function without arguments that returns the password. The client
+            calls it for each new connection, also after a reconnect, within ``connection_timeout``.
+            It runs on the event loop on which the client was made; after that loop is closed, the
+            client cannot reconnect.
 
     Raises:
-        ConfigurationError: There is neither a password nor a callback, or both, or one of them is
-            empty or of a wrong type.
+        ConfigurationError: There is neither a password nor a callback, or both, or a value is empty
+            or has a wrong type.
     """
 
     password: str | None = None
@@ -78,21 +78,21 @@ class ServerCredentials:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TlsAdvancedConfiguration:
-    """How the client and the server make sure of each other over TLS.
+    """TLS settings: certificates and their verification.
 
     Args:
-        use_insecure_tls: Whether to accept any certificate, for tests only: whoever can stand
-            between the client and the server can then read and change everything. None means no.
-        root_pem_cacerts: The certificates to trust instead of the system's, in PEM, one or more
-            after another.
-        client_cert_pem: The client's certificate in PEM, for a server that asks for one.
+        use_insecure_tls: Whether to accept any certificate. Only for tests: anyone between the
+            client and the server can then read and change everything. None means False.
+        root_pem_cacerts: The authorities to trust instead of the system's: one or more certificates
+            in PEM.
+        client_cert_pem: The client's certificate in PEM, for a server that requires one.
         client_key_pem: The key of that certificate in PEM.
-        server_name: The name to look for in the server's certificate; None means the host that is
-            connected to.
+        server_name: The name to expect in the server's certificate; None means the host of the
+            connection.
 
     Raises:
-        ConfigurationError: One of them is of a wrong type or not PEM, or there is a certificate
-            without its key, or the other way round.
+        ConfigurationError: A value has a wrong type or is not PEM, or only one of certificate and
+            key is given.
     """
 
     use_insecure_tls: bool | None = None
@@ -149,8 +149,7 @@ class TlsAdvancedConfiguration:
 
 def not_pickled(name: str, secret: str) -> TypeError:
     return TypeError(
-        f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
-        "anew in the other process"
+        f"{name} contains {secret} and cannot be pickled; create it in the other process"
     )
 
 

@@ -34,16 +34,16 @@ class Mark(Enum):
 
 
 Key: TypeAlias = Annotated[TEncodable, Mark.KEY]
-"""The annotation of a parameter that is a key; ``list[Key]`` of one that is several.
+"""The annotation of a parameter that is a key; ``Sequence[Key]`` for several keys.
 
-To type checkers a ``list[str]`` is no ``list[Key]``, but it is a ``Sequence[Key]``.
+Type checkers accept a caller's ``list[str]`` as ``Sequence[Key]``, but not as ``list[Key]``.
 """
 
 Json: TypeAlias = Annotated[T, Mark.JSON]
-"""What goes as JSON, or comes back so: ``Json[list[int]]``. dicts and dataclasses need no mark."""
+"""A parameter or reply in JSON: ``Json[list[int]]``. dicts and dataclasses need no mark."""
 
 Secret: TypeAlias = Annotated[T, Mark.SECRET]
-"""A parameter that no error may show: ``Secret[str]``."""
+"""A parameter that errors never show: ``Secret[str]``."""
 
 TYPES: dict[str, Any] = {
     "Any": Any,

@@ -62,7 +62,7 @@ def from_comments(source: Source) -> Declarations:
             continue
         if not directive.in_head:
             if word in _KNOWN:
-                raise wrong(f"--@{word} stands after code; declare at the head of the file")
+                raise wrong(f"--@{word} comes after code; move it to the top of the file")
             continue
         if word not in _KNOWN:
             raise wrong(f"--@{word} is not known{_nearest(word, _KNOWN, '--@')}")
@@ -123,7 +123,7 @@ def script_name(name: str) -> str:
     """
     name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise Undeclarable(f"{name!r} is no name for a script: use letters, digits and _")
+        raise Undeclarable(f"{name!r} is not a valid script name: use letters, digits and _")
     return name
 
 
@@ -157,9 +157,9 @@ def parse_type(text: str) -> Any:
     try:
         return _type_of(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError):
-        raise Undeclarable(f"{text!r} is no type") from None
+        raise Undeclarable(f"{text!r} is not a type") from None
     except TypeError as error:
-        raise Undeclarable(f"{text!r} is no type: {error}") from None
+        raise Undeclarable(f"{text!r} is not a type: {error}") from None
 
 
 def _type_of(node: Any) -> Any:
@@ -171,7 +171,7 @@ def _type_of(node: Any) -> Any:
         case ast.Name(id=name):
             if name in TYPES:
                 return TYPES[name]
-            raise Undeclarable(f"{name!r} is no type{_nearest(name, TYPES)}")
+            raise Undeclarable(f"{name!r} is not a type{_nearest(name, TYPES)}")
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type_of(left) | _type_of(right)
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
@@ -184,7 +184,7 @@ def _type_of(node: Any) -> Any:
                 raise Undeclarable(f"{name} takes {2 if name == 'dict' else 1} in its brackets")
             return TYPES[name][tuple(_type_of(each) for each in of)]
         case _:
-            raise Undeclarable(f"{ast.unparse(node)!r} is no type")
+            raise Undeclarable(f"{ast.unparse(node)!r} is not a type")
 
 
 def _nearest(word: str, known: Iterable[str], before: str = "") -> str:

@@ -123,7 +123,7 @@ def _int(reply: Any) -> int:
         digits = reply[1:] if reply.startswith(b"-") else reply
         if digits.isdigit() and len(digits) <= 4000:
             return int(reply)
-        raise Mismatch("is bytes that are no whole number")
+        raise Mismatch("is bytes that are not a whole number")
     raise _wrong(reply, "int")
 
 
@@ -136,11 +136,11 @@ def _float(reply: Any) -> float:
     if isinstance(reply, bytes):
         # Python would also read " 1.5 " and "1_0".
         if b"_" in reply or reply.strip() != reply:
-            raise Mismatch("is bytes that are no number")
+            raise Mismatch("is bytes that are not a number")
         try:
             number = float(reply)
         except ValueError:
-            raise Mismatch("is bytes that are no number") from None
+            raise Mismatch("is bytes that are not a number") from None
         if math.isinf(number) and b"inf" not in reply.lower():
             raise Mismatch("is a number too large for float")
         return number
@@ -240,7 +240,7 @@ def _dict(key_annotation: Any, value_annotation: Any) -> Decoder:
             pairs = list(reply.items())
         elif isinstance(reply, list):
             if len(reply) % 2:
-                raise Mismatch(f"has {len(reply)} items, which are no pairs")
+                raise Mismatch(f"has {len(reply)} items, which are not pairs")
             pairs = list(zip(reply[::2], reply[1::2], strict=True))
         else:
             raise _wrong(reply, kind)

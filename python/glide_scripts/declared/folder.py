@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 
-_NO_FILE = "there is no such file"
+_NO_FILE = "the file does not exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ def check_text(name: str, data: bytes) -> None:
     """
     if data.startswith(b"\xef\xbb\xbf"):
         raise ScriptSourceError(
-            "it begins with a byte order mark, which Lua does not take; save it without", file=name
+            "it begins with a byte order mark, which Lua refuses; save the file without it",
+            file=name,
         )
     try:
         data.decode()

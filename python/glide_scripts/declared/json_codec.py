@@ -59,7 +59,7 @@ def codec(annotation: Any) -> Codec:
     try:
         return _codec(annotation, {})
     except RecursionError:
-        raise NotJson("its type has no end") from None
+        raise NotJson("its type is recursive without end") from None
 
 
 def writer(annotation: Any) -> Callable[[str, Any], str]:
@@ -87,7 +87,9 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
             kind = ValueError if isinstance(mismatch, Unsendable) else TypeError
             why: Exception = kind(f"{name}{mismatch.where} {mismatch.why}")
         except RecursionError:
-            why = ValueError(f"{name} cannot be written as JSON: it holds itself, or is too deep")
+            why = ValueError(
+                f"{name} cannot be written as JSON: it contains itself or is nested too deeply"
+            )
         except Exception as error:
             why = _why_unwritten(name, value, error)
         # Not within the except: its error would come along.
@@ -111,7 +113,7 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
         try:
             value = loads(text.decode())
         except (ValueError, RecursionError) as error:
-            raise Mismatch(f"is no JSON: {error}") from None
+            raise Mismatch(f"is not JSON: {error}") from None
         try:
             return decode(value)
         except Mismatch as mismatch:
@@ -123,7 +125,7 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
 
 
 def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _plain(value: object) -> object:
@@ -133,7 +135,7 @@ def _plain(value: object) -> object:
     conversion = conversion_of(type(value))
     if conversion is not None:
         return conversion.encode(value)
-    raise TypeError(f"it holds {type(value).__name__}")
+    raise TypeError(f"it contains {type(value).__name__}")
 
 
 def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
@@ -229,7 +231,7 @@ def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
         return _tuple(kind, [_codec(each, seen) for each in args])
     is_class = dataclasses.is_dataclass(origin)
     if not is_class and not is_typeddict(origin):
-        raise NotJson("it holds what JSON does not have")
+        raise NotJson("it contains a type that JSON does not have")
     if kind not in seen:
         # What holds it again is made before it is, and finds it when it is called.
         made = seen[kind] = Codec(frozenset(), frozenset(), _same, _same)
@@ -570,7 +572,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
 
 def _unknown(value: Mapping[Any, Any], known: Iterable[str], name: str) -> Mismatch:
     unknown = next(key for key in value if key not in known)
-    return Mismatch(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} has not")
+    return Mismatch(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} does not have")
 
 
 def _typed_dict(kind: Any, seen: dict[Any, Codec]) -> Codec:

@@ -125,10 +125,12 @@ def parameter(
         Undeclarable: It cannot; the text says why.
     """
     name = as_identifier(name)
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise Undeclarable(f"{name!r} is no name for a parameter of Python")
+    if keyword.iskeyword(name):
+        raise Undeclarable(f"{name!r} is a Python keyword; rename the parameter")
+    if not name.isidentifier():
+        raise Undeclarable(f"{name!r} is not a valid Python name; rename the parameter")
     if name.startswith("__"):
-        raise Undeclarable(f'{name!r} begins with "__"; name it otherwise')
+        raise Undeclarable(f'{name!r} begins with "__"; rename it')
     made = Parameter(name, is_key, many, annotation, secret, default)
     try:
         made.encode  # noqa: B018
@@ -162,8 +164,8 @@ def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
             if each.many:
                 hint = "" if what == "key" else "; or send one of them as JSON"
                 raise Undeclarable(
-                    f"{each.name!r} takes all {what}s that are left, and {after.name!r} comes "
-                    f"after it; let {each.name!r} be the last {what}{hint}"
+                    f"{each.name!r} takes all remaining {what}s, but {after.name!r} comes "
+                    f"after it; make {each.name!r} the last {what}{hint}"
                 )
     try:
         decoder(returns)

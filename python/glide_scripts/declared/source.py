@@ -184,7 +184,7 @@ class _Reader:
                 raise ScriptSourceError(directive.why_spaced, file=name, line=here.line)
             if not own_line:
                 raise ScriptSourceError(
-                    "--@include has to stand on a line of its own", file=name, line=here.line
+                    "--@include must be on a line of its own", file=name, line=here.line
                 )
             included = self._resolve(path, directive, here)
             shown = self.folder.name(included)
@@ -235,7 +235,7 @@ class _Reader:
             )
         written = quoted["path"]
         if "\\" in written or "\0" in written:
-            raise wrong(f'"{written}" is no path; write folders with "/"')
+            raise wrong(f'"{written}" is not a path; write folders with "/"')
         outside = wrong(
             f'it includes "{written}", which is outside of {self.folder.shown or "the folder"}'
         )

@@ -12,8 +12,8 @@
        |
        = keys: user = 'u1'
        = args: item = 'apple', token = <secret>
-       = note: the key holds a value of another type than the command works on
-       = help: look at the key with TYPE, or use another key
+       = note: the key holds a value of a type that the command does not accept
+       = help: check the key with TYPE; other code may have written it
 
 Only failures come here. It runs on the event loop, so all that it looks at is bounded: of a
 script's own words, of keys, arguments and replies only the beginning, and no lines of a large one.

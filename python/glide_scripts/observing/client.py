@@ -1,4 +1,4 @@
-"""What scripts and observers know of a client, of whichever kind it is."""
+"""The interface of a client of any kind, for scripts and observers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..values import TEncodable, TResult
 
 
 class Client:
-    """The base of the clients of a server and of a cluster.
+    """The base of all clients.
 
-    A class and no protocol: each typed call makes sure that it is given one, and a protocol takes
-    a hundred times as long for that.
+    A class, not a protocol: each typed call checks its client, and a protocol's check takes a
+    hundred times as long.
     """
 
     _is_observed = False
@@ -36,5 +36,5 @@ class Client:
         raise NotImplementedError
 
     def stats(self) -> glide_scripts.Stats:
-        """What the client has counted since it was made."""
+        """Return the client's counters since it was created."""
         raise NotImplementedError

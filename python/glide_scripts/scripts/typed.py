@@ -1,4 +1,4 @@
-"""Scripts that are called like functions: by the names and the types that they declare."""
+"""Scripts that are called like functions, with the names and types that they declare."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ class _Batch(Protocol):
 
 
 class TypedScript(DeclaredScript, Generic[P, R]):
-    """A script that is called with the parameters it declares.
+    """A script that you call with its declared parameters.
 
-    They are declared in the head of its file, or by a function (see ``typed_script``). One that
-    declares nothing takes ``keys`` and ``args``. It is a ``Script``, too, for everything else.
+    Comments at the top of its file declare them, or a Python function (see ``typed_script``). A
+    script without declarations takes ``keys`` and ``args``. A typed script is also a ``Script``, so
+    every method accepts it.
 
     Make one with ``Script.from_file``, ``Script.from_resource``, ``ScriptLibrary`` or
     ``typed_script``.
@@ -96,22 +97,22 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Checks the arguments, and runs the script.
+        """Check the arguments and run the script.
 
         Args:
-            client: The client whose server or cluster runs it.
-            args: The script's parameters, in their order.
-            kwargs: The script's parameters, by their names.
+            client: The client that runs it.
+            args: The script's parameters, by position.
+            kwargs: The script's parameters, by name.
 
         Returns:
             What the script returns, as the declared type.
 
         Raises:
-            TypeError: There are too few arguments, too many, or of a wrong type; ``client`` is no
+            TypeError: Arguments are missing, too many, or have a wrong type; or ``client`` is not a
                 client. The text shows the signature. Nothing was sent.
-            ValueError: An argument cannot be sent as its type; likewise.
+            ValueError: An argument cannot be sent as its type. Nothing was sent.
             CrossSlotError: The keys are in several slots of a cluster; nothing was sent.
-            ReplyTypeError: The reply is not of the declared type; the script has run.
+            ReplyTypeError: The script ran, but its reply does not fit the declared type.
             ScriptError: As for ``invoke_script``.
         """
         keys: Any = None
@@ -139,10 +140,10 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             del args, kwargs, keys, argv
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
-        """Checks the arguments, and adds the call to a batch.
+        """Check the arguments and add the call to a batch.
 
-        In the batch's results the reply is of the declared type. One that does not fit is a
-        ``ReplyTypeError``.
+        The batch's results have the reply as the declared type, or a ``ReplyTypeError`` if it does
+        not fit.
 
         Args:
             batch: A ``Batch`` or a ``ClusterBatch``.
@@ -153,7 +154,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             The batch.
 
         Raises:
-            TypeError: As for a call; ``batch`` is no batch.
+            TypeError: As for a call; or ``batch`` is not a batch.
             ValueError: As for a call.
             CrossSlotError: As for a call.
         """
@@ -173,9 +174,9 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return batch
 
     def pack(self, /, *args: P.args, **kwargs: P.kwargs) -> Packed:
-        """Checks the arguments, and gives the keys and the arguments that a call would send.
+        """Check the arguments, and return the keys and arguments that a call would send.
 
-        For what a call does not do itself, such as a timeout or a route::
+        Use it with options that a typed call does not have, such as a timeout or a route::
 
             await client.invoke_script(script, *script.pack(user="u1"), timeout=100)
 
@@ -189,7 +190,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             del args, kwargs
 
     def decode(self, reply: TResult) -> R:
-        """Reads a reply as the declared type.
+        """Convert a reply to the declared type.
 
         Raises:
             ReplyTypeError: It does not fit.
@@ -201,7 +202,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     @property
     def __name__(self) -> str:
-        """That of the function that declares it; otherwise the script's."""
+        """The name of the function that declares it, or the script's name."""
         return self._shown_name if self._function is None else self._function[0]
 
     @property
@@ -240,14 +241,14 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return kind(f"{self._shown_name}: {why}\n  {self._shown_signature}")
 
     def _undecoded_call(self, keys: Any, args: Any) -> DeclaredCall:
-        """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
+        """For a batch's ``invoke_script``: errors as for a call, and the reply unconverted."""
         return DeclaredCall(self, keys, args, None)
 
     def _add_signature(self, error: CrossSlotError) -> None:
         error.args = (f"{error}\n  {self._shown_signature}",)
 
     def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
-        """The error for a call that does not fit the signature."""
+        """Return the error for a call that does not fit the signature."""
         kind = TypeError if isinstance(error, TypeError) else ValueError
         why = str(error)
         if not isinstance(error, (TypeError, ValueError)):
@@ -258,13 +259,15 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         parameters = self._signature.parameters
         names = [each.name for each in parameters]
         if len(args) > len(names):
-            return f"{len(args)} arguments were given, and it takes {len(names)}"
+            return f"it takes {len(names)} arguments, but {len(args)} were given"
         for name in kwargs:
             if name not in names:
                 import difflib  # noqa: PLC0415 - saves time at import
 
                 near = difflib.get_close_matches(name, names, n=1)
-                return f"it has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                return f"there is no parameter {name!r}" + (
+                    f"; did you mean {near[0]!r}?" if near else ""
+                )
         for name in names[: len(args)]:
             if name in kwargs:
                 return f"{name!r} is given twice"
@@ -276,7 +279,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return f"missing {', '.join(missing)}" if missing else None
 
     def _decoded(self, reply: Any, keys: Any, args: Any) -> R:
-        """The reply to a call, as the declared type."""
+        """Return the reply to a call as the declared type."""
         try:
             result: R = reply if self._decode is None else self._decode(reply)
             return result
@@ -296,7 +299,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
 
 class _Doc:
-    """A docstring that is the class's own, and of each script that of its function."""
+    """The class's docstring, or for a script the docstring of its function."""
 
     def __init__(self, of_class: str | None) -> None:
         self._of_class = of_class
@@ -312,7 +315,7 @@ TypedScript.__doc__ = _doc
 
 
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
-    """Declares a script's parameters by a function, of which only the annotations count.
+    """Declare a script's parameters by the annotations of a function, whose body never runs.
 
     ::
 
@@ -321,23 +324,23 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
 
         allowed = await rate_limit(client, "u1", limit=10)
 
-    Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
-    is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
-    ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
-    so do a list in a list and ``Json[...]``. An enum goes as its value; UUIDs, ``Decimal`` and
-    dates as text; a ``NewType`` as what it is of. Of a union the first type counts that the value
-    is of. Types of one's own need a ``Converter``. ``Secret[...]`` keeps an argument out of every
-    error.
+    Parameters annotated with ``Key`` become KEYS, all others ARGV, in their order. ``list[...]``
+    and ``Sequence[...]`` stand for several values and must come last. Declare keys as
+    ``Sequence[Key]``: type checkers do not accept a caller's ``list[str]`` as a ``list[Key]``.
+    dicts, dataclasses, nested lists and ``Json[...]`` are sent as JSON, an enum as its value, and a
+    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. For a union, the
+    first type that the value has counts. Your own types need a ``Converter``. ``Secret[...]`` keeps
+    an argument out of all errors.
 
     mypy wants a body that returns: ``raise NotImplementedError``, or ``...`` with its error code
     ``empty-body`` disabled for the module. pyright takes ``...``.
 
     Args:
-        script: The script; it must not declare parameters itself.
+        script: The script. Its file must not declare parameters.
 
     Raises:
-        TypeError: ``script`` is no ``Script``, or declares parameters in its file already; an
-            annotation cannot be sent, or no reply can be read as it.
+        TypeError: ``script`` is not a ``Script``, or its file declares parameters; or an annotation
+            has no form to send or to read.
     """
     checks.of_type("script", script, Script)
     source_map, errors = None, None

@@ -28,7 +28,7 @@ _CLEANED = pytest.StashKey[set[str]]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Cleans the servers that the test uses, before any of its fixtures."""
+    """Clean the servers that the test uses, before its fixtures."""
     for name in item.config.stash.get(_STARTED, ()):
         if name in getattr(item, "fixturenames", ()):
             _clean(item, name)
@@ -72,14 +72,14 @@ def valkey_cluster(
 
 @pytest.fixture
 def valkey_faults(valkey_server: ValkeyServer) -> Iterator[ServerFaults]:
-    """What goes wrong with ``valkey_server``, on request."""
+    """Faults of ``valkey_server``, on request."""
     with ServerFaults(valkey_server) as faults:
         yield faults
 
 
 @pytest.fixture
 def valkey_cluster_faults(valkey_cluster: ValkeyCluster) -> Iterator[ClusterFaults]:
-    """What goes wrong with ``valkey_cluster``, on request."""
+    """Faults of ``valkey_cluster``, on request."""
     with ClusterFaults(valkey_cluster) as faults:
         yield faults
 
@@ -90,7 +90,7 @@ def valkey_client(
     valkey_server: ValkeyServer,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
-    """A client of ``valkey_server`` for the test, on whichever event loop that runs."""
+    """A client of ``valkey_server`` for the test, for any event loop."""
     settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClient.create(config))
@@ -104,7 +104,7 @@ def valkey_cluster_client(
     valkey_cluster: ValkeyCluster,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
-    """A client of ``valkey_cluster`` for the test, on whichever event loop that runs."""
+    """A client of ``valkey_cluster`` for the test, for any event loop."""
     settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClusterClient.create(config))
@@ -127,7 +127,7 @@ def _started(
 
 
 def _clean(item: pytest.Item, name: str) -> None:
-    """Cleans a server, unless it was for this test."""
+    """Clean a server, unless it was already cleaned for this test."""
     cleaned = item.stash.setdefault(_CLEANED, set())
     server = item.config.stash.get(_STARTED, {}).get(name)
     if server is not None and name not in cleaned:
