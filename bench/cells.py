@@ -170,8 +170,8 @@ PACED = Group(
     "At a fixed rate: half of valkey-glide's best with 100 in flight",
     (Cell(Kind.PACED, in_flight=100),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW),
-    "Latency counts from the moment a call was due. At most 100 calls are in flight; a call that is "
-    "due while 100 are in flight waits, and its wait counts.",
+    "Latency counts from the moment a call was due. At most 100 calls are in flight. A call that "
+    "is due while 100 are in flight waits, and its wait counts.",
 )
 IMPORT = Group(
     "Import and sizes",
