@@ -1,4 +1,4 @@
-"""What a command line gives to a script, beside what the script's file declares."""
+"""Checking a command line's keys and arguments against a script's declarations."""
 
 import os
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ def encoded(words: Sequence[str] | None) -> list[bytes]:
 
 
 def fit(script: Script, file: Path, keys: Sequence[bytes], args: Sequence[bytes]) -> None:
-    """See that keys and arguments are what a script declares, if it declares any.
+    """Check keys and arguments against a script's declarations, if it has any.
 
-    They are sent as they are: a shell has only text, and scripts get only text.
+    They are sent unconverted: a shell has only text, and scripts get only text.
 
     Raises:
         Failure: One is missing, one is too many, or one is not of its type.

@@ -34,7 +34,7 @@ class _Command:
 
 
 class Debugger:
-    """A script, the session in which it runs, and the commands of whoever debugs it."""
+    """A debugged script: its session, and the user's commands."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class Debugger:
         self._show(self._running().resume(word))
 
     def _next(self, relative: int) -> None:
-        """Step until no more functions are under way than now, and `relative`."""
+        """Step until the call depth is at most the current one plus `relative`."""
         session = self._running()
         depth = session.depth() + relative
         event = session.resume("step")

@@ -99,7 +99,7 @@ class Session:
         return self._lines()
 
     def depth(self) -> int:
-        """How many of the script's functions are under way."""
+        """Return the depth of the script's call stack."""
         return sum(line.startswith(("In ", "From ")) for line in self.ask("trace"))
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class Session:
             self.close()
 
     def _explained(self, said: ServerReplyError) -> ScriptError:
-        """The error as a client's call would raise it."""
+        """Return the error as a client's call would raise it."""
         line = _LINE.search(str(said))
         kind = ScriptSyntaxError if _COMPILING in str(said) else ScriptError
         error = kind(str(said), code=said.code, line=int(line[1]) if line else None)

@@ -1,4 +1,4 @@
-"""What a load showed: while it lasts, as text, as JSON and as a picture."""
+"""The figures of a load: live, as text, as JSON and as a picture."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _MAX_ERRORS = 5
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show what is waited for, if there is a terminal to show it on."""
+    """Show on a terminal what the command is waiting for."""
     console = Output(highlight=False)
     if not console.is_terminal:
         yield
@@ -34,7 +34,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 async def watched(load: Workload) -> None:
-    """Carry a load out, with a display of how it goes if there is a terminal to show it on."""
+    """Run a load, with a live display on a terminal."""
     console = Output(highlight=False)
     if not console.is_terminal:
         await load.run()

@@ -1,4 +1,4 @@
-"""What ``glide-scripts check`` warns of: mistakes that a script compiles and may run with."""
+"""The warnings of ``glide-scripts check``: mistakes in scripts that compile."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEO
 
 
 class CommandInfo(NamedTuple):
-    """What a server says of a command and its words."""
+    """A server's information about a command and its arguments."""
 
     is_known: bool
     writes: bool
@@ -96,7 +96,7 @@ class Finding:
 
 
 async def findings(unit: Unit, ask: Ask) -> list[Finding]:
-    """What is to be warned of in a script or a library that compiles."""
+    """Return the warnings for a script or library that compiles."""
     rules = _Rules(unit)
     found = [
         *rules.missing_shebang(),

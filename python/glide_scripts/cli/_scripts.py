@@ -1,4 +1,4 @@
-"""The scripts and libraries of functions that files and folders on a command line hold."""
+"""The scripts and libraries in the files and folders of a command line."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from ._failure import UNUSABLE, Failure, without_around
 
 @dataclass(frozen=True)
 class Unit:
-    """What is loaded as one: a script, or a library of functions."""
+    """A unit for loading: a script, or a library of functions."""
 
     path: Path
     source: Source
@@ -63,10 +63,10 @@ class Collected:
 
 
 def collect(paths: Iterable[Path]) -> Collected:
-    """All units of files and folders, in their order, each once.
+    """Return all units of files and folders in order, each once.
 
-    A file that another one of its folder includes is a part of that one, and none by itself unless
-    it is named. In a folder, what begins with a dot is left alone.
+    A file that another file of its folder includes is not a unit, unless it is named itself. In a
+    folder, names that begin with a dot are ignored.
 
     Raises:
         Failure: A path is not there or cannot be read, or a folder has no scripts.

@@ -1,4 +1,4 @@
-"""Load on one script, and what it measures.
+"""Generating load on a script, and measuring it.
 
 Without a rate, a fixed number of calls is in flight: each begins when another ends, and its latency
 is measured from there. With a rate, each call is due at a fixed time, and its latency is measured
@@ -56,7 +56,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Plan:
-    """What load there is to be."""
+    """The parameters of a load."""
 
     script: Script
     keys: Sequence[Template]
@@ -73,7 +73,7 @@ class Plan:
 
 @dataclass
 class Result:
-    """What was measured so far."""
+    """The measurements so far."""
 
     histogram: Histogram = field(default_factory=Histogram)
     """Latencies of the calls that had a reply."""
@@ -95,7 +95,7 @@ class Result:
 
 
 class Workload:
-    """Calls of one script by several clients, which share them."""
+    """The load: calls of one script, shared by several clients."""
 
     def __init__(self, plan: Plan, clients: Sequence[GlideClient | GlideClusterClient]) -> None:
         self.plan, self.result = plan, Result()
@@ -106,7 +106,7 @@ class Workload:
         self._schedule = asyncio.Lock()
 
     async def first_call(self, timeout: int) -> None:
-        """One call that is not counted: it brings the script to the server, and shows that it runs.
+        """Make a call that is not counted: it loads the script and shows that it runs.
 
         Args:
             timeout: In milliseconds.

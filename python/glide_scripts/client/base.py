@@ -235,7 +235,7 @@ class BaseClient(Client):
             del keys, args
 
     async def _observed_call(self, call: DeclaredCall) -> Any:
-        """Runs a declared script so that the observer is told whether its reply fits, too."""
+        """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
         core: Any = self._core
         try:

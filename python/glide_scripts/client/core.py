@@ -1,4 +1,4 @@
-"""The core as a client uses it: the compiled one, or one that tells an observer of each call."""
+"""The interface of a client's core: the compiled core, or one that calls an observer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Core(Protocol):
-    """What a client asks of its core; ``_core.Client`` says what each does."""
+    """The methods that a client needs; ``_core.Client`` describes them."""
 
     def invoke_script(  # noqa: PLR0917 - as it is called in the hot path
         self,

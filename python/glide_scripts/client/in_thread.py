@@ -1,4 +1,4 @@
-"""Work that would hold the event loop too long, done in a thread of its own."""
+"""Running slow work in a separate thread."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def import_url() -> None:
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Starts work in a thread, and gives what is awaited for its outcome.
+    """Start work in a thread, and return an awaitable of its result.
 
-    The loop's executor would have to import its threads first, and a program may have filled it
+    The loop's executor would first have to import its threads, and a program may have filled it
     with work that waits for this.
     """
     outcome: Future[T] = Future()

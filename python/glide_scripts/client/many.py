@@ -119,7 +119,7 @@ class ScriptReplies:
 
 @dataclass(slots=True, repr=False)
 class _Run:
-    """What ``invoke_script_many`` was given."""
+    """The arguments of ``invoke_script_many``."""
 
     core: Core
     script: Script
@@ -258,7 +258,7 @@ class _Sent:
 
 
 def _pair(call: Call) -> tuple[object, object]:
-    """The keys and the arguments of a call, as far as they can be read again."""
+    """Return a call's keys and arguments, as far as they can be read again."""
     if isinstance(call, (list, tuple)):
         keys, args = call
         return keys, args
@@ -307,7 +307,7 @@ class _Source:
         raise AssertionError("an iterable is not waited for")
 
     async def close(self) -> None:
-        """Takes no further calls."""
+        """Take no further calls."""
 
 
 class _AsyncSource(_Source):

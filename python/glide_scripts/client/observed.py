@@ -1,4 +1,4 @@
-"""The core as clients use it, and one that tells an observer of each call."""
+"""A core that calls an observer for each call."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _WITH_SUBCOMMANDS = {
 
 
 class ObservedCore:
-    """A client's core, which tells an observer of each call that it is asked for.
+    """A client's core that calls an observer for each call.
 
-    Only an observed client has it in its core's place: others pay nothing.
+    Only observed clients use it; others pay nothing.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ObservedCore:
         return self._core.close()
 
     def _notify(self, method: Callable[[Any], object], about: object) -> None:
-        """Calls a method of the observer's, which may harm nothing."""
+        """Call a method of the observer; its exceptions do no harm."""
         try:
             method(about)
         except Exception:
@@ -207,7 +207,7 @@ def _first_of_batch(
 
 
 def _public(error: BaseException, script: Script | None) -> tuple[type[BaseException], str | None]:
-    """The class of an error, and its code unless a script may have made that of what it got."""
+    """Return an error's class, and its code unless that may contain an argument."""
     if not isinstance(error, RequestError) or error.code is None:
         return type(error), None
     if script is None and isinstance(error, ScriptError):

@@ -1,4 +1,4 @@
-"""Asking the application for a password, on behalf of connections."""
+"""Asking the application for a connection's password."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .._core import PasswordAnswer
 
 
 class PasswordSource:
-    """What the core calls, on the event loop, for the password of a connection.
+    """The callback of the core for a connection's password; runs on the event loop.
 
-    Connections that are made at the same time share one question.
+    Connections that are made at the same time share one call of the application's callback.
     """
 
     def __init__(self, callback: Callable[[], Awaitable[str]]) -> None:
@@ -25,7 +25,7 @@ class PasswordSource:
             self._asking = asyncio.get_running_loop().create_task(self._ask())
 
     def close(self) -> None:
-        """Asks no more."""
+        """Stop asking."""
         if self._asking is not None:
             self._asking.cancel()
 

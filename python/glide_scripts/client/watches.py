@@ -1,4 +1,4 @@
-"""Which task watches keys, and over which connection."""
+"""Which task watches keys, and on which connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Task: TypeAlias = asyncio.Task[Any]
 
 
 class Watch:
-    """A task's connection to watch keys over. It goes back once nobody holds this any more."""
+    """A task's connection for watching keys. It is released when this is no longer referenced."""
 
     def __init__(self, core: Core, connection: int) -> None:
         self.connection = connection
@@ -25,7 +25,7 @@ class Watch:
 
 
 class Watches:
-    """A client's watches, by the tasks that asked for them."""
+    """A client's watches, by task."""
 
     def __init__(self) -> None:
         self._of_tasks: weakref.WeakKeyDictionary[Task, Watch] = weakref.WeakKeyDictionary()
@@ -44,9 +44,9 @@ class Watches:
         return watch
 
     def lost(self, task: Task | None, watch: Watch) -> None:
-        """Nobody knows what the connection still watches; it must not meet the next transaction.
+        """Give up a connection whose watches are unknown, so that no transaction uses it.
 
-        If more is watched by now, that one must fail, which the core sees to.
+        If the task has watched more since, its transaction must fail; the core ensures that.
         """
         if task is not None and not watch.standing and self._of_tasks.get(task) is watch:
             del self._of_tasks[task]
@@ -56,7 +56,7 @@ class Watches:
 
 
 def calling_task() -> Task | None:
-    """The task that runs, or None outside of tasks."""
+    """Return the running task, or None outside a task."""
     try:
         return asyncio.current_task()
     except RuntimeError:

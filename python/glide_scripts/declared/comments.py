@@ -1,4 +1,4 @@
-"""What the comments in the head of a script's file declare."""
+"""The declarations in the comments at the top of a script's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KNOWN = {"name", "key", "keys", "arg", "secret", "returns", "readonly", "idempo
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """All that a script's file declares."""
+    """All declarations of a script's file."""
 
     name: str | None
     signature: Signature
@@ -38,7 +38,7 @@ class Declarations:
 
 
 def from_comments(source: Source) -> Declarations:
-    """What the comments in the head of a script's file declare.
+    """The declarations in the comments at the top of a script's file.
 
     Raises:
         ScriptSourceError: One cannot be understood, with its file and line.
@@ -116,7 +116,7 @@ def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
 
 
 def script_name(name: str) -> str:
-    """A script's name, as that of an attribute.
+    """Return a script's name as an attribute name.
 
     Raises:
         Undeclarable: No attribute can have it.
@@ -149,7 +149,8 @@ def _parameter(directive: Directive) -> Parameter:
 
 
 def parse_type(text: str) -> Any:
-    """A type as a comment words it: ``int``, ``list[int]``, ``Optional[str]``, ``str | None``.
+    """Parse a type as written in a comment: ``int``, ``list[int]``, ``Optional[str]``, ``str |
+    None``.
 
     Raises:
         Undeclarable: It is none.

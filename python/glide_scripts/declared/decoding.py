@@ -1,4 +1,4 @@
-"""Replies of typed calls: from what the server sent to the declared type.
+"""Converting replies of typed calls to the declared type.
 
 Both protocols give the same: RESP2 has neither maps, doubles nor booleans, and sends flat lists,
 text and integers for them.
@@ -22,11 +22,11 @@ Decoder: TypeAlias = Callable[[Any], Any]
 
 
 class NotDecodable(Exception):
-    """An annotation that says nothing that a reply could be read as."""
+    """An annotation that no reply can be converted to."""
 
 
 def decoder(annotation: Any) -> Decoder | None:
-    """How a reply becomes a type; None where it is that already.
+    """Return the function that converts a reply to a type; None if no conversion is needed.
 
     Raises:
         NotDecodable: There is no way.

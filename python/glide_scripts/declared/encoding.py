@@ -1,6 +1,6 @@
-"""Keys and arguments of a typed call: from a value of Python to what is sent.
+"""Converting keys and arguments of typed calls to the form in which they are sent.
 
-An encoder takes every value that fits its type, and refuses the rest.
+An encoder accepts every value that fits its type, and refuses others.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Encoder: TypeAlias = Callable[[str, Any], TEncodable]
 
 
 class NotEncodable(Exception):
-    """An annotation of a parameter that says nothing that could be sent."""
+    """An annotation of a parameter that cannot be sent."""
 
 
 def encoder(annotation: Any) -> Encoder:
-    """How one value of a type is sent.
+    """Return the function that encodes one value of a type.
 
     Raises:
         NotEncodable: There is no way.
@@ -102,7 +102,7 @@ def _either(encoders: Sequence[Encoder], what: str) -> Encoder:
 
 
 def items_of(annotation: Any) -> Any | None:
-    """The annotation of the items, if an annotation is one of several keys or arguments."""
+    """Return the annotation of the items, if this is one of several keys or arguments."""
     kind, marks = without_marks(annotation)
     if Mark.JSON in marks or has_converter(annotation):
         return None
@@ -173,7 +173,7 @@ def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEn
 
 
 def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any], Any]:
-    """An encoder whose errors show nothing of a value: neither items nor keys nor characters."""
+    """Return an encoder whose errors show nothing of a value."""
 
     def encode_secretly(name: str, value: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Folders that hold scripts: on disk, in a package or in a zip."""
+"""Folders of scripts: on disk, in a package or in a zip file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _NO_FILE = "the file does not exist"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that scripts may include files of: on disk, in a package or in a zip."""
+    """A folder whose files scripts may include: on disk, in a package or in a zip file."""
 
     root: Traversable
     shown: str
     """Its name in errors; empty for the current folder."""
 
     def name(self, path: tuple[str, ...]) -> str:
-        """How errors show a file or a folder in it."""
+        """Return a file's or folder's name for errors."""
         return "/".join([self.shown.rstrip("/"), *path] if self.shown else path)
 
     def at(self, path: tuple[str, ...]) -> Traversable:

@@ -1,4 +1,4 @@
-"""JSON of typed calls: from declared types to text, and back.
+"""JSON for typed calls: encoding declared types, and decoding them.
 
 Of each type there is one ``Codec``, made when a script is declared: a call looks at no annotation.
 Most values are lists, dicts and fields of plain types, which are checked by their exact types
@@ -33,12 +33,12 @@ _LONG = b"0" * 16
 
 
 class NotJson(Exception):
-    """An annotation of what JSON does not have."""
+    """An annotation of a type that JSON does not have."""
 
 
 @dataclasses.dataclass(slots=True)
 class Codec:
-    """How values of a type become what ``json`` writes, and what it reads becomes them.
+    """The conversion between values of a type and the values of ``json``.
 
     Both ways raise ``Mismatch``.
     """
@@ -63,7 +63,7 @@ def codec(annotation: Any) -> Codec:
 
 
 def writer(annotation: Any) -> Callable[[str, Any], str]:
-    """What writes values of a type as JSON, given a name for errors.
+    """Return the function that writes values of a type as JSON, given a name for errors.
 
     It raises TypeError for a value of another type, and ValueError for one that cannot be written.
 
@@ -99,7 +99,7 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
 
 
 def reader(annotation: Any) -> Callable[[bytes], Any]:
-    """What reads JSON as a type, or raises ``Mismatch``.
+    """Return the function that reads JSON as a type, or raises ``Mismatch``.
 
     Raises:
         NotJson: As ``codec``.
@@ -129,7 +129,7 @@ def _refuse_constant(word: str) -> Any:
 
 
 def _plain(value: object) -> object:
-    """For what ``json`` does not know, where any value may stand."""
+    """The fallback for types that ``json`` does not know, where any value is allowed."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {each.name: getattr(value, each.name) for each in _own_fields(type(value))}
     conversion = conversion_of(type(value))
@@ -201,7 +201,7 @@ def _check(name: str, value: Any) -> None:
 
 
 def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
-    """``seen`` has the classes around it, which it may hold again."""
+    """``seen`` has the enclosing classes, which may occur again."""
     kind, _ = without_marks(annotation)
     if kind is Any:
         return Codec(None, None, _same, _same)
@@ -262,7 +262,7 @@ def _not_read(value: object, right: str) -> Mismatch:
 
 
 def _only(types: frozenset[type] | None) -> Callable[[Iterable[Any]], bool]:
-    """Whether all items are exactly of some types."""
+    """Whether all items have exactly one of these types."""
     if types is None:
         return lambda items: True
     holds = types.issuperset

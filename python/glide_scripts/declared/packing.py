@@ -1,4 +1,4 @@
-"""The function that packs the arguments of a script's typed calls, made once for each script.
+"""The function that packs a typed call's arguments, generated once per script.
 
 It has the parameters of the call, and a branch for the common type of each. Every other value goes
 through the parameter's encoder.
@@ -32,7 +32,7 @@ _QUICK_ENCODABLE = ("__type({0}) is __str and {0}.isascii() or __type({0}) is __
 
 
 def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
-    """The function that takes a call's arguments, checks them and gives what is sent.
+    """Return the function that checks a call's arguments and returns what to send.
 
     It raises TypeError and ValueError for what does not fit, naming the parameter.
     """

@@ -1,4 +1,4 @@
-"""What a script declares of its calls: their parameters, and the type of the reply.
+"""A script's signature: its parameters, and the type of its reply.
 
 Comments in the head of its file declare it, or a function of Python. Both ways give a
 ``Signature``, whose types are Python's annotations; all that comes after, checks, encoding,
@@ -29,7 +29,7 @@ NO_DEFAULT = inspect.Parameter.empty
 
 
 class Undeclarable(Exception):
-    """What is declared cannot be."""
+    """A declaration is impossible."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Parameter:
 
     @cached_property
     def encode(self) -> Callable[[str, Any], Any]:
-        """How a value is sent, given the parameter's name for errors; of several, a list."""
+        """Encode a value, given the parameter's name for errors; several values give a list."""
         one: Encoder = encoder(self.annotation)
         whole = many_encoder(one, self.annotation) if self.many else one
         return secretly(whole, self.shown_type) if self.secret else whole
@@ -71,7 +71,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """The parameters of a script's typed call, in their order, and the type of its reply."""
+    """The parameters of a typed call in their order, and the type of its reply."""
 
     parameters: tuple[Parameter, ...]
     returns: Any = Any
@@ -119,7 +119,7 @@ def parameter(
     secret: bool = False,
     default: Any = NO_DEFAULT,
 ) -> Parameter:
-    """A parameter that can be called and sent.
+    """Return a parameter, checked.
 
     Raises:
         Undeclarable: It cannot; the text says why.
@@ -147,7 +147,7 @@ def parameter(
 
 
 def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
-    """A signature that can be called.
+    """Return a signature, checked.
 
     Raises:
         Undeclarable: Two parameters have one name, several keys or arguments stand before others,
@@ -175,12 +175,12 @@ def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
 
 
 def as_identifier(name: str) -> str:
-    """A name as Python reads it in a program: to it, some letters are others' variants."""
+    """Return a name as Python reads it: Python normalises some letters."""
     return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
 def split_list(annotation: Any) -> tuple[bool, Any]:
-    """Whether an annotation is one of several values, and the annotation of one."""
+    """Return whether an annotation is for several values, and the annotation of one."""
     try:
         item = items_of(annotation)
     except NotEncodable as error:

@@ -1,8 +1,7 @@
-"""Where the text of a script comes from: its files, put together, and the place of each line.
+"""The text of a script: its files combined, and the place of each line.
 
-A script is sent as its file stands, byte for byte. Where the file includes another, that one's
-bytes follow the line that includes it, which stays as the comment that it is. So the text depends
-on the files' bytes and on nothing else.
+A script is sent as its file's bytes. An included file's bytes follow the line that includes it, and
+that line stays as a comment. So the text depends only on the files' bytes.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Which line of which file each line of a script's text is."""
+    """The file and line of each line of a script's text."""
 
     files: tuple[str, ...]
     """The files' names as errors show them; the first one is the script's own."""
@@ -85,7 +84,7 @@ class SourceMap:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A script's text, as it is sent, and what its own file declares."""
+    """A script's text as it is sent, and the declarations of its file."""
 
     code: bytes
     map: SourceMap
@@ -130,12 +129,12 @@ def directives(text: str) -> Iterator[tuple[Directive, int, bool]]:
 
 
 def _without_remark(rest: str) -> str:
-    """What a directive says, without ``-- and why``."""
+    """Return a directive's value without its remark."""
     return re.split(r"(?:^|\s)--(?:\s|$)", rest, maxsplit=1)[0].strip()
 
 
 def read(folder: Folder, path: tuple[str, ...]) -> Source:
-    """The source of a script: a file, and what it includes.
+    """Read a script's file and the files that it includes.
 
     Raises:
         ScriptSourceError: A file is missing or is not UTF-8, or an include is wrong.
@@ -253,5 +252,5 @@ class _Reader:
 
 
 def rest_of(directive: Directive) -> str:
-    """What stands after the word of a directive, for errors."""
+    """Return the text after a directive's word, for errors."""
     return repr(directive.rest) if directive.rest else "nothing"

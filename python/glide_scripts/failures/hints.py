@@ -1,4 +1,4 @@
-"""What the common failures of scripts mean, and what may be done about them."""
+"""Causes and fixes of common script failures."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ _OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
 def hints(
     words: str, error: RequestError, script: Script, shown: Callable[[str], str]
 ) -> list[tuple[str, str]]:
-    """Notes and helps for an error of a server, given in its words.
+    """Return notes and fixes for a server's error text.
 
     Args:
         words: The server's words.
@@ -357,7 +357,7 @@ def _filled(
 
 
 def _place(line: int, script: Script) -> str:
-    """A line that the server names, where its reader finds it."""
+    """Return the place of a line that the server names."""
     if isinstance(script, DeclaredScript) and (source_map := script._source_map) is not None:
         return str(source_map.place(line))
     return f"line {line}"

@@ -36,7 +36,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def valkey_server_settings() -> dict[str, Any]:
-    """Keyword arguments for ``ValkeyServer``; override it to change them."""
+    """Keyword arguments for ``ValkeyServer``; override this to change them."""
     return {}
 
 
@@ -136,7 +136,7 @@ def _clean(item: pytest.Item, name: str) -> None:
 
 
 def _check_backend(request: pytest.FixtureRequest) -> None:
-    """Says what anyio's plugin would have every call say as ``no running event loop``."""
+    """Fail with a clear message instead of anyio's ``no running event loop``."""
     if "anyio_backend" not in request.fixturenames:
         return
     backend = request.getfixturevalue("anyio_backend")
@@ -160,7 +160,7 @@ def _settings(
 
 
 def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine function whether or not an event loop runs, or is there, on this thread.
+    """Run a coroutine function, whether or not this thread has an event loop.
 
     A client serves every event loop, so it need not be made on the one of the test.
     """

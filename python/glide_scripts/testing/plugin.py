@@ -39,7 +39,7 @@ from . import _fixtures
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the fixtures."""
+    """Register the fixtures."""
     # Of fixtures of one name the last one counts, and the server's package brings a valkey_client,
     # too, in a plugin that may be loaded before this one or after it.
     config.pluginmanager.register(_fixtures, "glide_scripts_fixtures")
