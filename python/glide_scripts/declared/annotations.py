@@ -1,4 +1,4 @@
-"""What the annotations of a script's parameters and reply may say."""
+"""Annotations of a script's parameters and reply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Mark(Enum):
-    """What an annotation says beside the type."""
+    """The meaning of an annotation in addition to its type."""
 
     KEY = "key"
     JSON = "json"
@@ -63,7 +63,7 @@ TYPES: dict[str, Any] = {
 
 
 def without_marks(annotation: Any) -> tuple[Any, frozenset[Mark]]:
-    """An annotation's type, and its marks."""
+    """Return an annotation's type and its marks."""
     marks: set[Mark] = set()
     for kind, metadata in layers(annotation):
         annotation = kind
@@ -112,20 +112,20 @@ def union_of(kinds: Iterable[Any]) -> Any:
 
 
 def is_encodable(annotation: Any) -> bool:
-    """Whether it is ``str | bytes``, or all that a command takes."""
+    """Whether it is ``str | bytes``, or any type that commands accept."""
     kinds = set(get_args(annotation)) if is_union(annotation) else set()
     return {str, bytes} <= kinds <= set(get_args(TEncodable))
 
 
 def is_json(annotation: Any, marks: frozenset[Mark]) -> bool:
-    """Whether an argument of this annotation goes as JSON."""
+    """Whether an argument with this annotation is sent as JSON."""
     if Mark.JSON in marks or is_dataclass(annotation) or is_typeddict(annotation):
         return True
     return (get_origin(annotation) or annotation) is dict
 
 
 def shown(annotation: Any) -> str:
-    """An annotation as its reader would write it."""
+    """Return an annotation as a user would write it."""
     if isinstance(annotation, NewType):
         return annotation.__name__
     kind, marks = without_marks(annotation)

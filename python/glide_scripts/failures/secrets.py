@@ -1,4 +1,4 @@
-"""Secrets, taken out of words that may hold what a script was given.
+"""Removing secrets from texts that may contain a script's arguments.
 
 Words are shown unless they hold a secret in one of these forms, whatever its capitals are:
 
@@ -59,7 +59,7 @@ class Secrets:
             self._values.append(value)
 
     def hidden_in(self, words: str) -> str:
-        """Words of a server or of a reply, as they may be shown.
+        """Return a server's or reply's text as it may be shown.
 
         A secret that stands there as it was sent is replaced. Of words that hold one in another
         form, nothing is left.
@@ -122,7 +122,7 @@ def _pattern(form: str) -> re.Pattern[str]:
 
 
 def _forms(secret: object) -> Iterator[str]:
-    """How a value may stand in a server's words, or in the repr of a reply."""
+    """Return the forms of a value in a server's text or a reply's repr."""
     data = _bytes(secret)
     text = data.decode(errors="replace")
     yield text
@@ -185,7 +185,7 @@ _CONTROLS = {
 
 
 def _unescaped(text: str) -> list[str]:
-    """A text, and what it is without the escapes of JSON, Python or Lua, one in another too."""
+    """Return a text, and its forms without the escapes of JSON, Python or Lua, also nested."""
     found, data = [text], text.encode(errors="replace")
     for _ in range(4):
         if b"\\" not in data:
