@@ -34,7 +34,7 @@ def test_figures_and_a_histogram_are_printed(script: Path, url: str) -> None:
     ended = piped("bench", str(script), "--key", "k", "--arg", "1", "--calls", "200", "--url", url)
     assert (ended.code, ended.err) == (0, "")
     assert re.search(
-        r"^200 calls in \d+\.\d s: [\d,]+ a second, 50 under way, 1 client$", ended.out, re.M
+        r"^200 calls in \d+\.\d s: [\d,]+ per second, 50 in flight, 1 client$", ended.out, re.M
     )
     assert re.search(r"^ +min +mean +p50 +p90 +p99 +p99\.9 +max$", ended.out, re.M)
     assert re.search(r"^ +[\d.]+ [µm]s  █\S* +\d+ +[\d.]+ %$", ended.out, re.M)
@@ -237,7 +237,7 @@ def test_at_a_terminal_it_shows_how_it_goes_and_ctrl_c_shows_the_figures(
         terminal.see("p99.9 ")
         terminal.see("━")
         terminal.press(CTRL_C)
-        terminal.see("under way, 1 client")
+        terminal.see("in flight, 1 client")
         terminal.see("█")
         terminal.see("100.00 %")
         terminal.see("glide-scripts: interrupted")

@@ -280,7 +280,7 @@ class TestWhatIsRefused:
         ("make", "text"),
         [
             (making(NodeAddress, ""), "host of NodeAddress: the host is empty"),
-            (making(NodeAddress, "a:1"), "host of NodeAddress: the host holds ':'"),
+            (making(NodeAddress, "a:1"), "host of NodeAddress: the host contains ':'"),
             (making(NodeAddress, "valkey://a"), "pass a host name or an IP address alone"),
             (making(NodeAddress, " a"), "the host contains a space or a control character"),
             (making(NodeAddress, "[a]"), "the text in brackets is not an IPv6 address"),

@@ -251,7 +251,7 @@ UNREAD: list[tuple[Any, Any, str]] = [
     (Decimal, b"x", "reply makes no Decimal"),
     (int | float, b"x", "reply is bytes, not int | float"),
     (list[Status], [b"open", b"x"], "reply[1] is 'x', not a member of Status"),
-    (Price, b"x", "reply is bytes that are no whole number"),
+    (Price, b"x", "reply is bytes that are not a whole number"),
     (Span, b'["x"]', "it[0] is str, not int"),
     (Item, b'{"price":"1","status":"x"}', "it['status'] is 'x', not a member of Status"),
 ]

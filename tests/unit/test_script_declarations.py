@@ -91,8 +91,8 @@ BAD = [
     ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
     ("--@arg limit: dict[int, str]", "it contains a type that JSON does not have"),
     ("--@arg limit: list", "say of what: list[str]"),
-    ("--@arg 1x: int", "'1x' is no name for a parameter"),
-    ("--@arg class: int", "'class' is no name for a parameter"),
+    ("--@arg 1x: int", "'1x' is not a valid Python name"),
+    ("--@arg class: int", "'class' is a Python keyword"),
     ("--@key __x", "begins with"),
     ("--@key", "--@key takes a name: --@key user; not nothing"),
     ("--@key users...", "--@key takes a name: --@key user; not 'users...'"),
@@ -101,27 +101,27 @@ BAD = [
     ("--@key user\n--@arg user: int", "limit.lua:2: 'user' is declared already in line 1"),
     (
         "--@keys a...\n--@key b",
-        "limit.lua:2: 'a' takes all keys that are left, and 'b' comes after",
+        "limit.lua:2: 'a' takes all remaining keys, but 'b' comes after",
     ),
     (
         "--@arg a: int...\n--@arg b: int",
-        "let 'a' be the last argument; or send one of them as JSON",
+        "make 'a' the last argument; or send one of them as JSON",
     ),
-    ("--@arg a: int...\n--@arg b: int...", "takes all arguments that are left"),
+    ("--@arg a: int...\n--@arg b: int...", "takes all remaining arguments"),
     ("--@returns", "'' is not a type"),
     ("--@returns int\n--@returns int", "limit.lua:2: --@returns is there twice"),
     ("--@secret token", "limit.lua:1: --@secret names 'token', which is not declared"),
     ("--@arg token: str\n--@secret tokne", "did you mean token?"),
     ("--@secret a, b", "--@secret takes the name of an argument, not 'a, b'"),
     ("--@readonly yes", "--@readonly takes nothing, not 'yes'"),
-    ("--@name 9lives", "'9lives' is no name for a script"),
-    ("--@name", "'' is no name for a script"),
+    ("--@name 9lives", "'9lives' is not a valid script name"),
+    ("--@name", "'' is not a valid script name"),
     ("-- @key user", "limit.lua:1: -- @key is only a comment; write --@key, without a space"),
     ("--@key a\n--  @returns int", "limit.lua:2: -- @returns is only a comment"),
     ('-- @include "util.lua"', "limit.lua:1: -- @include is only a comment"),
     ("--@arg \ufb01: int\n--@arg fi: int", "limit.lua:2: 'fi' is declared already in line 1"),
-    ("--@arg \uff49\uff46: int", "'if' is no name for a parameter"),
-    ("local a\n--@key user", "limit.lua:2: --@key stands after code; declare at the head"),
+    ("--@arg \uff49\uff46: int", "'if' is a Python keyword"),
+    ("local a\n--@key user", "limit.lua:2: --@key comes after code; move it to the top"),
 ]
 
 
@@ -226,7 +226,7 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
         (unknown, "an annotation has no meaning here: name 'Nope' is not defined"),
         (an_object, "'count' is object, which cannot be sent"),
         (holds_an_object, "'handle' is Handle, which cannot be sent"),
-        (many_twice, "'a' takes all arguments that are left"),
+        (many_twice, "'a' takes all remaining arguments"),
         (wrong_default, "the default of count is str; pass int"),
         (reply_of_an_object, "no reply can be read as Handle"),
         (3, "a script is declared by a function; this is int"),
@@ -265,7 +265,7 @@ def test_a_typed_script_keeps_the_name_and_the_docstring_of_its_function(tmp_pat
         assert (script.__name__, script.__doc__, script.name) == ("limit", "Counts calls.", "other")
     assert pickled.__doc__ is None
     assert repr(TypedScript).endswith(".TypedScript'>")
-    assert (TypedScript.__doc__ or "").startswith("A script that is called with")
+    assert (TypedScript.__doc__ or "").startswith("A script that you call with")
     assert inspect.getdoc(TypedScript) is not None
     file = declared(tmp_path, "--@key user")
     assert (file.__name__, file.__doc__) == ("limit", TypedScript.__doc__)

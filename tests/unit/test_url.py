@@ -82,7 +82,7 @@ WRONG = [
     ("valkey://[::1", "in host 1, an IPv6 address with a port is written as [::1]:6379"),
     ("valkey://[::1]x", "in host 1, an IPv6 address with a port is written as [::1]:6379"),
     ("valkey://[a]", "in host 1, the text in brackets is not an IPv6 address"),
-    ("valkey://a%20b", "in host 1, the host holds '%'"),
+    ("valkey://a%20b", "in host 1, the host contains '%'"),
     ("valkey://a b", "it contains a space or a control character"),
     ("valkey://a\n", "it contains a space or a control character"),
     ("valkey://ann:hunter2@a@b", "it contains '@' where it must be %40"),

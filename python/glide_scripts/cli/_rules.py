@@ -16,12 +16,12 @@ from ._scripts import Unit
 
 ERRORS = {
     "source": "the file is missing, or its declarations are wrong",
-    "syntax": "the script does not compile, or the library does not load",
+    "syntax": "it does not compile, or its library does not load",
     "lock": "the script differs from the lockfile",
 }
 WARNINGS = {
     "undeclared-key": "a key that is not one of KEYS",
-    "undeclared-global": "a global that servers do not have, or an assignment to a global",
+    "undeclared-global": "an unknown global, or an assignment to a global",
     "unknown-command": "a command that the server does not have",
     "unused-key": "a declared or skipped key that is not used",
     "unused-arg": "a declared or skipped argument that is not used",

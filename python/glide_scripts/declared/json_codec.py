@@ -150,7 +150,7 @@ def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
         _check(name, value)
     except _Unwritable as found:
         where = "" if found.where == name else f" at {found.where}"
-        return TypeError(f"{name} cannot be written as JSON: it holds {found}{where}")
+        return TypeError(f"{name} cannot be written as JSON: it contains {found}{where}")
     except ValueError as better:
         return better
     except Exception:
@@ -437,7 +437,7 @@ def _key(annotation: Any) -> Conversion | None:
     except Unconvertible as error:
         raise NotJson(str(error)) from None
     if kind not in (str, Any) and (conversion is None or conversion.sent_as is not str):
-        raise NotJson("it holds what JSON does not have")
+        raise NotJson("it contains a type that JSON does not have")
     return conversion
 
 

@@ -347,7 +347,7 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
     if isinstance(script, TypedScript):
         if script._signature.declared:
             raise TypeError(
-                f"{script._shown_name} declares its parameters already, "
+                f"{script._shown_name} already declares its parameters, "
                 f"in {script.file or 'Python'}"
             )
         source_map, errors = script._source_map, script._errors
