@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.records import Records
 from tests.servers.table import CAPABILITIES, this_server
 
@@ -22,6 +23,10 @@ from glide_scripts.testing import ServerNotFound, ValkeyServer
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A job in the background ignores Ctrl-C, and so would the programs that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example takes as long as the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 Connect = Callable[..., Awaitable[GlideClient]]
 _LEFT_OUT = pytest.StashKey[Counter[str]]()

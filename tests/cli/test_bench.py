@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.terminal import CTRL_C, at_terminal, piped
 from tests.waiting import until
@@ -249,7 +249,6 @@ def test_at_a_terminal_it_shows_how_it_goes_and_ctrl_c_shows_the_figures(
 # The histogram and its pictures
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**11), min_size=1), st.floats(0, 100))
 def test_percentiles_are_exact_to_a_thousandth(values: list[int], percent: float) -> None:
     histogram = Histogram()
@@ -263,7 +262,6 @@ def test_percentiles_are_exact_to_a_thousandth(values: list[int], percent: float
     assert histogram.mean == pytest.approx(sum(values) / len(values))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**11), min_size=1), st.integers(40, 200))
 def test_every_call_is_in_a_row_and_rows_are_as_wide_as_asked(
     values: list[int], width: int
@@ -278,7 +276,6 @@ def test_every_call_is_in_a_row_and_rows_are_as_wide_as_asked(
     assert lines[-1].endswith("100.00 %")
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**11), min_size=1))
 def test_a_picture_is_xml_within_its_frame(values: list[int]) -> None:
     histogram = Histogram()

@@ -43,21 +43,10 @@ impl Attempt {
         route: &Route,
         error: &ServerError,
     ) -> Verdict {
-        self.judged(servers, error, &self.asked(servers, request, route))
+        self.judge_as(servers, error, &self.asked(servers, request, route))
     }
 
-    /// The same of the answer to what was queued in a transaction, and has not run.
-    pub(crate) fn judge_queued(
-        &self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        error: &ServerError,
-    ) -> Verdict {
-        self.judged(servers, error, &Asked { is_queued: true, ..self.asked(servers, request, route) })
-    }
-
-    fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
+    pub(super) fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
         Asked {
             form: self.form,
             node: self.lane.as_ref().map(|lane| lane.address()),
@@ -68,7 +57,7 @@ impl Attempt {
         }
     }
 
-    fn judged(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
+    pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
         if let Some(lane) = &self.lane {
             if verdict.is_demoted {
