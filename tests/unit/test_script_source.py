@@ -216,7 +216,7 @@ def test_a_source_that_cannot_be_used_says_where_and_why(
 def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ScriptSourceError) as caught:
         Script.from_file("x/y.lua")
-    looked = f"x/y.lua: there is no such file; it was looked for at {tmp_path / 'x/y.lua'}"
+    looked = f"x/y.lua: the file does not exist; it was looked for at {tmp_path / 'x/y.lua'}"
     assert str(caught.value) == looked
 
 
