@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,6 +15,22 @@ from . import run as run_command
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
+
+# What typer, and the library that it checks values with, say to programmers.
+_REWORDED = [
+    (re.compile(pattern), ours)
+    for pattern, ours in (
+        (r"Input should be a valid integer.*", "it is not a whole number"),
+        (r"Input should be a valid number.*", "it is not a number"),
+        (r"Input should be a finite number", "it is not a number"),
+        (r"Input should be greater than or equal to (\S+)", r"it is less than \1"),
+        (r"Input should be less than or equal to (\S+)", r"it is more than \1"),
+        (r"Input should be", "it should be"),
+        (r"Value error, ", ""),
+        (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"It does not take \1"),
+        (r"(: --\S+) \(Possible options?: (--\S+?)\)", r"\1. Did you mean \2?"),
+    )
+]
 
 app = typer.Typer(
     name=_PROGRAM,
@@ -85,7 +102,10 @@ def _usage(error: typer.TyperException) -> str:
     """Return a usage error in one line; typer's text may have several."""
     context = getattr(error, "ctx", None)
     program = context.command_path if context else _PROGRAM
-    return f"{' '.join(error.format_message().split())} (see {program} --help)"
+    text = " ".join(error.format_message().split())
+    for pattern, ours in _REWORDED:
+        text = pattern.sub(ours, text)
+    return f"{text} (see {program} --help)"
 
 
 def _explain(message: str, exit_code: int, asked: Asked) -> int:

@@ -188,7 +188,18 @@ class GlideClusterClient(BaseClient):
     async def script_load(self, script: Script | TEncodable, *, route: Route | None = None) -> str:
         """Load a script on the nodes of ``route`` without running it. Default: all primaries.
 
-        See https://valkey.io/commands/script-load/, and ``GlideClient.script_load``.
+        See https://valkey.io/commands/script-load/.
+
+        Args:
+            script: The script, or its code.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The SHA1 of its code, 40 hexadecimal digits, for ``evalsha``.
+
+        Raises:
+            TypeError: ``script`` is not a ``Script``, str or bytes, or ``route`` is not a route.
+            ScriptSyntaxError: It does not compile.
         """
         result: str = await self._routed(scripting.script_load(script), route)
         return result
@@ -198,7 +209,18 @@ class GlideClusterClient(BaseClient):
     ) -> list[bool]:
         """Check which scripts all nodes of ``route`` have. Default: all primaries.
 
-        See https://valkey.io/commands/script-exists/, and ``GlideClient.script_exists``.
+        See https://valkey.io/commands/script-exists/.
+
+        Args:
+            sha1s: The SHA1s of the scripts' code, at least one.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            A list in the order of ``sha1s``: whether the server has each script.
+
+        Raises:
+            TypeError: ``sha1s`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``sha1s`` is empty.
         """
         result: list[bool] = await self._routed(scripting.script_exists(sha1s), route)
         return result
@@ -207,6 +229,17 @@ class GlideClusterClient(BaseClient):
         """Remove all scripts from the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/script-flush/.
+
+        Args:
+            mode: Whether the server frees the memory before it answers; None means the server's
+                setting.
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(scripting.script_flush(mode), route)
         return result
@@ -215,7 +248,18 @@ class GlideClusterClient(BaseClient):
         """Stop the script that a node of ``route`` is running. Default: all nodes.
 
         It succeeds if at least one node stopped a script. See
-        https://valkey.io/commands/script-kill/, and ``GlideClient.script_kill``.
+        https://valkey.io/commands/script-kill/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``: the script was stopped; its caller gets ``ScriptKilledError``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
+            NotBusyError: No script is running.
+            UnkillableError: The script has written already.
         """
         result: TOK = await self._routed(scripting.script_kill(), route)
         return result
@@ -223,7 +267,18 @@ class GlideClusterClient(BaseClient):
     async def script_show(self, sha1: TEncodable, route: Route | None = None) -> bytes:
         """Return the code of a script from the node of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/script-show/, and ``GlideClient.script_show``.
+        See https://valkey.io/commands/script-show/.
+
+        Args:
+            sha1: The SHA1 of the script's code, 40 hexadecimal digits.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The code.
+
+        Raises:
+            TypeError: ``sha1`` is not str or bytes, or ``route`` is not a route.
+            NoScriptError: The server does not have the script.
         """
         result: bytes = await self._routed(scripting.script_show(sha1), route)
         return result
@@ -236,7 +291,22 @@ class GlideClusterClient(BaseClient):
     ) -> bytes:
         """Load a library of functions on the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-load/, and ``GlideClient.function_load``.
+        See https://valkey.io/commands/function-load/.
+
+        Args:
+            library_code: The library, or its code.
+            replace: Whether to replace a library of the same name.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The library's name.
+
+        Raises:
+            TypeError: ``library_code`` is not a ``FunctionLibrary``, str or bytes, or ``replace``
+                is not a bool, or ``route`` is not a route.
+            ScriptSyntaxError: It does not compile.
+            ScriptError: The server already has a library of that name, or another one with a
+                function of the same name.
         """
         command = functions.function_load(library_code, replace)
         result: bytes = await self._routed(command, route)
@@ -250,7 +320,23 @@ class GlideClusterClient(BaseClient):
     ) -> ByNode[list[dict[bytes, Any]]]:
         """List the libraries of the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/function-list/, and ``GlideClient.function_list``.
+        See https://valkey.io/commands/function-list/.
+
+        Args:
+            library_name_pattern: Only the libraries whose names match, such as ``"my*"``; None
+                means all.
+            with_code: Whether to return their code, too.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            A dict for each library: ``b"library_name"``, ``b"engine"``, ``b"functions"`` and, with
+            ``with_code``, ``b"library_code"``. The functions are a list of dicts: ``b"name"``,
+            ``b"description"``, which may be None, and ``b"flags"``, a set. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``library_name_pattern`` is not str or bytes, or ``with_code`` is not a bool,
+                or ``route`` is not a route.
         """
         command = functions.function_list(library_name_pattern, with_code)
         result: ByNode[list[dict[bytes, Any]]] = await self._routed(command, route)
@@ -259,7 +345,18 @@ class GlideClusterClient(BaseClient):
     async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
         """Remove a library from the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-delete/, and ``GlideClient.function_delete``.
+        See https://valkey.io/commands/function-delete/.
+
+        Args:
+            library_name: The library's name.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``library_name`` is not str or bytes, or ``route`` is not a route.
+            RequestError: The server has no such library.
         """
         result: TOK = await self._routed(functions.function_delete(library_name), route)
         return result
@@ -269,7 +366,18 @@ class GlideClusterClient(BaseClient):
     ) -> TOK:
         """Remove all libraries from the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-flush/, and ``GlideClient.function_flush``.
+        See https://valkey.io/commands/function-flush/.
+
+        Args:
+            mode: Whether the server frees the memory before it answers; None means the server's
+                setting.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(functions.function_flush(mode), route)
         return result
@@ -278,7 +386,18 @@ class GlideClusterClient(BaseClient):
         """Stop the function that a node of ``route`` is running. Default: all nodes.
 
         It succeeds if at least one node stopped a script. See
-        https://valkey.io/commands/function-kill/, and ``GlideClient.function_kill``.
+        https://valkey.io/commands/function-kill/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``: the function was stopped; its caller gets ``ScriptKilledError``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
+            NotBusyError: No function is running.
+            UnkillableError: The function has written already.
         """
         result: TOK = await self._routed(functions.function_kill(), route)
         return result
@@ -286,7 +405,18 @@ class GlideClusterClient(BaseClient):
     async def function_stats(self, route: Route | None = None) -> ByNode[dict[bytes, Any]]:
         """Return the function that each node of ``route`` is running. Default: all nodes.
 
-        See https://valkey.io/commands/function-stats/, and ``GlideClient.function_stats``.
+        See https://valkey.io/commands/function-stats/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            A dict: ``b"running_script"`` is None, or a dict of ``b"name"``, ``b"command"`` and
+            ``b"duration_ms"``; ``b"engines"`` maps each engine to a dict of ``b"libraries_count"``
+            and ``b"functions_count"``. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[dict[bytes, Any]] = await self._routed(self._function_stats(), route)
         return result
@@ -294,7 +424,16 @@ class GlideClusterClient(BaseClient):
     async def function_dump(self, route: Route | None = None) -> ByNode[bytes]:
         """Dump all libraries of the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/function-dump/, and ``GlideClient.function_dump``.
+        See https://valkey.io/commands/function-dump/.
+
+        Args:
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The libraries. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(functions.function_dump(), route)
         return result
@@ -307,7 +446,21 @@ class GlideClusterClient(BaseClient):
     ) -> TOK:
         """Restore dumped libraries on the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-restore/, and ``GlideClient.function_restore``.
+        See https://valkey.io/commands/function-restore/.
+
+        Args:
+            payload: The result of ``function_dump``.
+            policy: What to do with the libraries that the server has; None means ``APPEND``.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``payload`` is not str or bytes, or ``policy`` is not a
+                ``FunctionRestorePolicy``, or ``route`` is not a route.
+            RequestError: The payload is damaged, or the server has a library or function of the
+                same name. Nothing was restored.
         """
         result: TOK = await self._routed(functions.function_restore(payload, policy), route)
         return result
@@ -320,7 +473,22 @@ class GlideClusterClient(BaseClient):
     ) -> ByNode[TResult]:
         """Call a function without keys on the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/fcall/, and ``GlideClient.fcall``.
+        See https://valkey.io/commands/fcall/.
+
+        Args:
+            function: The function's name, or a ``Function`` of a ``FunctionLibrary``. The library
+                of a ``Function`` is loaded if the server lacks it. A read-only ``Function`` is
+                called with FCALL_RO.
+            arguments: The arguments: the function's second parameter.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            What the function returns. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``function`` is not a ``Function``, str or bytes, or ``arguments`` is not a
+                list of str or bytes, or ``route`` is not a route.
+            ScriptError: The function does not exist, or it failed.
         """
         command = functions.fcall(function, None, arguments)
         result: ByNode[TResult] = await self._routed(command, route)
@@ -335,7 +503,21 @@ class GlideClusterClient(BaseClient):
         """Call a read-only function without keys on the nodes of ``route``.
 
         Default: any node that ``read_from`` allows. See
-        https://valkey.io/commands/fcall_ro/, and ``GlideClient.fcall_ro``.
+        https://valkey.io/commands/fcall_ro/.
+
+        Args:
+            function: The function's name, or the ``Function`` of a ``FunctionLibrary``. It must be
+                registered with the flag ``no-writes``.
+            arguments: The arguments: the function's second parameter.
+            route: Which nodes; None means any node that ``read_from`` allows.
+
+        Returns:
+            What the function returns. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``function`` is not a ``Function``, str or bytes, or ``arguments`` is not a
+                list of str or bytes, or ``route`` is not a route.
+            ScriptError: The function does not exist, is not registered as ``no-writes``, or failed.
         """
         command = functions.fcall_ro(function, None, arguments)
         result: ByNode[TResult] = await self._routed(command, route)
@@ -347,7 +529,21 @@ class GlideClusterClient(BaseClient):
         """Send any command to the nodes of ``route``. Default: the node of its keys.
 
         Commands on several independent keys, such as MGET or DEL, are split by slot.
-        See https://valkey.io/commands/, and ``GlideClient.custom_command``.
+        See https://valkey.io/commands/.
+
+        Args:
+            command_args: The command's name and its arguments, each an item: ``["CLIENT", "ID"]``.
+            route: Which nodes; None means the node of its keys.
+
+        Returns:
+            The server's reply, unconverted; RESP2 and RESP3 may differ. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``command_args`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``command_args`` is empty.
+            RequestError: The command would disturb other calls on the shared connection, such as
+                SUBSCRIBE or SELECT.
         """
         result: ByNode[TResult] = await self._routed(custom.custom_command(command_args), route)
         return result
@@ -356,6 +552,16 @@ class GlideClusterClient(BaseClient):
         """Ping the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/ping/.
+
+        Args:
+            message: The expected answer; None means ``PONG``.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The message, or ``b"PONG"``.
+
+        Raises:
+            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
         result: bytes = await self._routed(server.ping(message), route)
         return result
@@ -364,6 +570,16 @@ class GlideClusterClient(BaseClient):
         """Return the message as the nodes of ``route`` send it back. Default: any primary.
 
         See https://valkey.io/commands/echo/.
+
+        Args:
+            message: The message.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The message. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(server.echo(message), route)
         return result
@@ -374,6 +590,18 @@ class GlideClusterClient(BaseClient):
         """Return information about the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/info/.
+
+        Args:
+            sections: The sections; None or an empty list means the default ones. More than one
+                needs Redis 7.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            Lines of text: ``# Section`` and ``name:value``. With a route to several nodes, a dict
+            by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``sections`` is not a list of ``InfoSection``, or ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(server.info(sections), route)
         return result
@@ -382,6 +610,16 @@ class GlideClusterClient(BaseClient):
         """Return the time of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/time/.
+
+        Args:
+            route: Which nodes; None means any primary.
+
+        Returns:
+            Two numbers as bytes: the seconds since 1970, and the microseconds of the current
+            second. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[list[bytes]] = await self._routed(server.time(), route)
         return result
@@ -390,6 +628,15 @@ class GlideClusterClient(BaseClient):
         """Count the keys of all nodes of ``route`` together. Default: all primaries.
 
         See https://valkey.io/commands/dbsize/.
+
+        Args:
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The number of keys.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: int = await self._routed(server.dbsize(), route)
         return result
@@ -400,6 +647,19 @@ class GlideClusterClient(BaseClient):
         """Return settings of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/config-get/.
+
+        Args:
+            parameters: Names or patterns such as ``"max*"``, at least one. More than one needs
+                Redis 7.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            A dict from the name to the value of each matching setting. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``parameters`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``parameters`` is empty.
         """
         command = server.config_get(parameters)
         result: ByNode[dict[bytes, bytes]] = await self._routed(command, route)
@@ -411,6 +671,20 @@ class GlideClusterClient(BaseClient):
         """Change settings of the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/config-set/.
+
+        Args:
+            parameters_map: A dict from name to value, with at least one item. More than one needs
+                Redis 7.
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``parameters_map`` is not a dict of str or bytes, or ``route`` is not a
+                route.
+            ValueError: ``parameters_map`` is empty.
+            RequestError: A setting does not exist, or its value is wrong. No setting was changed.
         """
         result: TOK = await self._routed(server.config_set(parameters_map), route)
         return result
@@ -421,6 +695,17 @@ class GlideClusterClient(BaseClient):
         """Remove all keys from the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/flushall/.
+
+        Args:
+            flush_mode: Whether the server frees the memory before it answers; None means the
+                server's setting.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``flush_mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(server.flushall(flush_mode), route)
         return result

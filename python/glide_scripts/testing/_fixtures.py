@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ from ._server import ValkeyServer
 
 T = TypeVar("T")
 
+_FIXTURES = {
+    *("valkey_server", "valkey_client", "valkey_faults"),
+    *("valkey_cluster", "valkey_cluster_client", "valkey_cluster_faults"),
+}
+
 _STARTED = pytest.StashKey[dict[str, ValkeyServer | ValkeyCluster]]()
 _CLEANED = pytest.StashKey[set[str]]()
 
@@ -32,6 +38,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for name in item.config.stash.get(_STARTED, ()):
         if name in getattr(item, "fixturenames", ()):
             _clean(item, name)
+
+
+@pytest.hookimpl
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Says what is missing where no plugin runs an async test that uses a fixture of these."""
+    ours = [name for name in pyfuncitem.fixturenames if name in _FIXTURES]
+    # A plugin that runs it was asked before, and put a plain function in its place.
+    if not ours or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return
+    if pyfuncitem.config.pluginmanager.has_plugin("asyncio"):
+        how = 'mark it with @pytest.mark.asyncio, or set asyncio_mode = "auto" in its configuration'
+    else:
+        how = 'pip install pytest-asyncio, and set asyncio_mode = "auto" in its configuration'
+    pytest.fail(
+        f"{pyfuncitem.name} is async and uses {ours[0]}, and no plugin of pytest runs it: "
+        f"{how}; or mark it with @pytest.mark.anyio and have a fixture anyio_backend that returns "
+        "'asyncio'",
+        pytrace=False,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -213,6 +213,13 @@ def test_a_source_that_cannot_be_used_says_where_and_why(
     assert caught.value.file is not None
 
 
+def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ScriptSourceError) as caught:
+        Script.from_file("x/y.lua")
+    looked = f"x/y.lua: the file does not exist; it was looked for at {tmp_path / 'x/y.lua'}"
+    assert str(caught.value) == looked
+
+
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "folder.lua").mkdir()
     with pytest.raises(ScriptSourceError, match=r"folder\.lua: it is a folder, not a file"):

@@ -122,9 +122,16 @@ def test_one_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path)
 
 
-def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_is_none_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_directory(tmp_path / "nope")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScriptSourceError) as caught:
+        ScriptLibrary.from_directory("nope")
+    looked = f"nope: the folder does not exist; it was looked for at {tmp_path / 'nope'}"
+    assert str(caught.value) == looked
     write(tmp_path, "a.lua")
     with pytest.raises(ScriptSourceError, match=r"a\.lua: it is a file, not a folder"):
         ScriptLibrary.from_directory(tmp_path / "a.lua")
