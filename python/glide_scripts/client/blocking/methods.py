@@ -81,6 +81,9 @@ _COROUTINE = re.compile(r"^Coroutine\[Any, Any, (.*)\]$")
 _REPLACED = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"\bAn object to await for the list of replies, or to iterate", "The replies, to iterate"),
+        (r"\ban iterable or async iterable\b", "an iterable"),
+        (r"`async for`", "`for`"),
         (r"\basync with await ", "with "),
         (r"\basync (with|for) ", r"\1 "),
         (r"\bawait ", ""),

@@ -24,10 +24,11 @@ class ScriptReplies(Sequence[TResult]):
     runs.
     """
 
-    def __init__(self, replies: many.ScriptReplies) -> None:
+    def __init__(self, client: Any, replies: many.ScriptReplies) -> None:
         """For ``invoke_script_many``."""
+        self._client = client
         self._replies = replies
-        self._one_by_one = _one_by_one(replies)
+        self._one_by_one = _one_by_one(client, replies)
         self._all: list[TResult] | None = None
         self._is_taken = False
 
@@ -58,6 +59,7 @@ class ScriptReplies(Sequence[TResult]):
                     "the replies are taken one by one already; call invoke_script_many() again"
                 )
             self._is_taken = True
+            warn_in_loop(self._client)
             self._all = run(self._replies._all())
         return self._all
 
@@ -97,8 +99,9 @@ class ScriptReplies(Sequence[TResult]):
             )
 
 
-def _one_by_one(replies: many.ScriptReplies) -> Iterator[TResult]:
+def _one_by_one(client: Any, replies: many.ScriptReplies) -> Iterator[TResult]:
     while True:
+        warn_in_loop(client)
         try:
             some = run(replies._next_batch())
         except StopAsyncIteration:
@@ -112,8 +115,7 @@ def in_thread(
     """The method of a synchronous client whose replies are those of an asynchronous client's."""
 
     def replies(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> ScriptReplies:
-        warn_in_loop(self)
-        return ScriptReplies(method(self, *args, **kwargs))
+        return ScriptReplies(self, method(self, *args, **kwargs))
 
     made: Callable[Concatenate[Any, P], ScriptReplies]
     made = as_method(replies, method, "glide_scripts.sync.ScriptReplies")
