@@ -1,4 +1,4 @@
-"""The synchronous clients behind the face of the asynchronous ones, so that one test body runs on both.
+"""The synchronous clients behind the face of the asynchronous ones, so that a test runs on both.
 
 Each task's calls are made in a thread of its own, as a program with threads would make them.
 """

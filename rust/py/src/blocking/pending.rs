@@ -71,24 +71,26 @@ impl BlockingPending {
         while !mailbox.has_ended() {
             if made != generation() {
                 let error = errors::to_python(py, errors::made_before_fork());
-                return Self::finish(slf, Err(error));
+                Self::finish(slf, Err(error));
+                return Ok(());
             }
             let slept = py.detach(|| sleep::until_end(&mailbox, longest)).map_err(PyErr::from);
             if let Err(error) = slept.and_then(|()| py.check_signals()) {
                 slf.borrow().cancel_call();
-                return Self::finish(slf, Err(error));
+                Self::finish(slf, Err(error));
+                return Ok(());
             }
         }
-        Self::receive(slf)?;
+        Self::receive(slf);
         logging::hand_over(py)
     }
 
     /// Takes the outcome, which has come.
-    fn receive(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn receive(slf: &Bound<'_, Self>) {
         let py = slf.py();
         let taken = slf.borrow().mailbox.take();
         // Another thread has.
-        let Some((ahead, outcome)) = taken else { return Ok(()) };
+        let Some((ahead, outcome)) = taken else { return };
         for message in ahead {
             if let Completion::Trace(facts) = message {
                 slf.borrow_mut().facts = Some(facts);
@@ -100,20 +102,20 @@ impl BlockingPending {
             Completion::Batch(outcomes) => replies::batch_to_python(py, outcomes),
             Completion::Trace(_) | Completion::Password(_) => unreachable!("neither ends a call"),
         };
-        Self::finish(slf, result)
+        Self::finish(slf, result);
     }
 
-    fn finish(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+    fn finish(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) {
         let state = match result {
             Ok(value) => State::Value(value.unbind()),
             Err(error) => State::Error(error.into_value(slf.py())),
         };
         slf.borrow_mut().state = state;
-        Self::call_back(slf)
+        Self::call_back(slf);
     }
 
     /// Calls whoever was to be told of the end. What one raises is reported, and harms nothing else.
-    fn call_back(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn call_back(slf: &Bound<'_, Self>) {
         let py = slf.py();
         let callbacks = std::mem::take(&mut slf.borrow_mut().callbacks);
         for (callback, context) in callbacks {
@@ -121,7 +123,6 @@ impl BlockingPending {
                 error.write_unraisable(py, Some(callback.bind(py)));
             }
         }
-        Ok(())
     }
 
     fn cancel_call(&self) {
@@ -168,17 +169,22 @@ impl BlockingPending {
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>) -> PyResult<()> {
         let context = slf.py().import("contextvars")?.call_method0("copy_context")?.unbind();
         slf.borrow_mut().callbacks.push((callback, context));
-        if matches!(slf.borrow().state, State::Waiting) { Ok(()) } else { Self::call_back(slf) }
+        let is_waiting = matches!(slf.borrow().state, State::Waiting);
+        if !is_waiting {
+            Self::call_back(slf);
+        }
+        Ok(())
     }
 
     /// Whether it was waited for until now. What was not written yet will not be.
-    fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    fn cancel(slf: &Bound<'_, Self>) -> bool {
         if slf.borrow().done() {
-            return Ok(false);
+            return false;
         }
         slf.borrow().cancel_call();
         slf.borrow_mut().state = State::Cancelled;
-        Self::call_back(slf).map(|()| true)
+        Self::call_back(slf);
+        true
     }
 
     fn cancelled(&self) -> bool {
