@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.in_threads import made
 from tests.records import Records
 from tests.servers.table import CAPABILITIES, this_server
 
@@ -112,7 +113,7 @@ async def connect() -> AsyncIterator[Connect]:
     async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
         addresses = [NodeAddress(server.host, server.port)]
         config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await GlideClient.create(config)
+        client = await made(GlideClient, config)
         clients.append(client)
         return client
 

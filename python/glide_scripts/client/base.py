@@ -1,47 +1,23 @@
-"""What both clients share: sending a command and awaiting its reply."""
+"""What the asynchronous clients of a server and of a cluster share."""
 
 from __future__ import annotations
 
-import asyncio
-import warnings
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    Literal,
-    NoReturn,
-    ParamSpec,
-    Self,
-    TypeVar,
-)
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 import glide_scripts
 
 from .. import checks
-from .._core import Client as CompiledCore
-from .._core import Pending, Script, TlsSetup
+from .._core import Script
 from ..commands import functions, hashes, keys, lists, scripting, sets, sorted_sets, strings
 from ..commands.command import Command
-from ..config.secrets import Hidden
-from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
+from ..errors import CrossSlotError, ReplyTypeError, RequestError
 from ..failures.secret_keys import hide_keys
-from ..observing.client import Client
-from ..values import OK, TOK, Call, Progress, TEncodable, TResult
+from ..values import TOK, Call, Progress, TEncodable, TResult
 from .command_methods import describe
-from .core import Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
-from .in_thread import imported, in_thread
-from .watches import Task, Watch, Watches, calling_task
-
-# What only some calls need is imported by them: together it would double the package's import.
-if TYPE_CHECKING:
-    from ..commands.routes import Route
-    from .batch import BaseBatch
-    from .batch_options import BatchOptions, ClusterBatchOptions
-    from .passwords import PasswordSource
+from .sending import Sending
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +28,7 @@ def method_of(
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     """Return a method that sends the command which ``build`` makes of its arguments."""
 
-    async def method(self: BaseClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def method(self: Sending, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
     # What is said of it at run time: a client's method, which returns what the command decodes to.
@@ -61,49 +37,8 @@ def method_of(
     return method
 
 
-class BaseClient(Client):
+class BaseClient(Sending):
     """The base of ``GlideClient`` and ``GlideClusterClient``."""
-
-    _in_cluster = False
-
-    def __init__(self, *core: CompiledCore, **settings: Any) -> None:
-        """For ``create`` and ``from_url``, which connect."""
-        if settings or [type(each) for each in core] != [CompiledCore]:
-            name = type(self).__name__
-            raise TypeError(
-                f"make a client with await {name}.create(config) or await {name}.from_url(url)"
-            )
-        self._core: Core = core[0]
-        self._watches = Watches()
-        self._password_source: PasswordSource | None = None
-
-    @classmethod
-    async def _open(cls, settings: Mapping[str, Any]) -> Self:
-        # Now and not at the first error, which would hold the loop for as long as this takes.
-        await imported(_import_explanation)
-        settings = dict(settings)
-        if settings["tls"] is not None:
-            settings["tls"] = await in_thread(partial(_tls_setup, settings["tls"]))
-        source = None
-        if settings["password_callback"] is not None:
-            from .passwords import PasswordSource  # noqa: PLC0415 - saves time at import
-
-            source = PasswordSource(settings["password_callback"])
-        settings["password_callback"] = source
-        core, opened = CompiledCore.open(settings)
-        client = cls(core)
-        client._password_source = source
-        try:
-            await opened
-        except BaseException:
-            core.abandon()
-            raise
-        if settings["observer"] is not None:
-            from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
-
-            client._core = ObservedCore(core, client, settings["observer"], settings)
-            client._is_observed = True
-        return client
 
     async def close(self) -> None:
         """Close the connections. Calls in flight and later calls raise ``ClosingError``.
@@ -130,50 +65,6 @@ class BaseClient(Client):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-    def __del__(self) -> None:
-        core = getattr(self, "_core", None)
-        if core is not None and not core.is_closed:
-            warnings.warn(
-                f"{self!r} was never closed; use async with, or await its close()",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-
-    def __reduce__(self) -> NoReturn:
-        name = type(self).__name__
-        raise TypeError(
-            f"{name} holds connections and is neither pickled nor copied; pass its configuration "
-            f"or URL, and make another one with await {name}.create(config) or from_url(url)"
-        )
-
-    def __repr__(self) -> str:
-        state = "closed" if self._core.is_closed else "open"
-        return f"<{type(self).__name__} {state}>"
-
-    async def _execute(self, command: Command[T]) -> T:
-        reply = await self._send(command)
-        decoded: T = reply if command.decode is None else command.decode(reply)
-        return decoded
-
-    def _send(self, command: Command[Any]) -> Pending:
-        return self._core.command(command.words, None, **command.settings())
-
-    async def _routed(self, command: Command[Any], route: Route | None) -> Any:
-        """Send a command by a route; decode the replies of several nodes one by one."""
-        from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
-
-        where = directions(command.words, route)
-        reply = await self._core.command(command.words, None, **command.settings(), **where)
-        decode = decoder(command, route)
-        return reply if decode is None else decode(reply)
-
-    def _function_stats(self) -> Command[dict[bytes, Any]]:
-        # In a batch it keeps its place, but here it should get through.
-        command = functions.function_stats()
-        command.admin = True
-        return command
 
     async def invoke_script(
         self,
@@ -234,6 +125,8 @@ class BaseClient(Client):
             # Tracebacks may show what functions hold, and a declared script's may be secret.
             del keys, args
 
+    _invoke_script = invoke_script
+
     async def _observed_call(self, call: DeclaredCall) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
@@ -282,18 +175,6 @@ class BaseClient(Client):
         del password
         result: TOK = await changed
         return result
-
-    def stats(self) -> glide_scripts.Stats:
-        """Return the client's counters since it was created, in total and per server.
-
-        This sends nothing, and takes some microseconds per server.
-        """
-        from ..observing.stats import Stats  # noqa: PLC0415 - saves time at import
-
-        counts = self._core.stats()
-        if self._reply_type_errors:
-            counts["errors"][ReplyTypeError.__name__] = self._reply_type_errors
-        return Stats._of(counts)
 
     def invoke_script_many(
         self,
@@ -388,151 +269,7 @@ class BaseClient(Client):
             >>> transaction = Batch(is_atomic=True).set("balance", str(balance * 2))
             >>> is_done = await client.exec(transaction, raise_on_error=True) is not None
         """
-        return self._watch(keys, calling_task())
-
-    async def _watch(self, keys: Sequence[TEncodable], task: Task | None) -> TOK:
-        checks.encodables("keys", keys)
-        checks.not_empty("keys", keys)
-        task = task or calling_task()
-        if task is None:
-            raise RuntimeError("watch() was called outside a task; call it in a task")
-        watch, call = self._watches.begin(self._core, task), object()
-        try:
-            started = self._core.watch(watch.connection, keys, None)
-            watch.standing.add(call)
-            result: TOK = await started
-        except BaseException:
-            watch.standing.discard(call)
-            self._watches.lost(task, watch)
-            raise
-        return result
-
-    async def _unwatch(self, task: Task | None, watch: Watch | None) -> TOK:
-        task = task or calling_task()
-        watch = watch or self._watches.of(task)
-        if watch is None or not watch.standing:
-            return OK
-        watch.standing.clear()
-        try:
-            result: TOK = await self._core.unwatch(watch.connection, None)
-        except BaseException:
-            self._watches.lost(task, watch)
-            raise
-        return result
-
-    async def _exec(
-        self,
-        batch: BaseBatch,
-        raise_on_error: bool,
-        options: BatchOptions | ClusterBatchOptions | None,
-        task: Task | None,
-        watch: Watch | None,
-    ) -> list[TResult] | None:
-        """Execute a batch for a task, which may have a watch."""
-        # The batch says what its options are: to import both at each call would cost small batches.
-        options_type: Any = getattr(type(batch), "_options_type", None)
-        if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
-            raise self._unfit_batch(batch)
-        checks.flag("raise_on_error", raise_on_error)
-        options = options_type() if options is None else options
-        if not isinstance(options, options_type):
-            raise self._unfit_options(options, options_type)
-        route, retry, where = None, False, None
-        for_each_node: Any = ()
-        if self._in_cluster:
-            route, strategy = options.route, options.retry_strategy
-            retry = strategy is not None and strategy.retry_connection_error
-            if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
-                raise RequestError(
-                    "options.retry_strategy is only for pipelines; leave it out for a transaction"
-                )
-        if route is not None:
-            from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
-
-            where, for_each_node = target(route), EachNode
-        task = task or calling_task()
-        watch = (watch or self._watches.of(task)) if batch.is_atomic else None
-        if watch is not None and not watch.standing:
-            watch = None
-        if not len(batch):
-            if watch is not None:
-                await self._unwatch(task, watch)
-            return []
-        # The batch may be used for something else before the results are there.
-        decoders = dict(batch._decoders)
-        observed: dict[str, Any] = {}
-        if self._is_observed:
-            decoders = {
-                index: ObservedDeclaredCall(each) if isinstance(each, DeclaredCall) else each
-                for index, each in decoders.items()
-            }
-            observed = {"decoders": decoders}
-        try:
-            pending = self._core.exec(
-                batch._packed,
-                options.timeout,
-                route=where,
-                retry_connection_error=retry,
-                watch=None if watch is None else watch.connection,
-                **observed,
-            )
-            if watch is not None:
-                watch.standing.clear()
-            outcome = await pending
-        except BaseException as error:
-            if watch is not None:
-                self._watches.lost(task, watch)
-            if isinstance(error, CrossSlotError):
-                calls = [each for each in decoders.values() if isinstance(each, DeclaredCall)]
-                hide_keys(error, [each.script for each in calls], of_batch=True)
-            raise
-        if outcome is None:
-            return None
-        results: list[TResult]
-        results, failed_at = outcome
-        if failed_at is not None:
-            await _explain_plain(results, decoders)
-        for index, decode in decoders.items():
-            if isinstance(decode, DeclaredCall):
-                if isinstance(results[index], RequestError):
-                    await asyncio.sleep(0)
-                results[index] = decode.result(results[index], index)
-                if isinstance(results[index], ReplyTypeError):
-                    self._reply_type_errors += 1
-                    failed_at = index if failed_at is None else min(failed_at, index)
-        if raise_on_error and failed_at is not None:
-            failed: Any = results[failed_at]
-            try:
-                raise failed
-            finally:
-                del failed, results, outcome
-        for index, decode in decoders.items():
-            if isinstance(decode, DeclaredCall) or isinstance(results[index], Exception):
-                continue
-            if isinstance(decode, for_each_node):
-                # There are not several nodes' replies: the batch went to one.
-                results[index] = decode.decode(results[index])
-            else:
-                results[index] = decode(results[index])
-        return results
-
-    def _unfit_batch(self, batch: object) -> TypeError:
-        from .batch import BaseBatch, Batch, ClusterBatch  # noqa: PLC0415 - saves time at import
-
-        return self._unfit("batch", batch, ClusterBatch if self._in_cluster else Batch, BaseBatch)
-
-    def _unfit_options(self, options: object, right: type) -> TypeError:
-        from .batch_options import BatchOptions, ClusterBatchOptions  # noqa: PLC0415 - saves time at import
-
-        return self._unfit("options", options, right, (BatchOptions, ClusterBatchOptions))
-
-    def _unfit(
-        self, name: str, value: object, right: type, kinds: type | tuple[type, ...]
-    ) -> TypeError:
-        instead = f"a {right.__name__}"
-        if isinstance(value, kinds):
-            instead += f", which is what {type(self).__name__} takes"
-        return checks.wrong_type(name, value, instead)
+        return self._watch(keys, self._watches.caller())
 
     fcall = method_of(functions.fcall)
     fcall_ro = method_of(functions.fcall_ro)
@@ -565,28 +302,6 @@ class BaseClient(Client):
     smembers = method_of(sets.smembers)
     zadd = method_of(sorted_sets.zadd)
     zscore = method_of(sorted_sets.zscore)
-
-
-async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
-    """Add the explanation to errors of scripts that are not typed.
-
-    The text has no keys and arguments: keeping them for this would slow down every batch.
-    """
-    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
-
-    for index, error in enumerate(results):
-        if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
-            # Each in a turn of the loop of its own: thousands may have failed.
-            await asyncio.sleep(0)
-            results[index] = explained(error, error.script, None, None)
-
-
-def _import_explanation() -> None:
-    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
-
-
-def _tls_setup(settings: Hidden) -> TlsSetup:
-    return TlsSetup(**settings.value)
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

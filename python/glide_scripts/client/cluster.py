@@ -7,25 +7,21 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 import glide_scripts
 
-from .. import checks
-from .._core import Pending, Script
+from .._core import Script
 from ..commands import custom, functions, scripting, server
-from ..commands.command import Command
-from ..commands.directions import directions, target
+from ..commands.directions import target
 from ..commands.flush_mode import FlushMode
 from ..commands.function_library import Function, FunctionLibrary
 from ..commands.functions import FunctionRestorePolicy
 from ..commands.routes import Route
 from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
-from ..config.configuration_errors import configuration_errors
 from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
 from .base import BaseClient, raise_explained
-from .in_thread import import_url, imported
-from .watches import calling_task
+from .sending_in_cluster import ClusterSending
 
 T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
@@ -34,7 +30,7 @@ ByNode: TypeAlias = T | dict[bytes, T]
 """One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
 
 
-class GlideClusterClient(BaseClient):
+class GlideClusterClient(ClusterSending, BaseClient):
     """A client of a cluster.
 
     Make one with ``create`` or ``from_url``. Use it from any task of any event loop. ``async with``
@@ -44,8 +40,6 @@ class GlideClusterClient(BaseClient):
     A method with a ``route`` parameter has a default route, the same as in GLIDE. Its docstring
     names it.
     """
-
-    _in_cluster = True
 
     @classmethod
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
@@ -60,9 +54,7 @@ class GlideClusterClient(BaseClient):
             ClosingError: No node could be reached, or none knows the cluster's slots. The text
                 lists each node with the reason.
         """
-        with configuration_errors():
-            checks.of_type("config", config, GlideClusterClientConfiguration)
-        return await cls._open(config._settings())
+        return await cls._create(config)
 
     @classmethod
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
@@ -77,13 +69,10 @@ class GlideClusterClient(BaseClient):
             ConfigurationError: The URL is wrong.
             ClosingError: No node could be reached; the text says which and why.
         """
-        await imported(import_url)
-        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
-
-        settings = parse_url(url, cluster=True)
+        opening = cls._from_url(url, observer)
         # Tracebacks may show what functions hold.
         del url
-        return await cls.create(GlideClusterClientConfiguration(**settings, observer=observer))
+        return await opening
 
     async def invoke_script_route(
         self,
@@ -159,8 +148,8 @@ class GlideClusterClient(BaseClient):
             ConnectionError: As for ``GlideClient.exec``.
             ClosingError: The client is closed.
         """
-        task = calling_task()
-        return self._exec(batch, raise_on_error, options, task, self._watches.of(task))
+        caller = self._watches.caller()
+        return self._exec(batch, raise_on_error, options, caller, self._watches.of(caller))
 
     def unwatch(self, route: Route | None = None) -> Coroutine[Any, Any, TOK]:
         """End the calling task's watch; see ``watch``.
@@ -177,13 +166,8 @@ class GlideClusterClient(BaseClient):
             TypeError: ``route`` is not a route.
         """
         target(route)
-        task = calling_task()
-        return self._unwatch(task, self._watches.of(task))
-
-    def _send(self, command: Command[Any]) -> Pending:
-        return self._core.command(
-            command.words, None, **command.settings(), **directions(command.words, None)
-        )
+        caller = self._watches.caller()
+        return self._unwatch(caller, self._watches.of(caller))
 
     async def script_load(self, script: Script | TEncodable, *, route: Route | None = None) -> str:
         """Load a script on the nodes of ``route`` without running it. Default: all primaries.

@@ -13,18 +13,18 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from .. import checks
 from .._core import Batch as Packed
-from .._core import Pending, Script
+from .._core import Script
 from ..errors import ClosingError, CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
 from ..values import Call, Progress, TResult
-from .core import Core
+from .core import AnyPending, Core
 
 CONCURRENCY = 1000
 # The number of batches in flight: while one is answered, the server works on the next.
@@ -100,15 +100,18 @@ class ScriptReplies:
         return self
 
     async def __anext__(self) -> TResult:
-        self._is_taken = True
         while True:
             for reply in self._some:
                 return reply
-            try:
-                self._some = iter(await anext(self._batches))
-            except BaseException:
-                self._is_over = True
-                raise
+            self._some = iter(await self._next_batch())
+
+    async def _next_batch(self) -> Sequence[TResult]:
+        self._is_taken = True
+        try:
+            return await anext(self._batches)
+        except BaseException:
+            self._is_over = True
+            raise
 
     async def aclose(self) -> None:
         """Stop: calls in flight are cancelled. You may stop twice."""
@@ -238,7 +241,7 @@ class _Run:
 class _Sent:
     """A batch in flight."""
 
-    pending: Pending
+    pending: AnyPending
     count: int
     calls: Sequence[Call]
     """What was sent, for errors to show; there may be more, after a wrong one."""
@@ -277,8 +280,9 @@ def _renumber(replies: Sequence[Any], first: int) -> None:
 
 async def _ended(sent: deque[_Sent]) -> None:
     """Wait until none of them is in flight, whatever the outcome."""
-    if sent:
-        await asyncio.wait([cast("asyncio.Future[Any]", each.pending) for each in sent])
+    for each in sent:
+        with suppress(Exception):
+            await each.pending
 
 
 class _Source:

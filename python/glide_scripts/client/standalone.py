@@ -7,16 +7,12 @@ from typing import Any, Self
 
 import glide_scripts
 
-from .. import checks
 from ..commands import custom, functions, scripting, server
-from ..config.configuration_errors import configuration_errors
 from ..config.settings import GlideClientConfiguration
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
 from .base import BaseClient, method_of
-from .in_thread import import_url, imported
-from .watches import calling_task
 
 
 class GlideClient(BaseClient):
@@ -26,6 +22,8 @@ class GlideClient(BaseClient):
     closes it. Keys and values are str (sent as UTF-8), bytes, bytearray or memoryview. Replies are
     bytes.
     """
+
+    _configuration = GlideClientConfiguration
 
     @classmethod
     async def create(cls, config: GlideClientConfiguration) -> Self:
@@ -40,9 +38,7 @@ class GlideClient(BaseClient):
             ClosingError: No server could be reached, or none of them is a primary. The text lists
                 each server with the reason.
         """
-        with configuration_errors():
-            checks.of_type("config", config, GlideClientConfiguration)
-        return await cls._open(config._settings())
+        return await cls._create(config)
 
     @classmethod
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
@@ -58,13 +54,10 @@ class GlideClient(BaseClient):
             ConfigurationError: The URL is wrong.
             ClosingError: The server could not be reached; the text says why.
         """
-        await imported(import_url)
-        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
-
-        settings = parse_url(url, cluster=False)
+        opening = cls._from_url(url, observer)
         # Tracebacks may show what functions hold.
         del url
-        return await cls.create(GlideClientConfiguration(**settings, observer=observer))
+        return await opening
 
     def exec(
         self,
@@ -104,8 +97,8 @@ class GlideClient(BaseClient):
             >>> await client.exec(transaction, raise_on_error=True)
             [b'OK', 2, b'2']
         """
-        task = calling_task()
-        return self._exec(batch, raise_on_error, options, task, self._watches.of(task))
+        caller = self._watches.caller()
+        return self._exec(batch, raise_on_error, options, caller, self._watches.of(caller))
 
     def unwatch(self) -> Coroutine[Any, Any, TOK]:
         """End the calling task's watch; see ``watch``.
@@ -115,8 +108,8 @@ class GlideClient(BaseClient):
         Returns:
             ``OK``, even if nothing was watched.
         """
-        task = calling_task()
-        return self._unwatch(task, self._watches.of(task))
+        caller = self._watches.caller()
+        return self._unwatch(caller, self._watches.of(caller))
 
     script_load = method_of(scripting.script_load)
     script_exists = method_of(scripting.script_exists)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 
 import glide_scripts
 
 from .._core import Script
 from ..values import TEncodable, TResult
+
+T = TypeVar("T")
 
 
 class Client:
@@ -18,17 +20,22 @@ class Client:
     hundred times as long.
     """
 
+    _is_blocking = False
     _is_observed = False
     _reply_type_errors = 0
     """Replies that were not of their declared type, which the core cannot know."""
 
-    async def invoke_script(
+    async def _invoke_script(
         self,
         script: Script,
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
     ) -> TResult:
-        """Run a script on the server."""
+        """Run a script on the server. A synchronous client's coroutine ends in one step."""
+        raise NotImplementedError
+
+    def _run(self, calling: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of a synchronous client to its end."""
         raise NotImplementedError
 
     async def _observed_call(self, call: Any) -> Any:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
-
-import glide_scripts
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .. import checks
 from .._core import Script
@@ -24,6 +22,12 @@ from ..errors import CrossSlotError, ReplyTypeError, ScriptError
 from ..observing.client import Client
 from ..public import show_as_public
 from ..values import Packed, TResult
+
+if TYPE_CHECKING:
+    from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
+    from ..client.blocking.standalone import GlideClient as SyncClient
+    from ..client.cluster import GlideClusterClient
+    from ..client.standalone import GlideClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,22 +94,26 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    async def __call__(
-        self,
-        client: glide_scripts.GlideClient | glide_scripts.GlideClusterClient,
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
+    @overload
+    def __call__(
+        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def __call__(
+        self, client: SyncClient | SyncClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    def __call__(
+        self, client: Client, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R] | R:
         """Check the arguments and run the script.
 
         Args:
-            client: The client that runs it.
+            client: The client that runs it, asynchronous or synchronous.
             args: The script's parameters, by position.
             kwargs: The script's parameters, by name.
 
         Returns:
-            What the script returns, as the declared type.
+            What the script returns, as the declared type. With an asynchronous client, await it.
 
         Raises:
             TypeError: Arguments are missing, too many, or have a wrong type; or ``client`` is not a
@@ -115,20 +123,30 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ReplyTypeError: The script ran, but its reply does not fit the declared type.
             ScriptError: As for ``invoke_script``.
         """
-        keys: Any = None
-        argv: Any = None
         try:
             if not isinstance(client, Client):
                 found = type(client).__name__
                 raise self._refusal(
                     TypeError, f"client is {found}; pass a GlideClient or a GlideClusterClient"
                 )
+            calling = self._call(client, args, kwargs)
+        finally:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del args, kwargs
+        if client._is_blocking:
+            return client._run(calling)
+        return calling
+
+    async def _call(self, client: Client, args: Any, kwargs: Any) -> R:
+        keys: Any = None
+        argv: Any = None
+        try:
             keys, argv = self._packed(args, kwargs)
             if client._is_observed:
                 call = DeclaredCall(self, keys, argv, self._decoded)
                 observed: R = await client._observed_call(call)
                 return observed
-            return self._decoded(await client.invoke_script(self, keys, argv), keys, argv)
+            return self._decoded(await client._invoke_script(self, keys, argv), keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
+from ..client.blocking.standalone import GlideClient as SyncClient
 from ..client.cluster import GlideClusterClient
 from ..client.standalone import GlideClient
 from ..config.cluster import GlideClusterClientConfiguration
@@ -116,6 +118,7 @@ def valkey_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
     """A client of ``valkey_server`` for the test, for any event loop."""
+    _check_backend(request)
     settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClient.create(config))
@@ -130,11 +133,38 @@ def valkey_cluster_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
     """A client of ``valkey_cluster`` for the test, for any event loop."""
+    _check_backend(request)
     settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClusterClient.create(config))
     yield client
     _on_own_loop(client.close)
+
+
+@pytest.fixture
+def valkey_sync_client(
+    request: pytest.FixtureRequest,
+    valkey_server: ValkeyServer,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[SyncClient]:
+    """A synchronous client of ``valkey_server`` for the test."""
+    settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
+    config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
+    with SyncClient.create(config) as client:
+        yield client
+
+
+@pytest.fixture
+def valkey_sync_cluster_client(
+    request: pytest.FixtureRequest,
+    valkey_cluster: ValkeyCluster,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[SyncClusterClient]:
+    """A synchronous client of ``valkey_cluster`` for the test."""
+    settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
+    config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
+    with SyncClusterClient.create(config) as client:
+        yield client
 
 
 @contextmanager
@@ -177,8 +207,7 @@ def _check_backend(request: pytest.FixtureRequest) -> None:
 def _settings(
     request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, name: str, faults: str
 ) -> dict[str, Any]:
-    """Where a client of the fixture ``name`` connects, once the test may have one."""
-    _check_backend(request)
+    """Where a client of the server of fixture ``name`` connects."""
     _clean(request.node, name)
     through = request.getfixturevalue(faults) if faults in request.fixturenames else server
     return parse_url(through.url, cluster=isinstance(server, ValkeyCluster))

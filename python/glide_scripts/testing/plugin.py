@@ -10,15 +10,18 @@ pytest finds them by itself; ``-p no:glide_scripts`` turns them off. They are no
 tests may run under pytest-asyncio (in either mode), under anyio's plugin (on asyncio), or call
 ``asyncio.run`` themselves.
 
-=========================  =======================================================================
-``valkey_server``          a ``ValkeyServer``, one a session
-``valkey_client``          a ``GlideClient`` of it, one a test
-``valkey_faults``          ``ServerFaults`` of it: ``flush``, ``busy``, ``lose_replies``
-``valkey_cluster``         a ``ValkeyCluster`` of three primaries and three replicas, one a session
-``valkey_cluster_client``  a ``GlideClusterClient`` of it, one a test
-``valkey_cluster_faults``  ``ClusterFaults`` of it: ``flush``, ``busy(key)``, ``failover(key)``,
-                           ``lose_replies``
-=========================  =======================================================================
+==============================  ====================================================================
+``valkey_server``               a ``ValkeyServer``, one a session
+``valkey_client``               a ``GlideClient`` of it, one a test
+``valkey_sync_client``          a synchronous ``GlideClient`` of it, one a test
+``valkey_faults``               ``ServerFaults`` of it: ``flush``, ``busy``, ``lose_replies``
+``valkey_cluster``              a ``ValkeyCluster`` of three primaries and three replicas, one a
+                                session
+``valkey_cluster_client``       a ``GlideClusterClient`` of it, one a test
+``valkey_sync_cluster_client``  a synchronous ``GlideClusterClient`` of it, one a test
+``valkey_cluster_faults``       ``ClusterFaults`` of it: ``flush``, ``busy(key)``,
+                                ``failover(key)``, ``lose_replies``
+==============================  ====================================================================
 
 With pytest-xdist, each worker has its own session. Before each test that uses a server, its data,
 scripts, functions and statistics are removed. A server that a test left paused, busy or stopped is
