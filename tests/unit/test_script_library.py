@@ -122,9 +122,7 @@ def test_one_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path)
 
 
-def test_a_folder_that_is_none_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_is_none_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_directory(tmp_path / "nope")
     monkeypatch.chdir(tmp_path)
