@@ -26,8 +26,8 @@ from glide_scripts import (
     ScriptReplies,
     TimeoutError,
 )
-from glide_scripts.client.many import Call
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.values import Call
 
 ECHO = Script("return ARGV[1]")
 INCREMENT = Script("return redis.call('INCR', KEYS[1])")

@@ -85,7 +85,7 @@ async def test_words_that_hold_one_do_not_show_it(
     plain = says("return redis.error_reply('MY it is x here')")
     assert (await failure(plain(client, secret))).message == "it is x here"
     error = await failure(script(client, secret))
-    assert error.message == HIDDEN or "<secret>" in error.message
+    assert error.message == HIDDEN or "<secret>" in (error.message or "")
     for leak in ("hunter2", "HUNTER2", "987654", "123456789", "100000", "x7", 'hun\\"ter2'):
         assert leak not in str(error)
 
