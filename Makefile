@@ -171,6 +171,7 @@ check-clippy: rust-tools $(TOOLS)/.ready
 check-types: $(CHECK)/.ready
 	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-package python/glide_scripts
 	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-users --explicit-package-bases tests bench examples
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(CHECK)/bin/pyright --pythonpath $(CHECK)/bin/python --warnings
 	$(CHECK)/bin/stubtest --mypy-config-file pyproject.toml glide_scripts._core
 
 # The wheel. Folders are listed too, so that a file that is gone counts as a change.

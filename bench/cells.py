@@ -125,9 +125,8 @@ BY_CONCURRENCY = Group(
     "Standalone, by calls in flight",
     _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
     (*PYTHON_CLIENTS, CORE, PIPELINE, UNIX),
-    "With 10,000 in flight, three clients are missing. redis-py and valkey-py open a connection for "
-    "each call in flight, and a process may not have so many by default. coredis lost its "
-    "connections.",
+    "Three clients are missing with 10,000 in flight. redis-py and valkey-py open a connection for "
+    "each call in flight; a process may not have so many by default. coredis lost its connections.",
 )
 ON_CLUSTER = Group(
     "Cluster of three primaries, by calls in flight",
@@ -174,8 +173,8 @@ PACED = Group(
     "At a fixed rate: half of valkey-glide's best with 100 in flight",
     (Cell(Kind.PACED, in_flight=100),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW),
-    "Latency counts from the moment a call was due. At most 100 calls are in flight; a call that is "
-    "due while 100 are in flight waits, and its wait counts.",
+    "Latency counts from the moment a call was due. At most 100 calls are in flight. A call that "
+    "is due while 100 are in flight waits, and its wait counts.",
 )
 IMPORT = Group(
     "Import and sizes",

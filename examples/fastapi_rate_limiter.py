@@ -1,14 +1,14 @@
-"""A rate limiter for FastAPI: each client has a bucket of tokens, which fills up steadily.
+"""A rate limiter for FastAPI: each client has a bucket of tokens that refills steadily.
 
     python examples/fastapi_rate_limiter.py
 
-starts a server of its own, sends requests to the app in this process, and ends. To serve the app
-with an ASGI server: ``VALKEY_URL=valkey://localhost?timeout=500 uvicorn
---app-dir examples fastapi_rate_limiter:app``. The script is ``scripts/token_bucket.lua``.
+starts a temporary server and sends requests to the app in this process. To serve the app with an
+ASGI server: ``VALKEY_URL=valkey://localhost?timeout=500 uvicorn --app-dir examples
+fastapi_rate_limiter:app``. The script is ``scripts/token_bucket.lua``.
 
-The decision is one round trip and atomic, so that any number of processes share the buckets. A
-call is not repeated when its reply was lost, since it may have taken a token: the script is not
-idempotent, and the client then raises an error. Such a request is let through.
+Each decision is one atomic round trip, so any number of processes can share the buckets. The script
+is not idempotent: if a reply is lost, the client raises an error instead of repeating the call,
+because a token may be taken. The app then allows the request.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ logger = logging.getLogger("rate_limiter")
 
 
 def limit(capacity: int, per_second: float) -> Callable[[Request], Awaitable[None]]:
-    """The dependency of a route: `capacity` requests at once, and so many a second after that."""
+    """Return a dependency for a route: `capacity` requests at once, then `per_second`."""
 
     async def check(request: Request) -> None:
         client: GlideClient = request.app.state.valkey
@@ -46,7 +46,7 @@ def limit(capacity: int, per_second: float) -> Callable[[Request], Awaitable[Non
                 client, bucket, capacity=capacity, per_second=per_second
             )
         except (RequestError, ClosingError):
-            # A limiter that refuses all when it cannot count makes two outages of one.
+            # A limiter that refuses everything when it cannot count turns one outage into two.
             logger.exception("the request is not counted")
             return
         if not allowed:
@@ -58,9 +58,9 @@ def limit(capacity: int, per_second: float) -> Callable[[Request], Awaitable[Non
 
 
 def create_app(url: str) -> FastAPI:
-    """The app, with the server of `url` to count on.
+    """Return the app, which counts on the server of `url`.
 
-    The URL's timeout is how long a request waits for its decision at most.
+    The URL's timeout limits how long a request waits for its decision.
     """
 
     @asynccontextmanager

@@ -2,17 +2,17 @@
 
     python examples/fenced_lock.py
 
-starts a server of its own, lets a holder sleep longer than its lock lasts, and ends. The scripts
-are in ``scripts/lock``.
+starts a temporary server and lets a holder pause for longer than its lock lasts. The scripts are in
+``scripts/lock``.
 
-A lock in a network lasts for a time only, since its holder may die. So a holder that was paused,
-by its garbage collector or its machine, may believe that it still has the lock when another one
-has. No lock can prevent that; what it guards can. Each holder gets a number that is larger than
-that of all before it, its fencing token, and sends it with each write; a write with a smaller
-number than one before is refused.
+A distributed lock must expire, because its holder may die. So a holder that was paused, by its
+garbage collector or its machine, may believe that it still has the lock when another process has
+it. No lock can prevent that, but the guarded resource can. Each holder gets a fencing token, a
+number larger than all before it, and sends it with each write. A write with a smaller number than
+an earlier one is refused.
 
-The server is one, and keeps what it was told. Where a failover may lose the lock's keys, a token
-may be given twice: use ``WAIT``, or a service with consensus.
+This works on a single server that keeps its data. If a failover may lose the lock's keys, a token
+may be issued twice: use ``WAIT``, or a service with consensus.
 """
 
 import asyncio
@@ -36,26 +36,26 @@ scripts = cast("Library", library)
 
 @library.error("STALE_FENCE")
 class StaleFence(ScriptError):
-    """A later holder of the lock has written already."""
+    """A later holder of the lock has already written."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """What the holder of a lock has."""
+    """A holder's right to the lock."""
 
     holder: str
     fence: int
-    """The fencing token: send it with each write to what the lock guards."""
+    """The fencing token: send it with each write to the guarded resource."""
 
 
 class Lock:
-    """A lock that one of many processes holds.
+    """A lock that at most one of many processes holds.
 
     Args:
         client: The client.
-        name: What the lock is called.
-        ttl_ms: For how many milliseconds a holder has it. It should be several times as long as
-            the work takes, and `extend` makes it longer.
+        name: The name of the lock.
+        ttl_ms: The milliseconds until the lock expires: several times as long as the work takes.
+            `extend` prolongs it.
     """
 
     def __init__(self, client: GlideClient, name: str, *, ttl_ms: int) -> None:
@@ -65,9 +65,9 @@ class Lock:
         self._ttl_ms = ttl_ms
 
     async def acquire(self) -> Lease | None:
-        """Takes the lock, if nobody holds it."""
-        # An id for each attempt: so the script may run twice, and is declared idempotent. When a
-        # connection is lost, the client asks again by itself, and gets what it had got.
+        """Take the lock if no one holds it."""
+        # With an id for each attempt, the script may run twice and is declared idempotent. If a
+        # connection is lost, the client repeats the call by itself and gets the same answer.
         holder = uuid.uuid4().hex
         fence = await scripts.lock.acquire(
             self._client, *self._keys, holder=holder, ttl_ms=self._ttl_ms
@@ -75,20 +75,20 @@ class Lock:
         return None if fence is None else Lease(holder, fence)
 
     async def extend(self, lease: Lease) -> bool:
-        """Lets the lock last for its whole time again. False: it is lost."""
+        """Restart the lock's time. Return False if the lock is lost."""
         return await scripts.lock.extend(
             self._client, self._keys[0], holder=lease.holder, ttl_ms=self._ttl_ms
         )
 
     async def release(self, lease: Lease) -> None:
-        """Gives the lock back; nothing if it is lost."""
+        """Release the lock; do nothing if it is lost."""
         await scripts.lock.release(self._client, self._keys[0], holder=lease.holder)
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Lease]:
-        """Waits for the lock, and gives it back in the end."""
+        """Wait for the lock, and release it at the end."""
         while (lease := await self.acquire()) is None:
-            # At random, so that those who wait do not come all at once.
+            # At random, so that waiting processes do not all try at once.
             await asyncio.sleep(random.uniform(0.25, 0.75) * self._ttl_ms / 10_000)
         try:
             yield lease
@@ -97,10 +97,10 @@ class Lock:
 
 
 async def write(client: GlideClient, key: str, text: str, lease: Lease) -> None:
-    """Writes what a lock guards.
+    """Write a value that a lock guards.
 
     Raises:
-        StaleFence: A later holder has written already; nothing was written.
+        StaleFence: A later holder has already written; nothing was written.
     """
     await scripts.lock.write(client, key, fence=lease.fence, text=text)
 

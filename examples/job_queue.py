@@ -1,18 +1,17 @@
-"""A queue of jobs, whose workers may crash: with leases, retries and a list of the dead.
+"""A job queue whose workers may crash, with leases, retries and a dead-letter list.
 
     python examples/job_queue.py
 
-starts a server of its own, works through some jobs, of which some fail, and ends. The scripts are
-in ``scripts/queue``.
+starts a temporary server and processes some jobs, of which some fail. The scripts are in
+``scripts/queue``.
 
-A job that was put is done at least once, or ends in the list of the dead. Nobody can promise
-exactly once: a worker may crash between the work and the word that it is done. So a job's work
-should be such that it can be repeated; its id is there to tell.
+Each job is done at least once, or ends in the dead-letter list. Exactly once is impossible: a
+worker may crash between doing a job and reporting it. So a job's work should be repeatable; its id
+helps with that.
 
-What makes it so: each job has an id from its producer, so that it can be put twice and is there
-once. A worker has a job for a time, its lease; if it does not say in that time that the job is
-done or has failed, another worker gets it. The number of the attempt tells whose lease it is, so
-that a worker that was too slow ends nobody else's.
+Each job has an id from its producer, so a job that is put twice exists once. A worker gets a job
+for a limited time, its lease. If it does not report within that time, another worker gets the job.
+Each lease belongs to one attempt number, so a slow worker cannot end another worker's lease.
 """
 
 import asyncio
@@ -37,22 +36,22 @@ IDLE_SECS = 0.02
 
 @dataclass(frozen=True)
 class Job:
-    """A job in the hands of a worker."""
+    """A job that a worker has taken."""
 
     id: str
     payload: str
     attempt: int
-    """Which attempt it is, from 1."""
+    """The number of the attempt, from 1."""
 
 
 class JobQueue:
-    """A queue, the same for producers and workers.
+    """The queue, for producers and workers.
 
     Args:
         client: The client.
-        name: What the queue is called.
-        lease_ms: After how many milliseconds without a word from its worker a job goes to another.
-        max_attempts: How often a job is tried.
+        name: The name of the queue.
+        lease_ms: The milliseconds after which an unreported job goes to another worker.
+        max_attempts: The maximum number of attempts per job.
     """
 
     def __init__(
@@ -68,18 +67,18 @@ class JobQueue:
         self._max_attempts = max_attempts
 
     async def put(self, id: str, payload: str) -> bool:
-        """Puts a job. False: it was there already, or is done.
+        """Add a job. Return False if it exists already, or is done.
 
-        When this raises an error, put the job again, with the same id.
+        If this raises an error, add the job again with the same id.
         """
         return await scripts.queue.put(
             self._client, self._ready, self._jobs, self._finished, id=id, payload=payload
         )
 
     async def take(self) -> Job | None:
-        """Takes the next job, if there is one."""
-        # Not idempotent, so it is not repeated when the reply is lost. The job that it may have
-        # taken comes back when its lease ends.
+        """Take the next job, or return None."""
+        # Not idempotent, so it is not repeated if the reply is lost. A job that it took returns
+        # when its lease ends.
         taken = await scripts.queue.take(
             self._client,
             self._ready,
@@ -94,7 +93,7 @@ class JobQueue:
         return None if taken is None else Job(*taken)
 
     async def done(self, job: Job) -> bool:
-        """Says that a job is done. False: it came too late, and another worker has it."""
+        """Report a job as done. Return False if it is too late and another worker has the job."""
         return await scripts.queue.done(
             self._client,
             self._ready,
@@ -107,7 +106,7 @@ class JobQueue:
         )
 
     async def failed(self, job: Job, reason: str) -> bool:
-        """Says that a job failed. False: it is given up, and in the list of the dead."""
+        """Report a job as failed. Return False if it was moved to the dead-letter list."""
         return await scripts.queue.failed(
             self._client,
             self._ready,
@@ -124,22 +123,22 @@ class JobQueue:
         )
 
     async def unfinished(self) -> int:
-        """How many jobs wait, are worked on, or will be tried again."""
+        """Return the number of jobs that wait, are being worked on, or will be retried."""
         count = await self._client.custom_command(["HLEN", self._jobs])
         return cast("int", count)
 
     async def dead(self) -> list[bytes]:
-        """The jobs that were given up, as JSON with their id, payload and reason; latest first."""
+        """Return the dead-letter list, latest first: JSON with id, payload and reason."""
         return await self._client.lrange(self._dead, 0, -1)
 
 
 async def work(queue: JobQueue, do: Callable[[Job], Awaitable[None]]) -> None:
-    """Does one job after another, until it is cancelled."""
+    """Do one job after another, until cancelled."""
     while True:
         try:
             worked = await work_once(queue, do)
         except RequestError:
-            # If it had a job, that comes back when its lease ends.
+            # A job that it had returns when its lease ends.
             logger.exception("the queue cannot be reached")
             worked = False
         if not worked:
@@ -147,7 +146,7 @@ async def work(queue: JobQueue, do: Callable[[Job], Awaitable[None]]) -> None:
 
 
 async def work_once(queue: JobQueue, do: Callable[[Job], Awaitable[None]]) -> bool:
-    """Does the next job. False: there is none."""
+    """Do the next job. Return False if there is none."""
     job = await queue.take()
     if job is None:
         return False

@@ -1,19 +1,19 @@
-"""The reservation of stock, in a cluster.
+"""Reservation of stock in a cluster.
 
     python examples/stock_in_cluster.py
 
-starts a cluster of its own, lets twenty customers at once order what is there for five, and ends.
-The scripts are in ``scripts/stock``.
+starts a temporary cluster and lets twenty customers order at the same time; there is enough for
+five. The scripts are in ``scripts/stock``.
 
-All keys of an article have its number in braces, ``{sku:7}:stock`` and so on: the hash tag. So
-they are in one slot, one shard holds them, and a script changes them all at once. The articles
-are spread over the shards. An order of several articles is therefore several calls, which are made
-one after another, and taken back if one of them fails: nobody else sees an article sold twice, but
-for a moment others may see one set aside that comes back.
+All keys of an article contain its number in braces, the hash tag: ``{sku:7}:stock`` and so on. So
+they are in one slot of one shard, and a script changes them all at once. The articles are spread
+over the shards. An order of several articles therefore takes several calls, one after another, and
+is undone if one of them fails. No article is sold twice, but for a moment others may see a
+reservation that is then undone.
 
-Each script may run twice, since the order's id tells what it has done already. They are declared
-idempotent, so the client repeats what it lost in a failover. A program that fails between the
-calls leaves reservations behind, which end by themselves.
+Each script may run twice, because the order's id tells what it has already done. The scripts are
+declared idempotent, so the client repeats calls that were lost in a failover. If a program fails
+between the calls, its reservations expire.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ scripts = cast("Library", library)
 
 @library.error("OUT_OF_STOCK")
 class OutOfStock(ScriptError):
-    """There is not as much left as was asked for."""
+    """There is not enough left."""
 
 
 class Stock:
@@ -41,7 +41,7 @@ class Stock:
 
     Args:
         client: The client.
-        reserved_ms: For how many milliseconds a reservation holds.
+        reserved_ms: The milliseconds until a reservation expires.
     """
 
     def __init__(self, client: GlideClusterClient, *, reserved_ms: int = 600_000) -> None:
@@ -54,15 +54,15 @@ class Stock:
         return f"{article}:stock", f"{article}:held", f"{article}:until", f"{article}:sold"
 
     async def put(self, sku: str, count: int) -> None:
-        """Sets how many of an article there are."""
+        """Set the stock of an article."""
         await self._client.set(self._keys(sku)[0], str(count))
 
     async def left(self, sku: str) -> int:
-        """How many of an article are neither sold nor set aside."""
+        """Return how many of an article are neither sold nor reserved."""
         return int(await self._client.get(self._keys(sku)[0]) or 0)
 
     async def reserve(self, order: str, items: Mapping[str, int]) -> None:
-        """Sets all that an order has aside, or nothing of it.
+        """Reserve all articles of an order, or none.
 
         Raises:
             OutOfStock: There is not enough of an article.
@@ -70,7 +70,7 @@ class Stock:
         begun: list[str] = []
         try:
             for sku, count in items.items():
-                # Before the call: if it fails in an unknown way, it may have been set aside.
+                # Before the call: if it fails and may have run, the reservation must be undone.
                 begun.append(sku)
                 await scripts.stock.reserve(
                     self._client,
@@ -84,14 +84,14 @@ class Stock:
             raise
 
     async def give_back(self, order: str, skus: list[str]) -> None:
-        """Puts back what an order has set aside of these articles."""
+        """Undo an order's reservations of these articles."""
         for sku in skus:
             await scripts.stock.give_back(self._client, *self._keys(sku)[:3], order=order)
 
     async def sell(self, order: str, items: Mapping[str, int]) -> bool:
-        """Sells what an order has set aside. False: for some article its time was over.
+        """Sell an order's reserved articles. Return False if a reservation has expired.
 
-        The others are then sold: whether to send them is for the shop to say.
+        The other articles are then sold; the shop decides whether to send them.
         """
         sold = [
             await scripts.stock.sell(self._client, *self._keys(sku), order=order) for sku in items

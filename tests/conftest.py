@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+from tests.in_threads import made
 from tests.records import Records
 from tests.servers.debian import debian_program
 from tests.servers.table import CAPABILITIES, this_server
@@ -23,6 +25,10 @@ from glide_scripts.testing import ServerNotFound, ValkeyServer
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A job in the background ignores Ctrl-C, and so would the programs that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example takes as long as the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 Connect = Callable[..., Awaitable[GlideClient]]
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
@@ -122,7 +128,7 @@ async def connect() -> AsyncIterator[Connect]:
     async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
         addresses = [NodeAddress(server.host, server.port)]
         config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await GlideClient.create(config)
+        client = await made(GlideClient, config)
         clients.append(client)
         return client
 

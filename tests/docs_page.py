@@ -40,7 +40,7 @@ from typing import Any
 from glide_scripts.testing import ValkeyServer
 
 ROOT = Path(__file__).parents[1]
-COMMAND_TIMEOUT_SECS = 60
+COMMAND_TIMEOUT_SECS = 120
 BLOCK = re.compile(
     r'^```(?P<language>\w+)?(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$',
     re.MULTILINE | re.DOTALL,

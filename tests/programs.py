@@ -47,6 +47,7 @@ def started(
         with subprocess.Popen(
             [sys.executable, *flags, program, url],
             env=os.environ | environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -19,7 +19,8 @@ import glide_scripts.testing
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 RUNNER = Path(__file__).with_name("docs_page.py")
-TIMEOUT_SECS = 100
+# A page may start pytest a dozen times: half a minute, and many times that on a busy machine.
+TIMEOUT_SECS = 400
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
@@ -27,6 +28,7 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.timeout(TIMEOUT_SECS + 20)
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -90,7 +92,7 @@ def test_the_readme_works_on_pypi() -> None:
     text = (ROOT / "README.md").read_text()
     assert LINK.findall(text) == []
     named = re.findall(r"`([\w/-]+(?:\.(?:md|json|py)|/))`", text)
-    assert len(named) > 30
+    assert len(named) > 20
     folders = [ROOT, DOCS, ROOT / "tests"]
     assert [file for file in named if not any((at / file).exists() for at in folders)] == []
 

@@ -1,4 +1,4 @@
-# Written by `glide-scripts stubs`; write it anew when a script's declarations change.
+# Written by `glide-scripts stubs`; run it again when a script's declarations change.
 from collections.abc import Coroutine
 from typing import Any
 

@@ -1,4 +1,4 @@
--- Counts calls in windows of so many seconds, and says whether one more is allowed.
+-- Count calls in windows of so many seconds. Returns whether one more is allowed.
 --@key user
 --@arg limit: int
 --@arg window: int

@@ -1,9 +1,9 @@
 #!lua
--- Takes a token out of a bucket that fills up steadily: is the call allowed, how many tokens are
--- left, and in how many milliseconds is there one again?
+-- Take a token from a bucket that refills steadily. Returns whether the call is allowed, how many
+-- tokens are left, and in how many milliseconds the next one comes.
 --@key bucket
---@arg capacity: int -- how many calls may come at once
---@arg per_second: float -- how many tokens come back in a second
+--@arg capacity: int -- the most calls at once
+--@arg per_second: float -- tokens per second
 --@returns tuple[bool, int, int]
 --@include "lib/now.lua"
 local capacity, per_second = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -17,7 +17,7 @@ if allowed then
   tokens = tokens - 1
 end
 redis.call('HSET', KEYS[1], 'tokens', tokens, 'at', now)
--- A bucket that nobody used for so long is full, as one that is not there.
+-- After that time the bucket is full, and a missing one counts as full.
 redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000))
 
 local wait = tokens >= 1 and 0 or math.ceil((1 - tokens) / per_second * 1000)

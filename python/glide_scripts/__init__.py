@@ -1,4 +1,4 @@
-"""Lua scripts on Valkey and Redis, from asyncio: fast, and each run at most once.
+"""Run Lua scripts on Valkey and Redis from asyncio: fast, and each call at most once.
 
 ::
 
@@ -28,6 +28,7 @@ __all__ = [
     "ConditionalChange",
     "ConfigurationError",
     "ConnectionError",
+    "Converter",
     "CrossSlotError",
     "ExecAbortError",
     "ExpireOptions",
@@ -161,6 +162,7 @@ if typing.TYPE_CHECKING:
         PeriodicChecksStatus,
     )
     from .declared.annotations import Json, Key, Secret
+    from .declared.conversion import Converter
     from .observing.stats import Latency, NodeStats, Stats
     from .scripts.library import ScriptLibrary, TypedLibrary
     from .scripts.typed import TBatch, TypedScript, typed_script
@@ -177,6 +179,7 @@ _LATER = {
             "PeriodicChecksStatus",
         ),
         "declared.annotations": ("Json", "Key", "Secret"),
+        "declared.conversion": ("Converter",),
         "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
         "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
         "client.cluster": ("GlideClusterClient",),

@@ -1,7 +1,7 @@
-"""Checks of arguments and settings, done before anything is sent.
+"""Checks of arguments and settings, before anything is sent.
 
-Each names the argument and what it came as: ``keys[1] is int; pass str or bytes``. A wrong setting
-is a ``ConfigurationError`` of the same text, which ``config/configuration_errors.py`` makes.
+Each error names the argument and its type: ``keys[1] is int; pass str or bytes``. For a setting,
+``config/configuration_errors.py`` turns it into a ``ConfigurationError`` with the same text.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ P = ParamSpec("P")
 _ENCODABLE = (str, bytes, bytearray, memoryview)
 MAX_INT32 = 2**31 - 1
 MAX_UINT32 = 2**32 - 1
+MS = " ms"
+_LONGEST_MS = 10**12
 _MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1
 
 
@@ -30,7 +32,7 @@ def encodable(name: str, value: TEncodable) -> TEncodable:
 
     Raises:
         TypeError: It is not str, bytes, bytearray or memoryview.
-        ValueError: It is a str with lone surrogates, which UTF-8 cannot say.
+        ValueError: It is a str with lone surrogates, which UTF-8 cannot encode.
     """
     if isinstance(value, str):
         if not value.isascii():
@@ -77,7 +79,7 @@ def sequence(name: str, values: Sequence[V], items: str) -> Sequence[V]:
 
 
 def pairs(name: str, mapping: Mapping[K, V], items: str) -> Iterator[tuple[int, K, V]]:
-    """The position, the key and the value of each item of a mapping that is not empty.
+    """Yield the position, key and value of each item of a mapping, which must not be empty.
 
     Raises:
         TypeError: It is not a mapping.
@@ -93,17 +95,17 @@ def pairs(name: str, mapping: Mapping[K, V], items: str) -> Iterator[tuple[int, 
 def not_empty(name: str, values: Sized) -> None:
     """
     Raises:
-        ValueError: There is nothing in it.
+        ValueError: It is empty.
     """
     if not len(values):
         raise ValueError(f"{name} is empty; pass at least one")
 
 
 def integer(name: str, value: int) -> bytes:
-    """An integer as the server reads it.
+    """An integer in the server's form.
 
     Raises:
-        TypeError: It is not an int; a bool is none.
+        TypeError: It is not an int, or is a bool.
         ValueError: It has more than 64 bits.
     """
     if isinstance(value, bool) or not isinstance(value, int):
@@ -116,8 +118,8 @@ def integer(name: str, value: int) -> bytes:
 def positive(name: str, value: int, right: str) -> int:
     """
     Raises:
-        TypeError: It is not an int; a bool is none.
-        ValueError: It is not more than 0.
+        TypeError: It is not an int, or is a bool.
+        ValueError: It is not positive.
     """
     integer(name, value)
     if value <= 0:
@@ -125,15 +127,41 @@ def positive(name: str, value: int, right: str) -> int:
     return value
 
 
+def milliseconds(name: str, value: float) -> int:
+    """A ``timeout`` of a call.
+
+    Raises:
+        TypeError: It is not an int; the text helps whoever passes seconds.
+        ValueError: It is not more than 0, or too large.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, value, "milliseconds as an int")
+    if not 0 < value <= _LONGEST_MS:
+        # A number of thousands of digits cannot even be shown.
+        shown = "too large" if isinstance(value, int) and value > MAX_INT64 else value
+        raise ValueError(f"{name} is {shown}; pass milliseconds, more than 0 and at most 1e12")
+    if isinstance(value, float):
+        raise no_seconds(name, value, "milliseconds as an int")
+    return value
+
+
+def no_seconds(name: str, value: float, right: str) -> TypeError:
+    """The error for a time that is a float, as times in seconds are."""
+    example = f": {math.ceil(value * 1000)} for {value} seconds" if 0 < value < 1e9 else ""
+    return TypeError(f"{name} is float; pass {right}{example}")
+
+
 def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
     """
     Raises:
-        TypeError: It is not an int; a bool is none.
+        TypeError: It is not an int, or is a bool.
         ValueError: It is less than ``low`` or more than ``high``.
     """
     right = f"an int from {low} to {high}{unit}"
     if isinstance(value, bool):
         raise wrong_type(name, value, right)
+    if unit == MS and isinstance(value, float):
+        raise no_seconds(name, value, right)
     of_type(name, value, int, right)
     if not low <= value <= high:
         # A number of thousands of digits cannot even be shown.
@@ -143,10 +171,10 @@ def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
 
 
 def number(name: str, value: float) -> bytes:
-    """A number as the server reads it, with every digit a float needs to come back the same.
+    """A number in the server's form, with all digits that a float needs.
 
     Raises:
-        TypeError: It is not an int or a float; a bool is neither.
+        TypeError: It is not an int or a float, or is a bool.
         ValueError: It is nan, or an int of more than 64 bits.
     """
     if isinstance(value, int) and not isinstance(value, bool):
@@ -193,14 +221,14 @@ def optional(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> None:
-    """Check what may be left out."""
+    """Check an argument that may be None."""
     if value is not None:
         check(name, value, *args, **kwargs)
 
 
 def wrong_type(name: str, value: object, right: str) -> TypeError:
-    """The error for an argument of a wrong type.
+    """Return the error for an argument of a wrong type.
 
-    It does not show the value: whoever mixes arguments up may have passed a password.
+    It does not show the value, which may be a password in the wrong place.
     """
     return TypeError(f"{name} is {type(value).__name__}; pass {right}")

@@ -1,10 +1,10 @@
-"""What can go wrong, as a tree of exceptions.
+"""The exceptions of this package.
 
 ::
 
     GlideError
     ├── ConfigurationError        a setting is wrong; raised before anything connects
-    ├── ClosingError              the client is closed, could not be made, or is a parent process's
+    ├── ClosingError              the client is closed, could not connect, or is a parent process's
     │   └── AuthenticationError   the client could not be made: its login was refused
     ├── LoggerError               logging could not be set up
     ├── ScriptSourceError         a script's files or declarations are wrong: .file .line
@@ -13,15 +13,15 @@
         ├── TimeoutError          also a builtins.TimeoutError
         ├── ConnectionError       also a builtins.ConnectionError
         ├── ExecAbortError        a transaction was discarded
-        ├── CrossSlotError        the keys live in different hash slots
+        ├── CrossSlotError        the keys are in different slots
         └── ScriptError           a script failed: .script .line .source_line .file .keys
             ├── ScriptSyntaxError the script does not compile; it did not run
             ├── NoScriptError     the server does not have the script; it did not run
             ├── ScriptKilledError SCRIPT KILL stopped the script
             ├── ScriptBusyError   another script keeps the server busy; this one did not run
-            ├── UnkillableError   SCRIPT KILL was refused: the running script has written already
+            ├── UnkillableError   SCRIPT KILL was refused: the running script has already written
             ├── NotBusyError      SCRIPT KILL was refused: no script is running
-            └── ReplyTypeError    the script ran, and its reply is not of the declared type
+            └── ReplyTypeError    the script ran, but its reply does not fit the declared type
 
 A wrong argument of a method is a ``TypeError`` or a ``ValueError``, raised before anything is sent.
 """
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 
 class GlideError(Exception):
-    """The base of everything this package raises about a client, a setting or a request.
+    """The base of all errors of this package, except for wrong arguments.
 
     Args:
-        message: What happened; ``str()`` of the error is exactly this text.
+        message: The text of the error.
     """
 
     def __init__(self, message: str | None = None) -> None:
@@ -55,11 +55,11 @@ class GlideError(Exception):
 
 
 class ConfigurationError(GlideError):
-    """A setting is wrong. The text names it; nothing was connected."""
+    """A setting is wrong. The text names it. Nothing was connected."""
 
 
 class ClosingError(GlideError):
-    """The client is closed, could not be made, or belongs to a parent process.
+    """The client is closed, could not connect, or belongs to a parent process.
 
     Args:
         message: What happened.
@@ -67,7 +67,7 @@ class ClosingError(GlideError):
     """
 
     may_have_executed: bool
-    """Whether the server may have executed the request that was under way."""
+    """Whether the server may have executed the request that was in flight."""
 
     def __init__(self, message: str | None = None, *, may_have_executed: bool = False) -> None:
         super().__init__(message)
@@ -83,12 +83,12 @@ class LoggerError(GlideError):
 
 
 class ScriptSourceError(GlideError):
-    """A script's files cannot be used, or what is declared in them; nothing was sent.
+    """A script's file or a declaration in it is wrong. Nothing was sent.
 
     Args:
         message: What is wrong.
-        file: The file it is in.
-        line: The line of that file, counted from 1.
+        file: The file with the mistake.
+        line: The line in that file, counted from 1.
     """
 
     file: str | None
@@ -144,19 +144,19 @@ class NoPermissionError(RequestError):
 
 
 class TimeoutError(RequestError, builtins.TimeoutError):
-    """The deadline passed before the reply came."""
+    """The deadline passed before the reply arrived."""
 
 
 class ConnectionError(RequestError, builtins.ConnectionError):
-    """There was no connection to the server, or it was lost before the reply came."""
+    """There was no connection to the server, or it was lost before the reply arrived."""
 
 
 class ExecAbortError(RequestError):
-    """The server discarded a transaction: it executed none of its commands."""
+    """The server discarded a transaction and executed none of its commands."""
 
 
 class CrossSlotError(RequestError):
-    """The keys of one request live in different hash slots of the cluster; nothing was sent."""
+    """The keys of a request are in different slots of the cluster. Nothing was sent."""
 
 
 class ScriptError(RequestError):
@@ -165,7 +165,7 @@ class ScriptError(RequestError):
     Args:
         message: What happened.
         code: The first word of the server's error.
-        may_have_executed: Whether the server may have executed the script, wholly or in part.
+        may_have_executed: Whether the server may have executed the script, fully or in part.
         script: The script that failed.
         line: The line of the script where it failed.
         source_line: The text of that line.
@@ -216,11 +216,11 @@ class ScriptSyntaxError(ScriptError):
 
 
 class NoScriptError(ScriptError):
-    """The server does not have the script, and its code was not at hand to send."""
+    """The server lacks the script, and the client does not have its code."""
 
 
 class ScriptKilledError(ScriptError):
-    """The script was stopped by SCRIPT KILL before it had written anything."""
+    """SCRIPT KILL stopped the script before it wrote anything."""
 
 
 class ScriptBusyError(ScriptError):
@@ -228,15 +228,15 @@ class ScriptBusyError(ScriptError):
 
 
 class ReplyTypeError(ScriptError):
-    """The script has run, and its reply does not fit the type that is declared for it."""
+    """The script ran, but its reply does not fit the declared type."""
 
 
 class UnkillableError(ScriptError):
-    """SCRIPT KILL was refused, because the running script has written already."""
+    """SCRIPT KILL was refused because the running script has already written."""
 
 
 class NotBusyError(ScriptError):
-    """SCRIPT KILL was refused, because no script is running."""
+    """SCRIPT KILL was refused because no script is running."""
 
 
 show_as_public(globals())

@@ -1,12 +1,14 @@
-"""What the Rust core uses of Python, by these names: the only module that Rust imports by name.
+"""The Python functions that Rust calls. This is the only module that Rust imports by name.
 
-It imports nothing that needs the core, which imports it while it is imported itself.
+It imports nothing that needs the core, because the core imports it during its own import.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .checks import milliseconds
+from .client.running_loop import no_running_loop
 from .errors import (
     AuthenticationError,
     ClosingError,
@@ -48,6 +50,8 @@ __all__ = [
     "ScriptSyntaxError",
     "TimeoutError",
     "UnkillableError",
+    "milliseconds",
+    "no_running_loop",
     "script_from_file",
     "script_from_resource",
 ]

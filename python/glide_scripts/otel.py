@@ -1,33 +1,34 @@
-"""OpenTelemetry: a span for each call of a client, and metrics of calls and clients.
+"""OpenTelemetry: a span for each call, and metrics of calls and clients.
 
     pip install "glide-scripts[otel]"
 
     observer = OpenTelemetryObserver()
     client = await GlideClient.from_url("valkey://localhost", observer=observer)
 
-Names and attributes follow the semantic conventions of database clients,
+Names and attributes follow the semantic conventions for database clients,
 https://opentelemetry.io/docs/specs/semconv/database/. A span is named after the command and the
 script or function, such as ``EVALSHA rate_limit``; a script without a name is named by the first
-eight digits of its SHA1. Neither keys nor arguments, replies or the text of errors are told.
+eight digits of its SHA1. Keys, arguments, replies and error messages are never recorded.
 
 ==================================  ==============================================================
-``db.system.name``                  ``valkey``, or what the observer was made with
+``db.system.name``                  ``valkey``, or the observer's ``system``
 ``db.namespace``                    the database's number
-``db.operation.name``               ``EVALSHA``, ``GET``; of batches ``MULTI``, ``PIPELINE GET``
-``db.operation.batch.size``         of batches of several commands
+``db.operation.name``               ``EVALSHA``, ``GET``; for batches ``MULTI``, ``PIPELINE GET``
+``db.operation.batch.size``         the number of commands, for batches of several
 ``db.stored_procedure.name``        the script's or function's name
 ``server.address``, ``server.port`` the first address of the client's configuration
-``network.peer.address``, ``.port`` the server that had the call
+``network.peer.address``, ``.port`` the server that received the call
 ``db.response.status_code``         the first word of the server's error, such as ``WRONGTYPE``
 ``error.type``                      the same, or the class of the exception
 ``glide_scripts.script.sha1``       the script's SHA1
-``glide_scripts.node``              the server that had the call, as ``host:port``
+``glide_scripts.node``              the server that received the call, as ``host:port``
 ``glide_scripts.eval_fallback``     whether the server lacked the script and EVAL sent its code
-``glide_scripts.retries``           how often it was sent again for another reason
+``glide_scripts.retries``           how often the call was repeated for another reason
 ==================================  ==============================================================
 
-The metric ``db.client.operation.duration`` is a histogram of seconds; the others, named
-``glide_scripts.client.*``, are what ``client.stats()`` counts, over all clients of the observer.
+The metric ``db.client.operation.duration`` is a histogram in seconds. The others, named
+``glide_scripts.client.*``, are the counters of ``client.stats()``, summed over all clients of the
+observer.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ _SCHEMA = "https://opentelemetry.io/schemas/1.37.0"
 
 
 class OpenTelemetryObserver(Observer):
-    """Makes a span of each call, and metrics. One serves any number of clients.
+    """An observer that creates spans and metrics. One instance can observe many clients.
 
     Args:
         system: ``db.system.name``: ``"valkey"``, or ``"redis"`` for servers of Redis.
@@ -186,7 +187,7 @@ def _class_name(error: type[BaseException]) -> str:
 
 @dataclass(frozen=True)
 class _Metric:
-    """What ``client.stats()`` counts, as a metric."""
+    """A counter of ``client.stats()`` as a metric."""
 
     name: str
     unit: str
@@ -213,26 +214,26 @@ def _by_node(name: str) -> Callable[[Stats], Iterable[tuple[Series, int]]]:
 
 
 _METRICS = (
-    _Metric("calls", "{call}", "Calls that ended; each command of a batch is one",
+    _Metric("calls", "{call}", "Finished calls; each command of a batch counts as one",
             _number("calls")),
     _Metric("errors", "{call}", "Calls that ended in an error", _by_error),
-    _Metric("evalsha.hits", "{call}", "Scripts that a server had", _number("evalsha_hits")),
-    _Metric("evalsha.misses", "{call}", "Scripts whose code was sent", _number("evalsha_misses")),
-    _Metric("taught", "{script}", "Scripts that were put on servers", _number("taught")),
-    _Metric("redirects", "{redirect}", "Redirects that nodes gave", _number("redirects")),
-    _Metric("reconnects", "{connection}", "Connections that were lost", _by_node("reconnects")),
-    _Metric("requests", "{request}", "Requests that were written", _by_node("requests")),
-    _Metric("bytes.sent", "By", "Bytes that were written", _by_node("bytes_sent")),
-    _Metric("bytes.received", "By", "Bytes that were read", _by_node("bytes_received")),
-    _Metric("in_flight", "{request}", "Requests that have no reply yet", _by_node("in_flight"),
+    _Metric("evalsha.hits", "{call}", "Script calls for cached scripts", _number("evalsha_hits")),
+    _Metric("evalsha.misses", "{call}", "Script calls that sent code", _number("evalsha_misses")),
+    _Metric("taught", "{script}", "Scripts loaded on servers", _number("taught")),
+    _Metric("redirects", "{redirect}", "Redirects from nodes", _number("redirects")),
+    _Metric("reconnects", "{connection}", "Lost connections", _by_node("reconnects")),
+    _Metric("requests", "{request}", "Requests written", _by_node("requests")),
+    _Metric("bytes.sent", "By", "Bytes written", _by_node("bytes_sent")),
+    _Metric("bytes.received", "By", "Bytes read", _by_node("bytes_received")),
+    _Metric("in_flight", "{request}", "Requests in flight", _by_node("in_flight"),
             only_grows=False),
-    _Metric("pending_bytes", "By", "Bytes that wait to be written", _number("pending_bytes"),
+    _Metric("pending_bytes", "By", "Bytes waiting to be written", _number("pending_bytes"),
             only_grows=False),
 )  # fmt: skip
 
 
 class _Clients:
-    """The clients of an observer, and what those counted that are closed."""
+    """The clients of an observer, and the counters of closed ones."""
 
     def __init__(self, system: str) -> None:
         self._system = system
@@ -254,7 +255,7 @@ class _Clients:
                     self._closed[metric.name].update(dict(metric.read(stats)))
 
     def tell(self, meter: Meter) -> None:
-        """Has a meter ask for each metric."""
+        """Register each metric with a meter."""
         for metric in _METRICS:
             create = (
                 meter.create_observable_counter

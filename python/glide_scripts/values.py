@@ -1,4 +1,4 @@
-"""What a reply can be, what an argument can be, and the constant ``OK``."""
+"""The types of replies and arguments, and the constant ``OK``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .public import show_as_public
 
 
 class _Ok(bytes):
-    """The type of ``OK``, its only instance."""
+    """The type of ``OK``, which is its only instance."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class _Ok(bytes):
 
 
 OK = _Ok(b"OK")
-"""The reply of a command that succeeded and has nothing else to say.
+"""The reply of a command that succeeded without other data.
 
 One object, ``b'OK'``, equal to both ``b"OK"`` and ``"OK"``.
 """
@@ -42,7 +42,7 @@ TOK: TypeAlias = _Ok
 """The type of ``OK``."""
 
 TEncodable: TypeAlias = str | bytes | bytearray | memoryview
-"""What a key or an argument can be; a str goes out as UTF-8."""
+"""The types of keys and arguments; a str is sent as UTF-8."""
 
 TResult: TypeAlias = Union[
     _Ok,
@@ -56,7 +56,7 @@ TResult: TypeAlias = Union[
     "set[TResult]",
     RequestError,
 ]
-"""All that a reply can be; a ``RequestError`` stands only inside a list, map or set."""
+"""The types of replies; a ``RequestError`` occurs only inside a list, map or set."""
 
 Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
 """Keys and arguments, as they are sent."""

@@ -64,6 +64,14 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github'."),
         (["check", "x", "y", "--ignore", "a\nb"], "a b is no warning"),
         (["load"], "Missing argument 'PATH'."),
+        (["run", "x.lua", "--repeat", "x"], "'--repeat': it is not a whole number"),
+        (["run", "x.lua", "--repeat", "1.5"], "'--repeat': it is not a whole number"),
+        (["run", "x.lua", "--repeat", "0"], "'--repeat': it is less than 1"),
+        (["bench", "x.lua", "--duration", "x"], "'--duration': it is not a number"),
+        (["bench", "x.lua", "--duration", "0"], "'--duration': it is less than 0.1"),
+        (["bench", "x.lua", "--call", "1"], "No such option: --call. Did you mean --calls?"),
+        (["run", "x.lua", "y", "z"], "It does not take y z"),
+        (["check", "--format", "xml", "x"], "'--format': 'xml' is not one of"),
     ],
 )
 def test_wrong_usage_is_one_line_that_names_what_is_wrong(
@@ -76,6 +84,8 @@ def test_wrong_usage_is_one_line_that_names_what_is_wrong(
     assert said in line
     assert line.startswith("glide-scripts: ")
     assert line.endswith("--help)")
+    assert "Input should" not in line
+    assert "Value error" not in line
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

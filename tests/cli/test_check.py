@@ -360,7 +360,7 @@ def test_findings_are_shown_as_text(
     assert capsys.readouterr() == (f"{expected}1 script: 1 warning\n", "")
     file.write_text("#!lua\nreturn 1")
     assert main(["check", str(file), "--url", server.url]) == 0
-    assert capsys.readouterr() == ("1 script: nothing is wrong\n", "")
+    assert capsys.readouterr() == ("1 script: no problems found\n", "")
 
 
 def test_findings_are_shown_for_github(

@@ -163,7 +163,7 @@ def test_lines_are_listed_with_marks(script: Path, stocked: str) -> None:
     assert "   10 | return text" in here.splitlines()
     assert there.splitlines()[:2] == ["lib/count.lua", "   1 | local function twice(n)"]
     assert beyond == "take.lua has no code at line 77 or below\n"
-    assert wrong == "'0' is no line; write 12, or util.lua:12\n"
+    assert wrong == "'0' is not a line; write 12, or util.lua:12\n"
 
 
 def test_a_script_that_fails_is_shown_where_it_failed(

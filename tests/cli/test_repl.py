@@ -60,7 +60,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(url: str) -> None:
         "error: Script attempted to access nonexistent global variable 'nosuch'",
         "error: unexpected symbol near ')'",
         "error: line 2: '<name>' expected near '='",
-        "error: there is no :what; :help lists what there is",
+        "error: there is no :what; :help lists the commands",
         "error: :keys ': No closing quotation",
         "error: 'end' expected near '<eof>'",
     ]

@@ -107,7 +107,7 @@ def test_what_a_file_declares_is_how_its_reply_is_read(
     assert json.loads(capsys.readouterr().out) == ['{"a": 1}', "1"]
     script.write_text("--@returns int\nreturn 'x'")
     assert main(["run", str(script), "--url", server.url]) == 1
-    assert "bytes that are no whole number" in capsys.readouterr().err
+    assert "bytes that are not a whole number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["run", "bench", "debug"])
@@ -116,12 +116,12 @@ def test_what_a_file_declares_is_how_its_reply_is_read(
     [
         ([], "key sku is missing: --key SKU"),
         (["--key", "k"], "argument count is missing: --arg COUNT"),
-        (["--key", "k", "--arg", "x"], "argument count is int, and 'x' is not"),
+        (["--key", "k", "--arg", "x"], "argument count must be int, not 'x'"),
         (["--key", "k", "--arg", str(2**64)], "count does not fit in 64 bits"),
-        (["--key", "k", "--arg", "1", "--arg", "{"], "argument more is Json[Any], and '{' is not"),
+        (["--key", "k", "--arg", "1", "--arg", "{"], "argument more must be Json[Any], not '{'"),
         (
             ["--key", "k", "--key", "l", "--arg", "1"],
-            "2 keys given with --key, and it takes sku",
+            "2 keys given with --key, but the script takes sku",
         ),
     ],
 )

@@ -256,7 +256,7 @@ def test_a_stub_file_that_is_out_of_date_is_told(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nope"], "nope: there is no such folder"),
+        (["nope"], "nope: the folder does not exist"),
         (["scripts", "--output", "nope/x.pyi"], "nope/x.pyi: No such file or directory"),
     ],
 )

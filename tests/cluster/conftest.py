@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from tests.in_threads import made
 
 from glide_scripts import (
     GlideClusterClient,
@@ -44,7 +45,7 @@ async def connect_cluster() -> AsyncIterator[Connect]:
         seeds = cluster.addresses if isinstance(cluster, ValkeyCluster) else cluster
         addresses = [NodeAddress(host, port) for host, port in seeds]
         config = GlideClusterClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await GlideClusterClient.create(config)
+        client = await made(GlideClusterClient, config)
         clients.append(client)
         return client
 

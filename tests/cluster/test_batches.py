@@ -111,8 +111,9 @@ async def test_a_script_in_a_batch_may_have_a_route_of_its_own(
     results = await client.exec(batch, True)
     sizes = dict.fromkeys(of_nodes(cluster.primaries()), 0)
     assert results == [b"OK", sizes | {of_key(cluster, keys[0]): 1}, 1]
-    with pytest.raises(CrossSlotError, match="route"):
+    with pytest.raises(CrossSlotError, match="route") as caught:
         pipeline().invoke_script_route(INCR, [keys[1]], route=AllPrimaries())
+    assert caught.value.code == "CROSSSLOT"
     with pytest.raises(RequestError, match="route is not for a command of an atomic batch"):
         transaction().invoke_script_route(size, route=AllPrimaries())
 

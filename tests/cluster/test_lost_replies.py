@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.cluster.conftest import Connect
@@ -20,7 +19,7 @@ from glide_scripts import (
     RequestError,
     Script,
 )
-from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyCluster
 
 pytestmark = pytest.mark.needs("hostnames in a cluster")
 
@@ -29,84 +28,6 @@ INCR = Script("return redis.call('INCR', KEYS[1])")
 IDEMPOTENT = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=True)
 READ_ONLY = Script("return redis.call('GET', KEYS[1])", read_only=True)
 LOADED = (INCR, IDEMPOTENT, READ_ONLY)
-
-# Sent after a request whose reply is to be lost, and its answer: what came before has run.
-MARK = b"the mark"
-ECHO_MARK = b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\n" % (len(MARK), MARK)
-
-
-class Proxy:
-    """Stands before a node at another loopback address, which the node tells its clients."""
-
-    def __init__(self, node: ValkeyServer) -> None:
-        self.node = node
-        self.to_drop = 0
-        """How many replies are to be lost, each with its connection."""
-        self.lose = b"\r\nEVAL"
-        """What a request must hold for its reply to be lost."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ends: set[asyncio.StreamWriter] = set()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, HOST, self.node.port)
-
-    async def stop(self) -> None:
-        self._server.close()
-        while self._tasks:
-            for end in self._ends:
-                end.transport.abort()
-            await asyncio.wait(self._tasks, timeout=1)
-
-    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        replies, server = await asyncio.open_connection(self.node.host, self.node.port)
-        connection = Connection(self, client, server)
-        self._ends |= {client, server}
-        async with asyncio.TaskGroup() as group:
-            group.create_task(connection.requests(reader))
-            group.create_task(connection.replies(replies))
-        self._ends -= {client, server}
-        self._tasks.discard(task)
-
-
-class Connection:
-    def __init__(
-        self, proxy: Proxy, client: asyncio.StreamWriter, server: asyncio.StreamWriter
-    ) -> None:
-        self._proxy, self._client, self._server = proxy, client, server
-        self._dropping = False
-
-    async def requests(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                if self._proxy.to_drop and not self._dropping and self._proxy.lose in data:
-                    self._proxy.to_drop -= 1
-                    self._dropping = True
-                    data += ECHO_MARK
-                self._server.write(data)
-                await self._server.drain()
-        self._end()
-
-    async def replies(self, reader: asyncio.StreamReader) -> None:
-        lost = b""
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                if self._dropping:
-                    # What comes first may be the reply to an earlier request, and to break the
-                    # connection then could keep the server from reading the script.
-                    lost += data
-                    if MARK in lost:
-                        break
-                    continue
-                self._client.write(data)
-                await self._client.drain()
-        self._end()
-
-    def _end(self) -> None:
-        self._client.transport.abort()
-        self._server.transport.abort()
 
 
 @pytest.fixture(scope="module")
@@ -121,20 +42,24 @@ def announced() -> Iterator[ValkeyCluster]:
 
 
 @pytest.fixture
-async def proxies(announced: ValkeyCluster) -> AsyncIterator[list[Proxy]]:
-    """A proxy for each node; the scripts are loaded, the counters at 0."""
+def proxies(announced: ValkeyCluster) -> Iterator[list[FaultProxy]]:
+    """A proxy for each node, at the address that it tells its clients.
+
+    The scripts are loaded, the counters at 0.
+    """
     for node in announced.nodes:
         node.command("FLUSHALL")
         node.command("SCRIPT", "FLUSH")
         for script in LOADED:
             node.command("SCRIPT", "LOAD", script.code)
     reset_stats(announced.nodes)
-    proxies = [Proxy(node) for node in announced.nodes]
-    for proxy in proxies:
-        await proxy.start()
-    yield proxies
-    for proxy in proxies:
-        await proxy.stop()
+    with ExitStack() as started:
+        yield [
+            started.enter_context(
+                FaultProxy(node.host, node.port, listen_host=HOST, listen_port=node.port)
+            )
+            for node in announced.nodes
+        ]
 
 
 def seeds(cluster: ValkeyCluster) -> list[tuple[str, int]]:
@@ -142,7 +67,7 @@ def seeds(cluster: ValkeyCluster) -> list[tuple[str, int]]:
 
 
 async def test_the_client_goes_through_the_proxies(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect
 ) -> None:
     client = await connect_cluster(announced.addresses)
     replies = await client.invoke_script_route(Script("return 1"), route=AllPrimaries())
@@ -151,16 +76,15 @@ async def test_the_client_goes_through_the_proxies(
 
 @pytest.mark.parametrize("cached", [True, False])
 async def test_a_script_whose_reply_is_lost_is_not_run_again(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect, cached: bool
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect, cached: bool
 ) -> None:
     client = await connect_cluster(seeds(announced))
     key = key_on(announced, announced.nodes[0])
     if not cached:
         # Its EVALSHA is answered; the reply to its EVAL is lost.
         announced.nodes[0].command("SCRIPT", "FLUSH")
-        proxies[0].lose = b"\r\nEVAL\r\n"
     for number in range(1, 6):
-        proxies[0].to_drop = 1
+        proxies[0].drop_replies()
         with pytest.raises(ConnectionError) as caught:
             await client.invoke_script(INCR, keys=[key])
         assert caught.value.may_have_executed is True
@@ -175,29 +99,29 @@ async def test_a_script_whose_reply_is_lost_is_not_run_again(
 @pytest.mark.parametrize("script", [IDEMPOTENT, READ_ONLY], ids=["idempotent", "read only"])
 async def test_a_script_that_may_run_again_does_so_and_succeeds(
     announced: ValkeyCluster,
-    proxies: list[Proxy],
+    proxies: list[FaultProxy],
     connect_cluster: Connect,
     script: Script,
     dropped: int,
 ) -> None:
     client = await connect_cluster(seeds(announced))
     node = announced.nodes[0]
-    proxies[0].to_drop = dropped
+    proxies[0].drop_replies(dropped)
     reply = await client.invoke_script(script, keys=[key_on(announced, node)])
     assert reply == (dropped + 1 if script is IDEMPOTENT else None)
     assert runs(node) == dropped + 1
 
 
 async def test_a_loss_on_one_of_several_nodes_runs_the_script_nowhere_twice(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect
 ) -> None:
     client = await connect_cluster(seeds(announced))
     script = Script("return 'once'")
     for node in announced.nodes:
         node.command("SCRIPT", "LOAD", script.code)
     reset_stats(announced.nodes)
-    proxies[1].to_drop = 1
-    with pytest.raises(RequestError, match=f"^{HOST}:{proxies[1].node.port}: ") as caught:
+    proxies[1].drop_replies()
+    with pytest.raises(RequestError, match=f"^{HOST}:{proxies[1].port}: ") as caught:
         await client.invoke_script_route(script, route=AllPrimaries())
     assert caught.value.may_have_executed is True
     assert [runs(node) for node in announced.nodes] == [1, 1, 1]
@@ -205,7 +129,7 @@ async def test_a_loss_on_one_of_several_nodes_runs_the_script_nowhere_twice(
 
 @pytest.mark.parametrize("script", [INCR, IDEMPOTENT], ids=["plain", "idempotent"])
 async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_than_it_may(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect, script: Script
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect, script: Script
 ) -> None:
     client = await connect_cluster(seeds(announced))
     moved = key_on(announced, announced.nodes[0], "moved")
@@ -215,9 +139,11 @@ async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_tha
     async with load(client, keys, script, callers=4) as work:
         for turn in range(6):
             for proxy in proxies:
-                proxy.to_drop += 1
+                proxy.drop_replies()
             await in_thread(announced.move_slot, slot, announced.nodes[(turn + 1) % 3])
-            await until(lambda: not any(proxy.to_drop for proxy in proxies))
+            await until(lambda: all(proxy.counts["dropped"] for proxy in proxies))
+            for proxy in proxies:
+                proxy.counts.clear()
             for key in keys:
                 await until(work.progress(key))
     if script is IDEMPOTENT:
@@ -231,7 +157,7 @@ async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_tha
 
 
 async def test_in_a_batch_a_lost_reply_marks_its_nodes_commands_and_no_others(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect
 ) -> None:
     client = await connect_cluster(seeds(announced))
     keys = a_key_each(announced)
@@ -240,7 +166,7 @@ async def test_in_a_batch_a_lost_reply_marks_its_nodes_commands_and_no_others(
     for key in keys:
         batch.invoke_script(INCR, [key])
     assert await client.exec(batch, True) == [1, 1, 1]
-    proxies[1].to_drop = 1
+    proxies[1].drop_replies()
     results = await client.exec(batch, raise_on_error=False)
     assert results is not None
     assert (results[0], results[2]) == (2, 2)
@@ -248,7 +174,7 @@ async def test_in_a_batch_a_lost_reply_marks_its_nodes_commands_and_no_others(
     assert results[1].may_have_executed
     assert await client.mget(keys) == [b"2", b"2", b"2"]
 
-    proxies[1].to_drop = 1
+    proxies[1].drop_replies()
     atomic = ClusterBatch(is_atomic=True).invoke_script(INCR, [keys[1]]).get(keys[1])
     with pytest.raises(ConnectionError) as caught:
         await client.exec(atomic, raise_on_error=False)
@@ -257,7 +183,7 @@ async def test_in_a_batch_a_lost_reply_marks_its_nodes_commands_and_no_others(
 
 
 async def test_who_asks_for_it_has_lost_commands_sent_again(
-    announced: ValkeyCluster, proxies: list[Proxy], connect_cluster: Connect
+    announced: ValkeyCluster, proxies: list[FaultProxy], connect_cluster: Connect
 ) -> None:
     client = await connect_cluster(seeds(announced))
     keys = a_key_each(announced)
@@ -266,7 +192,7 @@ async def test_who_asks_for_it_has_lost_commands_sent_again(
     for key in keys:
         batch.invoke_script(INCR, [key])
     assert await client.exec(batch, True) == [1, 1, 1]
-    proxies[1].to_drop = 1
+    proxies[1].drop_replies()
     strategy = BatchRetryStrategy(retry_server_error=True, retry_connection_error=True)
     options = ClusterBatchOptions(retry_strategy=strategy)
     assert await client.exec(batch, True, options) == [2, 3, 2]

@@ -252,6 +252,7 @@ async def test_a_key_that_the_route_does_not_hold_is_refused_before_anything_is_
     with pytest.raises(CrossSlotError, match="CROSSSLOT") as caught:
         await client.invoke_script_route(SET, ["key"], ["v"], route)
     assert str(cluster.key_slot("key")) in str(caught.value)
+    assert (caught.value.code, caught.value.may_have_executed) == ("CROSSSLOT", False)
     assert [sum(calls(cluster.nodes, name)) for name in SCRIPT_COMMANDS] == [0, 0, 0, 0]
 
 

@@ -56,6 +56,27 @@ def test_async_tests_get_a_client_whatever_runs_them(
     run(pytester, *options).assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (WITHOUT, ["pip install pytest-asyncio", 'asyncio_mode = "auto"', "@pytest.mark.anyio"]),
+        (STRICT, ["mark it with @pytest.mark.asyncio", 'asyncio_mode = "auto"']),
+        (ANYIO, ["pip install pytest-asyncio", "@pytest.mark.anyio", "anyio_backend"]),
+    ],
+    ids=["without", "strict", "anyio"],
+)
+def test_an_async_test_that_nothing_runs_names_what_is_missing(
+    pytester: pytest.Pytester, options: tuple[str, ...], words: list[str]
+) -> None:
+    pytester.makepyfile("async def test_one(valkey_client):\n    raise AssertionError")
+    result = run(pytester, *options)
+    result.assert_outcomes(failed=1)
+    shown = result.stdout.str()
+    assert "test_one is async and uses valkey_client, and no plugin of pytest runs it" in shown
+    for each in words:
+        assert each in shown
+
+
 def test_they_need_no_plugin_for_async_tests(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         CALLS

@@ -227,6 +227,8 @@ MORE_THAN_0 = "pass milliseconds, more than 0 and at most 1e12"
         (float("nan"), ValueError, f"timeout is nan; {MORE_THAN_0}"),
         (float("inf"), ValueError, f"timeout is inf; {MORE_THAN_0}"),
         (10**400, ValueError, MORE_THAN_0),
+        (0.25, TypeError, "pass milliseconds as an int: 250 for 0.25 seconds"),
+        (5.0, TypeError, "pass milliseconds as an int: 5000 for 5.0 seconds"),
         (True, TypeError, "timeout is bool; pass milliseconds as an int"),
         ("100", TypeError, "timeout is str; pass milliseconds as an int"),
         ([], TypeError, "timeout is list; pass milliseconds as an int"),

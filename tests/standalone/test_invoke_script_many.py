@@ -26,8 +26,8 @@ from glide_scripts import (
     ScriptReplies,
     TimeoutError,
 )
-from glide_scripts.client.many import Call
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.values import Call
 
 ECHO = Script("return ARGV[1]")
 INCREMENT = Script("return redis.call('INCR', KEYS[1])")
@@ -337,9 +337,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("call", "text"),
         [
-            (5, "calls[17] is int, no pair; pass (keys, args)"),
-            ((["k"], ["a"], 100), "calls[17] is tuple, no pair; pass (keys, args)"),
-            ("key", "calls[17] is str, no pair; pass (keys, args)"),
+            (5, "calls[17] is int, not a pair; pass (keys, args)"),
+            ((["k"], ["a"], 100), "calls[17] is tuple, not a pair; pass (keys, args)"),
+            ("key", "calls[17] is str, not a pair; pass (keys, args)"),
             (("k", []), "calls[17]: keys is str; pass a list of str or bytes"),
             ((["k"], ["a", 1]), "calls[17]: args[1] is int; pass str or bytes"),
             (([None], []), "calls[17]: keys[0] is NoneType; pass str or bytes"),
@@ -369,8 +369,13 @@ class TestRefused:
             ({"concurrency": 0}, ValueError, "concurrency is 0; pass 1 or more"),
             ({"concurrency": 1.5}, TypeError, "concurrency is float; pass int"),
             ({"concurrency": True}, TypeError, "concurrency is bool; pass int"),
-            ({"timeout": 0}, ValueError, "timeout is 0; pass milliseconds, more than 0"),
-            ({"timeout": "1"}, TypeError, "timeout is str; pass int"),
+            (
+                {"timeout": 0},
+                ValueError,
+                "timeout is 0; pass milliseconds, more than 0 and at most",
+            ),
+            ({"timeout": "1"}, TypeError, "timeout is str; pass milliseconds as an int"),
+            ({"timeout": 0.5}, TypeError, "timeout is float; pass milliseconds as an int: 500 for"),
             ({"raise_on_error": None}, TypeError, "raise_on_error is NoneType; pass bool"),
             ({"progress": 5}, TypeError, "progress is int; pass a function of the number of calls"),
         ],

@@ -364,13 +364,13 @@ async def test_a_hash_is_a_dict_in_both_protocols(client: GlideClient) -> None:
 
 
 MISFITS: list[Any] = [
-    ("return 'x'", int, "does not fit int: reply is bytes that are no whole number"),
+    ("return 'x'", int, "does not fit int: reply is bytes that are not a whole number"),
     ("return '1.5'", int, "no whole number"),
     ("return nil", int, "does not fit int: reply is None, not int"),
     ("return {1}", int, "reply is list, not int"),
-    ("return 'x'", float, "reply is bytes that are no number"),
-    ("return '1_0'", float, "reply is bytes that are no number"),
-    ("return ' 1.5 '", float, "reply is bytes that are no number"),
+    ("return 'x'", float, "reply is bytes that are not a number"),
+    ("return '1_0'", float, "reply is bytes that are not a number"),
+    ("return ' 1.5 '", float, "reply is bytes that are not a number"),
     pytest.param(
         "redis.setresp(3) return {big_number=string.rep('9', 400)}",
         float,
@@ -382,13 +382,13 @@ MISFITS: list[Any] = [
     ("return '\\255'", str, "reply is bytes that are not UTF-8"),
     ("return 1", bytes, "reply is 1, not bytes"),
     ("return 1", None, "does not fit None: reply is 1, not None"),
-    ("return {1, 'x'}", list[int], "reply[1] is bytes that are no whole number"),
+    ("return {1, 'x'}", list[int], "reply[1] is bytes that are not a whole number"),
     ("return 1", list[int], "reply is 1, not list[int]"),
     ("return {1, 2, 3}", tuple[int, int], "reply has 3 items, not 2"),
     ("return {1}", tuple[int, int], "reply has 1 items, not 2"),
     ("return {1, {'a'}}", tuple[int, list[int]], "reply[1][0] is bytes"),
-    ("return {'a', 1, 'b'}", dict[str, int], "reply has 3 items, which are no pairs"),
-    ("return {'a', 'x'}", dict[str, int], "reply['a'] is bytes that are no whole number"),
+    ("return {'a', 1, 'b'}", dict[str, int], "reply has 3 items, which are not pairs"),
+    ("return {'a', 'x'}", dict[str, int], "reply['a'] is bytes that are not a whole number"),
     ("return {1, 1}", dict[str, int], "reply: a key is 1, not str"),
     ("return 1", dict[str, int], "reply is 1, not dict[str, int]"),
     ("return {{1}}", set[Any], "reply has an item that cannot be in a set"),
@@ -426,7 +426,7 @@ async def test_such_an_error_looks_like_this(client: GlideClient, tmp_path: Path
     with pytest.raises(ReplyTypeError) as caught:
         await script(client, "c1", token="hunter2")
     assert str(caught.value) == (
-        "the reply of total does not fit list[int]: reply[1] is bytes that are no whole number\n"
+        "the reply of total does not fit list[int]: reply[1] is bytes that are not a whole number\n"
         f"  --> {tmp_path}/total.lua, in total\n"
         "   |\n"
         "   = declared: list[int]\n"

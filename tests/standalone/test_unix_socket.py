@@ -159,7 +159,7 @@ async def test_an_observer_and_statistics_call_a_socket_by_its_path(
     ("path", "text"),
     [
         ("", "path of UnixSocketAddress: it is empty"),
-        ("a\0b", "path of UnixSocketAddress: it holds a zero character"),
+        ("a\0b", "path of UnixSocketAddress: it contains a zero character"),
         ("/" + 107 * "x", "path of UnixSocketAddress: it is 108 bytes long"),
         ("/" + 54 * "é", "path of UnixSocketAddress: it is 109 bytes long"),
         ("/\udcff", "path of UnixSocketAddress: it is not UTF-8"),

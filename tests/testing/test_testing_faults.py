@@ -50,6 +50,14 @@ async def test_a_reply_that_is_due_before_is_not_taken_for_the_lost_one(
     assert server.command("GET", "n") == b"1"
 
 
+def test_a_count_that_is_none_is_refused(server: ValkeyServer) -> None:
+    with ServerFaults(server) as faults:
+        with pytest.raises(ValueError, match="count is 0; pass how many replies are to be lost"):
+            faults.lose_replies(0)
+        with pytest.raises(TypeError, match="count is str"):
+            faults.lose_replies("2")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("atomic", [False, True])
 async def test_a_batch_loses_the_reply_of_its_script(server: ValkeyServer, atomic: bool) -> None:
     batch = Batch(is_atomic=atomic)

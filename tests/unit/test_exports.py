@@ -77,6 +77,23 @@ def test_every_exported_class_and_its_public_methods_are_documented() -> None:
     assert bare == []
 
 
+@pytest.mark.parametrize("client", [glide_scripts.GlideClient, glide_scripts.GlideClusterClient])
+def test_the_docstring_of_a_client_s_method_has_all_sections(client: type) -> None:
+    bare = []
+    for name, method in inspect.getmembers(client, inspect.isroutine):
+        if name.startswith("_"):
+            continue
+        docs = inspect.getdoc(method) or ""
+        signature = inspect.signature(method)
+        parameters = [each for each in signature.parameters if each not in ("self", "cls")]
+        bare += [f"{name}: {each}" for each in parameters if f"    {each}: " not in docs]
+        if parameters:
+            bare += [f"{name}: {each}" for each in ("Args:", "Raises:") if each not in docs]
+        if signature.return_annotation not in ("None", "Self", "glide_scripts.Stats"):
+            bare += [name] if "Returns:" not in docs else []
+    assert bare == []
+
+
 def test_a_method_says_what_it_returns() -> None:
     for client in (glide_scripts.GlideClient, glide_scripts.GlideClusterClient):
         for name, method in inspect.getmembers(client, inspect.isfunction):

@@ -1,4 +1,4 @@
--- The server's clock in milliseconds. Callers' clocks differ; this one is the same for all.
+-- The server's clock in milliseconds: the same for all callers.
 local function now_ms()
   local seconds, micros = unpack(redis.call('TIME'))
   return tonumber(seconds) * 1000 + math.floor(tonumber(micros) / 1000)

@@ -1,8 +1,8 @@
 #!lua
--- Takes a lock that nobody holds, for a time. Returns its fencing token, which grows with each
--- holder; nothing if somebody else holds it.
+-- Take a free lock for a limited time. Returns its fencing token, which grows with each holder, or
+-- nothing if another process holds it.
 --
--- May run twice: the holder who asks again, since the first reply was lost, gets the same token.
+-- May run twice: a holder that repeats the call after a lost reply gets the same token.
 --@key lock
 --@key fence -- counts the holders; never expires
 --@arg holder: str -- an id that is new for each attempt to get the lock

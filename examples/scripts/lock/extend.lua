@@ -1,5 +1,5 @@
 #!lua
--- Gives the holder of a lock more time. False: it holds it no longer.
+-- Give the holder of a lock more time. Returns false if it no longer holds the lock.
 --@key lock
 --@arg holder: str
 --@arg ttl_ms: int

@@ -1,5 +1,5 @@
 #!lua
--- Gives a lock back, if its holder is still the same: after its time another one may hold it.
+-- Release a lock if the holder still has it: after it expired, another one may hold it.
 --@key lock
 --@arg holder: str
 --@returns None

@@ -1,5 +1,5 @@
 #!lua
--- Writes a value that a lock guards, unless a later holder of the lock has written already.
+-- Write a value that a lock guards, unless a later holder of the lock has already written.
 --@key value
 --@arg fence: int -- the writer's fencing token
 --@arg text: str

@@ -1,7 +1,7 @@
 #!lua
--- Says that a job is done. False: its lease had ended, and it is or was another worker's.
+-- Report a job as done. Returns false if its lease had ended and another worker got it.
 --
--- May run twice: the second time there is no such job, and the reply tells whether it is done.
+-- May run twice: the second time the job is gone, and the reply tells whether it is done.
 --@key ready
 --@key jobs
 --@key finished
@@ -17,7 +17,7 @@ if redis.call('HGET', KEYS[4], id) ~= ARGV[2] then
   return redis.call('ZSCORE', KEYS[3], id) and true or false
 end
 redis.call('ZREM', KEYS[5], id)
-redis.call('LREM', KEYS[1], 0, id) -- where its lease had ended, but nobody has taken it yet
+redis.call('LREM', KEYS[1], 0, id) -- if its lease had ended, but no one has taken it yet
 redis.call('HDEL', KEYS[2], id)
 redis.call('HDEL', KEYS[4], id)
 redis.call('ZADD', KEYS[3], now, id)

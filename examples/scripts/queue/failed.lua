@@ -1,8 +1,8 @@
 #!lua
--- Says that a job failed. It is tried again later, or given up after so many attempts: what it
--- returns tells whether it will be tried again.
+-- Report a job as failed. It is retried later, or given up after so many attempts. Returns whether it
+-- will be retried.
 --
--- May run twice: once the job waits to be tried again, that only moves the time a little.
+-- May run twice: if the job already waits for its retry, that only moves the time a little.
 --@key ready
 --@key jobs
 --@key finished
@@ -20,7 +20,7 @@
 --@include "lib/bury.lua"
 local id, now = ARGV[1], now_ms()
 if redis.call('HGET', KEYS[4], id) ~= ARGV[2] then
-  -- Its lease had ended and it is another worker's, or it has been given up.
+  -- Its lease had ended and another worker has it, or it was given up.
   return redis.call('HEXISTS', KEYS[2], id) == 1
 end
 if tonumber(ARGV[2]) >= tonumber(ARGV[3]) then

@@ -1,9 +1,9 @@
 #!lua
--- Puts a job into the queue. False: a job with this id is or was there already.
+-- Add a job to the queue. Returns false if a job with this id exists or existed.
 --
--- May run twice, since the id tells: finished jobs' ids are kept for an hour.
+-- May run twice because of the id. The ids of finished jobs are kept for an hour.
 --@key ready -- ids that wait for a worker
---@key jobs -- what is in each job, by id
+--@key jobs -- the payload of each job, by id
 --@key finished -- ids of jobs that are done or dead, by time
 --@arg id: str
 --@arg payload: str

@@ -1,14 +1,15 @@
 #!lua
--- Hands a job to a worker: its id, its payload and which attempt it is. Nothing: there is none now.
+-- Give a job to a worker. Returns its id, its payload and the number of the attempt, or nothing if
+-- there is no job.
 --
--- Until the job's lease ends it is the worker's. Then it goes to another one, so that a worker that
--- died, or never got this reply, loses nothing.
+-- When the job's lease ends, another worker gets it. So no job is lost if a worker dies, or never
+-- gets this reply.
 --@key ready
 --@key jobs
 --@key finished
---@key attempts -- how often each job was handed out, by id
---@key due -- ids that are leased, or wait to be tried again, by when that ends
---@key dead -- what could not be done
+--@key attempts -- how often each job was taken, by id
+--@key due -- ids that are leased or wait for a retry, by end time
+--@key dead -- jobs that were given up
 --@arg lease_ms: int
 --@arg max_attempts: int
 --@returns tuple[str, str, int] | None

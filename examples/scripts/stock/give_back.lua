@@ -1,5 +1,5 @@
 #!lua
--- Puts back what an order has set aside. May run twice: then there is nothing to put back.
+-- Undo an order's reservation. May run twice: the second time there is nothing to undo.
 --@key stock
 --@key held
 --@key until_when

@@ -1,10 +1,10 @@
 #!lua
--- Sets so many of an article aside for an order, for a time. Returns how many are left.
+-- Reserve some of an article for an order, for a limited time. Returns how many are left.
 --
--- May run twice: the order's id tells that it has them already.
+-- May run twice: the order's id tells that they are already reserved.
 --@key stock
---@key held -- how many each order has
---@key until_when -- until when, by order
+--@key held -- the count reserved by each order
+--@key until_when -- the end of each order's reservation
 --@key sold
 --@arg order: str
 --@arg count: int

@@ -1,11 +1,11 @@
 #!lua
--- Makes of an order's reservation a sale. False: it was given back, or its time was over.
+-- Turn an order's reservation into a sale. Returns false if it was undone or has expired.
 --
--- May run twice: what is sold stays sold.
+-- May run twice: a sale stays a sale.
 --@key stock
 --@key held
 --@key until_when
---@key sold -- how many each order got
+--@key sold -- the count sold to each order
 --@arg order: str
 --@returns bool
 --@idempotent

@@ -1,4 +1,4 @@
--- Takes so many of an article out of the stock, and says how many are left.
+-- Take some of an article out of the stock. Returns how many are left.
 --@key sku
 --@arg count: int
 --@arg token: str

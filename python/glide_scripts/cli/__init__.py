@@ -1,7 +1,7 @@
-"""The command line: ``glide-scripts COMMAND …``, of the extra ``cli``.
+"""The command line ``glide-scripts COMMAND …``, from the extra ``cli``.
 
-Exit codes of every command: 0 done; 1 a script or a request failed, or what was asked for does not
-hold; 2 wrong usage, or no server to be reached; 130 interrupted.
+Exit codes of every command: 0 success; 1 a script or a request failed, or a check did not pass; 2
+wrong usage, or no server could be reached; 130 interrupted.
 """
 
 import sys
@@ -17,7 +17,7 @@ _EXTRA = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what `argv` says (without it the process's own arguments) and return the exit code."""
+    """Run a command line (default: the process's arguments) and return the exit code."""
     try:
         from ._app import run  # noqa: PLC0415 - saves time at import
 

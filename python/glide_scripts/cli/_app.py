@@ -1,7 +1,8 @@
-"""The commands together, and how each of them ends."""
+"""All commands, and how each of them ends."""
 
 import importlib.metadata
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,6 +16,22 @@ from ._connection import connecting
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
+
+# What typer, and the library that it checks values with, say to programmers.
+_REWORDED = [
+    (re.compile(pattern), ours)
+    for pattern, ours in (
+        (r"Input should be a valid integer.*", "it is not a whole number"),
+        (r"Input should be a valid number.*", "it is not a number"),
+        (r"Input should be a finite number", "it is not a number"),
+        (r"Input should be greater than or equal to (\S+)", r"it is less than \1"),
+        (r"Input should be less than or equal to (\S+)", r"it is more than \1"),
+        (r"Input should be", "it should be"),
+        (r"Value error, ", ""),
+        (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"It does not take \1"),
+        (r"(: --\S+) \(Possible options?: (--\S+?)\)", r"\1. Did you mean \2?"),
+    )
+]
 
 app = typer.Typer(
     name=_PROGRAM,
@@ -45,15 +62,15 @@ def _program(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Lua scripting on Valkey and Redis.
+    """Run, check, deploy and debug Lua scripts on Valkey and Redis.
 
-    Exit codes: 0 done; 1 a script or a request failed, or what was asked for does not hold; 2 wrong
-    usage, or no server to be reached; 130 interrupted.
+    Exit codes: 0 success; 1 a script or a request failed, or a check did not pass; 2 wrong usage,
+    or no server could be reached; 130 interrupted.
     """
 
 
 def run(argv: Sequence[str]) -> int:
-    """Carry out a command line, and return the exit code."""
+    """Run a command line and return the exit code."""
     if not argv:
         return run(["--help"]) or UNUSABLE
     asked = Asked()
@@ -83,10 +100,13 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Wrong usage in one line; typer's own text may have several."""
+    """Return a usage error in one line; typer's text may have several."""
     context = getattr(error, "ctx", None)
     program = context.command_path if context else _PROGRAM
-    return f"{' '.join(error.format_message().split())} (see {program} --help)"
+    text = " ".join(error.format_message().split())
+    for pattern, ours in _REWORDED:
+        text = pattern.sub(ours, text)
+    return f"{text} (see {program} --help)"
 
 
 def _explain(message: str, exit_code: int, asked: Asked) -> int:

@@ -1,4 +1,4 @@
-"""What a command line gives to a script, beside what the script's file declares."""
+"""Checking a command line's keys and arguments against a script's declarations."""
 
 import os
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ def encoded(words: Sequence[str] | None) -> list[bytes]:
 
 
 def fit(script: Script, file: Path, keys: Sequence[bytes], args: Sequence[bytes]) -> None:
-    """See that keys and arguments are what a script declares, if it declares any.
+    """Check keys and arguments against a script's declarations, if it has any.
 
-    They are sent as they are: a shell has only text, and scripts get only text.
+    They are sent unconverted: a shell has only text, and scripts get only text.
 
     Raises:
         Failure: One is missing, one is too many, or one is not of its type.
@@ -50,7 +50,7 @@ def fit(script: Script, file: Path, keys: Sequence[bytes], args: Sequence[bytes]
         if left:
             takes = ", ".join(each.name for each in parameters) or "none"
             plural = "" if len(given) == 1 else "s"
-            why = f"{len(given)} {what}{plural} given with {option}, and it takes {takes}"
+            why = f"{len(given)} {what}{plural} given with {option}, but the script takes {takes}"
             raise Failure(f"{file}: {why}", UNUSABLE)
     try:
         script.pack(**values)
@@ -73,5 +73,5 @@ def _value(file: Path, what: str, parameter: Parameter, data: bytes) -> object:
         # Its words are of replies.
         text = "it" if parameter.secret else repr(os.fsdecode(data))
     right = "1 or 0" if kind is bool else shown(parameter.annotation)
-    why = f"{what} {parameter.name} is {right}, and {text} is not"
+    why = f"{what} {parameter.name} must be {right}, not {text}"
     raise Failure(f"{file}: {why}", UNUSABLE)

@@ -4,7 +4,7 @@ from rich.console import Console
 
 
 class Output(Console):
-    """A console for which a reader that left is the command's to handle, as with ``print``."""
+    """A console that raises an error when its reader has left, like ``print``."""
 
     def on_broken_pipe(self) -> None:
         """Not the end of the process with 1."""

@@ -34,7 +34,7 @@ class _Command:
 
 
 class Debugger:
-    """A script, the session in which it runs, and the commands of whoever debugs it."""
+    """A debugged script: its session, and the user's commands."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Debugger:
         if isinstance(now, Ended) and now.error is not None:
             raise Failure(script_error_text(now.error, self._file), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
-        self._say("it runs in a fork of the server: nothing that it writes stays", "dim")
+        self._say("the script runs in a fork of the server: none of its writes stay", "dim")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")
@@ -186,7 +186,7 @@ class Debugger:
         self._show(self._running().resume(word))
 
     def _next(self, relative: int) -> None:
-        """Step until no more functions are under way than now, and `relative`."""
+        """Step until the call depth is at most the current one plus `relative`."""
         session = self._running()
         depth = session.depth() + relative
         event = session.resume("step")

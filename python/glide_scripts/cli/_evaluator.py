@@ -1,4 +1,4 @@
-"""Lua that is evaluated on a server, piece by piece."""
+"""Evaluating Lua on a server, piece by piece."""
 
 import asyncio
 import os
@@ -56,11 +56,11 @@ _UNKILLABLE = "the script has written, so it cannot be killed; Ctrl-C again leav
 
 
 class LeftAloneError(Exception):
-    """A script that goes on, and that nobody waits for any more."""
+    """A script that continues without anyone waiting for it."""
 
 
 class Piece(Enum):
-    """What a text is to Lua."""
+    """The kind of a piece of Lua."""
 
     EXPRESSION = b"expression"
     CHUNK = b"chunk"
@@ -70,14 +70,14 @@ class Piece(Enum):
 
 @dataclass(frozen=True)
 class Known:
-    """What can be completed."""
+    """The names for completion."""
 
     commands: Sequence[str]
     names: Sequence[str]
 
 
 class Evaluator:
-    """Evaluates Lua with the client of a server or a cluster, and has KEYS and ARGV for it."""
+    """Evaluates Lua on a server or a cluster, with KEYS and ARGV."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Evaluator:
         return Piece(reply)
 
     async def evaluate(self, text: str) -> Any:
-        """What an expression or a chunk returns.
+        """Return the value of an expression or a chunk.
 
         Ctrl-C kills the script, if it has not written.
 

@@ -1,4 +1,4 @@
-"""A command that cannot be carried out: what is said of it, and its exit code."""
+"""A failed command: its message and its exit code."""
 
 import builtins
 import re
@@ -16,9 +16,9 @@ from .. import (
 from ..testing import ServerNotFound, ServerStartError
 
 FAILED = 1
-"""A script or a request failed, or what was asked for does not hold."""
+"""A script or a request failed, or a check did not pass."""
 UNUSABLE = 2
-"""Wrong usage, a file that cannot be used, or no server to be reached."""
+"""Wrong usage, an unusable file, or no server could be reached."""
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 
@@ -35,13 +35,13 @@ _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 @dataclass
 class Asked:
-    """What is to be known of a command line when it has failed."""
+    """What a failure needs to know about the command line."""
 
     traceback: bool = False
 
 
 class Failure(Exception):
-    """What to tell the person at the terminal, and the exit code that goes with it."""
+    """The message for the user, and the exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -56,19 +56,19 @@ _LOGINS = {
 
 
 def script_error_text(error: ScriptError, file: Path) -> str:
-    """The whole text of the error, with the place in the file before it."""
+    """Return the whole text of the error, with the place in the file before it."""
     place = f"{file}" if error.line is None else f"{error.file or file}:{error.line}"
     text = without_around(str(error)) if isinstance(error, ScriptSyntaxError) else str(error)
     return f"{place}: {text}"
 
 
 def without_around(text: str) -> str:
-    """A server's error without the words that stand before each of its kind."""
+    """Return a server's error without its generic prefix."""
     return _AROUND.sub("", text)
 
 
 def failure_of(error: Exception) -> Failure | None:
-    """How a command ends that let an error through; None for an error that is a bug."""
+    """Return how an error ends a command; None if the error is a bug."""
     match error:
         case Failure():
             return error

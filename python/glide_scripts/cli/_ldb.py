@@ -109,7 +109,7 @@ class Session:
         return self._lines()
 
     def depth(self) -> int:
-        """How many of the script's functions are under way."""
+        """Return the depth of the script's call stack."""
         return sum(line.startswith(("In ", "From ")) for line in self.ask("trace"))
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Session:
             self.close()
 
     def _explained(self, said: ServerReplyError) -> ScriptError:
-        """The error as a client's call would raise it."""
+        """Return the error as a client's call would raise it."""
         line = _LINE.search(str(said))
         kind = ScriptSyntaxError if _COMPILING in str(said) else ScriptError
         error = kind(str(said), code=said.code, line=int(line[1]) if line else None)
@@ -248,7 +248,7 @@ class Listing:
         """
         name, colon, digits = spec.rpartition(":")
         if not digits.isdecimal() or not int(digits):
-            raise NotTakenError(f"{spec!r} is no line; write 12, or util.lua:12")
+            raise NotTakenError(f"{spec!r} is not a line; write 12, or util.lua:12")
         file = self._file(name) if colon else self.files[0]
         for number in range(int(digits), max(self.lines(file)) + 1):
             if self.has_code(place := Place(file, number)):

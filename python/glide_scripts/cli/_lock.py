@@ -47,10 +47,10 @@ def differences(lockfile: Path, units: Iterable[Unit]) -> Iterator[Finding]:
         if sha1 is None:
             yield Finding(unit.file, 1, 1, "lock", f"it is not in {lockfile}")
         elif sha1 != unit.sha1:
-            why = f"its SHA1 is {unit.sha1}, and {sha1} in {lockfile}"
+            why = f"its SHA1 is {unit.sha1}, but {sha1} in {lockfile}"
             yield Finding(unit.file, 1, 1, "lock", why)
     for name in locked:
-        yield Finding(str(lockfile), 1, 1, "lock", f"{name} is in it, and was not found")
+        yield Finding(str(lockfile), 1, 1, "lock", f"{name} is listed but was not found")
 
 
 def _name(lockfile: Path, unit: Unit) -> str:
@@ -67,4 +67,4 @@ def _read(lockfile: Path) -> dict[str, str]:
         raise Failure(f"{lockfile}: {error.strerror}", UNUSABLE) from error
     except (ValueError, LookupError, TypeError, AttributeError):
         pass
-    raise Failure(f"{lockfile}: it is no lockfile of version {_VERSION}", UNUSABLE)
+    raise Failure(f"{lockfile}: it is not a lockfile of version {_VERSION}", UNUSABLE)

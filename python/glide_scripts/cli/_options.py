@@ -15,8 +15,13 @@ def _remember(context: typer.Context, is_wanted: bool) -> bool:
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)]
-Keys = Annotated[list[str] | None, typer.Option("--key", metavar="K", help="KEYS, one each time.")]
-Args = Annotated[list[str] | None, typer.Option("--arg", metavar="A", help="ARGV, one each time.")]
+Keys = Annotated[
+    list[str] | None, typer.Option("--key", metavar="K", help="A key, for KEYS; may be repeated.")
+]
+Args = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="A", help="An argument, for ARGV; may be repeated."),
+]
 Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH", help="Files and folders of scripts.", show_default=False),
@@ -26,17 +31,15 @@ Urls = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="valkey://[user:password@]host[:port][/db], with several hosts or several times for "
-        "several nodes. Default: a server of its own.",
+        help="valkey://[user:password@]host[:port][/db], with several hosts, or repeated, for "
+        "several nodes. Default: a temporary server.",
         show_default=False,
     ),
 ]
 Cluster = Annotated[
-    bool, typer.Option("--cluster", help="On a cluster: the URL's, or one of its own.")
+    bool, typer.Option("--cluster", help="Use a cluster: the one of --url, or a temporary one.")
 ]
 Traceback = Annotated[
     bool,
-    typer.Option(
-        "--traceback", callback=_remember, help="Show where in Python an error came from."
-    ),
+    typer.Option("--traceback", callback=_remember, help="Show the Python traceback of an error."),
 ]

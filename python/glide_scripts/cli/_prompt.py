@@ -1,4 +1,4 @@
-"""Lines from whoever is at the terminal, or from a pipe."""
+"""Reading lines from a terminal or a pipe."""
 
 import asyncio
 import os

@@ -104,7 +104,7 @@ class Loop:
             case ":quit":
                 self._is_over = True
             case _:
-                self._refuse(f"there is no {word}; :help lists what there is")
+                self._refuse(f"there is no {word}; :help lists the commands")
 
     def _say(self, text: str) -> None:
         if self._session is not None:

@@ -1,4 +1,4 @@
-"""What a load showed: while it lasts, as text, as JSON and as a picture."""
+"""The figures of a load: live, as text, as JSON and as a picture."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _MAX_ERRORS = 5
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show what is waited for, if there is a terminal to show it on."""
+    """Show on a terminal what the command is waiting for."""
     console = Output(highlight=False)
     if not console.is_terminal:
         yield
@@ -34,7 +34,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 async def watched(load: Workload) -> None:
-    """Carry a load out, with a display of how it goes if there is a terminal to show it on."""
+    """Run a load, with a live display on a terminal."""
     console = Output(highlight=False)
     if not console.is_terminal:
         await load.run()
@@ -93,8 +93,9 @@ class Report:
     def _about(self) -> str:
         plan, result = self._load.plan, self._load.result
         words = [
-            f"{result.calls:,} calls in {result.elapsed:.1f} s: {result.per_second:,.0f} a second",
-            f"{'at most ' * (plan.rate is not None)}{plan.concurrency:,} under way",
+            f"{result.calls:,} calls in {result.elapsed:.1f} s: "
+            f"{result.per_second:,.0f} per second",
+            f"{'at most ' * (plan.rate is not None)}{plan.concurrency:,} in flight",
             f"{self._clients} client{'s' * (self._clients > 1)}",
         ]
         if plan.rate is not None:
@@ -156,6 +157,6 @@ class Report:
 
 
 _COUNTED = {
-    False: "latency counts from when a call was sent",
-    True: "latency counts from when a call should have begun",
+    False: "latency is measured from sending each call",
+    True: "latency is measured from when each call was due",
 }

@@ -1,4 +1,4 @@
-"""What ``glide-scripts check`` warns of: mistakes that a script compiles and may run with."""
+"""The warnings of ``glide-scripts check``: mistakes in scripts that compile."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ._lua import Program, arguments, parse, text_of
 from ._scripts import Unit
 
 ERRORS = {
-    "source": "a file that is missing, or wrong declarations",
-    "syntax": "it does not compile, or a library does not load",
-    "lock": "it is not as the lockfile says",
+    "source": "the file is missing, or its declarations are wrong",
+    "syntax": "it does not compile, or its library does not load",
+    "lock": "the script differs from the lockfile",
 }
 WARNINGS = {
-    "undeclared-key": "a key that is a string or an argument, not of KEYS",
-    "undeclared-global": "a global that servers do not have, or one assigned to",
+    "undeclared-key": "a key that is not one of KEYS",
+    "undeclared-global": "an unknown global, or an assignment to a global",
     "unknown-command": "a command that the server does not have",
-    "unused-key": "a key that is declared or skipped, and not used",
-    "unused-arg": "an argument likewise",
+    "unused-key": "a declared or skipped key that is not used",
+    "unused-arg": "a declared or skipped argument that is not used",
     "missing-shebang": "a first line that does not begin with #!",
-    "write-in-read-only": "a command that writes in a script that only reads",
+    "write-in-read-only": "a write in a read-only script",
     "lost-precision": "a float in a reply, or an integer beyond 2**53",
 }
 
@@ -67,7 +67,7 @@ _FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEO
 
 
 class CommandInfo(NamedTuple):
-    """What a server says of a command and its words."""
+    """A server's information about a command and its arguments."""
 
     is_known: bool
     writes: bool
@@ -96,7 +96,7 @@ class Finding:
 
 
 async def findings(unit: Unit, ask: Ask) -> list[Finding]:
-    """What is to be warned of in a script or a library that compiles."""
+    """Return the warnings for a script or library that compiles."""
     rules = _Rules(unit)
     found = [
         *rules.missing_shebang(),
@@ -217,7 +217,7 @@ class _Rules:
 
     def write_in_read_only(self, command: _Command) -> Iterator[Finding]:
         if declared := self._read_only or self._flag_of_function(command.call):
-            why = f"{command.name} writes, and {declared} says that nothing is written"
+            why = f"{command.name} writes, but {declared} declares it read-only"
             yield self._finding(command.call, "write-in-read-only", why)
 
     def _flag_of_function(self, call: Node) -> str | None:
@@ -271,7 +271,7 @@ class _Rules:
         for node in self._program.reads:
             if node.text not in known and node.text not in seen:
                 seen.add(node.text)
-                why = f"{_shown(node)} is not declared, and no global that servers have"
+                why = f"{_shown(node)} is not declared, and servers have no such global"
                 yield self._finding(node, "undeclared-global", why)
 
     def unknown_members(self) -> Iterator[Finding]:
@@ -335,7 +335,7 @@ class _Rules:
             for expressions in node.named_children:
                 for value in expressions.named_children:
                     for inexact in self._inexact(value, set()):
-                        why = "a float is cut to an integer in a reply; return tostring(…) of it"
+                        why = "a reply truncates floats to integers; return tostring(…)"
                         yield self._finding(inexact, "lost-precision", why)
 
     def _is_callback(self, function: Node) -> bool:

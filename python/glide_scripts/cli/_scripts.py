@@ -1,4 +1,4 @@
-"""The scripts and libraries of functions that files and folders on a command line hold."""
+"""The scripts and libraries in the files and folders of a command line."""
 
 import hashlib
 import os
@@ -10,14 +10,14 @@ from .. import FunctionLibrary, ScriptError, ScriptSourceError
 from ..declared.comments import Declarations, from_comments
 from ..declared.folder import Folder
 from ..declared.lines import Place
-from ..declared.source import Source, read
+from ..declared.source import Source, included, read
 from ..scripts.files import directory_folder
 from ._failure import UNUSABLE, Failure, without_around
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What is loaded as one: a script, or a library of functions."""
+    """A unit for loading: a script, or a library of functions."""
 
     path: Path
     source: Source
@@ -63,10 +63,10 @@ class Collected:
 
 
 def collect(paths: Iterable[Path]) -> Collected:
-    """All units of files and folders, in their order, each once.
+    """Return all units of files and folders in order, each once.
 
-    A file that another one of its folder includes is a part of that one, and none by itself unless
-    it is named. In a folder, what begins with a dot is left alone.
+    A file that another file of its folder includes is not a unit, unless it is named itself. In a
+    folder, names that begin with a dot are ignored.
 
     Raises:
         Failure: A path is not there or cannot be read, or a folder has no scripts.
@@ -92,11 +92,9 @@ def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
         found = [
             replace(each, may_be_part=True) if isinstance(each, Unit) else each for each in found
         ]
-    included = {
-        file for unit in found if isinstance(unit, Unit) for file in unit.source.map.files[1:]
-    }
+    parts = included(each.source for each in found if isinstance(each, Unit))
     for each in found:
-        if isinstance(each, ScriptSourceError) or each.file not in included:
+        if isinstance(each, ScriptSourceError) or each.file not in parts:
             yield each
 
 

@@ -1,4 +1,4 @@
-"""The server or cluster that a command works on: the one of its ``--url``, or one of its own."""
+"""The server or cluster for a command: that of ``--url``, or a temporary one."""
 
 import asyncio
 import contextlib
@@ -82,7 +82,7 @@ class Servers:
 async def servers(
     urls: Sequence[str] | None, *, cluster: bool = False, **own: Any
 ) -> AsyncIterator[Servers]:
-    """What ``--url`` and ``--cluster`` say, or a server or cluster that ends with the block.
+    """Yield the server or cluster of ``--url`` and ``--cluster``, or a temporary one.
 
     Args:
         urls: What was given as ``--url``.

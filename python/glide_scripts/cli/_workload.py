@@ -1,10 +1,9 @@
-"""Load on one script, and what it measures.
+"""Generating load on a script, and measuring it.
 
-Without a rate, so many calls are always under way: each begins when another has ended, and its
-latency counts from there. With a rate, each call has a time at which it should begin, and its
-latency counts from that time, whenever it was sent: a server that stands still for a second delays
-every call of that second, and not only those that happened to be under way ("coordinated
-omission").
+Without a rate, a fixed number of calls is in flight: each begins when another ends, and its latency
+is measured from there. With a rate, each call is due at a fixed time, and its latency is measured
+from that time. So if a server pauses for a second, every call of that second is late, not only the
+calls in flight ("coordinated omission").
 """
 
 import asyncio
@@ -40,7 +39,7 @@ class Template:
         self._data = os.fsencode(text)
         if wrong := _NO_LIMIT.search(_PLACEHOLDER.sub(b"", self._data)):
             shown = wrong[0].decode(errors="replace")
-            raise ValueError(f"{shown} is no random number; write {{rand:1000}}, for 0 to 999")
+            raise ValueError(f"{shown} is not a random number; write {{rand:1000}}, for 0 to 999")
         self._is_fixed = not _PLACEHOLDER.search(self._data)
 
     def fill(self, number: int) -> bytes:
@@ -57,13 +56,13 @@ class Template:
 
 @dataclass(frozen=True)
 class Plan:
-    """What load there is to be."""
+    """The parameters of a load."""
 
     script: Script
     keys: Sequence[Template]
     args: Sequence[Template]
     concurrency: int
-    """Calls under way at a time, over all clients."""
+    """The number of calls in flight, over all clients."""
     duration: float = 10.0
     """In seconds."""
     calls: int | None = None
@@ -74,7 +73,7 @@ class Plan:
 
 @dataclass
 class Result:
-    """What was measured so far."""
+    """The measurements so far."""
 
     histogram: Histogram = field(default_factory=Histogram)
     """Latencies of the calls that had a reply."""
@@ -96,7 +95,7 @@ class Result:
 
 
 class Workload:
-    """Calls of one script by several clients, which share them."""
+    """The load: calls of one script, shared by several clients."""
 
     def __init__(self, plan: Plan, clients: Sequence[GlideClient | GlideClusterClient]) -> None:
         self.plan, self.result = plan, Result()
@@ -107,7 +106,7 @@ class Workload:
         self._schedule = asyncio.Lock()
 
     async def first_call(self, timeout: int) -> None:
-        """One call that is not counted: it brings the script to the server, and shows that it runs.
+        """Make a call that is not counted: it loads the script and shows that it runs.
 
         Args:
             timeout: In milliseconds.

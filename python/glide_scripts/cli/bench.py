@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DURATION = 10.0  # seconds
 # Milliseconds. A server that stands still shows as latency, and not as errors.
 _PATIENCE = 60_000
-# Nothing else is under way, and a script that never ends should not be waited for.
+# Nothing else is in flight, and a script that never ends would block the command.
 _FIRST_PATIENCE = 5_000
 
 
@@ -33,68 +33,72 @@ def command(
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Calls under way at a time, over all clients.")
+        int,
+        typer.Option(metavar="N", min=1, help="The number of calls in flight, over all clients."),
     ] = 50,
     clients: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Clients, each with connections of its own.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="The number of clients, each with its own connections."
+        ),
     ] = 1,
     duration: Annotated[
         float | None,
         typer.Option(
             metavar="S",
             min=0.1,
-            help=f"For so many seconds. Default: {DURATION:g}.",
+            help=f"The duration in seconds. Default: {DURATION:g}.",
             show_default=False,
         ),
     ] = None,
     calls: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="So many calls instead.", show_default=False),
+        typer.Option(metavar="N", min=1, help="The number of calls, instead.", show_default=False),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
             metavar="N",
             min=0.1,
-            help="Begin so many calls a second. Default: as many as there can be.",
+            help="Calls to start per second. Default: as many as possible.",
             show_default=False,
         ),
     ] = None,
     svg: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the latencies into an SVG.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Draw the latencies into an SVG file.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of text.")
     ] = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Call a script again and again, and show how long its calls take.
+    """Call a script repeatedly, and show the latencies.
 
-    In --key and --arg, {n} stands for the call's number, and {rand:1000} for a random number from 0
-    to 999, so that calls work on different keys; other braces stay as they are. One call goes
-    ahead, as number 0, to bring the script to the server; it is not counted, and has 5 seconds,
-    or the URL's timeout.
+    In --key and --arg, {n} is the call's number, and {rand:1000} is a random number from 0 to 999;
+    other braces are kept. The first call, number 0, loads the script and is not counted. It must
+    finish within 5 seconds, or within the URL's timeout.
 
-    Without --rate, --concurrency calls are always under way, and latency counts from when a call
-    was sent. With --rate, each call has a time at which it should begin, and its latency counts
-    from that time, also if it had to wait because all calls under way were late (coordinated
-    omission is accounted for). Waiting for these times keeps one core busy. Percentiles are exact
-    to 0.1 %.
+    Without --rate, --concurrency calls are always in flight, and latency is measured from sending
+    the call. With --rate, each call is due at a fixed time, and its latency is measured from that
+    time, even if it starts late because earlier calls were slow (this accounts for coordinated
+    omission). Waiting for these times keeps one core busy. Percentiles are exact to 0.1 %.
 
-    Python takes part of each call's time, and of the cores; the server's part alone is in INFO
-    commandstats. The display takes some milliseconds twice a second: for the highest percentiles,
-    send the output through a pipe, or use --json.
+    Part of each call's time is Python's; INFO commandstats has the server's part alone. The live
+    display takes some milliseconds twice per second: for exact high percentiles, pipe the output,
+    or use --json.
 
-    Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be
-    reached; 130 interrupted, after the figures so far.
+    Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
+    reached; 130 interrupted, after printing the figures so far.
     """
     from ._workload import Plan, Template  # noqa: PLC0415 - saves time at import
 
     if svg is not None and not svg.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {svg.parent}", param_hint="--svg")
     if clients > concurrency:
-        why = f"{clients} clients are more than the {concurrency} calls under way"
+        why = f"{clients} clients are more than the {concurrency} calls in flight"
         raise typer.BadParameter(why, param_hint="--clients")
     if calls is not None and duration is not None:
         raise typer.BadParameter("it goes without --calls", param_hint="--duration")
@@ -147,7 +151,7 @@ async def _bench(
             with contextlib.nullcontext() if as_json else waiting("waiting for the first call"):
                 await load.first_call(timeout)
         except CallTimeoutError as error:
-            why = f"the first call had no reply within {timeout / 1000:g} s"
+            why = f"the first call got no reply within {timeout / 1000:g} s"
             raise Failure(
                 f"{file}: {why}; valkey://host?timeout=MS waits longer", FAILED
             ) from error

@@ -44,27 +44,25 @@ def command(
     cluster: _options.Cluster = False,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Give no such warning."),
+        typer.Option(metavar="CODE", help="Turn off this warning; may be repeated."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
     lock: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the files' names and SHA1s, unless it fails."),
+        typer.Option(metavar="FILE", help="Write the names and SHA1s, if the check passes."),
     ] = None,
     locked: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Fail if a SHA1 is not as in the lockfile."),
+        typer.Option(metavar="FILE", help="Fail if a SHA1 differs from the lockfile."),
     ] = None,
-    output: Annotated[
-        Format, typer.Option("--format", help="How to print what is found.")
-    ] = Format.text,
+    output: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.text,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Compile scripts, and warn of mistakes in them.
+    """Compile scripts and warn of mistakes.
 
-    A folder stands for its .lua files, without those that others include. Libraries of functions
-    are files whose first line has a name, as in #!lua name=mylib. They are loaded on a server of
-    this command's own, and only compiled on one with a URL, whose script cache then has the
+    A folder means its .lua files, except those that others include. A file whose first line has a
+    name, as in #!lua name=mylib, is a library of functions. On a temporary server, libraries are
+    loaded; on the server of a URL, they are only compiled, and its script cache then contains the
     scripts.
 
     Errors:
@@ -75,15 +73,15 @@ def command(
 
     {warnings}
 
-    A comment on the line allows one there:
+    A comment on the line allows a warning there:
 
     \b
       redis.call('INCR', 'calls') -- glide-scripts: allow undeclared-key
 
-    The lockfile is for deployments: commit what --lock writes, and let CI run --locked.
+    The lockfile is for deployments: commit the file that --lock writes, and run --locked in CI.
 
-    Exit codes: 0 nothing is wrong; 1 errors, or warnings with --strict; 2 wrong usage, or no server
-    to be reached; 130 interrupted.
+    Exit codes: 0 no problems; 1 errors, or warnings with --strict; 2 wrong usage, or no server
+    could be reached; 130 interrupted.
     """
     ignored = set(ignore or [])
     if unknown := sorted(ignored - WARNINGS.keys()):
@@ -251,7 +249,7 @@ def _counted(collected: Collected) -> str:
 
 def _total(found: list[Finding]) -> str:
     if not found:
-        return "nothing is wrong"
+        return "no problems found"
     return ", ".join(_totals(found))
 
 

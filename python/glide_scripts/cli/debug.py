@@ -21,27 +21,30 @@ def command(
     breaks: Annotated[
         list[str] | None,
         typer.Option(
-            "--break", "-b", metavar="LINE", help="A breakpoint: 12, or util.lua:12; several times."
+            "--break",
+            "-b",
+            metavar="LINE",
+            help="A breakpoint: 12 or util.lua:12; may be repeated.",
         ),
     ] = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Step through a Lua script, line by line, in the server's debugger.
+    """Step through a Lua script line by line in the server's debugger.
 
-    The script runs in a fork of the server, so nothing that it writes stays, and the server goes
-    on serving others meanwhile. Lines are those of the files as they were written, includes too.
+    The script runs in a fork of the server: none of its writes stay, and the server keeps serving
+    others. Lines are those of the files, including included files.
 
     \b
-      step, s            run this line; goes into functions
+      step, s            run this line; step into functions
       next, n            run this line, and the functions that it calls
       out, o             run until this function returns
       continue, c        run until a breakpoint, or to the end
       break, b [LINE]    set a breakpoint, at 12 or util.lua:12; or list them
       delete, d [LINE]   remove a breakpoint, or all of them
-      list, l [LINE]     show the lines around LINE, or around here
-      where, w           show the functions under way
+      list, l [LINE]     show the lines around LINE, or around the current one
+      where, w           show the call stack
       print, p [NAME]    show a variable, KEYS or ARGV, or all local variables
       eval, e CODE       run Lua, which sees no local variables
       redis, r COMMAND   run a command, as in: redis get user:1
@@ -50,12 +53,12 @@ def command(
       quit, q            leave; Ctrl-D likewise
       help, h            show these
 
-    While stepping, the commands that the script sends (>) and their replies (<) are shown. An empty
-    line steps again. A script stops, too, where it calls redis.breakpoint(). Ctrl-C ends a script
-    that runs. If standard input is no terminal, its lines are the commands.
+    While stepping, the script's commands (>) and their replies (<) are shown. An empty line repeats
+    the step. A script also stops where it calls redis.breakpoint(). Ctrl-C ends a running script.
+    If standard input is not a terminal, its lines are the commands.
 
-    Exit codes: 0 done; 1 the script failed, or a piped command could not be carried out; 2 wrong
-    usage, or no server to be reached; 130 interrupted.
+    Exit codes: 0 success; 1 the script failed, or a piped command failed; 2 wrong usage, or no
+    server could be reached; 130 interrupted.
     """
     from ._debugger import Debugger  # noqa: PLC0415 - saves time at import
     from ._prompt import entered  # noqa: PLC0415 - saves time at import

@@ -38,33 +38,33 @@ def command(
     cluster: _options.Cluster = False,
     locked: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Load nothing unless all is as the lockfile says."),
+        typer.Option(metavar="FILE", help="Load only if all scripts match the lockfile."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Load nothing; only show what is there.")
+        bool, typer.Option("--dry-run", help="Load nothing; only show the state.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Load scripts and functions on every node, and show what is new.
+    """Load scripts and functions on every node, and show which were new.
 
-    It shows node by node what was there. Scripts are loaded on replicas, too, so
-    that they are there after a failover. Libraries are loaded on the primaries, which hand them to
-    their replicas, and replace those of the same name.
+    The output shows the state of each node. Scripts are also loaded on replicas, so that they exist
+    after a failover. Libraries are loaded on the primaries, which replicate them, and replace those
+    of the same name.
 
-    A folder stands for its .lua files, without those that others include. Nothing is loaded if a
-    file cannot be used. Clients load what they miss by themselves: this saves their first calls the
-    way, and tells of scripts that do not compile before they are called.
+    A folder means its .lua files, except those that others include. If a file cannot be used,
+    nothing is loaded. Clients load missing scripts by themselves; loading in advance saves their
+    first call a round trip, and reveals scripts that do not compile.
 
-    The state of a script is what it was before, so that --dry-run shows the same:
+    The state is the one before loading, so --dry-run shows the same:
 
     \b
-      there    it was there, and is the same
-      new      it was not there; without --dry-run it is now
-      changed  another library of the same name was there
+      there    it was already loaded, and is the same
+      new      it was missing; without --dry-run, it is now loaded
+      changed  another library had its name
 
-    Exit codes: 0 all is loaded; 1 a script does not compile, a node refused, or a lockfile does not
-    match; 2 wrong usage, a file that cannot be used, or no server to be reached; 130 interrupted.
+    Exit codes: 0 all is loaded; 1 a script does not compile, a node refused, or the lockfile does
+    not match; 2 wrong usage, an unusable file, or no server could be reached; 130 interrupted.
     """
     collected = collect(paths)
     for error in collected.unusable:

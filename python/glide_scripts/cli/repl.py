@@ -11,7 +11,7 @@ from ._servers import servers
 
 # Milliseconds: a piece of Lua ends when it ends, or with Ctrl-C.
 _PATIENCE = 24 * 60 * 60 * 1000
-# With a server of its own nobody else waits, so a script can be killed at once.
+# No one else waits for a temporary server, so a script can be killed at once.
 _OWN = {"busy-reply-threshold": "50"}
 
 
@@ -22,11 +22,11 @@ def command(
     cluster: _options.Cluster = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Evaluate Lua as scripts run it, on a scratch server, and print the replies as Python.
+    """Evaluate Lua as scripts run it, and print the replies as Python values.
 
-    An expression needs no "return". A block goes on until it is complete. Tab completes commands
-    after redis.call(', and names. Each piece runs by itself: a local variable ends with it. What is
-    typed is kept as history in $XDG_STATE_HOME/glide-scripts.
+    An expression needs no "return". A block continues until it is complete. Tab completes commands
+    after redis.call(', and names. Each piece runs separately, with its own local variables. The
+    history is kept in $XDG_STATE_HOME/glide-scripts.
 
     \b
       :keys [KEY...]     set KEYS for what follows; quotes as in a shell
@@ -34,12 +34,11 @@ def command(
       :help              show these
       :quit              leave; Ctrl-D likewise
 
-    Ctrl-C drops what is being typed, or kills the script that the server runs. Alt-Enter begins a
-    line without asking whether the block is complete. If standard input is no terminal, its lines
-    are evaluated.
+    Ctrl-C discards the current input, or kills the running script. Alt-Enter inserts a line break
+    even if the block is complete. If standard input is not a terminal, its lines are evaluated.
 
-    Exit codes: 0 done; 1 of the lines of a pipe, one failed; 2 wrong usage, or no server to be
-    reached; 130 interrupted.
+    Exit codes: 0 success; 1 a piped line failed; 2 wrong usage, or no server could be reached; 130
+    interrupted.
     """
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
     from ._read_eval_print import Loop  # noqa: PLC0415 - saves time at import

@@ -30,35 +30,35 @@ def command(
     args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
-    repeat: Annotated[int, typer.Option(metavar="N", min=1, help="How many calls.")] = 1,
+    repeat: Annotated[int, typer.Option(metavar="N", min=1, help="The number of calls.")] = 1,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Run again when FILE changes, or what it includes."),
+        typer.Option("--watch", help="Run again when FILE or an included file changes."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print replies as JSON instead of Python.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Print replies as they came, whatever --@returns says.")
+        bool, typer.Option("--raw", help="Print replies unconverted, without --@returns.")
     ] = False,
     show_time: Annotated[
-        bool, typer.Option("--time", help="Print each call's milliseconds, on standard error.")
+        bool, typer.Option("--time", help="Print each call's milliseconds to standard error.")
     ] = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Run a script file, and print its reply, one line a call.
+    """Run a script file, and print one reply per line.
 
-    With --watch the server stays the same, with its data, and a run that fails is shown and waits
-    for the next change; Ctrl-C ends it.
+    With --watch, the server keeps its data, and a failed run waits for the next change; Ctrl-C ends
+    it.
 
-    Keys and arguments are seen to be what the file declares with --@key and --@arg before anything
-    is sent, and the reply is read as the type of --@returns.
+    Keys and arguments are checked against the file's --@key and --@arg before anything is sent. The
+    reply is converted to the type of --@returns.
 
-    With --json: bytes are text, or {"base64": "..."} when they are not UTF-8; nan and infinite
+    With --json, bytes are text, or {"base64": "..."} if they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
     {"error": "..."}; keys of maps are strings.
 
-    Exit codes: 0 done; 1 the script or a request failed; 2 wrong usage, or no server to be
+    Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
     """
     call = _Call(file, encoded(keys), encoded(args), repeat, as_json, raw, show_time)

@@ -16,7 +16,7 @@ from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
 
 _NAME = "library.pyi"
-_HEAD = "# Written by `glide-scripts stubs`; write it anew when a script's declarations change."
+_HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
 _IMPORTS = (
     {"collections.abc": ["Coroutine"], "typing": ["Any"]},
     {
@@ -36,23 +36,23 @@ _IMPORTS = (
 def command(
     directory: Annotated[
         Path,
-        typer.Argument(metavar="DIR", help="The folder, as of ScriptLibrary.", show_default=False),
+        typer.Argument(metavar="DIR", help="The folder of scripts.", show_default=False),
     ],
     *,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=f"Another file than DIR/{_NAME}.", show_default=False),
+        typer.Option(metavar="FILE", help=f"The file. Default: DIR/{_NAME}.", show_default=False),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the file would change.")
     ] = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Write the types of a folder's scripts, for mypy and editors.
+    """Write type stubs for a folder's scripts, for mypy and editors.
 
-    DIR/library.pyi has the parameters and the replies that the scripts declare.
+    DIR/library.pyi contains the declared parameters and replies.
 
-    The file holds the class Library, for type checkers only:
+    It contains the class Library, for type checkers only:
 
     \b
         if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def command(
     \b
         scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
 
-    Exit codes: 0 done; 1 with --check, the file is not as it would be written; 2 wrong usage, or
-    a script that cannot be used.
+    Exit codes: 0 success; 1 with --check, the file is out of date; 2 wrong usage, or an unusable
+    script.
     """
     file = output or directory / _NAME
     library = ScriptLibrary.from_directory(directory)

@@ -1,38 +1,23 @@
-"""What the clients have in common: how a command is sent and its reply awaited."""
+"""What the asynchronous clients of a server and of a cluster share."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 import glide_scripts
 
 from .. import checks
-from .._core import Client as CompiledCore
-from .._core import Pending, Script, TlsSetup
+from .._core import Script
 from ..commands import functions, hashes, keys, lists, scripting, sets, sorted_sets, strings
 from ..commands.command import Command
-from ..config.secrets import Hidden
-from ..config.terms import in_terms
-from ..errors import ConfigurationError, CrossSlotError, ReplyTypeError, RequestError, ScriptError
+from ..errors import CrossSlotError, ReplyTypeError, RequestError
 from ..failures.secret_keys import hide_keys
-from ..observing.client import Client
-from ..values import OK, TOK, Call, Progress, TEncodable, TResult
+from ..values import TOK, Call, Progress, TEncodable, TResult
 from .command_methods import describe
-from .core import Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
-from .in_thread import imported, in_thread
-from .watches import Task, Watch, Watches, calling_task
-
-# What only some calls need is imported by them: together it would double the package's import.
-if TYPE_CHECKING:
-    from ..commands.routes import Route
-    from .batch import BaseBatch
-    from .batch_options import BatchOptions, ClusterBatchOptions
-    from .passwords import PasswordSource
+from .sending import Sending
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,9 +26,9 @@ T = TypeVar("T")
 def method_of(
     build: Callable[P, Command[T]],
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
-    """The method that sends what ``build`` makes of its arguments."""
+    """Return a method that sends the command which ``build`` makes of its arguments."""
 
-    async def method(self: BaseClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def method(self: Sending, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
     # What is said of it at run time: a client's method, which returns what the command decodes to.
@@ -52,55 +37,13 @@ def method_of(
     return method
 
 
-class BaseClient(Client):
-    """What the clients of a server and of a cluster have in common."""
-
-    _in_cluster = False
-
-    def __init__(self, core: CompiledCore) -> None:
-        """For ``create`` and ``from_url``, which connect."""
-        if not isinstance(core, CompiledCore):
-            name = type(self).__name__
-            raise TypeError(
-                f"make a client with await {name}.create(config) or {name}.from_url(url)"
-            )
-        self._core: Core = core
-        self._watches = Watches()
-        self._password_source: PasswordSource | None = None
-
-    @classmethod
-    async def _open(cls, settings: Mapping[str, Any]) -> Self:
-        # Now and not at the first error, which would hold the loop for as long as this takes.
-        await imported(_import_explanation)
-        settings = dict(settings)
-        if settings["tls"] is not None:
-            work = partial(_tls_setup, settings["tls"], dict(settings["terms"]))
-            settings["tls"] = await in_thread(work)
-        source = None
-        if settings["password_callback"] is not None:
-            from .passwords import PasswordSource  # noqa: PLC0415 - saves time at import
-
-            source = PasswordSource(settings["password_callback"])
-        settings["password_callback"] = source
-        core, opened = CompiledCore.open(settings)
-        client = cls(core)
-        client._password_source = source
-        try:
-            await opened
-        except BaseException:
-            core.abandon()
-            raise
-        if settings["observer"] is not None:
-            from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
-
-            client._core = ObservedCore(core, client, settings["observer"], settings)
-            client._is_observed = True
-        return client
+class BaseClient(Sending):
+    """The base of ``GlideClient`` and ``GlideClusterClient``."""
 
     async def close(self) -> None:
-        """Closes the connections. Calls under way end in ``ClosingError``, later ones too.
+        """Close the connections. Calls in flight and later calls raise ``ClosingError``.
 
-        Closing a client twice is harmless.
+        You may close a client twice.
         """
         if self._password_source is not None:
             self._password_source.close()
@@ -109,7 +52,7 @@ class BaseClient(Client):
             await closing
 
     async def aclose(self) -> None:
-        """The same as ``close``, for ``contextlib.aclosing``."""
+        """Close the connections, like ``close``. For ``contextlib.aclosing``."""
         await self.close()
 
     async def __aenter__(self) -> Self:
@@ -123,33 +66,6 @@ class BaseClient(Client):
     ) -> None:
         await self.close()
 
-    def __repr__(self) -> str:
-        state = "closed" if self._core.is_closed else "open"
-        return f"<{type(self).__name__} {state}>"
-
-    async def _execute(self, command: Command[T]) -> T:
-        reply = await self._send(command)
-        decoded: T = reply if command.decode is None else command.decode(reply)
-        return decoded
-
-    def _send(self, command: Command[Any]) -> Pending:
-        return self._core.command(command.words, None, **command.settings())
-
-    async def _routed(self, command: Command[Any], route: Route | None) -> Any:
-        """Sends a command by a route; several nodes' replies are decoded one by one."""
-        from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
-
-        where = directions(command.words, route)
-        reply = await self._core.command(command.words, None, **command.settings(), **where)
-        decode = decoder(command, route)
-        return reply if decode is None else decode(reply)
-
-    def _function_stats(self) -> Command[dict[bytes, Any]]:
-        # In a batch it keeps its place, but here it should get through.
-        command = functions.function_stats()
-        command.admin = True
-        return command
-
     async def invoke_script(
         self,
         script: Script,
@@ -159,39 +75,39 @@ class BaseClient(Client):
         timeout: int | None = None,
         on_timeout: Literal["leave", "kill"] = "leave",
     ) -> TResult:
-        """Runs a script on the server, which gets its code only if it does not have it.
+        """Run a script on the server. The code is sent only if the server lacks the script.
 
-        The script runs at most once, unless it is read-only or idempotent: such a one is also run
-        again if the connection was lost before the reply came.
+        The script runs at most once, unless it is read-only or idempotent. The client repeats a
+        read-only or idempotent script if the connection is lost before the reply arrives.
 
         See https://valkey.io/commands/evalsha/.
 
         Args:
             script: The script.
-            keys: The keys it works on: ``KEYS`` in the script.
-            args: Its other arguments: ``ARGV`` in the script.
-            timeout: Milliseconds until the call gives up, over all that it takes; None means the
-                client's ``request_timeout``. The script may go on running on the server.
-            on_timeout: ``"kill"`` stops it there, if it is read-only and is what keeps the server
-                busy as far as can be known: a server does not say whose script it runs, so that
-                another client's may be hit that keeps this one from running. A server takes a kill
-                only once a script has run for its ``busy-reply-threshold``, so the call does not
-                wait for it. A client that is closed meanwhile still kills the script, for up to
-                10 seconds; a process that ends does not. A call that is cancelled, or whose client
-                is closed, before its deadline kills nothing.
+            keys: The keys: ``KEYS`` in the script.
+            args: The arguments: ``ARGV`` in the script.
+            timeout: The deadline of the call with all its steps, in milliseconds; None means the
+                client's ``request_timeout``. The script may continue to run on the server.
+            on_timeout: ``"kill"`` stops a read-only script on the server when the deadline passes.
+                A server does not say whose script it runs, so the kill may hit another client's
+                script that keeps this one from running. A server allows a kill only after the
+                script has run for ``busy-reply-threshold``; the call does not wait for that. If the
+                client is closed meanwhile, it still tries to kill the script for up to 10 seconds;
+                if the process ends, it does not. A call that is cancelled, or whose client is
+                closed, before its deadline kills nothing.
 
         Returns:
-            What the script returns. Lua converts a number to an int by cutting its fraction off,
-            false to None, and a table up to its first nil to a list.
+            What the script returns. Lua truncates numbers to ints, returns false as None, and
+            returns a table up to its first nil as a list.
 
         Raises:
             TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
                 str or bytes.
-            ValueError: ``timeout`` is not more than 0, or ``on_timeout`` is not one of the two, or
-                is ``"kill"`` for a script that is not read-only.
+            ValueError: ``timeout`` is not positive, ``on_timeout`` is not ``"leave"`` or
+                ``"kill"``, or is ``"kill"`` for a script that is not read-only.
             ScriptError: The script does not compile, failed, or returned an error. The text shows
-                the line with those around it, the keys and the shortened arguments.
-            TimeoutError: There was no reply in time; ``may_have_executed`` says whether the script
+                the line with the lines around it, the keys and the shortened arguments.
+            TimeoutError: No reply arrived in time; ``may_have_executed`` says whether the script
                 was sent.
             ConnectionError: The connection was lost after the script was sent.
             ClosingError: The client is closed.
@@ -209,8 +125,10 @@ class BaseClient(Client):
             # Tracebacks may show what functions hold, and a declared script's may be secret.
             del keys, args
 
+    _invoke_script = invoke_script
+
     async def _observed_call(self, call: DeclaredCall) -> Any:
-        """Runs a declared script so that the observer is told whether its reply fits, too."""
+        """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
         core: Any = self._core
         try:
@@ -226,13 +144,13 @@ class BaseClient(Client):
     async def update_connection_password(
         self, password: str | None, immediate_auth: bool = False
     ) -> TOK:
-        """Changes the password that connections log in with.
+        """Change the password for new connections.
 
         See https://valkey.io/commands/auth/.
 
         Args:
-            password: The password for connections to come; None: they do not log in.
-            immediate_auth: Whether the connections that there are log in with it now, too.
+            password: The password of new connections; None means no authentication.
+            immediate_auth: Whether existing connections authenticate with it at once.
 
         Returns:
             ``OK``.
@@ -240,9 +158,9 @@ class BaseClient(Client):
         Raises:
             TypeError: ``password`` is not a str or None, or ``immediate_auth`` is not a bool.
             ValueError: ``password`` is empty, or is None with ``immediate_auth``.
-            RequestError: A server refused the password, or the client has a ``password_callback``,
-                which is asked instead. Connections to come use a password that was refused all the
-                same: the server may get it later.
+            RequestError: A server refused the password, or the client has a ``password_callback``.
+                New connections use the password even if a server refused it, because the server may
+                accept it later.
         """
         checks.optional(checks.of_type, "password", password, str, "a str, or None")
         checks.flag("immediate_auth", immediate_auth)
@@ -251,24 +169,12 @@ class BaseClient(Client):
         if password is None and immediate_auth:
             raise ValueError("password is None and immediate_auth is True; pass the password")
         if self._password_source is not None:
-            raise RequestError("the client has a password_callback, which is asked for passwords")
+            raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
         # Tracebacks may show what functions hold.
         del password
         result: TOK = await changed
         return result
-
-    def stats(self) -> glide_scripts.Stats:
-        """What the client has counted since it was made, over all its servers and by server.
-
-        It asks no server, and costs some microseconds a server.
-        """
-        from ..observing.stats import Stats  # noqa: PLC0415 - saves time at import
-
-        counts = self._core.stats()
-        if self._reply_type_errors:
-            counts["errors"][ReplyTypeError.__name__] = self._reply_type_errors
-        return Stats._of(counts)
 
     def invoke_script_many(
         self,
@@ -280,38 +186,39 @@ class BaseClient(Client):
         timeout: int | None = None,
         progress: Progress | None = None,
     ) -> glide_scripts.ScriptReplies:
-        """Runs a script once for each of many calls, many of them under way at a time.
+        """Run a script for each of many calls, with many of them in flight.
 
-        Calls are taken from ``calls`` as they are needed, and go out in batches that are not
-        atomic. A server gets its calls in their order; those of several servers of a cluster run
-        side by side. Each runs at most once, as with ``invoke_script``.
+        The client takes calls from ``calls`` as needed, and sends them in pipelines. Each server
+        gets its calls in order; several servers of a cluster work in parallel. Each call runs at
+        most once, as with ``invoke_script``.
 
         Args:
             script: The script.
-            calls: The ``(keys, args)`` of each call: an iterable, or an async one. It may be
-                endless, and is not closed in the end.
-            concurrency: How many calls may be under way at most; it bounds the memory, too. None
+            calls: The ``(keys, args)`` of each call: an iterable or async iterable, which may be
+                endless. It is not closed at the end.
+            concurrency: The maximum number of calls in flight, which also limits the memory. None
                 means 1,000.
-            raise_on_error: Whether the first call that fails ends it: its error is raised in its
-                place, after the replies before it and once no call is under way any more. Of the
-                calls after it, up to ``concurrency`` may have run. If False, the exception stands
-                in its place, and it goes on.
-            timeout: Milliseconds until a call gives up; None means the client's
+            raise_on_error: If True, the first call that fails ends the run: its error is raised
+                after the replies before it, once no call is in flight. Up to ``concurrency`` later
+                calls may have run. If False, the exception becomes that call's reply, and the run
+                continues.
+            timeout: The deadline of each call in milliseconds; None means the client's
                 ``request_timeout``.
-            progress: Is called with the number of calls done, each time that some more are: after
-                their replies came, and before the first of these is handed out.
+            progress: A function that is called with the number of finished calls, each time that
+                more replies have arrived and before you get the first of them.
 
         Returns:
-            What is awaited for the list of replies, or iterated over with ``async for``. Replies
-            come in the order of the calls. As long as nobody asks for the next one, no further
-            call is sent. Stopping early cancels what is under way: what was not written yet never
-            will be.
+            An object to await for the list of replies, or to iterate over with ``async for``.
+            Replies have the order of the calls. No further call is sent while you do not ask for
+            the next reply. If you stop early, calls in flight are cancelled; calls that were not
+            written are never sent.
 
         Raises:
-            TypeError: An argument is of a wrong type. A wrong call, such as ``calls[17]``, is
-                named in its place, after the replies before it; so is what ``calls`` itself raises.
-            ValueError: ``concurrency`` or ``timeout`` is not more than 0.
-            ClosingError: The client is closed, also if ``raise_on_error`` is False.
+            TypeError: An argument has a wrong type. For a wrong call, the error names it, such as
+                ``calls[17]``, and is raised after the replies before it. Errors that ``calls``
+                itself raises come in the same place.
+            ValueError: ``concurrency`` or ``timeout`` is not positive.
+            ClosingError: The client is closed; raised even if ``raise_on_error`` is False.
 
         Example:
             >>> totals = await client.invoke_script_many(add, [(["a"], ["1"]), (["b"], ["2"])])
@@ -334,27 +241,27 @@ class BaseClient(Client):
     # Not a coroutine function, like unwatch() and exec(): the task counts that calls it, not the
     # one that runs it. On Python 3.11 wait_for() makes a new one.
     def watch(self, keys: Sequence[TEncodable]) -> Coroutine[Any, Any, TOK]:
-        """Watches keys: the task's next transaction is not executed if one of them changes.
+        """Watch keys: the task's next transaction is not executed if one of them changes.
 
-        The tasks of a client share its connections, and a server watches for a connection. So the
-        task that calls this gets one of its own, until it is done. The watch is over once that
-        task has called ``exec`` with an atomic batch, whatever came of it, or ``unwatch``. Other
-        tasks' transactions are not concerned, nor are batches that are not atomic.
+        Tasks share the client's connections, but a watch belongs to a connection. So the calling
+        task gets its own connection. The watch ends when that task calls ``exec`` with an atomic
+        batch, whatever the result, or ``unwatch``. Transactions of other tasks and pipelines do not
+        end it.
 
         See https://valkey.io/commands/watch/.
 
         Args:
-            keys: The keys, at least one. In a cluster all that are watched must be in one slot.
+            keys: The keys, at least one. In a cluster, all watched keys must be in one slot.
 
         Returns:
-            ``OK``. ``exec`` then returns None if one of the keys was changed, or if the connection
-            that watched them was lost.
+            ``OK``. ``exec`` then returns None if one of the keys has changed, or if the watching
+            connection was lost.
 
         Raises:
             TypeError: ``keys`` is not a list of str or bytes.
             ValueError: ``keys`` is empty.
             CrossSlotError: The keys are in several slots.
-            RuntimeError: It was not called in a task.
+            RuntimeError: It was called outside a task.
 
         Example:
             >>> await client.watch(["balance"])
@@ -362,149 +269,7 @@ class BaseClient(Client):
             >>> transaction = Batch(is_atomic=True).set("balance", str(balance * 2))
             >>> is_done = await client.exec(transaction, raise_on_error=True) is not None
         """
-        return self._watch(keys, calling_task())
-
-    async def _watch(self, keys: Sequence[TEncodable], task: Task | None) -> TOK:
-        checks.encodables("keys", keys)
-        checks.not_empty("keys", keys)
-        task = task or calling_task()
-        if task is None:
-            raise RuntimeError("watch() was not called in a task, and it is tasks that watch")
-        watch, call = self._watches.begin(self._core, task), object()
-        try:
-            started = self._core.watch(watch.connection, keys, None)
-            watch.standing.add(call)
-            result: TOK = await started
-        except BaseException:
-            watch.standing.discard(call)
-            self._watches.lost(task, watch)
-            raise
-        return result
-
-    async def _unwatch(self, task: Task | None, watch: Watch | None) -> TOK:
-        task = task or calling_task()
-        watch = watch or self._watches.of(task)
-        if watch is None or not watch.standing:
-            return OK
-        watch.standing.clear()
-        try:
-            result: TOK = await self._core.unwatch(watch.connection, None)
-        except BaseException:
-            self._watches.lost(task, watch)
-            raise
-        return result
-
-    async def _exec(
-        self,
-        batch: BaseBatch,
-        raise_on_error: bool,
-        options: BatchOptions | ClusterBatchOptions | None,
-        task: Task | None,
-        watch: Watch | None,
-    ) -> list[TResult] | None:
-        """Executes a batch for a task, which may have a watch."""
-        # The batch says what its options are: to import both at each call would cost small batches.
-        options_type: Any = getattr(type(batch), "_options_type", None)
-        if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
-            raise self._unfit_batch(batch)
-        checks.flag("raise_on_error", raise_on_error)
-        options = options_type() if options is None else options
-        if not isinstance(options, options_type):
-            raise self._unfit_options(options, options_type)
-        route, retry, where = None, False, None
-        for_each_node: Any = ()
-        if self._in_cluster:
-            route, strategy = options.route, options.retry_strategy
-            retry = strategy is not None and strategy.retry_connection_error
-            if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
-                raise RequestError("options.retry_strategy is not for atomic batches; leave it out")
-        if route is not None:
-            from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
-
-            where, for_each_node = target(route), EachNode
-        task = task or calling_task()
-        watch = (watch or self._watches.of(task)) if batch.is_atomic else None
-        if watch is not None and not watch.standing:
-            watch = None
-        if not len(batch):
-            if watch is not None:
-                await self._unwatch(task, watch)
-            return []
-        # The batch may be used for something else before the results are there.
-        decoders = dict(batch._decoders)
-        observed: dict[str, Any] = {}
-        if self._is_observed:
-            decoders = {
-                index: ObservedDeclaredCall(each) if isinstance(each, DeclaredCall) else each
-                for index, each in decoders.items()
-            }
-            observed = {"decoders": decoders}
-        try:
-            pending = self._core.exec(
-                batch._packed,
-                options.timeout,
-                route=where,
-                retry_connection_error=retry,
-                watch=None if watch is None else watch.connection,
-                **observed,
-            )
-            if watch is not None:
-                watch.standing.clear()
-            outcome = await pending
-        except BaseException as error:
-            if watch is not None:
-                self._watches.lost(task, watch)
-            if isinstance(error, CrossSlotError):
-                calls = [each for each in decoders.values() if isinstance(each, DeclaredCall)]
-                hide_keys(error, [each.script for each in calls], of_batch=True)
-            raise
-        if outcome is None:
-            return None
-        results: list[TResult]
-        results, failed_at = outcome
-        if failed_at is not None:
-            await _explain_plain(results, decoders)
-        for index, decode in decoders.items():
-            if isinstance(decode, DeclaredCall):
-                if isinstance(results[index], RequestError):
-                    await asyncio.sleep(0)
-                results[index] = decode.result(results[index], index)
-                if isinstance(results[index], ReplyTypeError):
-                    self._reply_type_errors += 1
-                    failed_at = index if failed_at is None else min(failed_at, index)
-        if raise_on_error and failed_at is not None:
-            failed: Any = results[failed_at]
-            try:
-                raise failed
-            finally:
-                del failed, results, outcome
-        for index, decode in decoders.items():
-            if isinstance(decode, DeclaredCall) or isinstance(results[index], Exception):
-                continue
-            if isinstance(decode, for_each_node):
-                # There are not several nodes' replies: the batch went to one.
-                results[index] = decode.decode(results[index])
-            else:
-                results[index] = decode(results[index])
-        return results
-
-    def _unfit_batch(self, batch: object) -> TypeError:
-        from .batch import BaseBatch, Batch, ClusterBatch  # noqa: PLC0415 - saves time at import
-
-        return self._unfit("batch", batch, ClusterBatch if self._in_cluster else Batch, BaseBatch)
-
-    def _unfit_options(self, options: object, right: type) -> TypeError:
-        from .batch_options import BatchOptions, ClusterBatchOptions  # noqa: PLC0415 - saves time at import
-
-        return self._unfit("options", options, right, (BatchOptions, ClusterBatchOptions))
-
-    def _unfit(
-        self, name: str, value: object, right: type, kinds: type | tuple[type, ...]
-    ) -> TypeError:
-        instead = f"a {right.__name__}"
-        if isinstance(value, kinds):
-            instead += f", which is what {type(self).__name__} takes"
-        return checks.wrong_type(name, value, instead)
+        return self._watch(keys, self._watches.caller())
 
     fcall = method_of(functions.fcall)
     fcall_ro = method_of(functions.fcall_ro)
@@ -539,33 +304,8 @@ class BaseClient(Client):
     zscore = method_of(sorted_sets.zscore)
 
 
-async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
-    """Gives the errors of scripts that are not typed their text.
-
-    It has no keys and arguments: to keep them for this would cost every batch.
-    """
-    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
-
-    for index, error in enumerate(results):
-        if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
-            # Each in a turn of the loop of its own: thousands may have failed.
-            await asyncio.sleep(0)
-            results[index] = explained(error, error.script, None, None)
-
-
-def _import_explanation() -> None:
-    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
-
-
-def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
-    try:
-        return TlsSetup(**settings.value)
-    except ConfigurationError as error:
-        raise ConfigurationError(in_terms(str(error), terms)) from None
-
-
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
-    """Raises the error of a script with all that is known of its call, but its secrets."""
+    """Raise a script's error with all that is known about its call, except for secrets."""
     if isinstance(error, CrossSlotError):
         hide_keys(error, [script])
         better: RequestError = error
@@ -585,6 +325,6 @@ def _check_kill(on_timeout: str, script: object) -> None:
         raise ValueError(f"on_timeout is {on_timeout!r}; pass 'leave' or 'kill'")
     if isinstance(script, Script) and not script.read_only:
         raise ValueError(
-            "on_timeout is 'kill' and the script is not read-only; a script that has written "
+            "on_timeout is 'kill' but the script is not read-only; a script that has written "
             "cannot be killed, so pass a Script with read_only=True, or 'leave'"
         )

@@ -1,4 +1,4 @@
-"""Batches: commands that go out together, as a transaction or as a pipeline."""
+"""Batches: commands that are sent together, as a transaction or as a pipeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SHOWN_CHARACTERS = 40
 
 
 def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
-    """The method that adds what ``build`` makes of its arguments, and returns the batch."""
+    """Return a method that adds the command which ``build`` makes, and returns the batch."""
 
     def method(self: B, /, *args: P.args, **kwargs: P.kwargs) -> B:
         return self._add(build(*args, **kwargs))
@@ -53,7 +53,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
 
 
 class BaseBatch:
-    """What batches for a server and for a cluster have in common."""
+    """The base of ``Batch`` and ``ClusterBatch``."""
 
     _in_cluster = False
     _options_type: type[BatchOptions | ClusterBatchOptions]
@@ -70,7 +70,7 @@ class BaseBatch:
         return self._is_atomic
 
     def clear(self) -> Self:
-        """Takes all commands out, so that the batch can be used for others."""
+        """Remove all commands, to use the batch for others."""
         self._packed.clear()
         self._decoders.clear()
         return self
@@ -110,7 +110,7 @@ class BaseBatch:
         decode: Callable[[Any], Any] | None,
         route: Any = None,
     ) -> Self:
-        """Adds a script; ``decode`` makes what stands in the results of what it returns."""
+        """Add a script; ``decode`` converts its reply."""
         try:
             index = self._packed.invoke_script(script, keys, args, route)
         except CrossSlotError as error:
@@ -119,7 +119,7 @@ class BaseBatch:
         return self._decoded(index, decode)
 
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
-        """Tells how a command's reply is decoded."""
+        """Set how a command's reply is decoded."""
         if decode is not None:
             self._decoders[index] = decode
         return self
@@ -130,18 +130,18 @@ class BaseBatch:
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
     ) -> Self:
-        """Adds a script, whose code goes to the server only where it may be missing.
+        """Add a script. The code is sent only if the server may lack it.
 
-        In a transaction the script is never missing. In a pipeline it can only be if somebody else
-        flushed the server's scripts since this client loaded it: it then runs once, but after the
-        commands that follow it.
+        In a transaction, the script is never missing. In a pipeline, it is missing only if another
+        client has flushed the server's scripts since this client loaded it. It then runs once, but
+        after the commands that follow it.
 
-        See https://valkey.io/commands/evalsha/, and the client's ``invoke_script``.
+        See https://valkey.io/commands/evalsha/ and the client's ``invoke_script``.
 
         Args:
             script: The script.
-            keys: The keys it works on: ``KEYS`` in the script.
-            args: Its other arguments: ``ARGV`` in the script.
+            keys: The keys: ``KEYS`` in the script.
+            args: The arguments: ``ARGV`` in the script.
 
         In the results:
             What the script returns.
@@ -214,15 +214,16 @@ class BaseBatch:
 class Batch(BaseBatch):
     """Commands for ``GlideClient.exec``, which sends them together.
 
-    Every command is a method, as on the client, and returns the batch. What is wrong with its
-    arguments is raised by it; what the server says of it stands in the results. The arguments are
-    taken as they are then. A batch can be executed again, and by several clients.
+    A batch has the same methods for commands as the client. Each adds a command and returns the
+    batch. Wrong arguments raise at once; the server's errors appear in the results. Later changes
+    to the arguments have no effect. A batch can be executed again, also by another client.
 
-    A batch is always true; ``len(batch)`` tells how many commands are in it.
+    ``len(batch)`` is the number of its commands. A batch is always true, even an empty one.
 
     Args:
-        is_atomic: True: a transaction (MULTI and EXEC); the server executes the commands at once,
-            and nothing between them. False: a pipeline; others' commands may come between.
+        is_atomic: True for a transaction (MULTI and EXEC): the server executes the commands without
+            any other in between. False for a pipeline: commands of other clients may come in
+            between.
 
     Raises:
         TypeError: ``is_atomic`` is not a bool.
@@ -241,13 +242,13 @@ class Batch(BaseBatch):
 class ClusterBatch(BaseBatch):
     """Commands for ``GlideClusterClient.exec``, which sends them together.
 
-    As ``Batch``, and: a transaction lives on one node, so all its keys must be in one slot, and
-    commands that the client sends to several nodes go to that one, too. A pipeline is split by
-    nodes, each command goes where the client's method sends it, and the results come back in the
-    order of the commands.
+    Like ``Batch``, with these differences: a transaction runs on one node. All its keys must be in
+    one slot, and commands that usually go to several nodes go to that node only. A pipeline is
+    split by node: each command goes where the client's method of that name sends it. The results
+    have the order of the commands.
 
     Args:
-        is_atomic: True: a transaction. False: a pipeline.
+        is_atomic: True for a transaction, False for a pipeline.
 
     Raises:
         TypeError: ``is_atomic`` is not a bool.
@@ -282,21 +283,21 @@ class ClusterBatch(BaseBatch):
     def custom_command(
         self, command_args: Sequence[TEncodable], route: Route | None = None
     ) -> Self:
-        """Adds any command, which goes by ``route``; by default where its keys are.
+        """Add any command, for the nodes of ``route``. Default: the node of its keys.
 
         See https://valkey.io/commands/, and ``GlideClusterClient.custom_command``.
 
         Args:
             command_args: The command's name and its arguments, each an item.
-            route: Where to; only in a batch that is not atomic.
+            route: The nodes; only in a pipeline.
 
         In the results:
-            What the server answers; of a route to several nodes, a dict by ``b"host:port"``.
+            The server's reply; for a route to several nodes, a dict by ``b"host:port"``.
 
         Raises:
             TypeError: ``command_args`` is not a list of str or bytes, or ``route`` is not a route.
             ValueError: ``command_args`` is empty.
-            RequestError: ``route`` is given in an atomic batch.
+            RequestError: ``route`` is given in a transaction.
         """
         return self._add(custom.custom_command(command_args), route)
 
@@ -307,23 +308,23 @@ class ClusterBatch(BaseBatch):
         args: Iterable[TEncodable] | None = None,
         route: Route | None = None,
     ) -> Self:
-        """Adds a script that runs on the node, or on each of the nodes, that a route names.
+        """Add a script that runs on the node or nodes of a route.
 
         See ``GlideClusterClient.invoke_script_route``.
 
         Args:
             script: The script.
-            keys: The keys it works on; they must be in the slot of the route.
-            args: Its other arguments.
-            route: Where to; None means as ``invoke_script``. Only in a batch that is not atomic.
+            keys: The keys; they must be in the slot of the route.
+            args: The arguments.
+            route: The nodes; None means as ``invoke_script``. Only in a pipeline.
 
         In the results:
-            What the script returns; of a route to several nodes, a dict by ``b"host:port"``.
+            What the script returns; for a route to several nodes, a dict by ``b"host:port"``.
 
         Raises:
-            TypeError: An argument is of a wrong type.
-            CrossSlotError: ``keys`` are in several slots, or in another one than the route's.
-            RequestError: ``route`` is given in an atomic batch.
+            TypeError: An argument has a wrong type.
+            CrossSlotError: ``keys`` are in several slots, or not in the slot of the route.
+            RequestError: ``route`` is given in a transaction.
         """
         if route is not None and self._is_atomic:
             raise self._no_route()
@@ -336,21 +337,21 @@ class ClusterBatch(BaseBatch):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> Self:
-        """Adds a call of a function without keys, on the node or the nodes that a route names.
+        """Add a call of a function without keys, on the node or nodes of a route.
 
         See https://valkey.io/commands/fcall/, and ``GlideClusterClient.fcall_route``.
 
         Args:
             function: The function's name, or the ``Function`` of a ``FunctionLibrary``.
             arguments: Its arguments.
-            route: Where to; None means any primary. Only in a batch that is not atomic.
+            route: The nodes; None means any primary. Only in a pipeline.
 
         In the results:
-            What the function returns; of a route to several nodes, a dict by ``b"host:port"``.
+            What the function returns; for a route to several nodes, a dict by ``b"host:port"``.
 
         Raises:
-            TypeError: An argument is of a wrong type.
-            RequestError: ``route`` is given in an atomic batch.
+            TypeError: An argument has a wrong type.
+            RequestError: ``route`` is given in a transaction.
         """
         return self._add(functions.fcall(function, None, arguments), route)
 
@@ -360,7 +361,7 @@ class ClusterBatch(BaseBatch):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> Self:
-        """Adds a call of a read-only function without keys, by a route.
+        """Add a call of a read-only function without keys, by a route.
 
         See https://valkey.io/commands/fcall_ro/, and ``fcall_route``.
         """
@@ -386,7 +387,7 @@ class ClusterTransaction(ClusterBatch):
 
 
 def _undecoded_call(script: Script, keys: Any, args: Any) -> Callable[[Any], Any] | None:
-    """What gives the errors of a typed script their text; None for any other script."""
+    """Return what explains the errors of a typed script; None for any other script."""
     call: Callable[..., Callable[[Any], Any]] | None = getattr(script, "_undecoded_call", None)
     return None if call is None else call(keys, args)
 

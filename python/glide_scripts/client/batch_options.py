@@ -10,15 +10,15 @@ from ..public import show_as_public
 
 @dataclass(frozen=True, slots=True)
 class BatchRetryStrategy:
-    """What of a cluster's non-atomic batch is sent again.
+    """What to repeat in a cluster's pipeline.
 
-    What was certainly not executed always is, whether this says so or not.
+    Commands that certainly did not run are always repeated.
 
     Args:
-        retry_server_error: Whether to send again what the server refused for now, such as
-            ``TRYAGAIN``. That is always done, so it changes nothing here; GLIDE asks for it.
-        retry_connection_error: Whether to send again what was under way when its connection was
-            lost. **It may then be executed twice.**
+        retry_server_error: Whether to repeat commands after temporary refusals such as
+            ``TRYAGAIN``. It has no effect, because that is always done; GLIDE has this parameter.
+        retry_connection_error: Whether to repeat commands that were in flight when their connection
+            was lost. **They may then run twice.**
 
     Raises:
         TypeError: An argument is not a bool.
@@ -37,12 +37,12 @@ class BatchOptions:
     """The options of ``GlideClient.exec``.
 
     Args:
-        timeout: Milliseconds until the batch gives up, over all that it takes; None means the
-            client's ``request_timeout``. The server may go on with what was sent.
+        timeout: The deadline of the batch with all its steps, in milliseconds; None means the
+            client's ``request_timeout``. The server may still execute what was sent.
 
     Raises:
         TypeError: ``timeout`` is not an int.
-        ValueError: ``timeout`` is not more than 0.
+        ValueError: ``timeout`` is not positive.
     """
 
     timeout: int | None = None
@@ -57,13 +57,13 @@ class ClusterBatchOptions:
 
     Args:
         timeout: As for ``BatchOptions``.
-        route: The one node that gets the whole batch, whatever its commands and their own routes
-            say; it redirects what it does not hold. None means by the commands' keys.
-        retry_strategy: What is sent again; only for a batch that is not atomic.
+        route: The one node for the whole batch, whatever its commands and their routes. It
+            redirects commands for other nodes. None means by the commands' keys.
+        retry_strategy: What to repeat; only for a pipeline.
 
     Raises:
-        TypeError: An argument is of a wrong type.
-        ValueError: ``timeout`` is not more than 0.
+        TypeError: An argument has a wrong type.
+        ValueError: ``timeout`` is not positive.
         RequestError: ``route`` is to several nodes.
     """
 
@@ -84,7 +84,7 @@ class ClusterBatchOptions:
 
 
 def _check_timeout(timeout: int | None) -> None:
-    checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
+    checks.optional(checks.milliseconds, "timeout", timeout)
 
 
 show_as_public(globals())

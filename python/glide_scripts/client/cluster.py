@@ -7,26 +7,21 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 import glide_scripts
 
-from .. import checks
-from .._core import Pending, Script
+from .._core import Script
 from ..commands import custom, functions, scripting, server
-from ..commands.command import Command
-from ..commands.directions import directions, target
+from ..commands.directions import target
 from ..commands.flush_mode import FlushMode
 from ..commands.function_library import Function, FunctionLibrary
 from ..commands.functions import FunctionRestorePolicy
 from ..commands.routes import Route
 from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
-from ..config.configuration_errors import configuration_errors
-from ..config.terms import URL_TERMS
 from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
 from .base import BaseClient, raise_explained
-from .in_thread import import_url, imported
-from .watches import calling_task
+from .sending_in_cluster import ClusterSending
 
 T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
@@ -35,56 +30,49 @@ ByNode: TypeAlias = T | dict[bytes, T]
 """One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
 
 
-class GlideClusterClient(BaseClient):
+class GlideClusterClient(ClusterSending, BaseClient):
     """A client of a cluster.
 
-    Make one with ``create`` or ``from_url``, use it from any task of any event loop, and close
-    it, which ``async with`` does. Scripts and commands go to the shard that holds their keys;
-    what the cluster changes, the client follows. A script without keys goes to any primary.
+    Make one with ``create`` or ``from_url``. Use it from any task of any event loop. ``async with``
+    closes it. Scripts and commands go to the shard of their keys; the client follows changes of the
+    cluster. A script without keys goes to any primary.
 
-    Methods with a ``route`` go where GLIDE's do without one; their docstrings say where.
+    A method with a ``route`` parameter has a default route, the same as in GLIDE. Its docstring
+    names it.
     """
-
-    _in_cluster = True
 
     @classmethod
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
-        """Connects to the cluster of a configuration. One reachable address of it is enough.
+        """Connect to the cluster of a configuration. One reachable address is enough.
 
         Args:
-            config: Nodes of the cluster, and how to talk to it.
+            config: Some of the cluster's addresses, and the settings.
 
         Raises:
             ConfigurationError: ``config`` is not a ``GlideClusterClientConfiguration``, or its
                 certificates cannot be used.
-            ClosingError: No node could be reached, or none knows the cluster's slots; the text
-                says which and why.
+            ClosingError: No node could be reached, or none knows the cluster's slots. The text
+                lists each node with the reason.
         """
-        with configuration_errors():
-            checks.of_type("config", config, GlideClusterClientConfiguration)
-        return await cls._open(config._settings())
+        return await cls._create(config)
 
     @classmethod
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
-        """Connects to the cluster of a URL.
+        """Connect to the cluster of a URL.
 
         Args:
             url: ``valkey://user:password@host1:port1,host2:port2``, with one host or several. See
                 ``GlideClient.from_url`` for the rest.
-            observer: What is told of each call; see ``Observer``.
+            observer: Is called for each call; see ``Observer``.
 
         Raises:
-            ConfigurationError: The URL says something that cannot be used.
+            ConfigurationError: The URL is wrong.
             ClosingError: No node could be reached; the text says which and why.
         """
-        await imported(import_url)
-        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
-
-        settings = parse_url(url, cluster=True)
+        opening = cls._from_url(url, observer)
         # Tracebacks may show what functions hold.
         del url
-        config = GlideClusterClientConfiguration(**settings, observer=observer)
-        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
+        return await opening
 
     async def invoke_script_route(
         self,
@@ -95,26 +83,26 @@ class GlideClusterClient(BaseClient):
         *,
         timeout: int | None = None,
     ) -> ByNode[TResult]:
-        """Runs a script on the node, or on each of the nodes, that a route names.
+        """Run a script on the node or nodes of a route.
 
-        Each node runs it once, whether or not it had it.
+        Each node runs it once. A node that lacks the script gets the code.
 
         Args:
             script: The script.
-            keys: The keys it works on; they must be in the slot of the route. With a route to
-                several nodes there must be none.
-            args: Its other arguments.
-            route: Where to; None means as ``invoke_script``.
+            keys: The keys; they must be in the slot of the route. A route to several nodes allows
+                no keys.
+            args: The arguments.
+            route: The nodes; None means as ``invoke_script``.
             timeout: As for ``invoke_script``.
 
         Returns:
-            What the script returns; with ``AllPrimaries`` and ``AllNodes`` a dict of what it
-            returned on each node, by its ``b"host:port"``.
+            What the script returns; with ``AllPrimaries`` and ``AllNodes`` a dict from each node's
+            ``b"host:port"`` to what it returned there.
 
         Raises:
-            CrossSlotError: ``keys`` are in another slot than the route's; nothing was sent.
-            ScriptError: As for ``invoke_script``; of several nodes, the text names the first that
-                failed, and the others may have run the script.
+            CrossSlotError: ``keys`` are not in the slot of the route; nothing was sent.
+            ScriptError: As for ``invoke_script``. With several nodes, the text names the first that
+                failed; the others may have run the script.
         """
         where = target(route)
         try:
@@ -133,26 +121,26 @@ class GlideClusterClient(BaseClient):
         raise_on_error: bool,
         options: glide_scripts.ClusterBatchOptions | None = None,
     ) -> Coroutine[Any, Any, list[TResult] | None]:
-        """Sends the commands of a batch together, and gets their results in one list.
+        """Send the commands of a batch together, and return their results in a list.
 
-        A transaction goes to the shard that holds its keys, which must all be in one slot; without
-        keys, to any primary. A pipeline is split by nodes, whose parts go out side by side; each
-        of its commands goes where the client's method sends it.
+        A transaction goes to the shard of its keys, which must all be in one slot; without keys, to
+        any primary. A pipeline is split by node, and the parts are sent in parallel. Each of its
+        commands goes where the client's method of that name sends it.
 
         See ``GlideClient.exec``, https://valkey.io/topics/transactions/ and
         https://valkey.io/topics/pipelining/.
 
         Args:
-            batch: The batch; it stays as it is and can be executed again.
-            raise_on_error: Whether the first error among the results is raised.
+            batch: The batch. It is not changed and can be executed again.
+            raise_on_error: Whether the first error in the results is raised.
             options: The options of this call.
 
         Returns:
-            The results in the order of the commands; or None: the transaction was not executed,
-            because a key changed that this task watches.
+            The results in the order of the commands, or None if the transaction was not executed
+            because a watched key has changed.
 
         Raises:
-            TypeError: An argument is of a wrong type; nothing was sent.
+            TypeError: An argument has a wrong type; nothing was sent.
             RequestError: ``options`` has a retry strategy for a transaction; nothing was sent.
             CrossSlotError: A transaction's keys are in several slots; nothing was sent.
             ExecAbortError: The server discarded the transaction; nothing was executed.
@@ -160,36 +148,42 @@ class GlideClusterClient(BaseClient):
             ConnectionError: As for ``GlideClient.exec``.
             ClosingError: The client is closed.
         """
-        task = calling_task()
-        return self._exec(batch, raise_on_error, options, task, self._watches.of(task))
+        caller = self._watches.caller()
+        return self._exec(batch, raise_on_error, options, caller, self._watches.of(caller))
 
     def unwatch(self, route: Route | None = None) -> Coroutine[Any, Any, TOK]:
-        """Ends what the task that calls it watches; see ``watch``.
+        """End the calling task's watch; see ``watch``.
 
         See https://valkey.io/commands/unwatch/.
 
         Args:
-            route: Is there for GLIDE's sake: a watch ends where it is.
+            route: Has no effect; GLIDE has this parameter.
 
         Returns:
-            ``OK``, also if nothing was watched.
+            ``OK``, even if nothing was watched.
 
         Raises:
             TypeError: ``route`` is not a route.
         """
         target(route)
-        task = calling_task()
-        return self._unwatch(task, self._watches.of(task))
-
-    def _send(self, command: Command[Any]) -> Pending:
-        return self._core.command(
-            command.words, None, **command.settings(), **directions(command.words, None)
-        )
+        caller = self._watches.caller()
+        return self._unwatch(caller, self._watches.of(caller))
 
     async def script_load(self, script: Script | TEncodable, *, route: Route | None = None) -> str:
-        """Puts a script on the nodes of ``route`` without running it; by default all primaries.
+        """Load a script on the nodes of ``route`` without running it. Default: all primaries.
 
-        See https://valkey.io/commands/script-load/, and ``GlideClient.script_load``.
+        See https://valkey.io/commands/script-load/.
+
+        Args:
+            script: The script, or its code.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The SHA1 of its code, 40 hexadecimal digits, for ``evalsha``.
+
+        Raises:
+            TypeError: ``script`` is not a ``Script``, str or bytes, or ``route`` is not a route.
+            ScriptSyntaxError: It does not compile.
         """
         result: str = await self._routed(scripting.script_load(script), route)
         return result
@@ -197,34 +191,78 @@ class GlideClusterClient(BaseClient):
     async def script_exists(
         self, sha1s: Sequence[TEncodable], route: Route | None = None
     ) -> list[bool]:
-        """Tells which scripts every node of ``route`` has; by default every primary.
+        """Check which scripts all nodes of ``route`` have. Default: all primaries.
 
-        See https://valkey.io/commands/script-exists/, and ``GlideClient.script_exists``.
+        See https://valkey.io/commands/script-exists/.
+
+        Args:
+            sha1s: The SHA1s of the scripts' code, at least one.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            A list in the order of ``sha1s``: whether the server has each script.
+
+        Raises:
+            TypeError: ``sha1s`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``sha1s`` is empty.
         """
         result: list[bool] = await self._routed(scripting.script_exists(sha1s), route)
         return result
 
     async def script_flush(self, mode: FlushMode | None = None, route: Route | None = None) -> TOK:
-        """Removes all scripts from the nodes of ``route``; by default from all nodes.
+        """Remove all scripts from the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/script-flush/.
+
+        Args:
+            mode: Whether the server frees the memory before it answers; None means the server's
+                setting.
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(scripting.script_flush(mode), route)
         return result
 
     async def script_kill(self, route: Route | None = None) -> TOK:
-        """Stops the script that a node of ``route`` is running; by default on any node.
+        """Stop the script that a node of ``route`` is running. Default: all nodes.
 
-        It succeeds if one node stopped one. See https://valkey.io/commands/script-kill/, and
-        ``GlideClient.script_kill``.
+        It succeeds if at least one node stopped a script. See
+        https://valkey.io/commands/script-kill/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``: the script was stopped; its caller gets ``ScriptKilledError``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
+            NotBusyError: No script is running.
+            UnkillableError: The script has written already.
         """
         result: TOK = await self._routed(scripting.script_kill(), route)
         return result
 
     async def script_show(self, sha1: TEncodable, route: Route | None = None) -> bytes:
-        """Gets the code of a script from the node of ``route``; by default from any primary.
+        """Return the code of a script from the node of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/script-show/, and ``GlideClient.script_show``.
+        See https://valkey.io/commands/script-show/.
+
+        Args:
+            sha1: The SHA1 of the script's code, 40 hexadecimal digits.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The code.
+
+        Raises:
+            TypeError: ``sha1`` is not str or bytes, or ``route`` is not a route.
+            NoScriptError: The server does not have the script.
         """
         result: bytes = await self._routed(scripting.script_show(sha1), route)
         return result
@@ -235,9 +273,24 @@ class GlideClusterClient(BaseClient):
         replace: bool = False,
         route: Route | None = None,
     ) -> bytes:
-        """Puts a library of functions on the nodes of ``route``; by default all primaries.
+        """Load a library of functions on the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-load/, and ``GlideClient.function_load``.
+        See https://valkey.io/commands/function-load/.
+
+        Args:
+            library_code: The library, or its code.
+            replace: Whether to replace a library of the same name.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The library's name.
+
+        Raises:
+            TypeError: ``library_code`` is not a ``FunctionLibrary``, str or bytes, or ``replace``
+                is not a bool, or ``route`` is not a route.
+            ScriptSyntaxError: It does not compile.
+            ScriptError: The server already has a library of that name, or another one with a
+                function of the same name.
         """
         command = functions.function_load(library_code, replace)
         result: bytes = await self._routed(command, route)
@@ -249,18 +302,45 @@ class GlideClusterClient(BaseClient):
         with_code: bool = False,
         route: Route | None = None,
     ) -> ByNode[list[dict[bytes, Any]]]:
-        """Tells which libraries the nodes of ``route`` have; by default any primary.
+        """List the libraries of the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/function-list/, and ``GlideClient.function_list``.
+        See https://valkey.io/commands/function-list/.
+
+        Args:
+            library_name_pattern: Only the libraries whose names match, such as ``"my*"``; None
+                means all.
+            with_code: Whether to return their code, too.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            A dict for each library: ``b"library_name"``, ``b"engine"``, ``b"functions"`` and, with
+            ``with_code``, ``b"library_code"``. The functions are a list of dicts: ``b"name"``,
+            ``b"description"``, which may be None, and ``b"flags"``, a set. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``library_name_pattern`` is not str or bytes, or ``with_code`` is not a bool,
+                or ``route`` is not a route.
         """
         command = functions.function_list(library_name_pattern, with_code)
         result: ByNode[list[dict[bytes, Any]]] = await self._routed(command, route)
         return result
 
     async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
-        """Removes a library from the nodes of ``route``; by default from all primaries.
+        """Remove a library from the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-delete/, and ``GlideClient.function_delete``.
+        See https://valkey.io/commands/function-delete/.
+
+        Args:
+            library_name: The library's name.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``library_name`` is not str or bytes, or ``route`` is not a route.
+            RequestError: The server has no such library.
         """
         result: TOK = await self._routed(functions.function_delete(library_name), route)
         return result
@@ -268,34 +348,76 @@ class GlideClusterClient(BaseClient):
     async def function_flush(
         self, mode: FlushMode | None = None, route: Route | None = None
     ) -> TOK:
-        """Removes all libraries from the nodes of ``route``; by default from all primaries.
+        """Remove all libraries from the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-flush/, and ``GlideClient.function_flush``.
+        See https://valkey.io/commands/function-flush/.
+
+        Args:
+            mode: Whether the server frees the memory before it answers; None means the server's
+                setting.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(functions.function_flush(mode), route)
         return result
 
     async def function_kill(self, route: Route | None = None) -> TOK:
-        """Stops the function that a node of ``route`` is running; by default on any node.
+        """Stop the function that a node of ``route`` is running. Default: all nodes.
 
-        It succeeds if one node stopped one. See https://valkey.io/commands/function-kill/, and
-        ``GlideClient.function_kill``.
+        It succeeds if at least one node stopped a script. See
+        https://valkey.io/commands/function-kill/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``: the function was stopped; its caller gets ``ScriptKilledError``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
+            NotBusyError: No function is running.
+            UnkillableError: The function has written already.
         """
         result: TOK = await self._routed(functions.function_kill(), route)
         return result
 
     async def function_stats(self, route: Route | None = None) -> ByNode[dict[bytes, Any]]:
-        """Tells which function the nodes of ``route`` are running; by default all nodes.
+        """Return the function that each node of ``route`` is running. Default: all nodes.
 
-        See https://valkey.io/commands/function-stats/, and ``GlideClient.function_stats``.
+        See https://valkey.io/commands/function-stats/.
+
+        Args:
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            A dict: ``b"running_script"`` is None, or a dict of ``b"name"``, ``b"command"`` and
+            ``b"duration_ms"``; ``b"engines"`` maps each engine to a dict of ``b"libraries_count"``
+            and ``b"functions_count"``. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[dict[bytes, Any]] = await self._routed(self._function_stats(), route)
         return result
 
     async def function_dump(self, route: Route | None = None) -> ByNode[bytes]:
-        """Gets all libraries of the nodes of ``route``; by default of any primary.
+        """Dump all libraries of the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/function-dump/, and ``GlideClient.function_dump``.
+        See https://valkey.io/commands/function-dump/.
+
+        Args:
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The libraries. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(functions.function_dump(), route)
         return result
@@ -306,9 +428,23 @@ class GlideClusterClient(BaseClient):
         policy: FunctionRestorePolicy | None = None,
         route: Route | None = None,
     ) -> TOK:
-        """Puts dumped libraries on the nodes of ``route``; by default on all primaries.
+        """Restore dumped libraries on the nodes of ``route``. Default: all primaries.
 
-        See https://valkey.io/commands/function-restore/, and ``GlideClient.function_restore``.
+        See https://valkey.io/commands/function-restore/.
+
+        Args:
+            payload: The result of ``function_dump``.
+            policy: What to do with the libraries that the server has; None means ``APPEND``.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``payload`` is not str or bytes, or ``policy`` is not a
+                ``FunctionRestorePolicy``, or ``route`` is not a route.
+            RequestError: The payload is damaged, or the server has a library or function of the
+                same name. Nothing was restored.
         """
         result: TOK = await self._routed(functions.function_restore(payload, policy), route)
         return result
@@ -319,9 +455,24 @@ class GlideClusterClient(BaseClient):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> ByNode[TResult]:
-        """Calls a function without keys on the nodes of ``route``; by default on any primary.
+        """Call a function without keys on the nodes of ``route``. Default: any primary.
 
-        See https://valkey.io/commands/fcall/, and ``GlideClient.fcall``.
+        See https://valkey.io/commands/fcall/.
+
+        Args:
+            function: The function's name, or a ``Function`` of a ``FunctionLibrary``. The library
+                of a ``Function`` is loaded if the server lacks it. A read-only ``Function`` is
+                called with FCALL_RO.
+            arguments: The arguments: the function's second parameter.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            What the function returns. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``function`` is not a ``Function``, str or bytes, or ``arguments`` is not a
+                list of str or bytes, or ``route`` is not a route.
+            ScriptError: The function does not exist, or it failed.
         """
         command = functions.fcall(function, None, arguments)
         result: ByNode[TResult] = await self._routed(command, route)
@@ -333,10 +484,24 @@ class GlideClusterClient(BaseClient):
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
     ) -> ByNode[TResult]:
-        """Calls a function without keys that only reads on the nodes of ``route``.
+        """Call a read-only function without keys on the nodes of ``route``.
 
-        By default on any node that ``read_from`` allows. See
-        https://valkey.io/commands/fcall_ro/, and ``GlideClient.fcall_ro``.
+        Default: any node that ``read_from`` allows. See
+        https://valkey.io/commands/fcall_ro/.
+
+        Args:
+            function: The function's name, or the ``Function`` of a ``FunctionLibrary``. It must be
+                registered with the flag ``no-writes``.
+            arguments: The arguments: the function's second parameter.
+            route: Which nodes; None means any node that ``read_from`` allows.
+
+        Returns:
+            What the function returns. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``function`` is not a ``Function``, str or bytes, or ``arguments`` is not a
+                list of str or bytes, or ``route`` is not a route.
+            ScriptError: The function does not exist, is not registered as ``no-writes``, or failed.
         """
         command = functions.fcall_ro(function, None, arguments)
         result: ByNode[TResult] = await self._routed(command, route)
@@ -345,26 +510,60 @@ class GlideClusterClient(BaseClient):
     async def custom_command(
         self, command_args: Sequence[TEncodable], route: Route | None = None
     ) -> ByNode[TResult]:
-        """Sends any command, by ``route``; by default where its keys are.
+        """Send any command to the nodes of ``route``. Default: the node of its keys.
 
-        A command on several keys each by itself, such as MGET or DEL, is split by their slots.
-        See https://valkey.io/commands/, and ``GlideClient.custom_command``.
+        Commands on several independent keys, such as MGET or DEL, are split by slot.
+        See https://valkey.io/commands/.
+
+        Args:
+            command_args: The command's name and its arguments, each an item: ``["CLIENT", "ID"]``.
+            route: Which nodes; None means the node of its keys.
+
+        Returns:
+            The server's reply, unconverted; RESP2 and RESP3 may differ. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``command_args`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``command_args`` is empty.
+            RequestError: The command would disturb other calls on the shared connection, such as
+                SUBSCRIBE or SELECT.
         """
         result: ByNode[TResult] = await self._routed(custom.custom_command(command_args), route)
         return result
 
     async def ping(self, message: TEncodable | None = None, route: Route | None = None) -> bytes:
-        """Pings the nodes of ``route``; by default all primaries.
+        """Ping the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/ping/.
+
+        Args:
+            message: The expected answer; None means ``PONG``.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The message, or ``b"PONG"``.
+
+        Raises:
+            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
         result: bytes = await self._routed(server.ping(message), route)
         return result
 
     async def echo(self, message: TEncodable, route: Route | None = None) -> ByNode[bytes]:
-        """Gets the message back from the nodes of ``route``; by default from any primary.
+        """Return the message as the nodes of ``route`` send it back. Default: any primary.
 
         See https://valkey.io/commands/echo/.
+
+        Args:
+            message: The message.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            The message. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(server.echo(message), route)
         return result
@@ -372,25 +571,56 @@ class GlideClusterClient(BaseClient):
     async def info(
         self, sections: Sequence[InfoSection] | None = None, route: Route | None = None
     ) -> ByNode[bytes]:
-        """Gets what the nodes of ``route`` say of themselves; by default all primaries.
+        """Return information about the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/info/.
+
+        Args:
+            sections: The sections; None or an empty list means the default ones. More than one
+                needs Redis 7.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            Lines of text: ``# Section`` and ``name:value``. With a route to several nodes, a dict
+            by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``sections`` is not a list of ``InfoSection``, or ``route`` is not a route.
         """
         result: ByNode[bytes] = await self._routed(server.info(sections), route)
         return result
 
     async def time(self, route: Route | None = None) -> ByNode[list[bytes]]:
-        """Gets the time of the nodes of ``route``; by default of any primary.
+        """Return the time of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/time/.
+
+        Args:
+            route: Which nodes; None means any primary.
+
+        Returns:
+            Two numbers as bytes: the seconds since 1970, and the microseconds of the current
+            second. With a route to several nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: ByNode[list[bytes]] = await self._routed(server.time(), route)
         return result
 
     async def dbsize(self, route: Route | None = None) -> int:
-        """Counts the keys of the nodes of ``route``, all together; by default of all primaries.
+        """Count the keys of all nodes of ``route`` together. Default: all primaries.
 
         See https://valkey.io/commands/dbsize/.
+
+        Args:
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            The number of keys.
+
+        Raises:
+            TypeError: ``route`` is not a route.
         """
         result: int = await self._routed(server.dbsize(), route)
         return result
@@ -398,9 +628,22 @@ class GlideClusterClient(BaseClient):
     async def config_get(
         self, parameters: Sequence[TEncodable], route: Route | None = None
     ) -> ByNode[dict[bytes, bytes]]:
-        """Gets settings of the nodes of ``route``; by default of any primary.
+        """Return settings of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/config-get/.
+
+        Args:
+            parameters: Names or patterns such as ``"max*"``, at least one. More than one needs
+                Redis 7.
+            route: Which nodes; None means any primary.
+
+        Returns:
+            A dict from the name to the value of each matching setting. With a route to several
+            nodes, a dict by ``b"host:port"``.
+
+        Raises:
+            TypeError: ``parameters`` is not a list of str or bytes, or ``route`` is not a route.
+            ValueError: ``parameters`` is empty.
         """
         command = server.config_get(parameters)
         result: ByNode[dict[bytes, bytes]] = await self._routed(command, route)
@@ -409,9 +652,23 @@ class GlideClusterClient(BaseClient):
     async def config_set(
         self, parameters_map: Mapping[K, TEncodable], route: Route | None = None
     ) -> TOK:
-        """Changes settings of the nodes of ``route``; by default of all nodes.
+        """Change settings of the nodes of ``route``. Default: all nodes.
 
         See https://valkey.io/commands/config-set/.
+
+        Args:
+            parameters_map: A dict from name to value, with at least one item. More than one needs
+                Redis 7.
+            route: Which nodes; None means all nodes.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``parameters_map`` is not a dict of str or bytes, or ``route`` is not a
+                route.
+            ValueError: ``parameters_map`` is empty.
+            RequestError: A setting does not exist, or its value is wrong. No setting was changed.
         """
         result: TOK = await self._routed(server.config_set(parameters_map), route)
         return result
@@ -419,9 +676,20 @@ class GlideClusterClient(BaseClient):
     async def flushall(
         self, flush_mode: FlushMode | None = None, route: Route | None = None
     ) -> TOK:
-        """Removes all keys of the nodes of ``route``; by default of all primaries.
+        """Remove all keys from the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/flushall/.
+
+        Args:
+            flush_mode: Whether the server frees the memory before it answers; None means the
+                server's setting.
+            route: Which nodes; None means all primaries.
+
+        Returns:
+            ``OK``.
+
+        Raises:
+            TypeError: ``flush_mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
         result: TOK = await self._routed(server.flushall(flush_mode), route)
         return result

@@ -1,4 +1,4 @@
-"""What a method says of itself that is made from the definition of a command."""
+"""Names, docstrings and signatures for methods that are made from commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def describe(method: Any, build: Callable[..., Any], owner: str, returns: object) -> None:
-    """Gives a method the name, the docstring and the signature of its command.
+    """Give a method the name, docstring and signature of its command.
 
     Args:
         method: The method.

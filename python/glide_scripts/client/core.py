@@ -1,17 +1,22 @@
-"""The core as a client uses it: the compiled one, or one that tells an observer of each call."""
+"""The interface of a client's core: the compiled core, or one that calls an observer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from .._core import BlockingPending, Pending
 
 if TYPE_CHECKING:
-    from .._core import Batch, Library, Pending, Script
+    from .._core import Batch, Library, Script
     from ..values import TEncodable
+
+AnyPending: TypeAlias = Pending | BlockingPending
+"""What is awaited for a reply: on an event loop, or by a thread that blocks."""
 
 
 class Core(Protocol):
-    """What a client asks of its core; ``_core.Client`` says what each does."""
+    """The methods that a client needs; ``_core.Client`` describes them."""
 
     def invoke_script(  # noqa: PLR0917 - as it is called in the hot path
         self,
@@ -21,7 +26,7 @@ class Core(Protocol):
         timeout: float | None,
         route: tuple[object, ...] | None = None,
         kill: bool = False,
-    ) -> Pending: ...
+    ) -> AnyPending: ...
 
     def command(
         self,
@@ -36,7 +41,7 @@ class Core(Protocol):
         step: int | None = None,
         route: tuple[object, ...] | None = None,
         gather: str | None = None,
-    ) -> Pending: ...
+    ) -> AnyPending: ...
 
     def exec(
         self,
@@ -46,14 +51,16 @@ class Core(Protocol):
         route: tuple[object, ...] | None = None,
         retry_connection_error: bool = False,
         watch: int | None = None,
-    ) -> Pending: ...
+    ) -> AnyPending: ...
 
-    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Pending: ...
-    def unwatch(self, watch: int, timeout: float | None) -> Pending: ...
+    def watch(
+        self, watch: int, keys: Iterable[TEncodable], timeout: float | None
+    ) -> AnyPending: ...
+    def unwatch(self, watch: int, timeout: float | None) -> AnyPending: ...
     def release(self, watch: int) -> None: ...
-    def update_password(self, password: str | None, authenticate: bool) -> Pending: ...
+    def update_password(self, password: str | None, authenticate: bool) -> AnyPending: ...
     def stats(self) -> dict[str, Any]: ...
-    def close(self) -> Pending | None: ...
+    def close(self) -> AnyPending | None: ...
 
     @property
     def is_closed(self) -> bool: ...

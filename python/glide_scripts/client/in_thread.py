@@ -1,4 +1,4 @@
-"""Work that would hold the event loop too long, done in a thread of its own."""
+"""Running slow work in a separate thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
+
+from .running_loop import check_running_loop
 
 T = TypeVar("T")
 
@@ -19,6 +21,7 @@ async def imported(do_import: Callable[[], object]) -> None:
     Args:
         do_import: The function, defined once in its module.
     """
+    check_running_loop()
     if do_import not in _imported:
         await in_thread(do_import)
         # Not before: `sys.modules` has a module from the beginning of its import on.
@@ -31,9 +34,9 @@ def import_url() -> None:
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Starts work in a thread, and gives what is awaited for its outcome.
+    """Start work in a thread, and return an awaitable of its result.
 
-    The loop's executor would have to import its threads first, and a program may have filled it
+    The loop's executor would first have to import its threads, and a program may have filled it
     with work that waits for this.
     """
     outcome: Future[T] = Future()

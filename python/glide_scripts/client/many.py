@@ -1,4 +1,4 @@
-"""One script for many calls: sent in batches, with so many calls under way and no more."""
+"""One script for many calls: sent in pipelines, with a limit of calls in flight."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from .. import checks
 from .._core import Batch as Packed
-from .._core import Pending, Script
+from .._core import Script
 from ..errors import ClosingError, CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
 from ..values import Call, Progress, TResult
-from .core import Core
+from .core import AnyPending, Core
 
 CONCURRENCY = 1000
-# So many batches may be under way at once: while one is answered, the server has others to do.
+# The number of batches in flight: while one is answered, the server works on the next.
 BATCHES = 4
 
 
 class ScriptReplies:
-    """The replies to the calls of ``invoke_script_many``, to be awaited or iterated over.
+    """The replies of ``invoke_script_many``, to await or to iterate over.
 
-    ``await replies`` gives the list of them, ``async for reply in replies`` one by one; once
-    either way. To stop early, leave the loop: what is under way is then cancelled, with ``aclose``
-    (or ``contextlib.aclosing``) before the next line runs.
+    ``await replies`` returns them as a list; ``async for reply in replies`` yields them one by one.
+    Use one of the two, once. To stop early, leave the loop: calls in flight are then cancelled.
+    With ``aclose`` or ``contextlib.aclosing``, that is done before the next line runs.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ScriptReplies:
         ):
             raise checks.wrong_type("calls", calls, "an iterable of (keys, args) pairs")
         concurrency = CONCURRENCY if concurrency is None else concurrency
-        checks.optional(checks.positive, "timeout", timeout, "milliseconds, more than 0")
+        checks.optional(checks.milliseconds, "timeout", timeout)
         if progress is not None and not callable(progress):
             raise checks.wrong_type("progress", progress, "a function of the number of calls done")
         checks.positive("concurrency", concurrency, "1 or more")
@@ -67,15 +67,21 @@ class ScriptReplies:
         run = _Run(core, script, calls, in_cluster, concurrency, raise_on_error, timeout, progress)
         self._batches = run.batches()
         self._is_taken = False
+        # Iterating over it again would silently give nothing.
+        self._is_over = False
         self._some: Iterator[TResult] = iter(())
 
     def __await__(self) -> Generator[Any, None, list[TResult]]:
         return self._all().__await__()
 
+    @staticmethod
+    def _taken() -> RuntimeError:
+        return RuntimeError("the replies were taken already; call invoke_script_many() again")
+
     async def _all(self) -> list[TResult]:
         if self._is_taken:
-            raise RuntimeError("the replies were taken already; call invoke_script_many() again")
-        self._is_taken = True
+            raise self._taken()
+        self._is_taken = self._is_over = True
         replies: list[TResult] = []
         some: Sequence[TResult] = ()
         try:
@@ -89,25 +95,34 @@ class ScriptReplies:
         return replies
 
     def __aiter__(self) -> Self:
+        if self._is_over:
+            raise self._taken()
         return self
 
     async def __anext__(self) -> TResult:
-        self._is_taken = True
         while True:
             for reply in self._some:
                 return reply
-            self._some = iter(await anext(self._batches))
+            self._some = iter(await self._next_batch())
+
+    async def _next_batch(self) -> Sequence[TResult]:
+        self._is_taken = True
+        try:
+            return await anext(self._batches)
+        except BaseException:
+            self._is_over = True
+            raise
 
     async def aclose(self) -> None:
-        """Stops it: what is under way is cancelled. Stopping it twice is harmless."""
-        self._is_taken = True
+        """Stop: calls in flight are cancelled. You may stop twice."""
+        self._is_taken = self._is_over = True
         self._some = iter(())
         await self._batches.aclose()
 
 
 @dataclass(slots=True, repr=False)
 class _Run:
-    """What ``invoke_script_many`` was given."""
+    """The arguments of ``invoke_script_many``."""
 
     core: Core
     script: Script
@@ -119,7 +134,7 @@ class _Run:
     progress: Progress | None
 
     async def batches(self) -> AsyncGenerator[Sequence[TResult], None]:
-        """The replies, batch by batch."""
+        """Yield the replies, batch by batch."""
         size = max(1, self.concurrency // BATCHES)
         source = _source(self.calls, size)
         sent: deque[_Sent] = deque()
@@ -181,14 +196,14 @@ class _Run:
             await source.close()
 
     def _packed(self, calls: Sequence[Call], first: int) -> tuple[Packed, Exception | None]:
-        """The calls up to the first wrong one, and what is wrong with that."""
+        """Return the calls up to the first wrong one, and that one's error."""
         batch, script = Packed(atomic=False, cluster=self.in_cluster), self.script
         for index, call in enumerate(calls, first):
             try:
                 keys, args = call
             except (TypeError, ValueError):
                 found = type(call).__name__
-                return batch, TypeError(f"calls[{index}] is {found}, no pair; pass (keys, args)")
+                return batch, TypeError(f"calls[{index}] is {found}, not a pair; pass (keys, args)")
             try:
                 batch.invoke_script(script, keys, args)
             except (TypeError, ValueError, CrossSlotError) as error:
@@ -203,7 +218,7 @@ class _Run:
         return _Sent(self.core.exec(batch, self.timeout), len(batch), calls)
 
     async def _explained(self, replies: Sequence[Any], sent: _Sent) -> list[Any]:
-        """The replies of a batch, in which each error has the text and the class of a call's."""
+        """Return a batch's replies, with each error explained like a single call's."""
         # Imported with the first failure.
         from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
 
@@ -224,16 +239,16 @@ class _Run:
 
 @dataclass(slots=True, repr=False)
 class _Sent:
-    """A batch under way."""
+    """A batch in flight."""
 
-    pending: Pending
+    pending: AnyPending
     count: int
     calls: Sequence[Call]
     """What was sent, for errors to show; there may be more, after a wrong one."""
     failed_as_one: bool = False
 
     async def replies(self) -> tuple[list[Any], int | None]:
-        """Its replies, errors among them, and where the first of these is."""
+        """Return its replies, including errors, and the position of the first error."""
         try:
             replies, failed_at = await self.pending
         except ClosingError:
@@ -246,7 +261,7 @@ class _Sent:
 
 
 def _pair(call: Call) -> tuple[object, object]:
-    """The keys and the arguments of a call, as far as they can be read again."""
+    """Return a call's keys and arguments, as far as they can be read again."""
     if isinstance(call, (list, tuple)):
         keys, args = call
         return keys, args
@@ -254,7 +269,7 @@ def _pair(call: Call) -> tuple[object, object]:
 
 
 def _renumber(replies: Sequence[Any], first: int) -> None:
-    """Lets the errors of a batch name the calls, of which it has those from ``first`` on."""
+    """Let the errors of a batch name its calls, which are those from ``first`` on."""
     for reply in replies:
         if isinstance(reply, RequestError) and reply.batch_index is not None:
             index = first + reply.batch_index
@@ -264,13 +279,14 @@ def _renumber(replies: Sequence[Any], first: int) -> None:
 
 
 async def _ended(sent: deque[_Sent]) -> None:
-    """Waits until none of them is under way, whatever came of them."""
-    if sent:
-        await asyncio.wait([cast("asyncio.Future[Any]", each.pending) for each in sent])
+    """Wait until none of them is in flight, whatever the outcome."""
+    for each in sent:
+        with suppress(Exception):
+            await each.pending
 
 
 class _Source:
-    """Calls from an iterable, so many at a time."""
+    """Calls from an iterable, a number at a time."""
 
     def __init__(self, calls: Iterable[Call], size: int) -> None:
         self._iterator = iter(calls)
@@ -280,7 +296,7 @@ class _Source:
         self.is_at_end = False
 
     def take(self) -> list[Call]:
-        """The next calls, as many as there are at the moment."""
+        """Return the next calls that are available now."""
         calls: list[Call] = []
         try:
             for call in itertools.islice(self._iterator, self._size):
@@ -291,15 +307,15 @@ class _Source:
         return calls
 
     def news(self) -> asyncio.Future[None]:
-        """Is done once there is a call to take, or the end is known."""
+        """Return a future that is done when there is a call to take, or the end is known."""
         raise AssertionError("an iterable is not waited for")
 
     async def close(self) -> None:
-        """Takes no further calls."""
+        """Take no further calls."""
 
 
 class _AsyncSource(_Source):
-    """Calls from an async iterable, which one task reads, not more than so many ahead."""
+    """Calls from an async iterable, which one task reads with a limit ahead."""
 
     def __init__(self, calls: AsyncIterable[Call], size: int) -> None:
         super().__init__((), size)

@@ -1,4 +1,4 @@
-"""The core as clients use it, and one that tells an observer of each call."""
+"""A core that calls an observer for each call."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from .._core import Batch as Packed
-from .._core import Pending, Script
+from .._core import Script
 from ..config.secrets import Hidden
 from ..errors import RequestError, ScriptError
 from ..failures.codes import is_public, registered_class
 from ..observing.client import Client
 from ..observing.observer import ObservedCall, Observer
 from ..values import TEncodable
-from .core import Core
+from .core import AnyPending, Core
 from .declared_call import ObservedDeclaredCall
 
 Failure: TypeAlias = Callable[[Any], BaseException | None]
@@ -33,9 +33,9 @@ _WITH_SUBCOMMANDS = {
 
 
 class ObservedCore:
-    """A client's core, which tells an observer of each call that it is asked for.
+    """A client's core that calls an observer for each call.
 
-    Only an observed client has it in its core's place: others pay nothing.
+    Only observed clients use it; others pay nothing.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ObservedCore:
     def release(self, watch: int) -> None:
         self._core.release(watch)
 
-    def update_password(self, password: str | None, authenticate: bool) -> Pending:
+    def update_password(self, password: str | None, authenticate: bool) -> AnyPending:
         return self._core.update_password(password, authenticate)
 
     def stats(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ObservedCore:
 
     def invoke_script(
         self, script: Script, *what: Any, failure: Failure | None = None, **settings: Any
-    ) -> Pending:
+    ) -> AnyPending:
         name, sha1, operation = None, None, "EVALSHA"
         if isinstance(script, Script):
             name, sha1 = script.name, script.hash
@@ -75,7 +75,7 @@ class ObservedCore:
 
     def command(
         self, words: Sequence[TEncodable], timeout: float | None, **settings: Any
-    ) -> Pending:
+    ) -> AnyPending:
         operation = _operation(words)
         name = _text(words[1]) if operation in _FUNCTION_CALLS and len(words) > 1 else None
         send = Hidden(partial(self._core.command, words, timeout, **settings))
@@ -87,7 +87,7 @@ class ObservedCore:
         timeout: float | None,
         decoders: Mapping[int, Any] | None = None,
         **settings: Any,
-    ) -> Pending:
+    ) -> AnyPending:
         operation, name, size = "MULTI" if batch.is_atomic else "PIPELINE", None, len(batch)
         names = set(batch.names())
         if len(names) == 1:
@@ -100,15 +100,15 @@ class ObservedCore:
         send = Hidden(partial(self._core.exec, batch, timeout, **settings))
         return self._observed(call, None, send, partial(_first_of_batch, decoders or {}))
 
-    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> Pending:
+    def watch(self, watch: int, keys: Iterable[TEncodable], timeout: float | None) -> AnyPending:
         send = Hidden(partial(self._core.watch, watch, keys, timeout))
         return self._observed(self._call("WATCH"), None, send)
 
-    def unwatch(self, watch: int, timeout: float | None) -> Pending:
+    def unwatch(self, watch: int, timeout: float | None) -> AnyPending:
         send = Hidden(partial(self._core.unwatch, watch, timeout))
         return self._observed(self._call("UNWATCH"), None, send)
 
-    def close(self) -> Pending | None:
+    def close(self) -> AnyPending | None:
         client = self._client()
         if client is not None and not self._is_closed:
             self._is_closed = True
@@ -116,7 +116,7 @@ class ObservedCore:
         return self._core.close()
 
     def _notify(self, method: Callable[[Any], object], about: object) -> None:
-        """Calls a method of the observer's, which may harm nothing."""
+        """Call a method of the observer; its exceptions do no harm."""
         try:
             method(about)
         except Exception:
@@ -142,12 +142,12 @@ class ObservedCore:
         script: Script | None,
         send: Hidden,
         failure: Failure | None = None,
-    ) -> Pending:
+    ) -> AnyPending:
         """``failure`` looks for an error in a reply."""
         self._notify(self._observer.call_started, call)
         began = time.perf_counter()
         try:
-            pending: Pending = send.value()
+            pending: AnyPending = send.value()
         except BaseException as error:
             self._end(call, script, began, error)
             raise
@@ -161,7 +161,7 @@ class ObservedCore:
         script: Script | None,
         failure: Failure | None,
         began: float,
-        pending: Pending,
+        pending: AnyPending,
     ) -> None:
         facts = pending.facts()
         if facts is not None:
@@ -207,7 +207,7 @@ def _first_of_batch(
 
 
 def _public(error: BaseException, script: Script | None) -> tuple[type[BaseException], str | None]:
-    """The class of an error, and its code unless a script may have made that of what it got."""
+    """Return an error's class, and its code unless that may contain an argument."""
     if not isinstance(error, RequestError) or error.code is None:
         return type(error), None
     if script is None and isinstance(error, ScriptError):

@@ -1,50 +1,64 @@
-"""Asking the application for a password, on behalf of connections."""
+"""Asking the application for a connection's password."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 from .._core import PasswordAnswer
+from ..errors import ConfigurationError
 
 
-class PasswordSource:
-    """What the core calls, on the event loop, for the password of a connection.
+def source(callback: Callable[[], Any], is_blocking: bool) -> BasePasswordSource:
+    """Return the core's callback for the passwords of a client's connections.
 
-    Connections that are made at the same time share one question.
+    Raises:
+        ConfigurationError: The client is synchronous and the callback is an async function.
+    """
+    if not is_blocking:
+        return PasswordSource(callback)
+    if inspect.iscoroutinefunction(callback):
+        raise ConfigurationError(
+            "password_callback is an async function, and the client is synchronous; "
+            "pass a plain function that returns the password"
+        )
+    return BlockingPasswordSource(callback)
+
+
+class BasePasswordSource(ABC):
+    """The callback of the core for a connection's password.
+
+    Connections that are made at the same time share one call of the application's callback.
     """
 
-    def __init__(self, callback: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, callback: Callable[[], Any]) -> None:
         self._callback = callback
         self._waiting: list[PasswordAnswer] = []
-        self._asking: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def __call__(self, answer: PasswordAnswer) -> None:
-        self._waiting.append(answer)
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        """Has the callback asked for the answer."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Asks no more."""
-        if self._asking is not None:
-            self._asking.cancel()
+        """Stop asking."""
 
-    async def _ask(self) -> None:
-        try:
-            # It may give anything, whatever its type says.
-            password: object = await self._callback()
-        except BaseException as error:
-            # Its text might hold what it asked with.
-            self._fail(f"password_callback raised {type(error).__name__}")
-            if not isinstance(error, Exception):
-                raise
-            return
+    def _answer(self, password: object) -> None:
+        """Gives what the callback gave, which may be anything, whatever its type says."""
         if not isinstance(password, str) or not password:
             found = "an empty str" if password == "" else type(password).__name__
-            self._fail(f"password_callback gave {found}; it must give the password as a str")
+            self._fail(f"password_callback returned {found}; it must return the password as a str")
             return
         for answer in self._taken():
             answer.give(password)
+
+    def _raised(self, error: BaseException) -> None:
+        # Its text might hold what it asked with.
+        self._fail(f"password_callback raised {type(error).__name__}")
 
     def _fail(self, reason: str) -> None:
         for answer in self._taken():
@@ -53,3 +67,68 @@ class PasswordSource:
     def _taken(self) -> list[PasswordAnswer]:
         waiting, self._waiting = self._waiting, []
         return waiting
+
+
+class PasswordSource(BasePasswordSource):
+    """Is called on the event loop, and has it await the callback."""
+
+    _asking: asyncio.Task[None] | None = None
+
+    def __call__(self, answer: PasswordAnswer) -> None:
+        self._waiting.append(answer)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+
+    def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _ask(self) -> None:
+        try:
+            password = await self._callback()
+        except BaseException as error:
+            self._raised(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        self._answer(password)
+
+
+class BlockingPasswordSource(BasePasswordSource):
+    """Is called in any thread, and asks in one of its own: no other has to wait for it."""
+
+    def __init__(self, callback: Callable[[], Any]) -> None:
+        super().__init__(callback)
+        self._lock = threading.Lock()
+        self._is_asking = False
+
+    def __call__(self, answer: PasswordAnswer) -> None:
+        with self._lock:
+            self._waiting.append(answer)
+            if self._is_asking:
+                return
+            self._is_asking = True
+        try:
+            # A daemon: the end of the program does not wait for a callback.
+            threading.Thread(target=self._ask, name="glide_scripts", daemon=True).start()
+        except RuntimeError as error:
+            self._is_asking = False
+            self._raised(error)
+
+    def close(self) -> None:
+        """A callback that runs goes on; nobody takes its answer."""
+
+    def _ask(self) -> None:
+        try:
+            password: object = self._callback()
+        except BaseException as error:
+            self._raised(error)
+        else:
+            if inspect.iscoroutine(password):
+                password.close()
+            self._answer(password)
+
+    def _taken(self) -> list[PasswordAnswer]:
+        with self._lock:
+            self._is_asking = False
+            return super()._taken()

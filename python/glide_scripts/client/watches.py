@@ -1,66 +1,96 @@
-"""Which task watches keys, and over which connection."""
+"""Which task or thread watches keys, and on which connection."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import weakref
+from abc import ABC, abstractmethod
 from typing import Any, TypeAlias
 
 from .core import Core
 
-Task: TypeAlias = asyncio.Task[Any]
+Owner: TypeAlias = asyncio.Task[Any] | threading.Thread
+"""Who watches: what it watches concerns no other's transactions."""
 
 
 class Watch:
-    """A task's connection to watch keys over. It goes back once nobody holds this any more."""
+    """An owner's connection for watching keys. It is released when it is no longer referenced."""
 
     def __init__(self, core: Core, connection: int) -> None:
         self.connection = connection
         """The core's name for the connection."""
         self.standing: set[object] = set()
         """The calls of ``watch`` that are in force, as far as is known."""
-        # A task may outlive its client, whose connections must not wait for that.
+        # An owner may outlive its client, whose connections must not wait for that.
         weakref.finalize(self, _release, weakref.ref(core), connection).atexit = False
 
 
-class Watches:
-    """A client's watches, by the tasks that asked for them."""
+class Watches(ABC):
+    """A client's watches, by task or thread."""
 
     def __init__(self) -> None:
-        self._of_tasks: weakref.WeakKeyDictionary[Task, Watch] = weakref.WeakKeyDictionary()
+        self._of_owners: weakref.WeakKeyDictionary[Owner, Watch] = weakref.WeakKeyDictionary()
         self._connections = itertools.count(1)
 
-    def of(self, task: Task | None) -> Watch | None:
-        """The task's watch, if it has one."""
-        return None if task is None else self._of_tasks.get(task)
+    @abstractmethod
+    def caller(self) -> Owner | None:
+        """Who calls this, or None outside of tasks."""
 
-    def begin(self, core: Core, task: Task) -> Watch:
-        """The task's watch; a new one if it has none."""
-        watch = self._of_tasks.get(task)
+    @abstractmethod
+    def _began(self, owner: Owner) -> None:
+        """Sees to it that the watch ends with its owner."""
+
+    def of(self, owner: Owner | None) -> Watch | None:
+        """The owner's watch, if it has one."""
+        return None if owner is None else self._of_owners.get(owner)
+
+    def begin(self, core: Core, owner: Owner) -> Watch:
+        """The owner's watch; a new one if it has none."""
+        watch = self._of_owners.get(owner)
         if watch is None:
-            watch = self._of_tasks[task] = Watch(core, next(self._connections))
-            task.add_done_callback(self._ended)
+            watch = self._of_owners[owner] = Watch(core, next(self._connections))
+            self._began(owner)
         return watch
 
-    def lost(self, task: Task | None, watch: Watch) -> None:
-        """Nobody knows what the connection still watches; it must not meet the next transaction.
+    def lost(self, owner: Owner | None, watch: Watch) -> None:
+        """Give up a connection whose watches are unknown, so that no transaction uses it.
 
-        If more is watched by now, that one must fail, which the core sees to.
+        If the owner has watched more since, its transaction must fail; the core ensures that.
         """
-        if task is not None and not watch.standing and self._of_tasks.get(task) is watch:
-            del self._of_tasks[task]
+        if owner is not None and not watch.standing and self._of_owners.get(owner) is watch:
+            del self._of_owners[owner]
 
-    def _ended(self, task: Task) -> None:
-        self._of_tasks.pop(task, None)
+    def _ended(self, owner: Owner) -> None:
+        self._of_owners.pop(owner, None)
 
 
-def calling_task() -> Task | None:
-    """The task that runs, or None outside of tasks."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+class TaskWatches(Watches):
+    """The watches of tasks."""
+
+    def caller(self) -> asyncio.Task[Any] | None:
+        try:
+            return asyncio.current_task()
+        except RuntimeError:
+            return None
+
+    def _began(self, owner: Any) -> None:
+        owner.add_done_callback(self._ended)
+
+
+class ThreadWatches(Watches):
+    """The watches of threads."""
+
+    def caller(self) -> threading.Thread:
+        return threading.current_thread()
+
+    def _began(self, owner: Any) -> None:
+        # A thread tells nobody of its end, and its object may be kept.
+        other: Any
+        for other in list(self._of_owners):
+            if other is not owner and not other.is_alive():
+                self._ended(other)
 
 
 def _release(core: weakref.ref[Core], connection: int) -> None:

@@ -1,4 +1,4 @@
-"""Arguments that several commands have, checked and as they are sent."""
+"""Arguments of several commands: checks, and the form in which they are sent."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ K = TypeVar("K", bound=TEncodable)
 def counted(
     keys: Sequence[TEncodable] | None, name: str, arguments: Sequence[TEncodable] | None
 ) -> list[TEncodable]:
-    """The number of the keys, the keys, and the other arguments."""
+    """Return the number of keys, the keys, and the arguments."""
     keys = () if keys is None else checks.encodables("keys", keys)
     arguments = () if arguments is None else checks.encodables(name, arguments)
     return [b"%d" % len(keys), *keys, *arguments]
 
 
 def as_bytes(code: TEncodable) -> bytes:
-    """Code as it is sent."""
+    """Return code in the form in which it is sent."""
     return code.encode() if isinstance(code, str) else bytes(code)
 
 
 def one_or_more(name: str, values: Sequence[TEncodable]) -> Sequence[TEncodable]:
-    """A list of keys or arguments that is not empty."""
+    """Check a list of keys or arguments that must not be empty."""
     checks.encodables(name, values)
     checks.not_empty(name, values)
     return values
 
 
 def flattened(name: str, mapping: Mapping[K, TEncodable]) -> list[TEncodable]:
-    """The keys and values of a mapping that is not empty, one after the other."""
+    """Return the keys and values of a mapping in alternation; it must not be empty."""
     words: list[TEncodable] = []
     for index, key, value in checks.pairs(name, mapping, "str or bytes"):
         words.append(checks.encodable(f"{name}: key {index}", key))

@@ -1,9 +1,9 @@
-"""A command, ready to be sent: what each function that defines one returns.
+"""A command, ready to be sent. Each function that defines a command returns one.
 
-A function checks its arguments and gives a ``Command``; clients and batches send it, each in its
-way. The docstrings are those of the clients' methods of the same names, whose errors are, besides
-what each lists: ``TimeoutError``, ``ConnectionError``, ``ClosingError``, and ``RequestError`` for
-whatever else the server refuses.
+The function checks its arguments and returns a ``Command``, which clients and batches send. Its
+docstring is also that of the client's method of the same name. Besides the listed errors, each
+method may raise ``TimeoutError``, ``ConnectionError``, ``ClosingError``, and ``RequestError`` for
+any other refusal of the server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Command(Generic[T]):
     """A command, ready to be sent.
 
-    No dataclass: to make that would take longer than to import all commands.
+    Not a dataclass: creating one takes longer than importing all commands.
     """
 
     __slots__ = ("admin", "code", "decode", "library", "read_only", "words")
@@ -49,7 +49,7 @@ class Command(Generic[T]):
         """The library of the function it calls, which is loaded where it is missing."""
 
     def settings(self) -> dict[str, Any]:
-        """The keyword arguments with which the core sends it."""
+        """Return the core's keyword arguments for sending it."""
         return {
             "read_only": self.read_only,
             "code": self.code,

@@ -1,4 +1,4 @@
-"""Any command, given in its words."""
+"""Any command, as a list of words."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from .command import Command
 
 
 def custom_command(command_args: Sequence[TEncodable]) -> Command[TResult]:
-    """Sends any command.
+    """Send any command.
 
-    See https://valkey.io/commands/. One that waits for others, such as BLPOP, has a connection of
-    its own, and its own time on top of ``request_timeout``.
+    See https://valkey.io/commands/. A command that waits for other clients, such as BLPOP, gets its
+    own connection, and its timeout is added to ``request_timeout``.
 
     Args:
         command_args: The command's name and its arguments, each an item: ``["CLIENT", "ID"]``.
 
     Returns:
-        What the server answers, as it comes; RESP2 and RESP3 may differ.
+        The server's reply, unconverted; RESP2 and RESP3 may differ.
 
     Raises:
         TypeError: ``command_args`` is not a list of str or bytes.
         ValueError: ``command_args`` is empty.
-        RequestError: It would disturb other calls on the shared connection, as SUBSCRIBE or SELECT.
+        RequestError: The command would disturb other calls on the shared connection, such as
+            SUBSCRIBE or SELECT.
     """
     return Command([*one_or_more("command_args", command_args)])

@@ -1,4 +1,4 @@
-"""What the core is told of a command's way in a cluster: by a route, or by the command's rule."""
+"""Where a command goes in a cluster, in the core's terms: by a route, or by the command's rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .routing import plan
 
 
 def directions(words: Sequence[TEncodable], route: Route | None) -> dict[str, Any]:
-    """What the core is told of a command's way: by a route, or else by the command's plan."""
+    """Return where a command goes: by a route, or else by the command's plan."""
     default = plan(words)
     return {
         "keys": default.keys,
@@ -25,7 +25,7 @@ def directions(words: Sequence[TEncodable], route: Route | None) -> dict[str, An
 
 
 def decoder(command: Command[Any], route: Route | None) -> Callable[[Any], Any] | None:
-    """What decodes the reply to a command that went by ``directions``."""
+    """Return the decoder for a command that was sent with ``directions``."""
     if command.decode is None:
         return None
     default = plan(command.words)
@@ -35,7 +35,7 @@ def decoder(command: Command[Any], route: Route | None) -> Callable[[Any], Any] 
 
 @dataclass(frozen=True, slots=True)
 class EachNode:
-    """Decodes several nodes' replies one by one."""
+    """Decode several nodes' replies one by one."""
 
     decode: Callable[[Any], Any]
     """What decodes one node's reply."""
@@ -45,7 +45,7 @@ class EachNode:
 
 
 def target(route: Route | None) -> tuple[object, ...] | None:
-    """A route as the core takes it.
+    """Return a route in the core's form.
 
     Raises:
         TypeError: It is not a route.

@@ -1,4 +1,4 @@
-"""When a key that a command writes expires: an option of ``set``."""
+"""The expiry of a written key: an option of ``set``."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class ExpiryType(Enum):
-    """How ``ExpirySet`` means its value."""
+    """The unit and meaning of an ``ExpirySet``'s value."""
 
     SEC = "EX"
     """A time from now: an int in seconds, or a timedelta."""
@@ -26,17 +26,17 @@ class ExpiryType(Enum):
     """A point in time: an int in milliseconds since 1970, or a datetime."""
 
     KEEP_TTL = "KEEPTTL"
-    """The key keeps the time to live that it has; there is no value."""
+    """The key keeps its expiry; there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpirySet:
-    """When the key that ``set`` writes expires.
+    """The expiry of the key that ``set`` writes.
 
     Args:
-        expiry_type: How the value is meant.
-        value: The value, as ``expiry_type`` says. A timedelta or a datetime becomes an int, rounded
-            down to the type's unit; a datetime without a time zone is in local time.
+        expiry_type: The unit and meaning of the value.
+        value: The value. A timedelta or datetime is rounded down to the unit; a datetime without a
+            time zone is in local time.
 
     Raises:
         TypeError: The value's type is not what ``expiry_type`` asks for.

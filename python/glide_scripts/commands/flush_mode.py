@@ -1,4 +1,4 @@
-"""Whether a flush frees memory before it answers: the option of every flush."""
+"""Whether a flush frees memory before the server answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..values import TEncodable
 
 
 class FlushMode(Enum):
-    """Whether a flush frees memory before it answers."""
+    """Whether a flush frees memory before the server answers."""
 
     ASYNC = "ASYNC"
-    """It answers first, and frees memory in the background."""
+    """Answer first, and free the memory in the background."""
 
     SYNC = "SYNC"
-    """It frees memory first, which may take long, and then answers."""
+    """Free the memory first, which may take long, then answer."""
 
 
 def flush_words(name: str, mode: FlushMode | None) -> list[TEncodable]:

@@ -1,4 +1,4 @@
-"""Libraries of functions that load themselves where they are missing."""
+"""Libraries of functions that load themselves."""
 
 import re
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ _NAME = re.compile(rb"[A-Za-z0-9_]+")
 
 
 class FunctionLibrary:
-    """A library of functions, from its code. A client loads it where it is missing.
+    """A library of functions. The client loads it on servers that lack it.
 
-    A server that answers ``Function not found`` gets the library with ``FUNCTION LOAD REPLACE``,
-    and then the call again. So a server that has an older library of the same name, with that
-    function in it, goes on with the older one: give what is not compatible a new name.
+    If a server answers ``Function not found``, the client loads the library with ``FUNCTION LOAD
+    REPLACE`` and repeats the call. A server with an older library of the same name that has the
+    function keeps the older one: give an incompatible version a new name.
 
     See https://valkey.io/topics/functions-intro/.
 
     Args:
-        code: The library's code. Its first line says its engine and its name:
-            ``#!lua name=mylib``.
+        code: The library's code. Its first line names the engine and the library: ``#!lua
+            name=mylib``.
 
     Raises:
         TypeError: ``code`` is not str or bytes.
-        ValueError: Its first line does not say a name of letters, digits and underscores.
+        ValueError: The first line has no name of letters, digits and underscores.
 
     Example:
         >>> library = FunctionLibrary(pathlib.Path("counters.lua").read_text())
@@ -54,16 +54,16 @@ class FunctionLibrary:
         return self._name
 
     def function(self, name: str, *, read_only: bool = False) -> "Function":
-        """One of its functions, for ``fcall``.
+        """Return one of its functions, for ``fcall``.
 
         Args:
-            name: The name that the library registers it by.
-            read_only: Whether to call it with FCALL_RO, so that a replica may run it and a lost
-                call is repeated. The library must register it with the flag ``no-writes``.
+            name: The name under which the library registers it.
+            read_only: Whether to call it with FCALL_RO: a replica may then run it, and the client
+                repeats a lost call. The library must register it with the flag ``no-writes``.
 
         Raises:
             TypeError: ``name`` is not str, or ``read_only`` is not a bool.
-            ValueError: ``name`` is not of letters, digits and underscores.
+            ValueError: ``name`` has characters other than letters, digits and underscores.
         """
         return Function(self, name, read_only)
 
@@ -86,12 +86,12 @@ class Function:
 
     Args:
         library: The library.
-        name: The name that the library registers it by.
+        name: The name under which the library registers it.
         read_only: See ``FunctionLibrary.function``.
 
     Raises:
-        TypeError: An argument is of a wrong type.
-        ValueError: ``name`` is not of letters, digits and underscores.
+        TypeError: An argument has a wrong type.
+        ValueError: ``name`` has characters other than letters, digits and underscores.
     """
 
     library: FunctionLibrary

@@ -19,7 +19,7 @@ from .routing import all_nodes, all_primaries, any_node, counted_keys, routed
 
 
 class FunctionRestorePolicy(Enum):
-    """What FUNCTION RESTORE does about the libraries that the server has already."""
+    """What FUNCTION RESTORE does with libraries that the server already has."""
 
     APPEND = "APPEND"
     """Keep them; a library of the same name is an error."""
@@ -35,7 +35,7 @@ class FunctionRestorePolicy(Enum):
 def function_load(
     library_code: glide_scripts.FunctionLibrary | TEncodable, replace: bool = False
 ) -> Command[bytes]:
-    """Puts a library of functions on the server. Needs Redis 7.
+    """Load a library of functions on the server. Needs Redis 7.
 
     See https://valkey.io/commands/function-load/.
 
@@ -50,8 +50,8 @@ def function_load(
         TypeError: ``library_code`` is not a ``FunctionLibrary``, str or bytes, or ``replace`` is
             not a bool.
         ScriptSyntaxError: It does not compile.
-        ScriptError: The server has a library of that name, or another one with a function of the
-            same name.
+        ScriptError: The server already has a library of that name, or another one with a function
+            of the same name.
 
     Example:
         >>> code = "#!lua name=mylib\\nserver.register_function('one', function() return 1 end)"
@@ -74,18 +74,18 @@ def function_load(
 def function_list(
     library_name_pattern: TEncodable | None = None, with_code: bool = False
 ) -> Command[list[dict[bytes, Any]]]:
-    """Tells which libraries the server has, and which functions are in them. Needs Redis 7.
+    """List the server's libraries and their functions. Needs Redis 7.
 
     See https://valkey.io/commands/function-list/.
 
     Args:
         library_name_pattern: Only the libraries whose names match, such as ``"my*"``; None means
             all.
-        with_code: Whether to get their code, too.
+        with_code: Whether to return their code, too.
 
     Returns:
-        A dict for each library: ``b"library_name"``, ``b"engine"``, ``b"functions"`` and, if asked
-        for, ``b"library_code"``. The functions are a list of dicts: ``b"name"``,
+        A dict for each library: ``b"library_name"``, ``b"engine"``, ``b"functions"`` and, with
+        ``with_code``, ``b"library_code"``. The functions are a list of dicts: ``b"name"``,
         ``b"description"``, which may be None, and ``b"flags"``, a set.
 
     Raises:
@@ -101,7 +101,7 @@ def function_list(
 
 @routed("FUNCTION DELETE", all_primaries("all"))
 def function_delete(library_name: TEncodable) -> Command[TOK]:
-    """Removes a library and its functions from the server. Needs Redis 7.
+    """Remove a library and its functions from the server. Needs Redis 7.
 
     See https://valkey.io/commands/function-delete/.
 
@@ -120,12 +120,13 @@ def function_delete(library_name: TEncodable) -> Command[TOK]:
 
 @routed("FUNCTION FLUSH", all_primaries("all"))
 def function_flush(mode: FlushMode | None = None) -> Command[TOK]:
-    """Removes all libraries from the server. Needs Redis 7.
+    """Remove all libraries from the server. Needs Redis 7.
 
     See https://valkey.io/commands/function-flush/.
 
     Args:
-        mode: Whether to free the memory before answering; None means as the server is set.
+        mode: Whether the server frees the memory before it answers; None means the server's
+            setting.
 
     Returns:
         ``OK``.
@@ -138,10 +139,10 @@ def function_flush(mode: FlushMode | None = None) -> Command[TOK]:
 
 @routed("FUNCTION KILL", all_nodes("one"))
 def function_kill() -> Command[TOK]:
-    """Stops the function that the server is running, whoever called it, if it has not written yet.
+    """Stop the function that the server is running, of any client, if it has not written yet.
 
-    It goes over a connection of its own, as ``script_kill`` does, and waits like that until the
-    server takes it. Needs Redis 7.
+    Like ``script_kill``, it uses its own connection, and waits until the server allows the kill.
+    Needs Redis 7.
 
     See https://valkey.io/commands/function-kill/.
 
@@ -157,7 +158,7 @@ def function_kill() -> Command[TOK]:
 
 @routed("FUNCTION STATS", all_nodes("by_node"))
 def function_stats() -> Command[dict[bytes, Any]]:
-    """Tells which function or script the server is running, and what engines it has.
+    """Return the function or script that the server is running, and its engines.
 
     Needs Redis 7.
 
@@ -165,15 +166,15 @@ def function_stats() -> Command[dict[bytes, Any]]:
 
     Returns:
         A dict: ``b"running_script"`` is None, or a dict of ``b"name"``, ``b"command"`` and
-        ``b"duration_ms"``; ``b"engines"`` is a dict by engine of dicts of ``b"libraries_count"``
-        and ``b"functions_count"``.
+        ``b"duration_ms"``; ``b"engines"`` maps each engine to a dict of ``b"libraries_count"`` and
+        ``b"functions_count"``.
     """
     return Command(["FUNCTION", "STATS"], replies.to_function_stats)
 
 
 @routed("FUNCTION DUMP", any_node)
 def function_dump() -> Command[bytes]:
-    """Gets all libraries of the server in a form that ``function_restore`` takes. Needs Redis 7.
+    """Return all libraries of the server in the form for ``function_restore``. Needs Redis 7.
 
     See https://valkey.io/commands/function-dump/.
 
@@ -187,13 +188,13 @@ def function_dump() -> Command[bytes]:
 def function_restore(
     payload: TEncodable, policy: FunctionRestorePolicy | None = None
 ) -> Command[TOK]:
-    """Puts libraries on the server that ``function_dump`` gave. Needs Redis 7.
+    """Restore libraries from ``function_dump`` on the server. Needs Redis 7.
 
     See https://valkey.io/commands/function-restore/.
 
     Args:
-        payload: What ``function_dump`` gave.
-        policy: What happens to the libraries that the server has; None means ``APPEND``.
+        payload: The result of ``function_dump``.
+        policy: What to do with the libraries that the server has; None means ``APPEND``.
 
     Returns:
         ``OK``.
@@ -201,8 +202,8 @@ def function_restore(
     Raises:
         TypeError: ``payload`` is not str or bytes, or ``policy`` is not a
             ``FunctionRestorePolicy``.
-        RequestError: The payload is damaged, or the server has a library or a function of the same
-            name; none was restored.
+        RequestError: The payload is damaged, or the server has a library or function of the same
+            name. Nothing was restored.
     """
     words = ["FUNCTION", "RESTORE", checks.encodable("payload", payload)]
     if policy is not None:
@@ -216,15 +217,16 @@ def fcall(
     keys: Sequence[TEncodable] | None = None,
     arguments: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Calls a function that the server has, or one of a ``FunctionLibrary``, which loads itself.
+    """Call a function on the server, by name or from a ``FunctionLibrary``.
 
     Needs Redis 7. See https://valkey.io/commands/fcall/.
 
     Args:
-        function: The function's name, or the ``Function`` of a ``FunctionLibrary``: its library is
-            loaded where it is missing. A read-only ``Function`` is called as by ``fcall_ro``.
-        keys: The keys it works on: its first parameter.
-        arguments: Its other arguments: its second parameter.
+        function: The function's name, or a ``Function`` of a ``FunctionLibrary``. The library of a
+            ``Function`` is loaded if the server lacks it. A read-only ``Function`` is called with
+            FCALL_RO.
+        keys: The keys: the function's first parameter.
+        arguments: The arguments: the function's second parameter.
 
     Returns:
         What the function returns.
@@ -232,7 +234,7 @@ def fcall(
     Raises:
         TypeError: ``function`` is not a ``Function``, str or bytes, or ``keys`` or ``arguments``
             is not a list of str or bytes.
-        ScriptError: There is no such function, or it failed.
+        ScriptError: The function does not exist, or it failed.
     """
     return _call(function, keys, arguments, read_only=False)
 
@@ -243,15 +245,15 @@ def fcall_ro(
     keys: Sequence[TEncodable] | None = None,
     arguments: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Calls a function that must not write. A replica may run it. Needs Redis 7.
+    """Call a read-only function, which a replica may run. Needs Redis 7.
 
-    See https://valkey.io/commands/fcall_ro/, and ``fcall``.
+    See https://valkey.io/commands/fcall_ro/ and ``fcall``.
 
     Args:
         function: The function's name, or the ``Function`` of a ``FunctionLibrary``. It must be
             registered with the flag ``no-writes``.
-        keys: The keys it works on: its first parameter.
-        arguments: Its other arguments: its second parameter.
+        keys: The keys: the function's first parameter.
+        arguments: The arguments: the function's second parameter.
 
     Returns:
         What the function returns.
@@ -259,7 +261,7 @@ def fcall_ro(
     Raises:
         TypeError: ``function`` is not a ``Function``, str or bytes, or ``keys`` or ``arguments``
             is not a list of str or bytes.
-        ScriptError: There is no such function, it may write, or it failed.
+        ScriptError: The function does not exist, is not registered as ``no-writes``, or failed.
     """
     return _call(function, keys, arguments, read_only=True)
 

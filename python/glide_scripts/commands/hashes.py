@@ -16,7 +16,7 @@ K = TypeVar("K", bound=TEncodable)
 
 
 def hset(key: TEncodable, field_value_map: Mapping[K, TEncodable]) -> Command[int]:
-    """Sets fields of a hash; a key that does not exist counts as an empty one.
+    """Set fields of a hash. A missing key counts as an empty hash.
 
     See https://valkey.io/commands/hset/.
 
@@ -25,7 +25,7 @@ def hset(key: TEncodable, field_value_map: Mapping[K, TEncodable]) -> Command[in
         field_value_map: The values by field, at least one.
 
     Returns:
-        How many of the fields are new.
+        The number of new fields.
 
     Raises:
         TypeError: ``key`` is not str or bytes, or ``field_value_map`` is not a dict of those.
@@ -38,7 +38,7 @@ def hset(key: TEncodable, field_value_map: Mapping[K, TEncodable]) -> Command[in
 
 
 def hget(key: TEncodable, field: TEncodable) -> Command[bytes | None]:
-    """Gets the value of a field of a hash.
+    """Return the value of a field of a hash.
 
     See https://valkey.io/commands/hget/.
 
@@ -47,7 +47,7 @@ def hget(key: TEncodable, field: TEncodable) -> Command[bytes | None]:
         field: The field.
 
     Returns:
-        The value, or None if there is no such field or key.
+        The value, or None if the field or the key does not exist.
 
     Raises:
         TypeError: ``key`` or ``field`` is not str or bytes.
@@ -59,7 +59,7 @@ def hget(key: TEncodable, field: TEncodable) -> Command[bytes | None]:
 
 
 def hgetall(key: TEncodable) -> Command[dict[bytes, bytes]]:
-    """Gets all fields of a hash.
+    """Return all fields of a hash.
 
     See https://valkey.io/commands/hgetall/.
 
@@ -67,7 +67,7 @@ def hgetall(key: TEncodable) -> Command[dict[bytes, bytes]]:
         key: The key of the hash.
 
     Returns:
-        The values by field, empty if there is no such key.
+        A dict from field to value; empty if the key does not exist.
 
     Raises:
         TypeError: ``key`` is not str or bytes.

@@ -18,21 +18,21 @@ class ExpireOptions(Enum):
     """A condition of ``expire``."""
 
     HasNoExpiry = "NX"
-    """Only if the key does not expire yet."""
+    """Only if the key has no expiry."""
 
     HasExistingExpiry = "XX"
-    """Only if the key expires already."""
+    """Only if the key has an expiry."""
 
     NewExpiryGreaterThanCurrent = "GT"
-    """Only if the key then expires later; one that does not expire counts as the latest."""
+    """Only if the key then expires later; no expiry counts as the latest."""
 
     NewExpiryLessThanCurrent = "LT"
-    """Only if the key then expires earlier; one that does not expire counts as the latest."""
+    """Only if the key then expires earlier; no expiry counts as the latest."""
 
 
 @routed("DEL", per_key(1, "sum"))
 def delete(keys: Sequence[TEncodable]) -> Command[int]:
-    """Deletes keys.
+    """Delete keys.
 
     See https://valkey.io/commands/del/.
 
@@ -40,7 +40,7 @@ def delete(keys: Sequence[TEncodable]) -> Command[int]:
         keys: The keys, at least one.
 
     Returns:
-        How many of them existed.
+        The number of keys that existed.
 
     Raises:
         TypeError: ``keys`` is not a list of str or bytes.
@@ -51,7 +51,7 @@ def delete(keys: Sequence[TEncodable]) -> Command[int]:
 
 @routed("EXISTS", per_key(1, "sum"))
 def exists(keys: Sequence[TEncodable]) -> Command[int]:
-    """Counts the keys that exist.
+    """Count the keys that exist.
 
     See https://valkey.io/commands/exists/.
 
@@ -59,7 +59,7 @@ def exists(keys: Sequence[TEncodable]) -> Command[int]:
         keys: The keys, at least one.
 
     Returns:
-        How many of them exist; a key given twice counts twice.
+        The number of keys that exist; a key given twice counts twice.
 
     Raises:
         TypeError: ``keys`` is not a list of str or bytes.
@@ -69,20 +69,20 @@ def exists(keys: Sequence[TEncodable]) -> Command[int]:
 
 
 def expire(key: TEncodable, seconds: int, option: ExpireOptions | None = None) -> Command[bool]:
-    """Lets a key expire.
+    """Set a key's expiry.
 
     See https://valkey.io/commands/expire/.
 
     Args:
         key: The key.
-        seconds: When it expires, in seconds from now; zero or less deletes it at once.
-        option: A condition on when it expires now. Needs Redis 7.
+        seconds: The time until it expires; zero or less deletes it at once.
+        option: A condition on the current expiry. Needs Redis 7.
 
     Returns:
-        Whether it was done: False if there is no such key or the condition was not met.
+        Whether the expiry was set: False if the key does not exist or the condition was not met.
 
     Raises:
-        TypeError: An argument is of a wrong type.
+        TypeError: An argument has a wrong type.
         ValueError: ``seconds`` has more than 64 bits.
     """
     words = ["EXPIRE", checks.encodable("key", key), checks.integer("seconds", seconds)]
@@ -92,7 +92,7 @@ def expire(key: TEncodable, seconds: int, option: ExpireOptions | None = None) -
 
 
 def ttl(key: TEncodable) -> Command[int]:
-    """Tells when a key expires.
+    """Return the time until a key expires.
 
     See https://valkey.io/commands/ttl/.
 
@@ -100,7 +100,7 @@ def ttl(key: TEncodable) -> Command[int]:
         key: The key.
 
     Returns:
-        In how many seconds it expires; -1 if never, -2 if there is no such key.
+        The time in seconds; -1 if the key never expires, -2 if it does not exist.
 
     Raises:
         TypeError: ``key`` is not str or bytes.

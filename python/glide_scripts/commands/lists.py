@@ -11,12 +11,12 @@ from .command import Command
 
 
 def lpush(key: TEncodable, elements: Sequence[TEncodable]) -> Command[int]:
-    """Inserts elements at the head of a list, one after another, so that the last comes first.
+    """Insert elements at the head of a list, one by one: the last one becomes the first.
 
     See https://valkey.io/commands/lpush/.
 
     Args:
-        key: The key of the list; one that does not exist counts as an empty list.
+        key: The key of the list. A missing key counts as an empty list.
         elements: The elements, at least one.
 
     Returns:
@@ -31,12 +31,12 @@ def lpush(key: TEncodable, elements: Sequence[TEncodable]) -> Command[int]:
 
 
 def rpush(key: TEncodable, elements: Sequence[TEncodable]) -> Command[int]:
-    """Appends elements to a list.
+    """Append elements to a list.
 
     See https://valkey.io/commands/rpush/.
 
     Args:
-        key: The key of the list; one that does not exist counts as an empty list.
+        key: The key of the list. A missing key counts as an empty list.
         elements: The elements, at least one.
 
     Returns:
@@ -51,20 +51,20 @@ def rpush(key: TEncodable, elements: Sequence[TEncodable]) -> Command[int]:
 
 
 def lrange(key: TEncodable, start: int, end: int) -> Command[list[bytes]]:
-    """Gets a range of a list.
+    """Return a range of a list.
 
     See https://valkey.io/commands/lrange/.
 
     Args:
         key: The key of the list.
         start: The first index, from 0; -1 is the last element.
-        end: The last index; it is part of the range.
+        end: The last index, inclusive.
 
     Returns:
-        The elements; none if there is no such key or nothing in the range.
+        The elements; an empty list if the key does not exist or the range is empty.
 
     Raises:
-        TypeError: An argument is of a wrong type.
+        TypeError: An argument has a wrong type.
         ValueError: ``start`` or ``end`` has more than 64 bits.
         RequestError: The key holds something other than a list (``WRONGTYPE``).
     """

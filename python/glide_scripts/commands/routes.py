@@ -1,4 +1,4 @@
-"""Where in a cluster a request goes, when the caller and not the keys decide."""
+"""Routes: the nodes of a cluster that get a request, chosen by the caller."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +13,7 @@ SLOTS = 16384
 
 
 class SlotType(Enum):
-    """Which node of the shard that holds a slot."""
+    """The primary or a replica of a slot's shard."""
 
     PRIMARY = 1
     """The shard's primary."""
@@ -23,17 +23,19 @@ class SlotType(Enum):
 
 
 class Route:
-    """The base of all routes; make one of its subclasses."""
+    """The base of all routes. Use one of its subclasses."""
 
     __slots__ = ()
 
     def _target(self) -> tuple[object, ...]:
-        raise NotImplementedError(f"{type(self).__name__} is not a route; make one of its kinds")
+        raise NotImplementedError(
+            f"{type(self).__name__} is not a route by itself; use a subclass such as AllPrimaries()"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class AllNodes(Route):
-    """Every node, replicas too. A command that writes fails on the replicas."""
+    """All nodes, including replicas. A command that writes fails on the replicas."""
 
     def _target(self) -> tuple[object, ...]:
         return ("all_nodes",)
@@ -41,7 +43,7 @@ class AllNodes(Route):
 
 @dataclass(frozen=True, slots=True)
 class AllPrimaries(Route):
-    """Every primary."""
+    """All primaries."""
 
     def _target(self) -> tuple[object, ...]:
         return ("all_primaries",)
@@ -49,7 +51,7 @@ class AllPrimaries(Route):
 
 @dataclass(frozen=True, slots=True)
 class RandomNode(Route):
-    """Any one node. It may be a replica, where a command that writes fails."""
+    """Any one node. It may be a replica, on which a command that writes fails."""
 
     def _target(self) -> tuple[object, ...]:
         return ("random",)
@@ -57,14 +59,14 @@ class RandomNode(Route):
 
 @dataclass(frozen=True, slots=True)
 class SlotKeyRoute(Route):
-    """The shard that holds a key's slot.
+    """The shard of a key's slot.
 
     Args:
-        slot_type: Its primary, or one of its replicas.
-        slot_key: The key; it need not exist.
+        slot_type: The primary or a replica.
+        slot_key: The key, which need not exist.
 
     Raises:
-        TypeError: An argument is of a wrong type.
+        TypeError: An argument has a wrong type.
     """
 
     slot_type: SlotType
@@ -83,15 +85,15 @@ class SlotKeyRoute(Route):
 
 @dataclass(frozen=True, slots=True)
 class SlotIdRoute(Route):
-    """The shard that holds a slot.
+    """The shard of a slot.
 
     Args:
-        slot_type: Its primary, or one of its replicas.
+        slot_type: The primary or a replica.
         slot_id: The slot, from 0 to 16383.
 
     Raises:
-        TypeError: An argument is of a wrong type.
-        RequestError: There is no such slot.
+        TypeError: An argument has a wrong type.
+        RequestError: The slot is out of range.
     """
 
     slot_type: SlotType
@@ -112,13 +114,13 @@ class ByAddressRoute(Route):
     """The node with an address, as ``CLUSTER SLOTS`` gives it.
 
     Args:
-        host: The host alone, or, without ``port``, ``host:port``. An IPv6 address is ``::1`` where
-            it stands alone, and ``[::1]:6379`` with its port.
+        host: The host, or ``host:port`` if ``port`` is None. An IPv6 address is ``::1`` without a
+            port, and ``[::1]:6379`` with one.
         port: The port, from 1 to 65535.
 
     Raises:
-        TypeError: An argument is of a wrong type.
-        RequestError: There is no port, or an argument is not a host or not a port.
+        TypeError: An argument has a wrong type.
+        RequestError: The port is missing, or the host or port is not valid.
     """
 
     host: str

@@ -1,9 +1,9 @@
-"""Where a command goes in a cluster, and what several nodes' replies make together.
+"""Where each command goes in a cluster, and how the replies of several nodes are combined.
 
-The function that defines a command says it with ``routed``; what is known of commands that have no
-method stands at the end of this module. The ways are those of Valkey GLIDE's cluster client. A
-command of which nothing is said goes by its first argument, as its key; if that is none, the node
-that gets it redirects or simply answers.
+The function that defines a command declares it with ``routed``. Commands without a method are
+listed at the end of this module. The rules are those of Valkey GLIDE's cluster client. A command
+without a rule goes by its first argument, taken as its key. If that is not a key, the node either
+redirects the command or answers it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Words: TypeAlias = Sequence[TEncodable]
 class Plan:
     """Where a command goes.
 
-    No dataclass: to make that would take longer than to import the rest of this module.
+    Not a dataclass: creating one takes longer than importing the rest of this module.
     """
 
     __slots__ = ("gather", "keys", "step", "to")
@@ -76,7 +76,7 @@ def any_node(words: Words) -> Plan:
 
 
 def all_nodes(gather: Gather) -> Rule:
-    """To every node, replicas too."""
+    """To every node, including replicas."""
     plan = Plan(to="all_nodes", gather=gather)
     return lambda words: plan
 
@@ -88,7 +88,7 @@ def all_primaries(gather: Gather) -> Rule:
 
 
 def per_key(step: int, gather: Gather) -> Rule:
-    """On any number of keys, each by itself: groups of so many words, each with a key."""
+    """On any number of independent keys: groups of so many words, each with one key."""
 
     def rule(words: Words) -> Plan:
         # Without a key, or with half a pair, the server's own error is the better one.
@@ -99,7 +99,7 @@ def per_key(step: int, gather: Gather) -> Rule:
 
 
 def counted_keys(at: int) -> Rule:
-    """By keys whose number is one of the words, which stands before them."""
+    """By keys that follow their number."""
 
     def rule(words: Words) -> Plan:
         try:
@@ -113,7 +113,7 @@ def counted_keys(at: int) -> Rule:
 
 
 def keys_from(first: int, to: int | None) -> Rule:
-    """By keys that are words from one to another, as in a slice: -1 leaves the last one out."""
+    """By a slice of the words as keys; -1 excludes the last word."""
 
     def rule(words: Words) -> Plan:
         start, stop, _ = slice(first, to).indices(len(words))
@@ -123,7 +123,7 @@ def keys_from(first: int, to: int | None) -> Rule:
 
 
 def streams(words: Words) -> Plan:
-    """By keys that are the first half of what comes after STREAMS."""
+    """By keys that are the first half of the words after STREAMS."""
     for index, word in enumerate(words):
         if _upper(word) == "STREAMS":
             first = index + 1
@@ -133,12 +133,12 @@ def streams(words: Words) -> Plan:
 
 
 def one_key(at: int) -> Rule:
-    """By a key that is one of the words."""
+    """By a single word as the key."""
     return lambda words: Plan(keys=(at, at + 1)) if len(words) > at else _ANY
 
 
 def plan(words: Words) -> Plan:
-    """Where a command goes that says nothing of it.
+    """Return where a command without a rule of its own goes.
 
     Args:
         words: The command's name and its arguments, at least one.

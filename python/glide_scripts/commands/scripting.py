@@ -1,4 +1,4 @@
-"""Commands that run scripts, and that manage the scripts of a server."""
+"""Commands that run and manage scripts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def eval(
     keys: Sequence[TEncodable] | None = None,
     args: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Runs a script from its code, which is sent each time; ``invoke_script`` sends it once.
+    """Run a script from its code, which is sent each time; ``invoke_script`` sends it once.
 
     See https://valkey.io/commands/eval/.
 
     Args:
         code: The script's code.
-        keys: The keys it works on: ``KEYS`` in the script.
-        args: Its other arguments: ``ARGV`` in the script.
+        keys: The keys: ``KEYS`` in the script.
+        args: The arguments: ``ARGV`` in the script.
 
     Returns:
         What the script returns.
@@ -45,14 +45,14 @@ def eval_ro(
     keys: Sequence[TEncodable] | None = None,
     args: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Runs a script that must not write, from its code. A replica may run it. Needs Redis 7.
+    """Run a read-only script from its code. A replica may run it. Needs Redis 7.
 
     See https://valkey.io/commands/eval_ro/.
 
     Args:
         code: The script's code.
-        keys: The keys it works on: ``KEYS`` in the script.
-        args: Its other arguments: ``ARGV`` in the script.
+        keys: The keys: ``KEYS`` in the script.
+        args: The arguments: ``ARGV`` in the script.
 
     Returns:
         What the script returns.
@@ -71,14 +71,14 @@ def evalsha(
     keys: Sequence[TEncodable] | None = None,
     args: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Runs a script that the server has; ``invoke_script`` also sends it where it is missing.
+    """Run a script that the server has; ``invoke_script`` also sends missing code.
 
     See https://valkey.io/commands/evalsha/.
 
     Args:
         sha1: The SHA1 of the script's code, 40 hexadecimal digits.
-        keys: The keys it works on: ``KEYS`` in the script.
-        args: Its other arguments: ``ARGV`` in the script.
+        keys: The keys: ``KEYS`` in the script.
+        args: The arguments: ``ARGV`` in the script.
 
     Returns:
         What the script returns.
@@ -97,14 +97,14 @@ def evalsha_ro(
     keys: Sequence[TEncodable] | None = None,
     args: Sequence[TEncodable] | None = None,
 ) -> Command[TResult]:
-    """Runs a script that must not write and that the server has. A replica may run it.
+    """Run a read-only script that the server has. A replica may run it.
 
     Needs Redis 7. See https://valkey.io/commands/evalsha_ro/.
 
     Args:
         sha1: The SHA1 of the script's code, 40 hexadecimal digits.
-        keys: The keys it works on: ``KEYS`` in the script.
-        args: Its other arguments: ``ARGV`` in the script.
+        keys: The keys: ``KEYS`` in the script.
+        args: The arguments: ``ARGV`` in the script.
 
     Returns:
         What the script returns.
@@ -119,7 +119,7 @@ def evalsha_ro(
 
 @routed("SCRIPT LOAD", all_primaries("all"))
 def script_load(script: Script | TEncodable) -> Command[str]:
-    """Puts a script on the server without running it.
+    """Load a script on the server without running it.
 
     See https://valkey.io/commands/script-load/.
 
@@ -142,7 +142,7 @@ def script_load(script: Script | TEncodable) -> Command[str]:
 
 @routed("SCRIPT EXISTS", all_primaries("and"))
 def script_exists(sha1s: Sequence[TEncodable]) -> Command[list[bool]]:
-    """Tells which scripts the server has.
+    """Check which scripts the server has.
 
     See https://valkey.io/commands/script-exists/.
 
@@ -150,7 +150,7 @@ def script_exists(sha1s: Sequence[TEncodable]) -> Command[list[bool]]:
         sha1s: The SHA1s of the scripts' code, at least one.
 
     Returns:
-        For each of them, in their order, whether the server has the script.
+        A list in the order of ``sha1s``: whether the server has each script.
 
     Raises:
         TypeError: ``sha1s`` is not a list of str or bytes.
@@ -161,12 +161,13 @@ def script_exists(sha1s: Sequence[TEncodable]) -> Command[list[bool]]:
 
 @routed("SCRIPT FLUSH", all_nodes("all"))
 def script_flush(mode: FlushMode | None = None) -> Command[TOK]:
-    """Removes all scripts from the server.
+    """Remove all scripts from the server.
 
     See https://valkey.io/commands/script-flush/.
 
     Args:
-        mode: Whether to free the memory before answering; None means as the server is set.
+        mode: Whether the server frees the memory before it answers; None means the server's
+            setting.
 
     Returns:
         ``OK``.
@@ -179,7 +180,7 @@ def script_flush(mode: FlushMode | None = None) -> Command[TOK]:
 
 @routed("SCRIPT SHOW", any_node)
 def script_show(sha1: TEncodable) -> Command[bytes]:
-    """Gets the code of a script that the server has. Needs Valkey 8.
+    """Return the code of a script that the server has. Needs Valkey 8.
 
     See https://valkey.io/commands/script-show/.
 
@@ -198,11 +199,11 @@ def script_show(sha1: TEncodable) -> Command[bytes]:
 
 @routed("SCRIPT KILL", all_nodes("one"))
 def script_kill() -> Command[TOK]:
-    """Stops the script that the server is running, whoever called it, if it has not written yet.
+    """Stop the script that the server is running, of any client, if it has not written yet.
 
-    It goes over a connection of its own, so that it also reaches a server that is running this
-    client's script. A server takes it only once the script has run for its
-    ``busy-reply-threshold`` (5 seconds unless set otherwise); until then the call waits.
+    It uses its own connection, so it also reaches a server that is running this client's script. A
+    server allows the kill only after the script has run for ``busy-reply-threshold`` (default: 5
+    seconds); until then the call waits.
 
     See https://valkey.io/commands/script-kill/.
 

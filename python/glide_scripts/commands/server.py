@@ -68,7 +68,7 @@ class InfoSection(Enum):
     """All sections but those that modules add."""
 
     DEFAULT = "default"
-    """The sections that come if none is named."""
+    """The default sections."""
 
     EVERYTHING = "everything"
     """All sections, with those that modules add."""
@@ -76,12 +76,12 @@ class InfoSection(Enum):
 
 @routed("PING", all_primaries("all"))
 def ping(message: TEncodable | None = None) -> Command[bytes]:
-    """Asks the server for a sign of life.
+    """Ping the server.
 
     See https://valkey.io/commands/ping/.
 
     Args:
-        message: What to answer; None means ``PONG``.
+        message: The expected answer; None means ``PONG``.
 
     Returns:
         The message, or ``b"PONG"``.
@@ -94,7 +94,7 @@ def ping(message: TEncodable | None = None) -> Command[bytes]:
 
 @routed("ECHO", any_node)
 def echo(message: TEncodable) -> Command[bytes]:
-    """Asks the server to answer with a message.
+    """Return a message as the server sends it back.
 
     See https://valkey.io/commands/echo/.
 
@@ -112,16 +112,16 @@ def echo(message: TEncodable) -> Command[bytes]:
 
 @routed("INFO", all_primaries("by_node"))
 def info(sections: Sequence[InfoSection] | None = None) -> Command[bytes]:
-    """Gets facts and figures about the server.
+    """Return information about the server.
 
     See https://valkey.io/commands/info/.
 
     Args:
-        sections: The sections to get; None or an empty list means the default ones. More than one
-            needs Redis 7.
+        sections: The sections; None or an empty list means the default ones. More than one needs
+            Redis 7.
 
     Returns:
-        Text in lines: ``# Section`` and ``name:value``.
+        Lines of text: ``# Section`` and ``name:value``.
 
     Raises:
         TypeError: ``sections`` is not a list of ``InfoSection``.
@@ -136,19 +136,19 @@ def info(sections: Sequence[InfoSection] | None = None) -> Command[bytes]:
 
 @routed("TIME", any_node)
 def time() -> Command[list[bytes]]:
-    """Gets the server's time.
+    """Return the server's time.
 
     See https://valkey.io/commands/time/.
 
     Returns:
-        Two numbers as text: the seconds since 1970, and the microseconds of the current second.
+        Two numbers as bytes: the seconds since 1970, and the microseconds of the current second.
     """
     return Command(["TIME"])
 
 
 @routed("DBSIZE", all_primaries("sum"))
 def dbsize() -> Command[int]:
-    """Counts the keys of the database.
+    """Count the keys of the database.
 
     See https://valkey.io/commands/dbsize/.
 
@@ -160,7 +160,7 @@ def dbsize() -> Command[int]:
 
 @routed("CONFIG GET", any_node)
 def config_get(parameters: Sequence[TEncodable]) -> Command[dict[bytes, bytes]]:
-    """Gets parameters of the server.
+    """Return settings of the server.
 
     See https://valkey.io/commands/config-get/.
 
@@ -168,7 +168,7 @@ def config_get(parameters: Sequence[TEncodable]) -> Command[dict[bytes, bytes]]:
         parameters: Names or patterns such as ``"max*"``, at least one. More than one needs Redis 7.
 
     Returns:
-        The values by name, of all parameters that match.
+        A dict from the name to the value of each matching setting.
 
     Raises:
         TypeError: ``parameters`` is not a list of str or bytes.
@@ -179,12 +179,13 @@ def config_get(parameters: Sequence[TEncodable]) -> Command[dict[bytes, bytes]]:
 
 @routed("CONFIG SET", all_nodes("all"))
 def config_set(parameters_map: Mapping[K, TEncodable]) -> Command[TOK]:
-    """Sets parameters of the server.
+    """Change settings of the server.
 
     See https://valkey.io/commands/config-set/.
 
     Args:
-        parameters_map: The values by name, at least one. More than one needs Redis 7.
+        parameters_map: A dict from name to value, with at least one item. More than one needs Redis
+            7.
 
     Returns:
         ``OK``.
@@ -192,19 +193,20 @@ def config_set(parameters_map: Mapping[K, TEncodable]) -> Command[TOK]:
     Raises:
         TypeError: ``parameters_map`` is not a dict of str or bytes.
         ValueError: ``parameters_map`` is empty.
-        RequestError: There is no such parameter, or it does not take the value; none was set.
+        RequestError: A setting does not exist, or its value is wrong. No setting was changed.
     """
     return Command(["CONFIG", "SET", *flattened("parameters_map", parameters_map)])
 
 
 @routed("FLUSHALL", all_primaries("all"))
 def flushall(flush_mode: FlushMode | None = None) -> Command[TOK]:
-    """Deletes all keys of all databases.
+    """Delete all keys of all databases.
 
     See https://valkey.io/commands/flushall/.
 
     Args:
-        flush_mode: Whether to free the memory before answering; None means as the server is set.
+        flush_mode: Whether the server frees the memory before it answers; None means the server's
+            setting.
 
     Returns:
         ``OK``.

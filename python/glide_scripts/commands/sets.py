@@ -12,7 +12,7 @@ from .command import Command
 
 
 def sadd(key: TEncodable, members: Sequence[TEncodable]) -> Command[int]:
-    """Adds members to a set; a key that does not exist counts as an empty one.
+    """Add members to a set. A missing key counts as an empty set.
 
     See https://valkey.io/commands/sadd/.
 
@@ -21,7 +21,7 @@ def sadd(key: TEncodable, members: Sequence[TEncodable]) -> Command[int]:
         members: The members, at least one.
 
     Returns:
-        How many of them are new.
+        The number of new members.
 
     Raises:
         TypeError: ``key`` is not str or bytes, or ``members`` is not a list of those.
@@ -32,7 +32,7 @@ def sadd(key: TEncodable, members: Sequence[TEncodable]) -> Command[int]:
 
 
 def smembers(key: TEncodable) -> Command[set[bytes]]:
-    """Gets all members of a set.
+    """Return all members of a set.
 
     See https://valkey.io/commands/smembers/.
 
@@ -40,7 +40,7 @@ def smembers(key: TEncodable) -> Command[set[bytes]]:
         key: The key of the set.
 
     Returns:
-        The members, none if there is no such key.
+        The members; an empty set if the key does not exist.
 
     Raises:
         TypeError: ``key`` is not str or bytes.

@@ -18,7 +18,7 @@ K = TypeVar("K", bound=TEncodable)
 
 
 class UpdateOptions(Enum):
-    """A condition of ``zadd`` for members that exist already."""
+    """A condition of ``zadd`` for existing members."""
 
     LESS_THAN = "LT"
     """Only if the new score is less than the current one."""
@@ -34,22 +34,23 @@ def zadd(
     update_condition: UpdateOptions | None = None,
     changed: bool = False,
 ) -> Command[int]:
-    """Adds members to a sorted set, or changes their scores.
+    """Add members to a sorted set, or change their scores.
 
     See https://valkey.io/commands/zadd/.
 
     Args:
-        key: The key of the sorted set; one that does not exist counts as an empty one.
-        members_scores: The scores by member, at least one; inf is a score, nan is not.
-        existing_options: Only add members, or only change scores.
-        update_condition: Only change scores to greater, or to lesser ones.
-        changed: Whether to count the members whose score changed, too.
+        key: The key of the sorted set. A missing key counts as an empty set.
+        members_scores: A dict from member to score, with at least one item. A score may be inf, but
+            not nan.
+        existing_options: Whether to only add members, or only change scores.
+        update_condition: Whether to change scores only to greater, or only to lesser ones.
+        changed: Whether to also count members whose score changed.
 
     Returns:
-        How many members were added; with ``changed``, added or changed.
+        The number of members added; with ``changed``, added or changed.
 
     Raises:
-        TypeError: An argument is of a wrong type.
+        TypeError: An argument has a wrong type.
         ValueError: ``members_scores`` is empty, a score is nan or an int of more than 64 bits, or
             ``update_condition`` comes with ``ConditionalChange.ONLY_IF_DOES_NOT_EXIST``.
         RequestError: The key holds something other than a sorted set (``WRONGTYPE``).
@@ -77,7 +78,7 @@ def zadd(
 
 
 def zscore(key: TEncodable, member: TEncodable) -> Command[float | None]:
-    """Gets the score of a member of a sorted set.
+    """Return the score of a member of a sorted set.
 
     See https://valkey.io/commands/zscore/.
 
@@ -86,7 +87,7 @@ def zscore(key: TEncodable, member: TEncodable) -> Command[float | None]:
         member: The member.
 
     Returns:
-        The score, or None if there is no such member or key.
+        The score, or None if the member or the key does not exist.
 
     Raises:
         TypeError: ``key`` or ``member`` is not str or bytes.

@@ -1,4 +1,4 @@
-"""Commands on strings, with their options and their ways in a cluster."""
+"""Commands on strings, with their options and routes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConditionalChange(Enum):
     """A condition of ``set`` and ``zadd``."""
 
     ONLY_IF_EXISTS = "XX"
-    """Only change what exists already."""
+    """Only change what already exists."""
 
     ONLY_IF_DOES_NOT_EXIST = "NX"
     """Only add what does not exist yet."""
@@ -47,7 +47,7 @@ class OnlyIfEqual:
 
 
 def get(key: TEncodable) -> Command[bytes | None]:
-    """Gets the value of a key.
+    """Return the value of a key.
 
     See https://valkey.io/commands/get/.
 
@@ -55,7 +55,7 @@ def get(key: TEncodable) -> Command[bytes | None]:
         key: The key.
 
     Returns:
-        The value, or None if there is no such key.
+        The value, or None if the key does not exist.
 
     Raises:
         TypeError: ``key`` is not str or bytes.
@@ -71,23 +71,23 @@ def set(
     expiry: ExpirySet | None = None,
     return_old_value: bool = False,
 ) -> Command[TOK | bytes | None]:
-    """Sets the value of a key.
+    """Set the value of a key.
 
     See https://valkey.io/commands/set/.
 
     Args:
         key: The key.
         value: The value.
-        conditional_set: Set it only if the key exists, does not exist, or holds a certain value.
+        conditional_set: A condition: the key exists, does not exist, or holds a certain value.
         expiry: When the key expires; None means never.
         return_old_value: Whether to return the key's old value instead of ``OK``.
 
     Returns:
-        ``OK``, or None if the condition was not met. With ``return_old_value``: the old value, set
-        or not, or None if there was none.
+        ``OK``, or None if the condition was not met. With ``return_old_value``: the old value,
+        whether or not it was replaced, or None if there was none.
 
     Raises:
-        TypeError: An argument is of a wrong type.
+        TypeError: An argument has a wrong type.
         RequestError: ``return_old_value`` or ``OnlyIfEqual`` is used, and the key holds something
             other than a string (``WRONGTYPE``).
 
@@ -148,7 +148,7 @@ class SetMethod(Protocol):
 
 @routed("MGET", per_key(1, "in_order"))
 def mget(keys: Sequence[TEncodable]) -> Command[list[bytes | None]]:
-    """Gets the values of several keys.
+    """Return the values of several keys.
 
     See https://valkey.io/commands/mget/.
 
@@ -168,12 +168,12 @@ def mget(keys: Sequence[TEncodable]) -> Command[list[bytes | None]]:
 
 @routed("MSET", per_key(2, "all"))
 def mset(key_value_map: Mapping[K, TEncodable]) -> Command[TOK]:
-    """Sets the values of several keys, at once.
+    """Set the values of several keys at once.
 
     See https://valkey.io/commands/mset/.
 
     Args:
-        key_value_map: The values by key, at least one.
+        key_value_map: A dict from key to value, with at least one item.
 
     Returns:
         ``OK``.
@@ -186,7 +186,7 @@ def mset(key_value_map: Mapping[K, TEncodable]) -> Command[TOK]:
 
 
 def incr(key: TEncodable) -> Command[int]:
-    """Adds one to the integer that a key holds; a key that does not exist counts as 0.
+    """Add 1 to a key's integer. A missing key counts as 0.
 
     See https://valkey.io/commands/incr/.
 
@@ -198,19 +198,19 @@ def incr(key: TEncodable) -> Command[int]:
 
     Raises:
         TypeError: ``key`` is not str or bytes.
-        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+        RequestError: The key does not hold an integer, or the result would have more than 64 bits.
     """
     return Command(["INCR", checks.encodable("key", key)])
 
 
 def incrby(key: TEncodable, amount: int) -> Command[int]:
-    """Adds to the integer that a key holds; a key that does not exist counts as 0.
+    """Add to a key's integer. A missing key counts as 0.
 
     See https://valkey.io/commands/incrby/.
 
     Args:
         key: The key.
-        amount: What to add; it may be negative.
+        amount: The number to add; it may be negative.
 
     Returns:
         The new value.
@@ -218,13 +218,13 @@ def incrby(key: TEncodable, amount: int) -> Command[int]:
     Raises:
         TypeError: ``key`` is not str or bytes, or ``amount`` is not an int.
         ValueError: ``amount`` has more than 64 bits.
-        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+        RequestError: The key does not hold an integer, or the result would have more than 64 bits.
     """
     return Command(["INCRBY", checks.encodable("key", key), checks.integer("amount", amount)])
 
 
 def decr(key: TEncodable) -> Command[int]:
-    """Takes one from the integer that a key holds; a key that does not exist counts as 0.
+    """Subtract 1 from a key's integer. A missing key counts as 0.
 
     See https://valkey.io/commands/decr/.
 
@@ -236,19 +236,19 @@ def decr(key: TEncodable) -> Command[int]:
 
     Raises:
         TypeError: ``key`` is not str or bytes.
-        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+        RequestError: The key does not hold an integer, or the result would have more than 64 bits.
     """
     return Command(["DECR", checks.encodable("key", key)])
 
 
 def decrby(key: TEncodable, amount: int) -> Command[int]:
-    """Takes from the integer that a key holds; a key that does not exist counts as 0.
+    """Subtract from a key's integer. A missing key counts as 0.
 
     See https://valkey.io/commands/decrby/.
 
     Args:
         key: The key.
-        amount: What to take; it may be negative.
+        amount: The number to subtract; it may be negative.
 
     Returns:
         The new value.
@@ -256,7 +256,7 @@ def decrby(key: TEncodable, amount: int) -> Command[int]:
     Raises:
         TypeError: ``key`` is not str or bytes, or ``amount`` is not an int.
         ValueError: ``amount`` has more than 64 bits.
-        RequestError: The key holds no integer, or the new one would have more than 64 bits.
+        RequestError: The key does not hold an integer, or the result would have more than 64 bits.
     """
     return Command(["DECRBY", checks.encodable("key", key), checks.integer("amount", amount)])
 

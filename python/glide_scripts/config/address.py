@@ -1,4 +1,4 @@
-"""Addresses as people write them: ``name:6379``, ``10.0.0.1:6379``, ``[::1]:6379``, and paths."""
+"""Addresses in their usual forms: ``name:6379``, ``10.0.0.1:6379``, ``[::1]:6379``, and paths."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ MAX_UNIX_PATH = 107
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
-    """Takes ``host:port`` apart.
+    """Split ``host:port``.
 
     Args:
-        text: A host, or a host and a port with ``:`` between; an IPv6 address in brackets, if a
-            port follows.
+        text: A host, or ``host:port``; an IPv6 address with a port needs brackets.
 
     Returns:
-        The host, as ``clean_host`` gives it, and the port, or None where there is none.
+        The host as returned by ``clean_host``, and the port or None.
 
     Raises:
-        ValueError: What is wrong. It does not repeat the text, which may hold a password.
+        ValueError: The text is wrong. The error does not repeat it, because it may contain a
+            password.
     """
     if _is_ipv6(text):
         return text, None
@@ -35,26 +35,29 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 
 def clean_host(host: str) -> str:
-    """Checks a host alone: a name, an IPv4 address, or an IPv6 address.
+    """Check a host: a name, an IPv4 address, or an IPv6 address.
 
     Returns:
-        The host, an IPv6 address without brackets.
+        The host; an IPv6 address without brackets.
 
     Raises:
-        ValueError: What is wrong. It does not repeat the host, which may hold a password.
+        ValueError: The host is wrong. The error does not repeat it, because it may contain a
+            password.
     """
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
         if not _is_ipv6(host):
-            raise ValueError("what stands in brackets is not an IPv6 address")
+            raise ValueError("the text in brackets is not an IPv6 address")
     if not host:
         raise ValueError("the host is empty")
     if not host.isprintable() or " " in host:
-        raise ValueError("the host holds a space or a control character")
+        raise ValueError("the host contains a space or a control character")
     if not _is_ipv6(host):
         for character in "/@[]?#,%:":
             if character in host:
-                raise ValueError(f"the host holds {character!r}, which no host name has")
+                raise ValueError(
+                    f"the host contains {character!r}, which is not allowed in host names"
+                )
     return host
 
 
@@ -67,7 +70,7 @@ def check_unix_path(path: str) -> None:
     if not path:
         raise ValueError("it is empty; pass the path of the server's socket file")
     if "\0" in path:
-        raise ValueError("it holds a zero character")
+        raise ValueError("it contains a zero character")
     try:
         length = len(path.encode())
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The settings of a cluster's client."""
+"""The settings of a cluster client."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,24 +12,24 @@ DEFAULT_PERIODIC_CHECKS_MS = 60_000
 
 
 class PeriodicChecksStatus(Enum):
-    """Whether the cluster client looks for changes of the cluster at intervals."""
+    """Whether the client checks the cluster for changes at intervals."""
 
     ENABLED_DEFAULT_CONFIGS = 0
     """Every 60 seconds."""
 
     DISABLED = 1
-    """Only when a reply or a lost connection hints at a change."""
+    """Only when a reply or a lost connection indicates a change."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodicChecksManualInterval:
-    """An interval at which the cluster client looks for changes of the cluster.
+    """The interval at which the client checks the cluster for changes.
 
     Args:
         duration_in_sec: The interval in seconds, at least 1.
 
     Raises:
-        ConfigurationError: It is not such a number.
+        ConfigurationError: The value has a wrong type or is out of range.
     """
 
     duration_in_sec: int
@@ -41,14 +41,15 @@ class PeriodicChecksManualInterval:
 
 @dataclass(frozen=True, slots=True)
 class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
-    """Settings of a cluster client that few need: ``AdvancedGlideClientConfiguration``'s, and one.
+    """Advanced settings of a cluster client: those of ``AdvancedGlideClientConfiguration``, and one
+    more.
 
     Args:
-        refresh_topology_from_initial_nodes: Whether to ask only the configured addresses, and not
-            the nodes that were learned from them, how the cluster looks now.
+        refresh_topology_from_initial_nodes: Whether to ask only the configured addresses for the
+            topology, and not the nodes found through them.
 
     Raises:
-        ConfigurationError: A value is of a wrong type or out of range.
+        ConfigurationError: A value has a wrong type or is out of range.
     """
 
     refresh_topology_from_initial_nodes: bool = False
@@ -67,15 +68,15 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class GlideClusterClientConfiguration(BaseClientConfiguration):
-    """The settings of a client of a cluster: those of ``GlideClientConfiguration``, and one.
+    """The settings of a cluster client: those of ``GlideClientConfiguration``, and one more.
 
     Args:
-        addresses: Some of the cluster's nodes; one that answers is enough to find the others.
-        database_id: The database's number; None means 0. A cluster has others from Valkey 9 on.
-        periodic_checks: Whether, or at which interval, to look for changes of the cluster.
+        addresses: Some of the cluster's nodes. One reachable node is enough to find the others.
+        database_id: The database's number; None means 0. Clusters have others from Valkey 9 on.
+        periodic_checks: Whether, or at which interval, to check the cluster for changes.
 
     Raises:
-        ConfigurationError: A value is of a wrong type or out of range, or does not go with another.
+        ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
     periodic_checks: PeriodicChecksStatus | PeriodicChecksManualInterval = (

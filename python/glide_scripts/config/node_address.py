@@ -1,4 +1,4 @@
-"""Where a server listens, as a setting."""
+"""The addresses of servers, as settings."""
 
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -12,14 +12,14 @@ from .configuration_errors import configuration_errors
 
 @dataclass(frozen=True, slots=True)
 class NodeAddress:
-    """Where a server listens.
+    """The address of a server.
 
     Args:
         host: A name, an IPv4 address, or an IPv6 address, with or without brackets.
         port: The port, from 1 to 65535.
 
     Raises:
-        ConfigurationError: One of them is not that.
+        ConfigurationError: A value has a wrong type or is out of range.
     """
 
     host: str = "localhost"
@@ -40,7 +40,7 @@ class NodeAddress:
 
 @dataclass(frozen=True, slots=True)
 class UnixSocketAddress:
-    """The socket file of a server on the same machine. It stands wherever a ``NodeAddress`` may.
+    """The socket file of a server on the same machine. Use it wherever a ``NodeAddress`` fits.
 
     Args:
         path: The file's path, at most 107 bytes long; the server's setting ``unixsocket``.

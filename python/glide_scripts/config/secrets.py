@@ -1,4 +1,4 @@
-"""Settings that hold secrets: a user's password."""
+"""Settings that contain secrets: a password."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
@@ -10,7 +10,7 @@ from .configuration_errors import configuration_errors
 
 
 class Hidden:
-    """Holds what a traceback that shows local variables must not."""
+    """Holds a value that a traceback with local variables must not show."""
 
     __slots__ = ("value",)
 
@@ -29,20 +29,20 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerCredentials:
-    """What the client authenticates itself with.
+    """The client's credentials.
 
     Args:
-        password: The password. For a server that asks for none, leave the credentials out; for a
-            user that has none, pass the username alone.
+        password: The password. For a server without a password, omit the credentials. For a user
+            without a password, pass the username alone.
         username: The user; None means the server's user ``default``.
-        password_callback: In place of a password: an async function without arguments that gives
-            it. It is asked for each connection, also for those that are made anew, within
-            ``connection_timeout``, on the event loop on which the client was made: once that is
-            closed, the client cannot connect anew.
+        password_callback: An async function without arguments that returns the password. The client
+            calls it for each new connection, also after a reconnect, within ``connection_timeout``.
+            It runs on the event loop on which the client was made; after that loop is closed, the
+            client cannot reconnect.
 
     Raises:
         ConfigurationError: There is neither a password, a username nor a callback, or both a
-            password and a callback, or one of them is empty or of a wrong type.
+            password and a callback, or a value is empty or has a wrong type.
     """
 
     password: str | None = None
@@ -83,8 +83,7 @@ class ServerCredentials:
 
 def not_pickled(name: str, secret: str) -> TypeError:
     return TypeError(
-        f"{name} holds {secret} and is not pickled, so that it is in no file or queue; make it "
-        "anew in the other process"
+        f"{name} contains {secret} and cannot be pickled; create it in the other process"
     )
 
 

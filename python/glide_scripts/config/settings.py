@@ -1,7 +1,7 @@
-"""The settings of a client, checked when they are made and unchangeable from then on.
+"""The settings of a client: checked when they are made, and immutable.
 
-What is wrong is a ``ConfigurationError`` that names the setting. A password and a client's key
-appear in no repr and in no error. ``dataclasses.replace`` makes a changed copy, checked again.
+A wrong setting raises a ``ConfigurationError`` that names it. No repr and no error contains a
+password or a client's key. ``dataclasses.replace`` makes a changed copy and checks it again.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from ..checks import (
     MAX_INT32,
     MAX_INT64,
     MAX_UINT32,
+    MS,
     flag,
     of_type,
     optional,
@@ -39,13 +40,13 @@ DEFAULT_BACKOFF = (5, 10, 2, DEFAULT_JITTER_PERCENT)
 
 
 class ReadFrom(Enum):
-    """Which node of a shard answers what only reads."""
+    """Which nodes serve reads."""
 
     PRIMARY = "primary"
-    """The primary, which has the freshest data."""
+    """The primary, which has the latest data."""
 
     PREFER_REPLICA = "prefer_replica"
-    """The replicas in turn; the primary if there is none."""
+    """The replicas in turn; the primary if there are none."""
 
     AZ_AFFINITY = "az_affinity"
     """The replicas in the client's availability zone in turn, else others, else the primary.
@@ -61,7 +62,7 @@ class ReadFrom(Enum):
 
 
 class ProtocolVersion(Enum):
-    """The version of the protocol that the client and the server speak."""
+    """The protocol version."""
 
     RESP2 = 2
     RESP3 = 3
@@ -69,19 +70,20 @@ class ProtocolVersion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BackoffStrategy:
-    """How long the client waits between attempts to reconnect.
+    """The waits between attempts to reconnect.
 
-    Before attempt N it waits ``factor * exponent_base ** N`` milliseconds, less a random share. The
-    wait stops growing after ``num_of_retries`` attempts; the attempts go on until one succeeds.
+    Before attempt N, the client waits ``factor * exponent_base ** N`` milliseconds, minus a random
+    part. After ``num_of_retries`` attempts the wait stops growing. The attempts continue until one
+    succeeds.
 
     Args:
-        num_of_retries: After how many attempts the wait stops growing.
-        factor: The wait that the others are multiples of, in milliseconds, at least 1.
-        exponent_base: What each wait is multiplied by to make the next, at least 1.
-        jitter_percent: How much of a wait is random, from 0 to 100; None means 20.
+        num_of_retries: The number of attempts after which the wait stops growing.
+        factor: The base of the waits in milliseconds, at least 1.
+        exponent_base: The factor from one wait to the next, at least 1.
+        jitter_percent: The random part of each wait in percent, from 0 to 100; None means 20.
 
     Raises:
-        ConfigurationError: One of them is not such a number.
+        ConfigurationError: A value has a wrong type or is out of range.
     """
 
     num_of_retries: int
@@ -107,7 +109,7 @@ class BackoffStrategy:
 
 @dataclass(frozen=True, slots=True)
 class AdvancedBaseClientConfiguration:
-    """What both have; ``AdvancedGlideClientConfiguration`` describes it."""
+    """The settings of both; see ``AdvancedGlideClientConfiguration``."""
 
     connection_timeout: int | None = None
     tls_config: TlsAdvancedConfiguration | None = None
@@ -117,33 +119,34 @@ class AdvancedBaseClientConfiguration:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, " ms")
+        optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
-        optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, " ms")
+        optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, MS)
         optional(within, "pending_bytes_limit", self.pending_bytes_limit, 1, MAX_INT64)
         flag("send_client_info", self.send_client_info, "True or False")
 
 
 @dataclass(frozen=True, slots=True)
 class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
-    """Settings of a standalone client that few need.
+    """Advanced settings of a standalone client.
 
     Args:
-        connection_timeout: How long connecting may take, in milliseconds; None means 2000.
-        tls_config: The details of TLS; needs ``use_tls`` in the client's configuration.
-        heartbeat_interval: After how many milliseconds of silence a server is asked for a sign of
-            life. A connection that gives none while another one does is made anew; one with calls
-            under way after four times as long, and these are then given up, unless the server says
-            that a script is running. None means 5000, and 0 never. Keep it above a quarter of the
-            servers' ``busy-reply-threshold``, for which a script may keep them silent.
-        pending_bytes_limit: How many bytes may wait to be written because a server does not take
-            them; until it does, calls fail at once. None means 1 GiB.
-        send_client_info: Whether new connections tell the server the client's name and version,
-            with CLIENT SETINFO. A server that refuses it is used without.
-        tcp_nodelay: Whether to send small packets at once; None means yes.
+        connection_timeout: The time limit for connecting in milliseconds; None means 2000.
+        tls_config: TLS settings; needs ``use_tls`` in the client's configuration.
+        heartbeat_interval: After so many milliseconds of silence, the client sends a PING. An idle
+            connection that does not answer is replaced if the server answers on another connection.
+            A connection with calls in flight is given four times as long; its calls then fail,
+            unless the server reports a running script. None means 5000; 0 turns heartbeats off.
+            Keep it above a quarter of the servers' ``busy-reply-threshold``, because a running
+            script keeps a server silent for that time.
+        pending_bytes_limit: The maximum number of bytes that wait for a server that does not read.
+            Above it, calls fail at once. None means 1 GiB.
+        send_client_info: Whether to send the client's name and version to the server with CLIENT
+            SETINFO. A server that refuses it is used without.
+        tcp_nodelay: Whether to send small packets at once; None means True.
 
     Raises:
-        ConfigurationError: One of them is not that.
+        ConfigurationError: A value has a wrong type or is out of range.
     """
 
     tcp_nodelay: bool | None = None
@@ -156,7 +159,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class BaseClientConfiguration:
-    """The settings that both clients have; ``GlideClientConfiguration`` describes them."""
+    """The settings of both clients; see ``GlideClientConfiguration``."""
 
     addresses: Sequence[ServerAddress]
     use_tls: bool = False
@@ -180,7 +183,7 @@ class BaseClientConfiguration:
         flag("use_tls", self.use_tls, "True or False")
         optional(of_type, "credentials", self.credentials, ServerCredentials)
         _check_member("read_from", self.read_from, ReadFrom)
-        optional(within, "request_timeout", self.request_timeout, 1, MAX_UINT32, " ms")
+        optional(within, "request_timeout", self.request_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "reconnect_strategy", self.reconnect_strategy, BackoffStrategy)
         optional(within, "database_id", self.database_id, 0, MAX_INT32)
         _check_client_name(self.client_name)
@@ -190,7 +193,7 @@ class BaseClientConfiguration:
         if self.read_from.name.startswith("AZ_") and self.client_az is None:
             raise ValueError(
                 f"client_az is None and read_from is {self.read_from}; "
-                "pass client_az, the availability zone that this client runs in"
+                "pass client_az, the availability zone in which this client runs"
             )
         optional(flag, "lazy_connect", self.lazy_connect, "True or False")
         optional(of_type, "observer", self.observer, Observer, "an Observer")
@@ -246,31 +249,31 @@ class BaseClientConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class GlideClientConfiguration(BaseClientConfiguration):
-    """The settings of a client of one server, or of one primary and its replicas.
+    """The settings of a client of one server, or of a primary and its replicas.
 
     Args:
-        addresses: The servers, each a ``NodeAddress`` or a ``UnixSocketAddress``. Of several, the
-            primary is found by asking each for its role.
+        addresses: The servers, each a ``NodeAddress`` or a ``UnixSocketAddress``. If there are
+            several, the client finds the primary among them.
         use_tls: Whether to connect over TLS.
-        credentials: What to authenticate with; None if the server asks for nothing.
-        read_from: Which node answers what only reads.
-        request_timeout: How long a request may take in milliseconds, with all its retries and the
-            wait for a connection; None means 5000.
-        reconnect_strategy: How long to wait between attempts to reconnect; None means a default.
+        credentials: The credentials; None if the server needs none.
+        read_from: Which nodes serve reads.
+        request_timeout: The deadline of a request in milliseconds, including retries and the wait
+            for a connection; None means 5000.
+        reconnect_strategy: The waits between attempts to reconnect; None means a default.
         database_id: The database's number; None means 0.
-        client_name: The connections' name on the server, in printable ASCII without spaces.
+        client_name: The name of the connections on the server, in printable ASCII without spaces.
         protocol: The version of the protocol.
-        inflight_requests_limit: How many requests may be under way at once; one more is an error.
-            None means no such limit: it waits its turn instead.
-        client_az: The availability zone that this client runs in.
-        advanced_config: Settings that few need.
-        lazy_connect: Whether to connect on the first request rather than in ``create()``; None
-            means no.
-        observer: What is told of each call, for traces and metrics; without one, calls cost
-            nothing for it.
+        inflight_requests_limit: The maximum number of requests in flight; one more raises an error.
+            None means no limit.
+        client_az: The availability zone in which this client runs.
+        advanced_config: Advanced settings.
+        lazy_connect: Whether to connect at the first request instead of in ``create()``; None means
+            False.
+        observer: Is called for each call, for traces and metrics. Without one, calls cost nothing
+            extra.
 
     Raises:
-        ConfigurationError: A value is of a wrong type or out of range, or does not go with another.
+        ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
     advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
@@ -316,7 +319,7 @@ def _check_client_name(client_name: str | None) -> None:
     if client_name is not None and not all("!" <= character <= "~" for character in client_name):
         raise ValueError(
             f"client_name is {client_name!r}; pass printable ASCII without spaces, "
-            "since the server takes nothing else"
+            "because the server accepts nothing else"
         )
 
 

@@ -120,7 +120,7 @@ def _checked_pem(name: str, pem: Pem | None, label: str) -> Pem | None:
         if "-----BEGIN" in path:
             raise ValueError(f"{name} is PEM in a str; pass it as bytes, or pass a file's path")
         if "\0" in path:
-            raise ValueError(f"{name} is a path that holds a zero character")
+            raise ValueError(f"{name} is a path that contains a zero character")
         return path
     if not pem:
         raise ValueError(f"{name} is empty; pass bytes in PEM, or leave it out")

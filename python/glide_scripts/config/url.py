@@ -20,26 +20,26 @@ _UNIX_SCHEMES = ("unix", "valkey+unix", "redis+unix", "valkey+socket", "redis+so
 
 
 def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
-    """Reads a URL into the arguments of a configuration.
+    """Parse a URL into the arguments of a configuration.
 
     The form is ``scheme://[[user]:password@]host[:port][,host[:port]…][/database][?setting=value]``.
     The scheme is ``valkey`` or ``redis``, or over TLS ``valkeys`` or ``rediss``. An IPv6 address
-    stands in brackets; the port is 6379 if there is none. ``unix://[[user]:password@]/path`` is a
-    Unix socket; so are ``valkey+unix``, ``redis+unix``, ``valkey+socket`` and ``redis+socket``.
-    `read_query` knows the settings. In the user, the password, a path and the values, reserved
-    characters are percent-encoded.
+    needs brackets; the default port is 6379. ``unix://[[user]:password@]/path`` is a Unix socket;
+    so are ``valkey+unix``, ``redis+unix``, ``valkey+socket`` and ``redis+socket``. `read_query`
+    knows the settings. Reserved characters in the user, the password, a path and the values must be
+    percent-encoded.
 
     Args:
         url: The URL.
-        cluster: Whether it is for a cluster.
+        cluster: Whether it is for a cluster, so that errors show such a URL.
 
     Returns:
         The arguments for ``GlideClientConfiguration`` or ``GlideClusterClientConfiguration``:
-        always ``addresses`` and ``use_tls``, others if the URL has them.
+        always ``addresses`` and ``use_tls``, and others if the URL has them.
 
     Raises:
-        ConfigurationError: What is wrong with the URL. It never shows the user, the password or
-            anything that may be a part of them.
+        ConfigurationError: The URL is wrong. The text never shows the user, the password, or
+            anything that may be part of them.
     """
     with configuration_errors():
         of_type("url", url, str, "str")
@@ -56,7 +56,7 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
 
 def _parse(url: str, cluster: bool) -> dict[str, Any]:
     if " " in url or not url.isprintable():
-        refuse("it holds a space or a control character")
+        refuse("it contains a space or a control character")
     scheme, separator, rest = url.partition("://")
     if not separator:
         refuse("it has no scheme")
@@ -77,17 +77,17 @@ def _parse(url: str, cluster: bool) -> dict[str, Any]:
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """The authority, the path with its slash, and the query without its question mark."""
+    """Return the authority, the path with its slash, and the query without its question mark."""
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     tail = rest.removeprefix(authority)
     # Most likely a password with such a character in it: what follows it must not be shown.
     if authority.count("@") > 1 or "@" in tail:
         refuse(
-            "it holds '@' in a place where it must be %40; "
+            "it contains '@' where it must be %40; "
             "in the user and the password, write '/' as %2F, '?' as %3F and '#' as %23 too"
         )
     if "#" in tail:
-        refuse("it holds '#', which means nothing here")
+        refuse("it contains '#', which has no meaning here")
     path, _, query = tail.partition("?")
     return authority, path, query
 
@@ -97,7 +97,7 @@ def _addresses(hosts: str) -> list[ServerAddress]:
     for position, text in enumerate(hosts.split(","), start=1):
         try:
             if text.count(":") > 1 and not text.startswith("["):
-                refuse("an IPv6 address stands in brackets, as in [::1]:6379")
+                refuse("an IPv6 address needs brackets, as in [::1]:6379")
             # RFC 6874 has the percent sign before a zone encoded.
             is_in_brackets = text.startswith("[")
             host, port = split_host_port(text.replace("%25", "%", 1) if is_in_brackets else text)

@@ -1,4 +1,4 @@
-"""What the comments in the head of a script's file declare."""
+"""The declarations in the comments at the top of a script's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KNOWN = {"name", "key", "keys", "arg", "secret", "returns", "readonly", "idempo
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """All that a script's file declares."""
+    """All declarations of a script's file."""
 
     name: str | None
     signature: Signature
@@ -38,7 +38,7 @@ class Declarations:
 
 
 def from_comments(source: Source) -> Declarations:
-    """What the comments in the head of a script's file declare.
+    """The declarations in the comments at the top of a script's file.
 
     Raises:
         ScriptSourceError: One cannot be understood, with its file and line.
@@ -62,7 +62,7 @@ def from_comments(source: Source) -> Declarations:
             continue
         if not directive.in_head:
             if word in _KNOWN:
-                raise wrong(f"--@{word} stands after code; declare at the head of the file")
+                raise wrong(f"--@{word} comes after code; move it to the top of the file")
             continue
         if word not in _KNOWN:
             raise wrong(f"--@{word} is not known{_nearest(word, _KNOWN, '--@')}")
@@ -116,14 +116,14 @@ def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
 
 
 def script_name(name: str) -> str:
-    """A script's name, as that of an attribute.
+    """Return a script's name as an attribute name.
 
     Raises:
         Undeclarable: No attribute can have it.
     """
     name = as_identifier(name)
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise Undeclarable(f"{name!r} is no name for a script: use letters, digits and _")
+        raise Undeclarable(f"{name!r} is not a valid script name: use letters, digits and _")
     return name
 
 
@@ -149,7 +149,8 @@ def _parameter(directive: Directive) -> Parameter:
 
 
 def parse_type(text: str) -> Any:
-    """A type as a comment words it: ``int``, ``list[int]``, ``Optional[str]``, ``str | None``.
+    """Parse a type as written in a comment: ``int``, ``list[int]``, ``Optional[str]``, ``str |
+    None``.
 
     Raises:
         Undeclarable: It is none.
@@ -157,9 +158,9 @@ def parse_type(text: str) -> Any:
     try:
         return _type_of(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError):
-        raise Undeclarable(f"{text!r} is no type") from None
+        raise Undeclarable(f"{text!r} is not a type") from None
     except TypeError as error:
-        raise Undeclarable(f"{text!r} is no type: {error}") from None
+        raise Undeclarable(f"{text!r} is not a type: {error}") from None
 
 
 def _type_of(node: Any) -> Any:
@@ -171,7 +172,7 @@ def _type_of(node: Any) -> Any:
         case ast.Name(id=name):
             if name in TYPES:
                 return TYPES[name]
-            raise Undeclarable(f"{name!r} is no type{_nearest(name, TYPES)}")
+            raise Undeclarable(f"{name!r} is not a type{_nearest(name, TYPES)}")
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type_of(left) | _type_of(right)
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
@@ -184,7 +185,7 @@ def _type_of(node: Any) -> Any:
                 raise Undeclarable(f"{name} takes {2 if name == 'dict' else 1} in its brackets")
             return TYPES[name][tuple(_type_of(each) for each in of)]
         case _:
-            raise Undeclarable(f"{ast.unparse(node)!r} is no type")
+            raise Undeclarable(f"{ast.unparse(node)!r} is not a type")
 
 
 def _nearest(word: str, known: Iterable[str], before: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Replies of typed calls: from what the server sent to the declared type.
+"""Converting replies of typed calls to the declared type.
 
 Both protocols give the same: RESP2 has neither maps, doubles nor booleans, and sends flat lists,
 text and integers for them.
@@ -13,7 +13,8 @@ from dataclasses import is_dataclass
 from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
 from . import json_codec
-from .annotations import Mark, optional_of, shown, without_marks
+from .annotations import Mark, is_union, optional_of, shown, without_marks
+from .conversion import Unconvertible, conversion_of
 from .mismatch import Mismatch
 
 Decoder: TypeAlias = Callable[[Any], Any]
@@ -21,11 +22,11 @@ Decoder: TypeAlias = Callable[[Any], Any]
 
 
 class NotDecodable(Exception):
-    """An annotation that says nothing that a reply could be read as."""
+    """An annotation that no reply can be converted to."""
 
 
 def decoder(annotation: Any) -> Decoder | None:
-    """How a reply becomes a type; None where it is that already.
+    """Return the function that converts a reply to a type; None if no conversion is needed.
 
     Raises:
         NotDecodable: There is no way.
@@ -33,14 +34,25 @@ def decoder(annotation: Any) -> Decoder | None:
     kind, marks = without_marks(annotation)
     if kind is Any and Mark.JSON not in marks:
         return None
-    if Mark.JSON in marks or is_dataclass(kind) or is_typeddict(kind):
-        return _json_decoder(kind)
+    if Mark.JSON in marks:
+        return _json_decoder(annotation)
     if kind is None or kind is type(None):
         return _none
     inner = optional_of(kind)
     if inner is not kind:
         of = _some(decoder(inner))
         return lambda reply: None if reply is None else of(reply)
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotDecodable(str(error)) from None
+    if conversion is not None:
+        sent, make = _some(decoder(conversion.sent_as)), conversion.decode
+        return lambda reply: make(sent(reply))
+    if is_dataclass(kind) or is_typeddict(kind):
+        return _json_decoder(annotation)
+    if is_union(kind):
+        return _either(get_args(kind), shown(kind))
     if isinstance(kind, type) and kind in _SCALARS:
         return _SCALARS[kind]
     origin, args = get_origin(kind) or kind, get_args(kind)
@@ -56,9 +68,38 @@ def decoder(annotation: Any) -> Decoder | None:
             return lambda reply: tuple(items(reply))
         return _tuple(args)
     raise NotDecodable(
-        "a reply is int, float, str, bytes, bool, None, list[...], tuple[...], set[...], "
-        "dict[...], a dataclass, Json[...], one of these or None, or Any"
+        "a reply is int, float, str, bytes, bool, None, Decimal, UUID, a date or time, an enum, "
+        "Literal, list[...], tuple[...], set[...], dict[...], a dataclass, Json[...], a union of "
+        "these, Any, or what a Converter makes of one of these"
     )
+
+
+_COMES_AS: dict[Any, type] = {int: int, float: float, bool: bool, dict: dict, list: list}
+
+
+def _either(annotations: tuple[Any, ...], what: str) -> Decoder:
+    """The decoder of a union: of its types, those count first as which a reply comes."""
+    decoders: list[tuple[type, Decoder]] = []
+    for each in annotations:
+        kind = optional_of(without_marks(each)[0])
+        conversion = conversion_of(each)
+        if conversion is not None:
+            kind = without_marks(conversion.sent_as)[0]
+        comes_as = list if get_origin(kind) in (tuple, builtins.set) else get_origin(kind) or kind
+        decoders.append((_COMES_AS.get(comes_as, bytes), _some(decoder(each))))
+
+    def decode(reply: Any) -> Any:
+        kind = type(reply)
+        inner: Mismatch | None = None
+        for comes_as, decode_one in sorted(decoders, key=lambda each: each[0] is not kind):
+            try:
+                return decode_one(reply)
+            except Mismatch as mismatch:
+                if comes_as is kind and mismatch.where:
+                    inner = inner or mismatch
+        raise inner or _wrong(reply, what)
+
+    return decode
 
 
 def _some(decode: Decoder | None) -> Decoder:
@@ -82,7 +123,7 @@ def _int(reply: Any) -> int:
         digits = reply[1:] if reply.startswith(b"-") else reply
         if digits.isdigit() and len(digits) <= 4000:
             return int(reply)
-        raise Mismatch("is bytes that are no whole number")
+        raise Mismatch("is bytes that are not a whole number")
     raise _wrong(reply, "int")
 
 
@@ -95,11 +136,11 @@ def _float(reply: Any) -> float:
     if isinstance(reply, bytes):
         # Python would also read " 1.5 " and "1_0".
         if b"_" in reply or reply.strip() != reply:
-            raise Mismatch("is bytes that are no number")
+            raise Mismatch("is bytes that are not a number")
         try:
             number = float(reply)
         except ValueError:
-            raise Mismatch("is bytes that are no number") from None
+            raise Mismatch("is bytes that are not a number") from None
         if math.isinf(number) and b"inf" not in reply.lower():
             raise Mismatch("is a number too large for float")
         return number
@@ -199,7 +240,7 @@ def _dict(key_annotation: Any, value_annotation: Any) -> Decoder:
             pairs = list(reply.items())
         elif isinstance(reply, list):
             if len(reply) % 2:
-                raise Mismatch(f"has {len(reply)} items, which are no pairs")
+                raise Mismatch(f"has {len(reply)} items, which are not pairs")
             pairs = list(zip(reply[::2], reply[1::2], strict=True))
         else:
             raise _wrong(reply, kind)
@@ -252,9 +293,10 @@ def _takes_none(annotation: Any) -> bool:
     return kind in (None, type(None)) or optional_of(kind) is not kind
 
 
-def _json_decoder(kind: Any) -> Decoder:
+def _json_decoder(annotation: Any) -> Decoder:
+    kind, _ = without_marks(annotation)
     try:
-        read = json_codec.reader(kind)
+        read = json_codec.reader(annotation)
     except json_codec.NotJson as error:
         raise NotDecodable(str(error)) from None
     right = f"the JSON of {shown(kind)}"

@@ -1,6 +1,6 @@
-"""Keys and arguments of a typed call: from a value of Python to what is sent.
+"""Converting keys and arguments of typed calls to the form in which they are sent.
 
-An encoder takes every value that fits its type, and refuses the rest.
+An encoder accepts every value that fits its type, and refuses others.
 """
 
 from __future__ import annotations
@@ -12,18 +12,28 @@ from typing import Any, TypeAlias, get_args, get_origin
 from .. import checks
 from ..values import TEncodable
 from . import json_codec
-from .annotations import Mark, is_encodable, is_json, optional_of, shown, without_marks
+from .annotations import (
+    Mark,
+    is_encodable,
+    is_json,
+    is_union,
+    optional_of,
+    shown,
+    without_marks,
+)
+from .conversion import Conversion, Unconvertible, conversion_of, has_converter
+from .mismatch import Mismatch, Unsendable
 
 Encoder: TypeAlias = Callable[[str, Any], TEncodable]
 """Gives what is sent for a value; the name is for its errors."""
 
 
 class NotEncodable(Exception):
-    """An annotation of a parameter that says nothing that could be sent."""
+    """An annotation of a parameter that cannot be sent."""
 
 
 def encoder(annotation: Any) -> Encoder:
-    """How one value of a type is sent.
+    """Return the function that encodes one value of a type.
 
     Raises:
         NotEncodable: There is no way.
@@ -31,22 +41,70 @@ def encoder(annotation: Any) -> Encoder:
     kind, marks = without_marks(annotation)
     if Mark.KEY in marks or is_encodable(kind):
         return checks.encodable
-    if is_json(kind, marks):
-        return _json_encoder(kind)
-    if isinstance(kind, type) and kind in _SCALARS:
-        return _SCALARS[kind]
+    if Mark.JSON in marks:
+        return _json_encoder(annotation)
     if optional_of(kind) is not kind:
         raise NotEncodable("a script's arguments are strings, none of which is None")
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotEncodable(str(error)) from None
+    if conversion is not None:
+        return _converting(conversion)
+    if isinstance(kind, type) and kind in _SCALARS:
+        return _SCALARS[kind]
+    if is_union(kind):
+        return _either([encoder(each) for each in get_args(kind)], shown(kind))
+    # A list that is not several arguments is one, as all else that Lua has no other form for.
+    if is_json(kind, marks) or get_origin(kind) in (list, tuple, Sequence):
+        return _json_encoder(annotation)
     raise NotEncodable(
-        "an argument is int, float, str, bytes, bool, a list of one of these, a dict or a "
-        "dataclass, or Json[...]"
+        "an argument is int, float, str, bytes, bool, Decimal, UUID, a date or time, an enum, "
+        "Literal, a union or a list of these, a dict, a dataclass, Json[...], or what a "
+        "Converter makes one of these"
     )
 
 
+def _converting(conversion: Conversion) -> Encoder:
+    encode_as_sent = encoder(conversion.sent_as)
+
+    def encode(name: str, value: Any) -> TEncodable:
+        try:
+            sent = conversion.encode(value)
+        except Mismatch as mismatch:
+            kind = ValueError if isinstance(mismatch, Unsendable) else TypeError
+            why = kind(f"{name}{mismatch.where} {mismatch.why}")
+        else:
+            return encode_as_sent(name, sent)
+        # Not within the except: its error would come along.
+        raise why
+
+    return encode
+
+
+def _either(encoders: Sequence[Encoder], what: str) -> Encoder:
+    """The encoder of a union, which takes the first of its types that a value is of."""
+
+    def encode(name: str, value: Any) -> TEncodable:
+        refusals: list[Exception] = []
+        for each in encoders:
+            try:
+                return each(name, value)
+            except (TypeError, ValueError) as error:
+                refusals.append(error)
+        # A type that it is of, but that does not fit: the others say nothing about it.
+        for refusal in refusals:
+            if isinstance(refusal, ValueError) or not str(refusal).startswith(f"{name} is "):
+                raise type(refusal)(*refusal.args)
+        raise checks.wrong_type(name, value, what)
+
+    return encode
+
+
 def items_of(annotation: Any) -> Any | None:
-    """The annotation of the items, if an annotation is one of several keys or arguments."""
+    """Return the annotation of the items, if this is one of several keys or arguments."""
     kind, marks = without_marks(annotation)
-    if Mark.JSON in marks:
+    if Mark.JSON in marks or has_converter(annotation):
         return None
     origin, args = get_origin(kind), get_args(kind)
     if origin in (list, Sequence) and len(args) == 1:
@@ -92,12 +150,11 @@ _SCALARS: dict[type, Encoder] = {
 }
 
 
-def _json_encoder(kind: Any) -> Encoder:
+def _json_encoder(annotation: Any) -> Encoder:
     try:
-        write = json_codec.writer(kind)
+        return json_codec.writer(annotation)
     except json_codec.NotJson as error:
         raise NotEncodable(str(error)) from None
-    return lambda name, value: checks.encodable(name, write(name, value))
 
 
 def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEncodable]]:
@@ -116,7 +173,7 @@ def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEn
 
 
 def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any], Any]:
-    """An encoder whose errors show nothing of a value: neither items nor keys nor characters."""
+    """Return an encoder whose errors show nothing of a value."""
 
     def encode_secretly(name: str, value: Any) -> Any:
         try:

@@ -1,7 +1,8 @@
-"""Folders that hold scripts: on disk, in a package or in a zip."""
+"""Folders of scripts: on disk, in a package or in a zip file."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 
+_NO_FILE = "the file does not exist"
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that scripts may include files of: on disk, in a package or in a zip."""
+    """A folder whose files scripts may include: on disk, in a package or in a zip file."""
 
     root: Traversable
     shown: str
     """Its name in errors; empty for the current folder."""
 
     def name(self, path: tuple[str, ...]) -> str:
-        """How errors show a file or a folder in it."""
+        """Return a file's or folder's name for errors."""
         return "/".join([self.shown.rstrip("/"), *path] if self.shown else path)
 
     def at(self, path: tuple[str, ...]) -> Traversable:
@@ -65,6 +69,8 @@ class Folder:
         except (OSError, KeyError) as error:
             why = _why_unread(error, entry)
             if included_at is None:
+                if why == _NO_FILE:
+                    why += looked_for(entry, name)
                 raise ScriptSourceError(why, file=name) from None
             raise ScriptSourceError(
                 f'it includes "{name}": {why}', file=included_at.file, line=included_at.line
@@ -73,10 +79,16 @@ class Folder:
         return data
 
 
+def looked_for(entry: Traversable, shown: str) -> str:
+    """Where a file or a folder was looked for, to go behind its name in an error."""
+    at = os.path.abspath(entry) if isinstance(entry, os.PathLike) else shown
+    return "" if at == shown else f"; it was looked for at {at}"
+
+
 def _why_unread(error: Exception, entry: Traversable) -> str:
     # A zip raises KeyError, and words what is wrong in terms of its innards.
     if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
-        return "there is no such file"
+        return _NO_FILE
     if isinstance(error, IsADirectoryError):
         return "it is a folder, not a file"
     return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
@@ -89,7 +101,8 @@ def check_text(name: str, data: bytes) -> None:
     """
     if data.startswith(b"\xef\xbb\xbf"):
         raise ScriptSourceError(
-            "it begins with a byte order mark, which Lua does not take; save it without", file=name
+            "it begins with a byte order mark, which Lua refuses; save the file without it",
+            file=name,
         )
     try:
         data.decode()

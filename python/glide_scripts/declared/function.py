@@ -1,4 +1,4 @@
-"""What a function declares of a script's calls, by its annotations."""
+"""Declarations of a script's parameters by the annotations of a function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .signature import Parameter, Signature, Undeclarable, parameter, signature,
 
 
 def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Signature:
-    """What the annotations of a function declare.
+    """Return the declarations in a function's annotations.
 
     Args:
         function: The function.

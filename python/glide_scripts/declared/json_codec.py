@@ -1,4 +1,4 @@
-"""JSON of typed calls: from declared types to text, and back.
+"""JSON for typed calls: encoding declared types, and decoding them.
 
 Of each type there is one ``Codec``, made when a script is declared: a call looks at no annotation.
 Most values are lists, dicts and fields of plain types, which are checked by their exact types
@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
 
-from .annotations import optional_of, shown, without_marks
-from .mismatch import MAX_KEY, Mismatch, shortened_repr
+from .. import checks
+from .annotations import is_union, optional_of, shown, without_marks
+from .conversion import Conversion, Unconvertible, conversion_of
+from .mismatch import MAX_KEY, Mismatch, Unsendable, shortened_repr
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -31,12 +33,12 @@ _LONG = b"0" * 16
 
 
 class NotJson(Exception):
-    """An annotation of what JSON does not have."""
+    """An annotation of a type that JSON does not have."""
 
 
 @dataclasses.dataclass(slots=True)
 class Codec:
-    """How values of a type become what ``json`` writes, and what it reads becomes them.
+    """The conversion between values of a type and the values of ``json``.
 
     Both ways raise ``Mismatch``.
     """
@@ -57,11 +59,11 @@ def codec(annotation: Any) -> Codec:
     try:
         return _codec(annotation, {})
     except RecursionError:
-        raise NotJson("its type has no end") from None
+        raise NotJson("its type is recursive without end") from None
 
 
 def writer(annotation: Any) -> Callable[[str, Any], str]:
-    """What writes values of a type as JSON, given a name for errors.
+    """Return the function that writes values of a type as JSON, given a name for errors.
 
     It raises TypeError for a value of another type, and ValueError for one that cannot be written.
 
@@ -78,13 +80,16 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
     def write(name: str, value: Any) -> str:
         try:
             text = dumps(encode(value))
-            if _LONG in text.encode(errors="ignore").translate(_DIGITS):
-                _check_numbers(name, value)
+            if _LONG in text.encode().translate(_DIGITS):
+                _check(name, value)
             return text
         except Mismatch as mismatch:
-            why: Exception = TypeError(f"{name}{mismatch.where} {mismatch.why}")
+            kind = ValueError if isinstance(mismatch, Unsendable) else TypeError
+            why: Exception = kind(f"{name}{mismatch.where} {mismatch.why}")
         except RecursionError:
-            why = ValueError(f"{name} cannot be written as JSON: it holds itself, or is too deep")
+            why = ValueError(
+                f"{name} cannot be written as JSON: it contains itself or is nested too deeply"
+            )
         except Exception as error:
             why = _why_unwritten(name, value, error)
         # Not within the except: its error would come along.
@@ -94,7 +99,7 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
 
 
 def reader(annotation: Any) -> Callable[[bytes], Any]:
-    """What reads JSON as a type, or raises ``Mismatch``.
+    """Return the function that reads JSON as a type, or raises ``Mismatch``.
 
     Raises:
         NotJson: As ``codec``.
@@ -108,7 +113,7 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
         try:
             value = loads(text.decode())
         except (ValueError, RecursionError) as error:
-            raise Mismatch(f"is no JSON: {error}") from None
+            raise Mismatch(f"is not JSON: {error}") from None
         try:
             return decode(value)
         except Mismatch as mismatch:
@@ -120,14 +125,17 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
 
 
 def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _plain(value: object) -> object:
-    """For what ``json`` does not know, where any value may stand."""
+    """The fallback for types that ``json`` does not know, where any value is allowed."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {each.name: getattr(value, each.name) for each in _own_fields(type(value))}
-    raise TypeError(f"it holds {type(value).__name__}")
+    conversion = conversion_of(type(value))
+    if conversion is not None:
+        return conversion.encode(value)
+    raise TypeError(f"it contains {type(value).__name__}")
 
 
 def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
@@ -139,7 +147,10 @@ def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
 
 def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
     try:
-        _check_numbers(name, value)
+        _check(name, value)
+    except _Unwritable as found:
+        where = "" if found.where == name else f" at {found.where}"
+        return TypeError(f"{name} cannot be written as JSON: it contains {found}{where}")
     except ValueError as better:
         return better
     except Exception:
@@ -148,12 +159,24 @@ def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
     return kind(f"{name} cannot be written as JSON: {error}")
 
 
-def _check_numbers(name: str, value: Any) -> None:
+class _Unwritable(Exception):
+    """What JSON has no form for."""
+
+    def __init__(self, value: object, where: str) -> None:
+        super().__init__(type(value).__name__)
+        self.where = where
+
+
+def _check(name: str, value: Any) -> None:
     """
     Raises:
-        ValueError: One is nan, infinite, or an integer that Lua would change.
+        ValueError: It holds a number that is nan, infinite, or an integer that Lua would change, or
+            a text that is not Unicode.
+        _Unwritable: It holds what JSON has no form for.
     """
-    if isinstance(value, int):
+    if isinstance(value, str):
+        checks.encodable(name, value)
+    elif isinstance(value, int):
         if not -MAX_INT <= value <= MAX_INT:
             raise ValueError(
                 f"{name} is an integer beyond 2**53, which Lua would change; pass it as str"
@@ -163,20 +186,22 @@ def _check_numbers(name: str, value: Any) -> None:
             raise ValueError(f"{name} is {value}, which JSON does not have; pass another number")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _check_numbers(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
+            _check(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            _check_numbers(f"{name}[{index}]", item)
+            _check(f"{name}[{index}]", item)
     elif dataclasses.is_dataclass(value):
         for field in _own_fields(value):
-            _check_numbers(f"{name}.{field.name}", getattr(value, field.name))
+            _check(f"{name}.{field.name}", getattr(value, field.name))
+    elif value is not None and conversion_of(type(value)) is None:
+        raise _Unwritable(value, name)
 
 
 # Codecs
 
 
 def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
-    """``seen`` has the classes around it, which it may hold again."""
+    """``seen`` has the enclosing classes, which may occur again."""
     kind, _ = without_marks(annotation)
     if kind is Any:
         return Codec(None, None, _same, _same)
@@ -185,20 +210,28 @@ def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
     inner = optional_of(kind)
     if inner is not kind:
         return _optional(_codec(inner, seen))
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotJson(str(error)) from None
+    if conversion is not None:
+        return _converting(conversion, _codec(conversion.sent_as, seen))
+    if is_union(kind):
+        return _either([_codec(each, seen) for each in get_args(kind)], shown(kind))
     if isinstance(kind, type) and kind in _SCALARS:
         return _SCALARS[kind]
     origin, args = get_origin(kind) or kind, get_args(kind)
     if origin is dict:
-        if args and args[0] is not str:
-            raise NotJson("it holds what JSON does not have")
-        return _dict(kind, _codec(args[1] if args else Any, seen))
-    if origin is list or (origin is tuple and (kind is tuple or args[1:] == (Ellipsis,))):
+        return _dict(kind, _key(args[0] if args else Any), _codec(args[1] if args else Any, seen))
+    if origin in (list, Sequence) or (
+        origin is tuple and (kind is tuple or args[1:] == (Ellipsis,))
+    ):
         return _list(kind, origin, _codec(args[0] if args else Any, seen))
     if origin is tuple:
         return _tuple(kind, [_codec(each, seen) for each in args])
     is_class = dataclasses.is_dataclass(origin)
     if not is_class and not is_typeddict(origin):
-        raise NotJson("it holds what JSON does not have")
+        raise NotJson("it contains a type that JSON does not have")
     if kind not in seen:
         # What holds it again is made before it is, and finds it when it is called.
         made = seen[kind] = Codec(frozenset(), frozenset(), _same, _same)
@@ -229,7 +262,7 @@ def _not_read(value: object, right: str) -> Mismatch:
 
 
 def _only(types: frozenset[type] | None) -> Callable[[Iterable[Any]], bool]:
-    """Whether all items are exactly of some types."""
+    """Whether all items have exactly one of these types."""
     if types is None:
         return lambda items: True
     holds = types.issuperset
@@ -283,6 +316,43 @@ _SCALARS: dict[type, Codec] = {
 }
 
 
+def _converting(conversion: Conversion, sent: Codec) -> Codec:
+    def encode(value: Any) -> Any:
+        return sent.encode(conversion.encode(value))
+
+    def decode(value: Any) -> Any:
+        return conversion.decode(sent.decode(value))
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _either(codecs: Sequence[Codec], name: str) -> Codec:
+    """Of a union; the first of its types that a value is of exactly, or else one that it fits."""
+
+    def first(
+        changes: Sequence[tuple[frozenset[type] | None, Change]], value: Any, wrong: Mismatch
+    ) -> Any:
+        if any(types is None or type(value) in types for types, _ in changes):
+            return value
+        inner: Mismatch | None = None
+        for _, change in changes:
+            try:
+                return change(value)
+            except Mismatch as mismatch:
+                if mismatch.where or isinstance(mismatch, Unsendable):
+                    inner = inner or mismatch
+        raise inner or wrong
+
+    sends = [(each.sends, each.encode) for each in codecs]
+    reads = [(each.reads, each.decode) for each in codecs]
+    return Codec(
+        frozenset(),
+        frozenset(),
+        lambda value: first(sends, value, _not_sent(value, name)),
+        lambda value: first(reads, value, _not_read(value, name)),
+    )
+
+
 def _optional(inner: Codec) -> Codec:
     def encode(value: Any) -> Any:
         return None if value is None else inner.encode(value)
@@ -308,7 +378,7 @@ def _list(kind: Any, origin: Any, of: Codec) -> Codec:
         items = _items(value, name)
         if not all_read(items):
             items = _each(of.decode, items)
-        return items if origin is list else tuple(items)
+        return tuple(items) if origin is tuple else items
 
     return Codec(frozenset(), frozenset(), encode, decode)
 
@@ -359,7 +429,45 @@ def _tuple(kind: Any, of: list[Codec]) -> Codec:
     return Codec(frozenset(), frozenset(), encode, decode)
 
 
-def _dict(kind: Any, of: Codec) -> Codec:
+def _key(annotation: Any) -> Conversion | None:
+    """How the keys of a dict are converted, which JSON writes as text."""
+    kind, _ = without_marks(annotation)
+    try:
+        conversion = conversion_of(annotation)
+    except Unconvertible as error:
+        raise NotJson(str(error)) from None
+    if kind not in (str, Any) and (conversion is None or conversion.sent_as is not str):
+        raise NotJson("it contains a type that JSON does not have")
+    return conversion
+
+
+def _dict(kind: Any, key_conversion: Conversion | None, of: Codec) -> Codec:
+    values = _dict_of_text(kind, of)
+    if key_conversion is None:
+        return values
+    name = shown(kind)
+
+    def with_keys(change: Change, value: Mapping[Any, Any]) -> dict[Any, Any]:
+        changed = {}
+        for key, item in value.items():
+            try:
+                changed[change(key)] = item
+            except Mismatch as mismatch:
+                raise mismatch.within(": its key") from None
+        return changed
+
+    def encode(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _not_sent(value, name)
+        return values.encode(with_keys(key_conversion.encode, value))
+
+    def decode(value: Any) -> Any:
+        return with_keys(key_conversion.decode, values.decode(value))
+
+    return Codec(frozenset(), frozenset(), encode, decode)
+
+
+def _dict_of_text(kind: Any, of: Codec) -> Codec:
     all_go, all_read = _only(of.sends), _only(of.reads)
     name = shown(kind)
     any_key = kind is dict
@@ -464,7 +572,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
 
 def _unknown(value: Mapping[Any, Any], known: Iterable[str], name: str) -> Mismatch:
     unknown = next(key for key in value if key not in known)
-    return Mismatch(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} has not")
+    return Mismatch(f"has {shortened_repr(unknown, MAX_KEY)}, which {name} does not have")
 
 
 def _typed_dict(kind: Any, seen: dict[Any, Codec]) -> Codec:

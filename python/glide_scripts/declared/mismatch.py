@@ -1,4 +1,4 @@
-"""What is said of a reply that is not of its declared type."""
+"""The error for a reply that does not fit its declared type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_KEY = 60
 
 
 class Mismatch(Exception):
-    """A reply, or a part of it, is not of its declared type."""
+    """A reply, or part of it, does not fit its declared type."""
 
     def __init__(self, why: str, where: str = "") -> None:
         super().__init__(why)
@@ -19,16 +19,20 @@ class Mismatch(Exception):
         """The part: ``[2]['name']``; empty for the whole reply."""
 
     def within(self, where: str) -> Mismatch:
-        """The same, of a larger value."""
-        return Mismatch(self.why, where + self.where)
+        """The same error within a larger value."""
+        return type(self)(self.why, where + self.where)
 
     def at_key(self, key: object) -> Mismatch:
-        """The same, of the mapping that has it at a key."""
+        """The same error at a key of a mapping."""
         return self.within(f"[{shortened_repr(key, MAX_KEY)}]")
 
 
+class Unsendable(Mismatch):
+    """A value is of its declared type, and still cannot be sent."""
+
+
 def shortened_repr(value: object, size: int) -> str:
-    """The beginning of a value's ``repr``, which takes no longer for a larger value."""
+    """Return the beginning of a value's ``repr``, in bounded time."""
     text, length, around = [], 0, [_repr(value, size)]
     # No recursion: replies nest deeper than Python's stack.
     while around and length <= size:

@@ -1,4 +1,4 @@
-"""The function that packs the arguments of a script's typed calls, made once for each script.
+"""The function that packs a typed call's arguments, generated once per script.
 
 It has the parameters of the call, and a branch for the common type of each. Every other value goes
 through the parameter's encoder.
@@ -12,6 +12,7 @@ from typing import Any
 
 from ..values import Packed
 from .annotations import Mark, is_encodable, without_marks
+from .conversion import has_converter
 from .signature import Parameter
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
@@ -31,7 +32,7 @@ _QUICK_ENCODABLE = ("__type({0}) is __str and {0}.isascii() or __type({0}) is __
 
 
 def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
-    """The function that takes a call's arguments, checks them and gives what is sent.
+    """Return the function that checks a call's arguments and returns what to send.
 
     It raises TypeError and ValueError for what does not fit, naming the parameter.
     """
@@ -50,7 +51,9 @@ def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
             body.append(f"    {name} = __encode{index}({name!r}, {name})")
             continue
         kind, marks = without_marks(parameter.annotation)
-        if parameter.is_key or is_encodable(kind):
+        if has_converter(parameter.annotation):
+            quick = None
+        elif parameter.is_key or is_encodable(kind):
             quick = _QUICK_ENCODABLE
         elif Mark.JSON not in marks and isinstance(kind, type) and kind in _QUICK:
             quick = _QUICK[kind]

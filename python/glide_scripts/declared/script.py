@@ -1,4 +1,4 @@
-"""A script with what is known of it beside its code: where it stands, and what it declares."""
+"""A script with its file and its declarations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DeclaredScript(Script):
-    """A script that was read from a file, or whose parameters a function declares."""
+    """A script from a file, or with parameters declared by a function."""
 
     __slots__ = ("_errors", "_signature", "_source_map")
 
@@ -27,7 +27,7 @@ class DeclaredScript(Script):
 
     @property
     def file(self) -> str | None:
-        """The file that it was read from, as errors show it."""
+        """The file's name, as errors show it."""
         return None if self._source_map is None else self._source_map.files[0]
 
     @property

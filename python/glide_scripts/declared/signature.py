@@ -1,4 +1,4 @@
-"""What a script declares of its calls: their parameters, and the type of the reply.
+"""A script's signature: its parameters, and the type of its reply.
 
 Comments in the head of its file declare it, or a function of Python. Both ways give a
 ``Signature``, whose types are Python's annotations; all that comes after, checks, encoding,
@@ -29,7 +29,7 @@ NO_DEFAULT = inspect.Parameter.empty
 
 
 class Undeclarable(Exception):
-    """What is declared cannot be."""
+    """A declaration is impossible."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Parameter:
 
     @cached_property
     def encode(self) -> Callable[[str, Any], Any]:
-        """How a value is sent, given the parameter's name for errors; of several, a list."""
+        """Encode a value, given the parameter's name for errors; several values give a list."""
         one: Encoder = encoder(self.annotation)
         whole = many_encoder(one, self.annotation) if self.many else one
         return secretly(whole, self.shown_type) if self.secret else whole
@@ -71,7 +71,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """The parameters of a script's typed call, in their order, and the type of its reply."""
+    """The parameters of a typed call in their order, and the type of its reply."""
 
     parameters: tuple[Parameter, ...]
     returns: Any = Any
@@ -82,8 +82,13 @@ class Signature:
         return Signature, (self.parameters, self.returns, self.declared)
 
     def __str__(self) -> str:
-        parameters = ", ".join(["client", *map(str, self.parameters)])
+        parameters = ", ".join([self.client, *map(str, self.parameters)])
         return f"({parameters}) -> {shown(self.returns)}"
+
+    @cached_property
+    def client(self) -> str:
+        """What the client is called that comes first: a name that no parameter has."""
+        return "__client" if any(each.name == "client" for each in self.parameters) else "client"
 
     @cached_property
     def keys(self) -> tuple[Parameter, ...]:
@@ -114,16 +119,18 @@ def parameter(
     secret: bool = False,
     default: Any = NO_DEFAULT,
 ) -> Parameter:
-    """A parameter that can be called and sent.
+    """Return a parameter, checked.
 
     Raises:
         Undeclarable: It cannot; the text says why.
     """
     name = as_identifier(name)
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise Undeclarable(f"{name!r} is no name for a parameter of Python")
+    if keyword.iskeyword(name):
+        raise Undeclarable(f"{name!r} is a Python keyword; rename the parameter")
+    if not name.isidentifier():
+        raise Undeclarable(f"{name!r} is not a valid Python name; rename the parameter")
     if name.startswith("__"):
-        raise Undeclarable(f'{name!r} begins with "__"; name it otherwise')
+        raise Undeclarable(f'{name!r} begins with "__"; rename it')
     made = Parameter(name, is_key, many, annotation, secret, default)
     try:
         made.encode  # noqa: B018
@@ -140,7 +147,7 @@ def parameter(
 
 
 def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
-    """A signature that can be called.
+    """Return a signature, checked.
 
     Raises:
         Undeclarable: Two parameters have one name, several keys or arguments stand before others,
@@ -157,8 +164,8 @@ def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
             if each.many:
                 hint = "" if what == "key" else "; or send one of them as JSON"
                 raise Undeclarable(
-                    f"{each.name!r} takes all {what}s that are left, and {after.name!r} comes "
-                    f"after it; let {each.name!r} be the last {what}{hint}"
+                    f"{each.name!r} takes all remaining {what}s, but {after.name!r} comes "
+                    f"after it; make {each.name!r} the last {what}{hint}"
                 )
     try:
         decoder(returns)
@@ -168,12 +175,12 @@ def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
 
 
 def as_identifier(name: str) -> str:
-    """A name as Python reads it in a program: to it, some letters are others' variants."""
+    """Return a name as Python reads it: Python normalises some letters."""
     return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
 def split_list(annotation: Any) -> tuple[bool, Any]:
-    """Whether an annotation is one of several values, and the annotation of one."""
+    """Return whether an annotation is for several values, and the annotation of one."""
     try:
         item = items_of(annotation)
     except NotEncodable as error:

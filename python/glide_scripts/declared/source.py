@@ -1,15 +1,14 @@
-"""Where the text of a script comes from: its files, put together, and the place of each line.
+"""The text of a script: its files combined, and the place of each line.
 
-A script is sent as its file stands, byte for byte. Where the file includes another, that one's
-bytes follow the line that includes it, which stays as the comment that it is. So the text depends
-on the files' bytes and on nothing else.
+A script is sent as its file's bytes. An included file's bytes follow the line that includes it, and
+that line stays as a comment. So the text depends only on the files' bytes.
 """
 
 from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import ScriptSourceError
@@ -52,7 +51,7 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Which line of which file each line of a script's text is."""
+    """The file and line of each line of a script's text."""
 
     files: tuple[str, ...]
     """The files' names as errors show them; the first one is the script's own."""
@@ -85,7 +84,7 @@ class SourceMap:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A script's text, as it is sent, and what its own file declares."""
+    """A script's text as it is sent, and the declarations of its file."""
 
     code: bytes
     map: SourceMap
@@ -95,6 +94,11 @@ class Source:
     def file(self) -> str:
         """The script's own file."""
         return self.map.files[0]
+
+
+def included(sources: Iterable[Source]) -> set[str]:
+    """The files that these include, and which are so a part of them."""
+    return {file for source in sources for file in source.map.files[1:]}
 
 
 def _ended(code: bytes) -> bytes:
@@ -125,12 +129,12 @@ def directives(text: str) -> Iterator[tuple[Directive, int, bool]]:
 
 
 def _without_remark(rest: str) -> str:
-    """What a directive says, without ``-- and why``."""
+    """Return a directive's value without its remark."""
     return re.split(r"(?:^|\s)--(?:\s|$)", rest, maxsplit=1)[0].strip()
 
 
 def read(folder: Folder, path: tuple[str, ...]) -> Source:
-    """The source of a script: a file, and what it includes.
+    """Read a script's file and the files that it includes.
 
     Raises:
         ScriptSourceError: A file is missing or is not UTF-8, or an include is wrong.
@@ -179,7 +183,7 @@ class _Reader:
                 raise ScriptSourceError(directive.why_spaced, file=name, line=here.line)
             if not own_line:
                 raise ScriptSourceError(
-                    "--@include has to stand on a line of its own", file=name, line=here.line
+                    "--@include must be on a line of its own", file=name, line=here.line
                 )
             included = self._resolve(path, directive, here)
             shown = self.folder.name(included)
@@ -230,7 +234,7 @@ class _Reader:
             )
         written = quoted["path"]
         if "\\" in written or "\0" in written:
-            raise wrong(f'"{written}" is no path; write folders with "/"')
+            raise wrong(f'"{written}" is not a path; write folders with "/"')
         outside = wrong(
             f'it includes "{written}", which is outside of {self.folder.shown or "the folder"}'
         )
@@ -248,5 +252,5 @@ class _Reader:
 
 
 def rest_of(directive: Directive) -> str:
-    """What stands after the word of a directive, for errors."""
+    """Return the text after a directive's word, for errors."""
     return repr(directive.rest) if directive.rest else "nothing"

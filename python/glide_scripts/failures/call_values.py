@@ -1,4 +1,4 @@
-"""On what a script failed: the keys and arguments of its call, as an error may show them."""
+"""The keys and arguments of a failed call, as an error may show them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CallValues:
 
 
 def _fits(parameters: Sequence[Any], values: Sequence[Any]) -> bool:
-    """Whether there are as many values as were declared."""
+    """Whether the number of values fits the declaration."""
     single = sum(not each.many for each in parameters)
     return len(values) == single or (single < len(values) and single < len(parameters))
 
@@ -109,7 +109,7 @@ def _text(value: object) -> str:
 
 
 def _quoted(value: object) -> str:
-    """A value that a reader can tell from its neighbours, shortened."""
+    """Return a value in quotes, shortened."""
     if isinstance(value, str):
         if len(value) <= _MAX_TEXT:
             return repr(value)

@@ -1,4 +1,4 @@
-"""The first word of an error: whose it is, and which class stands for it."""
+"""The code of an error: its origin, and its exception class."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SERVER_CODES = frozenset(
 
 
 def is_public(code: str, script: Script | None) -> bool:
-    """Whether a code is a server's, or one that a script has in its text; None: not known."""
+    """Whether a code is a server's or occurs in the script's text; None if unknown."""
     if code in SERVER_CODES:
         return True
     if script is None:
@@ -55,12 +55,12 @@ def is_public(code: str, script: Script | None) -> bool:
 
 
 def registered_class(script: Script, code: str) -> type[ScriptError] | None:
-    """The class that a script's library has for a code, if it has one."""
+    """Return the class that a script's library registered for a code, if any."""
     return script._errors.get(code) if isinstance(script, DeclaredScript) else None
 
 
 def is_in_code(word: str, script: Script) -> bool:
-    """Whether a word stands in the text of a script; of a large one, in its beginning."""
+    """Whether a word occurs in a script's text; for a large script, in its beginning."""
     data, code = word.encode(), script.code[:_MAX_CODE]
     if not data or data not in code:
         return False

@@ -1,4 +1,4 @@
-"""The text of a script's error: where it failed, on what, what that means and what may be done.
+"""The text of a script's error: the place, the call's values, the cause and a fix.
 
 ::
 
@@ -12,11 +12,11 @@
        |
        = keys: user = 'u1'
        = args: item = 'apple', token = <secret>
-       = note: the key holds a value of another type than the command works on
-       = help: look at the key with TYPE, or use another key
+       = note: the key holds a value of a type that the command does not accept
+       = help: check the key with TYPE; other code may have written it
 
-Only failures come here. It runs on the event loop, so all that it looks at is bounded: of a
-script's own words, of keys, arguments and replies only the beginning, and no lines of a large one.
+This runs only for failures, but on the event loop, so its work is bounded: it looks only at the
+beginning of a script's own text, keys, arguments and replies, and shows no lines of a large script.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ _FIXED_WITH_NAME = re.compile(
 
 
 def explained(error: RequestError, script: Script, keys: object, args: object) -> RequestError:
-    """The error to raise for one that the core made: with its text, script and class.
+    """Return the error to raise for an error of the core, with its text, script and class.
 
     Args:
-        error: The core's error, which is changed: nothing of it may show a secret.
+        error: The core's error. It is modified so that it shows no secret.
         script: The script, as the caller passed it.
         keys: The call's keys; what is no list or tuple is not shown.
         args: The call's arguments; likewise.
@@ -136,7 +136,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
 
 
 class _Said:
-    """A server's text: the code and the place, the words, and what follows them."""
+    """A server's error text in parts: code and place, message, and the rest."""
 
     def __init__(self, text: str, error: RequestError, script: Script) -> None:
         self._script = script
@@ -172,7 +172,7 @@ class _Said:
         return is_public(code, self._script)
 
     def is_fixed(self) -> bool:
-        """Whether the words are ones of a server that hold nothing of what it was given."""
+        """Whether the text is a fixed text of a server, without arguments."""
         if _FIXED.fullmatch(self.words):
             return True
         named = _FIXED_WITH_NAME.fullmatch(self.words)
@@ -182,7 +182,7 @@ class _Said:
 def reply_type_error(
     script: DeclaredScript, mismatch: Mismatch, reply: object, keys: object, args: object
 ) -> ReplyTypeError:
-    """The error for a reply that is not of its declared type."""
+    """Return the error for a reply that does not fit its declared type."""
     call = CallValues(script, keys, args)
     declared = shown(script._signature.returns)
     # A secret that was cut short would not be replaced.
@@ -207,7 +207,7 @@ def reply_type_error(
 
 
 def _of_its_class(error: RequestError, registered: type[ScriptError] | None) -> RequestError:
-    """The error as the class that its script's library has for the code."""
+    """Return the error as the class that its script's library registered for the code."""
     if type(error) is not ScriptError or registered is None:
         return error
     made = registered.__new__(registered, *error.args)

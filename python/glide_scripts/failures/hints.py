@@ -1,4 +1,4 @@
-"""What the common failures of scripts mean, and what may be done about them."""
+"""Causes and fixes of common script failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "non local key",
         r"ttempted to access .*non local key",
-        "in a cluster a script may only use keys of the node that runs it, and those of one slot",
+        "in a cluster, a script may only use keys of one slot, on the node that runs it",
         "pass every key in keys, and give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
     ),
     (
@@ -33,13 +33,14 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "CROSSSLOT",
         r"CROSSSLOT",
-        "a script's keys have to be in one slot",
+        "all keys of a script must be in one slot",
         "give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
     ),
     (
         "global variable '",
         r"attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<name>\w+)'",
-        "nothing is named '\\g<name>' there: it is misspelt, not local, or not in the server's Lua",
+        "there is no variable '\\g<name>': it is misspelt, not local, or missing from the "
+        "server's Lua",
         "declare it with 'local \\g<name> = ...' above its use",
     ),
     (
@@ -63,7 +64,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "attempt to index",
         rf"attempt to index {_NAMELESS}a (?P<type>\w+) value",
-        "what stands before '.', ':' or '[' is \\g<type>, not a table{missing}",
+        "the value before '.', ':' or '[' is \\g<type>, not a table{missing}",
         "put it into a local variable, and test that",
     ),
     (
@@ -81,7 +82,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "attempt to concatenate",
         rf"attempt to concatenate (?:{_NAME} \()?{_NAMELESS}a (?P<type>\w+) value",
-        "'..' joins strings and numbers only, and met \\g<type>{missing}",
+        "'..' joins only strings and numbers; this value is \\g<type>{missing}",
         "convert it with tostring(...), or test it before",
     ),
     (
@@ -94,26 +95,26 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "attempt to compare two",
         r"attempt to compare two (?P<type>\w+) values",
-        "Lua orders numbers and strings, and not two values that are \\g<type>",
+        "Lua compares numbers and strings, but not two values of type \\g<type>",
         "compare a field or the length of each instead",
     ),
     (
         "attempt to call",
         rf"attempt to call (?:{_NAME} \()?{_NAMELESS}a nil value",
-        "what is called there does not exist: it is misspelt, or defined further down",
+        "the called function does not exist: it is misspelt, or defined further down",
         "define functions above their use; servers have only part of Lua's library",
     ),
     (
         "attempt to call ",
         r"attempt to call ",
-        "what is called there is no function",
-        "look at what was assigned to it last",
+        "the called value is not a function",
+        "check what was last assigned to it",
     ),
     (
         "too many results to unpack",
         r"too many results to unpack",
-        "unpack(...) of some 8,000 values does not fit on Lua's stack",
-        "call the command in pieces: for i = 1, #t, 1000 do "
+        "unpack(...) of about 8,000 values overflows Lua's stack",
+        "call the command in chunks: for i = 1, #t, 1000 do "
         "redis.call(..., unpack(t, i, math.min(i + 999, #t))) end",
     ),
     (
@@ -125,45 +126,45 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "WRONGTYPE|wrong kind of value",
         r"WRONGTYPE|wrong kind of value",
-        "a key holds a value of another type than the command works on",
-        "look at it with TYPE; another program may use the key, or it was written by other code",
+        "the key holds a value of a type that the command does not accept",
+        "check the key with TYPE; other code may have written it",
     ),
     (
         "OOM |used memory",
         r"OOM |command not allowed when used memory",
-        "the server has reached its maxmemory, and evicts too little to take a write",
+        "the server has reached its maxmemory, and cannot evict enough for this write",
         "free memory, raise maxmemory or set a maxmemory-policy; a script that only frees memory "
         "may begin with '#!lua flags=allow-oom'",
     ),
     (
         "from read-only scripts",
         r"Write commands are not allowed from read-only scripts",
-        "the script is declared read-only and writes",
-        "remove read_only=True, --@readonly or the flag no-writes; or the write",
+        "the script is declared read-only but writes",
+        "remove the write, or read_only=True, --@readonly or the flag no-writes",
     ),
     (
         "READONLY |read only replica|on readonly replica",
         r"READONLY |against a read only replica|on readonly replica",
-        "the server is a replica, which takes no writes",
-        "let the client connect to the primary; a script that only reads is declared read-only",
+        "the server is a replica, which refuses writes",
+        "connect the client to the primary; declare a script that only reads as read-only",
     ),
     (
         "NOREPLICAS ",
         r"NOREPLICAS ",
-        "fewer replicas are connected than min-replicas-to-write asks for",
+        "fewer replicas are connected than min-replicas-to-write requires",
         "bring the replicas back, or lower min-replicas-to-write",
     ),
     (
         "MISCONF ",
         r"MISCONF ",
         "the server could not save its data to disk, and refuses writes",
-        "look at the server's log and disk",
+        "check the server's log and disk",
     ),
     (
         "killed by user",
         r"Script killed by user",
         "someone sent SCRIPT KILL while the script ran; it had written nothing",
-        "let it do less at once: fewer keys a call, or SCAN in steps from outside",
+        "do less per call: use fewer keys, or SCAN in steps from the client",
     ),
     (
         "BUSY ",
@@ -175,13 +176,13 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "UNKILLABLE ",
         r"^UNKILLABLE ",
-        "the running script has written already; to stop it would leave its work half done",
-        "wait for its end; SHUTDOWN NOSAVE loses what was not saved",
+        "the running script has already written; stopping it would leave its work half done",
+        "wait until it ends; SHUTDOWN NOSAVE would lose unsaved data",
     ),
     (
         "rong number of arg",
         r"Wrong number of args calling|[Ww]rong number of arguments for",
-        "a command got more or fewer arguments than it takes",
+        "a command got too many or too few arguments",
         "look for an argument that is nil: Lua drops it",
     ),
     (
@@ -195,7 +196,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
         r"Unknown .*command called from",
         "the server does not know this command: it is misspelt, renamed, of a newer version or "
         "of a module",
-        "look at the server's version with INFO server",
+        "check the server's version with INFO server",
     ),
     (
         "not allowed from script",
@@ -206,67 +207,67 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         "NOPERM|ACL failure|can't run this|has no permissions",
         r"NOPERM|ACL failure|can't run this command or subcommand|has no permissions",
-        "the user that the client is may not run this command, or not on this key",
-        "look at ACL LOG on the server, and at ACL GETUSER for the user",
+        "the client's user may not run this command, or not on this key",
+        "check ACL LOG on the server, and ACL GETUSER for the user",
     ),
     (
         "NOSCRIPT ",
         r"^NOSCRIPT ",
-        "the server does not have the script, and this object has given its code away",
+        "the server lacks the script, and this Script object no longer has its code",
         "keep the Script object",
     ),
 ]
 
-_FALSE = "; redis.call gives false for what is not there"
+_FALSE = "; redis.call returns false for a missing value"
 
 _SYNTAX: list[tuple[str, str, str, str]] = [
     (
         "(to close '",
         r"'(?P<wanted>[^']+)' expected \(to close '(?P<opened>[^']+)' at line (?P<line>\d+)\)",
         "the '\\g<opened>' of {place} has no '\\g<wanted>'",
-        "add '\\g<wanted>', or take the '\\g<opened>' away",
+        "add '\\g<wanted>', or remove the '\\g<opened>'",
     ),
     (
         "near '<eof>'",
         r"'end' expected near '<eof>'|expected near '<eof>'",
-        "the script ends before something that it opened does",
+        "the script ends inside an open block or bracket",
         "look for a missing 'end' or ')'",
     ),
     (
         "'<eof>' expected",
         r"'<eof>' expected near '(?P<near>[^']*)'",
-        "something stands after the end of the script: a 'return' is the last of its block",
-        "write 'do return ... end' for a return in the middle; or look for an 'end' too many",
+        "there is code after the end: 'return' must be the last statement of its block",
+        "write 'do return ... end' for an early return, or remove an extra 'end'",
     ),
     (
         "expected near '='",
         r"'(?:then|do|\))' expected near '='",
-        "'=' assigns, and this is a condition",
+        "'=' assigns, but this is a condition",
         "compare with '=='",
     ),
     (
         "'=' expected near",
         r"'=' expected near",
-        "a line has to call something or to assign something",
-        "look for a misspelt word, or a '=' that is missing",
+        "a statement must be a call or an assignment",
+        "look for a misspelt word or a missing '='",
     ),
     (
         "unfinished string",
         r"unfinished string",
-        "a string has no end in its line",
-        "close it with the quote that opened it; [[...]] may have several lines",
+        "a string does not end on its line",
+        "close it with the quote that opened it; [[...]] may span several lines",
     ),
     (
         "unexpected symbol near '",
         r"unexpected symbol near '(?P<near>!|\+|\?)",
-        "this is not Lua's way to say it",
-        "'~=' is unequal, 'not' negates, 'x = x + 1' increments, 'a and b or c' chooses",
+        "Lua has no such operator",
+        "use '~=' for unequal, 'not' to negate, 'x = x + 1' to increment, 'a and b or c' to choose",
     ),
     (
         "has more than ",
         r"has more than (?P<count>\d+) (?P<what>[\w ]+)",
         "Lua allows \\g<count> \\g<what> in one function",
-        "put parts of it into functions or tables",
+        "move parts of it into functions or tables",
     ),
 ]
 # A server's own words are shorter.
@@ -277,7 +278,7 @@ _OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
 def hints(
     words: str, error: RequestError, script: Script, shown: Callable[[str], str]
 ) -> list[tuple[str, str]]:
-    """Notes and helps for an error of a server, given in its words.
+    """Return notes and fixes for a server's error text.
 
     Args:
         words: The server's words.
@@ -326,7 +327,7 @@ def _first(
         kinds = (given.get("type"), given.get("one"), given.get("other"))
         missing = _FALSE if "boolean" in kinds else ""
         if "nil" in kinds:
-            missing = "; it was never assigned, or a function or a table gave nothing"
+            missing = "; it was never assigned, or a function or table returned nothing"
         details = {"missing": missing, "false": _FALSE if "boolean" in kinds else ""}
         if "line" in given:
             details["place"] = _place(int(given["line"]), script)
@@ -356,7 +357,7 @@ def _filled(
 
 
 def _place(line: int, script: Script) -> str:
-    """A line that the server names, where its reader finds it."""
+    """Return the place of a line that the server names."""
     if isinstance(script, DeclaredScript) and (source_map := script._source_map) is not None:
         return str(source_map.place(line))
     return f"line {line}"

@@ -1,4 +1,4 @@
-"""Where a script failed: the line of a file, as it was written, and the lines around it."""
+"""The place where a script failed: the file's line, and the lines around it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_CODE = 256 * 1024
 
 
 def locate(error: ScriptError, script: Script) -> None:
-    """From the line of the text that was sent to the line of the file."""
+    """Find the file's line for a line of the sent text."""
     source_map = _map_of(script)
     if source_map is None:
         return
@@ -57,7 +57,7 @@ def shown_place(error: RequestError, script: Script) -> str:
 
 
 def snippet_of(line: int, file: str | None, script: Script, words: str) -> list[str]:
-    """The line and those around it, as far as they are of the same file."""
+    """Return the line with the lines around it in the same file."""
     source_map = _map_of(script)
     lines = _lines(script)
     shown_lines: list[tuple[int, str]] = []
@@ -102,7 +102,7 @@ _CALL = re.compile(r"redis\.p?call\((?:[^()'\"]|'[^']*'|\"[^\"]*\"|\([^()]*\))*\
 
 
 def _mark(text: str, words: str) -> str:
-    """Carets under what the words are about, or under the whole line."""
+    """Return carets under the part that the error is about, or under the whole line."""
     whole = text.strip()
     if not whole:
         return ""

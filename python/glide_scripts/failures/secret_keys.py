@@ -1,4 +1,4 @@
-"""Keys that no error may show, taken out of the core's words about keys in several slots."""
+"""Hiding secret keys in the core's error about keys in several slots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import CrossSlotError
 
 
 def hide_keys(error: CrossSlotError, scripts: Iterable[Script], *, of_batch: bool = False) -> None:
-    """Take the keys out of an error's text if some of them are secret.
+    """Remove the keys from an error's text if some of them are secret.
 
     Args:
         error: The core's error, which is changed.

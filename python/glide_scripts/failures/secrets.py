@@ -1,8 +1,19 @@
-"""Secrets, taken out of words that may hold what a script was given.
+"""Removing secrets from texts that may contain a script's arguments.
+
+Words are shown unless they hold a secret in one of these forms, whatever its capitals are:
+
+- as it was sent, also with spaces in place of the ends of its lines, as servers put them;
+- with the escapes of JSON, Python or Lua;
+- a number as Lua prints it;
+- a string or a number of a secret that was sent as JSON;
+- the first 32 characters of a longer one: servers cut long words.
+
+A secret of fewer than four characters is found as a word of its own. What a script makes of one
+otherwise (a hash, base64, its reverse, a part) is not recognised.
 
 All that is looked at is bounded, as an error is made on the event loop: words are short when they
-come here, and of larger or more secrets than ``MAX_SIZE`` and ``_MAX_FORMS`` allow none is looked
-for. Nothing of such words is shown then.
+come here, and if secrets have more than ``MAX_SIZE`` bytes or ``_MAX_FORMS`` forms, no words are
+shown.
 """
 
 from __future__ import annotations
@@ -16,13 +27,15 @@ from typing import Any
 
 SECRET = "<secret>"
 HIDDEN = "(the words are not shown: they hold a secret)"
+CUT = "…"
+"""The end of words of which the rest was left out."""
 
-# Bytes of all secrets of a call together. A call with more has few words without a piece of one.
 MAX_SIZE = 16 * 1024
-# Ways in which they may stand in words: most have one or two, and a document one for each string.
+# In a document, each string and number is one.
 _MAX_FORMS = 512
-# So long is what is found of a secret in other words; shorter ones are found as a whole.
-_PIECE = 4
+# One of fewer characters has to stand alone.
+_SHORT = 4
+_BEGINNING = 32
 
 
 class Secrets:
@@ -46,41 +59,36 @@ class Secrets:
             self._values.append(value)
 
     def hidden_in(self, words: str) -> str:
-        """Words of a server or of a reply, as they may be shown.
+        """Return a server's or reply's text as it may be shown.
 
-        A secret that stands there as it was sent is replaced; of words that hold one otherwise,
-        or a piece of one, nothing is left. What a script makes of a secret so that no four
-        characters of it stay side by side (a hash, base64, its reverse) is not recognised.
+        A secret that stands there as it was sent is replaced. Of words that hold one in another
+        form, nothing is left.
         """
-        if self._are_unknown:
+        if not self.are_in(words):
+            return words
+        if self._are_unknown or self._meanings is None:
             return HIDDEN
         text = words
         for form in self._texts:
-            text = text.replace(form, SECRET)
+            text = _pattern(form).sub(SECRET, text)
         return HIDDEN if self.are_in(text.replace(SECRET, " ")) else text
 
     def are_in(self, words: str) -> bool:
-        """Whether words hold a secret, or a piece of one, in whatever way it is escaped."""
+        """Whether words hold a secret."""
         if self._are_unknown:
             return True
         if not self._values or not words:
             return False
         if self._meanings is None:
             return True
-        plain = [_plain(each) for each in _unescaped(words)]
-        pieces = {piece for each in plain for piece in _pieces(each) if " " not in piece}
-        return any(
-            any(meaning in each for each in plain) or not pieces.isdisjoint(_pieces(meaning))
-            for meaning in self._meanings
-        )
+        texts = [_plain(each) for each in _unescaped(words)]
+        return any(_holds(text, meaning) for meaning in self._meanings for text in texts)
 
     @cached_property
     def _texts(self) -> list[str]:
         """The secrets as they may stand in words, the longest first: one may be part of another."""
-        forms = {form for value in self._values for form in _forms(value)}
-        return sorted(
-            (form for form in forms if len(form.strip()) >= _PIECE), key=len, reverse=True
-        )
+        forms = {form for value in self._values for form in _forms(value) if form.strip()}
+        return sorted(forms, key=len, reverse=True)
 
     @cached_property
     def _meanings(self) -> list[str] | None:
@@ -92,8 +100,29 @@ class Secrets:
         return [plain for form in found if (plain := _plain(form))]
 
 
+def _holds(text: str, meaning: str) -> bool:
+    if len(meaning) < _SHORT:
+        return _pattern(meaning).search(text) is not None
+    if meaning[:_BEGINNING] in text:
+        return True
+    # Words that were cut may end in the midst of it.
+    return text.endswith(CUT) and any(
+        text.endswith(meaning[:size] + CUT) for size in range(_SHORT, _BEGINNING)
+    )
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    """What finds a form of a secret: a short one as a word or a number of its own."""
+    pattern = re.escape(form)
+    if len(form) < _SHORT:
+        before = r"(?<![^\W_])(?<!\d\.)" if form[0].isalnum() else ""
+        after = r"(?![^\W_]|\.\d)" if form[-1].isalnum() else ""
+        pattern = f"{before}{pattern}{after}"
+    return re.compile(pattern)
+
+
 def _forms(secret: object) -> Iterator[str]:
-    """How a value may stand in a server's words, or in the repr of a reply."""
+    """Return the forms of a value in a server's text or a reply's repr."""
     data = _bytes(secret)
     text = data.decode(errors="replace")
     yield text
@@ -156,7 +185,7 @@ _CONTROLS = {
 
 
 def _unescaped(text: str) -> list[str]:
-    """A text, and what it is without the escapes of JSON, Python or Lua, one in another too."""
+    """Return a text, and its forms without the escapes of JSON, Python or Lua, also nested."""
     found, data = [text], text.encode(errors="replace")
     for _ in range(4):
         if b"\\" not in data:
@@ -180,8 +209,3 @@ def _character(escape: re.Match[bytes]) -> bytes:
 def _plain(text: str) -> str:
     """Without what does not matter: capitals, and what kinds of spaces there are."""
     return re.sub(r"\s+", " ", text.casefold()).strip()
-
-
-def _pieces(text: str) -> Iterator[tuple[str, ...]]:
-    """All that stands side by side; as tuples, which are several times as quick as slices."""
-    return zip(*(islice(text, start, None) for start in range(_PIECE)), strict=False)

@@ -1,34 +1,41 @@
-"""What scripts and observers know of a client, of whichever kind it is."""
+"""The interface of a client of any kind, for scripts and observers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 
 import glide_scripts
 
 from .._core import Script
 from ..values import TEncodable, TResult
 
+T = TypeVar("T")
+
 
 class Client:
-    """The base of the clients of a server and of a cluster.
+    """The base of all clients.
 
-    A class and no protocol: each typed call makes sure that it is given one, and a protocol takes
-    a hundred times as long for that.
+    A class, not a protocol: each typed call checks its client, and a protocol's check takes a
+    hundred times as long.
     """
 
+    _is_blocking = False
     _is_observed = False
     _reply_type_errors = 0
     """Replies that were not of their declared type, which the core cannot know."""
 
-    async def invoke_script(
+    async def _invoke_script(
         self,
         script: Script,
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
     ) -> TResult:
-        """Run a script on the server."""
+        """Run a script on the server. A synchronous client's coroutine ends in one step."""
+        raise NotImplementedError
+
+    def _run(self, calling: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of a synchronous client to its end."""
         raise NotImplementedError
 
     async def _observed_call(self, call: Any) -> Any:
@@ -36,5 +43,5 @@ class Client:
         raise NotImplementedError
 
     def stats(self) -> glide_scripts.Stats:
-        """What the client has counted since it was made."""
+        """Return the client's counters since it was created."""
         raise NotImplementedError

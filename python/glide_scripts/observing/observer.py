@@ -1,4 +1,4 @@
-"""Observers: what a program is told of a client's calls, for traces and metrics of its own."""
+"""Observers: callbacks for a client's calls, for traces and metrics."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +9,9 @@ from .client import Client
 
 @dataclass(slots=True, eq=False)
 class ObservedCall:
-    """One call of a client: what is known when it starts, and how it ended.
+    """One call of a client: what is known at its start, and how it ended.
 
-    There is no key, argument, reply or text of an error in it: they may be secret.
+    It contains no keys, arguments, replies or error messages, because these may be secret.
     """
 
     operation: str
@@ -21,13 +21,13 @@ class ObservedCall:
     """
 
     name: str | None
-    """The name of the script or function; of a batch, if it is the same throughout."""
+    """The name of the script or function; for a batch, only if all its commands have the same."""
 
     sha1: str | None
     """The SHA1 of the script, if the call runs one with ``invoke_script``."""
 
     batch_size: int | None
-    """How many commands a batch has; None: it is no batch."""
+    """The number of commands of a batch; None if it is not a batch."""
 
     server: tuple[str, int | None]
     """Host and port of the first address in the client's configuration.
@@ -39,7 +39,7 @@ class ObservedCall:
     """The database's number."""
 
     state: Any = None
-    """The observer's own: what it wants to find again at the end, such as a span."""
+    """For the observer's own use, such as a span that it ends later."""
 
     duration: float = 0.0
     """Seconds from the start to the end."""
@@ -58,17 +58,17 @@ class ObservedCall:
     """
 
     eval_fallback: bool = False
-    """Whether the server did not have the script, so that EVAL sent its code."""
+    """Whether the server lacked the script, so that EVAL sent its code."""
 
     retries: int = 0
-    """How often it was sent again for another reason, such as a redirect or a lost connection."""
+    """How often it was repeated for another reason, such as a redirect or a lost connection."""
 
 
 class Observer:
-    """Is told of clients and their calls; subclass it, and pass it as ``observer``.
+    """Callbacks for clients and their calls. Derive from it, and pass an instance as ``observer``.
 
-    Each method does nothing by itself. They are called on the event loop of the call, and should
-    be quick. What one raises is logged, once a client, and harms no call.
+    The methods do nothing by default. They run on the event loop of the call, so keep them fast. If
+    one raises an exception, it is logged once per client, and calls continue.
 
     Example:
         >>> class Slow(Observer):
@@ -79,19 +79,19 @@ class Observer:
     """
 
     def client_opened(self, client: Client) -> None:
-        """A client was made. It should not be kept: a client that nobody has is closed."""
+        """A client was created. Do not keep a reference: an unreferenced client is closed."""
 
     def client_closed(self, client: Client) -> None:
-        """A client is about to be closed; not told of one that is garbage."""
+        """A client is about to be closed. Not called for a client that is garbage collected."""
 
     def call_started(self, call: ObservedCall) -> None:
-        """A call is about to be sent, in the context (``contextvars``) of its caller.
+        """A call is about to be sent. Runs in the caller's context (``contextvars``).
 
-        A batch is one call, and so is each batch that ``invoke_script_many`` sends.
+        A batch is one call. So is each batch that ``invoke_script_many`` sends.
         """
 
     def call_ended(self, call: ObservedCall) -> None:
-        """A call has ended, in a value or an error, in a copy of the context of its caller."""
+        """A call has ended with a value or an error. Runs in a copy of the caller's context."""
 
 
 show_as_public(globals())

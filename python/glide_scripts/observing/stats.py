@@ -1,4 +1,4 @@
-"""What a client has counted."""
+"""A client's counters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..public import show_as_public
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long servers took, from writing a request to its reply, in microseconds.
+    """The time from writing a request to its reply, in microseconds.
 
     Percentiles are exact to 1 %.
     """
@@ -25,22 +25,22 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """What was counted of one server, over all its connections."""
+    """The counters of one server, over all its connections."""
 
     connects: int
-    """Connections that were made."""
+    """Connections made."""
 
     reconnects: int
-    """Connections that were lost, and are made anew."""
+    """Lost connections, which were reconnected."""
 
     requests: int
-    """Requests that were written; of a batch one a command, and the client's own."""
+    """Requests written, including the client's own; each command of a batch counts."""
 
     errors: int
-    """Error replies, also those that the client dealt with itself."""
+    """Error replies, including those that the client handled itself."""
 
     in_flight: int
-    """Requests that were written and have no reply yet; a batch counts as one."""
+    """Requests in flight; a batch counts as one."""
 
     bytes_sent: int
     bytes_received: int
@@ -53,34 +53,34 @@ class NodeStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a client has counted since it was made: a copy, which does not change."""
+    """A client's counters since it was created: a copy that does not change."""
 
     calls: int
-    """Calls that ended, in a value or an error; each command of a batch is one."""
+    """Finished calls; each command of a batch counts as one."""
 
     errors: dict[str, int]
-    """How many of them ended in an error, by the name of its class, such as ``"TimeoutError"``."""
+    """The number of failed calls by error class, such as ``"TimeoutError"``."""
 
     evalsha_hits: int
-    """Scripts that a server had."""
+    """Script calls for which the server had the script."""
 
     evalsha_misses: int
-    """Scripts that a server did not have, so that their code was sent."""
+    """Script calls for which the code was sent."""
 
     taught: int
-    """Different scripts that were put on the servers for good."""
+    """Different scripts loaded on the servers."""
 
     redirects: int
-    """Redirects that a cluster's nodes gave."""
+    """Redirects from a cluster's nodes."""
 
     reconnects: int
-    """Connections that were lost, and are made anew."""
+    """Lost connections, which were reconnected."""
 
     in_flight: int
-    """Requests that were written and have no reply yet; a batch counts as one."""
+    """Requests in flight; a batch counts as one."""
 
     pending_bytes: int
-    """Bytes that wait to be written because a server does not take them, or not yet."""
+    """Bytes that wait to be written."""
 
     bytes_sent: int
     bytes_received: int
@@ -88,7 +88,7 @@ class Stats:
     """Over all servers."""
 
     nodes: dict[str, NodeStats]
-    """By server, ``"host:port"``; of those that are gone, only the totals above tell."""
+    """The counters per server, by ``"host:port"``. Removed servers count only in the totals."""
 
     @classmethod
     def _of(cls, counts: Mapping[str, Any]) -> Self:

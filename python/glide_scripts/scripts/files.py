@@ -1,17 +1,19 @@
-"""Scripts from files, and from the resources of packages."""
+"""Scripts from files and from package resources."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..declared.comments import from_comments, script_name
-from ..declared.folder import Folder
+from ..declared.folder import Folder, looked_for
 from ..declared.signature import Undeclarable
-from ..declared.source import read
+from ..declared.source import Source, included, read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
 
@@ -51,12 +53,13 @@ def load(
     prefix: str | None = None,
     errors: Mapping[str, type[ScriptError]] | None = None,
 ) -> TypedScript[..., Any]:
-    """A script of a folder.
+    """Load a script of a folder.
 
-    ``prefix`` is that of a library's namespace, in which a script's name is an attribute's.
+    ``prefix`` is the library's namespace. In a library, a script's name must be a valid attribute
+    name.
 
     Raises:
-        ScriptSourceError: A file cannot be used, or what is declared in it.
+        ScriptSourceError: A file or a declaration in it is wrong.
     """
     source = read(folder, path)
     declared = from_comments(source)
@@ -76,15 +79,16 @@ def load(
 
 
 def directory_folder(path: Any) -> Folder:
-    """A folder on disk.
+    """Open a folder on disk.
 
     Raises:
-        TypeError: ``path`` is no path.
-        ScriptSourceError: There is no such folder, or a link in it leads to one around itself.
+        TypeError: ``path`` is not a path.
+        ScriptSourceError: The folder does not exist, or contains a link to a folder around itself.
     """
     folder = _path("path", path)
     if not folder.is_dir():
-        why = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+        missing = "the folder does not exist" + looked_for(folder, str(folder))
+        why = "it is a file, not a folder" if folder.exists() else missing
         raise ScriptSourceError(why, file=str(folder))
     _check_links(folder, ())
     return Folder(folder, _shown(folder))
@@ -93,7 +97,8 @@ def directory_folder(path: Any) -> Folder:
 def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
     """
     Raises:
-        ScriptSourceError: In a folder is a link to one around it, which would never end.
+        ScriptSourceError: The folder contains a link to a folder around itself, which would never
+            end.
     """
     try:
         status = folder.stat()
@@ -109,11 +114,11 @@ def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
 
 
 def package_folder(package: Any) -> Folder:
-    """A package's folder.
+    """Open a package's folder.
 
     Raises:
-        TypeError: ``package`` is no package.
-        ScriptSourceError: There is no such package.
+        TypeError: ``package`` is not a package.
+        ScriptSourceError: The package does not exist.
     """
     import importlib.resources  # noqa: PLC0415 - saves time at import
 
@@ -127,16 +132,16 @@ def package_folder(package: Any) -> Folder:
             raise
         raise ScriptSourceError(f"there is no package {name!r}") from None
     except (TypeError, ValueError):
-        raise ScriptSourceError(f"{name!r} is no package, but a module or nothing") from None
+        raise ScriptSourceError(f"{name!r} is not a package, but a module or nothing") from None
     return Folder(root, name.replace(".", "/"))
 
 
 def resource_path(resource: Any) -> tuple[str, ...]:
-    """The parts of a path inside a package.
+    """Return the parts of a path inside a package.
 
     Raises:
         TypeError: ``resource`` is not str.
-        ValueError: It leads out of the package.
+        ValueError: The path leads out of the package.
     """
     checks.of_type("resource", resource, str, "str")
     parts = tuple(part for part in resource.split("/") if part not in ("", "."))
@@ -145,11 +150,40 @@ def resource_path(resource: Any) -> tuple[str, ...]:
     return parts
 
 
-def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
-    """The name that a file or a folder of a library gives to an attribute.
+def library_scripts(folder: Folder) -> list[tuple[str, ...]]:
+    """The paths of a library's scripts, by name.
+
+    A file that gives no name to an attribute is left out where another one includes it.
 
     Raises:
-        ScriptSourceError: It gives none.
+        ScriptSourceError: A folder cannot be read.
+    """
+    paths = list(folder.scripts())
+    if unnamed := {path for path in paths if not _is_named(folder, path)}:
+        parts = included(_readable(folder, paths))
+        return [path for path in paths if path not in unnamed or folder.name(path) not in parts]
+    return paths
+
+
+def _is_named(folder: Folder, path: tuple[str, ...]) -> bool:
+    try:
+        return all(check_stem(folder, path[: depth + 1]) for depth in range(len(path)))
+    except ScriptSourceError:
+        return False
+
+
+def _readable(folder: Folder, paths: Iterable[tuple[str, ...]]) -> Iterator[Source]:
+    """What can be read; loading the rest raises why it cannot."""
+    for path in paths:
+        with suppress(ScriptSourceError):
+            yield read(folder, path)
+
+
+def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
+    """Return the attribute name for a file or folder of a library.
+
+    Raises:
+        ScriptSourceError: The name is not a valid attribute.
     """
     try:
         return script_name(path[-1].removesuffix(".lua").replace("-", "_"))

@@ -1,4 +1,4 @@
-"""A folder of scripts as an object: each file an attribute, each subfolder a namespace."""
+"""A folder of scripts as an object: each file is an attribute, each subfolder a namespace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ E = TypeVar("E", bound=type[ScriptError])
 
 
 class TypedLibrary:
-    """What a ``ScriptLibrary`` is, for stub files, which say which attributes there are."""
+    """The type of a ``ScriptLibrary`` in stub files, which list its attributes."""
 
     if TYPE_CHECKING:
         __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
@@ -36,41 +36,46 @@ class TypedLibrary:
 
     @classmethod
     def from_directory(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads all scripts of a folder.
+        """Load all scripts of a folder.
 
         Args:
-            path: The folder. Includes may not leave it.
+            path: The folder. Included files must be in it.
 
         Raises:
-            ScriptSourceError: There is no such folder, a file of it cannot be used, or two scripts
-                have one name; the text says which.
+            ScriptSourceError: The folder does not exist, a file in it cannot be used, or two
+                scripts have the same name. The text names them.
         """
-        from .files import directory_folder  # noqa: PLC0415 - saves time at import
+        from .files import directory_folder, library_scripts  # noqa: PLC0415 - saves time at import
 
         whole = directory_folder(path)
-        return cls.__read(whole, (), "", {}, whole.scripts())
+        return cls.__read(whole, (), "", {}, library_scripts(whole))
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
-        """Reads all scripts of a package's folder, also of a package in a zip.
+        """Load all scripts of a folder in a package, which may be in a zip file.
 
         Args:
             package: The package.
-            folder: The folder's path inside the package, with ``/``; empty for the package's own.
-                Includes may not leave it.
+            folder: The folder's path inside the package, with ``/``; empty for the package's own
+                folder. Included files must be in it.
 
         Raises:
-            ScriptSourceError: As for ``from_directory``; there is no such package.
+            ScriptSourceError: As for ``from_directory``; or the package does not exist.
         """
-        from ..declared.folder import Folder  # noqa: PLC0415 - saves time at import
-        from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
+        from ..declared.folder import Folder, looked_for  # noqa: PLC0415 - saves time at import
+        from .files import (  # noqa: PLC0415 - saves time at import
+            library_scripts,
+            package_folder,
+            resource_path,
+        )
 
         whole = package_folder(package)
         path = resource_path(folder)
         part = Folder(whole.at(path), whole.name(path))
         if not part.root.is_dir():
-            raise ScriptSourceError("there is no such folder", file=part.shown)
-        return cls.__read(part, (), "", {}, part.scripts())
+            why = "the folder does not exist" + looked_for(part.root, part.shown)
+            raise ScriptSourceError(why, file=part.shown)
+        return cls.__read(part, (), "", {}, library_scripts(part))
 
     @classmethod
     def __read(
@@ -81,7 +86,7 @@ class TypedLibrary:
         errors: dict[str, type[ScriptError]],
         scripts: Iterable[tuple[str, ...]],
     ) -> Self:
-        """The library of a folder at a path, given the paths of the scripts below it."""
+        """Return the library of a folder, given the paths of the scripts in it."""
         from .files import check_stem, load  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
@@ -98,10 +103,10 @@ class TypedLibrary:
                 name = value.name.removeprefix(prefix)
             shown = folder.name(inner)
             if name in origins:
-                why = f"{origins[name]} is named {name!r}, too; name one of them otherwise"
+                why = f"{origins[name]} has the same name {name!r}; rename one of them"
                 raise ScriptSourceError(why, file=shown)
             if hasattr(ScriptLibrary, name):
-                why = f"{name!r} is what a library calls something else; name it otherwise"
+                why = f"{name!r} is the name of a library's own method; rename the script"
                 raise ScriptSourceError(why, file=shown)
             origins[name] = shown
             self.__entries[name] = value
@@ -110,7 +115,7 @@ class TypedLibrary:
         return self
 
     def error(self, code: str) -> Callable[[E], E]:
-        """Decorates the class of the errors that scripts of the library return with a code.
+        """Register an exception class for an error code of the library's scripts.
 
         ::
 
@@ -118,16 +123,16 @@ class TypedLibrary:
             class OutOfStock(ScriptError):
                 pass
 
-        After it ``redis.error_reply("OUT_OF_STOCK sku 7")`` raises ``OutOfStock``, whose
-        ``message`` is ``"sku 7"``. The class is not called; its ``__init__`` plays no part.
+        ``redis.error_reply("OUT_OF_STOCK sku 7")`` then raises ``OutOfStock`` with the ``message``
+        ``"sku 7"``. The class's ``__init__`` is not called.
 
         Args:
             code: The first word of the error.
 
         Raises:
-            TypeError: ``code`` is not str, or the class is no ``ScriptError``.
-            ValueError: ``code`` is not one word, is one that servers use themselves, such as
-                ``ERR``, or has a class already.
+            TypeError: ``code`` is not str, or the class is not a ``ScriptError``.
+            ValueError: ``code`` is not a single word, is a code of the server such as ``ERR``, or
+                already has a class.
         """
         from ..failures.codes import SERVER_CODES  # noqa: PLC0415 - saves time at import
 
@@ -135,19 +140,19 @@ class TypedLibrary:
         if not code or len(code.split()) != 1 or code != code.strip():
             raise ValueError(f"code is {code!r}; pass one word, such as 'OUT_OF_STOCK'")
         if code.startswith("-"):
-            raise ValueError(f"code is {code!r}, of which servers take the '-' away; leave it out")
+            raise ValueError(f"code is {code!r}, but servers remove the '-'; leave it out")
         if code in SERVER_CODES:
             raise ValueError(
-                f"code is {code!r}, which servers use for errors of their own; take another one"
+                f"code is {code!r}, which servers use for their own errors; choose another code"
             )
 
         def register(error: E) -> E:
             known: object = error
             if not (isinstance(known, type) and issubclass(known, ScriptError)):
-                raise TypeError(f"the class for {code} has to be a ScriptError; this is {error!r}")
+                raise TypeError(f"the class for {code} must be a ScriptError, not {error!r}")
             taken = self.__errors.setdefault(code, error)
             if taken is not error:
-                raise ValueError(f"{code} has a class already: {taken.__qualname__}")
+                raise ValueError(f"{code} already has a class: {taken.__qualname__}")
             return error
 
         return register
@@ -155,7 +160,7 @@ class TypedLibrary:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """For what is not there: what is, is an attribute of its own."""
+            """Only called for missing names: scripts are real attributes."""
             if name.startswith("_"):
                 raise AttributeError(name)
             import difflib  # noqa: PLC0415 - saves time at import
@@ -182,12 +187,11 @@ class TypedLibrary:
 class ScriptLibrary(TypedLibrary):
     """The scripts of a folder.
 
-    ``rate_limit.lua`` is the attribute ``rate_limit``, and ``billing/charge.lua`` is
-    ``billing.charge``; a ``-`` in a name is ``_``, and ``--@name`` in a file names its script
-    otherwise. Files of other kinds are left alone, and so are folders without scripts and what
-    begins with a dot.
+    ``rate_limit.lua`` becomes the attribute ``rate_limit``, and ``billing/charge.lua`` becomes
+    ``billing.charge``. A ``-`` in a name becomes ``_``; ``--@name`` in a file gives its script
+    another name. Other files, folders without scripts, and names that begin with a dot are ignored.
 
-    Iterating over a library gives all its scripts, those of its namespaces too.
+    Iterating over a library yields all its scripts, including those of its namespaces.
     """
 
     if TYPE_CHECKING:

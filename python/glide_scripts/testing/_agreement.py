@@ -1,4 +1,4 @@
-"""Whether the nodes of a cluster have come to agree."""
+"""Whether the nodes of a cluster agree."""
 
 from collections.abc import Sequence
 

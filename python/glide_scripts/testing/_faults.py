@@ -1,4 +1,4 @@
-"""What goes wrong with a server or a cluster, on a test's request."""
+"""Faults of a server or a cluster, on a test's request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _THRESHOLD = "lua-time-limit"
 
 
 class _Faults(Startable):
-    """Faults of the network before one server or several."""
+    """Faults of the network in front of one or several servers."""
 
     _proxies: list[FaultProxy]
     _to_lose = False
@@ -28,17 +28,17 @@ class _Faults(Startable):
     def lose_replies(
         self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
     ) -> None:
-        """The next calls are executed, and their connections end before the reply.
+        """Let the next calls run, and end their connections before the reply.
 
         If more calls than `count` are in flight together, the last ones lose their replies, since
-        the end of a connection takes along what is answered later. Of a cluster, those of each
-        node. Leaving the faults' ``with`` block, which is the end of
-        a test that has the fixture, raises `AssertionError` if no reply was lost.
+        the end of a connection takes along what is answered later. In a cluster, this counts per
+        node. If no reply was lost by the end of the ``with`` block, or of the test that has the
+        fixture, that raises `AssertionError`.
 
         Args:
-            count: How many.
-            matching: What is in a request that is meant, or any of several. The default is in
-                EVAL, EVALSHA, FCALL and their read-only forms.
+            count: The number of replies to lose.
+            matching: Bytes, or several alternatives, that occur in the affected requests. The
+                default matches EVAL, EVALSHA, FCALL and their read-only forms.
         """
         for proxy in self._proxies:
             proxy.drop_replies(count, matching=matching)
@@ -63,7 +63,7 @@ class _Faults(Startable):
         self._check(kind)
 
     def _check(self, kind: type[BaseException] | None) -> None:
-        """Else a test would pass without having met what it is about."""
+        """Otherwise a test would pass without the fault."""
         met = any(each.counts["dropped"] for each in self._proxies)
         if kind is None and self._to_lose and not met:
             raise AssertionError(
@@ -73,14 +73,14 @@ class _Faults(Startable):
 
 
 class ServerFaults(_Faults):
-    """The faults of one server and of the network before it.
+    """The faults of a server and of the network in front of it.
 
         with ServerFaults(server) as faults:
             client = await GlideClient.from_url(faults.url)
             faults.lose_replies()
 
     Args:
-        server: The server, which runs.
+        server: The running server.
     """
 
     def __init__(self, server: ValkeyServer) -> None:
@@ -89,7 +89,7 @@ class ServerFaults(_Faults):
 
     @property
     def url(self) -> str:
-        """Where to connect to for `lose_replies`; the other faults meet every client."""
+        """The URL of the proxy, for `lose_replies`. The other faults affect every client."""
         return _through(self._proxies, self._server.url)
 
     def start(self) -> None:
@@ -99,25 +99,25 @@ class ServerFaults(_Faults):
         self._proxies[0].stop()
 
     def flush(self) -> None:
-        """The server forgets all scripts and functions, as if it had been started anew."""
+        """Remove all scripts and functions from the server, as a restart would."""
         _flush(self._server)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Within it, the server runs a script of somebody's, and answers BUSY to all else."""
+        """Keep the server busy with another client's script, so that it answers BUSY."""
         with _busy(self._server):
             yield
 
 
 class ClusterFaults(_Faults):
-    """The faults of a cluster and of the network before it.
+    """The faults of a cluster and of the network in front of it.
 
         with ClusterFaults(cluster) as faults:
             client = await GlideClusterClient.from_url(faults.url)
             faults.failover("user:1")
 
     Args:
-        cluster: The cluster, which runs.
+        cluster: The running cluster.
     """
 
     def __init__(self, cluster: ValkeyCluster) -> None:
@@ -127,7 +127,7 @@ class ClusterFaults(_Faults):
 
     @property
     def url(self) -> str:
-        """Where to connect to for `lose_replies`; the other faults meet every client."""
+        """The URL of the proxy, for `lose_replies`. The other faults affect every client."""
         return _through(self._proxies, self._cluster.url)
 
     def start(self) -> None:
@@ -144,22 +144,23 @@ class ClusterFaults(_Faults):
         self._started.close()
 
     def flush(self) -> None:
-        """All nodes forget all scripts and functions, as if they had been started anew."""
+        """Remove all scripts and functions from all nodes, as a restart would."""
         for node in self._cluster.nodes:
             _flush(node)
 
     @contextmanager
     def busy(self, key: str | bytes) -> Iterator[None]:
-        """Within it, the primary of a key runs a script, and answers BUSY to all else."""
+        """Keep the primary of a key busy with another client's script, so that it answers BUSY."""
         with _busy(self._owner(key)):
             yield
 
     def failover(self, key: str | bytes, *, timeout: float = 30.0) -> None:
-        """A replica becomes the primary of a key's shard; no write is lost, and all nodes agree.
+        """Promote a replica of a key's shard. No write is lost; afterwards, all nodes agree.
 
-        It takes about a second: with calls to be made meanwhile, ``asyncio.to_thread`` it.
+        It takes about a second. To make calls meanwhile, run it with ``asyncio.to_thread``.
 
-        Raises `LookupError` when the shard has no replica, and as `ValkeyCluster.failover`.
+        Raises `LookupError` if the shard has no replica, and the errors of
+        `ValkeyCluster.failover`.
         """
         primary = self._owner(key)
         replicas = self._cluster.replicas(of=primary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
+from ..client.blocking.standalone import GlideClient as SyncClient
 from ..client.cluster import GlideClusterClient
 from ..client.standalone import GlideClient
 from ..config.cluster import GlideClusterClientConfiguration
@@ -22,21 +25,45 @@ from ._server import ValkeyServer
 
 T = TypeVar("T")
 
+_FIXTURES = {
+    *("valkey_server", "valkey_client", "valkey_faults"),
+    *("valkey_cluster", "valkey_cluster_client", "valkey_cluster_faults"),
+}
+
 _STARTED = pytest.StashKey[dict[str, ValkeyServer | ValkeyCluster]]()
 _CLEANED = pytest.StashKey[set[str]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Cleans the servers that the test uses, before any of its fixtures."""
+    """Clean the servers that the test uses, before its fixtures."""
     for name in item.config.stash.get(_STARTED, ()):
         if name in getattr(item, "fixturenames", ()):
             _clean(item, name)
 
 
+@pytest.hookimpl
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Says what is missing where no plugin runs an async test that uses a fixture of these."""
+    ours = [name for name in pyfuncitem.fixturenames if name in _FIXTURES]
+    # A plugin that runs it was asked before, and put a plain function in its place.
+    if not ours or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return
+    if pyfuncitem.config.pluginmanager.has_plugin("asyncio"):
+        how = 'mark it with @pytest.mark.asyncio, or set asyncio_mode = "auto" in its configuration'
+    else:
+        how = 'pip install pytest-asyncio, and set asyncio_mode = "auto" in its configuration'
+    pytest.fail(
+        f"{pyfuncitem.name} is async and uses {ours[0]}, and no plugin of pytest runs it: "
+        f"{how}; or mark it with @pytest.mark.anyio and have a fixture anyio_backend that returns "
+        "'asyncio'",
+        pytrace=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def valkey_server_settings() -> dict[str, Any]:
-    """Keyword arguments for ``ValkeyServer``; override it to change them."""
+    """Keyword arguments for ``ValkeyServer``; override this to change them."""
     return {}
 
 
@@ -72,14 +99,14 @@ def valkey_cluster(
 
 @pytest.fixture
 def valkey_faults(valkey_server: ValkeyServer) -> Iterator[ServerFaults]:
-    """What goes wrong with ``valkey_server``, on request."""
+    """Faults of ``valkey_server``, on request."""
     with ServerFaults(valkey_server) as faults:
         yield faults
 
 
 @pytest.fixture
 def valkey_cluster_faults(valkey_cluster: ValkeyCluster) -> Iterator[ClusterFaults]:
-    """What goes wrong with ``valkey_cluster``, on request."""
+    """Faults of ``valkey_cluster``, on request."""
     with ClusterFaults(valkey_cluster) as faults:
         yield faults
 
@@ -90,7 +117,8 @@ def valkey_client(
     valkey_server: ValkeyServer,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
-    """A client of ``valkey_server`` for the test, on whichever event loop that runs."""
+    """A client of ``valkey_server`` for the test, for any event loop."""
+    _check_backend(request)
     settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClient.create(config))
@@ -104,12 +132,39 @@ def valkey_cluster_client(
     valkey_cluster: ValkeyCluster,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
-    """A client of ``valkey_cluster`` for the test, on whichever event loop that runs."""
+    """A client of ``valkey_cluster`` for the test, for any event loop."""
+    _check_backend(request)
     settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
     client = _on_own_loop(lambda: GlideClusterClient.create(config))
     yield client
     _on_own_loop(client.close)
+
+
+@pytest.fixture
+def valkey_sync_client(
+    request: pytest.FixtureRequest,
+    valkey_server: ValkeyServer,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[SyncClient]:
+    """A synchronous client of ``valkey_server`` for the test."""
+    settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
+    config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
+    with SyncClient.create(config) as client:
+        yield client
+
+
+@pytest.fixture
+def valkey_sync_cluster_client(
+    request: pytest.FixtureRequest,
+    valkey_cluster: ValkeyCluster,
+    valkey_client_settings: dict[str, Any],
+) -> Iterator[SyncClusterClient]:
+    """A synchronous client of ``valkey_cluster`` for the test."""
+    settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
+    config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
+    with SyncClusterClient.create(config) as client:
+        yield client
 
 
 @contextmanager
@@ -127,7 +182,7 @@ def _started(
 
 
 def _clean(item: pytest.Item, name: str) -> None:
-    """Cleans a server, unless it was for this test."""
+    """Clean a server, unless it was already cleaned for this test."""
     cleaned = item.stash.setdefault(_CLEANED, set())
     server = item.config.stash.get(_STARTED, {}).get(name)
     if server is not None and name not in cleaned:
@@ -136,7 +191,7 @@ def _clean(item: pytest.Item, name: str) -> None:
 
 
 def _check_backend(request: pytest.FixtureRequest) -> None:
-    """Says what anyio's plugin would have every call say as ``no running event loop``."""
+    """Fail with a clear message instead of anyio's ``no running event loop``."""
     if "anyio_backend" not in request.fixturenames:
         return
     backend = request.getfixturevalue("anyio_backend")
@@ -152,15 +207,14 @@ def _check_backend(request: pytest.FixtureRequest) -> None:
 def _settings(
     request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, name: str, faults: str
 ) -> dict[str, Any]:
-    """Where a client of the fixture ``name`` connects, once the test may have one."""
-    _check_backend(request)
+    """Where a client of the server of fixture ``name`` connects."""
     _clean(request.node, name)
     through = request.getfixturevalue(faults) if faults in request.fixturenames else server
     return parse_url(through.url, cluster=isinstance(server, ValkeyCluster))
 
 
 def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine function whether or not an event loop runs, or is there, on this thread.
+    """Run a coroutine function, whether or not this thread has an event loop.
 
     A client serves every event loop, so it need not be made on the one of the test.
     """

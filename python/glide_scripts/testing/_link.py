@@ -70,7 +70,7 @@ class Link:
                 writer.close()
 
     async def closed(self) -> None:
-        """Ends it, and waits until its sockets are closed."""
+        """End it, and wait until its sockets are closed."""
         self.end()
         for writer in (self._writer, self._server):
             if writer is not None:
@@ -78,7 +78,7 @@ class Link:
                     await writer.wait_closed()
 
     def keep_little(self) -> None:
-        """Has the system keep little of what the client sends, but whole segments."""
+        """Let the system buffer little of what the client sends, but whole segments."""
         self._writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _CHUNK
         )
@@ -151,7 +151,7 @@ class Link:
         return None
 
     async def _execute_the_rest(self, replies: asyncio.StreamReader) -> None:
-        """Ends the client's connection, and waits until the server has done what it was sent.
+        """End the client's connection, and wait until the server has executed all requests.
 
         If the proxy closed its own connection now, with replies unread, that would be reset, and
         the server might leave requests unread.

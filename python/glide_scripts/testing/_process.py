@@ -16,7 +16,7 @@ _LOG_TAIL = 10
 
 
 class ServerStartError(RuntimeError):
-    """A server or a cluster did not become ready; the text ends with what its log says."""
+    """A server or a cluster did not become ready. The text ends with its log."""
 
 
 class ServerProcess:

@@ -1,12 +1,12 @@
-"""A TCP proxy that does to a connection what networks do, on command.
+"""A TCP proxy that causes network faults on command.
 
     with FaultProxy(server.host, server.port) as proxy:
         client = await GlideClient.from_url(f"valkey://{proxy.host}:{proxy.port}")
         proxy.drop_replies(3)
 
-It runs on an event loop in a thread of its own, so that a client which holds up its caller's loop
-does not hold up the fault. Its methods may be called from any thread. ``counts`` tells what was
-done, and so proves that a test met the fault that it is about.
+It runs on its own event loop in its own thread, so a client that blocks the test's loop does not
+delay the fault. You may call its methods from any thread. ``counts`` shows what was done, which
+proves that the fault occurred.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from .. import checks
 from ._damage import Damage, Loss
 from ._lifecycle import Startable
 from ._link import Link
@@ -28,11 +29,11 @@ SCRIPT_CALLS = (b"\r\nEVAL", b"\r\nFCALL")
 
 
 class FaultProxy(Startable):
-    """Passes bytes between clients and one server, until it is told to do something else.
+    """A proxy that passes bytes between clients and a server, and causes faults on command.
 
     Args:
-        host, port: The server.
-        listen_host, listen_port: Where clients connect; 0 is a free port.
+        host, port: The server's address.
+        listen_host, listen_port: The address for clients; port 0 chooses a free port.
     """
 
     def __init__(
@@ -56,78 +57,78 @@ class FaultProxy(Startable):
     def drop_replies(
         self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
     ) -> None:
-        """The next requests that hold `matching` are executed; the connection ends unanswered.
+        """Let the next requests with `matching` run, and end the connection before the reply.
 
-        What was sent before them is answered. What was sent after them on that connection is
-        executed and unanswered, too. So of more requests than `count` that are in flight
-        together, the last ones are those that get no reply.
+        Requests that were sent earlier get their replies. Requests sent later on that connection
+        also run without a reply. So if more requests than `count` are in flight together, the last
+        ones get no reply.
 
-        A request for a script that the server lacks is answered, and does not count. A
-        transaction is one request, which its EXEC answers.
+        A request for a script that the server lacks gets its reply and does not count. A
+        transaction is one request; EXEC is its reply.
 
         Args:
-            count: How many.
-            matching: What is in a request that is meant, or any of several. The default is in
-                EVAL, EVALSHA, FCALL and their read-only forms.
+            count: The number of replies to drop.
+            matching: Bytes, or several alternatives, that occur in the affected requests. The
+                default matches EVAL, EVALSHA, FCALL and their read-only forms.
         """
         self._lose(count, matching, 0)
 
     def cut_replies(
         self, count: int = 1, *, after: int = 3, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
     ) -> None:
-        """As `drop_replies`, but so many bytes of the reply come through before the end."""
+        """Like `drop_replies`, but pass so many bytes of the reply before the end."""
         self._lose(count, matching, after)
 
     def delay_replies(self, seconds: float) -> None:
-        """Each piece of a reply comes later by that time."""
+        """Delay each piece of a reply by that time."""
         self._do(lambda: setattr(self._damage, "delay", seconds))
 
     def merge_replies(self, seconds: float) -> None:
-        """What the server sends in that time arrives as one piece."""
+        """Collect the server's bytes for that time, and pass them in one piece."""
         self._do(lambda: setattr(self._damage, "merge", seconds))
 
     def split_bytes(self) -> None:
-        """Each byte of requests and replies travels alone."""
+        """Pass each byte of requests and replies separately."""
         self._do(lambda: setattr(self._damage, "splits", True))
 
     def hold_replies(self) -> None:
-        """Requests come through; replies wait for `clear`."""
+        """Pass requests, and hold replies back until `clear`."""
         self._do(self._damage.flow.clear)
 
     def slow_requests(self, bytes_a_second: float) -> None:
-        """Requests come through no faster than that; at 0 the proxy reads nothing more of them."""
+        """Pass requests no faster than that; at 0, the proxy stops reading them."""
         self._do(lambda: self._slow_requests(bytes_a_second))
 
     def reset_all(self) -> int:
-        """Ends every open connection with RST, on both sides; how many there were."""
+        """End all open connections with RST on both sides; return their number."""
         return self._do(lambda: self._end_all(Link.reset, "reset"))
 
     def close_all(self) -> int:
-        """Ends every open connection with FIN; how many there were."""
+        """End all open connections with FIN; return their number."""
         return self._do(lambda: self._end_all(Link.end, "closed"))
 
     def black_hole(self) -> None:
-        """Swallows all bytes from now on, of open and of new connections, and closes none.
+        """Swallow all bytes of open and new connections from now on, and close none.
 
-        What is open now never comes back: after `clear` only new connections work.
+        Connections that are open now never recover: after `clear`, only new ones work.
         """
         self._do(self._black_hole)
 
     def swallow_new(self) -> None:
-        """Accepts new connections and never says a word on them; open ones go on."""
+        """Accept new connections but never answer on them; open ones continue."""
         self._do(lambda: setattr(self._damage, "swallows", True))
 
     def tell_ports(self, ports: Mapping[int, int]) -> None:
-        """Has nodes of a cluster send clients to other ports: of proxies, in place of theirs."""
+        """Replace the ports in the replies of a cluster's nodes by those of proxies."""
         self._do(lambda: setattr(self._damage, "ports", dict(ports)))
 
     def clear(self) -> None:
-        """Back to passing bytes on; what was held is let go."""
+        """Stop all faults, and release the held replies."""
         self._do(self._damage.clear)
 
     @property
     def holds(self) -> bool:
-        """Whether there is a reply that is held back now."""
+        """Whether a reply is held back now."""
         return self._do(lambda: any(link.holds for link in self._links))
 
     @property
@@ -137,13 +138,13 @@ class FaultProxy(Startable):
     # How it is done
 
     def start(self) -> None:
-        """Listens, from when it returns on."""
+        """Start listening."""
         self._thread.start()
         self._listening = self._run(self._listen())
         self.host, self.port = self._listening.sockets[0].getsockname()[:2]
 
     def stop(self) -> None:
-        """Ends all connections, and accepts no more. It cannot be started again."""
+        """End all connections and accept no more. It cannot be started again."""
         self._run(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
@@ -182,6 +183,7 @@ class FaultProxy(Startable):
             self._links.discard(link)
 
     def _lose(self, count: int, matching: bytes | tuple[bytes, ...], let_through: int) -> None:
+        checks.positive("count", count, "how many replies are to be lost")
         any_of = (matching,) if isinstance(matching, bytes) else matching
         self._do(lambda: self._damage.losses.extend([Loss(any_of, let_through)] * count))
 

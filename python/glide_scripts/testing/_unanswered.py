@@ -63,7 +63,7 @@ class Unanswered:
         return any(loss in losses for request in self._requests for loss in request.matched)
 
     def choose(self) -> None:
-        """Chooses the requests whose replies are lost: the last ones.
+        """Choose the requests whose replies are lost: the last ones.
 
         The end of the connection takes all replies along that come later.
         """

@@ -1,4 +1,4 @@
-"""A blocking RESP2 connection: enough of a client to make servers ready and to look into them."""
+"""A blocking RESP2 connection, to prepare and inspect servers."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ Reply: TypeAlias = "bytes | int | list[Reply] | ServerReplyError | None"
 
 
 class ServerReplyError(Exception):
-    """The server answered with an error; inside an array it is an element, not raised.
+    """The server answered with an error. Inside an array, it is an element and is not raised.
 
     ``code`` is the server's first word: ``"ERR"``, ``"WRONGTYPE"``, ``"MOVED"``.
     """
@@ -23,9 +23,9 @@ class ServerReplyError(Exception):
 class Connection:
     """One connection to a server, for commands that belong together (MULTI, ASKING, SELECT).
 
-    ``timeout`` is in seconds, for connecting and for each reply; passing it raises
-    `TimeoutError`. Other trouble on the way is an `OSError`. Without a port, ``host`` is the path
-    of a Unix socket. With ``tls`` the connection is over TLS, to ``server_name`` or ``host``.
+    ``timeout`` is in seconds, for connecting and for each reply; after it, `TimeoutError` is
+    raised. Other network errors are `OSError`. Without a port, ``host`` is the path of a Unix
+    socket. With ``tls``, the connection uses TLS, to ``server_name`` or ``host``.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class Connection:
         return self.receive()
 
     def send(self, *words: Word) -> None:
-        """Send one command, whose replies are taken with `receive`."""
+        """Send one command without waiting; get its replies with `receive`."""
         self._socket.sendall(_packed(words))
 
     def receive(self) -> Reply:
-        """The next reply. Raises `ServerReplyError` when it is an error."""
+        """Return the next reply. Raises `ServerReplyError` if it is an error."""
         reply = _read(self._replies)
         if isinstance(reply, ServerReplyError):
             raise reply
         return reply
 
     def wait_forever(self) -> None:
-        """Have no bound on the time that a reply takes."""
+        """Remove the time limit for replies."""
         self._socket.settimeout(None)
 
     def close(self) -> None:

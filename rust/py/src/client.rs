@@ -1,17 +1,16 @@
-//! The class `Client`: starts calls, and gives Python a `Pending` for each.
+//! The class `Client`: starts calls, and gives Python a `Pending` or a `BlockingPending` for each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{
-    BatchOptions, Client as CoreClient, Entry, Error, Kind, Mode, Packer, ReplyTo, Request, Route,
-};
+use glide_scripts_core::{BatchOptions, Client as CoreClient, Entry, Mode, Packer, ReplyTo, Request, Route};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::arguments::{elements, milliseconds};
 use crate::batch::Batch;
+use crate::blocking::pending::BlockingPending;
 use crate::command::{Command, Routing, Sent, pack_keys, pack_script};
 use crate::event_loop::bridge::Bridge;
 use crate::event_loop::pending::Pending;
@@ -20,33 +19,44 @@ use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::process::io_thread::with_io_thread;
 use crate::script::Script;
-use crate::{config, errors, route, stats};
+use crate::{blocking, config, errors, route, stats};
 
-/// A client of the core. Each call gives a `Pending`, which the running loop awaits.
+/// A client of the core. Each call gives a `Pending`, which the running loop awaits; or a `BlockingPending`, if threads
+/// wait for the client's calls.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
 pub(crate) struct Client {
     core: Arc<ForkLocal<CoreClient>>,
     in_cluster: bool,
+    is_blocking: bool,
 }
 
-type Started<'py> = PyResult<Bound<'py, Pending>>;
+type Started<'py> = PyResult<Bound<'py, PyAny>>;
+type Expected<'core, 'py> = (&'core CoreClient, Py<Bridge>, Bound<'py, Pending>, ReplyTo);
 
 #[pymethods]
 impl Client {
     /// Makes a client; awaiting gives OK once it can serve, or the error that it cannot.
     #[staticmethod]
-    fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, Pending>)> {
+    fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>)> {
         let py = settings.py();
         let _entered = enter()?;
-        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let bridge = bridge.bind(py);
+        let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
         let callback: Option<Bound<'_, PyAny>> = settings.as_any().get_item("password_callback")?.extract()?;
-        let source = callback.map(|callback| bridge.get().password_source(&callback)).transpose()?;
+        let (source, pending, reply_to) = if is_blocking {
+            let source = callback.map(|callback| blocking::passwords::source(&callback)).transpose()?;
+            let (pending, reply_to) = BlockingPending::expect_reply(py, None)?;
+            (source, pending.into_any(), reply_to)
+        } else {
+            let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+            let bridge = bridge.bind(py);
+            let source = callback.map(|callback| bridge.get().password_source(&callback)).transpose()?;
+            let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, None, Instant::now())?;
+            (source, pending.into_any(), reply_to)
+        };
         let config = config::from_settings(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
-        let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, None, Instant::now())?;
         let core = with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
-        Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster }, pending))
+        Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster, is_blocking }, pending))
     }
 
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
@@ -165,7 +175,7 @@ impl Client {
     }
 
     /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client.
-    fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Pending>>> {
+    fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {
             return Ok(None);
         }
@@ -190,30 +200,40 @@ impl Client {
     /// Starts a call. One wake of the I/O thread may serve several of them.
     fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
         let now = Instant::now();
-        let core = self.core(py)?;
-        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let bridge = bridge.bind(py);
-        let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, Some(self.core.clone()), now)?;
+        if self.is_blocking {
+            return self.send(py, |core, reply_to| core.call(request, route, timeout, reply_to));
+        }
+        let (core, bridge, pending, reply_to) = self.expect_reply(py, now)?;
         core.enqueue(request, route, timeout, now, reply_to);
-        Bridge::wake_for_call(bridge, core.bell(), now)?;
-        Ok(pending)
+        Bridge::wake_for_call(bridge.bind(py), core.bell(), now)?;
+        Ok(pending.into_any())
     }
 
     /// Starts a call and wakes the I/O thread at once.
     fn send<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
-        let core = self.core(py)?;
-        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let client = Some(self.core.clone());
-        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, Instant::now())?;
+        if self.is_blocking {
+            let core = self.core(py)?;
+            let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()))?;
+            call(core, reply_to);
+            return Ok(pending.into_any());
+        }
+        let (core, _, pending, reply_to) = self.expect_reply(py, Instant::now())?;
         call(core, reply_to);
-        Ok(pending)
+        Ok(pending.into_any())
+    }
+
+    /// What a call needs that is issued now on the running loop.
+    #[inline]
+    fn expect_reply<'py>(&self, py: Python<'py>, now: Instant) -> PyResult<Expected<'_, 'py>> {
+        let core = self.core(py)?;
+        let client = Some(self.core.clone());
+        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, now)?;
+        Ok((core, bridge, pending, reply_to))
     }
 
     /// An error in a child of the process that made the client.
     fn core(&self, py: Python<'_>) -> PyResult<&CoreClient> {
-        self.core.get().ok_or_else(|| {
-            let message = "this client was made in the parent process, before the fork; make a new one here";
-            errors::to_python(py, Error::new(Kind::Closing, message))
-        })
+        self.core.get().ok_or_else(|| errors::to_python(py, errors::made_before_fork()))
     }
 }

@@ -13,6 +13,11 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     build(py, error).unwrap_or_else(|failure| failure)
 }
 
+/// For a client in a child of the process that made it.
+pub(crate) fn made_before_fork() -> Error {
+    Error::new(Kind::Closing, "this client was made in the parent process, before the fork; make a new one here")
+}
+
 fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let (details, text) = (PyDict::new(py), error.to_string());
     match error.kind {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod batch;
+mod blocking;
 mod client;
 mod command;
 mod config;
@@ -16,11 +17,14 @@ mod script;
 mod socket;
 mod stats;
 mod tls;
+mod wakeup;
 
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
     use crate::batch::Batch;
+    #[pymodule_export]
+    use crate::blocking::pending::BlockingPending;
     #[pymodule_export]
     use crate::client::Client;
     #[pymodule_export]

@@ -1,7 +1,9 @@
-//! What the bindings use of the package's Python: one module, the only one that Rust names.
+//! What the bindings use of the package's Python, one module, the only one that Rust names; and of Python itself.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 
 /// Has the error classes, `OK`, and what reads scripts from files. What it is imported from, Python's type checker
 /// looks after; `import glide_scripts` imports it, so that it cannot be missing later.
@@ -10,4 +12,20 @@ const MODULE: &str = "glide_scripts.for_core";
 pub(crate) fn module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     static IMPORTED: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     Ok(IMPORTED.get_or_try_init(py, || PyResult::Ok(py.import(MODULE)?.unbind()))?.bind(py))
+}
+
+/// Sets `StopIteration` with a value, which `__next__` ends with by returning nothing.
+pub(crate) fn stop_with(value: &Bound<'_, PyAny>) {
+    let py = value.py();
+    // A tuple would be taken for the exception's arguments, and an exception for the exception itself.
+    // SAFETY: both are objects that are alive here, and the interpreter is attached. Until the return to it, nothing
+    // of it is called.
+    unsafe {
+        if ffi::PyTuple_Check(value.as_ptr()) != 0 || ffi::PyExceptionInstance_Check(value.as_ptr()) != 0 {
+            let arguments = PyTuple::new(py, [value]).expect("it has one element");
+            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments.as_ptr());
+        } else {
+            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
+        }
+    }
 }

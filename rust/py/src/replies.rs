@@ -1,7 +1,7 @@
 //! From replies to Python's objects.
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Error, Kind, Outcome};
+use glide_scripts_core::{Address, CallTrace, Error, Kind, Outcome};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyTuple};
@@ -32,6 +32,18 @@ pub(crate) fn batch_to_python(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResul
         }));
     }
     Ok((PyList::new(py, results)?, first_error).into_pyobject(py)?.into_any())
+}
+
+/// What an observer is told of a call's way: the node's host and port, whether the script's code was sent, and the
+/// number of retries.
+pub(crate) type TraceTuple = (Option<(String, Option<u16>)>, bool, u32);
+
+pub(crate) fn trace_to_python(trace: &CallTrace) -> TraceTuple {
+    let node = trace.node.as_ref().map(|node| match node {
+        Address::Tcp { host, port } => (host.to_string(), Some(*port)),
+        Address::Unix(path) => (path.to_string(), None),
+    });
+    (node, trace.sent_code, trace.retries)
 }
 
 /// An aggregate whose elements are being converted.

@@ -11,21 +11,21 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use crate::arguments::{utf8, wrong_type};
 use crate::python;
 
-/// A Lua script, which brings its code to any server that does not have it.
+/// A Lua script. The client sends its code to servers that lack it.
 ///
 /// Args:
 ///     code (str | bytes): The Lua source. A str is encoded as UTF-8.
-///     name (str | None): A name for errors to show, such as the file's.
-///     read_only (bool | None): Whether the script writes nothing. Such a script may run on a replica, and is sent
-///         again after a lost connection. None: whether its first line declares `#!lua flags=no-writes`.
-///     idempotent (bool): Whether running the script twice does what running it once does. Such a script is sent
-///         again after a lost connection.
+///     name (str | None): A name for errors, such as the file's.
+///     read_only (bool | None): Whether the script writes nothing. The client may run such a script on a replica, and
+///         repeats it after a lost connection. None means True if its first line declares `#!lua flags=no-writes`.
+///     idempotent (bool): Whether running the script twice has the same effect as running it once. The client repeats
+///         such a script after a lost connection.
 ///
 /// Raises:
-///     TypeError: An argument is of another type.
+///     TypeError: An argument has a wrong type.
 ///
-/// Scripts with the same code and flags are equal, can be pickled, and are shared between clients, threads and event
-/// loops as you like. See https://valkey.io/topics/eval-intro/.
+/// Scripts with the same code and flags are equal. A script can be pickled, and shared between clients, threads and
+/// event loops. See https://valkey.io/topics/eval-intro/.
 #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
 #[pyclass(frozen, subclass, weakref, module = "glide_scripts")]
 #[derive(Debug)]
@@ -72,19 +72,19 @@ impl Script {
         Ok(Self::from_core(Arc::new(script::Script::new(code, Options { name, read_only, idempotent }))))
     }
 
-    /// Reads a script, and what it includes and declares, from a file.
+    /// Load a script with its includes and declarations from a file.
     ///
     /// Args:
     ///     path (str | os.PathLike): The file.
-    ///     name (str | None): Its name in errors; None: what it declares with ``--@name``, or the file's name.
-    ///     root (str | os.PathLike | None): The folder that its includes may not leave; None: the file's own.
+    ///     name (str | None): Its name in errors; None means its ``--@name``, or the file's name.
+    ///     root (str | os.PathLike | None): The folder that must contain its includes; None means the file's folder.
     ///
     /// Returns:
     ///     TypedScript: The script.
     ///
     /// Raises:
-    ///     ScriptSourceError: A file is missing, cannot be read or is not UTF-8, or an include or a declaration in it is
-    ///         wrong; the text names the file and the line.
+    ///     ScriptSourceError: A file is missing, cannot be read or is not UTF-8, or an include or declaration in it is
+    ///         wrong. The text names the file and the line.
     #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
     #[staticmethod]
     #[pyo3(signature = (path, *, name=None, root=None))]
@@ -96,7 +96,7 @@ impl Script {
         python::module(path.py())?.call_method1("script_from_file", (path, name, root))
     }
 
-    /// Reads a script, and what it includes and declares, from a file of a package, also of one in a zip.
+    /// Load a script with its includes and declarations from a package, which may be in a zip file.
     ///
     /// Args:
     ///     package (str | types.ModuleType): The package.
@@ -104,10 +104,10 @@ impl Script {
     ///     name (str | None): As for ``from_file``.
     ///
     /// Returns:
-    ///     TypedScript: The script. Its includes may not leave the package.
+    ///     TypedScript: The script. The package must contain its includes.
     ///
     /// Raises:
-    ///     ScriptSourceError: There is no such package, and as for ``from_file``.
+    ///     ScriptSourceError: The package does not exist; or as for ``from_file``.
     #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
     #[staticmethod]
     #[pyo3(signature = (package, resource, *, name=None))]
@@ -119,7 +119,7 @@ impl Script {
         python::module(package.py())?.call_method1("script_from_resource", (package, resource, name))
     }
 
-    /// The SHA1 of the code, by which servers know the script: 40 lower-case hexadecimal digits.
+    /// Return the SHA1 of the code, which identifies the script on servers: 40 lower-case hexadecimal digits.
     #[pyo3(name = "get_hash")]
     fn hash_method(&self) -> &str {
         self.core.hash()
@@ -149,14 +149,14 @@ impl Script {
         self.core.options().read_only
     }
 
-    /// Whether the script may run twice.
+    /// Whether the script is declared idempotent.
     #[getter]
     fn idempotent(&self) -> bool {
         self.core.options().idempotent
     }
 
-    /// Releases this one instance: it no longer brings its code to a server that lost it. Calling it twice is
-    /// harmless, and it is never needed: dropping the object frees all that it holds.
+    /// Release this instance: the client no longer sends its code to a server that lost it. You never need this,
+    /// because dropping the object frees its memory. You may call it twice.
     fn __del__(&self) {
         self.released.store(true, Ordering::Release);
     }

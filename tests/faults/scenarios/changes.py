@@ -77,7 +77,8 @@ async def slots_moved(make: Make, scale: Scale) -> Report:
 async def manual_failover(make: Make, scale: Scale) -> Report:
     """A replica takes over by a manual failover: no call fails."""
     report = Report()
-    with ValkeyCluster(primaries=3, replicas=1, cluster_node_timeout_ms=1000) as cluster:
+    # No replica takes over by itself, which would lose what its primary had acknowledged.
+    with ValkeyCluster(primaries=3, replicas=1, cluster_node_timeout_ms=5000) as cluster:
         tags = tag_for_each_primary(cluster)
         async with connected(make, *cluster.nodes, cluster=True) as adapter:
             driver = Driver(adapter, cluster.nodes, callers=24, tags=tags)

@@ -104,7 +104,7 @@ async def calls_cancelled(make: Make, scale: Scale) -> Report:
 
 @scenario
 async def calls_cancelled_before_there_is_a_connection(make: Make, scale: Scale) -> Report:
-    """Calls are cancelled while they wait for the first connection, and their arguments overwritten.
+    """Calls are cancelled before the first connection is made, and their arguments overwritten.
 
     None of them runs; those that go on run once, with the arguments that they were given.
     """

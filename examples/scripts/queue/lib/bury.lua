@@ -1,4 +1,4 @@
--- Gives a job up. Its id, its payload and the reason go to the list of the dead.
+-- Give a job up: move its id, payload and the reason to the dead-letter list.
 local function bury(id, reason, now)
   local payload = redis.call('HGET', KEYS[2], id)
   redis.call('LPUSH', KEYS[6], cjson.encode({id = id, payload = payload, reason = reason}))

@@ -1,4 +1,4 @@
--- Puts back what is reserved and was not paid in time.
+-- Return expired reservations to the stock.
 local function release_expired(stock, held, until_when, now)
   for _, id in ipairs(redis.call('ZRANGE', until_when, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)) do
     redis.call('INCRBY', stock, redis.call('HGET', held, id))

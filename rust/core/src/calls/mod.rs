@@ -1,5 +1,6 @@
 //! How a call of each kind is sent, repeated and ended.
 
+pub(crate) mod attempt;
 pub(crate) mod batch;
 pub(crate) mod dispatch;
 pub(crate) mod fanout;
@@ -7,4 +8,5 @@ pub(crate) mod overdue;
 pub(crate) mod pipeline;
 pub(crate) mod single;
 pub(crate) mod transaction;
+pub(crate) mod waiting;
 pub(crate) mod watch;

@@ -4,29 +4,26 @@
 //! connection has not used yet is loaded before its first use, in the same write. So a missing script means that it
 //! was flushed in between, and only then does it run after its later neighbours.
 
+mod pieces;
+mod write;
+
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
-use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
-use crate::calls::single::{Attempt, TooLate, code_form, connected_lane, in_time, reply_or_failed_load};
+use crate::calls::attempt::reply_or_failed_load;
+use crate::calls::waiting::{TooLate, connected_lane, in_time};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
 use crate::model::cause::AtDeadline;
 use crate::model::completion::Outcome;
-use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::library::is_library;
-use crate::model::request::{Form, LaneKind, Request, asking};
-use crate::model::route::Route;
-use crate::model::script::Script;
 use crate::model::status::Unreachable;
 use crate::model::verdict::{self, Load, Meaning, Ran};
 use crate::model::wait::Wait;
@@ -34,6 +31,8 @@ use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::node::Lease;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
+use pieces::Piece;
+use write::{Write, chunks};
 
 /// What all of a batch's groups know.
 struct Context {
@@ -49,29 +48,6 @@ struct Context {
     was_sent: Cell<bool>,
     /// For errors of deadlines.
     waiting_for: RefCell<String>,
-}
-
-/// What is sent to one node at once: a command, or a part of one.
-struct Piece {
-    /// Its place among the outcomes.
-    place: usize,
-    /// Which command, and which part of it.
-    entry: usize,
-    part: usize,
-    /// The node, where the command goes to several.
-    node: Option<Route>,
-    attempt: Attempt,
-    /// A connection was lost with it.
-    was_lost: bool,
-}
-
-/// How the pieces of one command make its outcome.
-enum Shape {
-    One,
-    Nodes(Vec<Address>),
-    Parts,
-    /// The nodes were not known in time.
-    Unknown(Error),
 }
 
 /// The end of one write.
@@ -139,137 +115,7 @@ impl Drop for Closing {
     }
 }
 
-impl Shape {
-    fn gather(self, servers: &Servers, entry: &Entry, outcomes: &mut impl Iterator<Item = Outcome>) -> Outcome {
-        match (self, entry) {
-            (Self::Nodes(nodes), Entry::Whole { request, .. }) => {
-                let answers: Vec<_> = nodes.into_iter().zip(outcomes).collect();
-                let answers = answers.into_iter().filter(|(node, outcome)| !has_left(servers, node, outcome));
-                gather_nodes(request.gather(), answers.collect())
-            }
-            (Self::Parts, Entry::Parts { parts, gather }) => {
-                let keys = parts.iter().map(|part| part.positions.len()).sum();
-                let answers = parts.iter().map(|part| part.positions.clone()).zip(outcomes);
-                gather_parts(*gather, answers.collect(), keys)
-            }
-            (Self::Unknown(error), _) => Err(Box::new(error)),
-            _ => outcomes.next().unwrap_or_else(|| Err(Box::new(Error::closed_in_flight(true)))),
-        }
-    }
-}
-
 impl Context {
-    fn request(&self, piece: &Piece) -> &Request {
-        self.request_of(piece.entry, piece.part)
-    }
-
-    fn request_of(&self, entry: usize, part: usize) -> &Request {
-        match &self.sending.entries()[entry] {
-            Entry::Whole { request, .. } => request,
-            Entry::Parts { parts, .. } => &parts[part].request,
-        }
-    }
-
-    /// Where its keys or its command lead it, and by which it may be redirected.
-    fn route(&self, piece: &Piece) -> Route {
-        match (&piece.node, &self.sending.entries()[piece.entry], &self.sending.options.route) {
-            (Some(route), _, _) => route.clone(),
-            (None, Entry::Parts { parts, .. }, _) => Route::Slot(parts[piece.part].slot),
-            (None, Entry::Whole { route: route @ Route::Slot(_), .. }, _) | (None, _, Some(route)) => route.clone(),
-            (None, Entry::Whole { route, .. }, None) => route.clone(),
-        }
-    }
-
-    /// Where it is sent first.
-    fn first_route(&self, piece: &Piece) -> Route {
-        self.sending.options.route.clone().unwrap_or_else(|| self.route(piece))
-    }
-
-    /// Commands for several nodes or slots become several pieces.
-    async fn cut(&self) -> (Vec<Piece>, Vec<Shape>) {
-        let entries = self.sending.entries();
-        let (mut pieces, mut shapes) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-        for (entry, command) in entries.iter().enumerate() {
-            let mut add = |part, node| {
-                let place = pieces.len();
-                let mut piece = Piece { place, entry, part, node, attempt: Attempt::default(), was_lost: false };
-                piece.attempt = Attempt::first(&self.servers, self.request(&piece));
-                pieces.push(piece);
-            };
-            match command {
-                Entry::Whole { request, route, .. }
-                    if matches!(route, Route::AllNodes | Route::AllPrimaries)
-                        && self.sending.options.route.is_none() =>
-                {
-                    let knowing = async {
-                        self.servers.learn_first().await;
-                        nodes_of(&self.servers, route, request.gather()).await
-                    };
-                    match timeout_at(self.sending.deadline, knowing).await {
-                        Ok(nodes) => {
-                            nodes.iter().for_each(|node| add(0, Some(Route::Address(node.clone()))));
-                            shapes.push(Shape::Nodes(nodes));
-                        }
-                        Err(_) => {
-                            let known = AtDeadline::NotSent("its nodes could not be reached".into());
-                            shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, known)));
-                        }
-                    }
-                }
-                Entry::Parts { parts, .. } => {
-                    (0..parts.len()).for_each(|part| add(part, None));
-                    shapes.push(Shape::Parts);
-                }
-                Entry::Whole { .. } => {
-                    add(0, None);
-                    shapes.push(Shape::One);
-                }
-            }
-        }
-        (pieces, shapes)
-    }
-
-    fn needs_primary(&self, piece: &Piece) -> bool {
-        self.needs_primaries || piece.attempt.needs_primary()
-    }
-
-    /// The pieces of each lane, in their order; those for any node go to one.
-    fn by_lane(&self, pieces: Vec<Piece>) -> Vec<(Option<Rc<Lane>>, Vec<Piece>)> {
-        let mut groups: Vec<(Option<Rc<Lane>>, Vec<Piece>)> = Vec::new();
-        let mut any: Option<Rc<Lane>> = None;
-        let total = pieces.len();
-        for mut piece in pieces {
-            let lane = piece.attempt.lane.take().or_else(|| {
-                let (request, route) = (self.request(&piece), self.first_route(&piece));
-                let is_any = route == Route::Any && request.lane() == LaneKind::Data;
-                if is_any && any.is_some() {
-                    return any.clone();
-                }
-                let lane = self.servers.lane_for(request, &route, self.needs_primary(&piece));
-                // A replica would answer reads there, that the writes before them are not on yet.
-                let lane = lane.map(|lane| if self.needs_primaries { self.servers.data_lane(&lane) } else { lane });
-                if is_any {
-                    any.clone_from(&lane);
-                }
-                lane
-            });
-            let same = |group: &&mut (Option<Rc<Lane>>, Vec<Piece>)| match (&group.0, &lane) {
-                (Some(one), Some(other)) => Rc::ptr_eq(one, other),
-                (None, None) => true,
-                _ => false,
-            };
-            match groups.iter_mut().find(same) {
-                Some((_, group)) => group.push(piece),
-                None => {
-                    let mut group = Vec::with_capacity(total);
-                    group.push(piece);
-                    groups.push((lane, group));
-                }
-            }
-        }
-        groups
-    }
-
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
@@ -427,84 +273,6 @@ impl Context {
         in_time(self.sending.deadline, self.own_time, || self.was_sent.get() || was_sent(), work).await
     }
 
-    /// What goes over the wire, and where in it the pieces are.
-    fn write(&self, lane: &Rc<Lane>, pieces: &mut [Piece]) -> (Write, Vec<Bytes>) {
-        let mut write = Write::default();
-        let mut commands = Commands(Vec::with_capacity(pieces.len() + 4), 0);
-        write.places.reserve(pieces.len());
-        // What the server will have when it reads the next command, besides what it was known to have.
-        let mut brought: HashSet<&str> = HashSet::new();
-        // The script of the command before, which the server will have: many batches run one script.
-        let mut last: Option<&Script> = None;
-        for piece in pieces {
-            let request = self.request(piece);
-            if request.flushes_scripts() {
-                lane.forget_loaded();
-                write.flushes_scripts = true;
-                brought.clear();
-                last = None;
-                write.loads.clear();
-            }
-            if let Some(script) = request.bringable_script()
-                && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
-            {
-                self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
-                last = Some(script);
-            }
-            if let Some(library) = request.library()
-                && (piece.attempt.brings_library || !lane.has_loaded(&library.key))
-                && (self.needs_primary(piece) || !request.is_read_only())
-                && brought.insert(&library.key)
-            {
-                // Unless the server lacks the function, a library of that name that it has stays.
-                write.loads.push_back((commands.0.len(), library.key.clone()));
-                commands.push(library.load(piece.attempt.brings_library));
-            }
-            if piece.attempt.asking {
-                commands.push(asking());
-            }
-            let form = piece.attempt.form;
-            commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1 });
-        }
-        write.ends = commands.ends();
-        (write, commands.0)
-    }
-
-    /// Sees to it that the server has a script when it reads the command that runs it.
-    fn bring<'a>(
-        &self,
-        script: &'a Script,
-        piece: &mut Piece,
-        lane: &Lane,
-        brought: &mut HashSet<&'a str>,
-        write: &mut Write,
-        commands: &mut Commands,
-    ) {
-        let (attempt, request) = (&mut piece.attempt, self.request_of(piece.entry, piece.part));
-        if matches!(attempt.form, Some(Form::Code | Form::CodeReadOnly)) {
-            if !brought.insert(script.hash()) {
-                // The one before it has brought the code.
-                attempt.form = Attempt::first(&self.servers, request).form;
-            }
-            return;
-        }
-        if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
-            return;
-        }
-        let may_load = !self.servers.abilities.cannot_load.get() && !lane.is_fragile();
-        if may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
-            write.loads.push_back((commands.0.len(), script.hash().to_owned()));
-            commands.push(script.load());
-        } else if self.servers.abilities.cannot_eval.get() {
-            return;
-        } else {
-            attempt.is_ahead = true;
-            attempt.form = Some(code_form(request, attempt.form));
-        }
-        brought.insert(script.hash());
-    }
-
     /// A load that was refused is no reason not to try the script: it may be there.
     fn note_load(&self, lane: &Lane, name: &str, reply: &Reply) {
         match verdict::load(reply.error(), if is_library(name) { "FUNCTION" } else { "SCRIPT" }) {
@@ -596,68 +364,6 @@ struct Reading {
     pieces: std::iter::Peekable<std::vec::IntoIter<Piece>>,
     /// Scripts whose fate with EVAL is known.
     taught: HashSet<String>,
-}
-
-/// Where in what goes over the wire the pieces are.
-#[derive(Default)]
-struct Write {
-    places: VecDeque<Place>,
-    /// Which commands load what.
-    loads: VecDeque<(usize, String)>,
-    failed_loads: HashMap<String, Reply>,
-    flushes_scripts: bool,
-    /// Where the bytes of each command end.
-    ends: Vec<u64>,
-    /// How many commands have been dealt with.
-    read: usize,
-}
-
-impl Write {
-    /// How many bytes come before a command.
-    fn bytes_before(&self, command: usize) -> u64 {
-        command.checked_sub(1).map_or(0, |before| self.ends[before])
-    }
-}
-
-/// A piece's command, and where its bytes end.
-#[derive(Clone, Copy)]
-struct Place {
-    index: usize,
-    end: u64,
-}
-
-/// Commands, and how many bytes they are.
-struct Commands(Vec<Bytes>, u64);
-
-impl Commands {
-    fn push(&mut self, command: Bytes) {
-        self.1 += command.len() as u64;
-        self.0.push(command);
-    }
-
-    fn ends(&self) -> Vec<u64> {
-        let ends = self.0.iter().scan(0, |end, command| {
-            *end += command.len() as u64;
-            Some(*end)
-        });
-        ends.collect()
-    }
-}
-
-/// The same commands in writes of a bounded length each, of at least one command.
-fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
-    const LONGEST: usize = 256 << 10;
-    let mut commands = commands.into_iter().peekable();
-    std::iter::from_fn(move || {
-        let first = commands.next()?;
-        let mut length = first.len();
-        let mut chunk = vec![first];
-        while let Some(next) = commands.next_if(|next| length + next.len() <= LONGEST) {
-            length += next.len();
-            chunk.push(next);
-        }
-        Some(chunk)
-    })
 }
 
 /// Why there are no more replies.

@@ -1,32 +1,24 @@
-//! The ladder: what is done with a call that did not end in a value at once, under its one deadline. What an answer
-//! means is `verdict`'s to say; here it is done.
+//! A call for one node: sent, and sent again as its answers ask for, under its one deadline.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-
+use crate::calls::attempt::{Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
+use crate::calls::waiting::{TooLate, connected_lane, in_time};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
 use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
-use crate::model::error::{Error, Kind};
-use crate::model::request::{Form, Request, asking};
-use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
-use crate::model::wait::Wait;
-use crate::servers::directory::{LOOK_AGAIN, Servers};
+use crate::model::error::Error;
+use crate::model::request::Request;
+use crate::model::verdict::{self, Next, Ran};
+use crate::servers::directory::Servers;
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
-use crate::wire::resp::{Reply, ServerError};
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
@@ -39,11 +31,6 @@ pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
         }
         _ => recover(servers, None, call, Unfinished::Unsent, None),
     }
-}
-
-/// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
-fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
-    servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
 }
 
 /// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere, and `place` where
@@ -108,30 +95,6 @@ async fn retry(
         None => None,
     };
     servers.stats.finish_unless_gone(call.reply_to, outcome);
-}
-
-/// A deadline has passed, which was put off by so much.
-#[derive(Clone, Copy)]
-pub(crate) struct TooLate {
-    pub(crate) waited: Duration,
-}
-
-/// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.
-pub(crate) async fn in_time<T>(
-    deadline: Instant,
-    own_time: Option<Wait>,
-    was_sent: impl Fn() -> bool,
-    work: impl Future<Output = T>,
-) -> Result<T, TooLate> {
-    let mut work = pin!(work);
-    if let Ok(done) = timeout_at(deadline, &mut work).await {
-        return Ok(done);
-    }
-    match own_time.filter(|_| was_sent()) {
-        None => Err(TooLate { waited: Duration::ZERO }),
-        Some(Wait::For(waited)) => timeout_at(deadline + waited, work).await.map_err(|_| TooLate { waited }),
-        Some(Wait::Forever) => Ok(work.await),
-    }
 }
 
 /// What is known of a call between its steps.
@@ -303,295 +266,5 @@ async fn attempts(
             Err(unfinished) => unfinished,
         };
         attempt.lane = Some(target);
-    }
-}
-
-/// Where a function is still missing after its library was sent, the reply to the library says why.
-pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
-    match loading {
-        Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
-        _ => reply,
-    }
-}
-
-/// How a request is sent the next time.
-#[derive(Clone, Default)]
-pub(crate) struct Attempt {
-    pub(crate) form: Option<Form>,
-    pub(crate) asking: bool,
-    /// The code goes along although the server has not said that it misses it.
-    pub(crate) is_ahead: bool,
-    /// Its function's library goes before it.
-    pub(crate) brings_library: bool,
-    /// Where to; `None`: where its route leads by then.
-    pub(crate) lane: Option<Rc<Lane>>,
-    pub(crate) patience: Patience,
-}
-
-impl Attempt {
-    /// How it is sent first.
-    pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
-        Self { form: needs_plain_form(servers, request).then_some(Form::Sha), ..Self::default() }
-    }
-
-    /// What an error of the lane's server means. A server that turns out to be a replica is left.
-    pub(crate) fn judge(
-        &self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        error: &ServerError,
-    ) -> Verdict {
-        self.judged(servers, error, &self.asked(servers, request, route))
-    }
-
-    /// The same of the answer to what was queued in a transaction, and has not run.
-    pub(crate) fn judge_queued(
-        &self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        error: &ServerError,
-    ) -> Verdict {
-        self.judged(servers, error, &Asked { is_queued: true, ..self.asked(servers, request, route) })
-    }
-
-    fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
-        Asked {
-            form: self.form,
-            node: self.lane.as_ref().map(|lane| lane.address()),
-            in_cluster: servers.is_cluster(),
-            is_ahead: self.is_ahead,
-            brings_library: self.brings_library,
-            ..Asked::plainly(request, route)
-        }
-    }
-
-    fn judged(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
-        let verdict = verdict::of_error(error, asked);
-        if let Some(lane) = &self.lane {
-            if verdict.is_demoted {
-                servers.demoted(lane);
-            }
-            if verdict.ran == Ran::Yes {
-                lane.note_use(asked.request);
-            }
-        }
-        verdict
-    }
-
-    /// Does what a verdict asks for; false: it is for the caller to know.
-    pub(crate) fn follow(
-        &mut self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        error: &ServerError,
-        verdict: &Verdict,
-        waiting_for: &RefCell<String>,
-    ) -> bool {
-        match &verdict.next {
-            Next::Deliver => return false,
-            // The same server is asked again, and with ASKING where it was asked so.
-            Next::SendCode => {
-                servers.stats.script_misses.add(1);
-                if let Some(lane) = &self.lane {
-                    lane.forget_use(request);
-                }
-                self.form = Some(code_form(request, self.form));
-            }
-            Next::LoadLibrary => {
-                self.brings_library = true;
-                if request.is_read_only() {
-                    // A replica takes no library.
-                    self.lane = servers.lane_for(request, route, true);
-                }
-            }
-            Next::WithoutCode => {
-                // Of a user without the right to EVAL, the scripts are there already, or they have none.
-                servers.abilities.cannot_eval.set(true);
-                *self =
-                    Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
-            }
-            Next::PlainForm => {
-                servers.abilities.lacks_read_only_forms.set(true);
-                self.form = Some(Form::Sha);
-                self.lane = servers.lane_for(request, route, true);
-            }
-            Next::Moved(slot, address) => {
-                servers.stats.redirects.add(1);
-                waiting_for.replace(error.text());
-                self.patience.redirected();
-                self.asking = false;
-                self.lane = Some(servers.redirected(*slot, address.clone()));
-            }
-            Next::Ask(address) => {
-                servers.stats.redirects.add(1);
-                waiting_for.replace(error.text());
-                self.patience.redirected();
-                self.asking = true;
-                self.lane = Some(servers.node(address.clone()).data.clone());
-            }
-            Next::Later => self.wait(servers, error, waiting_for),
-        }
-        true
-    }
-
-    /// Whether it goes to that lane next, without a pause.
-    fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
-        self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
-    }
-
-    /// Has the request wait, and then go where it belongs by then.
-    pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<String>) {
-        waiting_for.replace(format!("the server answered {}", error.text()));
-        servers.refresh();
-        self.patience.wait();
-        self.lane = None;
-    }
-
-    fn brings_code(&self) -> bool {
-        matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
-    }
-
-    /// A replica will not do.
-    pub(crate) fn needs_primary(&self) -> bool {
-        self.form == Some(Form::Sha) || self.brings_library
-    }
-
-    /// How long to wait first, as the last verdict asks for.
-    pub(crate) fn take_pause(&mut self) -> Duration {
-        std::mem::take(&mut self.patience.pause)
-    }
-
-    /// Has the next attempt wait.
-    pub(crate) fn back_off(&mut self) {
-        self.patience.wait();
-    }
-
-    pub(crate) async fn pause(&mut self) {
-        let pause = self.take_pause();
-        if !pause.is_zero() {
-            sleep(pause).await;
-        }
-    }
-
-    /// Gives the named lane a moment to connect, and else lets it go.
-    pub(crate) async fn drop_unreachable(&mut self) {
-        if let Some(named) = self.lane.take_if(|named| !named.is_up())
-            && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
-        {
-            self.lane = Some(named);
-        }
-    }
-
-    /// What goes over the wire, the request last.
-    pub(crate) fn commands(&self, request: &Request) -> Vec<Bytes> {
-        let mut commands = Vec::with_capacity(1);
-        if self.brings_library
-            && let Some(library) = request.library()
-        {
-            commands.push(library.load(true));
-        }
-        if self.asking {
-            commands.push(asking());
-        }
-        commands.push(self.form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-        commands
-    }
-
-    /// A script that the server has now compiled is worth keeping there.
-    pub(crate) fn learn_from(
-        &self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        reply: &Reply,
-        lane: &Rc<Lane>,
-    ) {
-        if !self.brings_code() {
-            return;
-        }
-        let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
-        if let Some(script) = request.bringable_script().filter(|_| compiled) {
-            servers.teach(script, lane);
-        }
-    }
-}
-
-/// The form that brings the code along.
-pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
-    if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
-}
-
-/// Waits for a lane that the request may take and that has a connection. What is issued later waits behind it there.
-pub(crate) async fn connected_lane(
-    servers: &Rc<Servers>,
-    request: &Request,
-    route: &Route,
-    needs_primary: bool,
-    waiting_for: &RefCell<String>,
-) -> Result<Place, Box<Error>> {
-    let (mut seen, mut looked) = (servers.times_learned(), false);
-    let mut place: Option<Place> = None;
-    loop {
-        let lane = servers.lane_for(request, route, needs_primary);
-        place = place.filter(|place| lane.as_ref().is_some_and(|lane| Rc::ptr_eq(place.lane(), lane)));
-        if let Some(lane) = &lane {
-            if lane.is_up() {
-                return Ok(place.unwrap_or_else(|| lane.end_of_line()));
-            }
-            let kept = place.take().unwrap_or_else(|| lane.keep_place());
-            waiting_for.replace(format!("no connection to {} yet", lane.address()));
-            match timeout(LOOK_AGAIN, lane.connected()).await {
-                Ok(Ok(())) => return Ok(kept),
-                Ok(Err(reason)) => *waiting_for.borrow_mut() = format!("no connection to {}: {reason}", lane.address()),
-                Err(_) => {}
-            }
-            place = Some(kept);
-        } else if let Route::Address(address) = route
-            && looked
-        {
-            let message = format!("not sent: no node of the cluster is at {address}");
-            return Err(Box::new(Error::new(Kind::Request, message)));
-        } else {
-            waiting_for.replace(servers.why_unknown(route));
-        }
-        servers.refresh();
-        let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };
-        tokio::select! {
-            biased;
-            count = servers.learned_since(seen) => (seen, looked) = (count, true),
-            // What came later waits for it.
-            () = up => {}
-            () = sleep(LOOK_AGAIN) => {}
-        }
-    }
-}
-
-/// Pauses between attempts: longer and longer, and never two alike.
-#[derive(Clone, Default)]
-pub(crate) struct Patience {
-    waits: u32,
-    redirects: u32,
-    /// The one that is due.
-    pause: Duration,
-}
-
-impl Patience {
-    fn wait(&mut self) {
-        const LONGEST: Duration = Duration::from_millis(100);
-        let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST);
-        self.waits += 1;
-        self.pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
-    }
-
-    /// A few redirects are followed at once; more mean that the nodes do not agree yet.
-    fn redirected(&mut self) {
-        const AT_ONCE: u32 = 4;
-        self.redirects += 1;
-        if self.redirects > AT_ONCE {
-            self.wait();
-        }
     }
 }

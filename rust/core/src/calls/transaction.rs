@@ -12,7 +12,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
-use crate::calls::single::{Attempt, code_form, connected_lane};
+use crate::calls::attempt::{Attempt, code_form};
+use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -175,7 +176,8 @@ impl Transaction<'_> {
                     let form = queue.form_of(index);
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
-                    let verdict = queued.judge_queued(self.servers, request, &self.route, &error);
+                    let asked = Asked { is_queued: true, ..queued.asked(self.servers, request, &self.route) };
+                    let verdict = queued.judge_as(self.servers, &error, &asked);
                     if verdict.next == Next::WithoutCode {
                         // Of a user without the right to EVAL, the scripts are there already, or they have none.
                         self.servers.abilities.cannot_eval.set(true);
@@ -259,7 +261,8 @@ impl Transaction<'_> {
                     }
                     (Load::Failed, Some(error)) => {
                         let loading = Attempt { brings_library: true, ..attempt.clone() };
-                        let verdict = loading.judge_queued(self.servers, request, &self.route, error);
+                        let asked = Asked { is_queued: true, ..loading.asked(self.servers, request, &self.route) };
+                        let verdict = loading.judge_as(self.servers, error, &asked);
                         if attempt.follow(self.servers, request, &self.route, error, &verdict, &self.waiting_for) {
                             return Ok(false);
                         }

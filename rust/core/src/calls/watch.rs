@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::calls::single::{Attempt, connected_lane};
+use crate::calls::attempt::Attempt;
+use crate::calls::waiting::connected_lane;
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::cause::{AtDeadline, CrossSlot};

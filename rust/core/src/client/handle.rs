@@ -70,19 +70,16 @@ impl fmt::Debug for Secret {
 impl Message {
     /// What becomes of it once the client has ended.
     fn refuse(self) {
-        match self {
-            Self::Call(Call { reply_to, .. }) | Self::Split(Split { reply_to, .. }) => {
-                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
-            }
-            Self::Batch(_, reply_to) | Self::Authenticate(_, reply_to) => {
-                reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
-            }
-            Self::Watch(watching) => {
-                watching.reply_to.finish(Err(Box::new(Error::new(Kind::Closing, "the client is closed"))));
-            }
-            Self::Cancel(_) | Self::Release(_) => {}
-            Self::Close(closed) => closed.finish(Ok(OKAY)),
-        }
+        let reply_to = match self {
+            Self::Call(Call { reply_to, .. })
+            | Self::Split(Split { reply_to, .. })
+            | Self::Batch(_, reply_to)
+            | Self::Authenticate(_, reply_to) => reply_to,
+            Self::Watch(watching) => watching.reply_to,
+            Self::Cancel(_) | Self::Release(_) => return,
+            Self::Close(closed) => return closed.finish(Ok(OKAY)),
+        };
+        reply_to.finish(Err(Box::new(Error::closed())));
     }
 }
 
@@ -127,8 +124,7 @@ impl Client {
         if timeout.is_some() {
             request.hold_to_deadline();
         }
-        let timeout = timeout.unwrap_or(self.request_timeout);
-        let deadline = Instant::from_std(now) + timeout;
+        let (timeout, deadline) = self.due(timeout, Instant::from_std(now));
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 
@@ -140,26 +136,23 @@ impl Client {
     /// The same for a command whose keys are in several slots; `gather` makes one reply of its parts'.
     pub fn call_in_parts(&self, parts: Vec<Part>, gather: Gather, timeout: Option<Duration>, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
-        let timeout = timeout.unwrap_or(self.request_timeout);
-        let split = Split { parts, gather, timeout, deadline: Instant::now() + timeout, reply_to };
-        self.send(Message::Split(split));
+        let (timeout, deadline) = self.due(timeout, Instant::now());
+        self.send(Message::Split(Split { parts, gather, timeout, deadline, reply_to }));
     }
 
     /// Sends a batch on its way; it counts as one request.
     pub fn exec(&self, batch: Batch, options: BatchOptions, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
-        let timeout = options.timeout.unwrap_or(self.request_timeout);
-        let sending = Sending { batch, options, timeout, deadline: Instant::now() + timeout };
-        self.send(Message::Batch(Box::new(sending), reply_to));
+        let (timeout, deadline) = self.due(options.timeout, Instant::now());
+        self.send(Message::Batch(Box::new(Sending { batch, options, timeout, deadline }), reply_to));
     }
 
     /// Watches keys, as `request` says, on a connection that only the one has who named it `watch`: until the next
     /// transaction with that name, or until there are no `keys` to watch.
     pub fn watch(&self, watch: u64, keys: Option<(Request, Route)>, timeout: Option<Duration>, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
-        let timeout = timeout.unwrap_or(self.request_timeout);
-        let watching = Watching { watch, keys, timeout, deadline: Instant::now() + timeout, reply_to };
-        self.send(Message::Watch(Box::new(watching)));
+        let (timeout, deadline) = self.due(timeout, Instant::now());
+        self.send(Message::Watch(Box::new(Watching { watch, keys, timeout, deadline, reply_to })));
     }
 
     /// Nobody will use the connection of that name again.
@@ -183,11 +176,16 @@ impl Client {
         }
     }
 
+    /// How long a call may take, and until when, from `now`.
+    fn due(&self, timeout: Option<Duration>, now: Instant) -> (Duration, Instant) {
+        let timeout = timeout.unwrap_or(self.request_timeout);
+        (timeout, now + timeout)
+    }
+
     /// Lets a call in, unless the client is closed or has as many under way as it may.
     fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
-            let error = Error::new(Kind::Closing, "the client is closed");
-            self.stats.finish(reply_to, Err(Box::new(error)));
+            self.stats.finish(reply_to, Err(Box::new(Error::closed())));
             return None;
         }
         let pending = self.stats.pending_bytes();

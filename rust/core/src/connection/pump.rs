@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connection::connect::Connection;
 use crate::connection::io::Io;
+use crate::connection::job::{InFlight, Job};
 use crate::connection::lane::{Lane, Place};
-use crate::connection::queues::{InFlight, Job};
 use crate::connection::step::Unfinished;
 use crate::model::call::Call;
 use crate::model::cause::PANICKED;

@@ -1,6 +1,7 @@
 //! What goes out in one write, and what is known of it: then, and when it did not end in a value.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -72,5 +73,24 @@ impl StepProgress {
         self.sent.set(false);
         self.written.set(0);
         self.replies.take();
+    }
+}
+
+/// A place in line for steps that are still to be made.
+#[derive(Default)]
+pub(crate) struct Steps {
+    pub(super) queue: VecDeque<(u64, Step)>,
+    /// How many it has had.
+    pub(super) given: u64,
+    pub(super) is_kept: bool,
+}
+
+impl Steps {
+    pub(crate) fn kept() -> Self {
+        Self { is_kept: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        !self.is_kept && self.queue.is_empty()
     }
 }

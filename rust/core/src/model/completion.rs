@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::model::config::{Address, PasswordRequest};
 use crate::model::error::Error;
+use crate::tasks::mailbox::Mailbox;
 use crate::wire::resp::Reply;
 
 /// How a call ended.
@@ -122,12 +123,20 @@ pub struct ReplyTo {
 #[derive(Debug)]
 enum Caller {
     Loop { completions: Arc<Completions>, ticket: u64 },
+    Thread { mailbox: Arc<Mailbox<Completion>>, id: CallId },
     Task(oneshot::Sender<Completion>),
 }
 
 impl ReplyTo {
     pub fn event_loop(completions: Arc<Completions>, ticket: u64) -> Self {
         Self { caller: Some(Caller::Loop { completions, ticket }), part: None, permit: None }
+    }
+
+    /// For a thread that waits.
+    pub fn thread() -> (Self, Arc<Mailbox<Completion>>, CallId) {
+        let (mailbox, id) = (Arc::new(Mailbox::default()), CallId::numbered(CallId::next_number()));
+        let caller = Some(Caller::Thread { mailbox: mailbox.clone(), id });
+        (Self { caller, part: None, permit: None }, mailbox, id)
     }
 
     /// For callers in Rust.
@@ -138,9 +147,8 @@ impl ReplyTo {
 
     /// For a part of a call.
     pub(crate) fn part() -> (Self, oneshot::Receiver<Completion>) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let (mut reply_to, receiver) = Self::task();
-        reply_to.part = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed));
+        reply_to.part = Some(CallId::next_number());
         (reply_to, receiver)
     }
 
@@ -167,8 +175,12 @@ impl ReplyTo {
 
     /// Sends the caller more than the outcome, ahead of it.
     pub(crate) fn send_trace(&self, trace: CallTrace) {
-        if let Some(Caller::Loop { completions, ticket }) = &self.caller {
-            completions.push(*ticket, Completion::Trace(Box::new(trace)));
+        match &self.caller {
+            Some(Caller::Loop { completions, ticket }) => {
+                completions.push(*ticket, Completion::Trace(Box::new(trace)));
+            }
+            Some(Caller::Thread { mailbox, .. }) => mailbox.put_ahead(Completion::Trace(Box::new(trace))),
+            Some(Caller::Task(_)) | None => {}
         }
     }
 
@@ -181,7 +193,8 @@ impl ReplyTo {
     pub(crate) fn id(&self) -> Option<CallId> {
         match &self.caller {
             Some(Caller::Loop { completions, ticket }) => Some(CallId::new(completions, *ticket)),
-            _ => self.part.map(CallId::part),
+            Some(Caller::Thread { id, .. }) => Some(*id),
+            Some(Caller::Task(_)) | None => self.part.map(CallId::numbered),
         }
     }
 
@@ -194,6 +207,7 @@ impl ReplyTo {
         self.permit = None;
         match self.caller.take() {
             Some(Caller::Loop { completions, ticket }) => completions.push(ticket, outcome),
+            Some(Caller::Thread { mailbox, .. }) => mailbox.end(outcome),
             Some(Caller::Task(sender)) => {
                 // The receiver is gone when its task was cancelled: then nobody wants to know.
                 let _ = sender.send(outcome);
@@ -212,7 +226,7 @@ impl Drop for ReplyTo {
     }
 }
 
-/// Names a call from an event loop, to cancel it.
+/// Names a call, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId {
     completions: usize,
@@ -225,9 +239,15 @@ impl CallId {
         Self { completions: Arc::as_ptr(completions) as usize, ticket }
     }
 
-    /// No completions are at address 0.
-    fn part(number: NonZeroU64) -> Self {
+    /// A call that no event loop waits for. No completions are at address 0.
+    fn numbered(number: NonZeroU64) -> Self {
         Self { completions: 0, ticket: number.get() }
+    }
+
+    /// A number that no other call of this process has.
+    fn next_number() -> NonZeroU64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("64 bits count longer than any process runs")
     }
 }
 

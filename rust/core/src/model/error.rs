@@ -142,6 +142,11 @@ impl Error {
         self
     }
 
+    /// The client was closed before the call was issued.
+    pub(crate) fn closed() -> Self {
+        Self::new(Kind::Closing, "the client is closed")
+    }
+
     /// The client was closed before the call ended.
     pub(crate) fn closed_in_flight(sent: bool) -> Self {
         Self::because(Kind::Closing, Cause::ClosedInFlight).may_have_executed(sent)

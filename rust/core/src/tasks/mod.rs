@@ -1,4 +1,5 @@
 //! Tasks whose panics are caught, and what wakes them.
 
 pub(crate) mod guard;
+pub(crate) mod mailbox;
 pub(crate) mod signal;

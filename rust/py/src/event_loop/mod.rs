@@ -9,4 +9,3 @@ pub(crate) mod passwords;
 pub(crate) mod pending;
 mod running_loop;
 mod tickets;
-mod wakeup;

@@ -31,7 +31,7 @@ impl PasswordCallbacks {
             callbacks.iter().find(|(other, _)| *other == ticket).and_then(|(_, weak)| weak.bind(py).upgrade())
         };
         let Some(callback) = callback else { return Ok(()) };
-        callback.call1((PasswordAnswer(Mutex::new(Some(request))),)).map(drop)
+        callback.call1((PasswordAnswer::new(request),)).map(drop)
     }
 }
 
@@ -52,6 +52,10 @@ impl PasswordAnswer {
 }
 
 impl PasswordAnswer {
+    pub(crate) fn new(request: PasswordRequest) -> Self {
+        Self(Mutex::new(Some(request)))
+    }
+
     fn send(&self, answer: Result<String, String>) {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waiting) = waiting {

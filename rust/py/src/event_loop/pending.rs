@@ -6,18 +6,18 @@
 
 use std::sync::Arc;
 
-use glide_scripts_core::{Address, CallTrace, Client as CoreClient};
+use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::callback::Callback;
 use super::loop_state::SharedLoop;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
+use crate::python::stop_with;
+use crate::replies::{TraceTuple, trace_to_python};
 
 /// A loop that calls are awaited on.
 pub(super) type Loop = SharedLoop<Py<Pending>>;
@@ -41,9 +41,6 @@ pub(crate) struct Pending {
     /// What is known of an observed call besides its result.
     pub(super) facts: Option<Box<CallTrace>>,
 }
-
-/// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.
-type FactsTuple = (Option<(String, Option<u16>)>, bool, u32);
 
 enum State {
     Waiting,
@@ -227,13 +224,8 @@ impl Pending {
     }
 
     /// What is known of an observed call that has ended, besides its result.
-    fn facts(&self) -> Option<FactsTuple> {
-        let facts = self.facts.as_ref()?;
-        let node = facts.node.as_ref().map(|node| match node {
-            Address::Tcp { host, port } => (host.to_string(), Some(*port)),
-            Address::Unix(path) => (path.to_string(), None),
-        });
-        Some((node, facts.sent_code, facts.retries))
+    fn facts(&self) -> Option<TraceTuple> {
+        self.facts.as_deref().map(trace_to_python)
     }
 
     fn __repr__(&self) -> &'static str {
@@ -279,22 +271,6 @@ impl Pending {
             State::Cancelled(None) => CancelledError::new_err(()),
             State::Cancelled(Some(msg)) => CancelledError::new_err((msg.clone_ref(py),)),
             State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),
-        }
-    }
-}
-
-/// Sets `StopIteration` with a value, which `__next__` ends with by returning nothing.
-fn stop_with(value: &Bound<'_, PyAny>) {
-    let py = value.py();
-    // A tuple would be taken for the exception's arguments, and an exception for the exception itself.
-    // SAFETY: both are objects that are alive here, and the interpreter is attached. Until the return to it, nothing
-    // of it is called.
-    unsafe {
-        if ffi::PyTuple_Check(value.as_ptr()) != 0 || ffi::PyExceptionInstance_Check(value.as_ptr()) != 0 {
-            let arguments = PyTuple::new(py, [value]).expect("it has one element");
-            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments.as_ptr());
-        } else {
-            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
         }
     }
 }

@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 use pyo3::{ffi, intern};
 
 use crate::process::fork::ForkLocal;
+use crate::python;
 
 /// The event loop that runs on this thread; an error where none does.
 ///
@@ -17,7 +18,15 @@ pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     match remembered(py) {
         Some(event_loop) => Ok(event_loop),
-        None => GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0(),
+        None => GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0().map_err(|_| not_running(py)),
+    }
+}
+
+/// What says why no event loop runs.
+fn not_running(py: Python<'_>) -> PyErr {
+    match python::module(py).and_then(|module| module.call_method0("no_running_loop")) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
     }
 }
 

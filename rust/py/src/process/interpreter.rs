@@ -1,13 +1,12 @@
 //! When Rust may call Python: not once the interpreter is ending, and some code on its main thread only.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use super::fork::count_fork;
 use super::io_thread::stop_io_thread;
@@ -26,6 +25,8 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
     extern "C" fn in_child() {
         count_fork();
+        // Of a child's threads, the one that forked is there, whichever it was.
+        MAIN.store(this_thread(), Ordering::Relaxed);
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
     // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
@@ -63,15 +64,26 @@ impl Drop for Entered {
 /// Whether Rust may call a program's own code on this thread, which may take any time: on the main thread, which
 /// outlives the others, or where `CPython` does not unwind threads.
 pub(crate) fn may_run_user_code(py: Python<'_>) -> bool {
-    static MAIN: PyOnceLock<Option<u64>> = PyOnceLock::new();
-    // SAFETY: the interpreter is attached.
-    #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
-    let this = u64::try_from(unsafe { ffi::PyThread_get_thread_ident() }).ok();
-    let main = MAIN.get_or_init(py, || {
+    is_main_thread(py) || py.version_info() >= (3, 14)
+}
+
+/// The thread that handles signals; 0 before it was asked for.
+static MAIN: AtomicU64 = AtomicU64::new(0);
+
+/// Whether this is the thread that handles signals.
+pub(crate) fn is_main_thread(py: Python<'_>) -> bool {
+    if MAIN.load(Ordering::Relaxed) == 0 {
         let main = py.import("threading").and_then(|threading| threading.call_method0("main_thread"));
-        main.and_then(|main| main.getattr("ident")?.extract()).ok()
-    });
-    (this.is_some() && *main == this) || py.version_info() >= (3, 14)
+        let ident: u64 = main.and_then(|main| main.getattr("ident")?.extract()).unwrap_or_default();
+        MAIN.store(ident, Ordering::Relaxed);
+    }
+    MAIN.load(Ordering::Relaxed) == this_thread()
+}
+
+fn this_thread() -> u64 {
+    // SAFETY: it reads what the system knows of the calling thread.
+    #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
+    u64::from(unsafe { ffi::PyThread_get_thread_ident() })
 }
 
 /// Called when the interpreter ends: starts nothing more, and waits for what has been started.

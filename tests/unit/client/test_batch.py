@@ -224,11 +224,11 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("timeout", "error", "text"),
         [
-            (0, ValueError, "timeout is 0; pass milliseconds, more than 0"),
-            (-1, ValueError, "timeout is -1; pass milliseconds, more than 0"),
-            ("1", TypeError, "timeout is str; pass int"),
-            (1.5, TypeError, "timeout is float; pass int"),
-            (True, TypeError, "timeout is bool; pass int"),
+            (0, ValueError, "timeout is 0; pass milliseconds, more than 0 and at most 1e12"),
+            (-1, ValueError, "timeout is -1; pass milliseconds, more than 0 and at most 1e12"),
+            ("1", TypeError, "timeout is str; pass milliseconds as an int"),
+            (1.5, TypeError, "timeout is float; pass milliseconds as an int: 1500 for 1.5 seconds"),
+            (True, TypeError, "timeout is bool; pass milliseconds as an int"),
         ],
     )
     def test_a_wrong_timeout_is_named(

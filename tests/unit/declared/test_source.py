@@ -178,16 +178,16 @@ def test_the_first_line_may_be_a_shebang(tmp_path: Path) -> None:
 
 
 BAD: list[tuple[dict[str, str | bytes], str]] = [
-    ({}, "main.lua: there is no such file"),
+    ({}, "main.lua: the file does not exist"),
     ({"main": b"return 1\n\n-- \xff"}, "main.lua:3: it is not UTF-8: byte 0xff at 13"),
     ({"main": b"\xef\xbb\xbfreturn 1"}, "main.lua: it begins with a byte order mark"),
-    ({"main": '\n--@include "a.lua"'}, 'main.lua:2: it includes "a.lua": there is no such file'),
+    ({"main": '\n--@include "a.lua"'}, 'main.lua:2: it includes "a.lua": the file does not exist'),
     ({"main": '--@include "a.lua"', "a": b"\xff"}, "a.lua:1: it is not UTF-8"),
     ({"main": "--@include a.lua"}, "main.lua:1: --@include takes a file in quotes"),
     ({"main": "--@include"}, "not nothing"),
     (
         {"main": 'f() --@include "a.lua"'},
-        "main.lua:1: --@include has to stand on a line of its own",
+        "main.lua:1: --@include must be on a line of its own",
     ),
     ({"main": '--@include "../a.lua"'}, 'it includes "../a.lua", which is outside of the folder'),
     ({"main": '--@include "/etc/passwd"'}, 'it includes "/etc/passwd", which is outside of'),
@@ -198,7 +198,7 @@ BAD: list[tuple[dict[str, str | bytes], str]] = [
         "b.lua:1: files include each other: a.lua:2 -> b.lua:1 -> a.lua",
     ),
     ({"main": '--@include "a.lua"', "a": "#!lua\n"}, "a.lua:1: an included file cannot begin"),
-    ({"main": '--@include "a/b.lua"', "a": ""}, "there is no such file"),
+    ({"main": '--@include "a/b.lua"', "a": ""}, "the file does not exist"),
 ]
 
 
@@ -211,6 +211,13 @@ def test_a_source_that_cannot_be_used_says_where_and_why(
         Script.from_file("main.lua")
     assert words in str(caught.value)
     assert caught.value.file is not None
+
+
+def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ScriptSourceError) as caught:
+        Script.from_file("x/y.lua")
+    looked = f"x/y.lua: the file does not exist; it was looked for at {tmp_path / 'x/y.lua'}"
+    assert str(caught.value) == looked
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
@@ -284,7 +291,7 @@ def test_a_script_is_read_from_a_package(shop: str) -> None:
 @pytest.mark.parametrize(
     ("resource", "words"),
     [
-        ("nope.lua", "nope.lua: there is no such file"),
+        ("nope.lua", "nope.lua: the file does not exist"),
         ("bad.lua", 'bad.lua:1: it includes "../outside.lua", which is outside'),
         ("missing.lua", "missing.lua:1: it includes"),
         ("lib", "lib: it is a folder, not a file"),

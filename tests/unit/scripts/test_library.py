@@ -50,7 +50,7 @@ def test_a_name_is_what_python_reads(tmp_path: Path) -> None:
     write(tmp_path, "\ufb01.lua")
     assert ScriptLibrary.from_directory(tmp_path).fi.name == "fi"
     write(tmp_path, "fi.lua")
-    with pytest.raises(ScriptSourceError, match="is named 'fi', too"):
+    with pytest.raises(ScriptSourceError, match="has the same name 'fi'"):
         ScriptLibrary.from_directory(tmp_path)
 
 
@@ -67,6 +67,15 @@ def test_includes_may_go_as_far_as_the_library(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path / "a")
 
 
+def test_a_file_that_others_include_needs_no_name(tmp_path: Path) -> None:
+    write(tmp_path, "a.lua", text='--@include "my lib/2.lua"\nreturn two')
+    write(tmp_path, "my lib/2.lua", text="local two = 2\n")
+    assert [script.name for script in ScriptLibrary.from_directory(tmp_path)] == ["a"]
+    write(tmp_path, "my lib/3.lua")
+    with pytest.raises(ScriptSourceError, match="'my lib' is not a valid script name"):
+        ScriptLibrary.from_directory(tmp_path)
+
+
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:
     write(tmp_path, "rate_limit.lua")
     scripts = ScriptLibrary.from_directory(tmp_path)
@@ -80,13 +89,13 @@ def test_what_is_not_there_says_so(tmp_path: Path) -> None:
     ("paths", "words"),
     [
         (["a-b.lua", "a_b.lua"], "a_b.lua: "),
-        (["a.lua", "a/b.lua"], "is named 'a', too"),
-        (["9.lua"], "9.lua: '9' is no name for a script"),
-        (["a b.lua"], "'a b' is no name"),
-        (["class.lua"], "'class' is no name"),
-        (["not-ok!/x.lua"], "no name"),
-        (["error.lua"], "error.lua: 'error' is what a library calls something else"),
-        (["from_directory.lua"], "'from_directory' is what a library calls"),
+        (["a.lua", "a/b.lua"], "has the same name 'a'"),
+        (["9.lua"], "9.lua: '9' is not a valid script name"),
+        (["a b.lua"], "'a b' is not a valid script name"),
+        (["class.lua"], "'class' is not a valid script name"),
+        (["not-ok!/x.lua"], "not a valid script name"),
+        (["error.lua"], "error.lua: 'error' is the name of a library's own method"),
+        (["from_directory.lua"], "'from_directory' is the name of a library"),
     ],
 )
 def test_names_that_cannot_be_say_so(tmp_path: Path, paths: list[str], words: str) -> None:
@@ -102,7 +111,7 @@ def test_two_scripts_of_one_name_are_both_named(tmp_path: Path) -> None:
     with pytest.raises(ScriptSourceError) as caught:
         ScriptLibrary.from_directory(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}/two.lua: {tmp_path}/one.lua is named 'two', too; name one of them otherwise"
+        f"{tmp_path}/two.lua: {tmp_path}/one.lua has the same name 'two'; rename one of them"
     )
 
 
@@ -113,9 +122,14 @@ def test_one_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path)
 
 
-def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+def test_a_folder_that_is_none_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_directory(tmp_path / "nope")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScriptSourceError) as caught:
+        ScriptLibrary.from_directory("nope")
+    looked = f"nope: the folder does not exist; it was looked for at {tmp_path / 'nope'}"
+    assert str(caught.value) == looked
     write(tmp_path, "a.lua")
     with pytest.raises(ScriptSourceError, match=r"a\.lua: it is a file, not a folder"):
         ScriptLibrary.from_directory(tmp_path / "a.lua")
@@ -150,7 +164,7 @@ def test_a_library_is_read_from_a_package(
     assert scripts.a.code == b'--@include "b.lua"\nlocal b = 1\nreturn b'
     assert scripts.deep.c.file == f"{name}/lua/deep/c.lua"
     assert ScriptLibrary.from_resource(sys.modules[name]).lua.deep.c == scripts.deep.c
-    with pytest.raises(ScriptSourceError, match="nope: there is no such folder"):
+    with pytest.raises(ScriptSourceError, match="nope: the folder does not exist"):
         ScriptLibrary.from_resource(name, "nope")
 
 
@@ -162,11 +176,11 @@ def test_a_class_of_errors_is_checked(tmp_path: Path) -> None:
             scripts.error(code)
     with pytest.raises(TypeError, match="code is int; pass str"):
         scripts.error(3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="has to be a ScriptError"):
+    with pytest.raises(TypeError, match="must be a ScriptError"):
         scripts.error("X")(ValueError)  # type: ignore[type-var]
     scripts.error("X")(First)
     scripts.error("X")(First)
-    with pytest.raises(ValueError, match="X has a class already: First"):
+    with pytest.raises(ValueError, match="X already has a class: First"):
         scripts.error("X")(Second)
 
 

@@ -1,0 +1,70 @@
+"""The synchronous client of one server."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from ...config.settings import GlideClientConfiguration
+from ...observing.observer import Observer
+from ...public import show_as_public
+from .. import standalone
+from .base import BaseClient
+from .methods import blocking, run_for
+
+
+class GlideClient(BaseClient):
+    """A client of one server, or of a primary and its replicas, for programs without asyncio.
+
+    Make one with ``create`` or ``from_url``, use it from any number of threads at once, and close
+    it, which ``with`` does. A call blocks the thread that makes it, and no other. The methods are
+    those of ``glide_scripts.GlideClient``, without ``await``.
+    """
+
+    _configuration = GlideClientConfiguration
+
+    @classmethod
+    def create(cls, config: GlideClientConfiguration) -> Self:
+        """Connect to the server of a configuration.
+
+        Takes and raises what the asynchronous client's ``create`` does.
+        """
+        return run_for(cls, cls._create(config))
+
+    @classmethod
+    def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
+        """Connect to the server of a URL.
+
+        Takes and raises what the asynchronous client's ``from_url`` does.
+        """
+        opening = cls._from_url(url, observer)
+        # Tracebacks may show what functions hold.
+        del url
+        return run_for(cls, opening)
+
+    exec = blocking(standalone.GlideClient.exec)
+    unwatch = blocking(standalone.GlideClient.unwatch)
+    script_load = blocking(standalone.GlideClient.script_load)
+    script_exists = blocking(standalone.GlideClient.script_exists)
+    script_flush = blocking(standalone.GlideClient.script_flush)
+    script_show = blocking(standalone.GlideClient.script_show)
+    script_kill = blocking(standalone.GlideClient.script_kill)
+    function_load = blocking(standalone.GlideClient.function_load)
+    function_list = blocking(standalone.GlideClient.function_list)
+    function_delete = blocking(standalone.GlideClient.function_delete)
+    function_flush = blocking(standalone.GlideClient.function_flush)
+    function_dump = blocking(standalone.GlideClient.function_dump)
+    function_restore = blocking(standalone.GlideClient.function_restore)
+    custom_command = blocking(standalone.GlideClient.custom_command)
+    ping = blocking(standalone.GlideClient.ping)
+    echo = blocking(standalone.GlideClient.echo)
+    info = blocking(standalone.GlideClient.info)
+    time = blocking(standalone.GlideClient.time)
+    dbsize = blocking(standalone.GlideClient.dbsize)
+    config_get = blocking(standalone.GlideClient.config_get)
+    config_set = blocking(standalone.GlideClient.config_set)
+    flushall = blocking(standalone.GlideClient.flushall)
+    function_kill = blocking(standalone.GlideClient.function_kill)
+    function_stats = blocking(standalone.GlideClient.function_stats)
+
+
+show_as_public(globals(), "sync")

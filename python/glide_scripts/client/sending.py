@@ -1,0 +1,350 @@
+"""How clients send commands and batches, and what they do with the replies.
+
+All clients share this code. The asynchronous ones await a ``Pending`` on their event loop. Awaiting
+the ``BlockingPending`` of a synchronous client blocks the thread, so its coroutines need no loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
+
+import glide_scripts
+
+from .. import checks
+from .._core import Client as CompiledCore
+from .._core import TlsSetup
+from ..commands import functions
+from ..commands.command import Command
+from ..config.configuration_errors import configuration_errors
+from ..config.secrets import Hidden
+from ..config.settings import GlideClientConfiguration
+from ..config.terms import URL_TERMS, in_terms
+from ..errors import (
+    ConfigurationError,
+    CrossSlotError,
+    ReplyTypeError,
+    RequestError,
+    ScriptError,
+)
+from ..failures.secret_keys import hide_keys
+from ..observing.client import Client
+from ..observing.observer import Observer
+from ..values import OK, TOK, TEncodable, TResult
+from .core import AnyPending, Core
+from .declared_call import DeclaredCall, ObservedDeclaredCall
+from .in_thread import import_url, imported, in_thread
+from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
+
+# What only some calls need is imported by them: together it would double the package's import.
+if TYPE_CHECKING:
+    from ..commands.routes import Route
+    from ..config.cluster import GlideClusterClientConfiguration
+    from .batch import BaseBatch
+    from .batch_options import BatchOptions, ClusterBatchOptions
+    from .passwords import BasePasswordSource
+
+T = TypeVar("T")
+
+
+class Sending(Client):
+    """What a client sends with, whatever waits for the replies."""
+
+    _in_cluster = False
+    _is_blocking = False
+    """Whether threads wait for its calls, and no event loop does."""
+    _await = "await "
+    """What its calls begin with, for errors."""
+    _configuration: ClassVar[type[GlideClientConfiguration | GlideClusterClientConfiguration]]
+
+    def __init__(self, *core: CompiledCore, **settings: Any) -> None:
+        """For ``create`` and ``from_url``, which connect."""
+        if settings or [type(each) for each in core] != [CompiledCore]:
+            made = f"{self._await}{type(self).__name__}"
+            raise TypeError(f"make a client with {made}.create(config) or {made}.from_url(url)")
+        self._core: Core = core[0]
+        self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
+        self._password_source: BasePasswordSource | None = None
+
+    @classmethod
+    async def _create(cls, config: object) -> Self:
+        with configuration_errors():
+            checks.of_type("config", config, cls._configuration)
+        settings: dict[str, Any] = cast("Any", config)._settings()
+        return await cls._open(settings)
+
+    @classmethod
+    async def _from_url(cls, url: str, observer: Observer | None) -> Self:
+        await cls._off_loop(imported, import_url)
+        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
+
+        settings = parse_url(url, cluster=cls._in_cluster)
+        # Tracebacks may show what functions hold.
+        del url
+        config = cls._configuration(**settings, observer=observer)
+        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
+
+    @classmethod
+    async def _open(cls, settings: Mapping[str, Any]) -> Self:
+        # Now and not at the first error, which would hold the loop for as long as this takes.
+        await cls._off_loop(imported, _import_explanation)
+        settings = {**settings, "blocking": cls._is_blocking}
+        if settings["tls"] is not None:
+            set_up = partial(_tls_setup, settings["tls"], dict(settings["terms"]))
+            settings["tls"] = await cls._off_loop(in_thread, set_up)
+        source = None
+        if settings["password_callback"] is not None:
+            from . import passwords  # noqa: PLC0415 - saves time at import
+
+            source = passwords.source(settings["password_callback"], cls._is_blocking)
+        settings["password_callback"] = source
+        core, opened = CompiledCore.open(settings)
+        client = cls(core)
+        client._password_source = source
+        try:
+            await opened
+        except BaseException:
+            core.abandon()
+            raise
+        if settings["observer"] is not None:
+            from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
+
+            client._core = ObservedCore(core, client, settings["observer"], settings)
+            client._is_observed = True
+        return client
+
+    @classmethod
+    async def _off_loop(
+        cls, run: Callable[[Callable[[], T]], Awaitable[T]], work: Callable[[], T]
+    ) -> T:
+        """Do work that would block an event loop for too long; a client that blocks has none."""
+        return work() if cls._is_blocking else await run(work)
+
+    def __del__(self) -> None:
+        core = getattr(self, "_core", None)
+        if core is not None and not core.is_closed:
+            warnings.warn(
+                f"{self!r} was never closed; use {'async ' if self._await else ''}with, "
+                f"or {self._await and 'await its '}close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{name} holds connections and is neither pickled nor copied; pass its configuration "
+            f"or URL, and make another one with {self._await}{name}.create(config) or from_url(url)"
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._core.is_closed else "open"
+        return f"<{type(self).__name__} {state}>"
+
+    def stats(self) -> glide_scripts.Stats:
+        """Return the client's counters since it was created, in total and per server.
+
+        This sends nothing, and takes some microseconds per server.
+        """
+        from ..observing.stats import Stats  # noqa: PLC0415 - saves time at import
+
+        counts = self._core.stats()
+        if self._reply_type_errors:
+            counts["errors"][ReplyTypeError.__name__] = self._reply_type_errors
+        return Stats._of(counts)
+
+    async def _execute(self, command: Command[T]) -> T:
+        reply = await self._send(command)
+        decoded: T = reply if command.decode is None else command.decode(reply)
+        return decoded
+
+    def _send(self, command: Command[Any]) -> AnyPending:
+        return self._core.command(command.words, None, **command.settings())
+
+    async def _routed(self, command: Command[Any], route: Route | None) -> Any:
+        """Send a command by a route; decode the replies of several nodes one by one."""
+        from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
+
+        where = directions(command.words, route)
+        reply = await self._core.command(command.words, None, **command.settings(), **where)
+        decode = decoder(command, route)
+        return reply if decode is None else decode(reply)
+
+    def _function_stats(self) -> Command[dict[bytes, Any]]:
+        # In a batch it keeps its place, but here it should get through.
+        command = functions.function_stats()
+        command.admin = True
+        return command
+
+    async def _watch(self, keys: Sequence[TEncodable], owner: Owner | None) -> TOK:
+        checks.encodables("keys", keys)
+        checks.not_empty("keys", keys)
+        owner = owner or self._watches.caller()
+        if owner is None:
+            raise RuntimeError("watch() was called outside a task; call it in a task")
+        watch, call = self._watches.begin(self._core, owner), object()
+        try:
+            started = self._core.watch(watch.connection, keys, None)
+            watch.standing.add(call)
+            result: TOK = await started
+        except BaseException:
+            watch.standing.discard(call)
+            self._watches.lost(owner, watch)
+            raise
+        return result
+
+    async def _unwatch(self, owner: Owner | None, watch: Watch | None) -> TOK:
+        owner = owner or self._watches.caller()
+        watch = watch or self._watches.of(owner)
+        if watch is None or not watch.standing:
+            return OK
+        watch.standing.clear()
+        try:
+            result: TOK = await self._core.unwatch(watch.connection, None)
+        except BaseException:
+            self._watches.lost(owner, watch)
+            raise
+        return result
+
+    async def _exec(
+        self,
+        batch: BaseBatch,
+        raise_on_error: bool,
+        options: BatchOptions | ClusterBatchOptions | None,
+        owner: Owner | None,
+        watch: Watch | None,
+    ) -> list[TResult] | None:
+        """Execute a batch for its owner, which may have a watch."""
+        # The batch says what its options are: to import both at each call would cost small batches.
+        options_type: Any = getattr(type(batch), "_options_type", None)
+        if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
+            raise self._unfit_batch(batch)
+        checks.flag("raise_on_error", raise_on_error)
+        options = options_type() if options is None else options
+        if not isinstance(options, options_type):
+            raise self._unfit_options(options, options_type)
+        route, retry, where = None, False, None
+        for_each_node: Any = ()
+        if self._in_cluster:
+            route, strategy = options.route, options.retry_strategy
+            retry = strategy is not None and strategy.retry_connection_error
+            if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
+                raise RequestError(
+                    "options.retry_strategy is only for pipelines; leave it out for a transaction"
+                )
+        if route is not None:
+            from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
+
+            where, for_each_node = target(route), EachNode
+        owner = owner or self._watches.caller()
+        watch = (watch or self._watches.of(owner)) if batch.is_atomic else None
+        if watch is not None and not watch.standing:
+            watch = None
+        if not len(batch):
+            if watch is not None:
+                await self._unwatch(owner, watch)
+            return []
+        # The batch may be used for something else before the results are there.
+        decoders = dict(batch._decoders)
+        observed: dict[str, Any] = {}
+        if self._is_observed:
+            decoders = {
+                index: ObservedDeclaredCall(each) if isinstance(each, DeclaredCall) else each
+                for index, each in decoders.items()
+            }
+            observed = {"decoders": decoders}
+        try:
+            pending = self._core.exec(
+                batch._packed,
+                options.timeout,
+                route=where,
+                retry_connection_error=retry,
+                watch=None if watch is None else watch.connection,
+                **observed,
+            )
+            if watch is not None:
+                watch.standing.clear()
+            outcome = await pending
+        except BaseException as error:
+            if watch is not None:
+                self._watches.lost(owner, watch)
+            if isinstance(error, CrossSlotError):
+                calls = [each for each in decoders.values() if isinstance(each, DeclaredCall)]
+                hide_keys(error, [each.script for each in calls], of_batch=True)
+            raise
+        if outcome is None:
+            return None
+        results: list[TResult]
+        results, failed_at = outcome
+        if failed_at is not None:
+            await _explain_plain(results, decoders)
+        for index, decode in decoders.items():
+            if isinstance(decode, DeclaredCall):
+                if isinstance(results[index], RequestError):
+                    await asyncio.sleep(0)
+                results[index] = decode.result(results[index], index)
+                if isinstance(results[index], ReplyTypeError):
+                    self._reply_type_errors += 1
+                    failed_at = index if failed_at is None else min(failed_at, index)
+        if raise_on_error and failed_at is not None:
+            failed: Any = results[failed_at]
+            try:
+                raise failed
+            finally:
+                del failed, results, outcome
+        for index, decode in decoders.items():
+            if isinstance(decode, DeclaredCall) or isinstance(results[index], Exception):
+                continue
+            if isinstance(decode, for_each_node):
+                # There are not several nodes' replies: the batch went to one.
+                results[index] = decode.decode(results[index])
+            else:
+                results[index] = decode(results[index])
+        return results
+
+    def _unfit_batch(self, batch: object) -> TypeError:
+        from .batch import BaseBatch, Batch, ClusterBatch  # noqa: PLC0415 - saves time at import
+
+        return self._unfit("batch", batch, ClusterBatch if self._in_cluster else Batch, BaseBatch)
+
+    def _unfit_options(self, options: object, right: type) -> TypeError:
+        from .batch_options import BatchOptions, ClusterBatchOptions  # noqa: PLC0415 - saves time at import
+
+        return self._unfit("options", options, right, (BatchOptions, ClusterBatchOptions))
+
+    def _unfit(
+        self, name: str, value: object, right: type, kinds: type | tuple[type, ...]
+    ) -> TypeError:
+        instead = f"a {right.__name__}"
+        if isinstance(value, kinds):
+            instead += f", which is what {type(self).__name__} takes"
+        return checks.wrong_type(name, value, instead)
+
+
+async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[Any], Any]]) -> None:
+    """Add the explanation to errors of scripts that are not typed.
+
+    The text has no keys and arguments: keeping them for this would slow down every batch.
+    """
+    from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
+
+    for index, error in enumerate(results):
+        if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
+            # Each in a turn of the loop of its own: thousands may have failed.
+            await asyncio.sleep(0)
+            results[index] = explained(error, error.script, None, None)
+
+
+def _import_explanation() -> None:
+    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
+
+
+def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
+    try:
+        return TlsSetup(**settings.value)
+    except ConfigurationError as error:
+        raise ConfigurationError(in_terms(str(error), terms)) from None

@@ -1,0 +1,208 @@
+"""The synchronous client: the same names as ``glide_scripts``, for programs without asyncio.
+
+::
+
+    from glide_scripts.sync import GlideClient, Script
+
+    with GlideClient.from_url("valkey://localhost") as client:
+        script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+        total = client.invoke_script(script, keys=["total"], args=["5"])
+
+Any number of threads may share one client. A call releases the GIL and blocks its own thread.
+"""
+
+# Those of the package, since a program imports from one of the two.
+__all__ = [
+    "OK",
+    "TOK",
+    "AdvancedGlideClientConfiguration",
+    "AdvancedGlideClusterClientConfiguration",
+    "AllNodes",
+    "AllPrimaries",
+    "BackoffStrategy",
+    "Batch",
+    "BatchOptions",
+    "BatchRetryStrategy",
+    "ByAddressRoute",
+    "ClosingError",
+    "ClusterBatch",
+    "ClusterBatchOptions",
+    "ClusterTransaction",
+    "ConditionalChange",
+    "ConfigurationError",
+    "ConnectionError",
+    "CrossSlotError",
+    "ExecAbortError",
+    "ExpireOptions",
+    "ExpirySet",
+    "ExpiryType",
+    "FlushMode",
+    "Function",
+    "FunctionLibrary",
+    "FunctionRestorePolicy",
+    "GlideClient",
+    "GlideClientConfiguration",
+    "GlideClusterClient",
+    "GlideClusterClientConfiguration",
+    "GlideError",
+    "InfoSection",
+    "Json",
+    "Key",
+    "Latency",
+    "LoggerError",
+    "NoScriptError",
+    "NodeAddress",
+    "NodeStats",
+    "NotBusyError",
+    "ObservedCall",
+    "Observer",
+    "OnlyIfEqual",
+    "PeriodicChecksManualInterval",
+    "PeriodicChecksStatus",
+    "ProtocolVersion",
+    "RandomNode",
+    "ReadFrom",
+    "ReplyTypeError",
+    "RequestError",
+    "Route",
+    "Script",
+    "ScriptBusyError",
+    "ScriptError",
+    "ScriptKilledError",
+    "ScriptLibrary",
+    "ScriptReplies",
+    "ScriptSourceError",
+    "ScriptSyntaxError",
+    "Secret",
+    "ServerCredentials",
+    "SlotIdRoute",
+    "SlotKeyRoute",
+    "SlotType",
+    "Stats",
+    "TBatch",
+    "TEncodable",
+    "TResult",
+    "TimeoutError",
+    "TlsAdvancedConfiguration",
+    "Transaction",
+    "TypedLibrary",
+    "TypedScript",
+    "UnkillableError",
+    "UpdateOptions",
+    "__version__",
+    "typed_script",
+]
+
+import typing
+
+import glide_scripts
+
+from .client.blocking.standalone import GlideClient
+
+if typing.TYPE_CHECKING:
+    from glide_scripts import (
+        OK,
+        TOK,
+        AdvancedGlideClientConfiguration,
+        AdvancedGlideClusterClientConfiguration,
+        AllNodes,
+        AllPrimaries,
+        BackoffStrategy,
+        Batch,
+        BatchOptions,
+        BatchRetryStrategy,
+        ByAddressRoute,
+        ClosingError,
+        ClusterBatch,
+        ClusterBatchOptions,
+        ClusterTransaction,
+        ConditionalChange,
+        ConfigurationError,
+        ConnectionError,
+        CrossSlotError,
+        ExecAbortError,
+        ExpireOptions,
+        ExpirySet,
+        ExpiryType,
+        FlushMode,
+        Function,
+        FunctionLibrary,
+        FunctionRestorePolicy,
+        GlideClientConfiguration,
+        GlideClusterClientConfiguration,
+        GlideError,
+        InfoSection,
+        Json,
+        Key,
+        Latency,
+        LoggerError,
+        NodeAddress,
+        NodeStats,
+        NoScriptError,
+        NotBusyError,
+        ObservedCall,
+        Observer,
+        OnlyIfEqual,
+        PeriodicChecksManualInterval,
+        PeriodicChecksStatus,
+        ProtocolVersion,
+        RandomNode,
+        ReadFrom,
+        ReplyTypeError,
+        RequestError,
+        Route,
+        Script,
+        ScriptBusyError,
+        ScriptError,
+        ScriptKilledError,
+        ScriptLibrary,
+        ScriptSourceError,
+        ScriptSyntaxError,
+        Secret,
+        ServerCredentials,
+        SlotIdRoute,
+        SlotKeyRoute,
+        SlotType,
+        Stats,
+        TBatch,
+        TEncodable,
+        TimeoutError,
+        TlsAdvancedConfiguration,
+        Transaction,
+        TResult,
+        TypedLibrary,
+        TypedScript,
+        UnkillableError,
+        UpdateOptions,
+        __version__,
+        typed_script,
+    )
+
+    from .client.blocking.cluster import GlideClusterClient
+    from .client.blocking.replies import ScriptReplies
+
+# What a program of one server does not need is imported when it is asked for.
+_LATER = {
+    "GlideClusterClient": "client.blocking.cluster",
+    "ScriptReplies": "client.blocking.replies",
+}
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in _LATER:
+            from importlib import import_module  # noqa: PLC0415 - saves time at import
+
+            value = getattr(import_module(f".{_LATER[name]}", glide_scripts.__name__), name)
+        elif name in __all__:
+            value = getattr(glide_scripts, name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+del typing

@@ -1,0 +1,255 @@
+//! How a request is sent the next time, after what its last answer meant. What that is, is `verdict`'s to say; here it is
+//! done.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+
+use crate::connection::lane::Lane;
+use crate::model::request::{Form, Request, asking};
+use crate::model::route::Route;
+use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
+use crate::servers::directory::{LOOK_AGAIN, Servers};
+use crate::wire::resp::{Reply, ServerError};
+
+/// How a request is sent the next time.
+#[derive(Clone, Default)]
+pub(crate) struct Attempt {
+    pub(crate) form: Option<Form>,
+    pub(crate) asking: bool,
+    /// The code goes along although the server has not said that it misses it.
+    pub(crate) is_ahead: bool,
+    /// Its function's library goes before it.
+    pub(crate) brings_library: bool,
+    /// Where to; `None`: where its route leads by then.
+    pub(crate) lane: Option<Rc<Lane>>,
+    pub(crate) patience: Patience,
+}
+
+impl Attempt {
+    /// How it is sent first.
+    pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
+        Self { form: needs_plain_form(servers, request).then_some(Form::Sha), ..Self::default() }
+    }
+
+    /// What an error of the lane's server means. A server that turns out to be a replica is left.
+    pub(crate) fn judge(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+    ) -> Verdict {
+        self.judge_as(servers, error, &self.asked(servers, request, route))
+    }
+
+    pub(super) fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
+        Asked {
+            form: self.form,
+            node: self.lane.as_ref().map(|lane| lane.address()),
+            in_cluster: servers.is_cluster(),
+            is_ahead: self.is_ahead,
+            brings_library: self.brings_library,
+            ..Asked::plainly(request, route)
+        }
+    }
+
+    pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
+        let verdict = verdict::of_error(error, asked);
+        if let Some(lane) = &self.lane {
+            if verdict.is_demoted {
+                servers.demoted(lane);
+            }
+            if verdict.ran == Ran::Yes {
+                lane.note_use(asked.request);
+            }
+        }
+        verdict
+    }
+
+    /// Does what a verdict asks for; false: it is for the caller to know.
+    pub(crate) fn follow(
+        &mut self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+        verdict: &Verdict,
+        waiting_for: &RefCell<String>,
+    ) -> bool {
+        match &verdict.next {
+            Next::Deliver => return false,
+            // The same server is asked again, and with ASKING where it was asked so.
+            Next::SendCode => {
+                servers.stats.script_misses.add(1);
+                if let Some(lane) = &self.lane {
+                    lane.forget_use(request);
+                }
+                self.form = Some(code_form(request, self.form));
+            }
+            Next::LoadLibrary => {
+                self.brings_library = true;
+                if request.is_read_only() {
+                    // A replica takes no library.
+                    self.lane = servers.lane_for(request, route, true);
+                }
+            }
+            Next::WithoutCode => {
+                // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                servers.abilities.cannot_eval.set(true);
+                *self =
+                    Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
+            }
+            Next::PlainForm => {
+                servers.abilities.lacks_read_only_forms.set(true);
+                self.form = Some(Form::Sha);
+                self.lane = servers.lane_for(request, route, true);
+            }
+            Next::Moved(slot, address) => {
+                servers.stats.redirects.add(1);
+                waiting_for.replace(error.text());
+                self.patience.redirected();
+                self.asking = false;
+                self.lane = Some(servers.redirected(*slot, address.clone()));
+            }
+            Next::Ask(address) => {
+                servers.stats.redirects.add(1);
+                waiting_for.replace(error.text());
+                self.patience.redirected();
+                self.asking = true;
+                self.lane = Some(servers.node(address.clone()).data.clone());
+            }
+            Next::Later => self.wait(servers, error, waiting_for),
+        }
+        true
+    }
+
+    /// Whether it goes to that lane next, without a pause.
+    pub(super) fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
+        self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
+    }
+
+    /// Has the request wait, and then go where it belongs by then.
+    pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<String>) {
+        waiting_for.replace(format!("the server answered {}", error.text()));
+        servers.refresh();
+        self.patience.wait();
+        self.lane = None;
+    }
+
+    pub(super) fn brings_code(&self) -> bool {
+        matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
+    }
+
+    /// A replica will not do.
+    pub(crate) fn needs_primary(&self) -> bool {
+        self.form == Some(Form::Sha) || self.brings_library
+    }
+
+    /// How long to wait first, as the last verdict asks for.
+    pub(crate) fn take_pause(&mut self) -> Duration {
+        std::mem::take(&mut self.patience.pause)
+    }
+
+    /// Has the next attempt wait.
+    pub(crate) fn back_off(&mut self) {
+        self.patience.wait();
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        let pause = self.take_pause();
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+    }
+
+    /// Gives the named lane a moment to connect, and else lets it go.
+    pub(crate) async fn drop_unreachable(&mut self) {
+        if let Some(named) = self.lane.take_if(|named| !named.is_up())
+            && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
+        {
+            self.lane = Some(named);
+        }
+    }
+
+    /// What goes over the wire, the request last.
+    pub(crate) fn commands(&self, request: &Request) -> Vec<Bytes> {
+        let mut commands = Vec::with_capacity(1);
+        if self.brings_library
+            && let Some(library) = request.library()
+        {
+            commands.push(library.load(true));
+        }
+        if self.asking {
+            commands.push(asking());
+        }
+        commands.push(self.form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+        commands
+    }
+
+    /// A script that the server has now compiled is worth keeping there.
+    pub(crate) fn learn_from(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        reply: &Reply,
+        lane: &Rc<Lane>,
+    ) {
+        if !self.brings_code() {
+            return;
+        }
+        let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
+        if let Some(script) = request.bringable_script().filter(|_| compiled) {
+            servers.teach(script, lane);
+        }
+    }
+}
+
+/// The form that brings the code along.
+pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
+    if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
+}
+
+/// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
+pub(super) fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
+    servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
+}
+
+/// Where a function is still missing after its library was sent, the reply to the library says why.
+pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
+    match loading {
+        Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
+        _ => reply,
+    }
+}
+
+/// Pauses between attempts: longer and longer, and never two alike.
+#[derive(Clone, Default)]
+pub(crate) struct Patience {
+    waits: u32,
+    redirects: u32,
+    /// The one that is due.
+    pause: Duration,
+}
+
+impl Patience {
+    fn wait(&mut self) {
+        const LONGEST: Duration = Duration::from_millis(100);
+        let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST);
+        self.waits += 1;
+        self.pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+    }
+
+    /// A few redirects are followed at once; more mean that the nodes do not agree yet.
+    fn redirected(&mut self) {
+        const AT_ONCE: u32 = 4;
+        self.redirects += 1;
+        if self.redirects > AT_ONCE {
+            self.wait();
+        }
+    }
+}

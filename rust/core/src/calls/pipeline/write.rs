@@ -1,0 +1,157 @@
+//! What of a batch goes to one node in one go: the commands, and the scripts and libraries that they need.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Context;
+use super::pieces::Piece;
+use crate::calls::attempt::{Attempt, code_form};
+use crate::connection::lane::Lane;
+use crate::model::request::{Form, asking};
+use crate::model::script::Script;
+use crate::wire::resp::Reply;
+
+/// Where in what goes over the wire the pieces are.
+#[derive(Default)]
+pub(super) struct Write {
+    pub(super) places: VecDeque<Place>,
+    /// Which commands load what.
+    pub(super) loads: VecDeque<(usize, String)>,
+    pub(super) failed_loads: HashMap<String, Reply>,
+    pub(super) flushes_scripts: bool,
+    /// Where the bytes of each command end.
+    pub(super) ends: Vec<u64>,
+    /// How many commands have been dealt with.
+    pub(super) read: usize,
+}
+
+impl Write {
+    /// How many bytes come before a command.
+    pub(super) fn bytes_before(&self, command: usize) -> u64 {
+        command.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+}
+
+/// A piece's command, and where its bytes end.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) index: usize,
+    pub(super) end: u64,
+}
+
+/// Commands, and how many bytes they are.
+pub(super) struct Commands(Vec<Bytes>, u64);
+
+impl Commands {
+    pub(super) fn push(&mut self, command: Bytes) {
+        self.1 += command.len() as u64;
+        self.0.push(command);
+    }
+
+    pub(super) fn ends(&self) -> Vec<u64> {
+        let ends = self.0.iter().scan(0, |end, command| {
+            *end += command.len() as u64;
+            Some(*end)
+        });
+        ends.collect()
+    }
+}
+
+/// The same commands in writes of a bounded length each, of at least one command.
+pub(super) fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
+    const LONGEST: usize = 256 << 10;
+    let mut commands = commands.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let first = commands.next()?;
+        let mut length = first.len();
+        let mut chunk = vec![first];
+        while let Some(next) = commands.next_if(|next| length + next.len() <= LONGEST) {
+            length += next.len();
+            chunk.push(next);
+        }
+        Some(chunk)
+    })
+}
+
+impl Context {
+    /// What goes over the wire, and where in it the pieces are.
+    pub(super) fn write(&self, lane: &Rc<Lane>, pieces: &mut [Piece]) -> (Write, Vec<Bytes>) {
+        let mut write = Write::default();
+        let mut commands = Commands(Vec::with_capacity(pieces.len() + 4), 0);
+        write.places.reserve(pieces.len());
+        // What the server will have when it reads the next command, besides what it was known to have.
+        let mut brought: HashSet<&str> = HashSet::new();
+        // The script of the command before, which the server will have: many batches run one script.
+        let mut last: Option<&Script> = None;
+        for piece in pieces {
+            let request = self.request(piece);
+            if request.flushes_scripts() {
+                lane.forget_loaded();
+                write.flushes_scripts = true;
+                brought.clear();
+                last = None;
+                write.loads.clear();
+            }
+            if let Some(script) = request.bringable_script()
+                && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
+            {
+                self.bring(script, piece, lane, &mut brought, &mut write, &mut commands);
+                last = Some(script);
+            }
+            if let Some(library) = request.library()
+                && (piece.attempt.brings_library || !lane.has_loaded(&library.key))
+                && (self.needs_primary(piece) || !request.is_read_only())
+                && brought.insert(&library.key)
+            {
+                // Unless the server lacks the function, a library of that name that it has stays.
+                write.loads.push_back((commands.0.len(), library.key.clone()));
+                commands.push(library.load(piece.attempt.brings_library));
+            }
+            if piece.attempt.asking {
+                commands.push(asking());
+            }
+            let form = piece.attempt.form;
+            commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
+            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1 });
+        }
+        write.ends = commands.ends();
+        (write, commands.0)
+    }
+
+    /// Sees to it that the server has a script when it reads the command that runs it.
+    pub(super) fn bring<'a>(
+        &self,
+        script: &'a Script,
+        piece: &mut Piece,
+        lane: &Lane,
+        brought: &mut HashSet<&'a str>,
+        write: &mut Write,
+        commands: &mut Commands,
+    ) {
+        let (attempt, request) = (&mut piece.attempt, self.request_of(piece.entry, piece.part));
+        if matches!(attempt.form, Some(Form::Code | Form::CodeReadOnly)) {
+            if !brought.insert(script.hash()) {
+                // The one before it has brought the code.
+                attempt.form = Attempt::first(&self.servers, request).form;
+            }
+            return;
+        }
+        if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
+            return;
+        }
+        let may_load = !self.servers.abilities.cannot_load.get() && !lane.is_fragile();
+        if may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
+            write.loads.push_back((commands.0.len(), script.hash().to_owned()));
+            commands.push(script.load());
+        } else if self.servers.abilities.cannot_eval.get() {
+            return;
+        } else {
+            attempt.is_ahead = true;
+            attempt.form = Some(code_form(request, attempt.form));
+        }
+        brought.insert(script.hash());
+    }
+}

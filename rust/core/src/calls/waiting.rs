@@ -1,0 +1,85 @@
+//! What a call waits for: a connection, and its deadline.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::connection::lane::Place;
+use crate::model::error::{Error, Kind};
+use crate::model::request::Request;
+use crate::model::route::Route;
+use crate::model::wait::Wait;
+use crate::servers::directory::{LOOK_AGAIN, Servers};
+
+/// Waits for a lane that the request may take and that has a connection. What is issued later waits behind it there.
+pub(crate) async fn connected_lane(
+    servers: &Rc<Servers>,
+    request: &Request,
+    route: &Route,
+    needs_primary: bool,
+    waiting_for: &RefCell<String>,
+) -> Result<Place, Box<Error>> {
+    let (mut seen, mut looked) = (servers.times_learned(), false);
+    let mut place: Option<Place> = None;
+    loop {
+        let lane = servers.lane_for(request, route, needs_primary);
+        place = place.filter(|place| lane.as_ref().is_some_and(|lane| Rc::ptr_eq(place.lane(), lane)));
+        if let Some(lane) = &lane {
+            if lane.is_up() {
+                return Ok(place.unwrap_or_else(|| lane.end_of_line()));
+            }
+            let kept = place.take().unwrap_or_else(|| lane.keep_place());
+            waiting_for.replace(format!("no connection to {} yet", lane.address()));
+            match timeout(LOOK_AGAIN, lane.connected()).await {
+                Ok(Ok(())) => return Ok(kept),
+                Ok(Err(reason)) => *waiting_for.borrow_mut() = format!("no connection to {}: {reason}", lane.address()),
+                Err(_) => {}
+            }
+            place = Some(kept);
+        } else if let Route::Address(address) = route
+            && looked
+        {
+            let message = format!("not sent: no node of the cluster is at {address}");
+            return Err(Box::new(Error::new(Kind::Request, message)));
+        } else {
+            waiting_for.replace(servers.why_unknown(route));
+        }
+        servers.refresh();
+        let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };
+        tokio::select! {
+            biased;
+            count = servers.learned_since(seen) => (seen, looked) = (count, true),
+            // What came later waits for it.
+            () = up => {}
+            () = sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// A deadline has passed, which was put off by so much.
+#[derive(Clone, Copy)]
+pub(crate) struct TooLate {
+    pub(crate) waited: Duration,
+}
+
+/// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    own_time: Option<Wait>,
+    was_sent: impl Fn() -> bool,
+    work: impl Future<Output = T>,
+) -> Result<T, TooLate> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, &mut work).await {
+        return Ok(done);
+    }
+    match own_time.filter(|_| was_sent()) {
+        None => Err(TooLate { waited: Duration::ZERO }),
+        Some(Wait::For(waited)) => timeout_at(deadline + waited, work).await.map_err(|_| TooLate { waited }),
+        Some(Wait::Forever) => Ok(work.await),
+    }
+}

@@ -1,0 +1,152 @@
+//! What waits to be written, and the places kept in it.
+
+use crate::connection::job::Job;
+use crate::connection::line::Line;
+use crate::connection::step::{Step, Steps};
+
+/// Between the numbers of two jobs there is room for the steps of a place.
+pub(super) const STRIDE: u64 = 1 << 16;
+
+/// Jobs that are not written, and how long they are all together.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// `None`: nobody waits for it any more. The first is always a job.
+    pub(crate) line: Line<Option<Job>>,
+    pub(crate) gone: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Waiting {
+    #[inline]
+    pub(crate) fn push_back(&mut self, number: u64, job: Job) {
+        self.bytes += job.bytes();
+        self.line.push_back(number, Some(job));
+    }
+
+    /// Puts a job back that was the last to be taken out.
+    pub(crate) fn push_front(&mut self, number: u64, job: Job) {
+        self.bytes += job.bytes();
+        match (job, self.line.entries.front_mut()) {
+            // Its place is kept still. The line is in the order of its numbers, or nothing is found in it.
+            (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
+                place.queue.push_front((number, step));
+            }
+            (job, _) => self.line.entries.push_front((number, Some(job))),
+        }
+    }
+
+    /// The next job that may be written.
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<(u64, Job)> {
+        if let Some(Some(Job::Place(_))) = self.line.front() {
+            return self.pop_from_place();
+        }
+        let (number, Some(job)) = self.line.pop_front()? else { return None };
+        self.bytes -= job.bytes();
+        if self.gone > 0 {
+            self.drop_gone();
+        }
+        Some((number, job))
+    }
+
+    #[cold]
+    pub(crate) fn pop_from_place(&mut self) -> Option<(u64, Job)> {
+        let Some(Some(Job::Place(place))) = self.line.front_mut() else { return None };
+        let (number, step) = place.queue.pop_front()?;
+        let is_over = place.is_over();
+        let job = Job::Step(step);
+        self.bytes -= job.bytes();
+        if is_over {
+            self.line.pop_front();
+            self.drop_gone();
+        }
+        Some((number, job))
+    }
+
+    /// Whether there is a job that may be written.
+    pub(crate) fn has_next(&self) -> bool {
+        match self.line.front() {
+            Some(Some(Job::Place(place))) => !place.queue.is_empty(),
+            first => first.is_some(),
+        }
+    }
+
+    pub(crate) fn drop_gone(&mut self) {
+        while let Some(None) = self.line.front() {
+            self.line.pop_front();
+            self.gone -= 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Job> {
+        let job = match self.line.find(number) {
+            Some(entry) => entry.take()?,
+            None => return self.remove_from_place(number),
+        };
+        self.bytes -= job.bytes();
+        self.gone += 1;
+        self.drop_gone();
+        if self.gone > self.line.len() / 2 {
+            self.line.retain(Option::is_some);
+            self.gone = 0;
+        }
+        Some(job)
+    }
+
+    pub(crate) fn place(&mut self, number: u64) -> Option<&mut Steps> {
+        match self.line.find(number) {
+            Some(Some(Job::Place(place))) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// Puts a step where a place was kept for it, and says its number; it comes back where there is no place any more.
+    pub(crate) fn put_at_place(&mut self, number: u64, step: Step) -> Result<u64, Step> {
+        let Some(place) = self.place(number).filter(|place| place.given + 1 < STRIDE) else { return Err(step) };
+        place.given += 1;
+        let number = number + place.given;
+        let job = Job::Step(step);
+        let bytes = job.bytes();
+        if let Job::Step(step) = job {
+            place.queue.push_back((number, step));
+        }
+        self.bytes += bytes;
+        Ok(number)
+    }
+
+    /// Nothing more will be put there.
+    pub(crate) fn leave_place(&mut self, number: u64) {
+        if let Some(place) = self.place(number) {
+            place.is_kept = false;
+            if place.is_over() {
+                self.remove(number);
+            }
+        }
+    }
+
+    pub(crate) fn remove_from_place(&mut self, number: u64) -> Option<Job> {
+        let place_number = number - number % STRIDE;
+        let place = self.place(place_number)?;
+        let index = place.queue.iter().position(|(other, _)| *other == number)?;
+        let (_, step) = place.queue.remove(index)?;
+        let is_over = place.is_over();
+        let job = Job::Step(step);
+        self.bytes -= job.bytes();
+        if is_over {
+            self.remove(place_number);
+        }
+        Some(job)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// All of them; none is left.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Job> + use<> {
+        std::mem::take(self).line.take().into_iter().filter_map(|(_, job)| job).flat_map(|job| match job {
+            Job::Place(place) => place.queue.into_iter().map(|(_, step)| Job::Step(step)).collect(),
+            job => vec![job],
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! Between the I/O thread and threads that wait: what a thread waits for, and how it sleeps meanwhile.
+
+mod sleep;
+
+pub(crate) mod passwords;
+pub(crate) mod pending;

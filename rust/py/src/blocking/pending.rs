@@ -1,0 +1,247 @@
+//! The class `BlockingPending`: a call that a thread waits for.
+//!
+//! To await it blocks the thread, so that a coroutine which awaits nothing else runs to its end in one step, without an
+//! event loop. That is how the synchronous client uses the asynchronous one's methods.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use glide_scripts_core::{CallId, CallTrace, Client as CoreClient, Completion, Mailbox, ReplyTo};
+use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::sleep;
+use crate::process::fork::{ForkLocal, generation};
+use crate::process::interpreter::{enter, is_main_thread};
+use crate::process::logging;
+use crate::python::stop_with;
+use crate::replies::{TraceTuple, trace_to_python};
+use crate::{errors, replies};
+
+#[pyclass(module = "glide_scripts._core")]
+pub(crate) struct BlockingPending {
+    state: State,
+    mailbox: Arc<Mailbox<Completion>>,
+    id: CallId,
+    /// `None` for a client that is being opened, which is abandoned as a whole.
+    client: Option<Arc<ForkLocal<CoreClient>>>,
+    generation: u64,
+    /// What is known of an observed call besides its result.
+    facts: Option<Box<CallTrace>>,
+    /// Each with its context.
+    callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
+}
+
+enum State {
+    Waiting,
+    Value(Py<PyAny>),
+    Error(Py<PyBaseException>),
+    Cancelled,
+}
+
+impl BlockingPending {
+    /// Makes what Python waits for, and where the core sends the reply.
+    pub(crate) fn expect_reply(
+        py: Python<'_>,
+        client: Option<Arc<ForkLocal<CoreClient>>>,
+    ) -> PyResult<(Bound<'_, Self>, ReplyTo)> {
+        let (reply_to, mailbox, id) = ReplyTo::thread();
+        let (state, generation) = (State::Waiting, generation());
+        let pending = Self { state, mailbox, id, client, generation, facts: None, callbacks: Vec::new() };
+        Ok((Bound::new(py, pending)?, reply_to))
+    }
+
+    /// Waits for the end. An exception that a signal's handler raises meanwhile is the call's end, and cancels it.
+    fn wait(slf: &Bound<'_, Self>) -> PyResult<()> {
+        /// A signal may come just before the thread sleeps; then its handler has to wait this long.
+        const BETWEEN_SIGNALS: Duration = Duration::from_millis(100);
+        let py = slf.py();
+        if !matches!(slf.borrow().state, State::Waiting) {
+            return Ok(());
+        }
+        let _entered = enter()?;
+        let (mailbox, made) = {
+            let this = slf.borrow();
+            (this.mailbox.clone(), this.generation)
+        };
+        let longest = is_main_thread(py).then_some(BETWEEN_SIGNALS);
+        while !mailbox.has_ended() {
+            if made != generation() {
+                let error = errors::to_python(py, errors::made_before_fork());
+                Self::finish(slf, Err(error));
+                return Ok(());
+            }
+            let slept = py.detach(|| sleep::until_end(&mailbox, longest)).map_err(PyErr::from);
+            if let Err(error) = slept.and_then(|()| py.check_signals()) {
+                slf.borrow().cancel_call();
+                Self::finish(slf, Err(error));
+                return Ok(());
+            }
+        }
+        Self::receive(slf);
+        logging::hand_over(py)
+    }
+
+    /// Takes the outcome, which has come.
+    fn receive(slf: &Bound<'_, Self>) {
+        let py = slf.py();
+        let taken = slf.borrow().mailbox.take();
+        // Another thread has.
+        let Some((ahead, outcome)) = taken else { return };
+        for message in ahead {
+            if let Completion::Trace(facts) = message {
+                slf.borrow_mut().facts = Some(facts);
+            }
+        }
+        let result = match outcome {
+            Completion::Call(Ok(reply)) => replies::to_python(py, reply),
+            Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
+            Completion::Batch(outcomes) => replies::batch_to_python(py, outcomes),
+            Completion::Trace(_) | Completion::Password(_) => unreachable!("neither ends a call"),
+        };
+        Self::finish(slf, result);
+    }
+
+    fn finish(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) {
+        let state = match result {
+            Ok(value) => State::Value(value.unbind()),
+            Err(error) => State::Error(error.into_value(slf.py())),
+        };
+        slf.borrow_mut().state = state;
+        Self::call_back(slf);
+    }
+
+    /// Calls whoever was to be told of the end. What one raises is reported, and harms nothing else.
+    fn call_back(slf: &Bound<'_, Self>) {
+        let py = slf.py();
+        let callbacks = std::mem::take(&mut slf.borrow_mut().callbacks);
+        for (callback, context) in callbacks {
+            if let Err(error) = context.bind(py).call_method1(intern!(py, "run"), (&callback, slf)) {
+                error.write_unraisable(py, Some(callback.bind(py)));
+            }
+        }
+    }
+
+    fn cancel_call(&self) {
+        if let Some(client) = self.client.as_ref().and_then(|client| client.get()) {
+            client.cancel(self.id);
+        }
+    }
+
+    /// The exception that its result is.
+    fn failure(&self, py: Python<'_>) -> PyErr {
+        match &self.state {
+            State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
+            State::Cancelled => CancelledError::new_err(()),
+            State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),
+        }
+    }
+}
+
+#[pymethods]
+impl BlockingPending {
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    /// Waits, and ends with the value.
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        Self::wait(slf)?;
+        let this = slf.borrow();
+        if let State::Value(value) = &this.state {
+            let value = value.clone_ref(py);
+            drop(this);
+            stop_with(value.bind(py));
+            return Ok(None);
+        }
+        Err(this.failure(py))
+    }
+
+    /// Has `callback` called with this when the thread that waits learns of the end.
+    fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>) -> PyResult<()> {
+        let context = slf.py().import("contextvars")?.call_method0("copy_context")?.unbind();
+        slf.borrow_mut().callbacks.push((callback, context));
+        let is_waiting = matches!(slf.borrow().state, State::Waiting);
+        if !is_waiting {
+            Self::call_back(slf);
+        }
+        Ok(())
+    }
+
+    /// Whether it was waited for until now. What was not written yet will not be.
+    fn cancel(slf: &Bound<'_, Self>) -> bool {
+        if slf.borrow().done() {
+            return false;
+        }
+        slf.borrow().cancel_call();
+        slf.borrow_mut().state = State::Cancelled;
+        Self::call_back(slf);
+        true
+    }
+
+    fn cancelled(&self) -> bool {
+        matches!(self.state, State::Cancelled)
+    }
+
+    fn done(&self) -> bool {
+        !matches!(self.state, State::Waiting) || self.mailbox.has_ended()
+    }
+
+    /// Waits for the result.
+    fn result(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::wait(slf)?;
+        let (py, this) = (slf.py(), slf.borrow());
+        match &this.state {
+            State::Value(value) => Ok(value.clone_ref(py)),
+            _ => Err(this.failure(py)),
+        }
+    }
+
+    /// Waits for the end, and gives the error that it was, if any.
+    fn exception(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        Self::wait(slf)?;
+        let (py, this) = (slf.py(), slf.borrow());
+        match &this.state {
+            State::Value(_) => Ok(None),
+            State::Error(error) => Ok(Some(error.clone_ref(py).into_any())),
+            _ => Err(this.failure(py)),
+        }
+    }
+
+    /// What is known of an observed call that has ended, besides its result.
+    fn facts(&self) -> Option<TraceTuple> {
+        self.facts.as_deref().map(trace_to_python)
+    }
+
+    fn __repr__(&self) -> &'static str {
+        match self.state {
+            State::Waiting => "<BlockingPending>",
+            State::Value(_) | State::Error(_) => "<BlockingPending done>",
+            State::Cancelled => "<BlockingPending cancelled>",
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.state {
+            State::Value(value) => visit.call(value)?,
+            State::Error(error) => visit.call(error)?,
+            State::Waiting | State::Cancelled => {}
+        }
+        self.callbacks.iter().try_for_each(|(callback, context)| {
+            visit.call(callback)?;
+            visit.call(context)
+        })
+    }
+
+    fn __clear__(&mut self) {
+        self.callbacks.clear();
+    }
+}

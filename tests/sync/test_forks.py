@@ -1,0 +1,203 @@
+"""Synchronous clients in processes that fork, and in programs that end."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from tests.programs import run_program
+
+from glide_scripts.testing import ValkeyServer
+
+PRELUDE = """
+from glide_scripts.sync import *
+
+def in_child(work):
+    process = os.fork()
+    if process == 0:
+        try:
+            work()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return process
+
+def ended(process):
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+"""
+
+THREADS = """
+stopping = threading.Event()
+
+def work():
+    while not stopping.is_set():
+        assert client.invoke_script(ECHO, args=["a"]) == b"a"
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+"""
+
+
+def test_a_parents_client_names_the_fork(server: ValkeyServer) -> None:
+    program = f"""{PRELUDE}
+client = GlideClient.from_url(URL)
+client.ping()
+
+def work():
+    try:
+        client.ping()
+    except ClosingError as error:
+        assert "made in the parent process, before the fork; make a new one here" in str(error)
+    else:
+        raise AssertionError("it answered")
+    client.close()
+
+ended(in_child(work))
+assert client.ping() == b"PONG"
+client.close()
+"""
+    run_program(program, server.url)
+
+
+def test_workers_that_are_forked_make_clients_of_their_own(server: ValkeyServer) -> None:
+    """As gunicorn and Celery do it: the parent loads the program, and may have used a client."""
+    program = f"""{PRELUDE}
+client = GlideClient.from_url(URL)
+client.set("calls", "0")
+
+def work():
+    with GlideClient.from_url(URL) as own:
+        for _ in range(100):
+            own.incr("calls")
+
+for process in [in_child(work) for _ in range(4)]:
+    ended(process)
+print(client.get("calls"))
+"""
+    assert run_program(program, server.url) == "b'400'\n"
+
+
+def test_a_fork_among_threads_that_call_harms_neither(server: ValkeyServer) -> None:
+    program = f"""{PRELUDE}
+client = GlideClient.from_url(URL)
+{THREADS}
+def child():
+    with GlideClient.from_url(URL) as own:
+        assert own.ping() == b"PONG"
+    with contextlib.suppress(ClosingError):
+        client.ping()
+
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    ended(in_child(child))
+stopping.set()
+for thread in threads:
+    thread.join()
+"""
+    run_program(program, server.url)
+
+
+def test_a_child_that_a_thread_forked_heeds_signals(server: ValkeyServer) -> None:
+    program = f"""{PRELUDE}
+def child():
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    with GlideClient.from_url(URL) as own:
+        try:
+            own.custom_command(["BLPOP", "nothing", "0"])
+        except KeyboardInterrupt:
+            return
+    raise AssertionError("it went on")
+
+client = GlideClient.from_url(URL)
+client.ping()
+thread = threading.Thread(target=lambda: ended(in_child(child)))
+thread.start()
+thread.join()
+"""
+    run_program(program, server.url)
+
+
+def test_a_handler_that_forks_while_a_call_waits_has_a_child_that_goes_on(
+    server: ValkeyServer,
+) -> None:
+    program = f"""{PRELUDE}
+client = GlideClient.from_url(URL)
+main = os.getpid()
+
+def fork(*_):
+    global child
+    child = os.fork()
+
+signal.signal(signal.SIGALRM, fork)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    print(client.custom_command(["BLPOP", "list", "1"]))
+    ended(child)
+except ClosingError as error:
+    assert os.getpid() != main
+    assert "before the fork" in str(error)
+    os._exit(0)
+"""
+    assert run_program(program, server.url) == "None\n"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(server: ValkeyServer, method: str) -> None:
+    program = f"""{PRELUDE}
+def work(number):
+    with GlideClient.from_url(URL) as own:
+        return own.incrby("sum", number)
+
+if __name__ == "__main__":
+    import multiprocessing
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        pool.map(work, range(10))
+        pool.close()
+        pool.join()
+    print(GlideClient.from_url(URL).get("sum"))
+"""
+    assert run_program(program, server.url) == "b'45'\n"
+
+
+def test_a_program_may_end_while_daemon_threads_call(server: ValkeyServer) -> None:
+    program = f"""{PRELUDE}
+client = GlideClient.from_url(URL)
+under_way = threading.Semaphore(0)
+
+def work():
+    while True:
+        with contextlib.suppress(ClosingError, RuntimeError):
+            client.invoke_script(ECHO, args=["a"])
+            under_way.release()
+
+def wait():
+    client.custom_command(["BLPOP", "nothing", "0"])
+
+def make():
+    while True:
+        with contextlib.suppress(ClosingError, RuntimeError), GlideClient.from_url(URL) as own:
+            own.ping()
+
+threading.excepthook = lambda _: None
+for target in (work, work, wait, make):
+    threading.Thread(target=target, daemon=True).start()
+for _ in range(20):
+    assert under_way.acquire(timeout=30)
+"""
+    for _ in range(5):
+        run_program(program, server.url)
+
+
+def test_a_program_may_end_without_closing(server: ValkeyServer) -> None:
+    run_program(f"{PRELUDE}\nclient = GlideClient.from_url(URL)\nclient.ping()\n", server.url)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_forks_interrupts_and_closing_under_load_never_hang(server: ValkeyServer) -> None:
+    """The short form: some rounds; `python -m tests.sync.soak` goes on for minutes."""
+    from tests.sync.soak import program
+
+    assert run_program(program(rounds=25), server.url) == "25 rounds\n"
