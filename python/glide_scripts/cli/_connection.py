@@ -200,6 +200,6 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
         )
     # What typer reads.
     del with_options.__wrapped__  # type: ignore[attr-defined]
-    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__signature__ = signature.replace(parameters=parameters)
     with_options.__annotations__ = {each.name: each.annotation for each in parameters}
     return with_options

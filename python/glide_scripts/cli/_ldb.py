@@ -171,12 +171,15 @@ class Session:
 def _connect(servers: Servers, address: ServerAddress) -> Connection:
     settings = servers.settings
     credentials: ServerCredentials | None = settings.get("credentials")
-    is_unix = isinstance(address, UnixSocketAddress)
+    place = (
+        (str(address.path), None)
+        if isinstance(address, UnixSocketAddress)
+        else (address.host, address.port)
+    )
     advanced = settings.get("advanced_config")
     tls = advanced and advanced.tls_config
     connection = Connection(
-        str(address.path) if is_unix else address.host,
-        None if is_unix else address.port,
+        *place,
         user=credentials.username if credentials else None,
         password=credentials._password() if credentials else None,
         tls=_context(tls or TlsAdvancedConfiguration()) if settings["use_tls"] else None,

@@ -80,8 +80,10 @@ class TlsAdvancedConfiguration:
         if isinstance(self.client_key_pem, bytes):
             raise not_pickled("TlsAdvancedConfiguration", "a client's key")
         fields = (getattr(self, name) for name in ("use_insecure_tls", *_PEM))
-        names = {"server_name": self.server_name, "verify_hostname": self.verify_hostname}
-        return functools.partial(type(self), *fields, **names), ()
+        named = functools.partial(
+            type(self), server_name=self.server_name, verify_hostname=self.verify_hostname
+        )
+        return functools.partial(named, *fields), ()
 
     def __copy__(self) -> Self:
         return self

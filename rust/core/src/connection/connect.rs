@@ -16,6 +16,8 @@ use crate::model::status::Unreachable;
 use crate::model::verdict;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
+pub(crate) use crate::connection::greeting::Purpose;
+
 /// A connection after its first commands.
 pub(crate) struct Connection {
     pub(crate) stream: Box<dyn Stream>,
@@ -33,16 +35,6 @@ impl Connection {
         let (buffer, decoder) = (BytesMut::new(), Decoder::default());
         Self { stream, buffer, decoder, has_answered: false, is_fragile: false }
     }
-}
-
-/// What a connection is for, by which its first commands differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Data,
-    /// It asks a cluster's replica to answer reads.
-    Reads,
-    /// It reaches a server also while that runs a script, and so needs nothing that a busy server refuses.
-    Admin,
 }
 
 /// What connecting waits for.

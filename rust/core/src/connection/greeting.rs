@@ -2,10 +2,19 @@
 
 use bytes::Bytes;
 
-use crate::connection::connect::Purpose;
 use crate::connection::ping;
 use crate::model::config::{ConnectionConfig, Protocol};
 use crate::wire::pack;
+
+/// What a connection is for, by which its first commands differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Data,
+    /// It asks a cluster's replica to answer reads.
+    Reads,
+    /// It reaches a server also while that runs a script, and so needs nothing that a busy server refuses.
+    Admin,
+}
 
 /// How much a new connection is told. Each says less than the one before it, for servers and proxies that end a
 /// connection over a command that they do not know.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::address::Address;
 use crate::model::cause::{AtDeadline, Cause, CrossSlot};
-use crate::model::config::Address;
 use crate::model::script::Script;
 use crate::model::status::Unreachable;
 use crate::wire::resp::ServerError;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::config::Address;
+use crate::model::address::Address;
 
 pub const SLOTS: u16 = 16_384;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::model::address::Address;
 use crate::model::completion::{Outcome, ReplyTo};
-use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
 
 /// A count that only grows.

@@ -27,8 +27,8 @@ pub(crate) use wording::{
     wants_password,
 };
 
+use crate::model::address::Address;
 use crate::model::cause::{AtDeadline, Doubt};
-use crate::model::config::Address;
 use crate::model::request::{Form, Request};
 use crate::model::route::{Role, Route, Slot};
 use crate::wire::resp::ServerError;
