@@ -42,8 +42,9 @@ pub(crate) struct Pending {
     pub(super) facts: Option<Box<CallTrace>>,
 }
 
-/// What Python gets of them: the node's host and port, whether the script's code was sent, and the number of retries.
-type FactsTuple = (Option<(String, u16)>, bool, u32);
+/// What Python gets of them: the node's host and port, whether the script's code was sent, the number of retries, and
+/// whether it was answered from the record of an earlier call.
+type FactsTuple = (Option<(String, u16)>, bool, u32, bool);
 
 enum State {
     Waiting,
@@ -230,7 +231,7 @@ impl Pending {
     fn facts(&self) -> Option<FactsTuple> {
         let facts = self.facts.as_ref()?;
         let node = facts.node.as_ref().map(|node| (node.host.to_string(), node.port));
-        Some((node, facts.sent_code, facts.retries))
+        Some((node, facts.sent_code, facts.retries, facts.from_record))
     }
 
     fn __repr__(&self) -> &'static str {
