@@ -67,5 +67,8 @@ Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None
 Progress: TypeAlias = Callable[[int], object]
 """What is told how many calls are done."""
 
+Ids: TypeAlias = bool | TEncodable | Callable[[Any, Any], bool | TEncodable | None]
+"""What gives each of many calls its id of ``once``."""
+
 
 show_as_public(globals())

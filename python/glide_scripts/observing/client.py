@@ -27,11 +27,14 @@ class Client:
         script: Script,
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
+        *,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> TResult:
         """Run a script on the server."""
         raise NotImplementedError
 
-    async def _observed_call(self, call: Any) -> Any:
+    async def _observed_call(self, call: Any, once: Any) -> Any:
         """Run a declared script for a client that has an observer."""
         raise NotImplementedError
 
