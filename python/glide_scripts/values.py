@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 from .errors import RequestError
 from .public import show_as_public

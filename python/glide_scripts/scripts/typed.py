@@ -252,7 +252,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         return f"<{type(self).__name__} {self._shown_signature}{file}, hash={self.hash!r}>"
 
     def _take_once(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Take ``once`` and ``once_ttl`` out of a call's arguments, unless they are the script's."""
+        """Take ``once`` and ``once_ttl`` out of a call, unless they are the script's own."""
         if "once" not in kwargs and "once_ttl" not in kwargs:
             return {}
         names = {"once", "once_ttl"}.difference(each.name for each in self._signature.parameters)
@@ -395,6 +395,8 @@ def typed_script(
         raise TypeError(
             f"once is {type(once).__name__}; pass a bool, or the name of the id's parameter"
         )
+    from ..declared.function import from_function  # noqa: PLC0415 - saves time at import
+
     ids = script.once if once is None else once
 
     def declare(function: Callable[P, R]) -> TypedScript[P, R]:
