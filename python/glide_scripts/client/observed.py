@@ -165,7 +165,7 @@ class ObservedCore:
     ) -> None:
         facts = pending.facts()
         if facts is not None:
-            call.node, call.eval_fallback, call.retries = facts
+            call.node, call.eval_fallback, call.retries, call.from_record = facts
         error: BaseException | None
         if pending.cancelled():
             error = asyncio.CancelledError()

@@ -82,7 +82,7 @@ impl Elements<'_> {
 }
 
 /// The bytes of a str, bytes, bytearray or memoryview.
-fn with_bytes(
+pub(crate) fn with_bytes(
     value: &Bound<'_, PyAny>,
     name: impl Fn() -> String,
     use_bytes: impl FnOnce(&[u8]) -> PyResult<()>,

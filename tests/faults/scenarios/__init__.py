@@ -4,7 +4,7 @@ A scenario starts its own servers, puts a client under load, does the damage, an
 It never judges speed except in `Report.late`.
 """
 
-from tests.faults.scenarios import changes, clients, network, scripts, servers
+from tests.faults.scenarios import changes, clients, network, once, scripts, servers
 from tests.faults.scenarios._base import LONG, SCENARIOS, SHORT, Make, Scale
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "changes",
     "clients",
     "network",
+    "once",
     "scripts",
     "servers",
 ]

@@ -21,6 +21,7 @@ use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials, Mode};
 use crate::model::error::{Error, Kind};
+use crate::model::once::OwnIds;
 use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
@@ -40,6 +41,7 @@ pub struct Client {
     pending_bytes_limit: usize,
     credentials: Arc<Credentials>,
     stats: Arc<Stats>,
+    own_ids: OwnIds,
     closed: AtomicBool,
 }
 
@@ -97,6 +99,7 @@ impl Client {
             pending_bytes_limit: config.pending_bytes_limit,
             credentials: config.connection.credentials.clone(),
             stats: stats.clone(),
+            own_ids: OwnIds::new(),
             closed: AtomicBool::new(false),
         };
         io.spawn(move || serve(config, stats, incoming, opened));
@@ -125,6 +128,7 @@ impl Client {
             request.hold_to_deadline();
         }
         let (timeout, deadline) = self.due(timeout, Instant::from_std(now));
+        request.bound(timeout);
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 
@@ -144,6 +148,7 @@ impl Client {
     pub fn exec(&self, batch: Batch, options: BatchOptions, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let (timeout, deadline) = self.due(options.timeout, Instant::now());
+        let batch = batch.prepared(&self.own_ids, timeout);
         self.send(Message::Batch(Box::new(Sending { batch, options, timeout, deadline }), reply_to));
     }
 
@@ -158,6 +163,11 @@ impl Client {
     /// Nobody will use the connection of that name again.
     pub fn release(&self, watch: u64) {
         self.send(Message::Release(watch));
+    }
+
+    /// Makes ids of its own for calls with `once`.
+    pub fn own_ids(&self) -> &OwnIds {
+        &self.own_ids
     }
 
     /// What the client has counted.

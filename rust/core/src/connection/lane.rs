@@ -194,9 +194,9 @@ impl Lane {
     }
 
     /// Sends an observed call, which needed no second attempt, the node that has it.
-    pub(crate) fn send_trace(&self, caller: &ReplyTo) {
+    pub(crate) fn send_trace(&self, caller: &ReplyTo, from_record: bool) {
         if self.config.observed {
-            caller.send_trace(CallTrace { node: Some(self.address.clone()), ..CallTrace::default() });
+            caller.send_trace(CallTrace { node: Some(self.address.clone()), from_record, ..CallTrace::default() });
         }
     }
 

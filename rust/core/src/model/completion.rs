@@ -47,6 +47,8 @@ pub struct CallTrace {
     pub sent_code: bool,
     /// How often it was sent again for another reason.
     pub retries: u32,
+    /// It was answered from the record of an earlier call.
+    pub from_record: bool,
 }
 
 /// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.

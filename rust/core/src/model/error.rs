@@ -49,10 +49,12 @@ pub enum Kind {
     ScriptBusy,
     Unkillable,
     NotBusy,
+    OnceConflict,
+    OnceUnknown,
 }
 
 impl Kind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Configuration,
         Self::Closing,
         Self::Request,
@@ -67,6 +69,8 @@ impl Kind {
         Self::ScriptBusy,
         Self::Unkillable,
         Self::NotBusy,
+        Self::OnceConflict,
+        Self::OnceUnknown,
     ];
 }
 
