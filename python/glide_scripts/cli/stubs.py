@@ -18,7 +18,13 @@ from ._failure import FAILED, UNUSABLE, Failure
 _NAME = "library.pyi"
 _HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
 _IMPORTS = (
-    {"collections.abc": ["Coroutine"], "typing": ["Any"]},
+    {
+        "collections.abc": ["Coroutine"],
+        "datetime": ["date", "datetime", "time"],
+        "decimal": ["Decimal"],
+        "typing": ["Any", "Literal"],
+        "uuid": ["UUID"],
+    },
     {
         "glide_scripts": [
             "GlideClient",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import decimal
 import difflib
 import keyword
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import ScriptSourceError
 from .annotations import TYPES, Key
@@ -23,6 +26,15 @@ from .signature import (
     split_list,
 )
 from .source import INCLUDE, Directive, Source, rest_of
+
+# The names that a comment may use in a type, beside ``Literal`` and ``Optional``.
+_TYPES = TYPES | {
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "date": datetime.date,
+    "datetime": datetime.datetime,
+    "time": datetime.time,
+}
 
 _FLAGS = {"readonly", "idempotent"}
 _SINGLE = {"name", "returns", "once", "once_ttl", *_FLAGS}
@@ -217,11 +229,13 @@ def _type_of(node: Any) -> Any:
         case ast.Constant(value=value) if value is Ellipsis:
             return Ellipsis
         case ast.Name(id=name):
-            if name in TYPES:
-                return TYPES[name]
-            raise Undeclarable(f"{name!r} is not a type{_nearest(name, TYPES)}")
+            if name in _TYPES:
+                return _TYPES[name]
+            raise Undeclarable(f"{name!r} is not a type{_nearest(name, _TYPES)}")
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type_of(left) | _type_of(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            return Literal[ast.literal_eval(inner)]
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
             return _type_of(inner) | None
         case ast.Subscript(

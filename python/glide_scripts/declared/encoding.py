@@ -55,8 +55,7 @@ def encoder(annotation: Any) -> Encoder:
         return _SCALARS[kind]
     if is_union(kind):
         return _either([encoder(each) for each in get_args(kind)], shown(kind))
-    # A list that is not several arguments is one, as all else that Lua has no other form for.
-    if is_json(kind, marks) or get_origin(kind) in (list, tuple, Sequence):
+    if is_json(kind, marks):
         return _json_encoder(annotation)
     raise NotEncodable(
         "an argument is int, float, str, bytes, bool, Decimal, UUID, a date or time, an enum, "
