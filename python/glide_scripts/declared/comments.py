@@ -126,8 +126,9 @@ def from_comments(source: Source) -> Declarations:
         made_signature = UNDECLARED
     else:
         made_signature = Signature(tuple(_hide(each, secrets) for each in parameters), returns)
-    if why := _why_not_once(once.declared, once_ttl, seen & _FLAGS, made_signature):
-        raise ScriptSourceError(why, file=source.file, line=once.line or None)
+    refusal = _why_not_once(once.declared, once_ttl, seen & _FLAGS, made_signature)
+    if refusal:
+        raise ScriptSourceError(refusal, file=source.file, line=once.line or None)
     flags = {"read_only": "readonly" in seen, "idempotent": "idempotent" in seen}
     return Declarations(name, made_signature, **flags, once=once.declared, once_ttl=once_ttl)
 
