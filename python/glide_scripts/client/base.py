@@ -150,7 +150,9 @@ class BaseClient(Sending):
             # Tracebacks may show what functions hold, and a declared script's may be secret.
             del keys, args
 
-    _invoke_script = invoke_script
+    def _invoke_script(self, *what: Any, **options: Any) -> Coroutine[Any, Any, TResult]:
+        """Call ``invoke_script``, which a program's own client may override."""
+        return self.invoke_script(*what, **options)
 
     async def _observed_call(self, call: DeclaredCall, once: dict[str, Any]) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
