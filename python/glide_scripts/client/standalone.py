@@ -146,7 +146,7 @@ class GlideClient(BaseClient):
 
         Raises:
             NotBusyError: No function is running.
-            UnkillableError: The function has written already.
+            UnkillableError: The function has already written.
         """
         result: TOK = await self._routed(functions.function_kill(), None)
         return result
