@@ -59,7 +59,7 @@ test: test-rust bench-instructions test-python test-servers-short ## test the co
 check: check-format check-lint check-clippy check-types docs ## check formatting, lints, types and documentation; changes nothing
 
 .PHONY: format
-format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend what ruff can
+format: rust-tools $(TOOLS)/.ready ## format Rust and Python, and apply ruff's fixes
 	$(CARGO) fmt --all
 	$(TOOLS)/bin/ruff check --fix-only .
 	$(TOOLS)/bin/ruff format .

@@ -70,7 +70,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
             ClosingError: No node could be reached; the text says which and why.
         """
         opening = cls._from_url(url, observer)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         return await opening
 

@@ -55,7 +55,7 @@ class GlideClient(BaseClient):
             ClosingError: The server could not be reached; the text says why.
         """
         opening = cls._from_url(url, observer)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         return await opening
 
