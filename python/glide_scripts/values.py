@@ -65,7 +65,7 @@ Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None
 """Keys and arguments of one of many calls."""
 
 Progress: TypeAlias = Callable[[int], object]
-"""What is told how many calls are done."""
+"""A callback for the number of finished calls."""
 
 Ids: TypeAlias = bool | TEncodable | Callable[[Any, Any], bool | TEncodable | None]
 """What gives each of many calls its id of ``once``."""

@@ -31,7 +31,7 @@ def method_of(
     async def method(self: Sending, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
-    # What is said of it at run time: a client's method, which returns what the command decodes to.
+    # At run time it looks like a client's method that returns the decoded reply.
     returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
     describe(method, build, "BaseClient", returns)
     return method
@@ -147,7 +147,7 @@ class BaseClient(Sending):
         except RequestError as error:
             raise_explained(error, script, keys, args)
         finally:
-            # Tracebacks may show what functions hold, and a declared script's may be secret.
+            # Tracebacks may show local variables, and those of declared scripts may be secret.
             del keys, args
 
     def _invoke_script(self, *what: Any, **options: Any) -> Coroutine[Any, Any, TResult]:
@@ -198,7 +198,7 @@ class BaseClient(Sending):
         if self._password_source is not None:
             raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del password
         result: TOK = await changed
         return result

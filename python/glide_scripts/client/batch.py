@@ -47,7 +47,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
         return self._add(build(*args, **kwargs))
 
     describe(method, build, "BaseBatch", Self)
-    # The client's method returns at once what stands in a batch's results later.
+    # The client's method returns what a batch's results contain later.
     method.__doc__ = (build.__doc__ or "").replace("    Returns:\n", "    In the results:\n")
     return method
 

@@ -68,7 +68,7 @@ class ScriptReplies:
             raise checks.wrong_type("progress", progress, "a function of the number of calls done")
         checks.positive("concurrency", concurrency, "1 or more")
         checks.flag("raise_on_error", raise_on_error)
-        # It does not know this object: what nobody refers to any more is closed at once.
+        # It does not refer to this object, so that an unreferenced one is closed at once.
         run = _Run(
             core,
             script,
@@ -105,7 +105,7 @@ class ScriptReplies:
                 async for some in self._batches:
                     replies += some
         except BaseException:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del replies, some
             raise
         return replies
@@ -207,7 +207,7 @@ class _Run:
             if failure is not None:
                 raise failure
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del calls, replies
             for each in sent:
                 each.pending.cancel()

@@ -151,7 +151,7 @@ class ObservedCore:
         except BaseException as error:
             self._end(call, script, began, error)
             raise
-        # Before anybody waits for it: who does goes on once the observer knows.
+        # Before anyone awaits it, so that the observer is called before the caller continues.
         pending.add_done_callback(partial(self._done, call, script, failure, began))
         return pending
 

@@ -154,7 +154,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 )
             calling = self._call(client, args, kwargs)
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del args, kwargs
         if client._is_blocking:
             return client._run(calling)
@@ -178,7 +178,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             client._reply_type_errors += 1
             raise
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del args, kwargs, keys, argv
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
@@ -280,7 +280,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             return self._pack(*args, **kwargs)
         except Exception as error:
             why = self._why(error, args, kwargs)
-        # Not within the except: its error holds what it was given, and would come along.
+        # Outside the except block: that error contains the arguments, and would be its context.
         del args, kwargs
         try:
             raise why
@@ -418,7 +418,7 @@ def typed_script(
 
     def declare(function: Callable[P, R]) -> TypedScript[P, R]:
         is_local = "<locals>" in getattr(function, "__qualname__", "")
-        # Annotations may name what is local to the function around it.
+        # Annotations may use names that are local to the enclosing function.
         signature = from_function(function, sys._getframe(1).f_locals if is_local else {})
         if isinstance(ids, str):
             try:

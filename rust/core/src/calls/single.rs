@@ -105,11 +105,11 @@ async fn retry(
 /// What is known of a call between its steps.
 #[derive(Default)]
 struct Progress {
-    /// Of the step that is under way.
+    /// Of the step that is in flight.
     step: Rc<StepProgress>,
     /// Its own connection, where it may have to be killed or waits for others.
     lease: RefCell<Option<Lease>>,
-    /// A connection was lost with a step under way.
+    /// A connection was lost with a step in flight.
     lost: Cell<bool>,
     /// How often it was sent in steps that are over.
     times_sent: Cell<u32>,

@@ -192,7 +192,7 @@ impl Client {
         (timeout, now + timeout)
     }
 
-    /// Lets a call in, unless the client is closed or has as many under way as it may.
+    /// Lets a call in, unless the client is closed or has as many in flight as allowed.
     fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             self.stats.finish(reply_to, Err(Box::new(Error::closed())));
@@ -210,7 +210,7 @@ impl Client {
         }
         if let Some(limit) = self.inflight_limit {
             let Some(permit) = Permit::take(&self.in_flight, limit) else {
-                let message = format!("inflight_requests_limit: {limit} requests are under way already");
+                let message = format!("inflight_requests_limit: {limit} requests are already in flight");
                 self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
                 return None;
             };
@@ -224,7 +224,7 @@ impl Client {
         self.send(Message::Cancel(id));
     }
 
-    /// Ends the client; calls under way end in an error. `closed` gets an `OK` once its connections are gone. Closing
+    /// Ends the client; calls in flight end in an error. `closed` gets an `OK` once its connections are gone. Closing
     /// twice is harmless.
     pub fn close(&self, closed: ReplyTo) {
         self.closed.store(true, Ordering::Release);
@@ -327,7 +327,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
     }
 }
 
-/// Has all connections log in anew.
+/// Has all connections log in again.
 fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
     let supervision = servers.supervisor.supervise(&reply_to);
     let servers = servers.clone();

@@ -233,7 +233,7 @@ impl Lane {
         Ok(sent_at)
     }
 
-    /// What was under way when the connection went: unsent where the server cannot have read the whole command.
+    /// What was in flight when the connection went: unsent where the server cannot have read the whole command.
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();
@@ -302,7 +302,7 @@ fn confirms_subscription(push: &[Item]) -> bool {
     }
 }
 
-/// A timer that is set anew only when its time changes.
+/// A timer that is reset only when its time changes.
 #[derive(Default)]
 struct Timer(Option<(Instant, Pin<Box<Sleep>>)>);
 

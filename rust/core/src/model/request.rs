@@ -67,7 +67,7 @@ enum About {
     Blocking {
         wait: Wait,
     },
-    /// EVAL, FCALL and their kin, given by the caller: errors are a script's, and nothing else is known.
+    /// EVAL, FCALL and similar commands, given by the caller: errors are a script's, and nothing else is known.
     Code {
         script: Option<Arc<Script>>,
     },
