@@ -1,12 +1,12 @@
-# Everything from nothing but Python 3.11 or later, Rust and make; `make help` lists the targets.
-# A second run does again only what a change asks for.
+# Builds everything with only Python 3.11 or later, Rust and make; `make help` lists the targets.
+# A second run repeats only what a change requires.
 
 PYTHON ?= python3
 CARGO ?= cargo
-# What to add to the runners' command lines: make test PYTEST_ARGS="-k flush"
+# Options for the test runners: make test PYTEST_ARGS="-k flush"
 PYTEST_ARGS ?=
-# Processes that run the Python tests; 0 is none but pytest's own, as -s needs it. One more than
-# there are cores: a new cluster takes two seconds, in which its test has nothing to do.
+# Processes for the Python tests; 0 means only pytest's own, which -s needs. The default is one more
+# than there are cores, because a test idles for two seconds while its cluster starts.
 PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -16,7 +16,7 @@ FAULTS_ARGS ?=
 SEEDS ?= 0..500
 SIM_ARGS ?=
 MUTATIONS_ARGS ?=
-# Which servers, of those in tests/servers/table.py; none named: all.
+# The servers of tests/servers/table.py to test on; empty means all.
 SERVERS ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
@@ -49,17 +49,17 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(DEMO)/.ready ## run a rate limiter on an embedded server, until it says no
+demo: $(DEMO)/.ready ## run a rate limiter on a temporary server until it refuses
 	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
 
 .PHONY: test
 test: test-rust bench-instructions test-python test-servers-short ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
-check: check-format check-lint check-clippy check-types docs ## formatting, lints, types, documentation; changes nothing
+check: check-format check-lint check-clippy check-types docs ## check formatting, lints, types and documentation; changes nothing
 
 .PHONY: format
-format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend what ruff can
+format: rust-tools $(TOOLS)/.ready ## format Rust and Python, and apply ruff's fixes
 	$(CARGO) fmt --all
 	$(TOOLS)/bin/ruff check --fix-only .
 	$(TOOLS)/bin/ruff format .
@@ -68,32 +68,32 @@ format: rust-tools $(TOOLS)/.ready ## format the Rust and the Python, and mend w
 wheel: $(BUILD)/.wheel ## build the wheel into dist/
 	@ls dist/*.whl
 
-# mkdocs's own news of its successors are no warnings of ours.
+# mkdocs's notices about its successors are not our warnings.
 .PHONY: docs
-docs: $(DOCS)/.ready ## build the documentation into build/site; a link that leads nowhere is an error
+docs: $(DOCS)/.ready ## build the documentation into build/site; broken links are errors
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 .PHONY: bench
-bench: $(BENCH)/.ready bench-programs ## measure against the other clients, half an hour; writes docs/performance.md
+bench: $(BENCH)/.ready bench-programs ## measure against other clients, half an hour; writes the figures in the docs
 	$(BENCH)/bin/python -m bench --programs $(PROGRAMS) --wheels $(BENCH)/wheels $(BENCH_ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(BENCH)/.ready bench-programs ## the same for the goals alone, in two minutes; writes nothing
+bench-quick: $(BENCH)/.ready bench-programs ## the same for the targets only, two minutes; writes nothing
 	$(BENCH)/bin/python -m bench --programs $(PROGRAMS) --wheels $(BENCH)/wheels --quick --rounds 4 --secs 0.5 $(BENCH_ARGS)
 
 .PHONY: bench-report
-bench-report: $(BENCH)/.ready ## write docs/performance.md anew from the figures that are committed
+bench-report: $(BENCH)/.ready ## write the figures in the docs from the committed results
 	$(BENCH)/bin/python -m bench --report
 
 .PHONY: bench-programs
 bench-programs:
 	$(CARGO) build --release $(LOCKED) --package glide-scripts-bench --bin load --bin tls_front
 
-# Where there is no valgrind, a change is held to these figures by CI alone.
+# Without valgrind, only CI checks a change against these figures.
 .PHONY: bench-instructions
-bench-instructions: $(TOOLS)/.ready ## hold the instructions of a call to the committed figures
+bench-instructions: $(TOOLS)/.ready ## check the instructions per call against the committed figures
 	@if ! command -v valgrind >/dev/null; then \
-	  echo 'bench-instructions: left out, since valgrind is not installed'; \
+	  echo 'bench-instructions: skipped, because valgrind is not installed'; \
 	else \
 	  $(CARGO) build --release $(LOCKED) --package glide-scripts-bench --bin instructions && \
 	  $(TOOLS)/bin/python -m bench.instructions $(PROGRAMS)/instructions $(INSTRUCTIONS_ARGS); \
@@ -105,15 +105,15 @@ faults: $(TEST)/.ready $(BENCH)/.ready ## the fault suite in its long form, half
 	$(TEST)/bin/python -m tests.faults $(FAULTS_REPORT) $(FAULTS_ARGS)
 
 .PHONY: sim
-sim: ## simulate the core over seeds, under a network and servers that fail; SEEDS=7, SEEDS=0..5000
+sim: ## simulate the core under faults; SEEDS=7, SEEDS=0..5000
 	$(CARGO) run --quiet $(LOCKED) --package glide-scripts-sim -- "$(SEEDS)" $(SIM_ARGS)
 
 .PHONY: mutations
-mutations: $(TOOLS)/.ready ## break rules of the core one by one, and see that the simulator sees it; an hour
+mutations: $(TOOLS)/.ready ## break the core's rules one by one, and check that the simulator notices; an hour
 	$(TOOLS)/bin/python tools/mutations.py $(MUTATIONS_ARGS)
 
 .PHONY: clean
-clean: ## remove all that was built and installed here
+clean: ## remove everything that was built and installed
 	rm -rf $(BUILD) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find python tests bench examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -133,7 +133,7 @@ test-python: $(TEST)/.ready $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready) ## the wheel'
 	$(TEST)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: test-servers
-test-servers: $(TEST)/.ready server-programs ## the tests that talk to a server, on five of them; SERVERS=redis-7.0
+test-servers: $(TEST)/.ready server-programs ## run the server tests on five servers; SERVERS=redis-7.0
 	CARGO="$(CARGO)" $(TEST)/bin/python -m tests.servers $(SERVERS) -- \
 	  --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 

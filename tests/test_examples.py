@@ -12,11 +12,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from examples import fastapi_rate_limiter, fenced_lock, job_queue, stock_in_cluster
+from examples import (
+    fastapi_rate_limiter,
+    fenced_lock,
+    job_queue,
+    payment_endpoint,
+    stock_in_cluster,
+)
 from tests.waiting import until
 
 from glide_scripts import GlideClient, GlideClusterClient
-from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing import FaultProxy, ValkeyCluster, ValkeyServer
 
 ROUNDS = 5
 
@@ -272,3 +278,52 @@ class TestStock:
 
         await until(reserved)
         assert not await stock.sell("first", {"brief": 1})
+
+
+class TestPaymentEndpoint:
+    async def charge(self, browser: httpx.AsyncClient, key: str, cents: int) -> httpx.Response:
+        return await browser.post(
+            "/accounts/ann/charges", params={"cents": cents}, headers={"Idempotency-Key": key}
+        )
+
+    async def test_a_request_that_is_repeated_charges_once_whatever_is_lost(
+        self, server: ValkeyServer
+    ) -> None:
+        with FaultProxy(server.host, server.port) as proxy:
+            app = payment_endpoint.create_app(f"valkey://{proxy.host}:{proxy.port}")
+            transport = httpx.ASGITransport(app)
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=transport, base_url="http://app") as browser,
+            ):
+                await app.state.valkey.set("account:ann", "1000")
+                for number in range(ROUNDS):
+                    proxy.drop_replies(2)
+                    calls = (self.charge(browser, f"order-{number}", 10) for _ in range(8))
+                    responses = await asyncio.gather(*calls)
+                    assert {response.status_code for response in responses} == {200}
+                    left = {response.json()["cents_left"] for response in responses}
+                    assert left == {1000 - 10 * (number + 1)}
+                assert proxy.counts["dropped"]
+                assert await app.state.valkey.get("account:ann") == b"950"
+
+    async def test_the_key_of_another_request_and_too_little_are_refused(
+        self, server: ValkeyServer
+    ) -> None:
+        app = payment_endpoint.create_app(server.url)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://app") as browser,
+        ):
+            await app.state.valkey.set("account:ann", "100")
+            assert (await self.charge(browser, "a", 30)).status_code == 200
+            assert (await self.charge(browser, "a", 40)).status_code == 422
+            for _ in range(2):
+                response = await self.charge(browser, "b", 500)
+                assert (response.status_code, response.json()) == (
+                    402,
+                    {"detail": "there are only 70 cents"},
+                )
+            assert (await self.charge(browser, "", 1)).status_code == 422
+            assert await app.state.valkey.get("account:ann") == b"70"

@@ -4,6 +4,30 @@ from typing import Any
 
 from glide_scripts import GlideClient, GlideClusterClient, Key, TBatch, TypedLibrary, TypedScript
 
+class _Library_charge(TypedScript[..., int]):
+    def __call__(
+        __self,
+        __client: GlideClient | GlideClusterClient,
+        /,
+        account: Key,
+        request: str,
+        cents: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
+    ) -> Coroutine[Any, Any, int]: ...
+    def add_to(
+        __self,
+        __batch: TBatch,
+        /,
+        account: Key,
+        request: str,
+        cents: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
+    ) -> TBatch: ...
+
 class _Library_lib_now(TypedScript[..., Any]):
     def __call__(
         __self,
@@ -11,6 +35,9 @@ class _Library_lib_now(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -18,6 +45,9 @@ class _Library_lib_now(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_lib(TypedLibrary):
@@ -168,6 +198,9 @@ class _Library_queue_lib_bury(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -175,6 +208,9 @@ class _Library_queue_lib_bury(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_queue_lib(TypedLibrary):
@@ -215,6 +251,9 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, tuple[str, str, int] | None]: ...
     def add_to(
         __self,
@@ -228,6 +267,9 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_queue(TypedLibrary):
@@ -245,6 +287,9 @@ class _Library_rate_limit(TypedScript[..., bool]):
         user: Key,
         limit: int,
         window: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
@@ -253,6 +298,9 @@ class _Library_rate_limit(TypedScript[..., bool]):
         user: Key,
         limit: int,
         window: int,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_give_back(TypedScript[..., None]):
@@ -282,6 +330,9 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -289,6 +340,9 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_lib_release_expired(TypedScript[..., Any]):
@@ -298,6 +352,9 @@ class _Library_stock_lib_release_expired(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -305,6 +362,9 @@ class _Library_stock_lib_release_expired(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_lib(TypedLibrary):
@@ -367,6 +427,9 @@ class _Library_stock_take(TypedScript[..., int]):
         sku: Key,
         count: int,
         token: str,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, int]: ...
     def add_to(
         __self,
@@ -375,6 +438,9 @@ class _Library_stock_take(TypedScript[..., int]):
         sku: Key,
         count: int,
         token: str,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock(TypedLibrary):
@@ -392,6 +458,9 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
         bucket: Key,
         capacity: int,
         per_second: float,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, tuple[bool, int, int]]: ...
     def add_to(
         __self,
@@ -400,9 +469,13 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
         bucket: Key,
         capacity: int,
         per_second: float,
+        *,
+        once: bool | str | bytes | None = ...,
+        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class Library(TypedLibrary):
+    charge: _Library_charge
     lib: _Library_lib
     lock: _Library_lock
     queue: _Library_queue

@@ -183,7 +183,7 @@ def number(name: str, value: float) -> bytes:
         raise wrong_type(name, value, "int or float")
     if math.isnan(value):
         raise ValueError(f"{name} is nan; pass a number")
-    # Not repr(): a subclass such as numpy.float64 may word its own differently.
+    # Not repr(): a subclass such as numpy.float64 may have another one.
     return float.__repr__(value).encode("ascii")
 
 

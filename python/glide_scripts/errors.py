@@ -14,6 +14,8 @@
         ├── ConnectionError       also a builtins.ConnectionError
         ├── ExecAbortError        a transaction was discarded
         ├── CrossSlotError        the keys are in different slots
+        ├── OnceConflictError     the id of once belongs to another call; nothing ran
+        ├── OnceUnknownError      the script began before, and its reply is not known
         └── ScriptError           a script failed: .script .line .source_line .file .keys
             ├── ScriptSyntaxError the script does not compile; it did not run
             ├── NoScriptError     the server does not have the script; it did not run
@@ -157,6 +159,17 @@ class ExecAbortError(RequestError):
 
 class CrossSlotError(RequestError):
     """The keys of a request are in different slots of the cluster. Nothing was sent."""
+
+
+class OnceConflictError(RequestError):
+    """The id of ``once`` belongs to another script, other keys or other arguments. Nothing ran."""
+
+
+class OnceUnknownError(RequestError):
+    """The script began before with this id of ``once``, and its reply is not known.
+
+    It did not run again. Look at the data to see whether it took effect.
+    """
 
 
 class ScriptError(RequestError):

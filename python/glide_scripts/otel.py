@@ -24,6 +24,7 @@ eight digits of its SHA1. Keys, arguments, replies and error messages are never 
 ``glide_scripts.node``              the server that received the call, as ``host:port``
 ``glide_scripts.eval_fallback``     whether the server lacked the script and EVAL sent its code
 ``glide_scripts.retries``           how often the call was repeated for another reason
+``glide_scripts.from_record``       whether ``once`` returned the reply of an earlier call
 ==================================  ==============================================================
 
 The metric ``db.client.operation.duration`` is a histogram in seconds. The others, named
@@ -148,6 +149,7 @@ class OpenTelemetryObserver(Observer):
                 attributes["glide_scripts.node"] = f"{shown}:{port}"
         if call.sha1 is not None:
             attributes["glide_scripts.eval_fallback"] = call.eval_fallback
+            attributes["glide_scripts.from_record"] = call.from_record
         if call.batch_size is None:
             attributes["glide_scripts.retries"] = call.retries
         span.set_attributes(attributes)
@@ -220,6 +222,8 @@ _METRICS = (
     _Metric("evalsha.hits", "{call}", "Script calls for cached scripts", _number("evalsha_hits")),
     _Metric("evalsha.misses", "{call}", "Script calls that sent code", _number("evalsha_misses")),
     _Metric("taught", "{script}", "Scripts loaded on servers", _number("taught")),
+    _Metric("answered_from_records", "{call}", "Calls answered from records of earlier calls",
+            _number("answered_from_records")),
     _Metric("redirects", "{redirect}", "Redirects from nodes", _number("redirects")),
     _Metric("reconnects", "{connection}", "Lost connections", _by_node("reconnects")),
     _Metric("requests", "{request}", "Requests written", _by_node("requests")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 from .errors import RequestError
 from .public import show_as_public
@@ -65,7 +65,10 @@ Call: TypeAlias = tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None
 """Keys and arguments of one of many calls."""
 
 Progress: TypeAlias = Callable[[int], object]
-"""What is told how many calls are done."""
+"""A callback for the number of finished calls."""
+
+Ids: TypeAlias = bool | TEncodable | Callable[[Any, Any], bool | TEncodable | None]
+"""What gives each of many calls its id of ``once``."""
 
 
 show_as_public(globals())

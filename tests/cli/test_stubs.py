@@ -31,6 +31,10 @@ SCRIPTS = {
     "named.lua": (
         "--@arg self: int\n--@arg client: str\n--@arg batch: str\n--@returns int\nreturn ARGV[1]\n"
     ),
+    "kinds.lua": (
+        "--@arg mode: Literal['a', 'b']\n--@arg at: datetime\n--@arg id: UUID | int\n"
+        "--@arg rows: list[list[int]]\n--@returns Decimal\nreturn '1.5'\n"
+    ),
     "billing_total.lua": "--@returns int\nreturn 7\n",
 }
 
@@ -40,6 +44,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from glide_scripts import (
@@ -78,6 +84,8 @@ async def main(url: str) -> None:
         assert note is not None and note.startswith("{")
         assert await scripts.plain(client, args=["x"]) == 1
         assert await scripts.named(client, self=3, client="c", batch="b") == 3
+        price: Decimal = await scripts.kinds(client, "a", datetime.now(), 1, [[1]])
+        assert price == Decimal("1.5")
         seven: int = await scripts.billing_total(client)
         assert seven == 7
         carts: list[str] = ["a"]
@@ -95,6 +103,7 @@ asyncio.run(main(sys.argv[1]))
 WRONG = """\
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from glide_scripts import GlideClient, Key, Script, ScriptLibrary, typed_script
@@ -116,6 +125,7 @@ class X(ValueError):  # type-var
 
 
 async def main(client: GlideClient) -> None:
+    await scripts.kinds(client, "c", datetime.now(), 1, [])  # arg-type
     await scripts.rate_limit(client, user="u1", limit="10", window=60)  # arg-type
     await scripts.rate_limit(client, user=1, limit=10, window=60)  # arg-type
     await scripts.rate_limit(client, user="u1", limit=10)  # call-arg

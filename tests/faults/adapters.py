@@ -39,6 +39,8 @@ class Adapter(Protocol):
     name: str
     not_driven: Mapping[str, str]
     """Scenarios that ask for what the client does not offer, each with the reason."""
+    once: bool
+    """Whether each script may take effect only once, also if it is sent again."""
 
     @property
     def version(self) -> str: ...
@@ -60,11 +62,24 @@ class Adapter(Protocol):
     async def close(self) -> None: ...
 
 
+NO_ONCE = dict.fromkeys(
+    (
+        "replies_dropped_once",
+        "replies_cut_in_the_middle_once",
+        "connections_reset_once",
+        "server_killed_once",
+        "primary_killed_once",
+    ),
+    "has no `once`",
+)
+
+
 class GlideScripts:
     """This package."""
 
     name = "glide_scripts"
     not_driven: Mapping[str, str] = MappingProxyType({})
+    once = False
 
     def __init__(self) -> None:
         import glide_scripts
@@ -104,7 +119,8 @@ class GlideScripts:
         script = self._scripts.get(code)
         if script is None:
             script = self._scripts[code] = self._module.Script(code)
-        reply: object = await self._client.invoke_script(script, keys, args)
+        once = self.once or None
+        reply: object = await self._client.invoke_script(script, keys, args, once=once)
         return reply
 
     def may_have_run(self, error: Exception) -> bool:
@@ -119,7 +135,8 @@ class ValkeyGlide:
     """valkey-glide."""
 
     name = "valkey-glide"
-    not_driven: Mapping[str, str] = MappingProxyType({})
+    not_driven: Mapping[str, str] = MappingProxyType(NO_ONCE)
+    once = False
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("glide")
@@ -176,10 +193,12 @@ class RedisPy:
     name = "redis-py"
     not_driven: Mapping[str, str] = MappingProxyType(
         {
+            **NO_ONCE,
             "primary_and_replica_swapped": "takes one address",
             "one_of_several_addresses_down": "takes one address",
         }
     )
+    once = False
 
     def __init__(self) -> None:
         self._module: Any = importlib.import_module("redis.asyncio")

@@ -22,23 +22,23 @@ PROGRAMS = ROOT / "build/servers"
 CAPABILITIES = {
     "functions": "functions: FUNCTION, FCALL and FCALL_RO",
     "read-only forms": "EVAL_RO and EVALSHA_RO",
-    "script flags": "`#!lua` at the head of a script, with flags",
-    "error codes": "the code of an error that a script lets through or raises",
-    "big numbers": "big numbers and verbatim strings as what a script returns",
-    "scripts of a replica's own": "SCRIPT LOAD and SCRIPT FLUSH that replicas are not sent",
-    "finer rights": "rights to single subcommands, and to read keys alone, in ACLs",
-    "subcommand statistics": "statistics of single subcommands in INFO",
+    "script flags": "`#!lua` with flags as a script's first line",
+    "error codes": "error codes of commands in scripts, and of a script's own errors",
+    "big numbers": "big numbers and verbatim strings in a script's reply",
+    "scripts of a replica's own": "SCRIPT LOAD and SCRIPT FLUSH that are not replicated",
+    "finer rights": "ACL permissions for single subcommands, and for reading keys only",
+    "subcommand statistics": "statistics of subcommands in INFO",
     "hostnames in a cluster": "hostnames of a cluster's nodes",
-    "several at once": "CONFIG GET, CONFIG SET and INFO of several names at once",
+    "several at once": "CONFIG GET, CONFIG SET and INFO with several names",
     "commands of Redis 7": "EXPIRETIME, SINTERCARD, SORT_RO, BLMPOP, more of EXPIRE and SET",
-    "client details": "CLIENT SETINFO, and what CLIENT LIST says of watches and protocol",
-    "script eviction": "a bound on the scripts that EVAL brought: beyond 500 the oldest go",
-    "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script for good which EVAL had brought",
+    "client details": "CLIENT SETINFO; watches and protocol in CLIENT LIST",
+    "script eviction": "eviction of scripts that came by EVAL: at most 500 are kept",
+    "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script permanently after EVAL",
     "SET IFEQ": "SET with IFEQ",
     "SCRIPT SHOW": "SCRIPT SHOW",
     "availability zones": "availability zones of nodes",
-    "queueing without memory": "commands of a transaction that are queued beyond `maxmemory`",
-    "quoted subcommands": "an unknown subcommand's name in the error of a script that called it",
+    "queueing without memory": "queueing commands of a transaction beyond `maxmemory`",
+    "quoted subcommands": "the name of an unknown subcommand in a script's error",
 }
 
 
@@ -154,7 +154,7 @@ def has(capability: str) -> bool:
 def servers_as_markdown() -> str:
     """Which servers, and where their programs come from."""
     rows = [f"| {server.version} | {server.package} |" for server in SERVERS.values()]
-    return "\n".join(["| server | for the tests it comes from |", "|---|---|", *rows])
+    return "\n".join(["| server | source of the program for the tests |", "|---|---|", *rows])
 
 
 def capabilities_as_markdown() -> str:

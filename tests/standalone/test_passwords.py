@@ -258,6 +258,7 @@ async def test_no_traceback_shows_a_password_among_the_variables(own_server: Val
     assert all(OLD not in str(frame.locals) for frame in ours if "test_" not in frame.filename)
 
 
+@pytest.mark.filterwarnings("ignore:.*was never closed:ResourceWarning")
 async def test_a_client_whose_callback_refers_to_it_is_collected(
     guarded: ValkeyServer, connect: Connect
 ) -> None:

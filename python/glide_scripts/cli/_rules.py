@@ -28,6 +28,7 @@ WARNINGS = {
     "missing-shebang": "a first line that does not begin with #!",
     "write-in-read-only": "a write in a read-only script",
     "lost-precision": "a float in a reply, or an integer beyond 2**53",
+    "not-for-once": "what keeps the record of --@once from being kept",
 }
 
 # What servers give to scripts: Lua 5.1's own without files, processes and environments.
@@ -61,6 +62,14 @@ _ALLOW = re.compile(rb"--.*\bglide-scripts: allow ([\w-]+(?:[, ]+[\w-]+)*)")
 _SERVER = (b"redis", b"server")
 _FLOATS = (b"sqrt", b"exp", b"log", b"log10", b"pi", b"huge")
 _MAX_EXACT = 2**53
+
+# What leaves a call without its record.
+_AGAINST_ONCE = {
+    "SELECT": "leads away from the database in which the record is kept",
+    "SWAPDB": "may exchange the database in which the record is kept",
+    "FLUSHALL": "deletes the records of all other calls",
+    "FLUSHDB": "deletes the records of all other calls",
+}
 
 # Their replies are numbers with a fraction, as text.
 _FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEODIST")
@@ -100,6 +109,7 @@ async def findings(unit: Unit, ask: Ask) -> list[Finding]:
     rules = _Rules(unit)
     found = [
         *rules.missing_shebang(),
+        *rules.once_in_vain(),
         *rules.undeclared_globals(),
         *rules.unknown_members(),
         *rules.lost_precision(),
@@ -114,6 +124,7 @@ async def findings(unit: Unit, ask: Ask) -> list[Finding]:
             found += rules.unknown_command(command)
         if any(info.writes for info in each):
             found += rules.write_in_read_only(command)
+        found += rules.not_for_once(command)
     if unit.library is None:
         found += rules.unused("KEYS")
         found += rules.unused("ARGV")
@@ -220,6 +231,11 @@ class _Rules:
             why = f"{command.name} writes, but {declared} declares it read-only"
             yield self._finding(command.call, "write-in-read-only", why)
 
+    def not_for_once(self, command: _Command) -> Iterator[Finding]:
+        if self._unit.declarations.once and command.name in _AGAINST_ONCE:
+            why = f"{command.name} {_AGAINST_ONCE[command.name]}, in a script with --@once"
+            yield self._finding(command.call, "not-for-once", why)
+
     def _flag_of_function(self, call: Node) -> str | None:
         """The flag of the library's function that a call is in."""
         for start, end in self._read_only_functions():
@@ -257,6 +273,18 @@ class _Rules:
                 "missing-shebang",
                 "there is no #! line, so servers run it in compatibility mode; begin it with #!lua",
             )
+
+    def once_in_vain(self) -> Iterator[Finding]:
+        if not self._unit.declarations.once:
+            return
+        if self._unit.library is not None:
+            why = "functions of a library keep no records; call a script with --@once"
+        elif self._read_only is not None:
+            why = f"{self._read_only} says that nothing is written, and --@once keeps a record"
+        else:
+            return
+        line = next(each.line for each in self._unit.source.directives if each.word == "once")
+        yield Finding(self._unit.file, line, 1, "not-for-once", why)
 
     def undeclared_globals(self) -> Iterator[Finding]:
         written: set[bytes | None] = set()
@@ -311,6 +339,8 @@ class _Rules:
                     is_used = is_counted or any(each >= position for each in used)
                 else:
                     is_used = position in used
+                # It is the id of its call.
+                is_used = is_used or parameter.name == self._unit.declarations.once
                 if not is_used:
                     why = f"the {what} {parameter.name} is never used; it is {table}[{position}]"
                     yield Finding(self._unit.file, line, 1, code, why)

@@ -1,16 +1,25 @@
 """``glide-scripts run FILE``: run a script file and print what it returns."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSourceError, TypedScript
+from .. import (
+    Batch,
+    GlideClient,
+    GlideClusterClient,
+    Script,
+    ScriptError,
+    ScriptSourceError,
+    TypedScript,
+)
 from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
@@ -41,6 +50,22 @@ def command(
     raw: Annotated[
         bool, typer.Option("--raw", help="Print replies unconverted, without --@returns.")
     ] = False,
+    once: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The script takes effect at most once for this id.",
+            show_default=False,
+        ),
+    ] = None,
+    once_ttl: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long the server keeps the record of the id. Default: a day.",
+            show_default=False,
+        ),
+    ] = None,
     show_time: Annotated[
         bool, typer.Option("--time", help="Print each call's milliseconds to standard error.")
     ] = False,
@@ -61,7 +86,8 @@ def command(
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
     """
-    call = _Call(file, encoded(keys), encoded(args), repeat, as_json, raw, show_time)
+    ids = _once(once, once_ttl)
+    call = _Call(file, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
     try:
         # Before a server is started.
         call.fit(read_script(file))
@@ -83,6 +109,8 @@ class _Call:
     as_json: bool
     raw: bool
     show_time: bool
+    once: dict[str, Any]
+    """What is given of ``once`` and ``once_ttl``."""
 
     def fit(self, script: Script) -> None:
         """
@@ -90,6 +118,10 @@ class _Call:
             Failure: What is given is not what the script declares.
         """
         fit(script, self.file, self.keys, self.args)
+        try:
+            Batch(is_atomic=False).invoke_script(script, self.keys, self.args, **self.once)
+        except ValueError as error:
+            raise Failure(f"{self.file}: {error}", UNUSABLE) from error
 
     async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
         """
@@ -101,7 +133,7 @@ class _Call:
         for _ in range(self.repeat):
             start = time.perf_counter()
             try:
-                reply = await client.invoke_script(script, self.keys, self.args)
+                reply = await client.invoke_script(script, self.keys, self.args, **self.once)
                 elapsed = time.perf_counter() - start
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
@@ -110,6 +142,16 @@ class _Call:
             print(to_json(reply) if self.as_json else repr(reply), flush=True)
             if self.show_time:
                 print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
+
+
+def _once(once: str | None, once_ttl: float | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if once is not None:
+        # As it was typed, also where that is not UTF-8.
+        given["once"] = os.fsencode(once)
+    if once_ttl is not None:
+        given["once_ttl"] = once_ttl
+    return given
 
 
 async def _run(call: _Call, urls: Sequence[str] | None, *, cluster: bool, watch: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from .. import ScriptLibrary, TypedScript
 from ..declared.annotations import shown
-from ..declared.signature import NO_DEFAULT, Parameter
+from ..declared.signature import NO_DEFAULT, Parameter, Signature
 from ..scripts.library import TypedLibrary
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
@@ -18,7 +18,13 @@ from ._failure import FAILED, UNUSABLE, Failure
 _NAME = "library.pyi"
 _HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
 _IMPORTS = (
-    {"collections.abc": ["Coroutine"], "typing": ["Any"]},
+    {
+        "collections.abc": ["Coroutine"],
+        "datetime": ["date", "datetime", "time"],
+        "decimal": ["Decimal"],
+        "typing": ["Any", "Literal"],
+        "uuid": ["UUID"],
+    },
     {
         "glide_scripts": [
             "GlideClient",
@@ -121,18 +127,27 @@ def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
     signature = script._signature
     returns = shown(signature.returns)
     parameters = [f"        {_parameter(each)}," for each in signature.parameters]
+    once = [] if script.read_only or script.idempotent else list(_once(signature))
     yield f"class {name}(TypedScript[..., {returns}]):"
     yield "    def __call__("
     # No parameter of a script has such names.
     yield "        __self,"
     yield from ("        __client: GlideClient | GlideClusterClient,", "        /,")
-    yield from parameters
+    yield from (*parameters, *once)
     yield f"    ) -> Coroutine[Any, Any, {returns}]: ..."
     yield "    def add_to("
     yield from ("        __self,", "        __batch: TBatch,", "        /,")
-    yield from parameters
+    yield from (*parameters, *once)
     yield "    ) -> TBatch: ..."
     yield ""
+
+
+def _once(signature: Signature) -> Iterator[str]:
+    """What a call takes besides the script's parameters."""
+    taken = {each.name for each in signature.parameters}
+    types = {"once": "bool | str | bytes | None", "once_ttl": "float | None"}
+    lines = [f"        {name}: {kind} = ...," for name, kind in types.items() if name not in taken]
+    yield from ["        *,", *lines] if lines else []
 
 
 def _parameter(parameter: Parameter) -> str:

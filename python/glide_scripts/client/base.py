@@ -14,7 +14,7 @@ from ..commands import functions, hashes, keys, lists, scripting, sets, sorted_s
 from ..commands.command import Command
 from ..errors import CrossSlotError, ReplyTypeError, RequestError
 from ..failures.secret_keys import hide_keys
-from ..values import TOK, Call, Progress, TEncodable, TResult
+from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
 from .command_methods import describe
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .sending import Sending
@@ -31,7 +31,7 @@ def method_of(
     async def method(self: Sending, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._execute(build(*args, **kwargs))
 
-    # What is said of it at run time: a client's method, which returns what the command decodes to.
+    # At run time it looks like a client's method that returns the decoded reply.
     returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
     describe(method, build, "BaseClient", returns)
     return method
@@ -74,11 +74,14 @@ class BaseClient(Sending):
         *,
         timeout: int | None = None,
         on_timeout: Literal["leave", "kill"] = "leave",
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> TResult:
         """Run a script on the server. The code is sent only if the server lacks the script.
 
         The script runs at most once, unless it is read-only or idempotent. The client repeats a
-        read-only or idempotent script if the connection is lost before the reply arrives.
+        read-only or idempotent script if the connection is lost before the reply arrives. With
+        ``once``, it repeats any script, which still takes effect at most once.
 
         See https://valkey.io/commands/evalsha/.
 
@@ -95,6 +98,13 @@ class BaseClient(Sending):
                 client is closed meanwhile, it still tries to kill the script for up to 10 seconds;
                 if the process ends, it does not. A call that is cancelled, or whose client is
                 closed, before its deadline kills nothing.
+            once: The id of the call, str or bytes. The script takes effect at most once for an id,
+                whoever calls it and how often, and each call gets the reply, or the error, of that
+                one run. An id belongs to the hash tag of the first key. True means an id that the
+                client makes for this call. None means what the script declares, if anything.
+            once_ttl: How long the server keeps the record of the id, in seconds. None means a day,
+                and ten minutes for an id that the client makes. The client repeats a call after a
+                lost connection only if this is at least twice the call's timeout.
 
         Returns:
             What the script returns. Lua truncates numbers to ints, returns false as None, and
@@ -104,7 +114,11 @@ class BaseClient(Sending):
             TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
                 str or bytes.
             ValueError: ``timeout`` is not positive, ``on_timeout`` is not ``"leave"`` or
-                ``"kill"``, or is ``"kill"`` for a script that is not read-only.
+                ``"kill"``, or is ``"kill"`` for a script that is not read-only. ``once`` is empty,
+                longer than 512 bytes, or given for a script that is read-only or idempotent.
+                ``once_ttl`` is not positive, or is given without ``once``.
+            OnceConflictError: The id belongs to another script, other keys or other arguments.
+            OnceUnknownError: The script began before with this id, and its reply is not known.
             ScriptError: The script does not compile, failed, or returned an error. The text shows
                 the line with the lines around it, the keys and the shortened arguments.
             TimeoutError: No reply arrived in time; ``may_have_executed`` says whether the script
@@ -113,8 +127,19 @@ class BaseClient(Sending):
             ClosingError: The client is closed.
         """
         try:
-            if on_timeout == "leave":
-                result: TResult = await self._core.invoke_script(script, keys, args, timeout)
+            if once is not None or once_ttl is not None:
+                _check_kill(on_timeout, script)
+                result: TResult = await self._core.invoke_script(
+                    script,
+                    keys,
+                    args,
+                    timeout,
+                    kill=on_timeout == "kill",
+                    once=once,
+                    once_ttl=once_ttl,
+                )
+            elif on_timeout == "leave":
+                result = await self._core.invoke_script(script, keys, args, timeout)
             else:
                 _check_kill(on_timeout, script)
                 result = await self._core.invoke_script(script, keys, args, timeout, kill=True)
@@ -122,18 +147,20 @@ class BaseClient(Sending):
         except RequestError as error:
             raise_explained(error, script, keys, args)
         finally:
-            # Tracebacks may show what functions hold, and a declared script's may be secret.
+            # Tracebacks may show local variables, and those of declared scripts may be secret.
             del keys, args
 
-    _invoke_script = invoke_script
+    def _invoke_script(self, *what: Any, **options: Any) -> Coroutine[Any, Any, TResult]:
+        """Call ``invoke_script``, which a program's own client may override."""
+        return self.invoke_script(*what, **options)
 
-    async def _observed_call(self, call: DeclaredCall) -> Any:
+    async def _observed_call(self, call: DeclaredCall, once: dict[str, Any]) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
         core: Any = self._core
         try:
             reply = core.invoke_script(
-                call.script, call.keys, call.args, None, failure=call.failure
+                call.script, call.keys, call.args, None, failure=call.failure, **once
             )
             return call(await reply)
         except ReplyTypeError:
@@ -171,7 +198,7 @@ class BaseClient(Sending):
         if self._password_source is not None:
             raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del password
         result: TOK = await changed
         return result
@@ -185,6 +212,8 @@ class BaseClient(Sending):
         raise_on_error: bool = True,
         timeout: int | None = None,
         progress: Progress | None = None,
+        once: Ids | None = None,
+        once_ttl: float | None = None,
     ) -> glide_scripts.ScriptReplies:
         """Run a script for each of many calls, with many of them in flight.
 
@@ -206,6 +235,11 @@ class BaseClient(Sending):
                 ``request_timeout``.
             progress: A function that is called with the number of finished calls, each time that
                 more replies have arrived and before you get the first of them.
+            once: As for ``invoke_script``. True means an id that the client makes for each call. An
+                id stands for all calls; that of each is the id with the call's number, such as
+                ``b"import:17"``, so repeat the same calls in the same order. A function of the keys
+                and the arguments returns each call's id.
+            once_ttl: As for ``invoke_script``.
 
         Returns:
             An object to await for the list of replies, or to iterate over with ``async for``.
@@ -236,6 +270,8 @@ class BaseClient(Sending):
             raise_on_error=raise_on_error,
             timeout=timeout,
             progress=progress,
+            once=once,
+            once_ttl=once_ttl,
         )
 
     # Not a coroutine function, like unwatch() and exec(): the task counts that calls it, not the
@@ -321,6 +357,8 @@ def raise_explained(error: RequestError, script: Script, keys: object, args: obj
 
 
 def _check_kill(on_timeout: str, script: object) -> None:
+    if on_timeout == "leave":
+        return
     if on_timeout != "kill":
         raise ValueError(f"on_timeout is {on_timeout!r}; pass 'leave' or 'kill'")
     if isinstance(script, Script) and not script.read_only:

@@ -47,7 +47,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
         return self._add(build(*args, **kwargs))
 
     describe(method, build, "BaseBatch", Self)
-    # The client's method returns at once what stands in a batch's results later.
+    # The client's method returns what a batch's results contain later.
     method.__doc__ = (build.__doc__ or "").replace("    Returns:\n", "    In the results:\n")
     return method
 
@@ -102,17 +102,19 @@ class BaseBatch:
         index = self._packed.command(command.words, **command.settings())
         return self._decoded(index, command.decode)
 
-    def _invoke(
+    def _invoke(  # noqa: PLR0917 - as the core has it
         self,
         script: Script,
         keys: Iterable[TEncodable] | None,
         args: Iterable[TEncodable] | None,
         decode: Callable[[Any], Any] | None,
         route: Any = None,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> Self:
         """Add a script; ``decode`` converts its reply."""
         try:
-            index = self._packed.invoke_script(script, keys, args, route)
+            index = self._packed.invoke_script(script, keys, args, route, once, once_ttl)
         except CrossSlotError as error:
             hide_keys(error, [script])
             raise
@@ -129,6 +131,9 @@ class BaseBatch:
         script: Script,
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
+        *,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> Self:
         """Add a script. The code is sent only if the server may lack it.
 
@@ -142,6 +147,9 @@ class BaseBatch:
             script: The script.
             keys: The keys: ``KEYS`` in the script.
             args: The arguments: ``ARGV`` in the script.
+            once: As for the client's ``invoke_script``. With True, the client that sends the batch
+                makes a new id each time.
+            once_ttl: As for the client's ``invoke_script``.
 
         In the results:
             What the script returns.
@@ -149,12 +157,14 @@ class BaseBatch:
         Raises:
             TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
                 str or bytes.
+            ValueError: ``once`` or ``once_ttl`` cannot be used, as of ``invoke_script``.
             CrossSlotError: ``keys`` are in several slots of a cluster.
         """
         # A typed script's errors hold no secret, and have its library's classes.
         if type(script) is not Script:
-            return self._invoke(script, keys, args, _undecoded_call(script, keys, args))
-        self._packed.invoke_script(script, keys, args)
+            decode = _undecoded_call(script, keys, args)
+            return self._invoke(script, keys, args, decode, None, once, once_ttl)
+        self._packed.invoke_script(script, keys, args, None, once, once_ttl)
         return self
 
     eval = adding(scripting.eval)

@@ -70,7 +70,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
             ClosingError: No node could be reached; the text says which and why.
         """
         opening = cls._from_url(url, observer)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         return await opening
 
@@ -243,7 +243,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
             NotBusyError: No script is running.
-            UnkillableError: The script has written already.
+            UnkillableError: The script has already written.
         """
         result: TOK = await self._routed(scripting.script_kill(), route)
         return result
@@ -381,7 +381,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
             NotBusyError: No function is running.
-            UnkillableError: The function has written already.
+            UnkillableError: The function has already written.
         """
         result: TOK = await self._routed(functions.function_kill(), route)
         return result

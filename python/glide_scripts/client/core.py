@@ -26,6 +26,8 @@ class Core(Protocol):
         timeout: float | None,
         route: tuple[object, ...] | None = None,
         kill: bool = False,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> AnyPending: ...
 
     def command(

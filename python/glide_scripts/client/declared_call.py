@@ -69,7 +69,7 @@ class DeclaredCall:
             error.batch_index = index
             return error
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del reply
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -15,7 +16,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self, TypeAlias, cast
 
 from .. import checks
 from .._core import Batch as Packed
@@ -23,8 +24,10 @@ from .._core import Script
 from ..errors import ClosingError, CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
-from ..values import Call, Progress, TResult
+from ..values import Call, Ids, Progress, TEncodable, TResult
 from .core import AnyPending, Core
+
+IdOfCall: TypeAlias = Callable[[int, Any, Any], bool | TEncodable | None]
 
 CONCURRENCY = 1000
 # The number of batches in flight: while one is answered, the server works on the next.
@@ -50,6 +53,8 @@ class ScriptReplies:
         raise_on_error: bool,
         timeout: int | None,
         progress: Progress | None,
+        once: Ids | None,
+        once_ttl: float | None,
     ) -> None:
         """For ``invoke_script_many``."""
         checks.of_type("script", script, Script)
@@ -63,8 +68,19 @@ class ScriptReplies:
             raise checks.wrong_type("progress", progress, "a function of the number of calls done")
         checks.positive("concurrency", concurrency, "1 or more")
         checks.flag("raise_on_error", raise_on_error)
-        # It does not know this object: what nobody refers to any more is closed at once.
-        run = _Run(core, script, calls, in_cluster, concurrency, raise_on_error, timeout, progress)
+        # It does not refer to this object, so that an unreferenced one is closed at once.
+        run = _Run(
+            core,
+            script,
+            calls,
+            in_cluster,
+            concurrency,
+            raise_on_error,
+            timeout,
+            progress,
+            _ids(script, once, once_ttl),
+            once_ttl,
+        )
         self._batches = run.batches()
         self._is_taken = False
         # Iterating over it again would silently give nothing.
@@ -89,7 +105,7 @@ class ScriptReplies:
                 async for some in self._batches:
                     replies += some
         except BaseException:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del replies, some
             raise
         return replies
@@ -132,6 +148,8 @@ class _Run:
     raise_on_error: bool
     timeout: int | None
     progress: Progress | None
+    id_of: IdOfCall
+    once_ttl: float | None
 
     async def batches(self) -> AsyncGenerator[Sequence[TResult], None]:
         """Yield the replies, batch by batch."""
@@ -189,7 +207,7 @@ class _Run:
             if failure is not None:
                 raise failure
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del calls, replies
             for each in sent:
                 each.pending.cancel()
@@ -205,7 +223,11 @@ class _Run:
                 found = type(call).__name__
                 return batch, TypeError(f"calls[{index}] is {found}, not a pair; pass (keys, args)")
             try:
-                batch.invoke_script(script, keys, args)
+                try:
+                    once = self.id_of(index, keys, args)
+                except Exception as error:
+                    return batch, error
+                batch.invoke_script(script, keys, args, None, once, self.once_ttl)
             except (TypeError, ValueError, CrossSlotError) as error:
                 if isinstance(error, CrossSlotError):
                     hide_keys(error, [script])
@@ -235,6 +257,23 @@ class _Run:
             else:
                 made.append(reply)
         return made
+
+
+def _ids(script: Script, once: Ids | None, once_ttl: float | None) -> IdOfCall:
+    """Return what gives each call its id, by its number, keys and arguments."""
+    if once is None:
+        return lambda *_: None
+    if callable(once):
+        given = once
+        return lambda _, keys, args: given(keys, args)
+    # So that a wrong id is an error of this call, and not of its first.
+    Packed(atomic=False, cluster=False).invoke_script(
+        script, ["", ""], ["", ""], None, once, once_ttl
+    )
+    if isinstance(once, bool):
+        return lambda *_: once
+    whole = once.encode() if isinstance(once, str) else bytes(once)
+    return lambda index, *_: b"%b:%d" % (whole, index)
 
 
 @dataclass(slots=True, repr=False)

@@ -151,7 +151,7 @@ class ObservedCore:
         except BaseException as error:
             self._end(call, script, began, error)
             raise
-        # Before anybody waits for it: who does goes on once the observer knows.
+        # Before anyone awaits it, so that the observer is called before the caller continues.
         pending.add_done_callback(partial(self._done, call, script, failure, began))
         return pending
 
@@ -165,7 +165,7 @@ class ObservedCore:
     ) -> None:
         facts = pending.facts()
         if facts is not None:
-            call.node, call.eval_fallback, call.retries = facts
+            call.node, call.eval_fallback, call.retries, call.from_record = facts
         error: BaseException | None
         if pending.cancelled():
             error = asyncio.CancelledError()

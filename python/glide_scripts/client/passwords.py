@@ -57,7 +57,7 @@ class BasePasswordSource(ABC):
             answer.give(password)
 
     def _raised(self, error: BaseException) -> None:
-        # Its text might hold what it asked with.
+        # Its text might contain what the callback asked with.
         self._fail(f"password_callback raised {type(error).__name__}")
 
     def _fail(self, reason: str) -> None:

@@ -82,7 +82,7 @@ class Sending(Client):
         from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
 
         settings = parse_url(url, cluster=cls._in_cluster)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         config = cls._configuration(**settings, observer=observer)
         return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
@@ -219,7 +219,7 @@ class Sending(Client):
         watch: Watch | None,
     ) -> list[TResult] | None:
         """Execute a batch for its owner, which may have a watch."""
-        # The batch says what its options are: to import both at each call would cost small batches.
+        # The batch knows its options: importing both in each call would slow down small batches.
         options_type: Any = getattr(type(batch), "_options_type", None)
         if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
             raise self._unfit_batch(batch)

@@ -58,7 +58,7 @@ class GlideClient(BaseClient):
             ClosingError: The server could not be reached; the text says why.
         """
         opening = cls._from_url(url, observer)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         return await opening
 
@@ -149,7 +149,7 @@ class GlideClient(BaseClient):
 
         Raises:
             NotBusyError: No function is running.
-            UnkillableError: The function has written already.
+            UnkillableError: The function has already written.
         """
         result: TOK = await self._routed(functions.function_kill(), None)
         return result

@@ -151,7 +151,7 @@ def function_kill() -> Command[TOK]:
 
     Raises:
         NotBusyError: No function is running.
-        UnkillableError: The function has written already.
+        UnkillableError: The function has already written.
     """
     return Command(["FUNCTION", "KILL"], admin=True)
 

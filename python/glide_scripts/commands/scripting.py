@@ -212,7 +212,7 @@ def script_kill() -> Command[TOK]:
 
     Raises:
         NotBusyError: No script is running.
-        UnkillableError: The script has written already.
+        UnkillableError: The script has already written.
     """
     return Command(["SCRIPT", "KILL"], admin=True)
 

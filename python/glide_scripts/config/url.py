@@ -80,7 +80,7 @@ def _split(rest: str) -> tuple[str, str, str]:
     """Return the authority, the path with its slash, and the query without its question mark."""
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     tail = rest.removeprefix(authority)
-    # Most likely a password with such a character in it: what follows it must not be shown.
+    # Probably a password with such a character: the rest must not be shown.
     if authority.count("@") > 1 or "@" in tail:
         refuse(
             "it contains '@' where it must be %40; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import (
@@ -59,7 +59,7 @@ TYPES: dict[str, Any] = {
     "str": str,
     "tuple": tuple,
 }
-"""The names that a comment may use in a type, beside ``Optional``."""
+"""The plain types, by the names that a comment uses."""
 
 
 def without_marks(annotation: Any) -> tuple[Any, frozenset[Mark]]:
@@ -121,7 +121,8 @@ def is_json(annotation: Any, marks: frozenset[Mark]) -> bool:
     """Whether an argument with this annotation is sent as JSON."""
     if Mark.JSON in marks or is_dataclass(annotation) or is_typeddict(annotation):
         return True
-    return (get_origin(annotation) or annotation) is dict
+    # A list that is not several arguments is one.
+    return (get_origin(annotation) or annotation) in (dict, list, tuple, Sequence)
 
 
 def shown(annotation: Any) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import decimal
 import difflib
 import keyword
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import ScriptSourceError
 from .annotations import TYPES, Key
@@ -24,7 +27,18 @@ from .signature import (
 )
 from .source import INCLUDE, Directive, Source, rest_of
 
-_KNOWN = {"name", "key", "keys", "arg", "secret", "returns", "readonly", "idempotent", INCLUDE}
+# The names that a comment may use in a type, beside ``Literal`` and ``Optional``.
+_TYPES = TYPES | {
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "date": datetime.date,
+    "datetime": datetime.datetime,
+    "time": datetime.time,
+}
+
+_FLAGS = {"readonly", "idempotent"}
+_SINGLE = {"name", "returns", "once", "once_ttl", *_FLAGS}
+_KNOWN = {"key", "keys", "arg", "secret", INCLUDE, *_SINGLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,9 @@ class Declarations:
     signature: Signature
     read_only: bool
     idempotent: bool
+    once: bool | str
+    """A str is the parameter whose value is the id."""
+    once_ttl: float | None
 
 
 def from_comments(source: Source) -> Declarations:
@@ -48,6 +65,7 @@ def from_comments(source: Source) -> Declarations:
     lines: dict[str, int] = {}
     seen: set[str] = set()
     secrets: dict[str, Directive] = {}
+    once, once_ttl = _Once(False, 0), None
     for directive in source.directives:
         word, rest = directive.word, directive.rest
 
@@ -66,7 +84,7 @@ def from_comments(source: Source) -> Declarations:
             continue
         if word not in _KNOWN:
             raise wrong(f"--@{word} is not known{_nearest(word, _KNOWN, '--@')}")
-        if word in seen and word in ("name", "returns", "readonly", "idempotent"):
+        if word in seen and word in _SINGLE:
             raise wrong(f"--@{word} is there twice")
         seen.add(word)
         try:
@@ -89,6 +107,10 @@ def from_comments(source: Source) -> Declarations:
                 case "returns":
                     returns = parse_type(rest)
                     signature((), returns)
+                case "once":
+                    once = _Once(as_identifier(rest) or True, directive.line)
+                case "once_ttl":
+                    once_ttl = _seconds(rest)
                 case _:
                     if rest:
                         raise Undeclarable(f"--@{word} takes nothing, not {rest!r}")
@@ -104,7 +126,45 @@ def from_comments(source: Source) -> Declarations:
         made_signature = UNDECLARED
     else:
         made_signature = Signature(tuple(_hide(each, secrets) for each in parameters), returns)
-    return Declarations(name, made_signature, "readonly" in seen, "idempotent" in seen)
+    refusal = _why_not_once(once.declared, once_ttl, seen & _FLAGS, made_signature)
+    if refusal:
+        raise ScriptSourceError(refusal, file=source.file, line=once.line or None)
+    flags = {"read_only": "readonly" in seen, "idempotent": "idempotent" in seen}
+    return Declarations(name, made_signature, **flags, once=once.declared, once_ttl=once_ttl)
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """What ``--@once`` declares, and its line."""
+
+    declared: bool | str
+    line: int
+
+
+def _why_not_once(
+    once: bool | str, once_ttl: float | None, flags: set[str], made: Signature
+) -> str | None:
+    """What is wrong with ``--@once``."""
+    if not once:
+        return None if once_ttl is None else "--@once_ttl stands without --@once"
+    if flags:
+        return f"--@once and --@{min(flags)} exclude each other: such a script may run twice"
+    if isinstance(once, str):
+        try:
+            made.position(once)
+        except Undeclarable as error:
+            return f"--@once takes the parameter that is the id: {error}"
+    return None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise Undeclarable(f"--@once_ttl takes seconds, more than 0; not {text!r}")
+    return seconds
 
 
 def _hide(parameter: Parameter, secrets: Iterable[str]) -> Parameter:
@@ -170,11 +230,13 @@ def _type_of(node: Any) -> Any:
         case ast.Constant(value=value) if value is Ellipsis:
             return Ellipsis
         case ast.Name(id=name):
-            if name in TYPES:
-                return TYPES[name]
-            raise Undeclarable(f"{name!r} is not a type{_nearest(name, TYPES)}")
+            if name in _TYPES:
+                return _TYPES[name]
+            raise Undeclarable(f"{name!r} is not a type{_nearest(name, _TYPES)}")
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type_of(left) | _type_of(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            return Literal[ast.literal_eval(inner)]
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
             return _type_of(inner) | None
         case ast.Subscript(

@@ -154,6 +154,7 @@ def _of_literal(values: Sequence[Any]) -> Conversion:
     member = _of_enum(enums.pop()) if enums else None
     if member is not None and not all(isinstance(value, enum.Enum) for value in values):
         raise Unconvertible("it has members of an enum and other values")
+    sent_as = _type_of(values) if member is None else member.sent_as
     what = "one of " + ", ".join(map(repr, values))
     kinds = {type(value) for value in values}
     choices = {(type(value), value) for value in values}
@@ -175,7 +176,7 @@ def _of_literal(values: Sequence[Any]) -> Conversion:
             return texts[_text(value)]
         raise Mismatch(f"is {shortened_repr(value, MAX_KEY)}, not {what}")
 
-    return Conversion(_type_of(values) if member is None else member.sent_as, encode, decode)
+    return Conversion(sent_as, encode, decode)
 
 
 def _type_of(values: Sequence[Any]) -> Any:

@@ -207,7 +207,7 @@ def _each(items: Any, one: Decoder) -> list[Any]:
     try:
         return [one(item) for item in items]
     except Mismatch:
-        # Once more, for where: what fits need not be counted.
+        # Again, to find the place: fitting values need not be counted.
         for index, item in enumerate(items):
             try:
                 one(item)

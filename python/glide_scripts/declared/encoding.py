@@ -55,8 +55,7 @@ def encoder(annotation: Any) -> Encoder:
         return _SCALARS[kind]
     if is_union(kind):
         return _either([encoder(each) for each in get_args(kind)], shown(kind))
-    # A list that is not several arguments is one, as all else that Lua has no other form for.
-    if is_json(kind, marks) or get_origin(kind) in (list, tuple, Sequence):
+    if is_json(kind, marks):
         return _json_encoder(annotation)
     raise NotEncodable(
         "an argument is int, float, str, bytes, bool, Decimal, UUID, a date or time, an enum, "
@@ -120,7 +119,7 @@ def _float(name: str, value: Any) -> TEncodable:
     if isinstance(value, float):
         if math.isnan(value):
             raise ValueError(f"{name} is nan; pass a number, or declare it str to send 'nan'")
-        # Not repr(): a subclass such as numpy.float64 may word its own differently.
+        # Not repr(): a subclass such as numpy.float64 may have another one.
         return float.__repr__(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise checks.wrong_type(name, value, "float")
@@ -166,7 +165,7 @@ def many_encoder(one: Encoder, annotation: Any) -> Callable[[str, Any], list[TEn
         try:
             return [one(name, value) for value in values]
         except (TypeError, ValueError):
-            # Once more, for which it is: what fits need not be named.
+            # Again, to find the value: fitting values need no names.
             return [one(f"{name}[{index}]", value) for index, value in enumerate(values)]
 
     return encode

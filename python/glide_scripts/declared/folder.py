@@ -86,7 +86,7 @@ def looked_for(entry: Traversable, shown: str) -> str:
 
 
 def _why_unread(error: Exception, entry: Traversable) -> str:
-    # A zip raises KeyError, and words what is wrong in terms of its innards.
+    # A zip raises KeyError, with a text about its internals.
     if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
         return _NO_FILE
     if isinstance(error, IsADirectoryError):

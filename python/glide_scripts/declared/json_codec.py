@@ -285,7 +285,7 @@ def _scalar(kind: type, takes: tuple[type, ...], converted: Change) -> Codec:
 
 
 def _int_of(value: Any) -> int:
-    # Lua writes 1e+14 for what it has no other number for.
+    # Lua writes 1e+14 for larger integers.
     if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_INT:
         return int(value)
     raise _not_read(value, "int")

@@ -100,6 +100,26 @@ class Signature:
         """Those that are arguments."""
         return tuple(each for each in self.parameters if not each.is_key)
 
+    def position(self, name: str) -> tuple[str, int]:
+        """Where a parameter is sent: ``("keys", 0)`` is the first key, ``("args", 1)`` an argument.
+
+        Raises:
+            Undeclarable: There is none of that name, it is several, or is not to be seen.
+        """
+        for kind, parameters in (("keys", self.keys), ("args", self.args)):
+            for index, each in enumerate(parameters):
+                if each.name != name:
+                    continue
+                if each.many:
+                    raise Undeclarable(f"{name!r} is several, and an id is one")
+                if each.secret:
+                    raise Undeclarable(f"{name!r} is secret, and an id stands in a key's name")
+                return kind, index
+        names = ", ".join(
+            each.name for each in self.parameters if not each.many and not each.secret
+        )
+        raise Undeclarable(f"{name!r} is not declared" + (f"; there are {names}" if names else ""))
+
 
 UNDECLARED = Signature(
     (

@@ -29,7 +29,7 @@ class CallValues:
         self.arg_names = _names(signature.args, self.args) if signature else None
         self.secrets = Secrets(())
         if signature is not None and any(each.secret for each in signature.parameters):
-            # Of what was read once nobody knows any more what was secret.
+            # An iterator can be read only once, so its secrets are unknown.
             are_unknown = any(
                 parameter.secret and not isinstance(values, (list, tuple, NoneType))
                 for values, parameters in ((keys, signature.keys), (args, signature.args))

@@ -53,7 +53,7 @@ _BATCH = re.compile(r" \(batch\[\d+\]: [^)]*\)")
 _CODE = re.compile(r"-?[A-Z][A-Z0-9_]*+|-?\w[^\WA-Z]*+[A-Z]\w*+")
 _INNER_CODE = re.compile(r"-?[A-Z][A-Z0-9_]+ ")
 
-# Words in which there is nothing of what a script was given, and so no secret.
+# Texts that contain no arguments of a script, and so no secret.
 _TYPE = r"(?:nil|boolean|number|string|table|function|thread|userdata)"
 _FIXED = re.compile(
     r"Operation against a key holding the wrong kind of value|"
@@ -112,7 +112,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         registered = registered_class(script, error.code)
     about = hints(said.head + said.words, error, script, call.secrets.hidden_in)
     if not said.is_public(error.code) and call.secrets.are_in(said.head + said.words):
-        # A script may answer with what it was given: its first word is no code then.
+        # A script may return an argument as its error: the first word is then not a code.
         said.head, said.words = "", said.head + said.words
         error.code = SECRET
     words = said.words if said.is_fixed() else call.secrets.hidden_in(said.words)

@@ -11,7 +11,7 @@ from ..errors import RequestError, ScriptError, ScriptSyntaxError
 from .codes import is_in_code
 
 _NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
-# What Lua calls a thing that it has no name for.
+# Lua's text for a value without a name.
 _NAMELESS = r"(?:field '\?' \()?"
 
 # In this order; the first that is found in the server's words is taken. Each begins with what the
@@ -290,7 +290,7 @@ def hints(
         found = _first(_SYNTAX, words, script, shown)
         return found or [("note", _OTHER_SYNTAX)]
     if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):
-        # A code of the script's own; what it means is written there.
+        # The script's own code; the script explains it.
         return []
     return _first(_HINTS, words, script, shown)
 

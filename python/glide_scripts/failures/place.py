@@ -93,7 +93,7 @@ _NAMED = re.compile(
 )
 
 
-# The server's words about a command that the script called, and such a call in one line.
+# Server texts about a command of the script, and a one-line call of such a command.
 _COMMAND = re.compile(
     r"^(?:Operation against|command not allowed|You can't write)|-?(?<![A-Z])[A-Z]{3,}+ |"
     r"ommand called from|Redis command|calling command|non local key"

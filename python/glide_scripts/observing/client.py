@@ -30,6 +30,9 @@ class Client:
         script: Script,
         keys: Iterable[TEncodable] | None = None,
         args: Iterable[TEncodable] | None = None,
+        *,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
     ) -> TResult:
         """Run a script on the server. A synchronous client's coroutine ends in one step."""
         raise NotImplementedError
@@ -38,7 +41,7 @@ class Client:
         """Run a coroutine of a synchronous client to its end."""
         raise NotImplementedError
 
-    async def _observed_call(self, call: Any) -> Any:
+    async def _observed_call(self, call: Any, once: Any) -> Any:
         """Run a declared script for a client that has an observer."""
         raise NotImplementedError
 

@@ -63,6 +63,9 @@ class ObservedCall:
     retries: int = 0
     """How often it was repeated for another reason, such as a redirect or a lost connection."""
 
+    from_record: bool = False
+    """Whether a call with ``once`` got the reply, or the error, of an earlier call of its id."""
+
 
 class Observer:
     """Callbacks for clients and their calls. Derive from it, and pass an instance as ``observer``.

@@ -70,6 +70,9 @@ class Stats:
     taught: int
     """Different scripts loaded on the servers."""
 
+    answered_from_records: int
+    """Calls with ``once`` that got the reply, or the error, of an earlier call of their id."""
+
     redirects: int
     """Redirects from a cluster's nodes."""
 

@@ -67,15 +67,21 @@ def load(
         name = declared.name
     if name is None:
         name = path[-1].removesuffix(".lua") if prefix is None else check_stem(folder, path)
-    return TypedScript(
-        source.code,
-        name=(prefix or "") + name,
-        read_only=True if declared.read_only else None,
-        idempotent=declared.idempotent,
-        _signature=declared.signature,
-        _source_map=source.map,
-        _errors=errors,
-    )
+    try:
+        return TypedScript(
+            source.code,
+            name=(prefix or "") + name,
+            read_only=True if declared.read_only else None,
+            idempotent=declared.idempotent,
+            once=declared.once,
+            once_ttl=declared.once_ttl,
+            _signature=declared.signature,
+            _source_map=source.map,
+            _errors=errors,
+        )
+    except ValueError as error:
+        # The first line may declare that it only reads, which goes with no --@once.
+        raise ScriptSourceError(str(error), file=source.file) from None
 
 
 def directory_folder(path: Any) -> Folder:

@@ -16,7 +16,7 @@ from ..declared.decoding import Decoder, decoder
 from ..declared.mismatch import Mismatch
 from ..declared.packing import packer
 from ..declared.script import DeclaredScript
-from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature
+from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature, Undeclarable
 from ..declared.source import SourceMap
 from ..errors import CrossSlotError, ReplyTypeError, ScriptError
 from ..observing.client import Client
@@ -36,8 +36,15 @@ TBatch = TypeVar("TBatch", bound="_Batch")
 
 
 class _Batch(Protocol):
-    def _invoke(
-        self, script: Script, keys: Any, args: Any, decode: Callable[[Any], Any] | None
+    def _invoke(  # noqa: PLR0917 - as the batches have it
+        self,
+        script: Script,
+        keys: Any,
+        args: Any,
+        decode: Callable[[Any], Any] | None,
+        route: Any = None,
+        once: Any = None,
+        once_ttl: Any = None,
     ) -> Any: ...
 
 
@@ -52,13 +59,15 @@ class TypedScript(DeclaredScript, Generic[P, R]):
     ``typed_script``.
     """
 
-    __slots__ = ("_decode", "_function", "_pack")
+    __slots__ = ("_decode", "_function", "_once_parameter", "_pack")
 
     if TYPE_CHECKING:
         _pack: Callable[..., Packed]
         _decode: Decoder | None
         _function: tuple[str, str | None] | None
         """The name and the docstring of the function that declares it."""
+        _once_parameter: str | None
+        """The parameter whose value is the id of ``once``."""
 
     def __new__(
         cls,
@@ -67,13 +76,24 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         name: str | None = None,
         read_only: bool | None = None,
         idempotent: bool = False,
+        once: bool | str | tuple[str, int] = False,
+        once_ttl: float | None = None,
         _signature: Signature | None = None,
         _source_map: SourceMap | None = None,
         _errors: Mapping[str, type[ScriptError]] | None = None,
         _function: tuple[str, str | None] | None = None,
     ) -> TypedScript[P, R]:
         signature = _signature or UNDECLARED
-        self = super().__new__(cls, code, name=name, read_only=read_only, idempotent=idempotent)
+        self = super().__new__(
+            cls,
+            code,
+            name=name,
+            read_only=read_only,
+            idempotent=idempotent,
+            once=signature.position(once) if isinstance(once, str) else once,
+            once_ttl=once_ttl,
+        )
+        self._once_parameter = once if isinstance(once, str) else None
         self._signature = signature
         self._source_map = _source_map
         self._errors = {} if _errors is None else _errors
@@ -87,6 +107,8 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             "name": self.name,
             "read_only": self.read_only,
             "idempotent": self.idempotent,
+            "once": self._once_parameter or self.once,
+            "once_ttl": self.once_ttl,
             "_signature": self._signature,
             "_source_map": self._source_map,
             "_errors": self._errors,
@@ -110,7 +132,8 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         Args:
             client: The client that runs it, asynchronous or synchronous.
             args: The script's parameters, by position.
-            kwargs: The script's parameters, by name.
+            kwargs: The script's parameters, by name. Also ``once`` and ``once_ttl`` of
+                ``invoke_script``, unless the script has parameters of these names.
 
         Returns:
             What the script returns, as the declared type. With an asynchronous client, await it.
@@ -131,7 +154,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 )
             calling = self._call(client, args, kwargs)
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del args, kwargs
         if client._is_blocking:
             return client._run(calling)
@@ -141,12 +164,13 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         keys: Any = None
         argv: Any = None
         try:
+            once = self._take_once(kwargs) if kwargs else {}
             keys, argv = self._packed(args, kwargs)
             if client._is_observed:
                 call = DeclaredCall(self, keys, argv, self._decoded)
-                observed: R = await client._observed_call(call)
+                observed: R = await client._observed_call(call, once)
                 return observed
-            return self._decoded(await client._invoke_script(self, keys, argv), keys, argv)
+            return self._decoded(await client._invoke_script(self, keys, argv, **once), keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
@@ -154,7 +178,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             client._reply_type_errors += 1
             raise
         finally:
-            # Tracebacks may show what functions hold, and some of it may be secret.
+            # Tracebacks may show local variables, and some may be secret.
             del args, kwargs, keys, argv
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
@@ -181,11 +205,12 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 raise self._refusal(
                     TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
                 )
+            once = self._take_once(kwargs)
             call = DeclaredCall(self, *self._packed(args, kwargs), self._decoded)
         finally:
             del args, kwargs
         try:
-            batch._invoke(self, call.keys, call.args, call)
+            batch._invoke(self, call.keys, call.args, call, **once)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
@@ -243,12 +268,19 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         file = f" of {self.file}" if self.file else ""
         return f"<{type(self).__name__} {self._shown_signature}{file}, hash={self.hash!r}>"
 
+    def _take_once(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Take ``once`` and ``once_ttl`` out of a call, unless they are the script's own."""
+        if "once" not in kwargs and "once_ttl" not in kwargs:
+            return {}
+        names = {"once", "once_ttl"}.difference(each.name for each in self._signature.parameters)
+        return {name: kwargs.pop(name) for name in names if name in kwargs}
+
     def _packed(self, args: Any, kwargs: Any) -> Packed:
         try:
             return self._pack(*args, **kwargs)
         except Exception as error:
             why = self._why(error, args, kwargs)
-        # Not within the except: its error holds what it was given, and would come along.
+        # Outside the except block: that error contains the arguments, and would be its context.
         del args, kwargs
         try:
             raise why
@@ -332,7 +364,9 @@ _doc: Any = _Doc(TypedScript.__doc__)
 TypedScript.__doc__ = _doc
 
 
-def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
+def typed_script(
+    script: Script, *, once: bool | str | None = None, once_ttl: float | None = None
+) -> Callable[[Callable[P, R]], TypedScript[P, R]]:
     """Declare a script's parameters by the annotations of a function, whose body never runs.
 
     ::
@@ -355,6 +389,10 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
 
     Args:
         script: The script. Its file must not declare parameters.
+        once: Whether each call takes effect at most once, as with ``once`` of ``invoke_script``.
+            True means by an id that the client makes. The name of a parameter means by its value.
+            None means as ``script`` says.
+        once_ttl: How long the server keeps the record of a call, in seconds.
 
     Raises:
         TypeError: ``script`` is not a ``Script``, or its file declares parameters; or an annotation
@@ -370,17 +408,31 @@ def typed_script(script: Script) -> Callable[[Callable[P, R]], TypedScript[P, R]
             )
         source_map, errors = script._source_map, script._errors
 
+    if once is not None and not isinstance(once, (bool, str)):
+        raise TypeError(
+            f"once is {type(once).__name__}; pass a bool, or the name of the id's parameter"
+        )
     from ..declared.function import from_function  # noqa: PLC0415 - saves time at import
+
+    ids = script.once if once is None else once
 
     def declare(function: Callable[P, R]) -> TypedScript[P, R]:
         is_local = "<locals>" in getattr(function, "__qualname__", "")
-        # Annotations may name what is local to the function around it.
+        # Annotations may use names that are local to the enclosing function.
         signature = from_function(function, sys._getframe(1).f_locals if is_local else {})
+        if isinstance(ids, str):
+            try:
+                signature.position(ids)
+            except Undeclarable as error:
+                why = f"{function.__qualname__}(): once names the parameter that is the id: {error}"
+                raise TypeError(why) from None
         made: TypedScript[P, R] = TypedScript(
             script.code,
             name=script.name or function.__name__,
             read_only=script.read_only,
             idempotent=script.idempotent,
+            once=ids,
+            once_ttl=script.once_ttl if once_ttl is None and ids else once_ttl,
             _signature=signature,
             _source_map=source_map,
             _errors=errors,

@@ -49,7 +49,7 @@ def _empty(connection: Connection) -> None:
     try:
         connection.command("FUNCTION", "FLUSH")
     except ServerReplyError as error:
-        # A server before Redis 7 knows none.
+        # Servers before Redis 7 have no functions.
         if error.code != "ERR":
             raise
     replicas = role[2]

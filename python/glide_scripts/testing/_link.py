@@ -42,7 +42,7 @@ class Link:
         try:
             replies, self._server = await asyncio.open_connection(*upstream)
         except OSError:
-            # As good as refused, which is what the client would have met.
+            # To the client, this is like a refused connection.
             self._damage.counts["refused"] += 1
             return self.reset()
         if self._writer.is_closing():

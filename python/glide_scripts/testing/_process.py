@@ -84,7 +84,7 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=directory,
-                # A Ctrl-C in the terminal is for the owner, who ends the server in good order.
+                # A Ctrl-C in the terminal is for the owner, which stops the server properly.
                 start_new_session=True,
                 bufsize=0,
             )

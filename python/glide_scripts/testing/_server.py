@@ -121,7 +121,7 @@ class ValkeyServer(Startable):
         deadline = time.monotonic() + self._start_timeout
         try:
             while not self._started(program, self._port or free_port(), deadline):
-                # On a restart the port may be held for a moment by what the killed server forked.
+                # After a restart, a fork of the killed server may hold the port for a moment.
                 if (self._port is not None and not self._has_run) or time.monotonic() > deadline:
                     raise ServerStartError(f"the port is taken:\n{self._process.log_tail}")
         except BaseException:

@@ -30,7 +30,7 @@ def main(directory: str, command: list[str]) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, 2, 1),
         ],
-        # With it ends what it forked: a debugging session outlives a server that is killed.
+        # This also ends its forks: a debugging session outlives a killed server.
         setpgroup=0,
         # Python ignores these, and what is ignored is inherited.
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
@@ -47,7 +47,7 @@ def main(directory: str, command: list[str]) -> int:
         try:
             os.killpg(server, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            # Some systems say so where nobody is left who could be told.
+            # Some systems raise this if no process is left.
             pass
         _, status = os.waitpid(server, 0)
         if owner_gone:

@@ -30,6 +30,7 @@ pub use crate::model::config::{
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;
+pub use crate::model::once::{Once, OwnIds};
 pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;

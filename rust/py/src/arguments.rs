@@ -6,7 +6,7 @@ use glide_scripts_core::Packer;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyMapping, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple};
 
 use crate::python;
 
@@ -82,7 +82,7 @@ impl Elements<'_> {
 }
 
 /// The bytes of a str, bytes, bytearray or memoryview.
-fn with_bytes(
+pub(crate) fn with_bytes(
     value: &Bound<'_, PyAny>,
     name: impl Fn() -> String,
     use_bytes: impl FnOnce(&[u8]) -> PyResult<()>,
@@ -118,6 +118,12 @@ fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 /// A `timeout` argument.
 pub(crate) fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
     let Some(timeout) = timeout else { return Ok(None) };
+    // Python has the words for all that is wrong, and the common case needs none.
+    if timeout.is_exact_instance_of::<PyInt>()
+        && let Ok(milliseconds @ 1..) = timeout.extract::<u32>()
+    {
+        return Ok(Some(Duration::from_millis(milliseconds.into())));
+    }
     let checked = python::module(timeout.py())?.call_method1("milliseconds", ("timeout", timeout))?;
     Ok(Some(Duration::from_millis(checked.extract()?)))
 }

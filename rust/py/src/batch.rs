@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use glide_scripts_core::{Batch as CoreBatch, Entry};
+use glide_scripts_core::{Batch as CoreBatch, Entry, OwnIds};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::command::{Command, Routing, Sent, pack_script};
 use crate::library::Library;
+use crate::once::OnceArguments;
 use crate::script::Script;
 
 /// Commands to be sent together.
@@ -39,17 +40,22 @@ impl Batch {
     }
 
     /// Adds a call of a script, and gives its index in the batch.
-    #[pyo3(signature = (script, keys, args, route=None))]
+    #[pyo3(signature = (script, keys, args, route=None, once=None, once_ttl=None))]
     fn invoke_script(
         &self,
         script: &Bound<'_, PyAny>,
         keys: Option<&Bound<'_, PyAny>>,
         args: Option<&Bound<'_, PyAny>>,
         route: Option<&Bound<'_, PyTuple>>,
+        once: Option<&Bound<'_, PyAny>>,
+        once_ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let py = script.py();
         let script = Script::expected(script)?;
-        let (packer, route) = pack_script(py, script, keys, args, route, self.in_cluster)?;
+        let once = OnceArguments { once, ttl: once_ttl };
+        // The client that sends the batch makes the id, each time.
+        let own_id = || vec![b'0'; OwnIds::LENGTH];
+        let (packer, route) = pack_script(py, script, keys, args, route, once, own_id, self.in_cluster)?;
         let key = packer.first_key().map(<[u8]>::to_vec);
         let request = packer.finish(script.carries_code());
         Ok(self.push(Entry::Whole { request, route, key }))

@@ -15,6 +15,7 @@ use crate::command::{Command, Routing, Sent, pack_keys, pack_script};
 use crate::event_loop::bridge::Bridge;
 use crate::event_loop::pending::Pending;
 use crate::library::Library;
+use crate::once::OnceArguments;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::process::io_thread::with_io_thread;
@@ -60,7 +61,8 @@ impl Client {
     }
 
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
-    #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false))]
+    #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false, once=None, once_ttl=None))]
+    #[expect(clippy::too_many_arguments, reason = "half of them are keywords in Python")]
     fn invoke_script<'py>(
         &self,
         script: &Bound<'py, PyAny>,
@@ -69,12 +71,16 @@ impl Client {
         timeout: Option<&Bound<'py, PyAny>>,
         route: Option<&Bound<'py, PyTuple>>,
         kill: bool,
+        once: Option<&Bound<'py, PyAny>>,
+        once_ttl: Option<&Bound<'py, PyAny>>,
     ) -> Started<'py> {
         let py = script.py();
         let _entered = enter()?;
         let script = Script::expected(script)?;
         let timeout = milliseconds(timeout)?;
-        let (packer, route) = pack_script(py, script, keys, args, route, self.in_cluster)?;
+        let once = OnceArguments { once, ttl: once_ttl };
+        let own_id = || self.core.get().map(|core| core.own_ids().next()).unwrap_or_default();
+        let (packer, route) = pack_script(py, script, keys, args, route, once, own_id, self.in_cluster)?;
         let mut request = packer.finish(script.carries_code());
         if kill {
             request = request.killed_on_timeout();

@@ -10,22 +10,31 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::arguments::{Elements, elements, optional_elements};
 use crate::library::Library;
+use crate::once::OnceArguments;
 use crate::script::Script;
 use crate::{errors, route};
 
-/// Packs EVALSHA of a script.
+/// Packs EVALSHA of a script. `own_id` makes an id for this call, should it need one.
+#[expect(clippy::too_many_arguments, reason = "they are the arguments of Python's methods")]
 pub(crate) fn pack_script(
     py: Python<'_>,
     script: &Script,
     keys: Option<&Bound<'_, PyAny>>,
     args: Option<&Bound<'_, PyAny>>,
     route: Option<&Bound<'_, PyTuple>>,
+    once: OnceArguments<'_, '_>,
+    own_id: impl FnOnce() -> Vec<u8>,
     in_cluster: bool,
 ) -> PyResult<(Packer, Route)> {
     let keys = optional_elements(py, "keys", keys)?;
     let args = optional_elements(py, "args", args)?;
-    let mut packer = Packer::script(script.core(), keys.len(), args.len());
+    let once = once.parse(script.core().options(), &keys, &args, route, own_id)?;
+    let mut packer = match once {
+        None => Packer::script(script.core(), keys.len(), args.len()),
+        Some(once) => Packer::script_once(script.core(), keys.len(), args.len(), once),
+    };
     pack_keys(py, &keys, in_cluster, &mut packer)?;
+    packer.record(in_cluster);
     args.pack("args", &mut packer)?;
     let route = route::choose(route, packer.route())?;
     Ok((packer, route))

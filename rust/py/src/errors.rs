@@ -60,5 +60,7 @@ pub(crate) fn name(kind: Kind) -> &'static str {
         Kind::ScriptBusy => "ScriptBusyError",
         Kind::Unkillable => "UnkillableError",
         Kind::NotBusy => "NotBusyError",
+        Kind::OnceConflict => "OnceConflictError",
+        Kind::OnceUnknown => "OnceUnknownError",
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod errors;
 mod event_loop;
 mod library;
+mod once;
 mod process;
 mod python;
 mod replies;

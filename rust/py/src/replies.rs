@@ -35,15 +35,15 @@ pub(crate) fn batch_to_python(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResul
 }
 
 /// What an observer is told of a call's way: the node's host and port, whether the script's code was sent, and the
-/// number of retries.
-pub(crate) type TraceTuple = (Option<(String, Option<u16>)>, bool, u32);
+/// number of retries, and whether it was answered from the record of an earlier call.
+pub(crate) type TraceTuple = (Option<(String, Option<u16>)>, bool, u32, bool);
 
 pub(crate) fn trace_to_python(trace: &CallTrace) -> TraceTuple {
     let node = trace.node.as_ref().map(|node| match node {
         Address::Tcp { host, port } => (host.to_string(), Some(*port)),
         Address::Unix(path) => (path.to_string(), None),
     });
-    (node, trace.sent_code, trace.retries)
+    (node, trace.sent_code, trace.retries, trace.from_record)
 }
 
 /// An aggregate whose elements are being converted.

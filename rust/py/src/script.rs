@@ -4,11 +4,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glide_scripts_core::script::{self, Options};
+use glide_scripts_core::script::{self, IdOfCalls, Options};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::arguments::{utf8, wrong_type};
+use crate::once::{declared, refuse_repeatable, seconds, shown};
 use crate::python;
 
 /// A Lua script. The client sends its code to servers that lack it.
@@ -20,9 +22,16 @@ use crate::python;
 ///         repeats it after a lost connection. None means True if its first line declares `#!lua flags=no-writes`.
 ///     idempotent (bool): Whether running the script twice has the same effect as running it once. The client repeats
 ///         such a script after a lost connection.
+///     once (bool | tuple[str, int]): Whether each call takes effect at most once, as with `once` of `invoke_script`.
+///         True means by an id that the client makes for each call. `("args", 0)` or `("keys", 0)` means by that
+///         argument or key: calls with the same one are one call.
+///     once_ttl (float | None): How long the server keeps the record of a call, in seconds. None means as
+///         `invoke_script` says.
 ///
 /// Raises:
 ///     TypeError: An argument has a wrong type.
+///     ValueError: `once` is given for a script that is read-only or idempotent. `once_ttl` is given without `once`, or
+///         is not more than 0.
 ///
 /// Scripts with the same code and flags are equal. A script can be pickled, and shared between clients, threads and
 /// event loops. See https://valkey.io/topics/eval-intro/.
@@ -56,12 +65,14 @@ impl Script {
 #[pymethods]
 impl Script {
     #[new]
-    #[pyo3(signature = (code, *, name=None, read_only=None, idempotent=false))]
+    #[pyo3(signature = (code, *, name=None, read_only=None, idempotent=false, once=None, once_ttl=None))]
     fn new(
         code: &Bound<'_, PyAny>,
         name: Option<&Bound<'_, PyAny>>,
         read_only: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = idempotent_flag)] idempotent: bool,
+        once: Option<&Bound<'_, PyAny>>,
+        once_ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let code = code_bytes(code)?;
         let name = name.map(|name| name.extract().map_err(|_| wrong_type("name", name, "str"))).transpose()?;
@@ -69,7 +80,14 @@ impl Script {
             None => script::declares_no_writes(&code),
             Some(flag) => flag.extract().map_err(|_| wrong_type("read_only", flag, "bool or None"))?,
         };
-        Ok(Self::from_core(Arc::new(script::Script::new(code, Options { name, read_only, idempotent }))))
+        let (once, once_ttl) = (once.map(declared).transpose()?.flatten(), seconds(once_ttl)?);
+        if once.is_some() {
+            refuse_repeatable(read_only, idempotent)?;
+        } else if once_ttl.is_some() {
+            return Err(PyValueError::new_err("once_ttl is given without once; pass once=True, too"));
+        }
+        let options = Options { name, read_only, idempotent, once, once_ttl };
+        Ok(Self::from_core(Arc::new(script::Script::new(code, options))))
     }
 
     /// Load a script with its includes and declarations from a file.
@@ -155,6 +173,18 @@ impl Script {
         self.core.options().idempotent
     }
 
+    /// Whether each call takes effect at most once, or the place of the key or argument that is its id.
+    #[getter]
+    fn once<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        shown(py, self.core.options().once)
+    }
+
+    /// How long the server keeps the record of such a call, in seconds, or None.
+    #[getter]
+    fn once_ttl(&self) -> Option<f64> {
+        self.core.options().once_ttl.map(|ttl| ttl.as_secs_f64())
+    }
+
     /// Release this instance: the client no longer sends its code to a server that lost it. You never need this,
     /// because dropping the object frees its memory. You may call it twice.
     fn __del__(&self) {
@@ -168,7 +198,7 @@ impl Script {
     fn __hash__(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.core.hash().hash(&mut hasher);
-        (self.read_only(), self.idempotent()).hash(&mut hasher);
+        (self.read_only(), self.idempotent(), self.core.options().once).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -190,6 +220,16 @@ impl Script {
         if options.idempotent {
             shown.push_str(", idempotent=True");
         }
+        if let Some(once) = options.once {
+            shown.push_str(&match once {
+                IdOfCalls::Own => ", once=True".into(),
+                IdOfCalls::Key(index) => format!(", once=('keys', {index})"),
+                IdOfCalls::Arg(index) => format!(", once=('args', {index})"),
+            });
+        }
+        if let Some(ttl) = self.once_ttl() {
+            shown.push_str(&format!(", once_ttl={ttl:?}"));
+        }
         shown.push_str(&format!(", hash='{}')", self.core.hash()));
         shown
     }
@@ -201,6 +241,8 @@ impl Script {
         flags.set_item("name", script.name())?;
         flags.set_item("read_only", script.read_only())?;
         flags.set_item("idempotent", script.idempotent())?;
+        flags.set_item("once", script.once(py)?)?;
+        flags.set_item("once_ttl", script.once_ttl())?;
         let partial = py.import("functools")?.getattr("partial")?;
         Ok((partial.call((slf.get_type(), script.code(py)), Some(&flags))?, PyTuple::empty(py)))
     }

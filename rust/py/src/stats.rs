@@ -28,6 +28,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'
     all.set_item("evalsha_hits", stats.script_hits.get())?;
     all.set_item("evalsha_misses", stats.script_misses.get())?;
     all.set_item("taught", stats.taught.get())?;
+    all.set_item("answered_from_records", stats.from_records.get())?;
     all.set_item("redirects", stats.redirects.get())?;
     all.set_item("reconnects", reconnects)?;
     all.set_item("in_flight", in_flight)?;

@@ -137,7 +137,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         }
     };
     if timeout(Duration::from_secs(30), quiet).await.is_err() {
-        violations.push("calls are still under way long after their deadlines".into());
+        violations.push("calls are still in flight long after their deadlines".into());
     }
     // What is on its way arrives.
     sleep(Duration::from_secs(12)).await;

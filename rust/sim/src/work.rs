@@ -478,7 +478,7 @@ impl Callers {
         self.world.pick(&others)
     }
 
-    /// Closes the client: whatever is under way ends.
+    /// Closes the client: calls in flight end.
     pub(crate) async fn close(&self) {
         let (closed, done) = ReplyTo::task();
         self.client.borrow().close(closed);

@@ -4,7 +4,15 @@ A scenario starts its own servers, puts a client under load, does the damage, an
 It never judges speed except in `Report.late`.
 """
 
-from tests.faults.scenarios import changes, clients, connections, network, scripts, servers
+from tests.faults.scenarios import (
+    changes,
+    clients,
+    connections,
+    network,
+    once,
+    scripts,
+    servers,
+)
 from tests.faults.scenarios._base import LONG, SCENARIOS, SHORT, Make, Scale
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "clients",
     "connections",
     "network",
+    "once",
     "scripts",
     "servers",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Optional
 
@@ -91,6 +93,9 @@ BAD = [
     ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
     ("--@arg limit: dict[int, str]", "it contains a type that JSON does not have"),
     ("--@arg limit: list", "say of what: list[str]"),
+    ("--@arg mode: Literal[[]]", "'mode' is Literal[[]], which cannot be sent"),
+    ("--@arg mode: Literal[x]", "is not a type"),
+    ("--@arg id: UUDI", "'UUDI' is not a type; did you mean UUID?"),
     ("--@arg 1x: int", "'1x' is not a valid Python name"),
     ("--@arg class: int", "'class' is a Python keyword"),
     ("--@key __x", "begins with"),
@@ -193,6 +198,19 @@ def test_a_script_of_a_file_may_be_declared_by_a_function(tmp_path: Path) -> Non
 
     assert (other.name, other.idempotent, other.hash) == ("limit", True, file.hash)
     assert other.file == file.file
+
+
+def test_a_file_may_declare_the_standard_types(tmp_path: Path) -> None:
+    script = declared(
+        tmp_path,
+        "--@arg mode: Literal['a', 'b']\n--@arg at: datetime\n--@arg id: UUID | int\n"
+        "--@arg price: Decimal\n--@arg rows: list[list[int]]\n--@returns date",
+    )
+    at, day = datetime.datetime(2026, 1, 2, 3, 4), datetime.date(2026, 1, 2)
+    sent = script.pack("a", at, 7, Decimal("1.5"), [[1], [2]])
+    assert sent == ((), ("a", "2026-01-02T03:04:00", b"7", "1.5", "[1]", "[2]"))
+    assert script.decode(b"2026-01-02") == day
+    assert "mode: Literal['a', 'b'], at: datetime, id: UUID | int" in repr(script)
 
 
 def test_what_a_file_declares_is_not_declared_again(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def blocking(
 
     def blocked(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         calling = method(self, *args, **kwargs)
-        # Tracebacks may show what functions hold, and some of it may be secret.
+        # Tracebacks may show local variables, and some may be secret.
         del args, kwargs
         return run_for(self, calling)
 

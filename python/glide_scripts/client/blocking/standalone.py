@@ -37,7 +37,7 @@ class GlideClient(BaseClient):
         Takes and raises what the asynchronous client's ``from_url`` does.
         """
         opening = cls._from_url(url, observer)
-        # Tracebacks may show what functions hold.
+        # Tracebacks may show local variables.
         del url
         return run_for(cls, opening)
 

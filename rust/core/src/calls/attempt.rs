@@ -9,11 +9,26 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::lane::Lane;
+use crate::model::completion::Outcome;
+use crate::model::error::{Error, Kind};
+use crate::model::once::Answer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::wire::resp::{Reply, ServerError};
+
+/// What a reply means for its call.
+pub(crate) enum Answered {
+    /// The call ends so; with `from_record` in what it was answered when it was made before.
+    Done {
+        outcome: Outcome,
+        from_record: bool,
+    },
+    Failed(ServerError, Verdict),
+    /// The server refused the record of a call with `once`, and nothing of the call has taken effect.
+    Refused(ServerError, Verdict),
+}
 
 /// How a request is sent the next time.
 #[derive(Clone, Default)]
@@ -35,6 +50,44 @@ impl Attempt {
         Self { form: needs_plain_form(servers, request).then_some(Form::Sha), ..Self::default() }
     }
 
+    /// What the reply of the lane's server means.
+    pub(crate) fn read(&self, servers: &Rc<Servers>, request: &Request, route: &Route, reply: Reply) -> Answered {
+        let outcome = match request.read_record(reply) {
+            Err(reply) => match reply.error() {
+                None => {
+                    self.note_use(request);
+                    return Answered::Done { outcome: Ok(reply), from_record: false };
+                }
+                Some(error) => {
+                    let verdict = self.judge(servers, request, route, error);
+                    return Answered::Failed(error.clone(), verdict);
+                }
+            },
+            Ok(Answer::Refused(error)) => {
+                let verdict = self.judge_before_run(servers, request, route, &error);
+                return Answered::Refused(error, verdict);
+            }
+            Ok(Answer::Kept(reply)) => match reply.error() {
+                None => Ok(reply),
+                Some(error) => Err(Box::new(Error::recorded(error, request))),
+            },
+            Ok(Answer::Conflict) => Err(Box::new(Error::once_conflict(request))),
+            Ok(Answer::Unknown) => Err(Box::new(Error::once_unknown(request))),
+        };
+        self.note_use(request);
+        let is_other = |error: &Error| matches!(error.kind, Kind::OnceConflict | Kind::OnceUnknown);
+        let from_record = !outcome.as_ref().is_err_and(|error| is_other(error));
+        servers.stats.from_records.add(u64::from(from_record));
+        Answered::Done { outcome, from_record }
+    }
+
+    /// The lane's server has the code.
+    fn note_use(&self, request: &Request) {
+        if let Some(lane) = &self.lane {
+            lane.note_use(request);
+        }
+    }
+
     /// What an error of the lane's server means. A server that turns out to be a replica is left.
     pub(crate) fn judge(
         &self,
@@ -44,6 +97,17 @@ impl Attempt {
         error: &ServerError,
     ) -> Verdict {
         self.judge_as(servers, error, &self.asked(servers, request, route))
+    }
+
+    /// The same of what was answered before anything ran: to what was queued in a transaction, or to a record.
+    pub(crate) fn judge_before_run(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+    ) -> Verdict {
+        self.judge_as(servers, error, &Asked { is_queued: true, ..self.asked(servers, request, route) })
     }
 
     pub(super) fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {

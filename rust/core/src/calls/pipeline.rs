@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::calls::attempt::reply_or_failed_load;
+use crate::calls::attempt::{Answered, reply_or_failed_load};
 use crate::calls::waiting::{TooLate, connected_lane, in_time};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
@@ -289,22 +289,29 @@ impl Context {
     }
 
     fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
-        let Some(error) = reply.error() else {
+        let request = self.request(&piece);
+        if reply.error().is_none() && !request.is_answered_from_record(&reply) {
             self.note_hit(&piece, lane);
             return round.done.push((piece.place, Ok(reply)));
-        };
-        let (request, route) = (self.request(&piece), self.route(&piece));
+        }
+        let route = self.route(&piece);
         piece.attempt.lane = Some(lane.clone());
-        let verdict = piece.attempt.judge(&self.servers, request, &route, error);
+        let (error, verdict) = match piece.attempt.read(&self.servers, request, &route, reply) {
+            Answered::Done { outcome, .. } => {
+                self.note_hit(&piece, lane);
+                return round.done.push((piece.place, outcome));
+            }
+            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (error, verdict),
+        };
         if verdict.meaning != Meaning::MissingScript {
             self.note_hit(&piece, lane);
         } else if let Some(script) = request.script() {
             lane.set_loaded(script.hash(), false);
         }
-        if piece.attempt.follow(&self.servers, request, &route, error, &verdict, &self.waiting_for) {
+        if piece.attempt.follow(&self.servers, request, &route, &error, &verdict, &self.waiting_for) {
             return round.again.push(piece);
         }
-        let error = Error::answered(error, &verdict, request).after_loss(piece.was_lost);
+        let error = Error::answered(&error, &verdict, request).after_loss(piece.was_lost);
         round.done.push((piece.place, Err(Box::new(error))));
     }
 

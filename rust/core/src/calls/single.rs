@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::calls::attempt::{Attempt, needs_plain_form, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
 use crate::calls::waiting::{TooLate, connected_lane, in_time};
 use crate::connection::lane::{Lane, Place};
@@ -44,15 +44,20 @@ pub(crate) fn recover(
 ) {
     // Most errors end the call, and need no task.
     if let Unfinished::Answered(reply) = &unfinished
-        && let Some(error) = reply.error()
         && let Some(lane) = &lane
     {
         let attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
-        let verdict = attempt.judge(servers, &call.request, &call.route, error);
-        if verdict.next == Next::Deliver {
-            lane.send_trace(&call.reply_to);
-            let error = Error::answered(error, &verdict, &call.request);
-            servers.stats.finish(call.reply_to, Err(Box::new(error)));
+        let end = match attempt.read(servers, &call.request, &call.route, reply.clone()) {
+            Answered::Done { outcome, from_record } => {
+                servers.stats.script_hits.add(1);
+                Some((outcome, from_record))
+            }
+            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (verdict.next == Next::Deliver)
+                .then(|| (Err(Box::new(Error::answered(&error, &verdict, &call.request))), false)),
+        };
+        if let Some((outcome, from_record)) = end {
+            lane.send_trace(&call.reply_to, from_record);
+            servers.stats.finish(call.reply_to, outcome);
             return;
         }
     }
@@ -100,15 +105,16 @@ async fn retry(
 /// What is known of a call between its steps.
 #[derive(Default)]
 struct Progress {
-    /// Of the step that is under way.
+    /// Of the step that is in flight.
     step: Rc<StepProgress>,
     /// Its own connection, where it may have to be killed or waits for others.
     lease: RefCell<Option<Lease>>,
-    /// A connection was lost with a step under way.
+    /// A connection was lost with a step in flight.
     lost: Cell<bool>,
     /// How often it was sent in steps that are over.
     times_sent: Cell<u32>,
     sent_code: Cell<bool>,
+    from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
     waiting_for: RefCell<String>,
 }
@@ -129,7 +135,8 @@ impl Progress {
         let times_sent = self.times_sent.get() + u32::from(self.step.was_sent());
         let planned = 1 + u32::from(self.sent_code.get());
         let node = self.node.borrow().clone();
-        CallTrace { node, sent_code: self.sent_code.get(), retries: times_sent.saturating_sub(planned) }
+        let (sent_code, from_record) = (self.sent_code.get(), self.from_record.get());
+        CallTrace { node, sent_code, retries: times_sent.saturating_sub(planned), from_record }
     }
 
     /// A connection to the server of `target` that no other call uses, once there is one.
@@ -188,22 +195,21 @@ async fn attempts(
         progress.note(&unfinished);
         let held = servers.stats.hold(request.wire().len());
         match unfinished {
-            Unfinished::Answered(reply) => {
-                let Some(error) = reply.error() else {
+            Unfinished::Answered(reply) => match attempt.read(servers, request, &call.route, reply) {
+                Answered::Done { outcome, from_record } => {
                     if attempt.form.is_none() && request.has_forms() {
                         servers.stats.script_hits.add(1);
                     }
-                    if let Some(lane) = &attempt.lane {
-                        lane.note_use(request);
-                    }
-                    return Ok(reply);
-                };
-                let verdict = attempt.judge(servers, request, &call.route, error);
-                if !attempt.follow(servers, request, &call.route, error, &verdict, &progress.waiting_for) {
-                    let error = Error::answered(error, &verdict, request);
-                    return Err(Box::new(error.after_loss(progress.lost.get())));
+                    progress.from_record.set(from_record);
+                    return outcome;
                 }
-            }
+                Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => {
+                    if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
+                        let error = Error::answered(&error, &verdict, request);
+                        return Err(Box::new(error.after_loss(progress.lost.get())));
+                    }
+                }
+            },
             Unfinished::Unsent => attempt.lane = None,
             Unfinished::Lost(reason) => {
                 let unanswered = verdict::of_loss(request, true, false);

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
-use crate::calls::attempt::{Attempt, code_form};
+use crate::calls::attempt::{Answered, Attempt, code_form};
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
@@ -176,8 +176,7 @@ impl Transaction<'_> {
                     let form = queue.form_of(index);
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
-                    let asked = Asked { is_queued: true, ..queued.asked(self.servers, request, &self.route) };
-                    let verdict = queued.judge_as(self.servers, &error, &asked);
+                    let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
                     if verdict.next == Next::WithoutCode {
                         // Of a user without the right to EVAL, the scripts are there already, or they have none.
                         self.servers.abilities.cannot_eval.set(true);
@@ -261,8 +260,7 @@ impl Transaction<'_> {
                     }
                     (Load::Failed, Some(error)) => {
                         let loading = Attempt { brings_library: true, ..attempt.clone() };
-                        let asked = Asked { is_queued: true, ..loading.asked(self.servers, request, &self.route) };
-                        let verdict = loading.judge_as(self.servers, error, &asked);
+                        let verdict = loading.judge_before_run(self.servers, request, &self.route, error);
                         if attempt.follow(self.servers, request, &self.route, error, &verdict, &self.waiting_for) {
                             return Ok(false);
                         }
@@ -351,13 +349,16 @@ impl Transaction<'_> {
         for (position, reply) in elements.iter().enumerate() {
             let Some(index) = queue.requests[position] else { continue };
             let request = self.requests[index];
-            let asked = Asked { form: queue.forms[position], ..Asked::plainly(request, &self.route) };
-            let verdict = reply.error().map(|error| verdict::of_error(error, &asked));
+            let refusal = request.refusal_of_record(reply);
+            let (form, is_queued) = (queue.forms[position], refusal.is_some());
+            let asked = Asked { form, is_queued, ..Asked::plainly(request, &self.route) };
+            let error = refusal.or_else(|| reply.error());
+            let verdict = error.map(|error| verdict::of_error(error, &asked));
             let may_be_repeated = request.is_repeatable() || !request.may_publish();
             if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
                 return None;
             }
-            if let Some(error) = reply.error().filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
+            if let Some(error) = error.filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
                 refused.get_or_insert_with(|| error.clone());
             }
         }
@@ -377,13 +378,22 @@ impl Transaction<'_> {
                 continue;
             };
             let request = self.requests[index];
-            let Some(error) = reply.error() else {
+            if reply.error().is_none() && !request.is_answered_from_record(&reply) {
                 outcomes.push(Ok(reply));
                 continue;
-            };
-            let mut error = error.clone();
+            }
             let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
-            let mut verdict = attempt.judge(self.servers, request, &self.route, &error);
+            let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
+                Answered::Failed(error, verdict) => (error, verdict),
+                Answered::Done { outcome, .. } => {
+                    outcomes.push(outcome);
+                    continue;
+                }
+                Answered::Refused(error, verdict) => {
+                    outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
+                    continue;
+                }
+            };
             if let Some(script) = request.bringable_script() {
                 if verdict.meaning == Meaning::MissingScript {
                     attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);

@@ -21,6 +21,7 @@ use crate::model::cause::AtDeadline;
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials, Mode};
 use crate::model::error::{Error, Kind};
+use crate::model::once::OwnIds;
 use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
@@ -40,6 +41,7 @@ pub struct Client {
     pending_bytes_limit: usize,
     credentials: Arc<Credentials>,
     stats: Arc<Stats>,
+    own_ids: OwnIds,
     closed: AtomicBool,
 }
 
@@ -97,6 +99,7 @@ impl Client {
             pending_bytes_limit: config.pending_bytes_limit,
             credentials: config.connection.credentials.clone(),
             stats: stats.clone(),
+            own_ids: OwnIds::new(),
             closed: AtomicBool::new(false),
         };
         io.spawn(move || serve(config, stats, incoming, opened));
@@ -125,6 +128,7 @@ impl Client {
             request.hold_to_deadline();
         }
         let (timeout, deadline) = self.due(timeout, Instant::from_std(now));
+        request.bound(timeout);
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 
@@ -144,6 +148,7 @@ impl Client {
     pub fn exec(&self, batch: Batch, options: BatchOptions, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let (timeout, deadline) = self.due(options.timeout, Instant::now());
+        let batch = batch.prepared(&self.own_ids, timeout);
         self.send(Message::Batch(Box::new(Sending { batch, options, timeout, deadline }), reply_to));
     }
 
@@ -158,6 +163,11 @@ impl Client {
     /// Nobody will use the connection of that name again.
     pub fn release(&self, watch: u64) {
         self.send(Message::Release(watch));
+    }
+
+    /// Makes ids of its own for calls with `once`.
+    pub fn own_ids(&self) -> &OwnIds {
+        &self.own_ids
     }
 
     /// What the client has counted.
@@ -182,7 +192,7 @@ impl Client {
         (timeout, now + timeout)
     }
 
-    /// Lets a call in, unless the client is closed or has as many under way as it may.
+    /// Lets a call in, unless the client is closed or has as many in flight as allowed.
     fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             self.stats.finish(reply_to, Err(Box::new(Error::closed())));
@@ -200,7 +210,7 @@ impl Client {
         }
         if let Some(limit) = self.inflight_limit {
             let Some(permit) = Permit::take(&self.in_flight, limit) else {
-                let message = format!("inflight_requests_limit: {limit} requests are under way already");
+                let message = format!("inflight_requests_limit: {limit} requests are already in flight");
                 self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
                 return None;
             };
@@ -214,7 +224,7 @@ impl Client {
         self.send(Message::Cancel(id));
     }
 
-    /// Ends the client; calls under way end in an error. `closed` gets an `OK` once its connections are gone. Closing
+    /// Ends the client; calls in flight end in an error. `closed` gets an `OK` once its connections are gone. Closing
     /// twice is harmless.
     pub fn close(&self, closed: ReplyTo) {
         self.closed.store(true, Ordering::Release);
@@ -317,7 +327,7 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
     }
 }
 
-/// Has all connections log in anew.
+/// Has all connections log in again.
 fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
     let supervision = servers.supervisor.supervise(&reply_to);
     let servers = servers.clone();

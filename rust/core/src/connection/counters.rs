@@ -10,7 +10,7 @@ use crate::model::stats::{NodeStats, Stats};
 pub(crate) struct Counters {
     pub(super) client: Arc<Stats>,
     pub(super) node: Arc<NodeStats>,
-    /// What of the waiting bytes, and of the requests under way, was published.
+    /// What of the waiting bytes, and of the requests in flight, was published.
     bytes: Cell<usize>,
     in_flight: Cell<u64>,
 }

@@ -193,15 +193,15 @@ impl Lane {
         self.counters.publish_bytes(self.queues.borrow().waiting.bytes);
     }
 
-    /// Counts what is under way among that of the node's other connections.
+    /// Counts what is in flight with that of the node's other connections.
     pub(super) fn publish_in_flight(&self) {
         self.counters.publish_in_flight(self.queues.borrow().in_flight.len() as u64);
     }
 
     /// Sends an observed call, which needed no second attempt, the node that has it.
-    pub(crate) fn send_trace(&self, caller: &ReplyTo) {
+    pub(crate) fn send_trace(&self, caller: &ReplyTo, from_record: bool) {
         if self.config.observed {
-            caller.send_trace(CallTrace { node: Some(self.address.clone()), ..CallTrace::default() });
+            caller.send_trace(CallTrace { node: Some(self.address.clone()), from_record, ..CallTrace::default() });
         }
     }
 
@@ -302,7 +302,7 @@ impl Lane {
         self.liveness.is_probed.set(false);
     }
 
-    /// Whether something is under way that the server may answer as late as it likes.
+    /// Whether a request is in flight that the server may answer at any time.
     pub(crate) fn may_block(&self) -> bool {
         self.queues.borrow().in_flight.iter().any(|entry| entry.job.as_ref().is_some_and(Job::may_block))
     }
@@ -390,7 +390,7 @@ impl Lane {
             && queues.in_flight.iter().all(|entry| matches!(&entry.job, None | Some(Job::Load(..))))
     }
 
-    /// Ends the connection; callers of what is under way get a closing error.
+    /// Ends the connection; callers of what is in flight get a closing error.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         self.status.set(Status::Down(Unreachable(CLOSED.into())));

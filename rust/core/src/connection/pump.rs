@@ -217,14 +217,14 @@ impl Lane {
         drop(queues);
         let place = entry.is_first_use.then(|| Place { lane: self.clone(), number: Some(number) });
         match entry.job {
-            Some(Job::Call(call)) if reply.error().is_none() => {
+            Some(Job::Call(call)) if reply.error().is_none() && !call.request.is_answered_from_record(&reply) => {
                 if place.is_some() {
                     self.note_use(&call.request);
                 }
                 if call.request.has_forms() {
                     self.counters.client.script_hits.add(1);
                 }
-                self.send_trace(&call.reply_to);
+                self.send_trace(&call.reply_to, false);
                 self.counters.client.finish(call.reply_to, Ok(reply));
             }
             Some(job) => self.return_from(place, job, Unfinished::Answered(reply)),
@@ -233,7 +233,7 @@ impl Lane {
         Ok(sent_at)
     }
 
-    /// What was under way when the connection went: unsent where the server cannot have read the whole command.
+    /// What was in flight when the connection went: unsent where the server cannot have read the whole command.
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();
@@ -289,7 +289,7 @@ impl Lane {
     fn time_out(&self, call: Call, was_begun: bool) {
         let error = call.timed_out(was_begun, &self.status());
         if was_begun {
-            self.send_trace(&call.reply_to);
+            self.send_trace(&call.reply_to, false);
         }
         self.counters.client.finish(call.reply_to, Err(Box::new(error)));
     }
@@ -302,7 +302,7 @@ fn confirms_subscription(push: &[Item]) -> bool {
     }
 }
 
-/// A timer that is set anew only when its time changes.
+/// A timer that is reset only when its time changes.
 #[derive(Default)]
 struct Timer(Option<(Instant, Pin<Box<Sleep>>)>);
 

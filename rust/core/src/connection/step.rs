@@ -13,7 +13,7 @@ use crate::wire::resp::Reply;
 /// Why a call did not end in a value; its next step is the ladder's to choose.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
-    /// The server answered with an error.
+    /// The server answered with an error, or from the record of an earlier call.
     Answered(Reply),
     /// Certainly not executed: it was never written in whole.
     Unsent,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
+use crate::model::once::OwnIds;
 use crate::model::request::{Gather, Request};
 use crate::model::route::{Route, Slot};
 use crate::model::split::Part;
@@ -16,6 +17,8 @@ use crate::model::split::Part;
 pub struct Batch {
     entries: Arc<Vec<Entry>>,
     is_atomic: bool,
+    /// One of its scripts is called with `once`.
+    has_records: bool,
 }
 
 /// One command of a batch.
@@ -51,7 +54,7 @@ impl Entry {
 
 impl Batch {
     pub fn new(is_atomic: bool) -> Self {
-        Self { entries: Arc::default(), is_atomic }
+        Self { entries: Arc::default(), is_atomic, has_records: false }
     }
 
     pub fn is_atomic(&self) -> bool {
@@ -71,12 +74,27 @@ impl Batch {
             }
             entry => entry,
         };
+        self.has_records |= matches!(&entry, Entry::Whole { request, .. } if request.record().is_some());
         Arc::make_mut(&mut self.entries).push(entry);
     }
 
     /// Forgets all commands.
     pub fn clear(&mut self) {
         self.entries = Arc::default();
+        self.has_records = false;
+    }
+
+    /// As it is sent, with so much time: ids of the client's own are of one sending.
+    pub(crate) fn prepared(mut self, ids: &OwnIds, timeout: Duration) -> Self {
+        if self.has_records {
+            for entry in Arc::make_mut(&mut self.entries) {
+                if let Entry::Whole { request, .. } = entry {
+                    request.bound(timeout);
+                    request.renew_id(|| ids.next());
+                }
+            }
+        }
+        self
     }
 
     /// The one slot that a transaction lives in; an error that names two commands and their keys, where it is not one.

@@ -47,6 +47,8 @@ pub struct CallTrace {
     pub sent_code: bool,
     /// How often it was sent again for another reason.
     pub retries: u32,
+    /// It was answered from the record of an earlier call.
+    pub from_record: bool,
 }
 
 /// Outcomes on their way to one event loop. Only the first of a burst wakes it, and none while it says it is awake.
@@ -116,7 +118,7 @@ pub struct ReplyTo {
     caller: Option<Caller>,
     /// It is a part of somebody's call, of that number, and no call of its own.
     part: Option<NonZeroU64>,
-    /// Counts this call among those under way.
+    /// Counts this call among those in flight.
     permit: Option<Permit>,
 }
 
@@ -251,12 +253,12 @@ impl CallId {
     }
 }
 
-/// One place among the calls that may be under way at once.
+/// One place among the calls that may be in flight at once.
 #[derive(Debug)]
 pub(crate) struct Permit(Arc<AtomicUsize>);
 
 impl Permit {
-    /// `None` when `limit` calls are under way already.
+    /// `None` when `limit` calls are already in flight.
     pub(crate) fn take(in_flight: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         in_flight
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < limit).then_some(now + 1))

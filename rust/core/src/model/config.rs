@@ -26,7 +26,7 @@ pub struct Config {
     pub read_from: ReadFrom,
     /// How long a call may take that says nothing of its own.
     pub request_timeout: Duration,
-    /// How many calls may be under way; over it they fail at once. `None`: no limit.
+    /// How many calls may be in flight; over it they fail at once. `None`: no limit.
     pub inflight_limit: Option<usize>,
     /// Whether to connect at the first call instead of at once.
     pub lazy: bool,
@@ -119,7 +119,7 @@ impl fmt::Debug for PasswordRequest {
     }
 }
 
-/// Who to log in as. Each connection asks for the password anew.
+/// Who to log in as. Each connection asks for the password again.
 #[derive(Default)]
 pub struct Credentials {
     /// `None`: the default user.

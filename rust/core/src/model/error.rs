@@ -52,6 +52,8 @@ pub enum Kind {
     ScriptBusy,
     Unkillable,
     NotBusy,
+    OnceConflict,
+    OnceUnknown,
 }
 
 impl Kind {
@@ -72,6 +74,8 @@ impl Kind {
         Self::ScriptBusy,
         Self::Unkillable,
         Self::NotBusy,
+        Self::OnceConflict,
+        Self::OnceUnknown,
     ];
 }
 

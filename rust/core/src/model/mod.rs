@@ -9,6 +9,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod library;
+pub(crate) mod once;
 pub(crate) mod reply_error;
 pub(crate) mod request;
 pub(crate) mod route;

@@ -11,7 +11,39 @@ use crate::wire::resp::ServerError;
 impl Error {
     /// What a server's answer to `request` means to its caller, as it was judged.
     pub(crate) fn answered(error: &ServerError, verdict: &Verdict, request: &Request) -> Self {
-        Self::of(error, kind(error, &verdict.meaning), verdict.ran != Ran::No, request.script())
+        let kind = kind(error, &verdict.meaning);
+        let unwrapped = match request.record() {
+            Some(record) if kind == Kind::ScriptSyntax => record.script.unwrapped(&error.text()),
+            _ => None,
+        };
+        let unwrapped = unwrapped.map(|words| ServerError::new(words.into_bytes()));
+        let error = unwrapped.as_ref().unwrap_or(error);
+        Self::of(error, kind, verdict.ran != Ran::No, request.callers_script())
+    }
+
+    /// The error that a script ended in when it ran, as the record of that call has it.
+    pub(crate) fn recorded(error: &ServerError, request: &Request) -> Self {
+        Self::of(error, kind(error, &Meaning::OfScript), true, request.callers_script())
+    }
+
+    /// The id of a call with `once` stands for another call.
+    pub(crate) fn once_conflict(request: &Request) -> Self {
+        let id = request.shown_id();
+        let message = format!(
+            "once: the id {id} was used before for another script, or with other keys or arguments; nothing was \
+             executed. Give each call an id of its own, or wait until the record of the other one expires"
+        );
+        Self::new(Kind::OnceConflict, message)
+    }
+
+    /// The script of a call with `once` has begun before, and the record does not say how it ended.
+    pub(crate) fn once_unknown(request: &Request) -> Self {
+        let id = request.shown_id();
+        let message = format!(
+            "once: the script was begun before with the id {id}, and its reply was not kept; it did not run again. \
+             Find out from the data whether it took effect"
+        );
+        Self::new(Kind::OnceUnknown, message).may_have_executed(true)
     }
 
     /// What an error reply means that stands somewhere inside a value.

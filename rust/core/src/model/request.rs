@@ -10,11 +10,13 @@ use bytes::{Bytes, BytesMut};
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
 use crate::model::library::Library;
+use crate::model::once::{self, Answer, Once, Recorded};
 use crate::model::route::{Route, Slot};
 use crate::model::script::Script;
 use crate::model::used::CodeId;
 use crate::model::wait::Wait;
 use crate::wire::pack::{write_header, write_number, write_word};
+use crate::wire::resp::{Reply, ServerError};
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]
@@ -65,7 +67,7 @@ enum About {
     Blocking {
         wait: Wait,
     },
-    /// EVAL, FCALL and their kin, given by the caller: errors are a script's, and nothing else is known.
+    /// EVAL, FCALL and similar commands, given by the caller: errors are a script's, and nothing else is known.
     Code {
         script: Option<Arc<Script>>,
     },
@@ -75,6 +77,8 @@ enum About {
         tail: usize,
         /// Whether the code may be sent to a server that lost it.
         carries_code: bool,
+        /// It is called with `once`: then `script` is the one that keeps a record.
+        record: Option<Box<Recorded>>,
     },
     /// FCALL of a function of that library.
     Function {
@@ -187,6 +191,68 @@ impl Request {
         }
     }
 
+    /// The script, as its caller knows it.
+    pub(crate) fn callers_script(&self) -> Option<&Arc<Script>> {
+        self.record().map(|record| &record.script).or_else(|| self.script())
+    }
+
+    /// The record of a call with `once`.
+    pub(crate) fn record(&self) -> Option<&Recorded> {
+        match &self.about {
+            About::Script { record, .. } => record.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn record_mut(&mut self) -> Option<&mut Recorded> {
+        match &mut self.about {
+            About::Script { record, .. } => record.as_deref_mut(),
+            _ => None,
+        }
+    }
+
+    /// Whether a reply to it is not the script's own, but comes from the record of an earlier call.
+    pub(crate) fn is_answered_from_record(&self, reply: &Reply) -> bool {
+        self.record().is_some_and(|record| record.is_answered_by(reply))
+    }
+
+    /// The server's words, where it refused the record of a call with `once`: nothing of it has taken effect.
+    pub(crate) fn refusal_of_record<'a>(&self, reply: &'a Reply) -> Option<&'a ServerError> {
+        self.record().and_then(|record| record.refusal(reply))
+    }
+
+    /// What the record's wrapper answered; the reply itself where it is the script's own, or another request's.
+    pub(crate) fn read_record(&self, reply: Reply) -> Result<Answer, Reply> {
+        match self.record() {
+            Some(record) => record.read(reply),
+            None => Err(reply),
+        }
+    }
+
+    /// Learns how long its call may take.
+    pub(crate) fn bound(&mut self, timeout: Duration) {
+        if let Some(record) = self.record_mut() {
+            record.bound(timeout);
+        }
+    }
+
+    /// Gives it a new id, if its client has made the one that it has.
+    pub(crate) fn renew_id(&mut self, next: impl FnOnce() -> Vec<u8>) {
+        if let Some(id) = self.record().filter(|record| record.is_own).map(|record| record.id.clone()) {
+            let mut wire = BytesMut::from(&self.wire[..]);
+            wire[id].copy_from_slice(&next());
+            self.wire = wire.freeze();
+        }
+    }
+
+    /// The id of a call with `once`, for people to read.
+    pub(crate) fn shown_id(&self) -> String {
+        const LONGEST: usize = 64;
+        let id = self.record().map_or(&[][..], |record| &self.wire[record.id.clone()]);
+        let shown = String::from_utf8_lossy(&id[..id.len().min(LONGEST)]).into_owned();
+        format!("{shown:?}{}", if id.len() > LONGEST { "…" } else { "" })
+    }
+
     /// Whether it is a script's, which has other forms.
     pub(crate) fn has_forms(&self) -> bool {
         matches!(self.about, About::Script { .. })
@@ -194,7 +260,7 @@ impl Request {
 
     /// Whether a run on a replica, which ends at the first write, may have left anything behind: messages are not writes.
     pub(crate) fn may_publish(&self) -> bool {
-        self.script().is_none_or(|script| script.may_publish())
+        self.callers_script().is_none_or(|script| script.may_publish())
     }
 
     /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
@@ -290,24 +356,16 @@ impl Request {
 
     /// The command's name and its arguments.
     pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
-        fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
-            let end = memchr::memchr(b'\n', wire)?;
-            Some((&wire[1..end - 1], &wire[end + 1..]))
-        }
-        let mut rest = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
-        std::iter::from_fn(move || {
-            let (length, after) = line(rest)?;
-            let length = length.iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-            let word = &after[..length];
-            rest = &after[length + 2..];
-            Some(word)
-        })
+        let words = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
+        words_of(words)
     }
 
     /// Whether it may be sent again when it may have run already.
     pub fn is_repeatable(&self) -> bool {
         match &self.about {
-            About::Script { script, .. } => script.is_repeatable(),
+            About::Script { script, record, .. } => {
+                script.is_repeatable() || record.as_ref().is_some_and(|record| record.outlives_call)
+            }
             About::Function { .. } => self.read_only,
             About::Command | About::Code { .. } => self.runs_nothing(),
             About::Blocking { .. } => false,
@@ -339,6 +397,23 @@ impl Request {
         wire.extend_from_slice(&self.wire[*tail..]);
         wire.freeze()
     }
+}
+
+/// The words of a packed command, less the line that counts them.
+fn words_of(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, after) = line(rest)?;
+        let length = length.iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+        let word = &after[..length];
+        rest = &after[length + 2..];
+        Some(word)
+    })
+}
+
+/// What a packed command's line says, and what follows it.
+fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', wire)?;
+    Some((&wire[1..end - 1], &wire[end + 1..]))
 }
 
 /// Commands whose second word names what they do.
@@ -376,6 +451,17 @@ pub struct Packer {
     script: Option<(Arc<Script>, usize)>,
     /// The slot of the keys so far, and where in `wire` the first of them stands.
     slot: Option<(Slot, std::ops::Range<usize>)>,
+    recording: Option<Box<Recording>>,
+}
+
+/// A call with `once` that is being packed.
+#[derive(Debug)]
+struct Recording {
+    script: Arc<Script>,
+    once: Once,
+    /// Where in `wire` the name of the record stands, with its length, and the id in it.
+    name: std::ops::Range<usize>,
+    id: std::ops::Range<usize>,
 }
 
 impl Packer {
@@ -383,7 +469,7 @@ impl Packer {
     pub fn command(words: usize) -> Self {
         let mut wire = take_block();
         write_header(&mut wire, b'*', words);
-        Self { wire, words, script: None, slot: None }
+        Self { wire, words, script: None, slot: None, recording: None }
     }
 
     /// A command of one word.
@@ -401,7 +487,32 @@ impl Packer {
         wire.extend_from_slice(&script.sha_head);
         let tail = wire.len();
         write_number(&mut wire, keys);
-        Self { wire, words, script: Some((script.clone(), tail)), slot: None }
+        Self { wire, words, script: Some((script.clone(), tail)), slot: None, recording: None }
+    }
+
+    /// The same of a call with `once`: after its keys, [`record`](Self::record) comes next.
+    pub fn script_once(script: &Arc<Script>, keys: usize, args: usize, once: Once) -> Self {
+        /// The record's key, and the wrapper's arguments.
+        const ADDED: (usize, usize) = (1, 3);
+        let mut packer = Self::script(script.once_form(), keys + ADDED.0, args + ADDED.1);
+        packer.recording = Some(Box::new(Recording { script: script.clone(), once, name: 0..0, id: 0..0 }));
+        packer
+    }
+
+    /// The key of the call's record, in the slot of its first key. Without keys the record is in a slot of its own,
+    /// which is the call's then if it is for a cluster.
+    pub fn record(&mut self, in_cluster: bool) {
+        let (Some(recording), Some((_, tail))) = (&mut self.recording, &self.script) else { return };
+        let first_key = words_of(&self.wire[*tail..]).nth(1);
+        let (name, id) = once::record_name(first_key, &recording.once.id);
+        let begin = self.wire.len();
+        write_word(&mut self.wire, &name);
+        let (end, name_begin) = (self.wire.len(), self.wire.len() - 2 - name.len());
+        recording.name = begin..end;
+        recording.id = name_begin + id.start..name_begin + id.end;
+        if in_cluster && self.slot.is_none() {
+            self.slot = Some((Slot::of_key(&name), name_begin..end - 2));
+        }
     }
 
     pub fn word(&mut self, word: &[u8]) {
@@ -433,11 +544,12 @@ impl Packer {
 
     /// The finished request. `carries_code`: whether a script's code may be sent where it is missing.
     pub fn finish(mut self, carries_code: bool) -> Request {
+        let record = self.recording.take().map(|recording| Box::new(self.finish_recording(*recording)));
         let wire = self.wire.split().freeze();
         keep_block(self.wire, wire.len());
         let (read_only, about) = match self.script {
             None => (false, About::Command),
-            Some((script, tail)) => (script.options().read_only, About::Script { script, tail, carries_code }),
+            Some((script, tail)) => (script.options().read_only, About::Script { script, tail, carries_code, record }),
         };
         Request {
             wire,
@@ -448,6 +560,16 @@ impl Packer {
             gather: Gather::ByNode,
             about,
         }
+    }
+
+    fn finish_recording(&mut self, recording: Recording) -> Recorded {
+        let Recording { script, once, name, id } = recording;
+        let tail = self.script.as_ref().map_or(0, |(_, tail)| *tail);
+        let digest = once::digest(&script, [&self.wire[tail..name.start], &self.wire[name.end..]]);
+        self.word(&digest);
+        self.word(script.hash().as_bytes());
+        self.word(itoa::Buffer::new().format(once.ttl.as_millis().max(1)).as_bytes());
+        Recorded { script, digest, id, is_own: once.is_own, ttl: once.ttl, outlives_call: false }
     }
 }
 
@@ -505,6 +627,70 @@ mod tests {
         let mut by_code = redis::cmd("EVAL");
         by_code.arg("return 1").arg(1).arg(&words);
         assert_eq!(request.wire_as(Form::Code), by_code.get_packed_command());
+    }
+
+    fn called_once(once: Once, keys: &[&[u8]], args: &[&[u8]]) -> Request {
+        let script = Arc::new(Script::new("return 1", Options::default()));
+        let mut packer = Packer::script_once(&script, keys.len(), args.len(), once);
+        keys.iter().try_for_each(|key| packer.key(key)).expect("one slot");
+        packer.record(true);
+        args.iter().for_each(|arg| packer.word(arg));
+        packer.finish(true)
+    }
+
+    #[test]
+    fn a_call_with_once_has_the_record_after_its_keys_and_what_the_record_needs_after_its_arguments() {
+        let once = Once::given(b"order".to_vec(), Some(Duration::from_secs(60)));
+        let request = called_once(once, &[b"{k}1", b"{k}2"], &[b"a"]);
+        let words: Vec<_> = request.words().map(<[u8]>::to_vec).collect();
+        assert_eq!(words[2..7], [&b"3"[..], b"{k}1", b"{k}2", b"once:{k}:order", b"a"].map(<[u8]>::to_vec));
+        assert_eq!(words[7], request.record().expect("a record").digest);
+        assert_eq!(words[8], request.callers_script().expect("a script").hash().as_bytes());
+        assert_eq!(words[9..], [b"60000".to_vec()]);
+        assert_ne!(words[1], words[8], "what is sent keeps the record");
+        assert_eq!(request.shown_id(), "\"order\"");
+    }
+
+    #[test]
+    fn the_digest_is_of_the_script_the_keys_and_the_arguments_and_of_nothing_else() {
+        let digest = |id: &[u8], keys: &[&[u8]], args: &[&[u8]]| {
+            let request = called_once(Once::given(id.to_vec(), None), keys, args);
+            request.record().expect("a record").digest
+        };
+        let one = digest(b"a", &[b"{k}1"], &[b"x", b"y"]);
+        assert_eq!(one, digest(b"another", &[b"{k}1"], &[b"x", b"y"]));
+        for (keys, args) in [
+            (&[&b"{k}2"[..]][..], &[&b"x"[..], b"y"][..]),
+            (&[b"{k}1"], &[b"xy"]),
+            (&[b"{k}1", b"{k}"], &[b"y"]),
+            (&[b"{k}1"], &[b"y", b"x"]),
+        ] {
+            assert_ne!(one, digest(b"a", keys, args), "{keys:?} {args:?}");
+        }
+    }
+
+    #[test]
+    fn an_own_id_is_renewed_and_one_that_was_given_stays() {
+        let own = Once::own(b"0000".to_vec(), None);
+        let mut request = called_once(own, &[b"k"], &[]);
+        let (before, digest) = (request.clone(), request.record().expect("a record").digest);
+        request.renew_id(|| b"1234".to_vec());
+        assert_eq!(request.words().nth(4), Some(&b"once:{k}:1234"[..]));
+        assert_eq!(before.words().nth(4), Some(&b"once:{k}:0000"[..]));
+        assert_eq!(request.record().expect("a record").digest, digest);
+        let mut request = called_once(Once::given(b"0000".to_vec(), None), &[b"k"], &[]);
+        request.renew_id(|| b"1234".to_vec());
+        assert_eq!(request.words().nth(4), Some(&b"once:{k}:0000"[..]));
+    }
+
+    #[test]
+    fn it_may_be_sent_again_only_while_its_record_lives() {
+        let mut request = called_once(Once::given(b"id".to_vec(), Some(Duration::from_secs(10))), &[b"k"], &[]);
+        assert!(!request.is_repeatable(), "nobody has said how long it may take");
+        request.bound(Duration::from_secs(5));
+        assert!(request.is_repeatable());
+        request.bound(Duration::from_millis(5001));
+        assert!(!request.is_repeatable());
     }
 
     #[test]

@@ -17,8 +17,7 @@ impl Slot {
 
     /// The slot of a key: of the part between the first `{` and the next `}`, where there is one, else of the whole.
     pub fn of_key(key: &[u8]) -> Self {
-        let hashed = tag(key).unwrap_or(key);
-        Self(crc16::State::<crc16::XMODEM>::calculate(hashed) % SLOTS)
+        Self(crc16::State::<crc16::XMODEM>::calculate(hashed_part(key)) % SLOTS)
     }
 
     pub fn number(self) -> u16 {
@@ -30,6 +29,11 @@ impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The part of a key that its slot is of.
+pub(crate) fn hashed_part(key: &[u8]) -> &[u8] {
+    tag(key).unwrap_or(key)
 }
 
 fn tag(key: &[u8]) -> Option<&[u8]> {

@@ -1,8 +1,11 @@
 //! A Lua script: its code, and what is known of it before it runs.
 
 mod may_call;
+mod once;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
@@ -18,6 +21,8 @@ pub struct Script {
     options: Options,
     /// What the wire form of EVALSHA holds between the number of words and the number of keys.
     pub(crate) sha_head: Box<[u8]>,
+    /// What is sent for a call with `once`.
+    once: OnceLock<Arc<Script>>,
 }
 
 /// What the code alone does not say.
@@ -29,6 +34,20 @@ pub struct Options {
     pub read_only: bool,
     /// Running it twice does what running it once does: it may run again after a lost connection.
     pub idempotent: bool,
+    /// The id of its calls with `once`, unless a call says otherwise.
+    pub once: Option<IdOfCalls>,
+    /// How long the records of its calls are kept, unless a call says so.
+    pub once_ttl: Option<Duration>,
+}
+
+/// Under which id a call of a script takes effect at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdOfCalls {
+    /// One that the client makes.
+    Own,
+    /// The key at that position, or the argument.
+    Key(usize),
+    Arg(usize),
 }
 
 impl Script {
@@ -38,7 +57,7 @@ impl Script {
         let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
         let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
         let id = CodeId::new(&hash);
-        Self { code, hash, id, options, sha_head }
+        Self { code, hash, id, options, sha_head, once: OnceLock::new() }
     }
 
     pub fn code(&self) -> &Bytes {
@@ -52,6 +71,20 @@ impl Script {
 
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// What is sent for a call with `once`.
+    pub(crate) fn once_form(&self) -> &Arc<Script> {
+        self.once.get_or_init(|| {
+            let is_noted_first = self.may_publish() || may_call::may_call(&self.code, "select");
+            let options = Options { name: self.options.name.clone(), ..Options::default() };
+            Arc::new(Self::new(once::wrapped(&self.code, is_noted_first), options))
+        })
+    }
+
+    /// What a server says of its form for `once`, as it would of the script itself; `None`: the same.
+    pub(crate) fn unwrapped(&self, words: &str) -> Option<String> {
+        once::unwrapped(words, &self.code)
     }
 
     /// [SCRIPT LOAD](https://valkey.io/commands/script-load/) of it.
@@ -117,8 +150,8 @@ fn declares(code: &[u8], flag: &str) -> bool {
 /// The same code with the same flags; a name changes nothing that a script does.
 impl PartialEq for Script {
     fn eq(&self, other: &Self) -> bool {
-        let flags = |script: &Self| (script.options.read_only, script.options.idempotent);
-        self.code == other.code && flags(self) == flags(other)
+        let unnamed = |script: &Self| Options { name: None, ..script.options.clone() };
+        self.code == other.code && unnamed(self) == unnamed(other)
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Stats {
     /// Different scripts that were put on servers for good.
     pub taught: Counter,
     pub redirects: Counter,
+    /// Calls with `once` that were answered from records.
+    pub from_records: Counter,
     /// Bytes that wait to be written.
     pub(crate) pending_bytes: AtomicUsize,
     nodes: Mutex<Nodes>,

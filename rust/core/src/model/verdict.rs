@@ -15,6 +15,7 @@
 //! | stopped at its first write, because the server is a replica | up to there | the same, unless it may have published |
 //! | the user may not send the code that was sent ahead of need | no | again, without the code |
 //! | the server is older than the read-only forms | no | again, in the plain form |
+//! | the record of a call with `once` is refused | no | as of any refusal before it began |
 //! | any other refusal before it began | no | the caller's error |
 //! | a script's own error | yes | the caller's error |
 //! | never written | no | again, when there is a connection |
@@ -48,7 +49,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) is_ahead: bool,
     /// The function's library went ahead of it.
     pub(crate) brings_library: bool,
-    /// It is the answer to queueing it in a transaction: nothing runs before EXEC.
+    /// It is the answer to queueing it in a transaction, where nothing runs before EXEC, or what a record of a call
+    /// with `once` was refused with, ahead of the script.
     pub(crate) is_queued: bool,
 }
 

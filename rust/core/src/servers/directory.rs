@@ -31,7 +31,7 @@ pub(crate) struct Servers {
     connection: Arc<ConnectionConfig>,
     pub(super) itself: Weak<Self>,
     pub(super) nodes: RefCell<BTreeMap<Address, Rc<Node>>>,
-    /// Nodes that have left the topology, with calls under way.
+    /// Nodes that have left the topology, with calls in flight.
     pub(super) retiring: RefCell<Vec<Rc<Node>>>,
     pub(super) topology: RefCell<Topology>,
     pub(super) learning: Learning,
@@ -185,7 +185,7 @@ impl Servers {
         for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
             let auth = auth.clone();
             asking.spawn_local(async move {
-                // A connection that is lost logs in when it is made anew.
+                // A connection that is lost logs in when it is replaced.
                 let reply = lane.ask(auth).await.ok()?;
                 let error = reply.error()?;
                 let message = format!("{}: AUTH was refused: {}", lane.address(), without_arguments(&error.text()));

@@ -57,7 +57,7 @@ impl Servers {
         }
     }
 
-    /// Learns the topology anew in the background; many causes at once make one refresh.
+    /// Learns the topology again in the background; many causes at once make one refresh.
     pub(crate) fn refresh(&self) {
         if self.learning.refresh.get() != Refresh::Idle {
             self.learning.refresh.set(Refresh::RunningTwice);
@@ -213,7 +213,7 @@ impl Servers {
     }
 
     /// The server at an address, to be asked what it is: by the connection that there is, or by one for that alone. A
-    /// name is looked up anew where what it meant has turned out to be outdated.
+    /// name is resolved again where what it meant has turned out to be outdated.
     fn visit(&self, address: &Address) -> Visit {
         let is_used = |node: &Rc<Node>| {
             let topology = self.topology.borrow();
@@ -264,7 +264,7 @@ impl Servers {
         Topology::cluster(shards.collect())
     }
 
-    /// Nodes that appear are connected in the background; of those that go, the calls under way are left to end.
+    /// Nodes that appear are connected in the background; of those that go, the calls in flight are left to end.
     fn replace_topology(&self, topology: Topology) {
         if self.supervisor.is_closed() {
             return self.close();

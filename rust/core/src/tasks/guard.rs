@@ -16,7 +16,7 @@ pub(crate) struct Panicked;
 pub(crate) fn caught<T>(what: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
     // What a panic may leave half done are queues: their lengths are counted again, and a call that is dropped has ended.
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
-        log::error!("{what} met a bug in glide_scripts and was begun anew; standard error has the panic's message");
+        log::error!("{what} met a bug in glide_scripts and was restarted; standard error has the panic's message");
         Panicked
     })
 }

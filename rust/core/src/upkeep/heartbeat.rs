@@ -1,9 +1,9 @@
-//! Signs of life: connections that are silent are asked, and those that do not answer are made anew.
+//! Signs of life: connections that are silent are asked, and those that do not answer are replaced.
 //!
 //! A server that runs a script answers nobody for a while (five seconds, unless it is set otherwise), and then says
 //! BUSY to all but the connection that the script came by. So the silence of one connection says nothing before another
 //! one was asked. If that says BUSY, a script is running. If it answers, a silent connection that was idle is a dead
-//! one; one with something under way is given as long as a paused server may need. If it does not answer, the server is
+//! one; one with a request in flight is given as long as a paused server may need. If it does not answer, the server is
 //! given that long, too. The time counts from the last sign of life, which is what the server said, or that its machine
 //! took more of the request whose reply is due: a slow link may be at it for long.
 

@@ -12,7 +12,7 @@ use crate::process::interpreter::enter;
 
 /// Has a callback called with a `PasswordAnswer` for each connection; its client keeps it alive. It must not take long.
 ///
-/// Each question has a thread of its own: connections are made anew while no thread waits for a call, and the I/O
+/// Each question has a thread of its own: connections are replaced while no thread waits for a call, and the I/O
 /// thread does not attach.
 pub(crate) fn source(callback: &Bound<'_, PyAny>) -> PyResult<PasswordSource> {
     let callback = Arc::new(PyWeakrefReference::new(callback)?.unbind());
