@@ -57,7 +57,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Configuration,
         Self::Closing,
         Self::Authentication,
