@@ -170,7 +170,8 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 call = DeclaredCall(self, keys, argv, self._decoded)
                 observed: R = await client._observed_call(call, once)
                 return observed
-            return self._decoded(await client._invoke_script(self, keys, argv, **once), keys, argv)
+            reply = await client._invoke_script(self, keys, argv, **once)
+            return self._decoded(reply, keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
