@@ -150,8 +150,6 @@ class BaseClient(Sending):
             # Tracebacks may show local variables, and those of declared scripts may be secret.
             del keys, args
 
-    _invoke_script = invoke_script
-
     async def _observed_call(self, call: DeclaredCall, once: dict[str, Any]) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
