@@ -21,7 +21,6 @@ from ..commands import functions
 from ..commands.command import Command
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
-from ..config.settings import GlideClientConfiguration
 from ..config.terms import URL_TERMS, in_terms
 from ..errors import (
     ConfigurationError,
