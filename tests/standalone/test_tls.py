@@ -112,9 +112,9 @@ async def test_a_certificate_of_an_unknown_authority_is_refused_with_advice(port
 
 async def test_a_certificate_that_the_system_does_not_trust_is_refused(port: int) -> None:
     # A system without any authorities says so before it connects.
-    with pytest.raises((ClosingError, ConfigurationError), match="pass .*ssl_ca_certs"):
+    with pytest.raises((ClosingError, ConfigurationError), match=r"pass .*ssl_ca_certs"):
         await GlideClient.from_url(f"valkeys://{HOST}:{port}")
-    with pytest.raises((ClosingError, ConfigurationError), match="pass .*ssl_ca_certs"):
+    with pytest.raises((ClosingError, ConfigurationError), match=r"pass .*ssl_ca_certs"):
         await GlideClient.from_url(f"rediss://{HOST}:{port}")
 
 
