@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from glide_scripts import sync
-from glide_scripts.observing.client import AsyncClient
+from glide_scripts.observing.client import Client
 
 SYNCHRONOUS = {"GlideClient": sync.GlideClient, "GlideClusterClient": sync.GlideClusterClient}
 
@@ -41,7 +41,7 @@ async def _in(thread: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
-class InThreads(AsyncClient):
+class InThreads(Client):
     """A synchronous client whose methods are awaited."""
 
     def __init__(self, client: Any) -> None:
@@ -60,6 +60,21 @@ class InThreads(AsyncClient):
         if name == "invoke_script_many":
             return lambda *args, **kwargs: Replies(attribute(*args, **kwargs))
         return partial(in_thread, attribute)
+
+    async def _observed_call(self, call: Any) -> Any:
+        return await in_thread(self._client._run, self._client._observed_call(call))
+
+    @property
+    def _is_observed(self) -> Any:
+        return self._client._is_observed
+
+    @property
+    def _reply_type_errors(self) -> Any:
+        return self._client._reply_type_errors
+
+    @_reply_type_errors.setter
+    def _reply_type_errors(self, number: int) -> None:
+        self._client._reply_type_errors = number
 
     def __repr__(self) -> str:
         return repr(self._client)

@@ -35,9 +35,6 @@ class _Library_lib_now(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -45,9 +42,6 @@ class _Library_lib_now(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_lib(TypedLibrary):
@@ -198,9 +192,6 @@ class _Library_queue_lib_bury(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -208,9 +199,6 @@ class _Library_queue_lib_bury(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_queue_lib(TypedLibrary):
@@ -251,9 +239,6 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, tuple[str, str, int] | None]: ...
     def add_to(
         __self,
@@ -267,9 +252,6 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_queue(TypedLibrary):
@@ -287,9 +269,6 @@ class _Library_rate_limit(TypedScript[..., bool]):
         user: Key,
         limit: int,
         window: int,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, bool]: ...
     def add_to(
         __self,
@@ -298,9 +277,6 @@ class _Library_rate_limit(TypedScript[..., bool]):
         user: Key,
         limit: int,
         window: int,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_give_back(TypedScript[..., None]):
@@ -330,9 +306,6 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -340,9 +313,6 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_lib_release_expired(TypedScript[..., Any]):
@@ -352,9 +322,6 @@ class _Library_stock_lib_release_expired(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, Any]: ...
     def add_to(
         __self,
@@ -362,9 +329,6 @@ class _Library_stock_lib_release_expired(TypedScript[..., Any]):
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock_lib(TypedLibrary):
@@ -427,9 +391,6 @@ class _Library_stock_take(TypedScript[..., int]):
         sku: Key,
         count: int,
         token: str,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, int]: ...
     def add_to(
         __self,
@@ -438,9 +399,6 @@ class _Library_stock_take(TypedScript[..., int]):
         sku: Key,
         count: int,
         token: str,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class _Library_stock(TypedLibrary):
@@ -458,9 +416,6 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
         bucket: Key,
         capacity: int,
         per_second: float,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> Coroutine[Any, Any, tuple[bool, int, int]]: ...
     def add_to(
         __self,
@@ -469,9 +424,6 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
         bucket: Key,
         capacity: int,
         per_second: float,
-        *,
-        once: bool | str | bytes | None = ...,
-        once_ttl: float | None = ...,
     ) -> TBatch: ...
 
 class Library(TypedLibrary):

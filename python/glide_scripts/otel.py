@@ -24,7 +24,7 @@ eight digits of its SHA1. Keys, arguments, replies and error messages are never 
 ``glide_scripts.node``              the server that received the call, as ``host:port``
 ``glide_scripts.eval_fallback``     whether the server lacked the script and EVAL sent its code
 ``glide_scripts.retries``           how often the call was repeated for another reason
-``glide_scripts.from_record``       whether ``once`` returned the reply of an earlier call
+``glide_scripts.from_record``       True if ``once`` returned the reply of an earlier call
 ==================================  ==============================================================
 
 The metric ``db.client.operation.duration`` is a histogram in seconds. The others, named
@@ -149,7 +149,8 @@ class OpenTelemetryObserver(Observer):
                 attributes["glide_scripts.node"] = f"{shown}:{port}"
         if call.sha1 is not None:
             attributes["glide_scripts.eval_fallback"] = call.eval_fallback
-            attributes["glide_scripts.from_record"] = call.from_record
+            if call.from_record:
+                attributes["glide_scripts.from_record"] = True
         if call.batch_size is None:
             attributes["glide_scripts.retries"] = call.retries
         span.set_attributes(attributes)

@@ -88,6 +88,28 @@ def test_keys_are_of_keys(check: Check, code: str, found: Found) -> None:
 @pytest.mark.parametrize(
     ("code", "found"),
     [
+        ("--@once\nredis.call('SELECT', 1)", [(3, 1, "not-for-once")]),
+        ("--@once\nredis.pcall('flushall')", [(3, 1, "not-for-once")]),
+        ("#!lua flags=no-writes\n--@once\nreturn 1", [(2, 1, "not-for-once")]),
+        ("--@once\nredis.call('SET', KEYS[1], 1)", []),
+        ("redis.call('SELECT', 1)", []),
+        ("--@once order\n--@key k\n--@arg order: str\nreturn redis.call('INCR', KEYS[1])", []),
+        (
+            "#!lua name=once_in_vain\n--@once\n"
+            "redis.register_function('once_in_vain', function() return 1 end)",
+            [(2, 1, "not-for-once")],
+        ),
+    ],
+)
+def test_what_keeps_a_record_from_being_kept_is_found(
+    check: Check, code: str, found: Found
+) -> None:
+    assert check(code) == found
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
         ("x = 1", [(2, 1, "undeclared-global")]),
         ("x = 1\nx = 2\nreturn x", [(2, 1, "undeclared-global")]),
         ("function f() end", [(2, 10, "undeclared-global")]),

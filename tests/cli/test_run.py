@@ -54,6 +54,35 @@ def test_keys_and_args_arrive_in_order_byte_for_byte(
     assert eval(capsys.readouterr().out) == [b"{k}1", b"{k}2", "é".encode(), b"\xff"]
 
 
+def test_a_script_takes_effect_once_for_an_id(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return redis.call('INCR', KEYS[1])")
+    words = ["run", str(script), "--key", "counted", "--url", server.url, "--once", "order-7731"]
+    assert main([*words, "--once-ttl", "60"]) == 0
+    assert main([*words, "--repeat", "2"]) == 0
+    assert capsys.readouterr() == ("1\n1\n1\n", "")
+    assert server.command("PTTL", "once:{counted}:order-7731") in range(1, 60_001)
+    assert main([*words, "--arg", "another"]) == 1
+    assert_one_line_with(capsys, "was used before")
+    for wrong, why in (
+        (["--once", ""], "once is empty"),
+        (["--once", "x", "--once-ttl", "0"], "once_ttl is 0.0"),
+        (["--once-ttl", "5"], "once_ttl is given without once"),
+    ):
+        assert main(["run", str(script), *wrong]) == 2
+        assert_one_line_with(capsys, why)
+    script.write_text("--@readonly\nreturn 1")
+    assert main(words) == 2
+    assert_one_line_with(capsys, "the script is read-only")
+
+
+def assert_one_line_with(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line.startswith("glide-scripts: ")
+    assert words in line
+
+
 def test_a_url_names_the_server_to_use(script: Path, server: ValkeyServer) -> None:
     script.write_text("return redis.call('SET', KEYS[1], 'there')")
     assert main(["run", str(script), "--key", "reached", "--url", server.url]) == 0

@@ -100,6 +100,15 @@ async def test_a_span_is_named_after_the_script_and_tells_of_its_way(
     assert attributes(second)["glide_scripts.eval_fallback"] is False
 
 
+async def test_a_span_tells_that_a_reply_is_of_an_earlier_call(
+    traced: GlideClient, telemetry: Telemetry
+) -> None:
+    for _ in range(2):
+        await traced.invoke_script(ADD, ["n"], ["1"], once="order")
+    told = [attributes(span).get("glide_scripts.from_record") for span in telemetry.spans]
+    assert told == [None, True]
+
+
 async def test_a_span_s_parent_is_the_caller_s_over_await_and_in_tasks(
     traced: GlideClient, telemetry: Telemetry
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Connect
 
 from glide_scripts import Batch, GlideClient, Key, Observer, Script, Secret, typed_script
+from glide_scripts.sync import GlideClient as SyncClient
 from glide_scripts.testing import ValkeyServer
 
 SECRET = "hunter2"
@@ -114,6 +115,21 @@ async def test_no_frame_of_an_error_holds_a_secret(
     client = await connect(server, observer=observer)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of many kinds
         await CALLS[name](client)
+    shown = variables(caught.value)
+    assert shown
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["a wrong argument", "too few", "an error", "a reply", "by hand", "a batch"]
+)
+def test_no_frame_of_a_synchronous_client_s_error_holds_a_secret(
+    server: ValkeyServer, name: str
+) -> None:
+    with SyncClient.from_url(server.url) as client:
+        made: Any = client
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of many kinds
+            CALLS[name](made)
     shown = variables(caught.value)
     assert shown
     assert SECRET not in shown

@@ -102,9 +102,9 @@ for thread in threads:
 def test_a_child_that_a_thread_forked_heeds_signals(server: ValkeyServer) -> None:
     program = f"""{PRELUDE}
 def child():
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     with GlideClient.from_url(URL) as own:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
         try:
             own.custom_command(["BLPOP", "nothing", "0"])
         except KeyboardInterrupt:

@@ -75,8 +75,8 @@ from glide_scripts.sync import *
 address = NodeAddress("127.0.0.1", int(URL.rpartition(":")[2].partition("/")[0]))
 advanced = AdvancedGlideClientConfiguration(connection_timeout=60_000)
 config = GlideClientConfiguration([address], advanced_config=advanced)
-print("making", flush=True)
 try:
+    print("making", flush=True)
     GlideClient.create(config)
 except KeyboardInterrupt:
     print("interrupted")

@@ -202,8 +202,8 @@ def test_a_password_is_asked_for_each_connection(own_server: ValkeyServer) -> No
     ("answer", "reason"),
     [
         (RuntimeError("secret"), "password_callback raised RuntimeError"),
-        ("", "gave an empty str"),
-        (7, "gave int"),
+        ("", "returned an empty str"),
+        (7, "returned int"),
     ],
 )
 def test_a_callback_without_a_password_is_named(

@@ -127,7 +127,7 @@ def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
     signature = script._signature
     returns = shown(signature.returns)
     parameters = [f"        {_parameter(each)}," for each in signature.parameters]
-    once = [] if script.read_only or script.idempotent else list(_once(signature))
+    once = list(_once(signature)) if script.once else []
     yield f"class {name}(TypedScript[..., {returns}]):"
     yield "    def __call__("
     # No parameter of a script has such names.

@@ -150,10 +150,6 @@ class BaseClient(Sending):
             # Tracebacks may show local variables, and those of declared scripts may be secret.
             del keys, args
 
-    def _invoke_script(self, *what: Any, **options: Any) -> Coroutine[Any, Any, TResult]:
-        """Call ``invoke_script``, which a program's own client may override."""
-        return self.invoke_script(*what, **options)
-
     async def _observed_call(self, call: DeclaredCall, once: dict[str, Any]) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)

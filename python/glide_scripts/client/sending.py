@@ -21,7 +21,6 @@ from ..commands import functions
 from ..commands.command import Command
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
-from ..config.settings import GlideClientConfiguration
 from ..config.terms import URL_TERMS, in_terms
 from ..errors import (
     ConfigurationError,
@@ -42,7 +41,6 @@ from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
 # What only some calls need is imported by them: together it would double the package's import.
 if TYPE_CHECKING:
     from ..commands.routes import Route
-    from ..config.cluster import GlideClusterClientConfiguration
     from .batch import BaseBatch
     from .batch_options import BatchOptions, ClusterBatchOptions
     from .passwords import BasePasswordSource
@@ -58,7 +56,7 @@ class Sending(Client):
     """Whether threads wait for its calls, and no event loop does."""
     _await = "await "
     """What its calls begin with, for errors."""
-    _configuration: ClassVar[type[GlideClientConfiguration | GlideClusterClientConfiguration]]
+    _configuration: ClassVar[type[Any]]
 
     def __init__(self, *core: CompiledCore, **settings: Any) -> None:
         """For ``create`` and ``from_url``, which connect."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import glide_scripts
 
 from .._core import Script
-from ..values import TEncodable, TResult
+from ..values import TEncodable
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Client:
     _reply_type_errors = 0
     """Replies that were not of their declared type, which the core cannot know."""
 
-    async def _invoke_script(
+    def invoke_script(
         self,
         script: Script,
         keys: Iterable[TEncodable] | None = None,
@@ -33,8 +33,8 @@ class Client:
         *,
         once: bool | TEncodable | None = None,
         once_ttl: float | None = None,
-    ) -> TResult:
-        """Run a script on the server. A synchronous client's coroutine ends in one step."""
+    ) -> Any:
+        """Run a script on the server. With an asynchronous client, await it."""
         raise NotImplementedError
 
     def _run(self, calling: Coroutine[Any, Any, T]) -> T:

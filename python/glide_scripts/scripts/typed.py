@@ -163,6 +163,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
     async def _call(self, client: Client, args: Any, kwargs: Any) -> R:
         keys: Any = None
         argv: Any = None
+        reply: Any = None
         try:
             once = self._take_once(kwargs) if kwargs else {}
             keys, argv = self._packed(args, kwargs)
@@ -170,7 +171,10 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 call = DeclaredCall(self, keys, argv, self._decoded)
                 observed: R = await client._observed_call(call, once)
                 return observed
-            return self._decoded(await client._invoke_script(self, keys, argv, **once), keys, argv)
+            reply = client.invoke_script(self, keys, argv, **once)
+            if not client._is_blocking:
+                reply = await reply
+            return self._decoded(reply, keys, argv)
         except CrossSlotError as error:
             self._add_signature(error)
             raise
@@ -179,7 +183,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             raise
         finally:
             # Tracebacks may show local variables, and some may be secret.
-            del args, kwargs, keys, argv
+            del args, kwargs, keys, argv, reply
 
     def add_to(self, batch: TBatch, /, *args: P.args, **kwargs: P.kwargs) -> TBatch:
         """Check the arguments and add the call to a batch.

@@ -23,7 +23,7 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     match error.kind {
         Kind::Configuration => {}
         Kind::Closing | Kind::Authentication => {
-            details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?
+            details.set_item(intern!(py, "may_have_executed"), error.may_have_executed)?;
         }
         _ => {
             details.set_item(intern!(py, "code"), error.code)?;

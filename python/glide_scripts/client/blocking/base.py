@@ -66,7 +66,6 @@ class BaseClient(Sending):
         self.close()
 
     _run = run_for
-    _invoke_script = base.BaseClient.invoke_script
     _observed_call = base.BaseClient._observed_call
     close = blocking(base.BaseClient.close)
     invoke_script = blocking(base.BaseClient.invoke_script)

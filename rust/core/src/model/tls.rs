@@ -160,7 +160,7 @@ impl Tls {
                 Ok(config) => *made = Made { config: Arc::new(config), files },
                 // A certificate and its key change one after the other: they are looked at again next time.
                 Err(error) => {
-                    log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}")
+                    log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}");
                 }
             }
         }

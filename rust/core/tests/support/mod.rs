@@ -192,6 +192,8 @@ fn config(port: u16) -> Config {
             protocol: Protocol::Resp3,
             database: 0,
             client_name: None,
+            sends_client_info: true,
+            terms: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(2),
             observed: false,
