@@ -44,7 +44,7 @@ async def with_own_names(name: str, make: Callable[[], Adapter], scale: Any) -> 
         raise NoOwnNamesError("there is no program unshare")
     with tempfile.NamedTemporaryFile("w", suffix=".hosts") as hosts:
         own_files = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
-        adapter = make.__name__  # type: ignore[attr-defined]
+        adapter = make.__name__
         words = (name, adapter, json.dumps(asdict(scale)), hosts.name)
         process = await asyncio.create_subprocess_exec(
             *(*own_files, "sh", "-c", _MOUNT, hosts.name),

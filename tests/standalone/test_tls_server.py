@@ -162,8 +162,14 @@ async def test_a_server_may_want_a_certificate(
     text = await refusal(configuration(server, root_pem_cacerts=authority.cert))
     assert "pass client_cert_pem and client_key_pem" in text, text
     for cert, key in ((ann.cert, ann.key), (ann.cert.read_bytes(), ann.key.read_bytes())):
-        pair = {"client_cert_pem": cert, "client_key_pem": key}
-        await works(configuration(server, root_pem_cacerts=authority.cert, **pair))
+        await works(
+            configuration(
+                server,
+                root_pem_cacerts=authority.cert,
+                client_cert_pem=cert,
+                client_key_pem=key,
+            )
+        )
     query = f"?protocol={protocol.value}&ssl_ca_certs={authority.cert}"
     with pytest.raises(ClosingError, match="pass ssl_certfile and ssl_keyfile"):
         await GlideClient.from_url(server.url(query))

@@ -118,8 +118,10 @@ async def test_a_primary_on_a_socket_may_have_replicas_elsewhere(
 ) -> None:
     with ValkeyServer() as replica:
         replica.command("REPLICAOF", unix_server.host, unix_server.port)
-        addresses = [NodeAddress(replica.host, replica.port), UnixSocketAddress(path)]
-        config = GlideClientConfiguration(addresses, read_from=ReadFrom.PREFER_REPLICA)
+        config = GlideClientConfiguration(
+            [NodeAddress(replica.host, replica.port), UnixSocketAddress(path)],
+            read_from=ReadFrom.PREFER_REPLICA,
+        )
         async with await GlideClient.create(config) as client:
             assert await client.invoke_script(Script(PORT)) == unix_server.port
             assert await client.invoke_script(Script(PORT, read_only=True)) == replica.port

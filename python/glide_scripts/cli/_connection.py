@@ -199,7 +199,9 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
             )
         )
     # What typer reads.
-    del with_options.__wrapped__  # type: ignore[attr-defined]
-    with_options.__signature__ = signature.replace(parameters=parameters)
+    del with_options.__wrapped__
+    with_options.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters
+    )
     with_options.__annotations__ = {each.name: each.annotation for each in parameters}
     return with_options

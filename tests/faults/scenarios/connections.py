@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any
+from functools import partial
 
 from tests.faults.driver import Driver
 from tests.faults.own_names import with_own_names
@@ -19,7 +19,7 @@ from tests.faults.scenarios._base import (
 )
 from tests.waiting import until
 
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import Connection, ValkeyServer
 
 
 @scenario
@@ -35,7 +35,7 @@ async def read_only_for_a_while(make: Make, scale: Scale) -> Report:
                     refused = error_count(server, "READONLY")
                     # Nobody is there, so that it keeps its data.
                     server.command("REPLICAOF", server.host, 1)
-                    await until(lambda refused=refused: error_count(server, "READONLY") > refused)
+                    await until(partial(_exceeds, refused, server, "READONLY"))
                     server.command("REPLICAOF", "NO", "ONE")
                 await driver.progress(scale.calls)
             report.verdict = driver.verdict()
@@ -84,7 +84,7 @@ async def no_room_for_connections(make: Make, scale: Scale) -> Report:
                         for _ in range(3):
                             with contextlib.suppress(OSError):
                                 others.enter_context(server.connect())
-                        await until(lambda r=rejected, c=control: _rejected(server, c) > r)
+                        await until(partial(_has_rejected, rejected, server, control))
                         control.command("CONFIG", "SET", "maxclients", "1000")
                 await driver.progress(scale.calls)
             report.verdict = driver.verdict()
@@ -92,8 +92,17 @@ async def no_room_for_connections(make: Make, scale: Scale) -> Report:
     return report
 
 
-def _info(server: ValkeyServer, field: str, through: Any = None) -> int:
+def _exceeds(count: int, server: ValkeyServer, code: str) -> bool:
+    return error_count(server, code) > count
+
+
+def _has_rejected(count: int, server: ValkeyServer, through: Connection) -> bool:
+    return _rejected(server, through) > count
+
+
+def _info(server: ValkeyServer, field: str, through: Connection | None = None) -> int:
     reply = (through or server).command("INFO", "everything")
+    assert isinstance(reply, bytes)
     found = re.search(rb"%b:(\d+)" % field.encode(), reply)
     assert found is not None
     return int(found[1])
@@ -103,7 +112,7 @@ def _connections(server: ValkeyServer) -> int:
     return _info(server, "total_connections_received")
 
 
-def _rejected(server: ValkeyServer, through: Any = None) -> int:
+def _rejected(server: ValkeyServer, through: Connection | None = None) -> int:
     return _info(server, "rejected_connections", through)
 
 
