@@ -11,6 +11,7 @@
 __all__ = [
     "OK",
     "TOK",
+    "AddressMap",
     "AdvancedGlideClientConfiguration",
     "AdvancedGlideClusterClientConfiguration",
     "AllNodes",
@@ -75,6 +76,7 @@ __all__ = [
     "ScriptSourceError",
     "ScriptSyntaxError",
     "Secret",
+    "SentinelConfiguration",
     "ServerCredentials",
     "SlotIdRoute",
     "SlotKeyRoute",
@@ -159,12 +161,14 @@ if typing.TYPE_CHECKING:
         SlotKeyRoute,
         SlotType,
     )
+    from .config.address_map import AddressMap
     from .config.cluster import (
         AdvancedGlideClusterClientConfiguration,
         GlideClusterClientConfiguration,
         PeriodicChecksManualInterval,
         PeriodicChecksStatus,
     )
+    from .config.sentinel import SentinelConfiguration
     from .declared.annotations import Json, Key, Secret
     from .declared.conversion import Converter
     from .observing.stats import Latency, NodeStats, Stats
@@ -176,12 +180,14 @@ if typing.TYPE_CHECKING:
 _LATER = {
     name: module
     for module, names in {
+        "config.address_map": ("AddressMap",),
         "config.cluster": (
             "AdvancedGlideClusterClientConfiguration",
             "GlideClusterClientConfiguration",
             "PeriodicChecksManualInterval",
             "PeriodicChecksStatus",
         ),
+        "config.sentinel": ("SentinelConfiguration",),
         "declared.annotations": ("Json", "Key", "Secret"),
         "declared.conversion": ("Converter",),
         "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),

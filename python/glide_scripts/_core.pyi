@@ -11,6 +11,7 @@ from .scripts.typed import TypedScript
 from .values import TEncodable
 
 __all__ = [
+    "AddressAnswer",
     "Batch",
     "BlockingPending",
     "Bridge",
@@ -200,6 +201,11 @@ class TlsSetup:
         verify_hostname: bool,
         insecure: bool,
     ) -> Self: ...
+
+@final
+class AddressAnswer:
+    def give(self, host: str, port: int) -> None: ...
+    def fail(self, reason: str) -> None: ...
 
 @final
 class PasswordAnswer:

@@ -15,6 +15,7 @@ Any number of threads may share one client. A call releases the GIL and blocks i
 __all__ = [
     "OK",
     "TOK",
+    "AddressMap",
     "AdvancedGlideClientConfiguration",
     "AdvancedGlideClusterClientConfiguration",
     "AllNodes",
@@ -75,6 +76,7 @@ __all__ = [
     "ScriptSourceError",
     "ScriptSyntaxError",
     "Secret",
+    "SentinelConfiguration",
     "ServerCredentials",
     "SlotIdRoute",
     "SlotKeyRoute",
@@ -104,6 +106,7 @@ if typing.TYPE_CHECKING:
     from glide_scripts import (
         OK,
         TOK,
+        AddressMap,
         AdvancedGlideClientConfiguration,
         AdvancedGlideClusterClientConfiguration,
         AllNodes,
@@ -161,6 +164,7 @@ if typing.TYPE_CHECKING:
         ScriptSourceError,
         ScriptSyntaxError,
         Secret,
+        SentinelConfiguration,
         ServerCredentials,
         SlotIdRoute,
         SlotKeyRoute,

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import ConfigurationError, ServerCredentials
+from ..config.address_map import mappings
 
 PASSWORD_VARIABLES = ("VALKEYCLI_AUTH", "REDISCLI_AUTH")
 
@@ -29,6 +30,7 @@ class Connecting:
     sni: str | None = None
     timeout: float | None = None
     askpass: bool = False
+    address_map: tuple[str, ...] | None = None
 
     def applied_to(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         """The arguments of a configuration, with what the options say.
@@ -36,7 +38,26 @@ class Connecting:
         Raises:
             ConfigurationError: They do not go with what the URL says.
         """
-        return settings | self._advanced(settings, kinds) | self._login(settings)
+        return (
+            settings
+            | self._advanced(settings, kinds)
+            | self._login(settings)
+            | self._mapping(settings)
+        )
+
+    def _mapping(self, settings: dict[str, Any]) -> dict[str, Any]:
+        if not self.address_map:
+            return {}
+        if "address_map" in settings:
+            raise ConfigurationError(
+                "--address-map and address_map in the URL do not go together; leave one of them out"
+            )
+        try:
+            return {"address_map": mappings(self.address_map)}
+        except ValueError as error:
+            raise ConfigurationError(
+                f"--address-map: {error}; write inner:6379=outer:6379"
+            ) from None
 
     def _advanced(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         before = settings.get("advanced_config")
@@ -154,6 +175,18 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
             float | None,
             typer.Option(
                 "--timeout", metavar="SECS", min=0.001, help="How long connecting may take."
+            ),
+        ],
+        None,
+    ),
+    "address_map": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--address-map",
+                metavar="INNER=OUTER",
+                help="Connect to host:port OUTER where a server is named host:port INNER, as "
+                "behind NAT. Several times for several.",
             ),
         ],
         None,

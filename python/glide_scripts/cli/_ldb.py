@@ -8,9 +8,9 @@ followed by the reply of EVAL. See https://valkey.io/topics/ldb/.
 import os
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .. import (
     NodeAddress,
@@ -75,9 +75,9 @@ class Session:
         self, servers: Servers, script: Script, keys: Sequence[bytes], args: Sequence[bytes]
     ) -> None:
         self._script, self._keys, self._args = script, keys, args
-        address = first = servers.addresses[0]
+        address = first = _primary(servers)
         while True:
-            self._connection = _connect(servers, address)
+            self._connection = _connect(servers, _mapped(servers, address))
             try:
                 self.now = self._start()
                 return
@@ -168,8 +168,44 @@ class Session:
         return made
 
 
+def _primary(servers: Servers) -> ServerAddress:
+    """The server to debug on: the URL's first, or the primary that its Sentinels name."""
+    settings, sentinels = servers.settings, servers.addresses
+    service = settings.get("service_name")
+    if service is None:
+        return sentinels[0]
+    use_tls = settings.get("sentinel_use_tls", settings["use_tls"])
+    of_sentinel = {
+        "use_tls": use_tls,
+        "credentials": settings.get("sentinel_credentials"),
+        "advanced_config": settings.get("advanced_config"),
+    }
+    question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+    failure = "they know no such service"
+    for sentinel in sentinels:
+        try:
+            with _connect_by(of_sentinel, sentinel) as connection:
+                place = connection.command(*question)
+        except (OSError, ServerReplyError) as error:
+            failure = str(error)
+            continue
+        if isinstance(place, list):
+            host, port = (word.decode() for word in place if isinstance(word, bytes))
+            return NodeAddress(host, int(port))
+    raise ServerReplyError(f"no Sentinel names a primary of {service!r}: {failure}")
+
+
+def _mapped(servers: Servers, address: ServerAddress) -> ServerAddress:
+    """Where to connect to a server."""
+    table: Mapping[ServerAddress, NodeAddress] = servers.settings.get("address_map") or {}
+    return table.get(address, address)
+
+
 def _connect(servers: Servers, address: ServerAddress) -> Connection:
-    settings = servers.settings
+    return _connect_by(servers.settings, address)
+
+
+def _connect_by(settings: Mapping[str, Any], address: ServerAddress) -> Connection:
     credentials: ServerCredentials | None = settings.get("credentials")
     place = (
         (str(address.path), None)

@@ -14,16 +14,14 @@ from .. import (
     AuthenticationError,
     ConfigurationError,
     GlideClient,
-    GlideClientConfiguration,
     GlideClusterClient,
-    GlideClusterClientConfiguration,
     ServerCredentials,
     TlsAdvancedConfiguration,
     UnixSocketAddress,
 )
 from ..config.node_address import ServerAddress
 from ..config.terms import COMMAND_LINE_TERMS
-from ..config.url import parse_url
+from ..config.url import configuration_of, parse_url
 from ..testing import ValkeyCluster, ValkeyServer
 from ._connection import Kinds, asked_password, given
 
@@ -72,10 +70,9 @@ class Servers:
 
     async def _connected(self, settings: dict[str, Any]) -> GlideClient | GlideClusterClient:
         terms = {"terms": tuple(COMMAND_LINE_TERMS.items())}
-        if self.is_cluster:
-            cluster = GlideClusterClientConfiguration(**settings)
-            return await GlideClusterClient._open(cluster._settings() | terms)
-        return await GlideClient._open(GlideClientConfiguration(**settings)._settings() | terms)
+        kind = GlideClusterClient if self.is_cluster else GlideClient
+        config = configuration_of(settings, cluster=self.is_cluster)
+        return await kind._open(config._settings() | terms)
 
 
 @contextlib.asynccontextmanager

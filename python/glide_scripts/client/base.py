@@ -45,8 +45,8 @@ class BaseClient(Sending):
 
         You may close a client twice.
         """
-        if self._password_source is not None:
-            self._password_source.close()
+        for source in self._sources:
+            source.close()
         closing = self._core.close()
         if closing is not None:
             await closing

@@ -41,6 +41,7 @@ from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
 # What only some calls need is imported by them: together it would double the package's import.
 if TYPE_CHECKING:
     from ..commands.routes import Route
+    from .addresses import BaseAddressSource
     from .batch import BaseBatch
     from .batch_options import BatchOptions, ClusterBatchOptions
     from .passwords import BasePasswordSource
@@ -66,6 +67,7 @@ class Sending(Client):
         self._core: Core = core[0]
         self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
         self._password_source: BasePasswordSource | None = None
+        self._sources: list[BasePasswordSource | BaseAddressSource] = []
 
     @classmethod
     async def _create(cls, config: object) -> Self:
@@ -77,12 +79,12 @@ class Sending(Client):
     @classmethod
     async def _from_url(cls, url: str, observer: Observer | None) -> Self:
         await cls._off_loop(imported, import_url)
-        from ..config.url import parse_url  # noqa: PLC0415 - saves time at import
+        from ..config.url import configuration_of, parse_url  # noqa: PLC0415 - saves time at import
 
         settings = parse_url(url, cluster=cls._in_cluster)
         # Tracebacks may show local variables.
         del url
-        config = cls._configuration(**settings, observer=observer)
+        config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
         return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
 
     @classmethod
@@ -90,18 +92,21 @@ class Sending(Client):
         # Now and not at the first error, which would hold the loop for as long as this takes.
         await cls._off_loop(imported, _import_explanation)
         settings = {**settings, "blocking": cls._is_blocking}
-        if settings["tls"] is not None:
-            set_up = partial(_tls_setup, settings["tls"], dict(settings["terms"]))
-            settings["tls"] = await cls._off_loop(in_thread, set_up)
-        source = None
-        if settings["password_callback"] is not None:
-            from . import passwords  # noqa: PLC0415 - saves time at import
+        source = await cls._prepare(settings, settings["terms"])
+        sources: list[BasePasswordSource | BaseAddressSource] = [] if source is None else [source]
+        if settings["sentinel"] is not None:
+            settings["sentinel"] = dict(settings["sentinel"])
+            if asked := await cls._prepare(settings["sentinel"], settings["terms"]):
+                sources.append(asked)
+        if callable(settings["address_map"]):
+            from . import addresses  # noqa: PLC0415 - saves time at import
 
-            source = passwords.source(settings["password_callback"], cls._is_blocking)
-        settings["password_callback"] = source
+            mapping = addresses.source(settings["address_map"], cls._is_blocking)
+            settings["address_map"] = mapping
+            sources.append(mapping)
         core, opened = CompiledCore.open(settings)
         client = cls(core)
-        client._password_source = source
+        client._password_source, client._sources = source, sources
         try:
             await opened
         except BaseException:
@@ -113,6 +118,22 @@ class Sending(Client):
             client._core = ObservedCore(core, client, settings["observer"], settings)
             client._is_observed = True
         return client
+
+    @classmethod
+    async def _prepare(
+        cls, settings: dict[str, Any], terms: Sequence[tuple[str, str]]
+    ) -> BasePasswordSource | None:
+        """Make what the core needs from the TLS settings and the password callback of servers."""
+        if settings["tls"] is not None:
+            set_up = partial(_tls_setup, settings["tls"], dict(terms))
+            settings["tls"] = await cls._off_loop(in_thread, set_up)
+        source = None
+        if settings["password_callback"] is not None:
+            from . import passwords  # noqa: PLC0415 - saves time at import
+
+            source = passwords.source(settings["password_callback"], cls._is_blocking)
+        settings["password_callback"] = source
+        return source
 
     @classmethod
     async def _off_loop(

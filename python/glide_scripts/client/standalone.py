@@ -30,7 +30,8 @@ class GlideClient(BaseClient):
         """Connect to the server of a configuration.
 
         Args:
-            config: The address and the settings.
+            config: The address and the settings: a ``GlideClientConfiguration``, or a
+                ``SentinelConfiguration``, which is one, too.
 
         Raises:
             ConfigurationError: ``config`` is not a ``GlideClientConfiguration``, or its
@@ -51,6 +52,8 @@ class GlideClient(BaseClient):
                 Everything except the host is optional. Every setting can follow after ``?``, under
                 its own or redis-py's name, such as ``protocol=2``, ``timeout=250`` (milliseconds)
                 and ``ssl_ca_certs=ca.pem``.
+                ``valkey+sentinel://user:password@host:26379,host2:26379/service/database`` names
+                Sentinels, see ``SentinelConfiguration``.
             observer: Is called for each call; see ``Observer``.
 
         Raises:

@@ -4,10 +4,12 @@ A wrong setting raises a ``ConfigurationError`` that names it. No repr and no er
 password or a client's key. ``dataclasses.replace`` makes a changed copy and checks it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import glide_scripts
 
 from ..checks import (
     MAX_INT32,
@@ -175,6 +177,7 @@ class BaseClientConfiguration:
     client_az: str | None = None
     lazy_connect: bool | None = None
     observer: Observer | None = None
+    address_map: "glide_scripts.AddressMap | None" = field(default=None, hash=False)
 
     @configuration_errors()
     def __post_init__(self) -> None:
@@ -197,6 +200,10 @@ class BaseClientConfiguration:
             )
         optional(flag, "lazy_connect", self.lazy_connect, "True or False")
         optional(of_type, "observer", self.observer, Observer, "an Observer")
+        if self.address_map is not None:
+            from .address_map import checked_address_map  # noqa: PLC0415 - saves time at import
+
+            object.__setattr__(self, "address_map", checked_address_map(self.address_map))
 
     def _check_advanced(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
         if advanced is not None and not advanced.send_client_info and self.client_name is not None:
@@ -215,13 +222,13 @@ class BaseClientConfiguration:
 
     def _settings_of_both(self, advanced: AdvancedBaseClientConfiguration) -> dict[str, object]:
         tls = advanced.tls_config or TlsAdvancedConfiguration()
-        credentials, backoff = self.credentials, self.reconnect_strategy
+        backoff = self.reconnect_strategy
         return {
             "addresses": [_place(address) for address in self.addresses],
+            "sentinel": None,
             "tls": Hidden(tls._settings()) if self.use_tls else None,
-            "username": credentials.username if credentials else None,
-            "password": Hidden(credentials._password() if credentials else None),
-            "password_callback": credentials.password_callback if credentials else None,
+            **credentials_settings(self.credentials),
+            "address_map": self._address_map(),
             "read_from": self.read_from.value,
             "request_timeout_ms": or_default(self.request_timeout, DEFAULT_REQUEST_TIMEOUT_MS),
             "connection_timeout_ms": or_default(
@@ -245,6 +252,22 @@ class BaseClientConfiguration:
             "lazy": bool(self.lazy_connect),
             "observer": self.observer,
         }
+
+    def _address_map(self) -> object:
+        if not isinstance(self.address_map, Mapping):
+            return self.address_map
+        # They were checked, whatever their types say.
+        places: Any = self.address_map.items()
+        return {_place(inner): _place(outer) for inner, outer in places}
+
+
+def credentials_settings(credentials: ServerCredentials | None) -> dict[str, object]:
+    """What the core is told of whom to log in as."""
+    return {
+        "username": credentials.username if credentials else None,
+        "password": Hidden(credentials._password() if credentials else None),
+        "password_callback": credentials.password_callback if credentials else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +294,13 @@ class GlideClientConfiguration(BaseClientConfiguration):
             False.
         observer: Is called for each call, for traces and metrics. Without one, calls cost nothing
             extra.
+        address_map: Where to connect to a server that cannot be reached at its own address, as
+            behind NAT or with forwarded ports: a dict, or a function that gets a ``NodeAddress``
+            each time that a connection is made. The addresses in the dict and those that the
+            function returns are a ``NodeAddress`` or a str such as ``"10.0.0.1:6379"``. An address
+            that is not in the dict is used as it is, also if the function returns None. The
+            function may be async. It runs on the event loop on which the client was made, so it
+            must not block. If it raises, there is no connection.
 
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..checks import of_type
 from ..errors import ConfigurationError
 from .address import check_unix_path, split_host_port
+from .cluster import GlideClusterClientConfiguration
 from .configuration_errors import configuration_errors
 from .node_address import NodeAddress, ServerAddress, UnixSocketAddress
 from .secrets import ServerCredentials
+from .sentinel import SentinelConfiguration
+from .settings import GlideClientConfiguration
 from .url_settings import Settings, decoded, read_query, refuse, whole_number
 
 DEFAULT_PORT = 6379
+DEFAULT_SENTINEL_PORT = 26379
 
 _TLS_BY_SCHEME = {"valkey": False, "redis": False, "valkeys": True, "rediss": True}
+_BY_SENTINELS = "+sentinel"
 _UNIX_SCHEMES = ("unix", "valkey+unix", "redis+unix", "valkey+socket", "redis+socket")
 
 
@@ -29,13 +35,16 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
     knows the settings. Reserved characters in the user, the password, a path and the values must be
     percent-encoded.
 
+    ``scheme+sentinel://…/service[/database]`` names Sentinels, on port 26379 if there is none. The
+    user and the password are for the service's servers. TLS is for servers and Sentinels.
+
     Args:
         url: The URL.
         cluster: Whether it is for a cluster, so that errors show such a URL.
 
     Returns:
-        The arguments for ``GlideClientConfiguration`` or ``GlideClusterClientConfiguration``:
-        always ``addresses`` and ``use_tls``, and others if the URL has them.
+        The arguments for ``configuration_of``: always ``addresses`` and ``use_tls``, and others if
+        the URL has them.
 
     Raises:
         ConfigurationError: The URL is wrong. The text never shows the user, the password, or
@@ -46,12 +55,29 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
     try:
         return _parse(url, cluster)
     except ValueError as error:
+        scheme = url.partition("://")[0]
         example = "valkey://user:password@host:6379/0"
+        if scheme.endswith(_BY_SENTINELS):
+            example = "valkey+sentinel://user:password@host1:26379,host2:26379/service/0"
         if cluster:
             example = "valkey://user:password@host1:6379,host2:6379"
-        if url.partition("://")[0] in _UNIX_SCHEMES:
+        if scheme in _UNIX_SCHEMES:
             example = "unix:///path/to/server.sock?db=0"
         raise ConfigurationError(f"url: {error}; write it like {example}") from None
+
+
+def configuration_of(
+    settings: Mapping[str, Any], *, cluster: bool
+) -> GlideClientConfiguration | GlideClusterClientConfiguration:
+    """Return the configuration for what a URL has, and for further settings.
+
+    Raises:
+        ConfigurationError: A value is wrong or conflicts with another.
+    """
+    if cluster:
+        return GlideClusterClientConfiguration(**settings)
+    kind = SentinelConfiguration if "service_name" in settings else GlideClientConfiguration
+    return kind(**settings)
 
 
 def _parse(url: str, cluster: bool) -> dict[str, Any]:
@@ -60,17 +86,28 @@ def _parse(url: str, cluster: bool) -> dict[str, Any]:
     scheme, separator, rest = url.partition("://")
     if not separator:
         refuse("it has no scheme")
-    is_unix = scheme in _UNIX_SCHEMES
-    if not is_unix and scheme not in _TLS_BY_SCHEME:
-        refuse(f"the scheme is not one of {', '.join((*_TLS_BY_SCHEME, *_UNIX_SCHEMES))}")
+    by_sentinels, is_unix = scheme.endswith(_BY_SENTINELS), scheme in _UNIX_SCHEMES
+    plain_scheme = scheme.removesuffix(_BY_SENTINELS)
+    if not is_unix and plain_scheme not in _TLS_BY_SCHEME:
+        schemes = ", ".join((*_TLS_BY_SCHEME, *_UNIX_SCHEMES, f"valkey{_BY_SENTINELS}"))
+        refuse(f"the scheme is not one of {schemes}")
+    if by_sentinels and cluster:
+        refuse("it names Sentinels, and a cluster has none: name nodes of the cluster")
     authority, path, query = _split(rest)
     userinfo, at, hosts = authority.rpartition("@")
-    use_tls = not is_unix and _TLS_BY_SCHEME[scheme]
-    settings = Settings(cluster=cluster, use_tls=use_tls)
-    addresses = _unix_address(hosts, path) if is_unix else _addresses(hosts)
+    use_tls = not is_unix and _TLS_BY_SCHEME[plain_scheme]
+    settings = Settings(cluster=cluster, use_tls=use_tls, by_sentinels=by_sentinels)
+    default_port = DEFAULT_SENTINEL_PORT if by_sentinels else DEFAULT_PORT
+    addresses = _unix_address(hosts, path) if is_unix else _addresses(hosts, default_port)
     if at:
         settings.put("the user", "credentials", _credentials(userinfo))
-    if path and not is_unix and (database := path.removeprefix("/")):
+    database = "" if is_unix else path.removeprefix("/")
+    if by_sentinels:
+        service, _, database = database.partition("/")
+        if not service:
+            refuse("it does not name the service that the Sentinels know the servers by")
+        settings.put("the service", "service_name", decoded("the service", service))
+    if database:
         settings.put("the database", "database_id", whole_number("the database", database))
     read_query(query, settings)
     return {"addresses": addresses, "use_tls": use_tls, **settings.arguments()}
@@ -92,7 +129,7 @@ def _split(rest: str) -> tuple[str, str, str]:
     return authority, path, query
 
 
-def _addresses(hosts: str) -> list[ServerAddress]:
+def _addresses(hosts: str, default_port: int) -> list[ServerAddress]:
     addresses: list[ServerAddress] = []
     for position, text in enumerate(hosts.split(","), start=1):
         try:
@@ -103,7 +140,7 @@ def _addresses(hosts: str) -> list[ServerAddress]:
             host, port = split_host_port(text.replace("%25", "%", 1) if is_in_brackets else text)
         except ValueError as error:
             refuse(f"in host {position}, {error}")
-        addresses.append(NodeAddress(host, DEFAULT_PORT if port is None else port))
+        addresses.append(NodeAddress(host, default_port if port is None else port))
     return addresses
 
 

@@ -13,11 +13,13 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from ..errors import ConfigurationError
+from .address_map import mappings
 from .cluster import (
     AdvancedGlideClusterClientConfiguration,
     PeriodicChecksManualInterval,
     PeriodicChecksStatus,
 )
+from .node_address import NodeAddress
 from .secrets import ServerCredentials
 from .settings import (
     AdvancedGlideClientConfiguration,
@@ -37,6 +39,7 @@ class Settings:
 
     cluster: bool
     use_tls: bool
+    by_sentinels: bool = False
     _values: dict[str, Any] = field(default_factory=dict)
     _given: dict[str, str] = field(default_factory=dict)
     """By setting, what it was called in the URL."""
@@ -56,7 +59,8 @@ class Settings:
         Raises:
             ConfigurationError: A setting of TLS or of the details does not go with another.
         """
-        parts: dict[str, dict[str, Any]] = {"": {}, "advanced.": {}, "tls.": {}, "login.": {}}
+        names = ("", "advanced.", "tls.", "login.", "sentinel_login.")
+        parts: dict[str, dict[str, Any]] = {name: {} for name in names}
         for setting, value in self._values.items():
             part, dot, name = setting.rpartition(".")
             parts[part + dot][name] = value
@@ -65,6 +69,8 @@ class Settings:
             advanced["tls_config"] = self._tls(parts["tls."])
         if parts["login."]:
             arguments["credentials"] = self._credentials(parts["login."])
+        if login := parts["sentinel_login."]:
+            arguments["sentinel_credentials"] = _credentials(login)
         if advanced:
             kind = (
                 AdvancedGlideClusterClientConfiguration
@@ -87,7 +93,11 @@ class Settings:
     def _credentials(self, values: dict[str, Any]) -> ServerCredentials:
         if "credentials" in self._given:
             refuse("the user or the password is given twice, before '@' and after '?'")
-        return ServerCredentials(values.get("password") or None, values.get("username") or None)
+        return _credentials(values)
+
+
+def _credentials(values: dict[str, Any]) -> ServerCredentials:
+    return ServerCredentials(values.get("password") or None, values.get("username") or None)
 
 
 def read_query(query: str, settings: Settings) -> None:
@@ -106,6 +116,8 @@ def read_query(query: str, settings: Settings) -> None:
         setting, read = _PARAMETERS[name]
         if name in _OF_CLUSTERS and not settings.cluster:
             refuse(f"{name} is a setting of clusters, and this is the URL of a single server")
+        if name in _OF_SENTINELS and not settings.by_sentinels:
+            refuse(f"{name} is a setting of Sentinels; write the URL with valkey+sentinel://")
         settings.put(name, setting, read(name, decoded(name, value)))
 
 
@@ -207,6 +219,14 @@ def _periodic_checks(name: str, value: str) -> PeriodicChecksStatus | PeriodicCh
     return PeriodicChecksManualInterval(whole_number(name, value))
 
 
+def _address_map(name: str, value: str) -> dict[NodeAddress, NodeAddress]:
+    """``host:port=host:port`` and, at will, more of these after commas."""
+    try:
+        return mappings(value.split(","))
+    except ValueError as error:
+        refuse(f"{name}: {error}; write inner:6379=outer:6379")
+
+
 _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "protocol": ("protocol", _protocol),
     "client_name": ("client_name", _text),
@@ -242,6 +262,10 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "ssl_check_hostname": ("tls.verify_hostname", _bool),
     "verify_hostname": ("tls.verify_hostname", _bool),
     "server_name": ("tls.server_name", _text),
+    "address_map": ("address_map", _address_map),
+    "sentinel_username": ("sentinel_login.username", _text),
+    "sentinel_password": ("sentinel_login.password", _text),
+    "sentinel_use_tls": ("sentinel_use_tls", _bool),
     "periodic_checks": ("periodic_checks", _periodic_checks),
     "refresh_topology_from_initial_nodes": (
         "advanced.refresh_topology_from_initial_nodes",
@@ -249,6 +273,7 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     ),
 }
 
+_OF_SENTINELS = {"sentinel_username", "sentinel_password", "sentinel_use_tls"}
 _OF_CLUSTERS = {"periodic_checks", "refresh_topology_from_initial_nodes"}
 
 _ONE_CONNECTION = "a client has one connection to a server, which all calls share"
@@ -258,6 +283,9 @@ _KEEPALIVE = "it is always on"
 _RUSTLS = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls"
 _PARTS = "write its settings one by one"
 _CANNOT = {
+    "service_name": "it is the first part of the path",
+    "sentinel_credentials": "write sentinel_username and sentinel_password",
+    "sentinel_tls_config": "the settings of TLS are for servers and Sentinels alike",
     "observer": "it is an object; pass it to from_url",
     "password_callback": "it is a function; pass ServerCredentials in a configuration",
     "credential_provider": "pass ServerCredentials(password_callback=…) in a configuration",

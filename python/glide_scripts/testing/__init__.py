@@ -19,6 +19,7 @@ from ._cluster import ValkeyCluster
 from ._faults import ClusterFaults, ServerFaults
 from ._process import ServerStartError
 from ._proxy import FaultProxy
+from ._sentinel import ValkeySentinel
 from ._server import ValkeyServer
 from ._wire import Connection, Reply, ServerReplyError
 
@@ -32,5 +33,6 @@ __all__ = [
     "ServerReplyError",
     "ServerStartError",
     "ValkeyCluster",
+    "ValkeySentinel",
     "ValkeyServer",
 ]

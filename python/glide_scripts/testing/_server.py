@@ -55,6 +55,8 @@ class ValkeyServer(Startable):
     """
 
     host = HOST
+    # What the program is started with, after its settings.
+    _arguments: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -173,13 +175,13 @@ class ValkeyServer(Startable):
 
     def __repr__(self) -> str:
         state = "paused" if self.paused else "running" if self.running else "stopped"
-        return f"<ValkeyServer {HOST}:{self._port or '?'} {state}>"
+        return f"<{type(self).__name__} {HOST}:{self._port or '?'} {state}>"
 
     def _started(self, program: Path, port: int, deadline: float) -> bool:
         """Launch once and wait until ready; False when another process has the port."""
         settings = self._process.directory / "server.conf"
-        settings.write_text(self._settings(port))
-        self._process.launch(program, settings)
+        self._write_settings(settings, port)
+        self._process.launch(program, settings, *self._arguments)
         self._paused = False
         try:
             wait_until(lambda: self._missing(port), timeout=deadline - time.monotonic())
@@ -189,6 +191,9 @@ class ValkeyServer(Startable):
             raise ServerStartError(f"{error}\n{self._process.log_tail}") from None
         self._port, self._has_run = port, True
         return True
+
+    def _write_settings(self, file: Path, port: int) -> None:
+        file.write_text(self._settings(port))
 
     def _settings(self, port: int) -> str:
         lines = {
@@ -202,8 +207,8 @@ class ValkeyServer(Startable):
             "daemonize": "no",
         }
         if self._password is not None:
-            lines |= {"requirepass": _quoted(self._password), "masterauth": _quoted(self._password)}
-        return "".join(f"{name} {value or _quoted('')}\n" for name, value in lines.items())
+            lines |= {"requirepass": quoted(self._password), "masterauth": quoted(self._password)}
+        return "".join(f"{name} {value or quoted('')}\n" for name, value in lines.items())
 
     def _missing(self, port: int) -> str | None:
         """What keeps the server from being ready; None when it is.
@@ -243,7 +248,7 @@ def _checked(config: Mapping[str, str]) -> dict[str, str]:
     return dict(config)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return '"' + "".join(f"\\x{byte:02x}" for byte in text.encode()) + '"'
 
 

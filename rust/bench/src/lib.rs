@@ -63,6 +63,7 @@ fn config(port: u16, mode: Mode) -> Config {
     Config {
         mode,
         addresses: vec![Address::new("127.0.0.1", port)],
+        sentinels: None,
         connection: ConnectionConfig {
             tls: None,
             credentials: Arc::default(),
@@ -74,6 +75,7 @@ fn config(port: u16, mode: Mode) -> Config {
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
+            address_map: None,
             observed: false,
             unacknowledged: None,
             transport: glide_scripts_core::system(),

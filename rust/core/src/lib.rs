@@ -20,17 +20,19 @@ pub use crate::client::io_thread::IoThread;
 pub use crate::client::outbox::Bell;
 pub use crate::connection::transport::system;
 pub use crate::model::address::Address;
+pub use crate::model::address_map::AddressMap;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
 pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot};
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
-    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, PasswordRequest, PasswordSource, Protocol, ReadFrom,
-    Stream, Transport, Unacknowledged,
+    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, Protocol, ReadFrom, SentinelConfig, Stream,
+    Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::Library;
 pub use crate::model::once::{Once, OwnIds};
+pub use crate::model::question::{Answer, Question, Questioner};
 pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;

@@ -42,19 +42,17 @@ impl Client {
         let py = settings.py();
         let _entered = enter()?;
         let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
-        let callback: Option<Bound<'_, PyAny>> = settings.as_any().get_item("password_callback")?.extract()?;
-        let (source, pending, reply_to) = if is_blocking {
-            let source = callback.map(|callback| blocking::passwords::source(&callback)).transpose()?;
+        let (config, pending, reply_to) = if is_blocking {
+            let config = config::from_settings(settings, blocking::questions::questioner)?;
             let (pending, reply_to) = BlockingPending::expect_reply(py, None)?;
-            (source, pending.into_any(), reply_to)
+            (config, pending.into_any(), reply_to)
         } else {
             let (bridge, event_loop) = Bridge::of_running_loop(py)?;
             let bridge = bridge.bind(py);
-            let source = callback.map(|callback| bridge.get().password_source(&callback)).transpose()?;
+            let config = config::from_settings(settings, |callback| bridge.get().questioner(callback))?;
             let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, None, Instant::now())?;
-            (source, pending.into_any(), reply_to)
+            (config, pending.into_any(), reply_to)
         };
-        let config = config::from_settings(settings, source)?;
         let in_cluster = config.mode != Mode::Standalone;
         let core = with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
         Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster, is_blocking }, pending))

@@ -1,10 +1,12 @@
 //! From a configuration's settings to the core's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
-    Address, Backoff, Config, ConnectionConfig, Credentials, Mode, PasswordSource, Protocol, ReadFrom, system,
+    Address, AddressMap, Backoff, Config, ConnectionConfig, Credentials, Mode, Protocol, Questioner, ReadFrom,
+    SentinelConfig, Tls, system,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,21 +14,22 @@ use pyo3::types::PyDict;
 use crate::socket;
 use crate::tls::TlsSetup;
 
-/// Reads what a configuration's `_settings()` gives, which has checked the values.
-pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Option<PasswordSource>) -> PyResult<Config> {
-    let setting = |name: &str| settings.as_any().get_item(name);
+type Settings<'a, 'py> = &'a Bound<'py, PyAny>;
+type Place = (String, Option<u16>);
+
+/// Reads what a configuration's `_settings()` gives, which has checked the values. `asking` has a callback asked.
+pub(crate) fn from_settings(
+    settings: &Bound<'_, PyDict>,
+    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+) -> PyResult<Config> {
+    let settings = settings.as_any();
+    let setting = |name: &str| settings.get_item(name);
     let milliseconds = |name: &str| -> PyResult<Duration> { Ok(Duration::from_millis(setting(name)?.extract()?)) };
     let optional_milliseconds =
         |name| -> PyResult<_> { Ok(setting(name)?.extract::<Option<u64>>()?.map(Duration::from_millis)) };
     let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
-    let addresses: Vec<(String, Option<u16>)> = setting("addresses")?.extract()?;
-    let password: Option<String> = setting("password")?.getattr("value")?.extract()?;
-    let username: Option<String> = setting("username")?.extract()?;
-    let credentials = match password_source {
-        Some(source) => Credentials::asking(username, source),
-        None => Credentials::new(username, password),
-    };
-    let tls: Option<Bound<'_, TlsSetup>> = setting("tls")?.extract()?;
+    let addresses: Vec<Place> = setting("addresses")?.extract()?;
+    let mut addresses: Vec<_> = addresses.into_iter().map(address).collect();
     let mode = if setting("cluster")?.extract()? {
         Mode::Cluster {
             periodic_checks: optional_milliseconds("periodic_checks_ms")?,
@@ -35,24 +38,44 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
     } else {
         Mode::Standalone
     };
+    let connection = ConnectionConfig {
+        tls: tls(settings)?,
+        credentials: credentials(settings, &asking)?,
+        protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
+        database: setting("database")?.extract()?,
+        client_name: setting("client_name")?.extract()?,
+        sends_client_info: setting("send_client_info")?.extract()?,
+        terms: setting("terms")?.extract()?,
+        tcp_nodelay: setting("tcp_nodelay")?.extract()?,
+        timeout: milliseconds("connection_timeout_ms")?,
+        observed: !setting("observer")?.is_none(),
+        backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
+        address_map: address_map(&setting("address_map")?, &asking)?,
+        unacknowledged: socket::UNACKNOWLEDGED,
+        transport: system(),
+    };
+    let sentinel = setting("sentinel")?;
+    let sentinels = if sentinel.is_none() {
+        None
+    } else {
+        Some(SentinelConfig {
+            addresses: std::mem::take(&mut addresses),
+            service: sentinel.get_item("service")?.extract()?,
+            connection: ConnectionConfig {
+                tls: tls(&sentinel)?,
+                credentials: credentials(&sentinel, &asking)?,
+                protocol: Protocol::Resp2,
+                database: 0,
+                address_map: None,
+                ..connection.clone()
+            },
+        })
+    };
     Ok(Config {
         mode,
-        addresses: addresses.into_iter().map(address).collect(),
-        connection: ConnectionConfig {
-            tls: tls.map(|setup| setup.get().0.clone()),
-            credentials: Arc::new(credentials),
-            protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
-            database: setting("database")?.extract()?,
-            client_name: setting("client_name")?.extract()?,
-            sends_client_info: setting("send_client_info")?.extract()?,
-            terms: setting("terms")?.extract()?,
-            tcp_nodelay: setting("tcp_nodelay")?.extract()?,
-            timeout: milliseconds("connection_timeout_ms")?,
-            observed: !setting("observer")?.is_none(),
-            backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
-            unacknowledged: socket::UNACKNOWLEDGED,
-            transport: system(),
-        },
+        addresses,
+        sentinels,
+        connection,
         read_from: read_from(&setting("read_from")?.extract::<String>()?, setting("client_az")?.extract()?),
         request_timeout: milliseconds("request_timeout_ms")?,
         inflight_limit: setting("inflight_limit")?.extract()?,
@@ -63,11 +86,47 @@ pub(crate) fn from_settings(settings: &Bound<'_, PyDict>, password_source: Optio
 }
 
 /// A host and its port, or the path of a Unix socket and no port.
-fn address((place, port): (String, Option<u16>)) -> Address {
+fn address((place, port): Place) -> Address {
     match port {
         Some(port) => Address::new(place, port),
         None => Address::unix(place),
     }
+}
+
+fn tls(settings: Settings<'_, '_>) -> PyResult<Option<Tls>> {
+    let tls: Option<Bound<'_, TlsSetup>> = settings.get_item("tls")?.extract()?;
+    Ok(tls.map(|setup| setup.get().0.clone()))
+}
+
+fn credentials(
+    settings: Settings<'_, '_>,
+    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+) -> PyResult<Arc<Credentials>> {
+    let username = settings.get_item("username")?.extract()?;
+    let callback = settings.get_item("password_callback")?;
+    Ok(Arc::new(if callback.is_none() {
+        Credentials::new(username, settings.get_item("password")?.getattr("value")?.extract()?)
+    } else {
+        Credentials::asking(username, asking(&callback)?)
+    }))
+}
+
+/// A dict of hosts and ports, or a callback.
+fn address_map(
+    map: Settings<'_, '_>,
+    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+) -> PyResult<Option<Arc<AddressMap>>> {
+    if map.is_none() {
+        return Ok(None);
+    }
+    let map = match map.cast::<PyDict>() {
+        Ok(table) => {
+            let table: HashMap<Place, Place> = table.extract()?;
+            AddressMap::Table(table.into_iter().map(|(inner, outer)| (address(inner), address(outer))).collect())
+        }
+        Err(_) => AddressMap::Asked(asking(map)?),
+    };
+    Ok(Some(Arc::new(map)))
 }
 
 fn read_from(name: &str, zone: Option<String>) -> ReadFrom {

@@ -31,9 +31,11 @@ mod _core {
     #[pymodule_export]
     use crate::event_loop::bridge::Bridge;
     #[pymodule_export]
-    use crate::event_loop::passwords::PasswordAnswer;
-    #[pymodule_export]
     use crate::event_loop::pending::Pending;
+    #[pymodule_export]
+    use crate::event_loop::questions::AddressAnswer;
+    #[pymodule_export]
+    use crate::event_loop::questions::PasswordAnswer;
     #[pymodule_export]
     use crate::library::Library;
     #[pymodule_export]

@@ -190,6 +190,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
     Config {
         mode,
         addresses,
+        sentinels: None,
         connection: ConnectionConfig {
             tls: None,
             credentials: Arc::new(Credentials::new(None, Some(work::PASSWORDS[0].into()))),
@@ -201,6 +202,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             tcp_nodelay: true,
             timeout: Duration::from_millis(500),
             backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
+            address_map: None,
             observed: false,
             // The simulated connections know it themselves.
             unacknowledged: Some(|_| None),

@@ -54,6 +54,8 @@ DEFAULTS: dict[str, object] = {
     "tcp_nodelay": True,
     "lazy": False,
     "observer": None,
+    "sentinel": None,
+    "address_map": None,
 }
 
 
@@ -110,6 +112,8 @@ ALL_SETTINGS: dict[str, object] = {
     "tcp_nodelay": False,
     "lazy": True,
     "observer": None,
+    "sentinel": None,
+    "address_map": None,
 }
 
 
@@ -205,13 +209,13 @@ class TestWhatTheCoreIsTold:
             GlideClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map",
         ),
         (
             GlideClusterClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol periodic_checks",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map",
         ),
     ],
 )

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::calls::batch;
@@ -27,8 +28,11 @@ use crate::model::route::Route;
 use crate::model::split::{Part, Split};
 use crate::model::stats::Stats;
 use crate::servers::directory::Servers;
+use crate::servers::sentinel::Sentinel;
+use crate::servers::sentinels::Sentinels;
 use crate::tasks::guard;
 use crate::upkeep::heartbeat;
+use crate::upkeep::sentinel_news;
 use crate::wire::resp::{Item, Reply};
 
 /// A client of one server or one cluster. Dropping it closes it.
@@ -255,9 +259,11 @@ async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message
         let (checked, kept) = (servers.clone(), servers.clone());
         let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
         let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
+        let news = listen_to_sentinels(&servers);
         while guard::run("a client", listen(&servers, &mut incoming, &mut unheard)).await.is_err() {}
         checks.abort();
         heartbeats.abort();
+        news.iter().for_each(JoinHandle::abort);
     }
     servers.close();
     // The tasks that held the connections end in this turn of the scheduler.
@@ -340,6 +346,15 @@ fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
         });
         servers.stats.finish_unless_gone(reply_to, outcome);
     });
+}
+
+fn listen_to_sentinels(servers: &Rc<Servers>) -> Vec<JoinHandle<()>> {
+    let sentinels = servers.sentinels.iter().flat_map(Sentinels::all);
+    let listen = |sentinel: &Rc<Sentinel>| {
+        let (servers, sentinel) = (servers.clone(), sentinel.clone());
+        guard::keep("the news of a Sentinel", move || sentinel_news::keep(servers.clone(), sentinel.clone()))
+    };
+    sentinels.map(listen).collect()
 }
 
 async fn check_periodically(servers: Rc<Servers>) {

@@ -69,12 +69,24 @@ impl Failure {
     }
 }
 
-/// Connects within the configured time.
+/// Connects to a server, where `address_map` says that it is. Both steps may take the configured time.
 pub(crate) async fn connect(
     address: &Address,
     config: &ConnectionConfig,
     purpose: Purpose,
 ) -> Result<Connection, Unreachable> {
+    let Some(map) = &config.address_map else { return connect_to(address, config, purpose).await };
+    let limit = config.timeout;
+    let target = timeout(limit, map.target(address)).await;
+    let target = target
+        .unwrap_or_else(|_| Err(format!("address_map has not answered within {} ms", limit.as_millis())))
+        .map_err(Unreachable)?;
+    let connected = connect_to(&target, config, purpose).await;
+    connected.map_err(|reason| if target == *address { reason } else { reason.at(&target) })
+}
+
+/// Connects within the configured time.
+async fn connect_to(address: &Address, config: &ConnectionConfig, purpose: Purpose) -> Result<Connection, Unreachable> {
     let waits_for = Cell::new(WaitsFor::Server);
     if let Ok(result) = timeout(config.timeout, open(address, config, purpose, &waits_for)).await {
         return result.map_err(|Unreachable(reason)| Unreachable(config.in_terms(reason)));
@@ -200,24 +212,62 @@ impl Connection {
     }
 
     async fn reply(&mut self) -> Result<Reply, Failure> {
+        self.next_reply().await.map_err(|broken| match broken {
+            Broken::Closed => Failure::Ended(broken.reason()),
+            Broken::Lost(error) => Failure::of(&error),
+            Broken::Strange(_) => Failure::Final(broken.reason()),
+        })
+    }
+
+    async fn next_reply(&mut self) -> Result<Reply, Broken> {
         loop {
             if !self.has_answered
                 && let Some(who) = stranger::of_first_bytes(&self.buffer)
             {
-                return Err(Failure::last(who));
+                return Err(Broken::Strange(who));
             }
             self.has_answered |= !self.buffer.is_empty();
             match self.decoder.decode(&mut self.buffer) {
                 Ok(Some(Frame::Reply(reply))) => return Ok(reply),
                 Ok(Some(Frame::Push(_))) => {}
-                Err(error) => return Err(Failure::last(error.to_string())),
+                Err(error) => return Err(Broken::Strange(error.to_string())),
                 Ok(None) => match self.stream.read_buf(&mut self.buffer).await {
-                    Ok(0) => return Err(Failure::Ended(Unreachable("the server closed the connection".into()))),
+                    Ok(0) => return Err(Broken::Closed),
                     Ok(_) => {}
-                    Err(error) => return Err(Failure::of(&error)),
+                    Err(error) => return Err(Broken::Lost(error)),
                 },
             }
         }
+    }
+
+    /// Writes commands; their replies come in the same order.
+    pub(crate) async fn send(&mut self, commands: &[u8]) -> Result<(), Unreachable> {
+        let lost = |error| Broken::Lost(error).reason();
+        self.stream.write_all(commands).await.map_err(lost)?;
+        self.stream.flush().await.map_err(lost)
+    }
+
+    /// The next reply. Dropped before its end, it loses nothing.
+    pub(crate) async fn receive(&mut self) -> Result<Reply, Unreachable> {
+        self.next_reply().await.map_err(|broken| broken.reason())
+    }
+}
+
+/// Why there is no next reply.
+enum Broken {
+    Closed,
+    Lost(io::Error),
+    /// What came is no reply.
+    Strange(String),
+}
+
+impl Broken {
+    fn reason(&self) -> Unreachable {
+        Unreachable(match self {
+            Self::Closed => "the server closed the connection".into(),
+            Self::Lost(error) => format!("the connection was lost: {}", why_broken(error)),
+            Self::Strange(what) => what.clone(),
+        })
     }
 }
 

@@ -285,6 +285,7 @@ pub(crate) mod tests {
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
+            address_map: None,
             observed: false,
             unacknowledged: None,
             transport: system(),

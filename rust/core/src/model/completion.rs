@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::model::config::{Address, PasswordRequest};
+use crate::model::address::Address;
 use crate::model::error::Error;
+use crate::model::question::Question;
 use crate::tasks::mailbox::Mailbox;
 use crate::wire::resp::Reply;
 
@@ -23,8 +24,8 @@ pub enum Completion {
     Batch(Vec<Outcome>),
     /// What is known of a call besides its outcome, which comes next.
     Trace(Box<CallTrace>),
-    /// No end of a call, but a question to whoever goes by the ticket: the password, for one more connection.
-    Password(PasswordRequest),
+    /// No end of a call, but a question to whoever goes by the ticket.
+    Question(Question),
 }
 
 impl Completion {
@@ -32,7 +33,7 @@ impl Completion {
     pub fn into_call(self) -> Option<Outcome> {
         match self {
             Self::Call(outcome) => Some(outcome),
-            Self::Batch(_) | Self::Trace(_) | Self::Password(_) => None,
+            Self::Batch(_) | Self::Trace(_) | Self::Question(_) => None,
         }
     }
 }
@@ -83,9 +84,9 @@ impl Completions {
         self.awake.store(awake, Ordering::SeqCst);
     }
 
-    /// Asks for a password.
-    pub fn ask_password(&self, ticket: u64, request: PasswordRequest) {
-        self.push(ticket, Completion::Password(request));
+    /// Asks whoever goes by the ticket.
+    pub fn ask(&self, ticket: u64, question: Question) {
+        self.push(ticket, Completion::Question(question));
     }
 
     /// Wakes the loop, whether or not something has arrived.

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
 
+use crate::model::address_map::AddressMap;
+use crate::model::question::{Question, Questioner, ask};
 use crate::model::tls::Tls;
 use crate::wire::pack;
 
@@ -20,8 +21,11 @@ pub(crate) use crate::model::address::Address;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub mode: Mode,
-    /// At least one. Standalone: the primary and its replicas; cluster: nodes to ask for the others.
+    /// Standalone: the primary and its replicas; cluster: nodes to ask for the others. At least one, unless Sentinels
+    /// say which they are.
     pub addresses: Vec<Address>,
+    /// Who says which servers there are, of a standalone client.
+    pub sentinels: Option<SentinelConfig>,
     pub connection: ConnectionConfig,
     pub read_from: ReadFrom,
     /// How long a call may take that says nothing of its own.
@@ -34,6 +38,16 @@ pub struct Config {
     pub heartbeat: Option<Duration>,
     /// How many bytes may wait to be written; over it calls fail at once.
     pub pending_bytes_limit: usize,
+}
+
+/// Sentinels, and the service whose servers they know.
+#[derive(Clone, Debug)]
+pub struct SentinelConfig {
+    /// At least one.
+    pub addresses: Vec<Address>,
+    pub service: String,
+    /// How to reach the Sentinels themselves, in RESP2: what they say unasked is read as replies.
+    pub connection: ConnectionConfig,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +81,8 @@ pub struct ConnectionConfig {
     /// For the whole way: name lookup, TCP, TLS, and the first commands, also where that takes several connections.
     pub timeout: Duration,
     pub backoff: Backoff,
+    /// Where to connect to the servers that others name; `None`: where they say.
+    pub address_map: Option<Arc<AddressMap>>,
     /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
@@ -99,26 +115,6 @@ pub enum ReadFrom {
     ZoneReplicaOrPrimary(String),
 }
 
-/// Asks somebody for the password of one connection.
-pub type PasswordSource = Box<dyn Fn(PasswordRequest) + Send + Sync>;
-
-/// Waits for a password. Dropping it says that nobody will give one.
-pub struct PasswordRequest(oneshot::Sender<Result<String, String>>);
-
-impl PasswordRequest {
-    /// Answers with the password, or with why there is none, which holds no secret.
-    pub fn answer(self, answer: Result<String, String>) {
-        // The attempt to connect may have been given up.
-        let _ = self.0.send(answer);
-    }
-}
-
-impl fmt::Debug for PasswordRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordRequest").finish_non_exhaustive()
-    }
-}
-
 /// Who to log in as. Each connection asks for the password again.
 #[derive(Default)]
 pub struct Credentials {
@@ -126,7 +122,7 @@ pub struct Credentials {
     username: Option<String>,
     /// `None`: connections do not log in.
     password: Mutex<Option<String>>,
-    source: Option<PasswordSource>,
+    source: Option<Questioner>,
     /// Whether the last login was refused.
     refused: AtomicBool,
 }
@@ -137,7 +133,7 @@ impl Credentials {
     }
 
     /// Asks somebody for the password, each time that it is needed.
-    pub fn asking(username: Option<String>, source: PasswordSource) -> Self {
+    pub fn asking(username: Option<String>, source: Questioner) -> Self {
         Self { username, source: Some(source), ..Self::default() }
     }
 
@@ -164,12 +160,7 @@ impl Credentials {
         let Some(source) = &self.source else {
             return Ok(self.password.lock().unwrap_or_else(PoisonError::into_inner).clone());
         };
-        let (answer, answered) = oneshot::channel();
-        source(PasswordRequest(answer));
-        match answered.await {
-            Ok(answer) => answer.map(Some),
-            Err(_) => Err("password_callback: its event loop is gone".into()),
-        }
+        ask(source, "password_callback", Question::Password).await.map(Some)
     }
 
     /// AUTH with a password.

@@ -1,6 +1,7 @@
 //! What goes into and out of the client: calls, scripts, routes, settings, errors. Nothing here waits.
 
 pub(crate) mod address;
+pub(crate) mod address_map;
 pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod cause;
@@ -10,6 +11,7 @@ pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod library;
 pub(crate) mod once;
+pub(crate) mod question;
 pub(crate) mod reply_error;
 pub(crate) mod request;
 pub(crate) mod route;

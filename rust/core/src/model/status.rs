@@ -1,5 +1,7 @@
 //! Whether there is a connection to a server, and why not.
 
+use crate::model::address::Address;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Status {
     Connecting,
@@ -11,3 +13,10 @@ pub(crate) enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreachable(pub(crate) String);
+
+impl Unreachable {
+    /// The same of a server that `address_map` has at another address.
+    pub(crate) fn at(self, target: &Address) -> Self {
+        Self(format!("{self} (address_map: it is at {target})"))
+    }
+}

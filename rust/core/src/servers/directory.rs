@@ -6,7 +6,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::sleep;
 
 use crate::connection::connect::without_arguments;
 use crate::connection::lane::{Lane, LaneEvents};
@@ -20,6 +21,7 @@ use crate::model::stats::Stats;
 use crate::servers::abilities::Abilities;
 use crate::servers::learning::Learning;
 use crate::servers::node::{Lease, Node};
+use crate::servers::sentinels::Sentinels;
 use crate::servers::supervision::Supervisor;
 use crate::servers::teaching::Teaching;
 use crate::servers::topology::Topology;
@@ -29,12 +31,15 @@ pub(crate) struct Servers {
     pub(crate) config: Config,
     pub(crate) stats: Arc<Stats>,
     connection: Arc<ConnectionConfig>,
+    /// How to reach a cluster's configured addresses, of which an `address_map` that is asked is not to know.
+    seed_connection: Arc<ConnectionConfig>,
     pub(super) itself: Weak<Self>,
     pub(super) nodes: RefCell<BTreeMap<Address, Rc<Node>>>,
     /// Nodes that have left the topology, with calls in flight.
     pub(super) retiring: RefCell<Vec<Rc<Node>>>,
     pub(super) topology: RefCell<Topology>,
     pub(super) learning: Learning,
+    pub(crate) sentinels: Option<Sentinels>,
     pub(crate) teaching: Teaching,
     pub(crate) abilities: Abilities,
     /// Connections on which keys are watched, by the names that their users gave them.
@@ -56,7 +61,12 @@ impl Servers {
     ) -> Rc<Self> {
         Rc::new_cyclic(|itself| Self {
             stats,
+            seed_connection: Arc::new(ConnectionConfig {
+                address_map: config.connection.address_map.clone().filter(|map| map.is_table()),
+                ..config.connection.clone()
+            }),
             connection: Arc::new(config.connection.clone()),
+            sentinels: config.sentinels.as_ref().map(Sentinels::new),
             config,
             itself: itself.clone(),
             nodes: RefCell::default(),
@@ -85,12 +95,21 @@ impl Servers {
         self.topology.borrow().nodes().next().is_some()
     }
 
+    pub(super) fn reads_replicas(&self) -> bool {
+        self.config.read_from != ReadFrom::Primary
+    }
+
     pub(super) fn knows_zones(&self) -> bool {
         matches!(self.config.read_from, ReadFrom::ZoneReplica(_) | ReadFrom::ZoneReplicaOrPrimary(_))
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.config.mode, Mode::Cluster { .. })
+    }
+
+    /// The name of the service that Sentinels know the servers of.
+    pub(crate) fn service(&self) -> Option<&str> {
+        self.sentinels.as_ref().map(|sentinels| &*sentinels.service)
     }
 
     /// Has all connections forget which scripts they loaded, where a request has the servers forget them.
@@ -102,7 +121,7 @@ impl Servers {
 
     /// Whether another server may take the place of one that is lost.
     pub(crate) fn has_alternatives(&self) -> bool {
-        self.is_cluster() || self.config.addresses.len() > 1
+        self.is_cluster() || self.sentinels.is_some() || self.config.addresses.len() > 1
     }
 
     /// The lane that a request takes as things stand.
@@ -140,8 +159,47 @@ impl Servers {
     }
 
     pub(super) fn new_node(&self, address: Address) -> Rc<Node> {
+        self.new_node_by(address, &self.connection)
+    }
+
+    /// A configured node, which is asked for the others, and not by that address kept.
+    pub(super) fn new_seed(&self, address: Address) -> Rc<Node> {
+        self.new_node_by(address, &self.seed_connection)
+    }
+
+    fn new_node_by(&self, address: Address, connection: &Arc<ConnectionConfig>) -> Rc<Node> {
         let events = Rc::downgrade(&self.lane_events);
-        Node::new(address, self.is_cluster(), self.connection.clone(), events, self.stats.clone())
+        Node::new(address, self.is_cluster(), connection.clone(), events, self.stats.clone())
+    }
+
+    /// Puts a node in the place of the one at its address.
+    pub(super) fn replace(&self, node: Rc<Node>) -> Rc<Node> {
+        let before = self.nodes.borrow_mut().insert(node.address.clone(), node.clone());
+        if let Some(before) = before {
+            self.retire(before);
+        }
+        node
+    }
+
+    /// Sends what waits elsewhere, and closes the node once the last reply has come.
+    pub(super) fn retire(&self, node: Rc<Node>) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        node.hand_back();
+        if node.is_idle() {
+            return node.close();
+        }
+        self.retiring.borrow_mut().push(node.clone());
+        let servers = self.itself.clone();
+        spawn_local(async move {
+            while !node.is_idle() {
+                sleep(PAUSE).await;
+                node.hand_back();
+            }
+            node.close();
+            if let Some(servers) = servers.upgrade() {
+                servers.retiring.borrow_mut().retain(|retiring| !Rc::ptr_eq(retiring, &node));
+            }
+        });
     }
 
     /// Whether a connection has one user alone at present.

@@ -186,6 +186,7 @@ fn config(port: u16) -> Config {
     Config {
         mode: Mode::Standalone,
         addresses: vec![Address::new("127.0.0.1", port)],
+        sentinels: None,
         connection: ConnectionConfig {
             tls: None,
             credentials: Arc::default(),
@@ -198,6 +199,7 @@ fn config(port: u16) -> Config {
             timeout: Duration::from_secs(2),
             observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
+            address_map: None,
             unacknowledged: None,
             transport: glide_scripts_core::system(),
         },

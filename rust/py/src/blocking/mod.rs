@@ -2,5 +2,5 @@
 
 mod sleep;
 
-pub(crate) mod passwords;
 pub(crate) mod pending;
+pub(crate) mod questions;

@@ -100,7 +100,7 @@ impl BlockingPending {
             Completion::Call(Ok(reply)) => replies::to_python(py, reply),
             Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
             Completion::Batch(outcomes) => replies::batch_to_python(py, outcomes),
-            Completion::Trace(_) | Completion::Password(_) => unreachable!("neither ends a call"),
+            Completion::Trace(_) | Completion::Question(_) => unreachable!("neither ends a call"),
         };
         Self::finish(slf, result);
     }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, PasswordSource, ReplyTo};
+use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,8 +16,8 @@ use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use super::busy_poll::BusyPoll;
 use super::loop_state::SharedLoop;
-use super::passwords::PasswordCallbacks;
 use super::pending::{Loop, Pending};
+use super::questions::Callbacks;
 use super::running_loop::{remember, running_loop};
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
@@ -33,7 +33,7 @@ pub(crate) struct Bridge {
     shared: Arc<Loop>,
     /// `None` for a loop without `add_reader`.
     wakeup: Option<Arc<Wakeup>>,
-    passwords: PasswordCallbacks,
+    callbacks: Callbacks,
 }
 
 thread_local! {
@@ -113,7 +113,7 @@ impl Bridge {
                 generation: generation(),
                 shared: Arc::new(SharedLoop::new(completions)),
                 wakeup,
-                passwords: PasswordCallbacks::default(),
+                callbacks: Callbacks::default(),
             };
             Bound::new(py, bridge)
         };
@@ -180,11 +180,11 @@ impl Bridge {
         Ok(())
     }
 
-    /// Has a callback of Python asked for passwords: it takes a `PasswordAnswer`, and its client keeps it alive.
-    pub(crate) fn password_source(&self, callback: &Bound<'_, PyAny>) -> PyResult<PasswordSource> {
-        let ticket = self.passwords.add(callback)?;
+    /// Has a callback of Python asked; see `Callbacks::ask`. Its client keeps it alive.
+    pub(crate) fn questioner(&self, callback: &Bound<'_, PyAny>) -> PyResult<Questioner> {
+        let ticket = self.callbacks.add(callback)?;
         let completions = self.shared.completions.clone();
-        Ok(Box::new(move |request| completions.ask_password(ticket, request)))
+        Ok(Box::new(move |question| completions.ask(ticket, question)))
     }
 
     /// Has the loop call `resolve` in its next turn.
@@ -226,13 +226,13 @@ impl Bridge {
         let (ticket, completion) = state.arrived.pop_front()?;
         let pending = match &completion {
             // The callbacks have tickets of their own.
-            Completion::Password(_) => None,
+            Completion::Question(_) => None,
             Completion::Trace(_) => state.calls.get(ticket).map(|pending| pending.clone_ref(py)),
             Completion::Call(_) | Completion::Batch(_) => state.calls.remove(ticket),
         };
         drop(state);
         let result = match (completion, &pending) {
-            (Completion::Password(request), _) => return Some(self.passwords.ask(py, ticket, request)),
+            (Completion::Question(question), _) => return Some(self.callbacks.ask(py, ticket, question)),
             // Its caller is gone.
             (_, None) => return Some(Ok(())),
             (Completion::Trace(facts), Some(pending)) => {

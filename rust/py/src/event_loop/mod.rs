@@ -5,7 +5,7 @@ mod busy_poll;
 mod callback;
 mod deferred_wake;
 mod loop_state;
-pub(crate) mod passwords;
 pub(crate) mod pending;
+pub(crate) mod questions;
 mod running_loop;
 mod tickets;

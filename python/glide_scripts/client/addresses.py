@@ -1,0 +1,133 @@
+"""Asking the application where to connect to a server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .._core import AddressAnswer
+from ..config.address_map import Target, parse_address
+from ..config.node_address import NodeAddress
+from ..errors import ConfigurationError
+
+Function = Callable[[NodeAddress], Target | Awaitable[Target]]
+
+
+def source(address_map: Function, is_blocking: bool) -> BaseAddressSource:
+    """Return the core's callback for where to connect.
+
+    Raises:
+        ConfigurationError: The client is synchronous and the function is async.
+    """
+    if not is_blocking:
+        return AddressSource(address_map)
+    if inspect.iscoroutinefunction(address_map):
+        raise ConfigurationError(
+            "address_map is an async function, and the client is synchronous; "
+            "pass a plain function that returns the address, or a dict"
+        )
+    return BlockingAddressSource(address_map)
+
+
+class BaseAddressSource(ABC):
+    """The callback of the core for where to connect to a server."""
+
+    def __init__(self, address_map: Function) -> None:
+        self._address_map = address_map
+
+    @abstractmethod
+    def __call__(self, host: str, port: int, answer: AddressAnswer) -> None:
+        """Have the function asked for the answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop asking."""
+
+
+class AddressSource(BaseAddressSource):
+    """Is called on the event loop, and calls the function there."""
+
+    def __init__(self, address_map: Function) -> None:
+        super().__init__(address_map)
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def __call__(self, host: str, port: int, answer: AddressAnswer) -> None:
+        # A task even if the function is not async: what it raises must not reach the loop.
+        asking = asyncio.get_running_loop().create_task(self._ask(host, port, answer))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
+    def close(self) -> None:
+        for asking in self._asking:
+            asking.cancel()
+
+    async def _ask(self, host: str, port: int, answer: AddressAnswer) -> None:
+        try:
+            address = NodeAddress(host, port)
+            # It may return anything, whatever its type says.
+            target: Any = self._address_map(address)
+            if isinstance(target, Awaitable):
+                target = await target
+        except BaseException as error:
+            _fail(answer, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            _give(answer, address, target)
+
+
+class BlockingAddressSource(BaseAddressSource):
+    """Is called in any thread, and calls the function in one of its own."""
+
+    def __call__(self, host: str, port: int, answer: AddressAnswer) -> None:
+        try:
+            # A daemon: the end of the program does not wait for the function.
+            threading.Thread(
+                target=self._ask, args=(host, port, answer), name="glide_scripts", daemon=True
+            ).start()
+        except RuntimeError as error:
+            _fail(answer, error)
+
+    def close(self) -> None:
+        """A function that runs goes on; nobody takes its answer."""
+
+    def _ask(self, host: str, port: int, answer: AddressAnswer) -> None:
+        try:
+            address = NodeAddress(host, port)
+            target: object = self._address_map(address)
+        except BaseException as error:
+            _fail(answer, error)
+        else:
+            if inspect.iscoroutine(target):
+                target.close()
+            _give(answer, address, target)
+
+
+def _fail(answer: AddressAnswer, error: BaseException) -> None:
+    text = f": {error}" if str(error) else ""
+    answer.fail(f"address_map raised {type(error).__name__}{text}")
+
+
+def _give(answer: AddressAnswer, address: NodeAddress, target: object) -> None:
+    """Give what the function returned, or say what is wrong with it."""
+    if target is None:
+        target = address
+    elif isinstance(target, str):
+        try:
+            target = parse_address(target)
+        except ValueError as error:
+            answer.fail(
+                f'address_map returned a str that is no address: {error}; return "host:port"'
+            )
+            return
+    if isinstance(target, NodeAddress):
+        answer.give(target.host, target.port)
+    else:
+        answer.fail(
+            f"address_map returned {type(target).__name__}; "
+            'it must return a NodeAddress, "host:port" or None'
+        )

@@ -1,0 +1,48 @@
+//! What the core asks somebody outside, who answers when he can.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::model::address::Address;
+
+/// A question to whoever goes by a completion's ticket.
+#[derive(Debug)]
+pub enum Question {
+    /// The password, for one more connection.
+    Password(Answer<String>),
+    /// Where to connect to the server that goes by this host and port.
+    Address(Arc<str>, u16, Answer<Address>),
+}
+
+/// Passes a question on.
+pub type Questioner = Box<dyn Fn(Question) + Send + Sync>;
+
+/// Takes the answer. Dropping it says that nobody will give one.
+pub struct Answer<T>(oneshot::Sender<Result<T, String>>);
+
+impl<T> Answer<T> {
+    /// Gives the answer, or why there is none, which holds no secret.
+    pub fn give(self, answer: Result<T, String>) {
+        // The attempt to connect may have been given up.
+        let _ = self.0.send(answer);
+    }
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
+}
+
+/// Asks a question and waits for the answer. `whom` is the setting that names who is asked.
+pub(crate) async fn ask<T>(
+    questioner: &Questioner,
+    whom: &str,
+    question: impl FnOnce(Answer<T>) -> Question,
+) -> Result<T, String> {
+    let (answer, answered) = oneshot::channel();
+    questioner(question(Answer(answer)));
+    answered.await.unwrap_or_else(|_| Err(format!("{whom}: its event loop is gone")))
+}

@@ -1,0 +1,199 @@
+//! One Sentinel, and what it says of a service: [SENTINEL](https://valkey.io/topics/sentinel/).
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use crate::connection::connect::{Connection, Purpose, connect};
+use crate::model::address::Address;
+use crate::model::config::ConnectionConfig;
+use crate::model::status::Unreachable;
+use crate::wire::pack;
+use crate::wire::resp::{Reply, ServerError};
+
+pub(crate) struct Sentinel {
+    pub(crate) address: Address,
+    pub(crate) config: Arc<ConnectionConfig>,
+    service: Arc<str>,
+    /// The connection that it was asked by, while it is asked again and again.
+    kept: RefCell<Option<Connection>>,
+}
+
+/// What one Sentinel says of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) by: Address,
+    pub(crate) primary: Address,
+    /// Counts the failovers: of two Sentinels, the one with the higher epoch knows more.
+    pub(crate) epoch: u64,
+    /// Those that seem to be up.
+    pub(crate) replicas: Vec<Address>,
+    /// The replica that it is making the primary, which it will name only once it has seen it be one.
+    pub(crate) promoted: Option<Address>,
+}
+
+impl Sentinel {
+    pub(super) fn new(address: Address, config: Arc<ConnectionConfig>, service: Arc<str>) -> Self {
+        Self { address, config, service, kept: RefCell::default() }
+    }
+
+    /// Asks it for the servers of the service.
+    pub(super) async fn ask(&self) -> Result<Claim, String> {
+        // A connection that was lost meanwhile is no reason to do without an answer.
+        let kept = self.kept.take();
+        if let Some(connection) = kept
+            && let Ok(claim) = self.ask_over(connection).await
+        {
+            return Ok(claim);
+        }
+        let connection = connect(&self.address, &self.config, Purpose::Data).await;
+        self.ask_over(connection.map_err(|reason| self.why_unreachable(&reason))?).await
+    }
+
+    fn why_unreachable(&self, reason: &Unreachable) -> String {
+        // Those that the Sentinels want are not the servers'.
+        let setting = if self.config.credentials.are_refused() { " (sentinel_credentials)" } else { "" };
+        format!("{reason}{setting}")
+    }
+
+    async fn ask_over(&self, mut connection: Connection) -> Result<Claim, String> {
+        let bound = self.config.timeout;
+        let asking = timeout(bound, self.claim(&mut connection)).await;
+        let claim = asking.unwrap_or_else(|_| Err(format!("no reply within {} ms", bound.as_millis())))?;
+        self.kept.replace(Some(connection));
+        Ok(claim)
+    }
+
+    /// Ends the connection that it was asked by.
+    pub(super) fn release(&self) {
+        self.kept.take();
+    }
+
+    async fn claim(&self, connection: &mut Connection) -> Result<Claim, String> {
+        let ask = |what: &[u8]| pack::command(&[b"SENTINEL", what, self.service.as_bytes()]);
+        // In one write, and so answered as of one moment. REPLICAS is SLAVES to Redis before 5.
+        let questions = [ask(b"GET-MASTER-ADDR-BY-NAME"), ask(b"MASTER"), ask(b"REPLICAS")].concat();
+        let lost = |reason: Unreachable| reason.to_string();
+        connection.send(&questions).await.map_err(lost)?;
+        let primary = connection.receive().await.map_err(lost)?;
+        let details = connection.receive().await.map_err(lost)?;
+        let replicas = connection.receive().await.map_err(lost)?;
+        if let Some(error) = primary.error() {
+            return Err(why_refused(error));
+        }
+        let Some(place) = primary.into_elements() else {
+            connection.send(&pack::command(&[b"SENTINEL", b"MASTERS"])).await.map_err(lost)?;
+            return Err(self.unknown_service(connection.receive().await.map_err(lost)?));
+        };
+        let primary = match place.as_slice() {
+            [host, port] => address(host, port),
+            _ => None,
+        };
+        let primary = primary.ok_or("its reply to SENTINEL GET-MASTER-ADDR-BY-NAME makes no sense")?;
+        let details = Entry::read(details);
+        let epoch = details.as_ref().and_then(|entry| entry.text("config-epoch")?.parse().ok());
+        let is_failing_over = details.is_some_and(|entry| entry.has_flag(&["failover_in_progress"]));
+        let entries: Vec<_> = replicas.into_elements().into_iter().flatten().filter_map(Entry::read).collect();
+        let replicas = entries.iter().filter_map(Entry::replica).filter(|replica| *replica != primary).collect();
+        let promoted = entries.iter().find(|entry| is_failing_over && entry.has_flag(&["promoted"]));
+        let promoted = promoted.and_then(Entry::address);
+        Ok(Claim { by: self.address.clone(), primary, epoch: epoch.unwrap_or(0), replicas, promoted })
+    }
+
+    /// `known` is its reply to SENTINEL MASTERS.
+    fn unknown_service(&self, known: Reply) -> String {
+        let entries = known.into_elements().into_iter().flatten();
+        let names = entries.filter_map(|entry| Some(format!("{:?}", Entry::read(entry)?.text("name")?)));
+        let names: Vec<_> = names.collect();
+        let known = if names.is_empty() { String::new() } else { format!(", only {}", names.join(", ")) };
+        format!("it knows no service {:?}{known}", self.service)
+    }
+}
+
+fn why_refused(error: &ServerError) -> String {
+    let text = error.text();
+    let advice = match error.code() {
+        "NOAUTH" => "; it wants credentials of its own: pass sentinel_credentials",
+        "ERR" if text.contains("unknown command") => {
+            "; it is no Sentinel: pass the Sentinels' addresses, or the server's own in a GlideClientConfiguration"
+        }
+        _ => "",
+    };
+    format!("it answered {text:?}{advice}")
+}
+
+fn address(host: &Reply, port: &Reply) -> Option<Address> {
+    let text = |reply: &Reply| std::str::from_utf8(reply.as_bytes()?).ok().map(str::to_owned);
+    let (host, port) = (text(host)?, text(port)?.parse().ok()?);
+    (!host.is_empty() && port != 0).then(|| Address::new(host, port))
+}
+
+/// What a Sentinel says of one server: names, each followed by its value.
+struct Entry(Vec<Reply>);
+
+impl Entry {
+    fn read(reply: Reply) -> Option<Self> {
+        reply.into_elements().map(Self)
+    }
+
+    fn value(&self, name: &str) -> Option<&Reply> {
+        self.0.chunks_exact(2).find(|pair| pair[0].as_bytes() == Some(name.as_bytes())).map(|pair| &pair[1])
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.value(name)?.as_bytes()?).ok()
+    }
+
+    fn has_flag(&self, any_of: &[&str]) -> bool {
+        self.text("flags").is_some_and(|flags| flags.split(',').any(|flag| any_of.contains(&flag)))
+    }
+
+    fn address(&self) -> Option<Address> {
+        address(self.value("ip")?, self.value("port")?)
+    }
+
+    /// Where the replica is that it is of; `None` where it seems to be down, or still takes itself for a primary, as one
+    /// does for seconds after a failover that it had no part in.
+    fn replica(&self) -> Option<Address> {
+        let is_primary = self.text("role-reported") == Some("master");
+        if is_primary || self.text("flags").is_none() || self.has_flag(&["s_down", "o_down"]) {
+            return None;
+        }
+        self.address()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::resp::Item;
+
+    fn word(text: &str) -> Reply {
+        Reply::One(Item::Bulk(Bytes::copy_from_slice(text.as_bytes()).into()))
+    }
+
+    fn entry(fields: &[(&str, &str)]) -> Entry {
+        Entry(fields.iter().flat_map(|(name, value)| [word(name), word(value)]).collect())
+    }
+
+    #[test]
+    fn only_a_replica_that_seems_to_be_up_and_says_that_it_is_one_serves_reads() {
+        let place = [("ip", "::1"), ("port", "6380")];
+        let replica = |flags, role| entry(&[place[0], place[1], ("flags", flags), ("role-reported", role)]).replica();
+        assert_eq!(replica("slave", "slave"), Some(Address::new("::1", 6380)));
+        assert_eq!(replica("slave,disconnected", "slave"), Some(Address::new("::1", 6380)));
+        for (flags, role) in [("s_down,slave", "slave"), ("slave,o_down", "slave"), ("slave", "master")] {
+            assert_eq!(replica(flags, role), None, "{flags} {role}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_is_none() {
+        for (host, port) in [("", "1"), ("h", "0"), ("h", "70000"), ("h", "x")] {
+            assert_eq!(address(&word(host), &word(port)), None, "{host:?} {port:?}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The Sentinels of a service: together they say which of its servers is the primary.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::model::config::SentinelConfig;
+use crate::servers::sentinel::{Claim, Sentinel};
+use crate::tasks::signal::Signal;
+
+pub(crate) struct Sentinels {
+    pub(crate) service: Arc<str>,
+    all: Vec<Rc<Sentinel>>,
+    /// Counts what they said unasked of the service's servers.
+    news: Signal<u64>,
+}
+
+impl Sentinels {
+    pub(super) fn new(config: &SentinelConfig) -> Self {
+        let (service, connection): (Arc<str>, _) =
+            (config.service.as_str().into(), Arc::new(config.connection.clone()));
+        let sentinel = |address: &_| Rc::new(Sentinel::new(Clone::clone(address), connection.clone(), service.clone()));
+        Self { all: config.addresses.iter().map(sentinel).collect(), service, news: Signal::new(0) }
+    }
+
+    pub(crate) fn all(&self) -> &[Rc<Sentinel>] {
+        &self.all
+    }
+
+    /// What they say now, who knows most first. An error where none knows the service.
+    pub(super) async fn claims(&self) -> Result<Vec<Claim>, String> {
+        /// How long Sentinels that do not answer are waited for once others have.
+        const STRAGGLERS: Duration = Duration::from_millis(100);
+        let mut asking = JoinSet::new();
+        for sentinel in &self.all {
+            let sentinel = sentinel.clone();
+            asking.spawn_local(async move { (sentinel.address.clone(), sentinel.ask().await) });
+        }
+        let (mut claims, mut failures) = (Vec::<Claim>::new(), Vec::new());
+        loop {
+            let answer = if claims.is_empty() {
+                asking.join_next().await
+            } else {
+                timeout(STRAGGLERS, asking.join_next()).await.unwrap_or_default()
+            };
+            let Some(Ok((address, answer))) = answer else { break };
+            match answer {
+                Ok(claim) => claims.push(claim),
+                Err(reason) => failures.push(format!("{address}: {reason}")),
+            }
+        }
+        if claims.is_empty() {
+            return Err(format!("no Sentinel names a primary of {:?} ({})", self.service, failures.join("; ")));
+        }
+        claims.sort_by_key(|claim| Reverse(claim.epoch));
+        Ok(claims)
+    }
+
+    /// Whether one of them has refused the credentials, the last time that it was asked.
+    pub(super) fn refuse_credentials(&self) -> bool {
+        self.all.iter().any(|sentinel| sentinel.config.credentials.are_refused())
+    }
+
+    /// Ends the connections that they were asked by.
+    pub(super) fn release(&self) {
+        self.all.iter().for_each(|sentinel| sentinel.release());
+    }
+
+    /// One of them has said something of the service.
+    pub(super) fn note_news(&self) {
+        let count = *self.news.borrow();
+        self.news.set(count + 1);
+    }
+
+    pub(super) fn times_heard(&self) -> u64 {
+        *self.news.borrow()
+    }
+
+    /// Waits until they have said something since they had `seen` times.
+    pub(super) async fn heard_since(&self, seen: u64) {
+        self.news.wait_for(|count| (*count > seen).then_some(())).await;
+    }
+}

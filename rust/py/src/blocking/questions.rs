@@ -1,0 +1,34 @@
+//! Questions that callbacks of Python answer, where no event loop runs that could ask them.
+
+use std::sync::Arc;
+use std::thread;
+
+use glide_scripts_core::{Question, Questioner};
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+
+use crate::event_loop::questions::call;
+use crate::process::interpreter::enter;
+
+/// Has a callback called for each connection; its client keeps it alive. It must not take long.
+///
+/// Each question has a thread of its own: connections are replaced while no thread waits for a call, and the I/O
+/// thread does not attach.
+pub(crate) fn questioner(callback: &Bound<'_, PyAny>) -> PyResult<Questioner> {
+    let callback = Arc::new(PyWeakrefReference::new(callback)?.unbind());
+    Ok(Box::new(move |question| {
+        let callback = callback.clone();
+        // Without a thread the question is dropped, and the connection is not made.
+        let _ = thread::Builder::new().name("glide_scripts".into()).spawn(move || ask(&callback, question));
+    }))
+}
+
+fn ask(callback: &Py<PyWeakrefReference>, question: Question) {
+    let Ok(_entered) = enter() else { return };
+    let _ = Python::try_attach(|py| {
+        let Some(callback) = callback.bind(py).upgrade() else { return };
+        if let Err(error) = call(&callback, question) {
+            error.write_unraisable(py, Some(&callback));
+        }
+    });
+}
