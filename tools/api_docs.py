@@ -45,9 +45,11 @@ class ApiDocs(griffe.Extension):
 
 
 def _classes(package: griffe.Module) -> Iterator[griffe.Class]:
+    # A module that imports the package has an alias of it: following that would never end.
     for module in package.modules.values():
-        yield from (kind for kind in module.classes.values() if not kind.is_alias)
-        yield from _classes(module)
+        if not module.is_alias:
+            yield from (kind for kind in module.classes.values() if not kind.is_alias)
+            yield from _classes(module)
 
 
 def _docstring(text: str | None, of: Any) -> griffe.Docstring | None:

@@ -163,9 +163,10 @@ class GlideClient(BaseClient):
         See https://valkey.io/commands/function-stats/.
 
         Returns:
-            A dict from each server's ``b"host:port"`` to a dict: ``b"running_script"`` is None, or
-            a dict of ``b"name"``, ``b"command"`` and ``b"duration_ms"``; ``b"engines"`` maps each
-            engine to a dict of ``b"libraries_count"`` and ``b"functions_count"``.
+            A dict by server, with keys of host and port. Each value is a dict:
+            ``b"running_script"`` is None, or a dict of ``b"name"``, ``b"command"`` and
+            ``b"duration_ms"``; ``b"engines"`` maps each engine to a dict of ``b"libraries_count"``
+            and ``b"functions_count"``.
         """
         result: dict[bytes, dict[bytes, Any]]
         result = await self._routed(self._function_stats(), None)

@@ -45,7 +45,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     """Says what is missing where no plugin runs an async test that uses a fixture of these."""
-    ours = [name for name in pyfuncitem.fixturenames if name in _FIXTURES]
+    # The fixtures of its parameters, and then those that only these need.
+    named = [*inspect.signature(pyfuncitem.obj).parameters, *pyfuncitem.fixturenames]
+    ours = [name for name in named if name in _FIXTURES]
     # A plugin that runs it was asked before, and put a plain function in its place.
     if not ours or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return

@@ -225,7 +225,7 @@ UNSENT: list[tuple[Any, Any, type[Exception], str]] = [
     (Order, Order(OrderId(ID), [], cost=5), TypeError, "value.cost is int; pass Money"),  # type: ignore[arg-type]
     (Item | Status, Item("x"), TypeError, "value.price is str; pass Decimal"),  # type: ignore[arg-type]
     (Row, {"mode": "x", "day": AT.date()}, ValueError, "value['mode'] is not one of 'a', 'b'"),
-    (JSON[Any], {"a": [object()]}, TypeError, "it holds object at value['a'][0]"),
+    (JSON[Any], {"a": [object()]}, TypeError, "object at value['a'][0]"),
     (JSON[Any], Item("\ud800"), ValueError, "value.price is text that cannot be"),  # type: ignore[arg-type]
 ]
 
