@@ -24,8 +24,6 @@ pub(super) enum Manner {
     Resp2,
     /// Nothing of the client.
     Terse,
-    /// Not even PING.
-    Mute,
 }
 
 impl Manner {
@@ -33,8 +31,8 @@ impl Manner {
     /// because its server does, and replies of RESP2 are not as those of RESP3.
     pub(super) fn all(protocol: Protocol) -> &'static [Self] {
         match protocol {
-            Protocol::Resp3 => &[Self::Resp3, Self::Resp3, Self::Resp2, Self::Terse, Self::Mute],
-            Protocol::Resp2 => &[Self::Resp2, Self::Terse, Self::Mute],
+            Protocol::Resp3 => &[Self::Resp3, Self::Resp3, Self::Resp2, Self::Terse],
+            Protocol::Resp2 => &[Self::Resp2, Self::Terse],
         }
     }
 }
@@ -80,12 +78,12 @@ pub(super) fn greetings(
         add("HELLO", Weight::Hello, pack::command(&hello));
     } else if let Some(password) = password {
         add("AUTH", Weight::Login, config.credentials.auth(password));
-    } else if manner == Manner::Mute {
-        // Something has to show that there is a server.
-        add("ECHO", Weight::Offered, pack::command(&[b"ECHO", b""]));
-    } else {
-        // Its answer shows whether the server wants a password.
+    } else if manner == Manner::Terse {
+        // Proxies know it that know no ECHO.
         add("PING", Weight::Offered, ping::ping());
+    } else {
+        // Its answer shows that there is a server, and whether it wants a password.
+        add("ECHO", Weight::Offered, pack::command(&[b"ECHO", b""]));
     }
     if let Some(name) = client_name.filter(|_| manner <= Manner::Resp2) {
         add("CLIENT SETNAME", Weight::Wanted, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
