@@ -12,6 +12,7 @@ from tests.conftest import Connect
 from glide_scripts import (
     Batch,
     GlideClient,
+    Key,
     ObservedCall,
     Observer,
     OnceConflictError,
@@ -23,6 +24,13 @@ from glide_scripts import (
 from glide_scripts.testing import FaultProxy, ValkeyServer
 
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])", name="add")
+
+
+@typed_script(ADD)
+def add_to_account(account: Key, cents: int) -> int:
+    raise NotImplementedError
+
+
 FAIL = Script("redis.call('INCR', KEYS[1]) return redis.error_reply('OUT_OF_STOCK sku 7')")
 
 
@@ -191,7 +199,7 @@ async def test_what_gives_the_ids_of_many_may_fail(client: GlideClient) -> None:
     with pytest.raises(LookupError, match="no id for b"):
         await replies
     with pytest.raises(TypeError, match=r"calls\[0\]: once is float"):
-        await client.invoke_script_many(ADD, [(["a"], ["1"])], once=lambda *_: 1.5)  # type: ignore[arg-type, return-value]
+        await client.invoke_script_many(ADD, [(["a"], ["1"])], once=lambda *_: 1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.every_server
@@ -239,7 +247,7 @@ async def test_typed_calls_take_it_and_declare_it(client: GlideClient, tmp_path:
 @pytest.mark.every_server
 async def test_a_lost_reply_is_asked_for_again(server: ValkeyServer, connect: Connect) -> None:
     with FaultProxy(server.host, server.port) as proxy:
-        client = await connect(proxy)  # type: ignore[arg-type]
+        client = await connect(proxy)
         await client.invoke_script(ADD, ["n"], ["0"], once="warm-up")
         for once in (True, "order"):
             proxy.drop_replies(1)
@@ -279,4 +287,6 @@ async def test_an_observer_sees_what_came_from_a_record(
     with pytest.raises(OnceConflictError):
         await client.invoke_script(ADD, ["n"], ["2"], once="order")
     assert [call.from_record for call in seen] == [False, True, False, True, False]
+    assert [await add_to_account(client, "t", 1, once="order") for _ in range(2)] == [1, 1]  # type: ignore[call-overload]
+    assert [call.from_record for call in seen[5:]] == [False, True]
     assert {call.sha1 for call in seen} == {ADD.hash, FAIL.hash}

@@ -150,13 +150,13 @@ class BaseClient(Sending):
             # Tracebacks may show local variables, and those of declared scripts may be secret.
             del keys, args
 
-    async def _observed_call(self, call: DeclaredCall, once: dict[str, Any]) -> Any:
+    async def _observed_call(self, call: DeclaredCall) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""
         call = ObservedDeclaredCall(call)
         core: Any = self._core
         try:
             reply = core.invoke_script(
-                call.script, call.keys, call.args, None, failure=call.failure, **once
+                call.script, call.keys, call.args, None, failure=call.failure, **call.once
             )
             return call(await reply)
         except ReplyTypeError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..declared.script import DeclaredScript
 from ..errors import ReplyTypeError, RequestError
+
+NO_ONCE: Mapping[str, Any] = MappingProxyType({})
 
 
 class DeclaredCall:
@@ -15,7 +18,7 @@ class DeclaredCall:
     It shows neither keys nor arguments: it stands in frames, which tracebacks may show.
     """
 
-    __slots__ = ("_decode", "args", "keys", "script")
+    __slots__ = ("_decode", "args", "keys", "once", "script")
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class DeclaredCall:
         keys: Any,
         args: Any,
         decode: Callable[[Any, Any, Any], Any] | None,
+        once: Mapping[str, Any] = NO_ONCE,
     ) -> None:
         """
         Args:
@@ -31,12 +35,14 @@ class DeclaredCall:
             args: The arguments that are sent.
             decode: Makes the declared type of a reply, given the keys and the arguments for its
                 error; None: the reply stays as it came.
+            once: Its ``once`` and ``once_ttl``, if it has any.
         """
         self.script = script
         # As they are now: which of them are secret is known by their places.
         self.keys = tuple(keys) if isinstance(keys, list) else keys
         self.args = tuple(args) if isinstance(args, list) else args
         self._decode = decode
+        self.once = once
 
     def __call__(self, reply: Any) -> Any:
         """The reply as the declared type.
@@ -79,7 +85,7 @@ class ObservedDeclaredCall(DeclaredCall):
     __slots__ = ("_decoded",)
 
     def __init__(self, call: DeclaredCall) -> None:
-        super().__init__(call.script, call.keys, call.args, call._decode)
+        super().__init__(call.script, call.keys, call.args, call._decode, call.once)
         self._decoded: list[Any] = []
 
     def failure(self, reply: Any) -> ReplyTypeError | None:

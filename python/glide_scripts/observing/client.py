@@ -41,7 +41,7 @@ class Client:
         """Run a coroutine of a synchronous client to its end."""
         raise NotImplementedError
 
-    async def _observed_call(self, call: Any, once: Any) -> Any:
+    async def _observed_call(self, call: Any) -> Any:
         """Run a declared script for a client that has an observer."""
         raise NotImplementedError
 

@@ -168,8 +168,8 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             once = self._take_once(kwargs) if kwargs else {}
             keys, argv = self._packed(args, kwargs)
             if client._is_observed:
-                call = DeclaredCall(self, keys, argv, self._decoded)
-                observed: R = await client._observed_call(call, once)
+                call = DeclaredCall(self, keys, argv, self._decoded, once)
+                observed: R = await client._observed_call(call)
                 return observed
             reply = client.invoke_script(self, keys, argv, **once)
             if not client._is_blocking:
