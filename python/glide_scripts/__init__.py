@@ -108,6 +108,7 @@ from .commands.keys import ExpireOptions
 from .commands.server import InfoSection
 from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
+from .config.address_map import AddressMap
 from .config.node_address import NodeAddress, UnixSocketAddress
 from .config.secrets import ServerCredentials
 from .config.settings import (
@@ -161,7 +162,6 @@ if typing.TYPE_CHECKING:
         SlotKeyRoute,
         SlotType,
     )
-    from .config.address_map import AddressMap
     from .config.cluster import (
         AdvancedGlideClusterClientConfiguration,
         GlideClusterClientConfiguration,
@@ -180,7 +180,6 @@ if typing.TYPE_CHECKING:
 _LATER = {
     name: module
     for module, names in {
-        "config.address_map": ("AddressMap",),
         "config.cluster": (
             "AdvancedGlideClusterClientConfiguration",
             "GlideClusterClientConfiguration",

@@ -112,7 +112,7 @@ ADDRESS = NodeAddress("h", 1)
         ("h:1=h:2", "address_map is str"),
         ({"h": ADDRESS}, "key 1 of address_map: it has no port"),
         ({ADDRESS: "h:0"}, "value 1 of address_map: the port is not a number from 1 to 65535"),
-        ({ADDRESS: "h:2", "user@h:2": "h:2"}, "key 2 of address_map: the host holds '@'"),
+        ({ADDRESS: "h:2", "user@h:2": "h:2"}, "key 2 of address_map: the host contains '@'"),
         ({ADDRESS: None}, "value 1 of address_map is NoneType; pass a NodeAddress or a str"),
         ({6379: ADDRESS}, "key 1 of address_map is int"),
         ({ADDRESS: "h:2", "h:1": "h:3"}, "address_map has h:1 twice"),

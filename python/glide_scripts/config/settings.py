@@ -9,8 +9,6 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
-import glide_scripts
-
 from ..checks import (
     MAX_INT32,
     MAX_INT64,
@@ -25,6 +23,7 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
+from .address_map import AddressMap, checked_address_map
 from .configuration_errors import configuration_errors
 from .node_address import ServerAddress, UnixSocketAddress
 from .secrets import Hidden, ServerCredentials, check_text
@@ -177,7 +176,7 @@ class BaseClientConfiguration:
     client_az: str | None = None
     lazy_connect: bool | None = None
     observer: Observer | None = None
-    address_map: "glide_scripts.AddressMap | None" = field(default=None, hash=False)
+    address_map: AddressMap | None = field(default=None, hash=False)
 
     @configuration_errors()
     def __post_init__(self) -> None:
@@ -201,8 +200,6 @@ class BaseClientConfiguration:
         optional(flag, "lazy_connect", self.lazy_connect, "True or False")
         optional(of_type, "observer", self.observer, Observer, "an Observer")
         if self.address_map is not None:
-            from .address_map import checked_address_map  # noqa: PLC0415 - saves time at import
-
             object.__setattr__(self, "address_map", checked_address_map(self.address_map))
 
     def _check_advanced(self, advanced: AdvancedBaseClientConfiguration | None) -> None:
