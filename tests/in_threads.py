@@ -16,6 +16,28 @@ from typing import Any
 from glide_scripts import sync
 from glide_scripts.observing.client import Client
 
+ASYNCIO, THREADS = "asyncio", "threads"
+
+MODULES = {
+    "standalone.test_batches",
+    "standalone.test_commands_on_server",
+    "standalone.test_errors",
+    "standalone.test_functions",
+    "standalone.test_invoke_script",
+    "standalone.test_transactions",
+    "cluster.test_management",
+    "cluster.test_routing",
+    "cluster.test_typed_in_cluster",
+}
+"""Their tests run on both kinds of clients."""
+
+ONLY_AWAITED = {
+    "test_a_cancelled_batch_is_not_written_to_its_end",
+    "test_a_cancelled_transaction_leaves_no_watch",
+    "test_a_task_that_is_thrown_away_leaves_no_watch",
+}
+"""What they do to a task has no counterpart in threads."""
+
 SYNCHRONOUS = {"GlideClient": sync.GlideClient, "GlideClusterClient": sync.GlideClusterClient}
 
 _threads: weakref.WeakKeyDictionary[asyncio.Task[Any], ThreadPoolExecutor]
@@ -103,9 +125,13 @@ class Replies:
         await in_thread(self._replies.close)
 
 
-async def made(kind: Any, config: Any) -> Any:
-    import os
-
-    if os.environ.get("RUNTIME") == "threads":
+async def made(runtime: str, kind: Any, config: Any) -> Any:
+    """A client of a kind; with the runtime ``threads`` a synchronous one."""
+    if runtime == THREADS:
         return await InThreads.create(kind.__name__, config)
     return await kind.create(config)
+
+
+def runs_on_both(module: str, test: str) -> bool:
+    """Whether a test runs on both kinds of clients."""
+    return module.removeprefix("tests.") in MODULES and test not in ONLY_AWAITED

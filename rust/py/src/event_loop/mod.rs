@@ -9,3 +9,4 @@ pub(crate) mod passwords;
 pub(crate) mod pending;
 mod running_loop;
 mod tickets;
+mod wakeup;
