@@ -1,6 +1,6 @@
 """The synchronous clients behind the face of the asynchronous ones, so that a test runs on both.
 
-Each task's calls are made in a thread of its own, as a program with threads would make them.
+Calls are made in threads. What is watched belongs to a thread, so each task has one for that.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ ONLY_AWAITED = {
 
 SYNCHRONOUS = {"GlideClient": sync.GlideClient, "GlideClusterClient": sync.GlideClusterClient}
 
+OF_ONE_THREAD = {"watch", "unwatch", "exec"}
+
+_any_thread = ThreadPoolExecutor(64)
 _threads: weakref.WeakKeyDictionary[asyncio.Task[Any], ThreadPoolExecutor]
 _threads = weakref.WeakKeyDictionary()
 
 
 def thread_of_task() -> ThreadPoolExecutor:
-    """The thread that makes the calls of the task that asks."""
+    """The thread in which the task that asks watches keys."""
     task = asyncio.current_task()
     assert task is not None
     if task not in _threads:
@@ -81,7 +84,9 @@ class InThreads(Client):
             return attribute
         if name == "invoke_script_many":
             return lambda *args, **kwargs: Replies(attribute(*args, **kwargs))
-        return partial(in_thread, attribute)
+        if name in OF_ONE_THREAD:
+            return partial(in_thread, attribute)
+        return lambda *args, **kwargs: _in(_any_thread, partial(attribute, *args, **kwargs))
 
     async def _observed_call(self, call: Any) -> Any:
         return await in_thread(self._client._run, self._client._observed_call(call))
