@@ -92,8 +92,8 @@ class InThreads(Client):
     def _run(self, calling: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
         return calling
 
-    async def _observed_call(self, call: Any) -> Any:
-        return await in_thread(self._client._run, self._client._observed_call(call))
+    async def _observed_call(self, call: Any, once: Any) -> Any:
+        return await in_thread(self._client._run, self._client._observed_call(call, once))
 
     @property
     def _is_observed(self) -> Any:

@@ -210,7 +210,9 @@ def test_right_calls_pass_and_run(folder: Path) -> None:
 def test_a_file_that_was_written_earlier_goes_on_working(folder: Path) -> None:
     assert main(["stubs", "scripts"]) == 0
     file = folder / "scripts/library.pyi"
-    text = file.read_text().replace("TBatch, TCall, TypedLibrary, ", "TCall, ").replace("TBatch", "B")
+    text = (
+        file.read_text().replace("TBatch, TCall, TypedLibrary, ", "TCall, ").replace("TBatch", "B")
+    )
     private = (
         "from glide_scripts._library import TypedLibrary\nfrom glide_scripts._typed import B\n"
     )
