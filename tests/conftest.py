@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.in_threads import made
+from tests.in_threads import ASYNCIO, THREADS, made, runs_on_both
 from tests.records import Records
 from tests.servers.debian import debian_program
 from tests.servers.table import CAPABILITIES, this_server
@@ -120,15 +120,27 @@ def protocol(request: pytest.FixtureRequest) -> ProtocolVersion:
     return value
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    test = metafunc.function.__name__
+    if "runtime" in metafunc.fixturenames and runs_on_both(metafunc.module.__name__, test):
+        metafunc.parametrize("runtime", [ASYNCIO, THREADS], indirect=True)
+
+
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
+def runtime(request: pytest.FixtureRequest) -> str:
+    """What the clients of a test run on."""
+    return getattr(request, "param", ASYNCIO)
+
+
+@pytest.fixture
+async def connect(runtime: str) -> AsyncIterator[Connect]:
     """Makes clients of a server, with further settings, and closes them after the test."""
     clients: list[GlideClient] = []
 
     async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
         addresses = [NodeAddress(server.host, server.port)]
         config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await made(GlideClient, config)
+        client = await made(runtime, GlideClient, config)
         clients.append(client)
         return client
 

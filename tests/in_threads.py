@@ -1,6 +1,6 @@
 """The synchronous clients behind the face of the asynchronous ones, so that a test runs on both.
 
-Each task's calls are made in a thread of its own, as a program with threads would make them.
+Calls are made in threads. What is watched belongs to a thread, so each task has one for that.
 """
 
 from __future__ import annotations
@@ -16,14 +16,40 @@ from typing import Any
 from glide_scripts import sync
 from glide_scripts.observing.client import Client
 
+ASYNCIO, THREADS = "asyncio", "threads"
+
+MODULES = {
+    "standalone.test_batches",
+    "standalone.test_commands_on_server",
+    "standalone.test_errors",
+    "standalone.test_functions",
+    "standalone.test_invoke_script",
+    "standalone.test_transactions",
+    "cluster.test_management",
+    "cluster.test_routing",
+    "cluster.test_typed_in_cluster",
+}
+"""Their tests run on both kinds of clients."""
+
+ONLY_AWAITED = {
+    "test_a_cancelled_batch_is_not_written_to_its_end",
+    "test_a_cancelled_transaction_leaves_no_watch",
+    "test_a_task_that_is_thrown_away_leaves_no_watch",
+    "test_the_connection_is_used_again_by_others",
+}
+"""What they do to a task has no counterpart in threads."""
+
 SYNCHRONOUS = {"GlideClient": sync.GlideClient, "GlideClusterClient": sync.GlideClusterClient}
 
+OF_ONE_THREAD = {"watch", "unwatch", "exec"}
+
+_any_thread = ThreadPoolExecutor(64)
 _threads: weakref.WeakKeyDictionary[asyncio.Task[Any], ThreadPoolExecutor]
 _threads = weakref.WeakKeyDictionary()
 
 
 def thread_of_task() -> ThreadPoolExecutor:
-    """The thread that makes the calls of the task that asks."""
+    """The thread in which the task that asks watches keys."""
     task = asyncio.current_task()
     assert task is not None
     if task not in _threads:
@@ -59,10 +85,15 @@ class InThreads(Client):
             return attribute
         if name == "invoke_script_many":
             return lambda *args, **kwargs: Replies(attribute(*args, **kwargs))
-        return partial(in_thread, attribute)
+        if name in OF_ONE_THREAD:
+            return partial(in_thread, attribute)
+        return lambda *args, **kwargs: _in(_any_thread, partial(attribute, *args, **kwargs))
 
-    async def _observed_call(self, call: Any) -> Any:
-        return await in_thread(self._client._run, self._client._observed_call(call))
+    def _run(self, calling: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+        return calling
+
+    async def _observed_call(self, call: Any, once: Any) -> Any:
+        return await in_thread(self._client._run, self._client._observed_call(call, once))
 
     @property
     def _is_observed(self) -> Any:
@@ -103,9 +134,13 @@ class Replies:
         await in_thread(self._replies.close)
 
 
-async def made(kind: Any, config: Any) -> Any:
-    import os
-
-    if os.environ.get("RUNTIME") == "threads":
+async def made(runtime: str, kind: Any, config: Any) -> Any:
+    """A client of a kind; with the runtime ``threads`` a synchronous one."""
+    if runtime == THREADS:
         return await InThreads.create(kind.__name__, config)
     return await kind.create(config)
+
+
+def runs_on_both(module: str, test: str) -> bool:
+    """Whether a test runs on both kinds of clients."""
+    return module.removeprefix("tests.") in MODULES and test not in ONLY_AWAITED

@@ -16,6 +16,7 @@ __all__ = [
     "AdvancedGlideClusterClientConfiguration",
     "AllNodes",
     "AllPrimaries",
+    "AnyClient",
     "AuthenticationError",
     "BackoffStrategy",
     "Batch",
@@ -83,6 +84,7 @@ __all__ = [
     "SlotType",
     "Stats",
     "TBatch",
+    "TCall",
     "TEncodable",
     "TResult",
     "TimeoutError",
@@ -143,6 +145,7 @@ from .errors import (
     TimeoutError,
     UnkillableError,
 )
+from .observing.client import AnyClient
 from .observing.observer import ObservedCall, Observer
 from .values import OK, TOK, TEncodable, TResult
 
@@ -173,7 +176,7 @@ if typing.TYPE_CHECKING:
     from .declared.conversion import Converter
     from .observing.stats import Latency, NodeStats, Stats
     from .scripts.library import ScriptLibrary, TypedLibrary
-    from .scripts.typed import TBatch, TypedScript, typed_script
+    from .scripts.typed import TBatch, TCall, TypedScript, typed_script
 
 # What a program of one server and one script does not need is imported when it is asked for: that
 # halves the time of the import.
@@ -206,7 +209,7 @@ _LATER = {
             "SlotType",
         ),
         "observing.stats": ("Latency", "NodeStats", "Stats"),
-        "scripts.typed": ("TBatch", "TypedScript", "typed_script"),
+        "scripts.typed": ("TBatch", "TCall", "TypedScript", "typed_script"),
     }.items()
     for name in names
 }

@@ -49,7 +49,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from glide_scripts import (
-    GlideClient, Json, Key, Script, ScriptError, ScriptLibrary, Secret, typed_script
+    GlideClient, Json, Key, Script, ScriptError, ScriptLibrary, Secret, sync, typed_script
 )
 
 if TYPE_CHECKING:
@@ -96,7 +96,21 @@ async def main(url: str) -> None:
         assert scripts.rate_limit.decode(reply)
 
 
+def work(url: str) -> None:
+    with sync.GlideClient.from_url(url) as client:
+        allowed: bool = scripts.rate_limit(client, user="u2", limit=10, window=60)
+        assert allowed is True
+        total = scripts.billing.total(client, ["a", "b"], [1.5, 2])
+        assert {name.upper(): count + 1 for name, count in total.items()} == {"A": 2}
+        seven: int = scripts.billing_total(client)
+        assert seven == 7
+        assert sum(first(client, "u1", "t", [1, 2])) == 3
+        value = client.get("k")
+        assert value is None or value.upper()
+
+
 asyncio.run(main(sys.argv[1]))
+work(sys.argv[1])
 """
 
 # Each line marked with a code is wrong in just that way.
@@ -106,7 +120,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from glide_scripts import GlideClient, Key, Script, ScriptLibrary, typed_script
+from glide_scripts import GlideClient, Key, Script, ScriptLibrary, sync, typed_script
 
 if TYPE_CHECKING:
     from scripts.library import Library
@@ -137,12 +151,20 @@ async def main(client: GlideClient) -> None:
     await scripts.billing.total(client, "abc", [1.0])  # arg-type
     await scripts.billing.total(client, ["a"], "1")  # arg-type
     await scripts.billing.note(client, {"a": "b"}, None)  # dict-item
-    text: str = await scripts.rate_limit(client, "u1", 10, 60)  # assignment
+    text: str = await scripts.rate_limit(client, "u1", 10, 60)  # arg-type
     (await scripts.billing.note(client, {}, None)).upper()  # union-attr
     scripts.rate_limit.add_to([], "u1", 10, 60)  # type-var
     await first(client, "u", "1")  # arg-type
     await first(client, "u")  # call-arg
-    number: int = await first(client, "u", 1)  # assignment
+    scripts.rate_limit(client, "u1", 10, 60).real  # attr-defined
+    number: int = await first(client, "u", 1)  # arg-type
+
+
+def work(client: sync.GlideClient) -> None:
+    scripts.rate_limit(client, user="u1", limit="10", window=60)  # arg-type
+    scripts.rate_limit(client, "u1", 10)  # call-arg
+    number: list[int] = first(client, "u", 1)  # arg-type
+    first(client, "u", 1).missing  # attr-defined
 """
 
 
@@ -188,7 +210,9 @@ def test_right_calls_pass_and_run(folder: Path) -> None:
 def test_a_file_that_was_written_earlier_goes_on_working(folder: Path) -> None:
     assert main(["stubs", "scripts"]) == 0
     file = folder / "scripts/library.pyi"
-    text = file.read_text().replace("TBatch, TypedLibrary, ", "").replace("TBatch", "B")
+    text = (
+        file.read_text().replace("TBatch, TCall, TypedLibrary, ", "TCall, ").replace("TBatch", "B")
+    )
     private = (
         "from glide_scripts._library import TypedLibrary\nfrom glide_scripts._typed import B\n"
     )
@@ -225,12 +249,12 @@ def test_a_stub_file_says_what_is_declared(folder: Path) -> None:
         "class _Library_rate_limit(TypedScript[..., bool]):\n"
         "    def __call__(\n"
         "        __self,\n"
-        "        __client: GlideClient | GlideClusterClient,\n"
+        "        __client: AnyClient[bool, TCall],\n"
         "        /,\n"
         "        user: Key,\n"
         "        limit: int,\n"
         "        window: int,\n"
-        "    ) -> Coroutine[Any, Any, bool]: ...\n"
+        "    ) -> TCall: ...\n"
     ) in text
     assert text.endswith(
         "class Library(TypedLibrary):\n"

@@ -514,7 +514,7 @@ class TestWatch:
             # It is enough that a task is done; somebody may hold on to it.
             tasks.append(asyncio.create_task(task()))
             await tasks[-1]
-            await until(lambda: not client._watches._of_tasks)
+            await until(lambda: not client._watches._of_owners)
         assert clients(server) <= connections + 2
         server.command("SET", "k", "theirs")
         # Nothing of what those tasks watched is left.
@@ -527,13 +527,13 @@ class TestWatch:
             await asyncio.Event().wait()
 
         running = asyncio.create_task(task())
-        await until(lambda: len(client._watches._of_tasks) == 1)
+        await until(lambda: len(client._watches._of_owners) == 1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         del running
         gc.collect()
-        await until(lambda: not client._watches._of_tasks)
+        await until(lambda: not client._watches._of_owners)
 
     async def test_a_wrong_key_is_named(self, client: GlideClient) -> None:
         wrong: Any

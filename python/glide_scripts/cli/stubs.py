@@ -19,7 +19,6 @@ _NAME = "library.pyi"
 _HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
 _IMPORTS = (
     {
-        "collections.abc": ["Coroutine"],
         "datetime": ["date", "datetime", "time"],
         "decimal": ["Decimal"],
         "typing": ["Any", "Literal"],
@@ -27,11 +26,11 @@ _IMPORTS = (
     },
     {
         "glide_scripts": [
-            "GlideClient",
-            "GlideClusterClient",
+            "AnyClient",
             "Json",
             "Key",
             "TBatch",
+            "TCall",
             "TypedLibrary",
             "TypedScript",
         ],
@@ -132,9 +131,9 @@ def _script(script: TypedScript[..., object], name: str) -> Iterator[str]:
     yield "    def __call__("
     # No parameter of a script has such names.
     yield "        __self,"
-    yield from ("        __client: GlideClient | GlideClusterClient,", "        /,")
+    yield from (f"        __client: AnyClient[{returns}, TCall],", "        /,")
     yield from (*parameters, *once)
-    yield f"    ) -> Coroutine[Any, Any, {returns}]: ..."
+    yield "    ) -> TCall: ..."
     yield "    def add_to("
     yield from ("        __self,", "        __batch: TBatch,", "        /,")
     yield from (*parameters, *once)

@@ -40,6 +40,9 @@ def method_of(
 class BaseClient(Sending):
     """The base of ``GlideClient`` and ``GlideClusterClient``."""
 
+    def _run(self, calling: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]:
+        return calling
+
     async def close(self) -> None:
         """Close the connections. Calls in flight and later calls raise ``ClosingError``.
 
@@ -262,6 +265,7 @@ class BaseClient(Sending):
             script,
             calls,
             in_cluster=self._in_cluster,
+            is_blocking=self._is_blocking,
             concurrency=concurrency,
             raise_on_error=raise_on_error,
             timeout=timeout,

@@ -49,6 +49,7 @@ class ScriptReplies:
         calls: Iterable[Call] | AsyncIterable[Call],
         *,
         in_cluster: bool,
+        is_blocking: bool,
         concurrency: int | None,
         raise_on_error: bool,
         timeout: int | None,
@@ -58,9 +59,8 @@ class ScriptReplies:
     ) -> None:
         """For ``invoke_script_many``."""
         checks.of_type("script", script, Script)
-        if isinstance(calls, (str, bytes, bytearray, memoryview)) or not isinstance(
-            calls, (Iterable, AsyncIterable)
-        ):
+        kinds = Iterable if is_blocking else (Iterable, AsyncIterable)
+        if isinstance(calls, (str, bytes, bytearray, memoryview)) or not isinstance(calls, kinds):
             raise checks.wrong_type("calls", calls, "an iterable of (keys, args) pairs")
         concurrency = CONCURRENCY if concurrency is None else concurrency
         checks.optional(checks.milliseconds, "timeout", timeout)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import glide_scripts
 
 from .._core import Script
+from ..public import show_as_public
 from ..values import TEncodable
 
-T = TypeVar("T")
+R_contra = TypeVar("R_contra", contravariant=True)
+TCall_co = TypeVar("TCall_co", covariant=True)
+
+
+class AnyClient(Protocol[R_contra, TCall_co]):
+    """A client, asynchronous or synchronous, for type checkers and stub files.
+
+    By it they know what a call of a typed script gives: a synchronous client's gives the reply, an
+    asynchronous client's is awaited for it.
+    """
+
+    def _run(self, calling: Coroutine[Any, Any, R_contra], /) -> TCall_co: ...
 
 
 class Client:
@@ -37,10 +49,6 @@ class Client:
         """Run a script on the server. With an asynchronous client, await it."""
         raise NotImplementedError
 
-    def _run(self, calling: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine of a synchronous client to its end."""
-        raise NotImplementedError
-
     async def _observed_call(self, call: Any) -> Any:
         """Run a declared script for a client that has an observer."""
         raise NotImplementedError
@@ -48,3 +56,6 @@ class Client:
     def stats(self) -> glide_scripts.Stats:
         """Return the client's counters since it was created."""
         raise NotImplementedError
+
+
+show_as_public(globals())

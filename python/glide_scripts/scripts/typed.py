@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from .. import checks
 from .._core import Script
@@ -19,18 +19,14 @@ from ..declared.script import DeclaredScript
 from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature, Undeclarable
 from ..declared.source import SourceMap
 from ..errors import CrossSlotError, ReplyTypeError, ScriptError
-from ..observing.client import Client
+from ..observing.client import AnyClient, Client
 from ..public import show_as_public
 from ..values import Packed, TResult
 
-if TYPE_CHECKING:
-    from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
-    from ..client.blocking.standalone import GlideClient as SyncClient
-    from ..client.cluster import GlideClusterClient
-    from ..client.standalone import GlideClient
-
 P = ParamSpec("P")
 R = TypeVar("R")
+TCall = TypeVar("TCall")
+"""What a call gives: the reply, or with an asynchronous client what is awaited for it."""
 TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 
@@ -116,17 +112,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    @overload
-    def __call__(
-        self, client: GlideClient | GlideClusterClient, /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, R]: ...
-    @overload
-    def __call__(
-        self, client: SyncClient | SyncClusterClient, /, *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    def __call__(
-        self, client: Client, /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, R] | R:
+    def __call__(self, client: AnyClient[R, TCall], /, *args: P.args, **kwargs: P.kwargs) -> TCall:
         """Check the arguments and run the script.
 
         Args:
@@ -156,9 +142,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         finally:
             # Tracebacks may show local variables, and some may be secret.
             del args, kwargs
-        if client._is_blocking:
-            return client._run(calling)
-        return calling
+        return client._run(calling)
 
     async def _call(self, client: Client, args: Any, kwargs: Any) -> R:
         keys: Any = None

@@ -18,7 +18,6 @@ mod script;
 mod socket;
 mod stats;
 mod tls;
-mod wakeup;
 
 #[pyo3::pymodule(gil_used = true)]
 mod _core {

@@ -28,7 +28,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
 
 
-def run_for(client: Any, calling: Coroutine[Any, Any, T]) -> T:
+def run_for(client: Any, calling: Coroutine[Any, Any, T], /) -> T:
     """Run a client's coroutine, with a warning if that blocks an event loop.
 
     Args:

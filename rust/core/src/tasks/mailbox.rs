@@ -76,3 +76,36 @@ impl<T> fmt::Debug for Mailbox<T> {
         f.debug_struct("Mailbox").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn only_the_end_wakes_who_sleeps_and_all_is_taken_once() {
+        let (mailbox, counted) = (Mailbox::default(), Arc::new(Counted::default()));
+        let waker = Waker::from(counted.clone());
+        assert!(mailbox.wake_at_end(&waker));
+        mailbox.put_ahead(1);
+        assert!(mailbox.take().is_none());
+        assert_eq!(counted.0.load(Ordering::Relaxed), 0);
+        mailbox.end(2);
+        assert_eq!(counted.0.load(Ordering::Relaxed), 1);
+        assert!(!mailbox.wake_at_end(&waker));
+        assert_eq!(mailbox.take(), Some((vec![1], 2)));
+        assert_eq!(mailbox.take(), None);
+    }
+}

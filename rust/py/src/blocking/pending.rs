@@ -56,8 +56,8 @@ impl BlockingPending {
 
     /// Waits for the end. An exception that a signal's handler raises meanwhile is the call's end, and cancels it.
     fn wait(slf: &Bound<'_, Self>) -> PyResult<()> {
-        /// A signal may come just before the thread sleeps; then its handler has to wait this long.
-        const BETWEEN_SIGNALS: Duration = Duration::from_millis(100);
+        /// How long a signal waits for its handler at most.
+        const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
         let py = slf.py();
         if !matches!(slf.borrow().state, State::Waiting) {
             return Ok(());
@@ -74,8 +74,10 @@ impl BlockingPending {
                 Self::finish(slf, Err(error));
                 return Ok(());
             }
-            let slept = py.detach(|| sleep::until_end(&mailbox, longest)).map_err(PyErr::from);
-            if let Err(error) = slept.and_then(|()| py.check_signals()) {
+            py.detach(|| sleep::until_end(&mailbox, longest));
+            if longest.is_some()
+                && let Err(error) = py.check_signals()
+            {
                 slf.borrow().cancel_call();
                 Self::finish(slf, Err(error));
                 return Ok(());

@@ -1,87 +1,71 @@
 //! How a thread sleeps until its call has ended.
 
-use std::cell::{Cell, RefCell};
-use std::io;
-use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Wake, Waker};
-use std::thread::available_parallelism;
+use std::thread::{self, Thread, available_parallelism};
 use std::time::{Duration, Instant};
 
 use glide_scripts_core::{Completion, Mailbox};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 
-use crate::process::fork::ForkLocal;
-use crate::wakeup::Wakeup;
-
-/// Waits until the call has ended, or at most until a signal came or `longest` has passed. The thread is detached.
-pub(super) fn until_end(mailbox: &Mailbox<Completion>, longest: Option<Duration>) -> io::Result<()> {
-    if spin(mailbox) {
-        return Ok(());
+/// Waits until the call has ended, or at most until `longest` has passed; it may end early. The thread is detached.
+pub(super) fn until_end(mailbox: &Mailbox<Completion>, longest: Option<Duration>) {
+    let waiting = Waiting::begin();
+    if spin(mailbox, &waiting) {
+        return;
     }
-    with_sleeper(|sleeper| {
-        if mailbox.wake_at_end(&sleeper.waker) {
-            sleeper.sleep(longest)?;
+    WAKER.with(|waker| {
+        if mailbox.wake_at_end(waker) {
+            match longest {
+                Some(longest) => thread::park_timeout(longest),
+                None => thread::park(),
+            }
         }
-        Ok(())
-    })
-}
-
-/// What wakes a thread: made when it first waits, gone with it.
-struct Sleeper {
-    wakeup: Arc<Wakeup>,
-    waker: Waker,
+    });
 }
 
 thread_local! {
-    /// A child of a fork has one of its own: to share a descriptor with its parent would have each wake the other.
-    static SLEEPER: RefCell<Option<ForkLocal<Sleeper>>> = const { RefCell::new(None) };
+    static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
 }
 
-fn with_sleeper(work: impl FnOnce(&Sleeper) -> io::Result<()>) -> io::Result<()> {
-    SLEEPER.with_borrow_mut(|slot| {
-        if let Some(sleeper) = slot.as_ref().and_then(ForkLocal::get) {
-            return work(sleeper);
-        }
-        let wakeup = Arc::new(Wakeup::new()?);
-        let sleeper = Sleeper { waker: wakeup.clone().into(), wakeup };
-        let result = work(&sleeper);
-        *slot = Some(ForkLocal::new(sleeper));
-        result
-    })
-}
+struct Unpark(Thread);
 
-impl Sleeper {
-    /// A wake that came too late for an earlier call ends it early; the caller looks again.
-    fn sleep(&self, longest: Option<Duration>) -> io::Result<()> {
-        // SAFETY: `self.wakeup` keeps the descriptor open.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.wakeup.descriptor()) };
-        let longest = longest.and_then(|longest| Timespec::try_from(longest).ok());
-        match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)], longest.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => Ok(()),
-            Ok(_) => {
-                self.wakeup.clear();
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl Wake for Wakeup {
+impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.set();
+        self.0.unpark();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.set();
+        self.0.unpark();
+    }
+}
+
+/// How many threads wait. After a fork it may count those of the parent, too, and the child spins less.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+struct Waiting(());
+
+impl Waiting {
+    fn begin() -> Self {
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    #[expect(clippy::unused_self, reason = "this thread is counted as long as it is there")]
+    fn is_alone(&self) -> bool {
+        WAITING.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// How often a thread looked in vain, and how many calls it lets pass before it looks again.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Spins {
     failures: u32,
     skip: u32,
@@ -92,21 +76,21 @@ thread_local! {
 }
 
 /// Looks for the end for a short time before the thread sleeps; whether it has come. To sleep and be woken costs more
-/// than the round trip to a server nearby. One thread at a time does so, and ever more rarely where it is in vain.
-fn spin(mailbox: &Mailbox<Completion>) -> bool {
+/// than the round trip to a server nearby. Only a thread that waits alone looks, as others need the cores, and ever more
+/// rarely where it is in vain.
+fn spin(mailbox: &Mailbox<Completion>, waiting: &Waiting) -> bool {
     const LENGTH: Duration = Duration::from_micros(150);
     const LOOKS: usize = 16;
     const MOST_FAILURES: u32 = 10;
-    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
     static HAS_CORES: LazyLock<bool> = LazyLock::new(|| available_parallelism().is_ok_and(|cores| cores.get() > 1));
+    if !*HAS_CORES || !waiting.is_alone() {
+        return false;
+    }
     let mut spins = SPINS.get();
     if spins.skip > 0 {
         spins.skip -= 1;
         SPINS.set(spins);
-        return mailbox.has_ended();
-    }
-    if !*HAS_CORES || IS_TAKEN.swap(true, Ordering::Acquire) {
-        return mailbox.has_ended();
+        return false;
     }
     let ends = Instant::now() + LENGTH;
     let has_ended = loop {
@@ -114,11 +98,10 @@ fn spin(mailbox: &Mailbox<Completion>) -> bool {
             std::hint::spin_loop();
             mailbox.has_ended()
         });
-        if has_ended || Instant::now() >= ends {
+        if has_ended || !waiting.is_alone() || Instant::now() >= ends {
             break has_ended;
         }
     };
-    IS_TAKEN.store(false, Ordering::Release);
     spins.failures = if has_ended { 0 } else { (spins.failures + 1).min(MOST_FAILURES) };
     spins.skip = (1 << spins.failures) - 1;
     SPINS.set(spins);

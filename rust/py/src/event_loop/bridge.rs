@@ -19,10 +19,10 @@ use super::loop_state::SharedLoop;
 use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
 use super::running_loop::{remember, running_loop};
+use super::wakeup::Wakeup;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
 use crate::process::logging;
-use crate::wakeup::Wakeup;
 use crate::{errors, replies};
 
 /// The bridge to one event loop. Made on the loop's first call, gone with the loop.

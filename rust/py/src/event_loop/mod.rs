@@ -9,3 +9,4 @@ pub(crate) mod pending;
 pub(crate) mod questions;
 mod running_loop;
 mod tickets;
+mod wakeup;

@@ -1,15 +1,15 @@
-//! The descriptor by which the I/O thread wakes an event loop, or a thread that waits.
+//! The descriptor by which the I/O thread wakes an event loop.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 
 /// An eventfd.
 #[cfg(target_os = "linux")]
-pub(crate) struct Wakeup(std::fs::File);
+pub(super) struct Wakeup(std::fs::File);
 
 #[cfg(target_os = "linux")]
 impl Wakeup {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
         Ok(Self(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?.into()))
     }
@@ -21,11 +21,11 @@ impl Wakeup {
 
 /// A pair of sockets, where there is no eventfd: one to write, one to read.
 #[cfg(not(target_os = "linux"))]
-pub(crate) struct Wakeup(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream);
+pub(super) struct Wakeup(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream);
 
 #[cfg(not(target_os = "linux"))]
 impl Wakeup {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let (writer, reader) = std::os::unix::net::UnixStream::pair()?;
         writer.set_nonblocking(true)?;
         reader.set_nonblocking(true)?;
@@ -38,17 +38,17 @@ impl Wakeup {
 }
 
 impl Wakeup {
-    /// For the loop's `add_reader`, and to poll.
-    pub(crate) fn descriptor(&self) -> RawFd {
+    /// For the loop's `add_reader`.
+    pub(super) fn descriptor(&self) -> RawFd {
         self.ends().1.as_raw_fd()
     }
 
     /// An error needs no handling: a descriptor that takes no more is set already.
-    pub(crate) fn set(&self) {
+    pub(super) fn set(&self) {
         let _ = self.ends().0.write(&1_u64.to_ne_bytes());
     }
 
-    pub(crate) fn clear(&self) {
+    pub(super) fn clear(&self) {
         let _ = self.ends().1.read(&mut [0; 64]);
     }
 }
