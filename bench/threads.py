@@ -35,7 +35,9 @@ def glide_scripts_sync(url: str) -> Callable[[], object]:
 def redis_py(url: str) -> Callable[[], object]:
     import redis
 
-    pool = redis.ConnectionPool.from_url(url, max_connections=max(THREADS))
+    pool = redis.ConnectionPool.from_url(
+        url.replace("valkey:", "redis:"), max_connections=max(THREADS)
+    )
     script = redis.Redis(connection_pool=pool).register_script(CODE)
     return lambda: script(keys=["k"], args=["1"])
 
