@@ -183,8 +183,8 @@ async def test_a_callback_that_fails_once_is_asked_again(
     ("password", "error"),
     [
         (OSError(f"no vault for {OLD}"), "password_callback raised OSError"),
-        (b"bytes", "password_callback gave bytes; it must give the password as a str"),
-        ("", "password_callback gave an empty str"),
+        (b"bytes", "password_callback returned bytes; it must return the password as a str"),
+        ("", "password_callback returned an empty str"),
     ],
 )
 async def test_a_callback_without_a_password_is_named_and_its_secrets_are_not(
