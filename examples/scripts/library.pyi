@@ -1,13 +1,12 @@
 # Written by `glide-scripts stubs`; run it again when a script's declarations change.
-from collections.abc import Coroutine
 from typing import Any
 
-from glide_scripts import GlideClient, GlideClusterClient, Key, TBatch, TypedLibrary, TypedScript
+from glide_scripts import AnyClient, Key, TBatch, TCall, TypedLibrary, TypedScript
 
 class _Library_charge(TypedScript[..., int]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[int, TCall],
         /,
         account: Key,
         request: str,
@@ -15,7 +14,7 @@ class _Library_charge(TypedScript[..., int]):
         *,
         once: bool | str | bytes | None = ...,
         once_ttl: float | None = ...,
-    ) -> Coroutine[Any, Any, int]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -31,11 +30,11 @@ class _Library_charge(TypedScript[..., int]):
 class _Library_lib_now(TypedScript[..., Any]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[Any, TCall],
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> Coroutine[Any, Any, Any]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -50,13 +49,13 @@ class _Library_lib(TypedLibrary):
 class _Library_lock_acquire(TypedScript[..., int | None]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[int | None, TCall],
         /,
         lock: Key,
         fence: Key,
         holder: str,
         ttl_ms: int,
-    ) -> Coroutine[Any, Any, int | None]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -70,12 +69,12 @@ class _Library_lock_acquire(TypedScript[..., int | None]):
 class _Library_lock_extend(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         lock: Key,
         holder: str,
         ttl_ms: int,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -88,11 +87,11 @@ class _Library_lock_extend(TypedScript[..., bool]):
 class _Library_lock_release(TypedScript[..., None]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[None, TCall],
         /,
         lock: Key,
         holder: str,
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -104,12 +103,12 @@ class _Library_lock_release(TypedScript[..., None]):
 class _Library_lock_write(TypedScript[..., None]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[None, TCall],
         /,
         value: Key,
         fence: int,
         text: str,
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -128,7 +127,7 @@ class _Library_lock(TypedLibrary):
 class _Library_queue_done(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         ready: Key,
         jobs: Key,
@@ -137,7 +136,7 @@ class _Library_queue_done(TypedScript[..., bool]):
         due: Key,
         id: str,
         attempt: int,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -154,7 +153,7 @@ class _Library_queue_done(TypedScript[..., bool]):
 class _Library_queue_failed(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         ready: Key,
         jobs: Key,
@@ -167,7 +166,7 @@ class _Library_queue_failed(TypedScript[..., bool]):
         max_attempts: int,
         pause_ms: int,
         reason: str,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -188,11 +187,11 @@ class _Library_queue_failed(TypedScript[..., bool]):
 class _Library_queue_lib_bury(TypedScript[..., Any]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[Any, TCall],
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> Coroutine[Any, Any, Any]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -207,14 +206,14 @@ class _Library_queue_lib(TypedLibrary):
 class _Library_queue_put(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         ready: Key,
         jobs: Key,
         finished: Key,
         id: str,
         payload: str,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -229,7 +228,7 @@ class _Library_queue_put(TypedScript[..., bool]):
 class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[tuple[str, str, int] | None, TCall],
         /,
         ready: Key,
         jobs: Key,
@@ -239,7 +238,7 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
         dead: Key,
         lease_ms: int,
         max_attempts: int,
-    ) -> Coroutine[Any, Any, tuple[str, str, int] | None]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -264,12 +263,12 @@ class _Library_queue(TypedLibrary):
 class _Library_rate_limit(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         user: Key,
         limit: int,
         window: int,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -282,13 +281,13 @@ class _Library_rate_limit(TypedScript[..., bool]):
 class _Library_stock_give_back(TypedScript[..., None]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[None, TCall],
         /,
         stock: Key,
         held: Key,
         until_when: Key,
         order: str,
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -302,11 +301,11 @@ class _Library_stock_give_back(TypedScript[..., None]):
 class _Library_stock_lib_count(TypedScript[..., Any]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[Any, TCall],
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> Coroutine[Any, Any, Any]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -318,11 +317,11 @@ class _Library_stock_lib_count(TypedScript[..., Any]):
 class _Library_stock_lib_release_expired(TypedScript[..., Any]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[Any, TCall],
         /,
         keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
         args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> Coroutine[Any, Any, Any]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -338,7 +337,7 @@ class _Library_stock_lib(TypedLibrary):
 class _Library_stock_reserve(TypedScript[..., int]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[int, TCall],
         /,
         stock: Key,
         held: Key,
@@ -347,7 +346,7 @@ class _Library_stock_reserve(TypedScript[..., int]):
         order: str,
         count: int,
         ttl_ms: int,
-    ) -> Coroutine[Any, Any, int]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -364,14 +363,14 @@ class _Library_stock_reserve(TypedScript[..., int]):
 class _Library_stock_sell(TypedScript[..., bool]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[bool, TCall],
         /,
         stock: Key,
         held: Key,
         until_when: Key,
         sold: Key,
         order: str,
-    ) -> Coroutine[Any, Any, bool]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -386,12 +385,12 @@ class _Library_stock_sell(TypedScript[..., bool]):
 class _Library_stock_take(TypedScript[..., int]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[int, TCall],
         /,
         sku: Key,
         count: int,
         token: str,
-    ) -> Coroutine[Any, Any, int]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
@@ -411,12 +410,12 @@ class _Library_stock(TypedLibrary):
 class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
     def __call__(
         __self,
-        __client: GlideClient | GlideClusterClient,
+        __client: AnyClient[tuple[bool, int, int], TCall],
         /,
         bucket: Key,
         capacity: int,
         per_second: float,
-    ) -> Coroutine[Any, Any, tuple[bool, int, int]]: ...
+    ) -> TCall: ...
     def add_to(
         __self,
         __batch: TBatch,
