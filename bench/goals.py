@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from bench.cells import GLIDE, OURS, PIPELINE, RAW, UNIX, Cell, Kind, Topology
+from bench.cells import GLIDE, OURS, PIPELINE, RAW, Cell, Kind, Topology
 from bench.results import Results, Spread
 
 
@@ -61,10 +61,6 @@ def _goals() -> Iterable[Goal]:
     yield Goal("1,000 in flight, calls per second", of(1000), "rate", least, 10, GLIDE)
     yield Goal("1,000 in flight, calls per second", of(1000), "rate", least, 0.5, PIPELINE)
     yield Goal("100 in flight, client CPU per call", of(100), "cpu", most, 1 / 11, GLIDE)
-    title = "Unix socket, 1 in flight, p50"
-    yield Goal(title, of(1), "p50", most, 0.85, OURS, client=UNIX)
-    title = "Unix socket, 100 in flight, calls per second"
-    yield Goal(title, of(100), "rate", least, 1.1, OURS, client=UNIX)
     yield Goal("cluster of 3, 100 in flight, calls per second", cluster, "rate", least, 8, GLIDE)
     yield Goal("cluster of 3, 100 in flight, CPU per call", cluster, "cpu", most, 1 / 8, GLIDE)
     batch = of(1, batch=1000)

@@ -140,7 +140,7 @@ async def connect(runtime: str) -> AsyncIterator[Connect]:
     async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
         addresses = [NodeAddress(server.host, server.port)]
         config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await made(runtime, GlideClient, config)
+        client: GlideClient = await made(runtime, GlideClient, config)
         clients.append(client)
         return client
 

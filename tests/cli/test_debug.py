@@ -285,7 +285,7 @@ def test_what_no_server_has_is_told_as_by_the_other_commands(
     place = f"127.0.0.1:{live_server.port}"
     for url, options, said in (
         (f"valkey://{place}/99", (), "DB index is out of range"),
-        (f"valkeys://{place}", (), "does the server speak TLS on this port?"),
+        (f"valkeys://{place}", (), "the server does not speak TLS on this port"),
         (f"valkey://{place}", ("--cluster",), "cluster support disabled"),
     ):
         ended = debugged(script, url, options=options)

@@ -45,7 +45,7 @@ async def connect_cluster(runtime: str) -> AsyncIterator[Connect]:
         seeds = cluster.addresses if isinstance(cluster, ValkeyCluster) else cluster
         addresses = [NodeAddress(host, port) for host, port in seeds]
         config = GlideClusterClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client = await made(runtime, GlideClusterClient, config)
+        client: GlideClusterClient = await made(runtime, GlideClusterClient, config)
         clients.append(client)
         return client
 

@@ -310,6 +310,8 @@ if __name__ == "__main__":
     assert output == "['a', 'b', 'c', 'd']\n"
 
 
+# As an error, the warning would hold the client by its traceback.
+@pytest.mark.filterwarnings("ignore:.* was never closed:ResourceWarning")
 async def test_a_client_that_nobody_holds_any_more_closes_its_connections(
     own_server: ValkeyServer,
 ) -> None:

@@ -287,6 +287,6 @@ async def test_an_observer_sees_what_came_from_a_record(
     with pytest.raises(OnceConflictError):
         await client.invoke_script(ADD, ["n"], ["2"], once="order")
     assert [call.from_record for call in seen] == [False, True, False, True, False]
-    assert [await add_to_account(client, "t", 1, once="order") for _ in range(2)] == [1, 1]  # type: ignore[call-overload]
+    assert [await add_to_account(client, "t", 1, once="order") for _ in range(2)] == [1, 1]  # type: ignore[call-arg]
     assert [call.from_record for call in seen[5:]] == [False, True]
     assert {call.sha1 for call in seen} == {ADD.hash, FAIL.hash}

@@ -407,7 +407,7 @@ async def test_a_short_secret_does_not_shred_the_text(client: GlideClient, secre
     error = await failure(push(client, "k", secret))
     assert error.code == "WRONGTYPE"
     assert error.message == "Operation against a key holding the wrong kind of value"
-    assert "= help: look at it with TYPE" in str(error)
+    assert "= help: check the key with TYPE" in str(error)
 
     @typed_script(Script("local x = nil\nreturn x.y", name="index"))
     def index(token: Secret[str]) -> None: ...
@@ -440,7 +440,7 @@ async def test_many_calls_keep_the_code_the_hint_and_the_place_of_each(client: G
         assert error.message == "Operation against a key holding the wrong kind of value"
         assert f"(calls[{index}]: EVALSHA push)" in str(error).splitlines()[0]
         assert "= args: token = <secret>" in str(error)
-        assert "= help: look at it with TYPE" in str(error)
+        assert "= help: check the key with TYPE" in str(error)
 
 
 async def test_many_calls_that_can_be_read_once_keep_code_and_class(

@@ -220,9 +220,13 @@ SIGNATURE = "\n  rate_limit(client, user: Key, limit: int, window: int) -> bool"
     [
         ((), {}, "rate_limit: missing 'user', 'limit', 'window'"),
         (("u", 1), {}, "rate_limit: missing 'window'"),
-        (("u", 1, 2, 3), {}, "rate_limit: 4 arguments were given, and it takes 3"),
-        (("u", 1), {"windw": 3}, "rate_limit: it has no 'windw'; did you mean 'window'?"),
-        (("u", 1, 2), {"x": 3}, "rate_limit: it has no 'x'"),
+        (("u", 1, 2, 3), {}, "rate_limit: it takes 3 arguments, but 4 were given"),
+        (
+            ("u", 1),
+            {"windw": 3},
+            "rate_limit: there is no parameter 'windw'; did you mean 'window'?",
+        ),
+        (("u", 1, 2), {"x": 3}, "rate_limit: there is no parameter 'x'"),
         (("u", 1, 2), {"user": "u"}, "rate_limit: 'user' is given twice"),
         ((1, 1, 2), {}, "rate_limit: user is int; pass str or bytes"),
         (("u", "1", 2), {}, "rate_limit: limit is str; pass int"),
@@ -365,7 +369,7 @@ async def test_a_hash_is_a_dict_in_both_protocols(client: GlideClient) -> None:
 
 MISFITS: list[Any] = [
     ("return 'x'", int, "does not fit int: reply is bytes that are not a whole number"),
-    ("return '1.5'", int, "no whole number"),
+    ("return '1.5'", int, "not a whole number"),
     ("return nil", int, "does not fit int: reply is None, not int"),
     ("return {1}", int, "reply is list, not int"),
     ("return 'x'", float, "reply is bytes that are not a number"),
@@ -392,11 +396,11 @@ MISFITS: list[Any] = [
     ("return {1, 1}", dict[str, int], "reply: a key is 1, not str"),
     ("return 1", dict[str, int], "reply is 1, not dict[str, int]"),
     ("return {{1}}", set[Any], "reply has an item that cannot be in a set"),
-    ("return 'x'", AnyJson, "reply is no JSON"),
+    ("return 'x'", AnyJson, "reply is not JSON"),
     ("return 1", Point, "reply is 1, not the JSON of Point"),
     ("return '[]'", Point, "reply is JSON that does not fit: it is list, not Point"),
     ("return '{}'", Point, "it has no 'x'"),
-    ('return \'{"x":1,"z":1}\'', Point, "it has 'z', which Point has not"),
+    ('return \'{"x":1,"z":1}\'', Point, "it has 'z', which Point does not have"),
     ('return \'{"x":"1"}\'', Point, "it['x'] is str, not int"),
 ]
 
@@ -518,8 +522,8 @@ def test_a_typed_call_adds_little_work() -> None:
         return await cheap(client, user="u1", limit=10, window=60)
 
     (typed_instructions, typed_functions), (instructions, functions) = work(typed), work(plain)
-    assert typed_instructions - instructions < 160
-    assert typed_functions - functions < 10
+    assert typed_instructions - instructions < 200
+    assert typed_functions - functions < 12
 
 
 def test_json_costs_a_small_multiple_of_the_json_module() -> None:

@@ -38,7 +38,7 @@ class ServerCredentials:
         password_callback: An async function without arguments that returns the password. The client
             calls it for each new connection, also after a reconnect, within ``connection_timeout``.
             It runs on the event loop on which the client was made; after that loop is closed, the
-            client cannot reconnect.
+            client cannot reconnect. For a synchronous client, pass a plain function.
 
     Raises:
         ConfigurationError: There is neither a password, a username nor a callback, or both a
@@ -48,7 +48,7 @@ class ServerCredentials:
     password: str | None = None
     username: str | None = None
     _: KW_ONLY
-    password_callback: Callable[[], Awaitable[str]] | None = None
+    password_callback: Callable[[], Awaitable[str] | str] | None = None
 
     @configuration_errors()
     def __post_init__(self) -> None:

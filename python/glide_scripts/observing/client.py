@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 import glide_scripts
 
-from .._core import Script
 from ..public import show_as_public
-from ..values import TEncodable
 
 R_contra = TypeVar("R_contra", contravariant=True)
 TCall_co = TypeVar("TCall_co", covariant=True)
@@ -36,18 +34,6 @@ class Client:
     _is_observed = False
     _reply_type_errors = 0
     """Replies that were not of their declared type, which the core cannot know."""
-
-    def invoke_script(
-        self,
-        script: Script,
-        keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | None = None,
-        *,
-        once: bool | TEncodable | None = None,
-        once_ttl: float | None = None,
-    ) -> Any:
-        """Run a script on the server. With an asynchronous client, await it."""
-        raise NotImplementedError
 
     async def _observed_call(self, call: Any) -> Any:
         """Run a declared script for a client that has an observer."""

@@ -148,6 +148,8 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         keys: Any = None
         argv: Any = None
         reply: Any = None
+        # Each kind of client has its own invoke_script.
+        runner: Any = client
         try:
             once = self._take_once(kwargs) if kwargs else {}
             keys, argv = self._packed(args, kwargs)
@@ -155,7 +157,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
                 call = DeclaredCall(self, keys, argv, self._decoded, once)
                 observed: R = await client._observed_call(call)
                 return observed
-            reply = client.invoke_script(self, keys, argv, **once)
+            reply = runner.invoke_script(self, keys, argv, **once)
             if not client._is_blocking:
                 reply = await reply
             return self._decoded(reply, keys, argv)

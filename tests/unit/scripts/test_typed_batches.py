@@ -16,8 +16,15 @@ class Batch:
     def __init__(self) -> None:
         self.calls: list[tuple[Script, Any, Any, Callable[[Any], Any] | None]] = []
 
-    def _invoke(
-        self, script: Script, keys: Any, args: Any, decode: Callable[[Any], Any] | None
+    def _invoke(  # noqa: PLR0917 - as the batches have it
+        self,
+        script: Script,
+        keys: Any,
+        args: Any,
+        decode: Callable[[Any], Any] | None,
+        route: Any = None,
+        once: Any = None,
+        once_ttl: Any = None,
     ) -> Batch:
         self.calls.append((script, keys, args, decode))
         return self
