@@ -99,7 +99,7 @@ for thread in threads:
     run_program(program, server.url)
 
 
-def test_a_child_that_a_thread_forked_heeds_signals(server: ValkeyServer) -> None:
+def test_a_child_that_a_thread_forked_handles_signals(server: ValkeyServer) -> None:
     program = f"""{PRELUDE}
 def child():
     signal.signal(signal.SIGALRM, signal.default_int_handler)

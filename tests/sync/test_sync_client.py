@@ -192,7 +192,7 @@ def test_a_password_is_asked_for_each_connection(own_server: ValkeyServer) -> No
     with connected(own_server, credentials=credentials) as client:
         assert client.ping() == b"PONG"
         client.custom_command(["CONFIG", "SET", "requirepass", "second"])
-        # The connection is lost, and made anew while nobody waits for a call.
+        # The connection is lost, and made again while nobody waits for a call.
         client.custom_command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"])
         assert client.ping() == b"PONG"
         assert len(asked) == 2

@@ -259,7 +259,7 @@ class BaseClientConfiguration:
 
 
 def credentials_settings(credentials: ServerCredentials | None) -> dict[str, object]:
-    """What the core is told of whom to log in as."""
+    """Return the settings of the core for logging in."""
     return {
         "username": credentials.username if credentials else None,
         "password": Hidden(credentials._password() if credentials else None),

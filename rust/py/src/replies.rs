@@ -34,8 +34,8 @@ pub(crate) fn batch_to_python(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResul
     Ok((PyList::new(py, results)?, first_error).into_pyobject(py)?.into_any())
 }
 
-/// What an observer is told of a call's way: the node's host and port, whether the script's code was sent, and the
-/// number of retries, and whether it was answered from the record of an earlier call.
+/// What an observer learns of a call besides its outcome: the node's host and port, whether the script's code was sent,
+/// the number of retries, and whether it was answered from the record of an earlier call.
 pub(crate) type TraceTuple = (Option<(String, Option<u16>)>, bool, u32, bool);
 
 pub(crate) fn trace_to_python(trace: &CallTrace) -> TraceTuple {

@@ -15,7 +15,7 @@ impl Servers {
     }
 
     /// The server at an address, to be asked what it is: by the connection that there is, or by one for that alone. A
-    /// name is looked up anew where what it meant has turned out to be outdated.
+    /// name is looked up again if the address that it had is known to be outdated.
     pub(super) fn visit(&self, address: &Address) -> Visit {
         let is_used = |node: &Rc<Node>| {
             let topology = self.topology.borrow();
