@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.read_command import read_command
 from tests.tls_proxy import copy
 
 from glide_scripts.testing import ValkeyServer
@@ -79,15 +80,6 @@ async def filter_proxy(
             writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listening.wait_closed()
-
-
-async def read_command(reader: asyncio.StreamReader) -> list[bytes]:
-    count = int((await reader.readuntil(b"\r\n"))[1:])
-    words = []
-    for _ in range(count):
-        length = int((await reader.readuntil(b"\r\n"))[1:])
-        words.append((await reader.readexactly(length + 2))[:-2])
-    return words
 
 
 def packed(command: list[bytes]) -> bytes:

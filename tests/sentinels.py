@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from tests.read_command import read_command
+
 from glide_scripts import NodeAddress, SentinelConfiguration
 from glide_scripts.testing import ServerReplyError, ValkeySentinel, ValkeyServer
 from glide_scripts.testing._lifecycle import Startable
@@ -95,7 +97,7 @@ async def false_sentinel(
         tasks.add(asyncio.current_task())
         with contextlib.closing(writer), suppress(OSError, asyncio.IncompleteReadError):
             while True:
-                words = await _command(reader)
+                words = await read_command(reader)
                 if primary is None:
                     continue
                 writer.write(_answer(words, primary, epoch))
@@ -109,15 +111,6 @@ async def false_sentinel(
             task.cancel()
         await asyncio.gather(*filter(None, tasks), return_exceptions=True)
         await server.wait_closed()
-
-
-async def _command(reader: asyncio.StreamReader) -> list[bytes]:
-    count = int((await reader.readuntil(b"\r\n"))[1:])
-    words = []
-    for _ in range(count):
-        length = int((await reader.readuntil(b"\r\n"))[1:])
-        words.append((await reader.readexactly(length + 2))[:-2])
-    return words
 
 
 def _answer(words: list[bytes], primary: ValkeyServer | NodeAddress, epoch: int | None) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from tests.read_command import read_command
+
 Words = list[bytes]
 Answer = bytes | None
 """A reply as it goes over the wire; None: no reply, ever."""
@@ -105,7 +107,7 @@ class FakeNode:
         self._writers.add(writer)
         try:
             while True:
-                words = await _read_command(reader)
+                words = await read_command(reader)
                 self.received.append(words)
                 reply = self._reply(words)
                 if reply is not None and not isinstance(reply, bytes):
@@ -132,12 +134,3 @@ class FakeNode:
         if name in (b"EVALSHA", b"EVAL", b"EVALSHA_RO", b"EVAL_RO"):
             return self.script(words)
         return b"+PONG\r\n" if name == b"PING" else OK
-
-
-async def _read_command(reader: asyncio.StreamReader) -> Words:
-    count = int((await reader.readuntil(b"\r\n"))[1:])
-    words = []
-    for _ in range(count):
-        length = int((await reader.readuntil(b"\r\n"))[1:])
-        words.append((await reader.readexactly(length + 2))[:-2])
-    return words
