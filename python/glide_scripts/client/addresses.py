@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .._core import AddressAnswer
 from ..config.address_map import Target, parse_address
 from ..config.node_address import NodeAddress
-from ..errors import ConfigurationError
+from .callbacks import in_daemon, refuse_async
 
 Function = Callable[[NodeAddress], Target | Awaitable[Target]]
 
@@ -25,11 +25,7 @@ def source(address_map: Function, is_blocking: bool) -> BaseAddressSource:
     """
     if not is_blocking:
         return AddressSource(address_map)
-    if inspect.iscoroutinefunction(address_map):
-        raise ConfigurationError(
-            "address_map is an async function, and the client is synchronous; "
-            "pass a plain function that returns the address, or a dict"
-        )
+    refuse_async("address_map", address_map, "the address, or a dict")
     return BlockingAddressSource(address_map)
 
 
@@ -84,13 +80,7 @@ class BlockingAddressSource(BaseAddressSource):
     """Is called in any thread, and calls the function in one of its own."""
 
     def __call__(self, host: str, port: int, answer: AddressAnswer) -> None:
-        try:
-            # A daemon: the end of the program does not wait for the function.
-            threading.Thread(
-                target=self._ask, args=(host, port, answer), name="glide_scripts", daemon=True
-            ).start()
-        except RuntimeError as error:
-            _fail(answer, error)
+        in_daemon(partial(self._ask, host, port, answer), partial(_fail, answer))
 
     def close(self) -> None:
         """A function that runs goes on; nobody takes its answer."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core import PasswordAnswer
-from ..errors import ConfigurationError
+from .callbacks import in_daemon, refuse_async
 
 
 def source(callback: Callable[[], Any], is_blocking: bool) -> BasePasswordSource:
@@ -21,11 +21,7 @@ def source(callback: Callable[[], Any], is_blocking: bool) -> BasePasswordSource
     """
     if not is_blocking:
         return PasswordSource(callback)
-    if inspect.iscoroutinefunction(callback):
-        raise ConfigurationError(
-            "password_callback is an async function, and the client is synchronous; "
-            "pass a plain function that returns the password"
-        )
+    refuse_async("password_callback", callback, "the password")
     return BlockingPasswordSource(callback)
 
 
@@ -108,12 +104,7 @@ class BlockingPasswordSource(BasePasswordSource):
             if self._is_asking:
                 return
             self._is_asking = True
-        try:
-            # A daemon: the end of the program does not wait for a callback.
-            threading.Thread(target=self._ask, name="glide_scripts", daemon=True).start()
-        except RuntimeError as error:
-            self._is_asking = False
-            self._raised(error)
+        in_daemon(self._ask, self._raised)
 
     def close(self) -> None:
         """A callback that runs goes on; nobody takes its answer."""

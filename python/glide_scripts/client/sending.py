@@ -53,8 +53,6 @@ class Sending(Client):
     """What a client sends with, whatever waits for the replies."""
 
     _in_cluster = False
-    _is_blocking = False
-    """Whether threads wait for its calls, and no event loop does."""
     _await = "await "
     """What its calls begin with, for errors."""
     _configuration: ClassVar[type[Any]]

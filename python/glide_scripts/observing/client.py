@@ -31,6 +31,7 @@ class Client:
     """
 
     _is_blocking = False
+    """Whether threads wait for its calls, and no event loop does."""
     _is_observed = False
     _reply_type_errors = 0
     """Replies that were not of their declared type, which the core cannot know."""
