@@ -497,7 +497,7 @@ async def test_a_client_works_again_after_its_server_was_restarted(
     own_server: ValkeyServer, connect: "Connect"
 ) -> None:
     client = await connect(own_server, request_timeout=100)
-    assert await client.invoke_script(ECHO, args=["a"]) == b"a"
+    assert await client.invoke_script(ECHO, args=["a"], timeout=30_000) == b"a"
     own_server.kill()
     await until(lambda: is_down(client))
     await asyncio.to_thread(own_server.restart)

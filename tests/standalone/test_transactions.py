@@ -493,7 +493,7 @@ class TestWatch:
     async def test_a_watch_that_fails_does_not_undo_an_earlier_one(
         self, own_server: ValkeyServer, connect: Connect, protocol: ProtocolVersion
     ) -> None:
-        client = await connect(own_server, protocol=protocol, request_timeout=100)
+        client = await connect(own_server, protocol=protocol, request_timeout=1000)
         await client.watch(["a"])
         own_server.pause()
         with pytest.raises(TimeoutError):
