@@ -19,6 +19,9 @@ mod socket;
 mod stats;
 mod tls;
 
+// The GIL is what orders a loop's replies, its waiting tasks and its bell (`event_loop`): its classes
+// are sound without it, since they are frozen or borrowed at run time, but a borrow of two threads
+// at once would be an error. So a free-threaded Python turns the GIL on when it imports this.
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
