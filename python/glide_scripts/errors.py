@@ -148,6 +148,9 @@ class NoPermissionError(RequestError):
 class TimeoutError(RequestError, builtins.TimeoutError):
     """The deadline passed before the reply arrived."""
 
+    is_unconnected: bool = False
+    """Whether the request was not sent because there was no connection to the server."""
+
 
 class ConnectionError(RequestError, builtins.ConnectionError):
     """There was no connection to the server, or it was lost before the reply arrived."""

@@ -247,6 +247,7 @@ class BaseClientConfiguration:
                 advanced.pending_bytes_limit, DEFAULT_PENDING_BYTES_LIMIT
             ),
             "lazy": bool(self.lazy_connect),
+            "waits_for_replies": False,
             "observer": self.observer,
         }
 

@@ -76,6 +76,7 @@ fn config(port: u16, mode: Mode) -> Config {
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             address_map: None,
+            waits_for_replies: false,
             observed: false,
             unacknowledged: None,
             transport: glide_scripts_core::system(),

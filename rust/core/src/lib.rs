@@ -22,7 +22,7 @@ pub use crate::connection::transport::system;
 pub use crate::model::address::Address;
 pub use crate::model::address_map::AddressMap;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
-pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot};
+pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot, Obstacle};
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{

@@ -48,6 +48,7 @@ pub(crate) fn from_settings(
         terms: setting("terms")?.extract()?,
         tcp_nodelay: setting("tcp_nodelay")?.extract()?,
         timeout: milliseconds("connection_timeout_ms")?,
+        waits_for_replies: setting("waits_for_replies")?.extract()?,
         observed: !setting("observer")?.is_none(),
         backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
         address_map: address_map(&setting("address_map")?, &asking)?,

@@ -35,9 +35,13 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         details.set_item(intern!(py, "line"), place.line)?;
         details.set_item(intern!(py, "source_line"), place.source_line)?;
     }
+    let is_unconnected = error.cause.is_unconnected();
     let exception = python::module(py)?.getattr(name(error.kind))?.call((text,), Some(&details))?;
     if let Some(index) = error.batch_index {
         exception.setattr(intern!(py, "batch_index"), index)?;
+    }
+    if is_unconnected {
+        exception.setattr(intern!(py, "is_unconnected"), true)?;
     }
     Ok(PyErr::from_value(exception))
 }

@@ -203,6 +203,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             timeout: Duration::from_millis(500),
             backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
             address_map: None,
+            waits_for_replies: false,
             observed: false,
             // The simulated connections know it themselves.
             unacknowledged: Some(|_| None),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::lane::Lane;
+use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::once::Answer;
@@ -142,7 +143,7 @@ impl Attempt {
         route: &Route,
         error: &ServerError,
         verdict: &Verdict,
-        waiting_for: &RefCell<String>,
+        waiting_for: &RefCell<Obstacle>,
     ) -> bool {
         match &verdict.next {
             Next::Deliver => return false,
@@ -174,14 +175,14 @@ impl Attempt {
             }
             Next::Moved(slot, address) => {
                 servers.stats.redirects.add(1);
-                waiting_for.replace(error.text());
+                waiting_for.replace(Obstacle::other(error.text()));
                 self.patience.redirected();
                 self.asking = false;
                 self.lane = Some(servers.redirected(*slot, address.clone()));
             }
             Next::Ask(address) => {
                 servers.stats.redirects.add(1);
-                waiting_for.replace(error.text());
+                waiting_for.replace(Obstacle::other(error.text()));
                 self.patience.redirected();
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
@@ -197,8 +198,8 @@ impl Attempt {
     }
 
     /// Has the request wait, and then go where it belongs by then.
-    pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<String>) {
-        waiting_for.replace(format!("the server answered {}", error.text()));
+    pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<Obstacle>) {
+        waiting_for.replace(Obstacle::other(format!("the server answered {}", error.text())));
         servers.refresh();
         self.patience.wait();
         self.lane = None;

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::calls::attempt::{Answered, reply_or_failed_load};
-use crate::calls::waiting::{TooLate, connected_lane, in_time};
+use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
-use crate::model::cause::AtDeadline;
+use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::Outcome;
 use crate::model::error::Error;
 use crate::model::library::is_library;
@@ -47,7 +47,7 @@ struct Context {
     /// The servers may have read some of it.
     was_sent: Cell<bool>,
     /// For errors of deadlines.
-    waiting_for: RefCell<String>,
+    waiting_for: RefCell<Obstacle>,
 }
 
 /// The end of one write.
@@ -229,7 +229,8 @@ impl Context {
                 if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
                     let own = self.own_lane(&lane);
                     let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
-                    self.waiting_for.replace(format!("no connection to {}: {reason}", own.address()));
+                    let obstacle = format!("no connection to {}: {reason}", own.address());
+                    self.waiting_for.replace(Obstacle::unconnected(obstacle));
                     pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
                 }
             } else if lane.is_up() {
@@ -270,7 +271,8 @@ impl Context {
     }
 
     async fn in_time<T>(&self, was_sent: impl Fn() -> bool, work: impl Future<Output = T>) -> Result<T, TooLate> {
-        in_time(self.sending.deadline, self.own_time, || self.was_sent.get() || was_sent(), work).await
+        let own_time = time_for_reply(&self.servers, self.own_time);
+        in_time(self.sending.deadline, own_time, || self.was_sent.get() || was_sent(), work).await
     }
 
     /// A load that was refused is no reason not to try the script: it may be there.

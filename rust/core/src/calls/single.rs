@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
-use crate::calls::waiting::{TooLate, connected_lane, in_time};
+use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
-use crate::model::cause::AtDeadline;
+use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::Error;
@@ -74,7 +74,7 @@ async fn retry(
     place: Option<Place>,
 ) {
     let progress = Progress::default();
-    let own_time = call.request.wait();
+    let own_time = time_for_reply(&servers, call.request.wait());
     let steps = attempts(&servers, &call, lane, unfinished, place, &progress);
     let steps = in_time(call.deadline, own_time, || progress.step.was_sent(), steps);
     let ended = supervision.over(steps).await;
@@ -116,7 +116,7 @@ struct Progress {
     sent_code: Cell<bool>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
-    waiting_for: RefCell<String>,
+    waiting_for: RefCell<Obstacle>,
 }
 
 impl Progress {
@@ -148,10 +148,10 @@ impl Progress {
             // These are not bounded: one that waits may be what ends another's wait.
             None if waits => servers.lend(target),
             None => {
-                let reason = self.waiting_for.replace(format!(
+                let reason = self.waiting_for.replace(Obstacle::other(format!(
                     "calls with on_timeout=\"kill\" have at most {OWN_CONNECTIONS} connections to {}, and others use them",
                     target.address()
-                ));
+                )));
                 let lease = servers.lend_in_turn(target).await;
                 self.waiting_for.replace(reason);
                 lease
@@ -167,8 +167,8 @@ impl Progress {
         let reason = self.waiting_for.take();
         if self.may_have_executed(request) {
             verdict::no_reply(request)
-        } else if self.times_sent.get() == 0 && !reason.is_empty() {
-            AtDeadline::NotSent(reason.into())
+        } else if self.times_sent.get() == 0 && !matches!(reason, Obstacle::None) {
+            AtDeadline::NotSent(reason)
         } else {
             AtDeadline::NotExecuted(reason)
         }
@@ -217,7 +217,7 @@ async fn attempts(
                     return Err(Box::new(Error::lost(reason)));
                 }
                 progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
-                progress.waiting_for.replace(reason.to_string());
+                progress.waiting_for.replace(Obstacle::unconnected(reason.to_string()));
                 attempt.lane = None;
             }
         }

@@ -10,14 +10,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::time::timeout_at;
 
 use crate::calls::attempt::{Answered, Attempt, code_form};
-use crate::calls::waiting::connected_lane;
+use crate::calls::waiting::{connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
-use crate::model::cause::{AtDeadline, Doubt};
+use crate::model::cause::{AtDeadline, Doubt, Obstacle};
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::library::Library;
@@ -52,7 +51,9 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
     };
-    let outcome = match timeout_at(sending.deadline, transaction.attempts()).await {
+    let own_time = time_for_reply(servers, None);
+    let was_sent = || transaction.progress.was_sent();
+    let outcome = match in_time(sending.deadline, own_time, was_sent, transaction.attempts()).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let sent = transaction.progress.was_sent();
@@ -85,7 +86,7 @@ struct Transaction<'a> {
     progress: Rc<StepProgress>,
     /// A replica executed what of it only reads.
     ran_on_replica: Cell<bool>,
-    waiting_for: RefCell<String>,
+    waiting_for: RefCell<Obstacle>,
 }
 
 /// A transaction as it goes over the wire, less MULTI and EXEC.

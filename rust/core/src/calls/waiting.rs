@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::connection::lane::Place;
+use crate::model::cause::Obstacle;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Request;
 use crate::model::route::Route;
@@ -21,7 +22,7 @@ pub(crate) async fn connected_lane(
     request: &Request,
     route: &Route,
     needs_primary: bool,
-    waiting_for: &RefCell<String>,
+    waiting_for: &RefCell<Obstacle>,
 ) -> Result<Place, Box<Error>> {
     let (mut seen, mut looked) = (servers.times_learned(), false);
     let mut place: Option<Place> = None;
@@ -33,10 +34,13 @@ pub(crate) async fn connected_lane(
                 return Ok(place.unwrap_or_else(|| lane.end_of_line()));
             }
             let kept = place.take().unwrap_or_else(|| lane.keep_place());
-            waiting_for.replace(format!("no connection to {} yet", lane.address()));
+            waiting_for.replace(Obstacle::unconnected(format!("no connection to {} yet", lane.address())));
             match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(kept),
-                Ok(Err(reason)) => *waiting_for.borrow_mut() = format!("no connection to {}: {reason}", lane.address()),
+                Ok(Err(reason)) => {
+                    let obstacle = format!("no connection to {}: {reason}", lane.address());
+                    waiting_for.replace(Obstacle::unconnected(obstacle));
+                }
                 Err(_) => {}
             }
             place = Some(kept);
@@ -46,7 +50,7 @@ pub(crate) async fn connected_lane(
             let message = format!("not sent: no node of the cluster is at {address}");
             return Err(Box::new(Error::new(Kind::Request, message)));
         } else {
-            waiting_for.replace(servers.why_unknown(route));
+            waiting_for.replace(Obstacle::unconnected(servers.why_unknown(route)));
         }
         servers.refresh();
         let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };
@@ -64,6 +68,11 @@ pub(crate) async fn connected_lane(
 #[derive(Clone, Copy)]
 pub(crate) struct TooLate {
     pub(crate) waited: Duration,
+}
+
+/// How long a call may take once it was sent, on top of its deadline.
+pub(crate) fn time_for_reply(servers: &Servers, own_time: Option<Wait>) -> Option<Wait> {
+    if servers.config.connection.waits_for_replies { Some(Wait::Forever) } else { own_time }
 }
 
 /// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.

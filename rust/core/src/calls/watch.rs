@@ -10,7 +10,7 @@ use crate::calls::attempt::Attempt;
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress};
-use crate::model::cause::{AtDeadline, CrossSlot};
+use crate::model::cause::{AtDeadline, CrossSlot, Obstacle};
 use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
@@ -73,7 +73,7 @@ impl Servers {
         watch: u64,
         request: &Request,
         route: &Route,
-        waiting_for: &RefCell<String>,
+        waiting_for: &RefCell<Obstacle>,
     ) -> Outcome {
         let turn = self.watches.entry(watch).turn.clone();
         let _in_turn = turn.lock().await;
@@ -96,7 +96,7 @@ impl Servers {
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                waiting_for.replace(format!("no connection to {} yet", lane.address()));
+                waiting_for.replace(Obstacle::unconnected(format!("no connection to {} yet", lane.address())));
                 attempt.back_off();
                 continue;
             }

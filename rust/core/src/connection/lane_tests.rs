@@ -388,7 +388,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
                     tokio::task::yield_now().await;
                 }
             }
-            let ended = lane.queues.borrow_mut().expired(Instant::now() + 7 * BOUND).len();
+            let ended = lane.queues.borrow_mut().expired(Instant::now() + 7 * BOUND, false).len();
             assert_eq!(ended, count / 2);
             let visits = take_visits();
             assert!(visits < 10 * count, "{visits} jobs were looked at to end {count} calls and as many steps");

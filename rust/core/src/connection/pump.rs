@@ -273,7 +273,7 @@ impl Lane {
 
     /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
     pub(super) fn sweep(self: &Rc<Self>, now: Instant) {
-        let expired = self.queues.borrow_mut().expired(now);
+        let expired = self.queues.borrow_mut().expired(now, self.config.waits_for_replies);
         if expired.is_empty() {
             return;
         }

@@ -170,13 +170,17 @@ impl Queues {
         self.register.sweep_at()
     }
 
-    /// Takes out the calls whose deadline has passed, each with whether the server may get it.
-    pub(crate) fn expired(&mut self, now: Instant) -> Vec<(Call, bool)> {
+    /// Takes out the calls whose deadline has passed, each with whether the server may get it. With `spares_begun`, none
+    /// that the server may get.
+    pub(crate) fn expired(&mut self, now: Instant, spares_begun: bool) -> Vec<(Call, bool)> {
         if self.register.has_overdue_strangers(now) {
             self.register();
         }
         let mut expired = Vec::new();
         while let Some(number) = self.register.next_overdue(now) {
+            if spares_begun && self.in_flight.find(number).is_some_and(|entry| entry.begins < self.taken) {
+                continue;
+            }
             self.remove_call(number, &mut expired);
         }
         expired

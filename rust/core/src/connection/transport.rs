@@ -286,6 +286,7 @@ pub(crate) mod tests {
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
             address_map: None,
+            waits_for_replies: false,
             observed: false,
             unacknowledged: None,
             transport: system(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::cause::AtDeadline;
+use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::ReplyTo;
 use crate::model::error::Error;
 use crate::model::request::Request;
@@ -27,9 +27,9 @@ impl Call {
     pub(crate) fn timed_out(&self, sent: bool, lane: &Status) -> Error {
         let known = match lane {
             _ if sent => verdict::no_reply(&self.request),
-            Status::Down(reason) => AtDeadline::NotSent(format!("no connection: {reason}").into()),
-            Status::Connecting => AtDeadline::NotSent("no connection yet".into()),
-            Status::Up => AtDeadline::NotSent("the server takes no more requests".into()),
+            Status::Down(reason) => AtDeadline::NotSent(Obstacle::unconnected(format!("no connection: {reason}"))),
+            Status::Connecting => AtDeadline::NotSent(Obstacle::unconnected("no connection yet")),
+            Status::Up => AtDeadline::NotSent(Obstacle::other("the server takes no more requests")),
         };
         Error::timeout(self.timeout, known)
     }

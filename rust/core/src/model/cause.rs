@@ -34,14 +34,21 @@ pub enum Cause {
     Other(Cow<'static, str>),
 }
 
+impl Cause {
+    /// Whether a deadline passed for want of a connection.
+    pub fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Timeout { known, .. } if known.is_unconnected())
+    }
+}
+
 /// What is known of a call when its deadline has passed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AtDeadline {
     #[error("not sent: {0}")]
-    NotSent(Cow<'static, str>),
+    NotSent(Obstacle),
     /// And what it waited for, where it waited.
     #[error("not executed{}", after_colon(.0))]
-    NotExecuted(String),
+    NotExecuted(Obstacle),
     #[error("no reply from the server{0}")]
     NoReply(Doubt),
     #[error("sent on a connection that was lost; it may have been executed")]
@@ -50,8 +57,31 @@ pub enum AtDeadline {
     LoggingIn,
 }
 
-fn after_colon(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+/// What a call waits for before it can be sent, or sent again.
+#[derive(Clone, Debug, Default, thiserror::Error)]
+pub enum Obstacle {
+    #[default]
+    #[error("")]
+    None,
+    /// There is no connection to the server that it is for.
+    #[error("{0}")]
+    Unconnected(Cow<'static, str>),
+    #[error("{0}")]
+    Other(Cow<'static, str>),
+}
+
+impl Obstacle {
+    pub(crate) fn unconnected(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unconnected(reason.into())
+    }
+
+    pub(crate) fn other(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Other(reason.into())
+    }
+}
+
+fn after_colon(obstacle: &Obstacle) -> String {
+    if matches!(obstacle, Obstacle::None) { String::new() } else { format!(": {obstacle}") }
 }
 
 /// What the server may have done that has not replied.
@@ -70,6 +100,11 @@ pub enum Doubt {
 }
 
 impl AtDeadline {
+    /// Whether the call was not sent because there was no connection.
+    fn is_unconnected(&self) -> bool {
+        matches!(self, Self::NotSent(Obstacle::Unconnected(_)) | Self::NotExecuted(Obstacle::Unconnected(_)))
+    }
+
     pub(crate) fn may_have_executed(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NotExecuted(_) | Self::NoReply(Doubt::None) => false,

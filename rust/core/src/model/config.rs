@@ -83,6 +83,8 @@ pub struct ConnectionConfig {
     pub backoff: Backoff,
     /// Where to connect to the servers that others name; `None`: where they say.
     pub address_map: Option<Arc<AddressMap>>,
+    /// Whether a deadline bounds only the time until a request is sent, and its reply may take as long as it likes.
+    pub waits_for_replies: bool,
     /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.

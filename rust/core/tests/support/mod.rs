@@ -197,6 +197,7 @@ fn config(port: u16) -> Config {
             terms: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(2),
+            waits_for_replies: false,
             observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             address_map: None,

@@ -9,7 +9,7 @@ use crate::calls::attempt::Attempt;
 use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
 use crate::connection::lane::Lane;
 use crate::model::batch::Entry;
-use crate::model::cause::AtDeadline;
+use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::Outcome;
 use crate::model::config::Address;
 use crate::model::error::Error;
@@ -117,7 +117,7 @@ impl Context {
                             shapes.push(Shape::Nodes(nodes));
                         }
                         Err(_) => {
-                            let known = AtDeadline::NotSent("its nodes could not be reached".into());
+                            let known = AtDeadline::NotSent(Obstacle::unconnected("its nodes could not be reached"));
                             shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, known)));
                         }
                     }

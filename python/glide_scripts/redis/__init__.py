@@ -1,0 +1,124 @@
+"""redis-py's asynchronous client over this package's connections.
+
+    pip install "glide-scripts[redis]"
+
+    from glide_scripts.redis import Redis
+
+``Redis`` is a ``redis.asyncio.Redis``: its commands, options, replies and exceptions are redis-py's
+code. Only the way to the server is another. The synchronous client is in
+``glide_scripts.redis.sync``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..transport.library import Library
+
+# Before anything else of redis-py: the error says what to do.
+library = Library("redis", "redis-py", range(5, 9))
+
+import redis.asyncio  # noqa: E402
+import redis.asyncio.client  # noqa: E402
+
+from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
+
+if TYPE_CHECKING:
+    from ..transport.installing import Installation
+    from .cluster import ClusterPipeline, RedisCluster
+
+__all__ = [
+    "ClusterPipeline",
+    "Pipeline",
+    "Redis",
+    "RedisCluster",
+    "StrictRedis",
+    "from_url",
+    "install",
+    "uninstall",
+]
+
+
+class Pipeline(AsyncPipeline, redis.asyncio.client.Pipeline):
+    """redis-py's pipeline. Without a watch, its commands go together, as a batch."""
+
+    _library = library
+
+
+class Redis(AsyncClient, redis.asyncio.Redis):
+    """redis-py's asynchronous client over this package's connections.
+
+    All clients of a pool share one connection, except for commands that would keep other calls
+    waiting or change the connection. It is opened by the first call. ``socket_timeout`` is the
+    deadline of a call with all its steps. A call is not repeated after its reply was lost, whatever
+    ``retry`` says, unless it only reads.
+    """
+
+    _library = library
+    _pipeline = Pipeline
+
+
+StrictRedis = Redis
+
+
+def from_url(url: str, **kwargs: Any) -> Redis:
+    """Return a client of a URL, as ``redis.asyncio.from_url`` does."""
+    client: Redis = Redis.from_url(url, **kwargs)
+    return client
+
+
+def install() -> Installation:
+    """Put these classes, and those of ``sync``, in the places of redis-py's own.
+
+    For trials, and for libraries that make their own clients. Call it before you import them: a
+    module that has redis-py's class already keeps it. Where you can, pass a client instead.
+
+    Returns:
+        A context manager that calls ``uninstall`` at its end.
+    """
+    global _installation  # noqa: PLW0603
+    if _installation is None:
+        import redis.asyncio.cluster  # noqa: PLC0415 - saves time at import
+        import redis.cluster  # noqa: PLC0415
+
+        from ..transport.installing import Installation  # noqa: PLC0415
+        from . import cluster, sync, sync_cluster  # noqa: PLC0415
+
+        _installation = Installation(
+            "redis",
+            {
+                redis.asyncio.Redis: Redis,
+                redis.asyncio.RedisCluster: cluster.RedisCluster,
+                redis.Redis: sync.Redis,
+                redis.RedisCluster: sync_cluster.RedisCluster,
+            },
+            _uninstalled,
+        )
+    return _installation
+
+
+def uninstall() -> None:
+    """Put redis-py's own classes back. Clients that were made meanwhile stay as they are."""
+    if _installation is not None:
+        _installation.uninstall()
+
+
+def _uninstalled() -> None:
+    global _installation  # noqa: PLW0603
+    _installation = None
+
+
+_installation: Installation | None = None
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in ("ClusterPipeline", "RedisCluster"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import cluster  # noqa: PLC0415 - saves time at import
+
+        globals()[name] = getattr(cluster, name)
+        return globals()[name]
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,60 @@
+"""redis-py's synchronous client over this package's connections.
+
+    from glide_scripts.redis.sync import Redis
+
+``Redis`` is a ``redis.Redis``. Any number of threads may share one client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import redis
+import redis.client
+
+from ..transport.blocking import BlockingClient, BlockingPipeline
+from . import library
+
+if TYPE_CHECKING:
+    from .sync_cluster import ClusterPipeline, RedisCluster
+
+__all__ = ["ClusterPipeline", "Pipeline", "Redis", "RedisCluster", "StrictRedis", "from_url"]
+
+
+class Pipeline(BlockingPipeline, redis.client.Pipeline):
+    """redis-py's pipeline. Without a watch, its commands go together, as a batch."""
+
+    _library = library
+
+
+class Redis(BlockingClient, redis.Redis):
+    """redis-py's synchronous client over this package's connections.
+
+    It is to ``redis.Redis`` what ``glide_scripts.redis.Redis`` is to ``redis.asyncio.Redis``.
+    """
+
+    _library = library
+    _pipeline = Pipeline
+
+
+StrictRedis = Redis
+
+
+def from_url(url: str, **kwargs: Any) -> Redis:
+    """Return a client of a URL, as ``redis.from_url`` does."""
+    client: Redis = Redis.from_url(url, **kwargs)
+    return client
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in ("ClusterPipeline", "RedisCluster"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import sync_cluster  # noqa: PLC0415 - saves time at import
+
+        globals()[name] = getattr(sync_cluster, name)
+        return globals()[name]
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

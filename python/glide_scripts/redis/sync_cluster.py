@@ -1,0 +1,25 @@
+"""redis-py's synchronous cluster client over this package's connections."""
+
+from __future__ import annotations
+
+import redis.cluster
+
+from ..transport.blocking_cluster import BlockingClusterClient, BlockingClusterPipeline
+from . import library
+
+__all__ = ["ClusterPipeline", "RedisCluster"]
+
+
+class ClusterPipeline(BlockingClusterPipeline, redis.cluster.ClusterPipeline):
+    """redis-py's pipeline for clusters. It may contain scripts, and may be a transaction."""
+
+
+class RedisCluster(BlockingClusterClient, redis.cluster.RedisCluster):
+    """redis-py's synchronous cluster client over this package's connections.
+
+    It is to ``redis.RedisCluster`` what ``glide_scripts.redis.RedisCluster`` is to
+    ``redis.asyncio.RedisCluster``.
+    """
+
+    _library = library
+    _pipeline = ClusterPipeline

@@ -1,0 +1,64 @@
+"""What the libraries' cluster clients, asynchronous and synchronous, have in common here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config.settings import ReadFrom
+from ..errors import ConfigurationError
+from . import pipelines
+from .lane import ClusterLane
+from .library import Library
+from .settings import cluster_settings
+
+
+class LaneOfCluster(ClusterLane):
+    """The lane of one cluster client."""
+
+    def __init__(self, library: Library, cluster: Any) -> None:
+        self._reads_replicas = bool(
+            cluster.read_from_replicas or getattr(cluster, "load_balancing_strategy", None)
+        )
+        manager = cluster.nodes_manager
+        self._nodes = [(node.host, node.port) for node in manager.startup_nodes.values()]
+        options = dict(getattr(cluster, "connection_kwargs", None) or manager.connection_kwargs)
+        name = "connect_func"
+        self._connect_func = getattr(cluster, f"user_on_{name}", None)
+        for option in (f"redis_{name}", f"valkey_{name}"):
+            # The library's own, which chooses whether to read from replicas.
+            if getattr(options.get(option), "__self__", None) is cluster:
+                del options[option]
+        self._is_remapped = getattr(manager, "address_remap", None) is not None
+        super().__init__(library, cluster.get_encoder(), options)
+
+    def settings(self) -> dict[str, Any]:
+        if self._is_remapped or self._connect_func is not None:
+            name = "address_remap" if self._is_remapped else f"{self.library.package}_connect_func"
+            raise ConfigurationError(f"{name} is set, which connections of glide_scripts lack")
+        kind = self.options.get("connection_class")
+        is_tls = bool(self.options.get("ssl")) or getattr(kind, "__name__", "") == "SSLConnection"
+        settings = cluster_settings(
+            self.options, self._nodes, is_tls, self.library.default_protocol
+        )
+        if self._reads_replicas:
+            settings["read_from"] = ReadFrom.PREFER_REPLICA.value
+        return settings
+
+
+def queued(pipeline: Any) -> list[pipelines.Queued]:
+    """Return the commands of a library's cluster pipeline."""
+    strategy = getattr(pipeline, "_execution_strategy", None)
+    for owner, name in (
+        (strategy, "_command_queue"),
+        (pipeline, "_command_stack"),
+        (pipeline, "command_stack"),
+    ):
+        commands = getattr(owner, name, None)
+        if commands is not None:
+            return [(each.args, _options(each)) for each in commands]
+    raise AttributeError("no commands were found in the library's cluster pipeline")
+
+
+def _options(command: Any) -> dict[str, Any]:
+    options: dict[str, Any] = getattr(command, "kwargs", None) or getattr(command, "options", None)
+    return options or {}

@@ -1,0 +1,78 @@
+"""From this package's errors to the library's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._core import Script
+from ..errors import (
+    AuthenticationError,
+    ClosingError,
+    ConnectionError,
+    CrossSlotError,
+    ExecAbortError,
+    GlideError,
+    RequestError,
+    TimeoutError,
+)
+from .library import Library
+
+
+def translated(error: GlideError, library: Library) -> Exception:
+    """Return the library's exception for an error, which becomes its cause.
+
+    It has ``may_have_executed``, and what explains the error as a note.
+    """
+    raised = _exception(error, library)
+    _, _, explanation = str(error).partition("\n")
+    if explanation:
+        raised.add_note(explanation)
+    raised.may_have_executed = getattr(error, "may_have_executed", False)  # type: ignore[attr-defined]
+    raised.__cause__ = error
+    return raised
+
+
+def explained(
+    error: RequestError, script: Script, keys: object, args: object, library: Library
+) -> Exception:
+    """Return the library's exception for the error of a script's call."""
+    from ..failures.explanation import explained as explain  # noqa: PLC0415 - saves time at import
+
+    return translated(explain(error, script, keys, args), library)
+
+
+def _exception(error: GlideError, library: Library) -> Exception:
+    exceptions: Any = library.exceptions
+    words = str(error).split("\n", 1)[0]
+    kind: type[Exception]
+    if isinstance(error, TimeoutError):
+        kind = exceptions.ConnectionError if error.is_unconnected else exceptions.TimeoutError
+    elif isinstance(error, AuthenticationError):
+        kind = exceptions.AuthenticationError
+    elif isinstance(error, (ConnectionError, ClosingError)):
+        kind = exceptions.ConnectionError
+    elif isinstance(error, CrossSlotError):
+        kind = library.cross_slot_error
+    elif getattr(error, "code", None) is None:
+        kind = library.base_error
+    else:
+        return _answer(error, words, library)
+    return kind(words)
+
+
+def _answer(error: GlideError, words: str, library: Library) -> Exception:
+    """The exception that the library makes of a server's answer."""
+    index = getattr(error, "batch_index", None)
+    if index is not None:
+        words = _COMMAND.sub("", words)
+        if isinstance(error, ExecAbortError):
+            # The library raises what the server answered to the command.
+            _, _, after = words.partition(f": batch[{index}] (")
+            words = after.partition("): ")[2] or words
+    parsed: Exception = library.parse_error(words)
+    return parsed
+
+
+# Where a batch's error names the command.
+_COMMAND = re.compile(r" \(batch\[\d+\]: [^)]*\)$")

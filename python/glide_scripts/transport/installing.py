@@ -1,0 +1,49 @@
+"""Putting classes in the places of a library's, for libraries that make their own clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import TracebackType
+
+
+class Installation:
+    """Classes that stand in the places of others, until ``uninstall`` or the end of a ``with``."""
+
+    def __init__(
+        self, package: str, classes: Mapping[type, type], uninstalled: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            package: The library, whose modules are changed.
+            classes: From each class of the library to the one that takes its place.
+            uninstalled: Is called when the library's classes are back.
+        """
+        self._uninstalled = uninstalled
+        self._replaced: list[tuple[object, str, type]] = []
+        for name in ("", ".client", ".cluster", ".asyncio", ".asyncio.client", ".asyncio.cluster"):
+            module = import_module(f"{package}{name}")
+            for attribute, value in list(vars(module).items()):
+                # The library's cluster clients make clients of single nodes, which stay its own.
+                is_of_nodes = name.endswith("cluster") and "Cluster" not in attribute
+                if isinstance(value, type) and value in classes and not is_of_nodes:
+                    setattr(module, attribute, classes[value])
+                    self._replaced.append((module, attribute, value))
+
+    def uninstall(self) -> None:
+        """Put the library's classes back. Clients that were made meanwhile stay as they are."""
+        while self._replaced:
+            module, attribute, value = self._replaced.pop()
+            setattr(module, attribute, value)
+        self._uninstalled()
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.uninstall()

@@ -1,0 +1,278 @@
+"""The connection to a server that all clients of one pool share, and the scripts they know."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from .._core import Batch as Packed
+from .._core import Script
+from ..commands.directions import directions
+from ..errors import ConfigurationError, GlideError, RequestError
+from .failures import explained, translated
+from .library import Library
+from .placement import Place, place, way
+from .words import Words
+
+log = logging.getLogger("glide_scripts")
+
+_MAX_SCRIPTS = 1000
+
+
+class Lane(ABC):
+    """One of this package's clients, and what the library's clients that share it need."""
+
+    in_cluster = False
+
+    def __init__(self, library: Library, encoder: Any, options: Mapping[str, Any]) -> None:
+        """
+        Args:
+            library: The library.
+            encoder: The library's encoder.
+            options: Its options for connections.
+        """
+        self.library = library
+        self.options = options
+        self.words = Words(encoder, library)
+        self.core: Any = None
+        """What sends; None before the first call and after the last."""
+        self.client: Any = None
+        self.scripts: dict[str, Script] = {}
+        """By SHA1."""
+        self.lock = threading.Lock()
+        self.opening_lock = threading.Lock()
+        self.opening: dict[Any, Any] = {}
+        """Attempts to connect, by event loop."""
+        _lanes.add(self)
+        self.reason = self._reason()
+        """Why all commands go to the library's connections; None if they need not."""
+        if self.reason is not None:
+            self._say(self.reason)
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the core's settings.
+
+        Raises:
+            ConfigurationError: This package cannot connect with these options.
+        """
+
+    def _reason(self) -> str | None:
+        try:
+            self.settings()
+        except ConfigurationError as error:
+            return str(error)
+        except (TypeError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _say(self, reason: str) -> None:
+        log.warning(
+            "%s's own connections carry all commands of this client, because %s",
+            self.library.title,
+            reason,
+        )
+
+    # Scripts
+
+    def know(self, code: Any) -> Script:
+        """Return the script with this code, which servers that lack it get from now on."""
+        code = bytes(self.words.encode(code))
+        sha = hashlib.sha1(code, usedforsecurity=False).hexdigest()
+        script = self.scripts.get(sha)
+        if script is None:
+            script = Script(code)
+            self.keep(sha, script)
+        return script
+
+    def keep(self, sha: str, script: Script) -> None:
+        """Remember a script. Of very many, the oldest are forgotten: a program may make them up."""
+        if sha not in self.scripts:
+            while len(self.scripts) >= _MAX_SCRIPTS:
+                self.scripts.pop(next(iter(self.scripts)), None)
+            self.scripts[sha] = script
+
+    def known(self, sha: Any) -> Script | None:
+        """Return the script of a SHA1, if its code is known."""
+        text = sha.decode("ascii", "replace") if isinstance(sha, bytes) else sha
+        return self.scripts.get(text) if isinstance(text, str) else None
+
+    # Calls
+
+    def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
+        """Send a command over the shared connection, and return what waits for its reply.
+
+        Returns:
+            None if the command needs a connection of its own.
+        """
+        found = way(args[0])
+        if self.in_cluster and found.by_nodes:
+            return None
+        if found.place is not Place.SHARED or found.decide is not None:
+            where = place(found, args)
+            if where is Place.SCRIPT:
+                script = self.known(args[1]) if len(args) > 2 else None
+                if script is not None:
+                    count = _count(args[2])
+                    if count is not None:
+                        words = self.words.encoded(args[3:])
+                        return self.core.invoke_script(
+                            script, words[:count], words[count:], timeout
+                        )
+            elif where is not Place.SHARED:
+                return None
+        words = self.words.encoded(args)
+        if found.words is not None:
+            words[:1] = found.words
+        return self.send(words, found.is_read, timeout)
+
+    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
+        """Send a command that is not a known script."""
+        return self.core.command(words, timeout, read_only=is_read)
+
+    def finished(
+        self, reply: Any, args: tuple[Any, ...], callbacks: Any, options: dict[str, Any]
+    ) -> Any:
+        """Return what a command's method returns for its reply; awaitable of an async callback."""
+        kind = type(reply)
+        if options:
+            options.pop(self.library.empty_response, None)
+            # These are for the library's cache.
+            options.pop("keys", None)
+            if options.pop(self.library.never_decode, None) is not None:
+                reply = self.words.undecoded(reply)
+            else:
+                reply = self.words.decoded(reply)
+        elif kind is not int and (kind is not bytes or self.words.decodes):
+            reply = self.words.decoded(reply)
+        name = args[0]
+        if name == "SCRIPT LOAD" and len(args) > 1:
+            self.know(args[1])
+        callback = callbacks.get(name)
+        return reply if callback is None else callback(reply, **options)
+
+    def failure(self, error: GlideError, args: tuple[Any, ...]) -> Exception:
+        """Return the library's exception for a call's error."""
+        if way(args[0]).place is Place.SCRIPT and isinstance(error, RequestError):
+            script = self.known(args[1]) if len(args) > 2 else None
+            count = _count(args[2]) if script is not None else None
+            if script is not None and count is not None:
+                words = self.words.encoded(args[3:])
+                return explained(error, script, words[:count], words[count:], self.library)
+        return translated(error, self.library)
+
+    def failed(self, error: GlideError, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Raise the library's exception, or return what an option has in place of an error."""
+        raised = self.failure(error, args)
+        empty = self.library.empty_response
+        if empty in options and isinstance(raised, self.library.exceptions.ResponseError):
+            return options[empty]
+        raise raised from error
+
+    # Batches
+
+    def batch(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> Packed | None:
+        """Return a batch of commands; None if one of them needs a connection of its own."""
+        for args in commands:
+            if place(way(args[0]), args) in (Place.WAITS, Place.CHANGES):
+                return None
+        try:
+            return self._packed(commands, is_atomic)
+        except GlideError as error:
+            raise translated(error, self.library) from error
+
+    def _packed(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> Packed:
+        packed = Packed(atomic=is_atomic, cluster=self.in_cluster)
+        for args in commands:
+            found = way(args[0])
+            if found.place is Place.SCRIPT and len(args) > 2:
+                script, count = self.known(args[1]), _count(args[2])
+                if script is not None and count is not None:
+                    words = self.words.encoded(args[3:])
+                    packed.invoke_script(script, words[:count], words[count:])
+                    continue
+            words = self.words.encoded(args)
+            if found.words is not None:
+                words[:1] = found.words
+            self.add(packed, words, found.is_read)
+        return packed
+
+    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
+        """Add a command that is not a known script to a batch."""
+        packed.command(words, read_only=is_read)
+
+    # Opening and closing
+
+    def remaining(self, started: float) -> float | None:
+        """Return what is left, in milliseconds, of a call's time limit; None if it has none."""
+        limit = self.options.get("socket_timeout")
+        if limit is None:
+            return None
+        return max(1, round((float(limit) - (monotonic() - started)) * 1000))
+
+    def take(self) -> Any:
+        """Forget the client, and return it to be closed."""
+        with self.lock:
+            client, self.client, self.core = self.client, None, None
+        return client
+
+    def opened(self, client: Any) -> Any:
+        """Take a client that was made; return one that nobody needs, because another was faster."""
+        with self.lock:
+            if self.core is not None:
+                return client
+            self.client, self.core = client, client._core
+        return None
+
+    def _forget(self) -> None:
+        """In a child process: the connections are the parent's."""
+        self.lock = threading.Lock()
+        self.opening_lock = threading.Lock()
+        if self.client is not None:
+            # What is deleted without having been closed would warn.
+            _of_parent.append(self.client)
+        self.core = self.client = None
+
+
+_lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
+_of_parent: list[Any] = []
+
+
+def _forget_all() -> None:
+    for lane in _lanes:
+        lane._forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+class ClusterLane(Lane):
+    """The same for a cluster: each command has its route."""
+
+    in_cluster = True
+
+    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
+        return self.core.command(words, timeout, read_only=is_read, **directions(words, None))
+
+    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
+        where = directions(words, None)
+        if packed.is_atomic:
+            packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
+        else:
+            packed.command(words, read_only=is_read, **where)
+
+
+def _count(text: Any) -> int | None:
+    """How many keys a call has, if it says so."""
+    try:
+        count = int(text)
+    except (TypeError, ValueError):
+        return None
+    return count if count >= 0 else None

@@ -1,0 +1,70 @@
+"""The replies of a batch, as the library's pipelines return them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import GlideError, RequestError
+from .lane import Lane
+
+Queued = tuple[tuple[Any, ...], dict[str, Any]]
+"""A command of a pipeline, with its options."""
+
+
+def is_shared(lane: Lane, commands: Sequence[Queued]) -> bool:
+    """Whether a batch can hold these commands: it cannot where an option replaces a reply."""
+    empty = lane.library.empty_response
+    return not any(empty in options for _, options in commands)
+
+
+def result(lane: Lane, reply: Any, command: Queued, callbacks: Any) -> Any:
+    """Return one command's result: an exception for an error, awaitable of an async callback."""
+    args, options = command
+    if isinstance(reply, GlideError):
+        return lane.failure(reply, args)
+    try:
+        return lane.finished(reply, args, callbacks, dict(options))
+    except lane.library.exceptions.ResponseError as error:
+        # A callback's, which is one of the command.
+        return error
+
+
+def lost(lane: Lane, results: Sequence[Any]) -> Exception | None:
+    """Return the first error that is no server's answer: the library raises it for the pipeline."""
+    exceptions = lane.library.exceptions
+    for each in results:
+        if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
+            return each  # type: ignore[no-any-return]
+    return None
+
+
+def raise_first(lane: Lane, results: Sequence[Any], commands: Sequence[Queued]) -> None:
+    """Raise the first of the servers' errors, with the command's name and number."""
+    for index, each in enumerate(results):
+        if isinstance(each, lane.library.exceptions.ResponseError):
+            raise annotated(each, index, commands)
+
+
+def annotated(error: Exception, index: int, commands: Sequence[Queued]) -> Exception:
+    """Say which command an error is of, as the library does."""
+    name = " ".join(_shown(word) for word in commands[index][0])
+    shown = name if len(name) <= _MAX_SHOWN else f"{name[: _MAX_SHOWN - 3]}..."
+    said = error.args[0] if error.args else ""
+    error.args = (f"Command # {index + 1} ({shown}) of pipeline caused error: {said}",)
+    return error
+
+
+def _shown(word: Any) -> str:
+    return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
+
+
+_MAX_SHOWN = 100
+
+
+def failure(lane: Lane, error: GlideError, commands: Sequence[Queued]) -> Exception:
+    """Return the library's exception for a batch that failed as a whole."""
+    index = error.batch_index if isinstance(error, RequestError) else None
+    if index is None or index >= len(commands):
+        return lane.failure(error, ("EXEC",))
+    return annotated(lane.failure(error, commands[index][0]), index, commands)

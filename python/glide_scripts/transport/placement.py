@@ -1,0 +1,271 @@
+"""Which commands may share a connection with other calls, by their names."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+
+class Place(Enum):
+    """Where a command goes."""
+
+    SHARED = "shared"
+    """On the connection that all calls share."""
+
+    SCRIPT = "script"
+    """There, too; if the script's code is known, a server that lacks it gets it."""
+
+    WAITS = "waits"
+    """On a connection of the library's pool, because it would keep others waiting."""
+
+    CHANGES = "changes"
+    """On a connection of the library's pool, which it changes, or it has more replies than one."""
+
+
+SHARED = (Place.SHARED, Place.SCRIPT)
+
+
+class Way:
+    """How a command of one name is sent."""
+
+    __slots__ = ("by_nodes", "decide", "is_read", "name", "place", "words")
+
+    def __init__(self, name: str) -> None:
+        upper = name.upper()
+        parts = upper.split()
+        first = parts[0] if parts else ""
+        self.name = upper
+        """The name under which the library knows its callback."""
+        self.words = parts if len(parts) > 1 else None
+        """The words of a name of several, such as ``CONFIG GET``."""
+        self.is_read = first in _READS
+        """Whether it only reads, so that it may be sent again after its reply was lost."""
+        self.by_nodes = first in _BY_NODES or first.startswith("FT.")
+        """Whether the library's cluster client asks several nodes, or one of its choice."""
+        self.decide = first if first in _BY_ARGUMENTS and self.words is None else None
+        """The name, if the arguments decide where it goes."""
+        self.place = _place(first, upper)
+
+
+def way(name: Any) -> Way:
+    """Return how a command is sent.
+
+    Args:
+        name: The first word that the library passes: a str or bytes, of one word or several.
+    """
+    found = _ways.get(name)
+    if found is None:
+        text = (
+            name.decode("ascii", "replace") if isinstance(name, (bytes, bytearray)) else str(name)
+        )
+        found = Way(text)
+        if len(_ways) < _MAX_WAYS:
+            _ways[name] = found
+    return found
+
+
+def place(found: Way, args: tuple[Any, ...]) -> Place:
+    """Return where a command with these arguments goes."""
+    if found.decide is None:
+        return found.place
+    words = [_upper(word) for word in args[1:5]]
+    if found.decide in _WAIT_WITH_BLOCK:
+        options = [_upper(word) for word in args[1:]]
+        end = options.index("STREAMS") if "STREAMS" in options else len(options)
+        return Place.WAITS if "BLOCK" in options[:end] else Place.SHARED
+    return _place(found.decide, " ".join([found.decide, *words[:1]]))
+
+
+def _place(first: str, name: str) -> Place:
+    if first in _CHANGING or name in _CHANGING:
+        return Place.CHANGES
+    if first in _WAITING or name in _URGENT:
+        return Place.WAITS
+    if first in _SCRIPTS:
+        return Place.SCRIPT
+    return Place.SHARED
+
+
+def _upper(word: Any) -> str:
+    if isinstance(word, str):
+        return word.upper()
+    return bytes(word).decode("ascii", "replace").upper() if isinstance(word, bytes) else ""
+
+
+_ways: dict[Any, Way] = {}
+# A program may make up names.
+_MAX_WAYS = 1000
+
+_SCRIPTS = frozenset({"EVALSHA", "EVALSHA_RO"})
+_WAITING = frozenset(
+    [
+        "BLMOVE",
+        "BLMPOP",
+        "BLPOP",
+        "BRPOP",
+        "BRPOPLPUSH",
+        "BZMPOP",
+        "BZPOPMAX",
+        "BZPOPMIN",
+        "DEBUG",
+        "MIGRATE",
+        "WAIT",
+        "WAITAOF",
+    ]
+)
+_WAIT_WITH_BLOCK = frozenset({"XREAD", "XREADGROUP"})
+# On the shared connection they would wait for the script that they are to stop.
+_URGENT = frozenset({"FUNCTION KILL", "FUNCTION STATS", "SCRIPT KILL"})
+_BY_ARGUMENTS = _WAIT_WITH_BLOCK | {"FUNCTION", "SCRIPT"}
+_CHANGING = frozenset(
+    [
+        "ASKING",
+        "AUTH",
+        "CLIENT",
+        "DISCARD",
+        "EXEC",
+        "FAILOVER",
+        "HELLO",
+        "HIMPORT",
+        "MONITOR",
+        "MULTI",
+        "PSUBSCRIBE",
+        "PSYNC",
+        "PUNSUBSCRIBE",
+        "QUIT",
+        "READONLY",
+        "READWRITE",
+        "RESET",
+        "SELECT",
+        "SHUTDOWN",
+        "SSUBSCRIBE",
+        "SUBSCRIBE",
+        "SUNSUBSCRIBE",
+        "SYNC",
+        "UNSUBSCRIBE",
+        "UNWATCH",
+        "WATCH",
+    ]
+) | {"SCRIPT DEBUG"}
+_BY_NODES = frozenset(
+    [
+        "ACL",
+        "BGREWRITEAOF",
+        "BGSAVE",
+        "CLUSTER",
+        "COMMAND",
+        "CONFIG",
+        "DBSIZE",
+        "ECHO",
+        "FLUSHALL",
+        "FLUSHDB",
+        "FUNCTION",
+        "INFO",
+        "KEYS",
+        "LASTSAVE",
+        "LATENCY",
+        "LOLWUT",
+        "MEMORY",
+        "MGET",
+        "MODULE",
+        "MSET",
+        "MSETEX",
+        "MSETNX",
+        "PING",
+        "PUBLISH",
+        "PUBSUB",
+        "RANDOMKEY",
+        "ROLE",
+        "SAVE",
+        "SCAN",
+        "SCRIPT",
+        "SENTINEL",
+        "SLOWLOG",
+        "SPUBLISH",
+        "SWAPDB",
+        "TIME",
+    ]
+)
+_READS = frozenset(
+    [
+        "BITCOUNT",
+        "BITFIELD_RO",
+        "BITPOS",
+        "DBSIZE",
+        "DUMP",
+        "EVALSHA_RO",
+        "EVAL_RO",
+        "EXISTS",
+        "EXPIRETIME",
+        "FCALL_RO",
+        "GEODIST",
+        "GEOHASH",
+        "GEOPOS",
+        "GEORADIUSBYMEMBER_RO",
+        "GEORADIUS_RO",
+        "GEOSEARCH",
+        "GET",
+        "GETBIT",
+        "GETRANGE",
+        "HEXISTS",
+        "HGET",
+        "HGETALL",
+        "HKEYS",
+        "HLEN",
+        "HMGET",
+        "HRANDFIELD",
+        "HSCAN",
+        "HSTRLEN",
+        "HVALS",
+        "KEYS",
+        "LCS",
+        "LINDEX",
+        "LLEN",
+        "LPOS",
+        "LRANGE",
+        "MGET",
+        "PEXPIRETIME",
+        "PFCOUNT",
+        "PTTL",
+        "RANDOMKEY",
+        "SCAN",
+        "SCARD",
+        "SDIFF",
+        "SINTER",
+        "SINTERCARD",
+        "SISMEMBER",
+        "SMEMBERS",
+        "SMISMEMBER",
+        "SORT_RO",
+        "SRANDMEMBER",
+        "SSCAN",
+        "STRLEN",
+        "SUBSTR",
+        "SUNION",
+        "TTL",
+        "TYPE",
+        "XLEN",
+        "XPENDING",
+        "XRANGE",
+        "XREVRANGE",
+        "ZCARD",
+        "ZCOUNT",
+        "ZDIFF",
+        "ZINTER",
+        "ZINTERCARD",
+        "ZLEXCOUNT",
+        "ZMSCORE",
+        "ZRANDMEMBER",
+        "ZRANGE",
+        "ZRANGEBYLEX",
+        "ZRANGEBYSCORE",
+        "ZRANK",
+        "ZREVRANGE",
+        "ZREVRANGEBYLEX",
+        "ZREVRANGEBYSCORE",
+        "ZREVRANK",
+        "ZSCAN",
+        "ZSCORE",
+        "ZUNION",
+    ]
+)

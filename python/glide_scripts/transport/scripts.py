@@ -1,0 +1,98 @@
+"""The scripts that ``register_script`` returns: one round trip, any event loop, any thread."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from ..errors import GlideError, RequestError
+from .failures import explained, translated
+from .library import Library
+
+
+class BaseScript:
+    """What the scripts of asynchronous and synchronous clients share."""
+
+    registered_client: Any
+    script: Any
+    sha: str
+
+    def __init__(self, registered_client: Any, script: Any) -> None:
+        self.registered_client = registered_client
+        self.script = script
+        self._script = registered_client._lane.know(script)
+        self.sha = self._script.hash
+
+    def _queue(self, client: Any, keys: Any, args: Any) -> Any:
+        """Add the script to a pipeline."""
+        client._lane.keep(self.sha, self._script)
+        if hasattr(client, "scripts"):
+            # A pipeline that watches loads its scripts itself.
+            client.scripts.add(self)
+        return client.evalsha(self.sha, len(keys), *keys, *args)
+
+    def _failure(self, lane: Any, error: GlideError, keys: Any, args: Any) -> Exception:
+        if isinstance(error, RequestError):
+            return explained(error, self._script, keys, args, lane.library)
+        return translated(error, lane.library)
+
+
+class AsyncScript(BaseScript):
+    """Goes before the library's AsyncScript."""
+
+    @staticmethod
+    @cache
+    def of(library: Library) -> type[Any]:
+        """Return the class of a library's scripts."""
+        base = import_module(f"{library.package}.commands.core").AsyncScript
+        return type("AsyncScript", (AsyncScript, base), {"__doc__": base.__doc__})
+
+    async def __call__(self, keys: Any = None, args: Any = None, client: Any = None) -> Any:
+        client = self.registered_client if client is None else client
+        keys, args = keys or (), args or ()
+        lane = getattr(client, "_lane", None)
+        if lane is None:
+            return await super().__call__(keys, args, client)  # type: ignore[misc]
+        if hasattr(client, "execute"):
+            return self._queue(client, tuple(keys), tuple(args))
+        if lane.core is None or client._sends_itself():
+            # The first call opens the connection.
+            lane.keep(self.sha, self._script)
+            return await super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
+        keys, args = lane.words.encoded(keys), lane.words.encoded(args)
+        try:
+            reply = await lane.core.invoke_script(self._script, keys, args, None)
+        except GlideError as error:
+            raise self._failure(lane, error, keys, args) from error
+        return reply if type(reply) is int else lane.words.decoded(reply)
+
+
+class BlockingScript(BaseScript):
+    """Goes before the library's Script."""
+
+    @staticmethod
+    @cache
+    def of(library: Library) -> type[Any]:
+        """Return the class of a library's scripts."""
+        base = import_module(f"{library.package}.commands.core").Script
+        return type("Script", (BlockingScript, base), {"__doc__": base.__doc__})
+
+    def __call__(self, keys: Any = None, args: Any = None, client: Any = None) -> Any:
+        client = self.registered_client if client is None else client
+        keys, args = keys or (), args or ()
+        lane = getattr(client, "_lane", None)
+        if lane is None:
+            return super().__call__(keys, args, client)  # type: ignore[misc]
+        if hasattr(client, "execute"):
+            return self._queue(client, tuple(keys), tuple(args))
+        if lane.core is None or client._sends_itself():
+            # The first call opens the connection.
+            lane.keep(self.sha, self._script)
+            return super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
+        keys, args = lane.words.encoded(keys), lane.words.encoded(args)
+        try:
+            reply = lane.core.invoke_script(self._script, keys, args, None).result()
+        except GlideError as error:
+            raise self._failure(lane, error, keys, args) from error
+        return reply if type(reply) is int else lane.words.decoded(reply)

@@ -1,0 +1,124 @@
+"""valkey-py's asynchronous client over this package's connections.
+
+    pip install "glide-scripts[valkey]"
+
+    from glide_scripts.valkey import Valkey
+
+``Valkey`` is a ``valkey.asyncio.Valkey``: its commands, options, replies and exceptions are valkey-py's
+code. Only the way to the server is another. The synchronous client is in
+``glide_scripts.valkey.sync``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..transport.library import Library
+
+# Before anything else of valkey-py: the error says what to do.
+library = Library("valkey", "valkey-py", range(6, 7))
+
+import valkey.asyncio  # noqa: E402
+import valkey.asyncio.client  # noqa: E402
+
+from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
+
+if TYPE_CHECKING:
+    from ..transport.installing import Installation
+    from .cluster import ClusterPipeline, ValkeyCluster
+
+__all__ = [
+    "ClusterPipeline",
+    "Pipeline",
+    "StrictValkey",
+    "Valkey",
+    "ValkeyCluster",
+    "from_url",
+    "install",
+    "uninstall",
+]
+
+
+class Pipeline(AsyncPipeline, valkey.asyncio.client.Pipeline):
+    """valkey-py's pipeline. Without a watch, its commands go together, as a batch."""
+
+    _library = library
+
+
+class Valkey(AsyncClient, valkey.asyncio.Valkey):
+    """valkey-py's asynchronous client over this package's connections.
+
+    All clients of a pool share one connection, except for commands that would keep other calls
+    waiting or change the connection. It is opened by the first call. ``socket_timeout`` is the
+    deadline of a call with all its steps. A call is not repeated after its reply was lost, whatever
+    ``retry`` says, unless it only reads.
+    """
+
+    _library = library
+    _pipeline = Pipeline
+
+
+StrictValkey = Valkey
+
+
+def from_url(url: str, **kwargs: Any) -> Valkey:
+    """Return a client of a URL, as ``valkey.asyncio.from_url`` does."""
+    client: Valkey = Valkey.from_url(url, **kwargs)
+    return client
+
+
+def install() -> Installation:
+    """Put these classes, and those of ``sync``, in the places of valkey-py's own.
+
+    For trials, and for libraries that make their own clients. Call it before you import them: a
+    module that has valkey-py's class already keeps it. Where you can, pass a client instead.
+
+    Returns:
+        A context manager that calls ``uninstall`` at its end.
+    """
+    global _installation  # noqa: PLW0603
+    if _installation is None:
+        import valkey.asyncio.cluster  # noqa: PLC0415 - saves time at import
+        import valkey.cluster  # noqa: PLC0415
+
+        from ..transport.installing import Installation  # noqa: PLC0415
+        from . import cluster, sync, sync_cluster  # noqa: PLC0415
+
+        _installation = Installation(
+            "valkey",
+            {
+                valkey.asyncio.Valkey: Valkey,
+                valkey.asyncio.ValkeyCluster: cluster.ValkeyCluster,
+                valkey.Valkey: sync.Valkey,
+                valkey.ValkeyCluster: sync_cluster.ValkeyCluster,
+            },
+            _uninstalled,
+        )
+    return _installation
+
+
+def uninstall() -> None:
+    """Put valkey-py's own classes back. Clients that were made meanwhile stay as they are."""
+    if _installation is not None:
+        _installation.uninstall()
+
+
+def _uninstalled() -> None:
+    global _installation  # noqa: PLW0603
+    _installation = None
+
+
+_installation: Installation | None = None
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in ("ClusterPipeline", "ValkeyCluster"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import cluster  # noqa: PLC0415 - saves time at import
+
+        globals()[name] = getattr(cluster, name)
+        return globals()[name]
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,60 @@
+"""valkey-py's synchronous client over this package's connections.
+
+    from glide_scripts.valkey.sync import Valkey
+
+``Valkey`` is a ``valkey.Valkey``. Any number of threads may share one client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import valkey
+import valkey.client
+
+from ..transport.blocking import BlockingClient, BlockingPipeline
+from . import library
+
+if TYPE_CHECKING:
+    from .sync_cluster import ClusterPipeline, ValkeyCluster
+
+__all__ = ["ClusterPipeline", "Pipeline", "StrictValkey", "Valkey", "ValkeyCluster", "from_url"]
+
+
+class Pipeline(BlockingPipeline, valkey.client.Pipeline):
+    """valkey-py's pipeline. Without a watch, its commands go together, as a batch."""
+
+    _library = library
+
+
+class Valkey(BlockingClient, valkey.Valkey):
+    """valkey-py's synchronous client over this package's connections.
+
+    It is to ``valkey.Valkey`` what ``glide_scripts.valkey.Valkey`` is to ``valkey.asyncio.Valkey``.
+    """
+
+    _library = library
+    _pipeline = Pipeline
+
+
+StrictValkey = Valkey
+
+
+def from_url(url: str, **kwargs: Any) -> Valkey:
+    """Return a client of a URL, as ``valkey.from_url`` does."""
+    client: Valkey = Valkey.from_url(url, **kwargs)
+    return client
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in ("ClusterPipeline", "ValkeyCluster"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import sync_cluster  # noqa: PLC0415 - saves time at import
+
+        globals()[name] = getattr(sync_cluster, name)
+        return globals()[name]
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,25 @@
+"""valkey-py's synchronous cluster client over this package's connections."""
+
+from __future__ import annotations
+
+import valkey.cluster
+
+from ..transport.blocking_cluster import BlockingClusterClient, BlockingClusterPipeline
+from . import library
+
+__all__ = ["ClusterPipeline", "ValkeyCluster"]
+
+
+class ClusterPipeline(BlockingClusterPipeline, valkey.cluster.ClusterPipeline):
+    """valkey-py's pipeline for clusters. It may contain scripts, and may be a transaction."""
+
+
+class ValkeyCluster(BlockingClusterClient, valkey.cluster.ValkeyCluster):
+    """valkey-py's synchronous cluster client over this package's connections.
+
+    It is to ``valkey.ValkeyCluster`` what ``glide_scripts.valkey.ValkeyCluster`` is to
+    ``valkey.asyncio.ValkeyCluster``.
+    """
+
+    _library = library
+    _pipeline = ClusterPipeline
