@@ -103,7 +103,7 @@ impl Client {
             pending_bytes_limit: config.pending_bytes_limit,
             credentials: config.connection.credentials.clone(),
             stats: stats.clone(),
-            own_ids: OwnIds::new(),
+            own_ids: OwnIds::new(io.nonce()),
             closed: AtomicBool::new(false),
         };
         io.spawn(move || serve(config, stats, incoming, opened));

@@ -12,12 +12,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
+use crate::model::once::OwnIds;
+
 type Task = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// A running I/O thread.
 pub struct IoThread {
     tasks: mpsc::UnboundedSender<Task>,
     ended: std_mpsc::Receiver<()>,
+    is_simulated: bool,
 }
 
 impl IoThread {
@@ -34,7 +37,7 @@ impl IoThread {
             // Nobody may be waiting for the end.
             let _ = end.send(());
         })?;
-        Ok(Self { tasks, ended })
+        Ok(Self { tasks, ended, is_simulated: false })
     }
 
     /// Runs the tasks on the calling thread, within its `LocalSet`, for a simulation that drives that itself.
@@ -47,7 +50,18 @@ impl IoThread {
             // Nobody may be waiting for the end.
             let _ = end.send(());
         });
-        Self { tasks, ended }
+        Self { tasks, ended, is_simulated: true }
+    }
+
+    /// Random bytes that no other client has, in any process; in a simulation they are the seed's.
+    pub(crate) fn nonce(&self) -> [u8; OwnIds::NONCE] {
+        let mut nonce = [0; OwnIds::NONCE];
+        if self.is_simulated {
+            fastrand::fill(&mut nonce);
+        } else {
+            getrandom::fill(&mut nonce).expect("an operating system has random numbers");
+        }
+        nonce
     }
 
     /// Runs a future on the thread. After the thread has ended it is dropped.

@@ -41,16 +41,16 @@ impl Once {
 /// Makes a client's own ids: all of one length, and none twice, in any process.
 #[derive(Debug)]
 pub struct OwnIds {
-    nonce: [u8; 12],
+    nonce: [u8; OwnIds::NONCE],
     next: AtomicU64,
 }
 
 impl OwnIds {
     pub const LENGTH: usize = 40;
+    pub(crate) const NONCE: usize = 12;
 
-    pub(crate) fn new() -> Self {
-        let mut nonce = [0; 12];
-        getrandom::fill(&mut nonce).expect("an operating system has random numbers");
+    /// `nonce`: random bytes that no other client has.
+    pub(crate) fn new(nonce: [u8; Self::NONCE]) -> Self {
         Self { nonce, next: AtomicU64::default() }
     }
 
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn own_ids_are_of_one_length_and_none_comes_twice() {
-        let (one, other) = (OwnIds::new(), OwnIds::new());
+        let (one, other) = (OwnIds::new([1; OwnIds::NONCE]), OwnIds::new([2; OwnIds::NONCE]));
         let mut ids: Vec<_> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
         assert!(ids.iter().all(|id| id.len() == OwnIds::LENGTH));
         ids.sort();

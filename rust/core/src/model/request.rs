@@ -355,7 +355,7 @@ impl Request {
     }
 
     /// The command's name and its arguments.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
         let words = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
         words_of(words)
     }

@@ -181,6 +181,16 @@ impl Command {
         self.flags
     }
 
+    /// Other commands were for old data then.
+    pub(super) fn flags_before_7(&self) -> u16 {
+        match self.name {
+            "ping" => self.flags | STALE,
+            "echo" | "eval" | "evalsha" | "readonly" | "readwrite" => self.flags & !STALE,
+            name if name.starts_with("script") => self.flags & !STALE,
+            _ => self.flags,
+        }
+    }
+
     pub(super) fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }

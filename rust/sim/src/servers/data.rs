@@ -2,11 +2,25 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::wire::Words;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Text(Vec<u8>),
     List(VecDeque<Vec<u8>>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+impl Value {
+    /// What makes this value of nothing. In hashes there are only counts.
+    pub(super) fn commands(&self, key: &[u8]) -> Vec<Words> {
+        let command = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
+        match self {
+            Self::Text(text) => vec![command(&[b"SET", key, text])],
+            Self::List(list) => list.iter().map(|element| command(&[b"RPUSH", key, element])).collect(),
+            Self::Hash(hash) => hash.iter().map(|(field, count)| command(&[b"HINCRBY", key, field, count])).collect(),
+        }
+    }
 }
 
 type Place = (usize, Vec<u8>);

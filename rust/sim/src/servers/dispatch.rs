@@ -147,7 +147,7 @@ impl Deployment {
         if command.keys(words).iter().all(|key| users.may_touch(user, key)) {
             Ok(())
         } else {
-            Err(version.may_not_touch(user))
+            Err(version.may_not_touch().to_owned())
         }
     }
 

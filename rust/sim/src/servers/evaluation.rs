@@ -21,7 +21,10 @@ use super::writes::Origin;
 impl Deployment {
     pub(super) fn evaluate(&mut self, c: &mut Connection, command: &Command, words: &Words) -> Flow {
         match self.execution(c, command, words) {
-            Ok(execution) => {
+            Ok(mut execution) => {
+                if let Some(reply) = self.answer_from_record(c, &mut execution) {
+                    return Flow::Answer(reply);
+                }
                 let (at, run) = (self.now, execution.run);
                 let id = execution.id().to_vec();
                 let name = execution.program.name.to_owned();
@@ -46,7 +49,10 @@ impl Deployment {
     /// What a command is by its flags. Since Redis 7 a script that declares its own, or a function, changes them.
     pub(super) fn flags(&self, node: NodeId, command: &Command, words: &Words) -> u16 {
         let version = self.options.version;
-        if !command.runs_lua() || !version.has_functions() {
+        if !version.has_functions() {
+            return command.flags_before_7();
+        }
+        if !command.runs_lua() {
             return command.flags();
         }
         let node = &self.nodes[node];
@@ -117,7 +123,8 @@ impl Deployment {
         self.latest_run += 1;
         let (keys, args) = (rest[..count].to_vec(), rest[count..].to_vec());
         let out_of_memory = self.nodes[c.node].is_out_of_memory();
-        Ok(Execution::new(self.latest_run, program, what, (keys, args), reads_only, out_of_memory))
+        let execution = Execution::new(self.latest_run, program, what, (keys, args), reads_only, out_of_memory);
+        Ok(execution.unwrapped())
     }
 
     /// A script that declares its flags is refused before it runs; any other at its first write.
@@ -155,11 +162,9 @@ impl Deployment {
 
     /// Runs a script on to its end, or to where it takes its time.
     fn go_on(&mut self, c: &mut Connection, mut execution: Execution) -> Flow {
-        match self.run_lua(c, &mut execution) {
-            Progress::Ended(reply) => {
-                self.end(&execution, if reply.is_error() { Ending::Failed } else { Ending::Returned });
-                Flow::Answer(reply)
-            }
+        let (reply, is_done) = match self.run_lua(c, &mut execution) {
+            Progress::Ended(reply) => (reply, true),
+            Progress::Raised(error) => (Reply::Error(execution.failure(self.options.version, &error)), false),
             Progress::Spins(length) => {
                 let (until, run) = (self.now + length, execution.run);
                 c.waits_for_script = true;
@@ -167,9 +172,13 @@ impl Deployment {
                 self.nodes[c.node].running = Some(Running { connection, execution, transaction: None, until, is_busy });
                 self.at(until, Timer::ScriptEnds(c.node));
                 self.at(self.now + self.nodes[c.node].busy_after, Timer::ScriptTurnsBusy(c.node, run));
-                Flow::Later
+                return Flow::Later;
             }
-        }
+        };
+        let ending = if reply.is_error() { Ending::Failed } else { Ending::Returned };
+        let reply = self.keep_reply(c, &mut execution, reply, is_done);
+        self.end(&execution, ending);
+        Flow::Answer(reply)
     }
 
     fn end(&mut self, execution: &Execution, ending: Ending) {

@@ -49,6 +49,12 @@ pub enum Event {
         runs: Vec<u64>,
         commands: Vec<Vec<Vec<u8>>>,
     },
+    /// The record of some call with `once` lost its reply.
+    Forgotten {
+        at: Duration,
+        node: NodeId,
+        key: Vec<u8>,
+    },
     /// The script cache, or the functions, or all data, were emptied by a command.
     Flushed {
         at: Duration,

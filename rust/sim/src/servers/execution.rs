@@ -1,5 +1,6 @@
 //! A script that runs, and how far it is.
 
+use super::once::Record;
 use super::scripts::Program;
 use super::topology::slot;
 use super::versions::Version;
@@ -26,11 +27,13 @@ pub(super) struct Execution {
     pub(super) spins: bool,
     pub(super) result: Reply,
     pub(super) wrote: bool,
+    /// Where it keeps its reply, if it is called with `once`.
+    pub(super) record: Option<Record>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    /// By its hash.
+    /// By the hash that errors name it by.
     Script(String),
     Function(String),
 }
@@ -44,9 +47,9 @@ impl Execution {
         reads_only: bool,
         out_of_memory: bool,
     ) -> Self {
-        let (at, spins, result, wrote) = (0, false, Reply::Nil, false);
+        let (at, spins, result, wrote, record) = (0, false, Reply::Nil, false, None);
         let slot = keys.first().map(|key| slot(key));
-        Self { run, program, what, keys, args, reads_only, out_of_memory, slot, at, spins, result, wrote }
+        Self { run, program, what, keys, args, reads_only, out_of_memory, slot, at, spins, result, wrote, record }
     }
 
     /// The id of the call that it runs for.

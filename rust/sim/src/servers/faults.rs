@@ -169,27 +169,27 @@ impl Deployment {
         }
     }
 
-    /// Moves one key of a slot that moves; `false`: there are none left.
-    pub fn migrate_key(&mut self, slot: u16) -> bool {
-        let Some(from) = self.topology.owner(slot) else { return false };
-        let Some(&to) = self.nodes[from].migrating.get(&slot) else { return false };
-        let key = self.nodes[from].data.keys(0).find(|key| super::slot(key) == slot).cloned();
-        let Some(key) = key else { return false };
-        let value = self.nodes[from].data.value(0, &key).cloned();
-        self.nodes[from].data.set(0, &key, None);
-        self.nodes[to].data.set(0, &key, value);
-        true
-    }
-
-    /// The slot has moved, with all of its keys. The old node and the new one know; others hear of it.
+    /// The slot has moved, with all of its keys. The old node and the new one know; others hear of it. Neither may be
+    /// down or busy.
     pub fn finish_migration(&mut self, slot: u16) {
-        while self.migrate_key(slot) {}
         let Some(from) = self.topology.owner(slot) else { return };
-        let Some(to) = self.nodes[from].migrating.remove(&slot) else { return };
-        self.nodes[to].importing.remove(&slot);
-        // Another may have taken the place of the one that it moved to.
-        let followed = self.topology.replicas.iter().find(|(replica, _)| *replica == to);
-        let to = followed.map_or(to, |(_, primary)| *primary);
+        let Some(&asked) = self.nodes[from].migrating.get(&slot) else { return };
+        // Another may have taken the place of the one that it was to move to.
+        let followed = self.topology.replicas.iter().find(|(replica, _)| *replica == asked);
+        let to = followed.map_or(asked, |(_, primary)| *primary);
+        if [from, to].iter().any(|&node| !self.nodes[node].is_up || self.nodes[node].running.is_some()) {
+            return;
+        }
+        self.nodes[from].migrating.remove(&slot);
+        self.nodes[asked].importing.remove(&slot);
+        let keys: Vec<_> = self.nodes[from].data.keys(0).filter(|key| super::slot(key) == slot).cloned().collect();
+        for key in keys {
+            let value = self.nodes[from].data.value(0, &key).cloned();
+            self.write(from, vec![b"DEL".to_vec(), key.clone()]);
+            value.iter().flat_map(|value| value.commands(&key)).for_each(|words| self.write(to, words));
+        }
+        self.commit(from);
+        self.commit(to);
         self.topology.epoch += 1;
         self.topology.give(slot, Some(to));
         for node in [from, to] {

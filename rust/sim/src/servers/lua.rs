@@ -15,6 +15,8 @@ use super::words;
 
 pub(super) enum Progress {
     Ended(Reply),
+    /// With an error, where it stands.
+    Raised(Vec<u8>),
     Spins(Duration),
 }
 
@@ -24,7 +26,6 @@ impl Deployment {
         while let Some((line, step)) = execution.program.steps.get(execution.at).cloned() {
             let second = execution.args.get(1);
             let chunk = execution.chunk();
-            let raise = |error: &[u8]| Progress::Ended(Reply::Error(execution.failure(version, error)));
             match step {
                 Step::Spin if !execution.spins => {
                     let length = if self.is_in_haste { Duration::ZERO } else { spin(second) };
@@ -44,14 +45,14 @@ impl Deployment {
                         None => Reply::error(version.no_word_in_script(chunk, line)),
                     };
                     match reply {
-                        Reply::Error(error) => return ended(execution.failure(version, &error)),
+                        Reply::Error(error) => return Progress::Raised(error),
                         reply => execution.result = as_lua(reply),
                     }
                 }
                 Step::CallArguments => {
                     let words = execution.args[1..].to_vec();
                     match self.call(c, execution, &words) {
-                        Reply::Error(error) => return ended(execution.failure(version, &error)),
+                        Reply::Error(error) => return Progress::Raised(error),
                         reply => execution.result = as_lua(reply),
                     }
                 }
@@ -77,11 +78,11 @@ impl Deployment {
                 }
                 Step::Raise => {
                     let words = second.map_or(&b"nil"[..], Vec::as_slice);
-                    return raise(&version.raised_text(chunk, line, words));
+                    return Progress::Raised(version.raised_text(chunk, line, words));
                 }
                 Step::RaiseTable => {
                     let words = second.map_or(&b"unknown error"[..], Vec::as_slice);
-                    return raise(words);
+                    return Progress::Raised(words.to_vec());
                 }
                 Step::Nonsense => break,
             }
@@ -91,7 +92,7 @@ impl Deployment {
     }
 
     /// `redis.call`.
-    fn call(&mut self, c: &mut Connection, execution: &mut Execution, words: &Words) -> Reply {
+    pub(super) fn call(&mut self, c: &mut Connection, execution: &mut Execution, words: &Words) -> Reply {
         let command = match self.check_call(c, execution, words) {
             Ok(command) => command,
             Err(error) => return Reply::error(error),
@@ -119,18 +120,18 @@ impl Deployment {
         if command.is(NO_SCRIPT) {
             return Err(own(version.not_from_script()));
         }
-        let user = c.user.as_deref().unwrap_or("default");
-        if !node.users.may_run(user, command) {
-            return Err(version.may_not_run_in_script(user, command.name));
-        }
-        if !command.keys(words).iter().all(|key| node.users.may_touch(user, key)) {
-            return Err(version.may_not_touch(user));
-        }
         let writes = command.is(WRITE);
         let allows = execution.program.declared.as_ref().is_some_and(|declared| declared.allow_oom);
         let lacks_memory = command.is(DENY_OOM) && execution.out_of_memory && !allows && !execution.wrote;
         if lacks_memory && version == Version::Valkey91 {
             return Err(words::OOM.to_owned());
+        }
+        let user = c.user.as_deref().unwrap_or("default");
+        if !node.users.may_run(user, command) {
+            return Err(own(&version.may_not_run_in_script(user, command.name)));
+        }
+        if !command.keys(words).iter().all(|key| node.users.may_touch(user, key)) {
+            return Err(own(version.may_not_touch_in_script()));
         }
         if !execution.may_write() && (writes || command.name == "publish") {
             return Err(own(words::WRITE_IN_READ_ONLY));

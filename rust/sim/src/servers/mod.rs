@@ -12,6 +12,7 @@
 //! | `dispatch` | what a server checks before it runs a command, in its order |
 //! | `commands`, `plain`, `server_commands` | the table of commands, and what they do |
 //! | `evaluation`, `lua`, `execution` | EVAL and FCALL, what runs, and how far it is |
+//! | `once` | the records of calls with `once` |
 //! | `scripts`, `script_cache`, `functions` | which scripts there are, and what of them a server has |
 //! | `transactions`, `blocking`, `access` | MULTI and WATCH; BLPOP and WAIT; users and passwords |
 //! | `cluster`, `topology` | redirects; slots and who serves them |
@@ -35,6 +36,7 @@ mod functions;
 mod ids;
 mod lua;
 mod node;
+mod once;
 mod options;
 mod plain;
 mod replication;

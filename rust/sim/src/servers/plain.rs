@@ -109,13 +109,23 @@ fn hash(data: &Data, database: usize, key: &[u8]) -> Result<BTreeMap<Vec<u8>, Ve
     }
 }
 
-/// Of its options only NX, which shows whether another was first.
+/// Of its options only NX, which shows whether another was first, and PX: nothing is kept for so short that it would
+/// expire meanwhile.
 fn set(data: &mut Data, database: usize, words: &Words) -> Done {
-    match words.get(3) {
-        None => {}
-        Some(option) if same(option, "NX") && data.value(database, &words[1]).is_none() => {}
-        Some(option) if same(option, "NX") => return Ok(read(Reply::Nil)),
-        Some(_) => return Err(SYNTAX),
+    let mut options = words[3..].iter();
+    let mut only_new = false;
+    while let Some(option) = options.next() {
+        match options.clone().next() {
+            Some(milliseconds) if same(option, "PX") => {
+                integer(milliseconds).ok_or(NO_INTEGER)?;
+                options.next();
+            }
+            _ if same(option, "NX") => only_new = true,
+            _ => return Err(SYNTAX),
+        }
+    }
+    if only_new && data.value(database, &words[1]).is_some() {
+        return Ok(read(Reply::Nil));
     }
     data.set(database, &words[1], Some(Value::Text(words[2].clone())));
     Ok(wrote(Reply::ok()))

@@ -8,6 +8,7 @@ use super::events::Event;
 use super::ids::NodeId;
 use super::node::Condition;
 use super::plain;
+use super::wire::Words;
 use super::writes::{Arrival, Origin, Write};
 
 impl Deployment {
@@ -21,17 +22,23 @@ impl Deployment {
         if writes.is_empty() {
             return;
         }
-        for (database, words, origin) in writes {
-            let write = Write { database, words, origin };
-            for replica in self.replicas_of(node) {
-                let latest = self.nodes[replica].arriving.back().map_or(Duration::ZERO, |arrival| arrival.at);
-                let at = latest.max(self.now + self.between(self.options.replication_delay));
-                self.nodes[replica].arriving.push_back(Arrival { at, write: write.clone() });
-                self.at(at, Timer::Arrival(replica));
-            }
-            self.nodes[node].history.push(write);
+        let write = |(database, words, origin)| Write { database, words, origin };
+        let writes: Vec<_> = writes.into_iter().map(write).collect();
+        // What a script writes, or a transaction, arrives as a whole.
+        for replica in self.replicas_of(node) {
+            let latest = self.nodes[replica].arriving.back().map_or(Duration::ZERO, |arrival| arrival.at);
+            let at = latest.max(self.now + self.between(self.options.replication_delay));
+            self.nodes[replica].arriving.extend(writes.iter().cloned().map(|write| Arrival { at, write }));
+            self.at(at, Timer::Arrival(replica));
         }
+        self.nodes[node].history.extend(writes);
         self.serve_blocked(node);
+    }
+
+    /// A write that no client asked for; `commit` sends it on.
+    pub(super) fn write(&mut self, node: NodeId, words: Words) {
+        plain::run(&mut self.nodes[node].data, 0, &words);
+        self.nodes[node].uncommitted.push((0, words.clone(), Origin::Command(words)));
     }
 
     /// Those that are up and hear from it.

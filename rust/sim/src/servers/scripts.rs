@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 
+use super::once::Wrapped;
+
 /// What one line of a script does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -72,6 +74,7 @@ pub static TEMPLATES: &[Template] = &[
     plain("id", &[Step::ReturnId]),
     plain("publish", &[Step::Call(&[Is("PUBLISH"), Is("sim"), Id]), Step::ReturnId]),
     plain("publish-then-count", &[Step::Call(&[Is("PUBLISH"), Is("sim"), Id]), COUNT, Step::ReturnId]),
+    plain("count-and-tell", &[COUNT, Step::ReturnResult]),
     plain("count-then-say", &[COUNT, Step::ReturnError]),
     plain("count-then-say-table", &[COUNT, Step::ReturnErrorTable]),
     plain("count-then-status", &[COUNT, Step::ReturnStatus]),
@@ -212,6 +215,8 @@ impl Step {
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) declared: Option<Declared>,
+    /// It is wrapped for a call with `once`.
+    pub(super) wrapped: Option<Wrapped>,
     pub(super) steps: Vec<(usize, Step)>,
 }
 
@@ -256,12 +261,13 @@ pub(super) fn parse(code: &[u8], knows_shebang: bool) -> Result<Program, Unfit> 
         declared = Some(declaration(shebang)?);
         (line, rest) = (2, after);
     }
+    let wrapped = Wrapped::parse(&mut rest);
     let name = marker(rest);
     let template = template(name).unwrap_or_else(|| panic!("a script that the model does not know: {code}"));
     let steps: Vec<_> = template.steps.iter().cloned().enumerate().map(|(at, step)| (line + 1 + at, step)).collect();
     match steps.iter().find(|(_, step)| *step == Step::Nonsense) {
         Some(&(line, _)) => Err(Unfit::Syntax { line }),
-        None => Ok(Program { name: template.name, declared, steps }),
+        None => Ok(Program { name: template.name, declared, wrapped, steps }),
     }
 }
 
@@ -330,7 +336,7 @@ pub(super) fn parse_library(code: &[u8]) -> (String, BTreeMap<String, Program>) 
         line += steps.len() + 3;
         let mut declared = Declared::default();
         template.flags().for_each(|flag| declared.add(flag).expect(known));
-        let program = Program { name: template.name, declared: Some(declared), steps };
+        let program = Program { name: template.name, declared: Some(declared), wrapped: None, steps };
         functions.insert(function_name(template.name), program);
     }
     (name.to_owned(), functions)

@@ -133,12 +133,12 @@ impl Version {
         }
     }
 
-    pub(super) fn may_not_touch(self, user: &str) -> String {
+    pub(super) fn may_not_touch(self) -> &'static str {
         match self {
             Self::Redis62 | Self::Redis70 => {
-                "NOPERM this user has no permissions to access one of the keys used as arguments".to_owned()
+                "NOPERM this user has no permissions to access one of the keys used as arguments"
             }
-            _ => format!("NOPERM User {user} has no permissions to access one of the keys used as arguments"),
+            _ => "NOPERM No permissions to access a key",
         }
     }
 
@@ -176,11 +176,22 @@ impl Version {
 
     pub(super) fn may_not_run_in_script(self, user: &str, name: &str) -> String {
         match self {
-            Self::Redis62 => "NOPERM The user executing the script can't run this command or subcommand".to_owned(),
-            Self::Redis70 => {
-                format!("NOPERM this user has no permissions to run the '{name}' command")
+            Self::Redis62 => "The user executing the script can't run this command or subcommand".to_owned(),
+            Self::Redis70 => "ERR The user executing the script can't run this command or subcommand".to_owned(),
+            _ => format!("ERR ACL failure in script: User {user} has no permissions to run the '{name}' command"),
+        }
+    }
+
+    pub(super) fn may_not_touch_in_script(self) -> &'static str {
+        match self {
+            Self::Redis62 => {
+                "The user executing the script can't access at least one of the keys mentioned in the command arguments"
             }
-            _ => format!("NOPERM User {user} has no permissions to run the '{name}' command"),
+            Self::Redis70 => {
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command \
+                 arguments"
+            }
+            _ => "ERR ACL failure in script: No permissions to access a key",
         }
     }
 

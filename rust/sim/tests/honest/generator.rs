@@ -1,5 +1,7 @@
 //! Makes commands from a seed, and says them to the model.
 
+use std::fmt::Debug;
+
 use glide_scripts_sim::servers::scripts::{TEMPLATES, function_name, library, sha1_hex, text};
 use glide_scripts_sim::servers::{ConnectionId, Deployment, NodeId, Version, pack};
 
@@ -50,14 +52,14 @@ impl<'m> Speaker<'m> {
     }
 
     /// Sends a command, and lets time pass until it is answered.
-    pub(crate) fn say(&mut self, connection: usize, words: &[&str]) {
+    pub(crate) fn say<W: AsRef<[u8]> + Debug>(&mut self, connection: usize, words: &[W]) {
         self.begin(connection, words);
         let id = self.connections[connection];
         while self.model.take_output(id).is_empty() {
             let Some(next) = self.model.next_event() else { panic!("{words:?} is not answered") };
             self.model.advance(next);
         }
-        match words[0].to_ascii_uppercase().as_str() {
+        match String::from_utf8_lossy(words[0].as_ref()).to_ascii_uppercase().as_str() {
             "MULTI" => self.is_in_transaction[connection] = true,
             "EXEC" | "DISCARD" | "RESET" => self.is_in_transaction[connection] = false,
             _ => {}
@@ -65,7 +67,7 @@ impl<'m> Speaker<'m> {
     }
 
     /// Sends a command that is answered later.
-    pub(crate) fn begin(&mut self, connection: usize, words: &[&str]) {
+    pub(crate) fn begin<W: AsRef<[u8]>>(&mut self, connection: usize, words: &[W]) {
         self.model.receive(self.connections[connection], &pack(words));
     }
 

@@ -9,6 +9,7 @@ mod cluster;
 mod data;
 mod generator;
 mod normal;
+mod once;
 mod servers;
 
 use glide_scripts_sim::servers::trace::{Act, Difference, readable, replay};
@@ -62,5 +63,7 @@ fn hold(
 }
 
 fn shown(words: &Words) -> String {
-    words.iter().map(|word| readable(word)).collect::<Vec<_>>().join(" ")
+    /// Of code only its beginning, which names it.
+    const LONGEST: usize = 400;
+    words.iter().map(|word| readable(&word[..word.len().min(LONGEST)])).collect::<Vec<_>>().join(" ")
 }
