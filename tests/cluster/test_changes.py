@@ -49,7 +49,8 @@ FAILOVER = 30.0
 @pytest.fixture(scope="module")
 def moving() -> Iterator[ValkeyCluster]:
     """A cluster whose slots tests move about; they leave it whole."""
-    with ValkeyCluster(primaries=3, replicas=0) as cluster:
+    # No node fails, and on a busy machine none shall seem to.
+    with ValkeyCluster(primaries=3, replicas=0, cluster_node_timeout_ms=20_000) as cluster:
         yield cluster
 
 

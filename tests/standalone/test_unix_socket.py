@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from tests.waiting import until
 
 from glide_scripts import (
     Batch,
@@ -98,12 +99,12 @@ async def test_a_lost_socket_is_found_again(unix_server: ValkeyServer, path: Pat
 async def test_large_values_and_kills_work_over_a_socket(
     unix_server: ValkeyServer, path: Path
 ) -> None:
-    unix_server.command("CONFIG", "SET", "busy-reply-threshold", "50")
+    unix_server.command("CONFIG", "SET", "lua-time-limit", "50")
     config = GlideClientConfiguration([UnixSocketAddress(path)])
     async with await GlideClient.create(config) as client:
         value = b"x" * (4 << 20)
         assert await client.invoke_script(ECHO, args=[value]) == value
-        spin = Script("#!lua flags=no-writes\nwhile true do end")
+        spin = Script("while true do end", read_only=True)
         with pytest.raises(TimeoutError):
             await client.invoke_script(spin, timeout=100, on_timeout="kill")
         async with asyncio.timeout(20):
@@ -118,6 +119,9 @@ async def test_a_primary_on_a_socket_may_have_replicas_elsewhere(
 ) -> None:
     with ValkeyServer() as replica:
         replica.command("REPLICAOF", unix_server.host, unix_server.port)
+        await until(
+            lambda: b"link_status:up" in cast(bytes, replica.command("INFO", "replication"))
+        )
         config = GlideClientConfiguration(
             [NodeAddress(replica.host, replica.port), UnixSocketAddress(path)],
             read_from=ReadFrom.PREFER_REPLICA,
