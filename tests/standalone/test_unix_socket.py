@@ -119,9 +119,7 @@ async def test_a_primary_on_a_socket_may_have_replicas_elsewhere(
 ) -> None:
     with ValkeyServer() as replica:
         replica.command("REPLICAOF", unix_server.host, unix_server.port)
-        await until(
-            lambda: b"link_status:up" in cast(bytes, replica.command("INFO", "replication"))
-        )
+        await until(lambda: "link_status:up" in str(replica.command("INFO", "replication")))
         config = GlideClientConfiguration(
             [NodeAddress(replica.host, replica.port), UnixSocketAddress(path)],
             read_from=ReadFrom.PREFER_REPLICA,
