@@ -57,6 +57,7 @@ __all__ = [
     "NoPermissionError",
     "NoScriptError",
     "NodeAddress",
+    "NodeDiscoveryMode",
     "NodeStats",
     "NotBusyError",
     "ObjectType",
@@ -120,6 +121,7 @@ from .commands.scanning import ObjectType
 from .commands.server import InfoSection
 from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
+from .config.absent import NodeDiscoveryMode
 from .config.address_map import AddressMap
 from .config.node_address import NodeAddress, UnixSocketAddress
 from .config.secrets import ServerCredentials
