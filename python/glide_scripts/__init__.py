@@ -26,6 +26,7 @@ __all__ = [
     "ClosingError",
     "ClusterBatch",
     "ClusterBatchOptions",
+    "ClusterScanCursor",
     "ClusterTransaction",
     "ConditionalChange",
     "ConfigurationError",
@@ -45,16 +46,21 @@ __all__ = [
     "GlideClusterClient",
     "GlideClusterClientConfiguration",
     "GlideError",
+    "InfBound",
     "InfoSection",
     "Json",
     "Key",
     "Latency",
+    "LexBoundary",
+    "Limit",
     "LoggerError",
     "NoPermissionError",
     "NoScriptError",
     "NodeAddress",
+    "NodeDiscoveryMode",
     "NodeStats",
     "NotBusyError",
+    "ObjectType",
     "ObservedCall",
     "Observer",
     "OnceConflictError",
@@ -64,10 +70,14 @@ __all__ = [
     "PeriodicChecksStatus",
     "ProtocolVersion",
     "RandomNode",
+    "RangeByIndex",
+    "RangeByLex",
+    "RangeByScore",
     "ReadFrom",
     "ReplyTypeError",
     "RequestError",
     "Route",
+    "ScoreBoundary",
     "Script",
     "ScriptBusyError",
     "ScriptError",
@@ -106,10 +116,12 @@ from .client.standalone import GlideClient
 from .commands.expiry import ExpirySet, ExpiryType
 from .commands.flush_mode import FlushMode
 from .commands.functions import FunctionRestorePolicy
-from .commands.keys import ExpireOptions
+from .commands.key_expiry import ExpireOptions
+from .commands.scanning import ObjectType
 from .commands.server import InfoSection
 from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
+from .config.absent import NodeDiscoveryMode
 from .config.address_map import AddressMap
 from .config.node_address import NodeAddress, UnixSocketAddress
 from .config.secrets import ServerCredentials
@@ -154,7 +166,17 @@ if typing.TYPE_CHECKING:
     from .client.batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
     from .client.cluster import GlideClusterClient
     from .client.many import ScriptReplies
+    from .commands.cluster_scan import ClusterScanCursor
     from .commands.function_library import Function, FunctionLibrary
+    from .commands.ranges import (
+        InfBound,
+        LexBoundary,
+        Limit,
+        RangeByIndex,
+        RangeByLex,
+        RangeByScore,
+        ScoreBoundary,
+    )
     from .commands.routes import (
         AllNodes,
         AllPrimaries,
@@ -195,7 +217,17 @@ _LATER = {
         "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
         "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
         "client.cluster": ("GlideClusterClient",),
+        "commands.cluster_scan": ("ClusterScanCursor",),
         "commands.function_library": ("Function", "FunctionLibrary"),
+        "commands.ranges": (
+            "InfBound",
+            "LexBoundary",
+            "Limit",
+            "RangeByIndex",
+            "RangeByLex",
+            "RangeByScore",
+            "ScoreBoundary",
+        ),
         "client.many": ("ScriptReplies",),
         "scripts.library": ("ScriptLibrary", "TypedLibrary"),
         "commands.routes": (

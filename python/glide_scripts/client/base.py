@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
 
 import glide_scripts
 
 from .. import checks
 from .._core import Script
-from ..commands import functions, hashes, keys, lists, scripting, sets, sorted_sets, strings
+from ..commands import (
+    functions,
+    hashes,
+    key_expiry,
+    keys,
+    lists,
+    scripting,
+    sets,
+    sorted_sets,
+    strings,
+)
 from ..commands.command import Command
 from ..errors import CrossSlotError, ReplyTypeError, RequestError
 from ..failures.secret_keys import hide_keys
@@ -21,6 +31,9 @@ from .sending import Sending
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# In a client, `type` is the command.
+ErrorType: TypeAlias = type[BaseException]
 
 
 def method_of(
@@ -63,7 +76,7 @@ class BaseClient(Sending):
 
     async def __aexit__(
         self,
-        exc_type: type[BaseException] | None,
+        exc_type: ErrorType | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -324,20 +337,80 @@ class BaseClient(Sending):
     incrby = method_of(strings.incrby)
     decr = method_of(strings.decr)
     decrby = method_of(strings.decrby)
+    incrbyfloat = method_of(strings.incrbyfloat)
+    append = method_of(strings.append)
+    strlen = method_of(strings.strlen)
+    getdel = method_of(strings.getdel)
+    getrange = method_of(strings.getrange)
+    setrange = method_of(strings.setrange)
     delete = method_of(keys.delete)
     exists = method_of(keys.exists)
-    expire = method_of(keys.expire)
-    ttl = method_of(keys.ttl)
+    unlink = method_of(keys.unlink)
+    touch = method_of(keys.touch)
+    type = method_of(keys.type)
+    rename = method_of(keys.rename)
+    renamenx = method_of(keys.renamenx)
+    dump = method_of(keys.dump)
+    restore = method_of(keys.restore)
+    object_encoding = method_of(keys.object_encoding)
+    object_freq = method_of(keys.object_freq)
+    object_idletime = method_of(keys.object_idletime)
+    object_refcount = method_of(keys.object_refcount)
+    expire = method_of(key_expiry.expire)
+    ttl = method_of(key_expiry.ttl)
+    pexpire = method_of(key_expiry.pexpire)
+    expireat = method_of(key_expiry.expireat)
+    pexpireat = method_of(key_expiry.pexpireat)
+    persist = method_of(key_expiry.persist)
+    pttl = method_of(key_expiry.pttl)
+    expiretime = method_of(key_expiry.expiretime)
+    pexpiretime = method_of(key_expiry.pexpiretime)
     hset = method_of(hashes.hset)
     hget = method_of(hashes.hget)
     hgetall = method_of(hashes.hgetall)
+    hdel = method_of(hashes.hdel)
+    hexists = method_of(hashes.hexists)
+    hincrby = method_of(hashes.hincrby)
+    hincrbyfloat = method_of(hashes.hincrbyfloat)
+    hkeys = method_of(hashes.hkeys)
+    hlen = method_of(hashes.hlen)
+    hmget = method_of(hashes.hmget)
+    hsetnx = method_of(hashes.hsetnx)
+    hvals = method_of(hashes.hvals)
     lpush = method_of(lists.lpush)
     rpush = method_of(lists.rpush)
     lrange = method_of(lists.lrange)
+    llen = method_of(lists.llen)
+    lindex = method_of(lists.lindex)
+    lset = method_of(lists.lset)
+    lrem = method_of(lists.lrem)
+    ltrim = method_of(lists.ltrim)
+    lpop = method_of(lists.lpop)
+    lpop_count = method_of(lists.lpop_count)
+    rpop = method_of(lists.rpop)
+    rpop_count = method_of(lists.rpop_count)
     sadd = method_of(sets.sadd)
     smembers = method_of(sets.smembers)
+    srem = method_of(sets.srem)
+    sismember = method_of(sets.sismember)
+    smismember = method_of(sets.smismember)
+    scard = method_of(sets.scard)
+    spop = method_of(sets.spop)
+    spop_count = method_of(sets.spop_count)
     zadd = method_of(sorted_sets.zadd)
     zscore = method_of(sorted_sets.zscore)
+    zadd_incr = method_of(sorted_sets.zadd_incr)
+    zincrby = method_of(sorted_sets.zincrby)
+    zrem = method_of(sorted_sets.zrem)
+    zcard = method_of(sorted_sets.zcard)
+    zcount = method_of(sorted_sets.zcount)
+    zrange = method_of(sorted_sets.zrange)
+    zrange_withscores = method_of(sorted_sets.zrange_withscores)
+    zrank = method_of(sorted_sets.zrank)
+    zrevrank = method_of(sorted_sets.zrevrank)
+    zmscore = method_of(sorted_sets.zmscore)
+    zpopmin = method_of(sorted_sets.zpopmin)
+    zpopmax = method_of(sorted_sets.zpopmax)
 
 
 def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from .. import checks
 from .._core import Batch as Packed
@@ -13,8 +13,10 @@ from ..commands import (
     custom,
     functions,
     hashes,
+    key_expiry,
     keys,
     lists,
+    scanning,
     scripting,
     server,
     sets,
@@ -26,6 +28,7 @@ from ..commands.directions import decoder, directions, target
 from ..commands.function_library import Function
 from ..commands.routes import Route
 from ..commands.routing import plan
+from ..commands.scanning import ObjectType
 from ..errors import CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
@@ -35,6 +38,8 @@ from .command_methods import describe
 
 P = ParamSpec("P")
 B = TypeVar("B", bound="BaseBatch")
+# In a batch, `type` is the command.
+OptionsType: TypeAlias = type[BatchOptions | ClusterBatchOptions]
 
 _SHOWN_COMMANDS = 8
 _SHOWN_CHARACTERS = 40
@@ -56,7 +61,7 @@ class BaseBatch:
     """The base of ``Batch`` and ``ClusterBatch``."""
 
     _in_cluster = False
-    _options_type: type[BatchOptions | ClusterBatchOptions]
+    _options_type: OptionsType
 
     def __init__(self, is_atomic: bool) -> None:
         """See the class."""
@@ -196,20 +201,80 @@ class BaseBatch:
     incrby = adding(strings.incrby)
     decr = adding(strings.decr)
     decrby = adding(strings.decrby)
+    incrbyfloat = adding(strings.incrbyfloat)
+    append = adding(strings.append)
+    strlen = adding(strings.strlen)
+    getdel = adding(strings.getdel)
+    getrange = adding(strings.getrange)
+    setrange = adding(strings.setrange)
     delete = adding(keys.delete)
     exists = adding(keys.exists)
-    expire = adding(keys.expire)
-    ttl = adding(keys.ttl)
+    unlink = adding(keys.unlink)
+    touch = adding(keys.touch)
+    type = adding(keys.type)
+    rename = adding(keys.rename)
+    renamenx = adding(keys.renamenx)
+    dump = adding(keys.dump)
+    restore = adding(keys.restore)
+    object_encoding = adding(keys.object_encoding)
+    object_freq = adding(keys.object_freq)
+    object_idletime = adding(keys.object_idletime)
+    object_refcount = adding(keys.object_refcount)
+    expire = adding(key_expiry.expire)
+    ttl = adding(key_expiry.ttl)
+    pexpire = adding(key_expiry.pexpire)
+    expireat = adding(key_expiry.expireat)
+    pexpireat = adding(key_expiry.pexpireat)
+    persist = adding(key_expiry.persist)
+    pttl = adding(key_expiry.pttl)
+    expiretime = adding(key_expiry.expiretime)
+    pexpiretime = adding(key_expiry.pexpiretime)
     hset = adding(hashes.hset)
     hget = adding(hashes.hget)
     hgetall = adding(hashes.hgetall)
+    hdel = adding(hashes.hdel)
+    hexists = adding(hashes.hexists)
+    hincrby = adding(hashes.hincrby)
+    hincrbyfloat = adding(hashes.hincrbyfloat)
+    hkeys = adding(hashes.hkeys)
+    hlen = adding(hashes.hlen)
+    hmget = adding(hashes.hmget)
+    hsetnx = adding(hashes.hsetnx)
+    hvals = adding(hashes.hvals)
     lpush = adding(lists.lpush)
     rpush = adding(lists.rpush)
     lrange = adding(lists.lrange)
+    llen = adding(lists.llen)
+    lindex = adding(lists.lindex)
+    lset = adding(lists.lset)
+    lrem = adding(lists.lrem)
+    ltrim = adding(lists.ltrim)
+    lpop = adding(lists.lpop)
+    lpop_count = adding(lists.lpop_count)
+    rpop = adding(lists.rpop)
+    rpop_count = adding(lists.rpop_count)
     sadd = adding(sets.sadd)
     smembers = adding(sets.smembers)
+    srem = adding(sets.srem)
+    sismember = adding(sets.sismember)
+    smismember = adding(sets.smismember)
+    scard = adding(sets.scard)
+    spop = adding(sets.spop)
+    spop_count = adding(sets.spop_count)
     zadd = adding(sorted_sets.zadd)
     zscore = adding(sorted_sets.zscore)
+    zadd_incr = adding(sorted_sets.zadd_incr)
+    zincrby = adding(sorted_sets.zincrby)
+    zrem = adding(sorted_sets.zrem)
+    zcard = adding(sorted_sets.zcard)
+    zcount = adding(sorted_sets.zcount)
+    zrange = adding(sorted_sets.zrange)
+    zrange_withscores = adding(sorted_sets.zrange_withscores)
+    zrank = adding(sorted_sets.zrank)
+    zrevrank = adding(sorted_sets.zrevrank)
+    zmscore = adding(sorted_sets.zmscore)
+    zpopmin = adding(sorted_sets.zpopmin)
+    zpopmax = adding(sorted_sets.zpopmax)
 
     ping = adding(server.ping)
     echo = adding(server.echo)
@@ -219,6 +284,14 @@ class BaseBatch:
     config_get = adding(server.config_get)
     config_set = adding(server.config_set)
     flushall = adding(server.flushall)
+    flushdb = adding(server.flushdb)
+    random_key = adding(server.random_key)
+    client_id = adding(server.client_id)
+    client_getname = adding(server.client_getname)
+    config_resetstat = adding(server.config_resetstat)
+    config_rewrite = adding(server.config_rewrite)
+    lastsave = adding(server.lastsave)
+    lolwut = adding(server.lolwut)
 
 
 class Batch(BaseBatch):
@@ -247,6 +320,9 @@ class Batch(BaseBatch):
     _options_type = BatchOptions
 
     custom_command = adding(custom.custom_command)
+    copy = adding(keys.copy)
+    scan = adding(scanning.scan)
+    publish = adding(server.publish)
 
 
 class ClusterBatch(BaseBatch):
@@ -310,6 +386,61 @@ class ClusterBatch(BaseBatch):
             RequestError: ``route`` is given in a transaction.
         """
         return self._add(custom.custom_command(command_args), route)
+
+    def copy(
+        self,
+        source: TEncodable,
+        destination: TEncodable,
+        replace: bool | None = None,
+        destinationDB: int | None = None,
+    ) -> Self:
+        """Add a copy of a key's value to another key.
+
+        See ``GlideClusterClient.copy``, also for the arguments and the errors.
+
+        In the results:
+            Whether the value was copied.
+        """
+        return self._add(keys.copy(source, destination, destinationDB, replace))
+
+    def scan(
+        self,
+        cursor: TEncodable,
+        match: TEncodable | None = None,
+        count: int | None = None,
+        type: ObjectType | None = None,
+        route: Route | None = None,
+    ) -> Self:
+        """Add a scan of one node.
+
+        ``GlideClusterClient.scan`` goes through all nodes. See https://valkey.io/commands/scan/.
+
+        Args:
+            cursor: ``"0"`` for the first call, and then the cursor of the call before.
+            match: Only keys that match, such as ``"user:*"``; None means all.
+            count: About how many keys to look at; None means 10.
+            type: Only keys with values of that type; None means all.
+            route: The node; None means any primary. Only in a pipeline.
+
+        In the results:
+            A list of two: the next cursor, ``b"0"`` at the end, and a list of keys.
+
+        Raises:
+            TypeError: An argument has a wrong type.
+            ValueError: ``count`` has more than 64 bits.
+            RequestError: ``route`` is given in a transaction.
+        """
+        return self._add(scanning.scan(cursor, match, count, type), route)
+
+    def publish(self, message: TEncodable, channel: TEncodable, sharded: bool = False) -> Self:
+        """Add a message to a channel.
+
+        See ``GlideClusterClient.publish``, also for the arguments and the errors.
+
+        In the results:
+            The number of clients of the same node that received it.
+        """
+        return self._add(server.publish_in_cluster(message, channel, sharded))
 
     def invoke_script_route(
         self,

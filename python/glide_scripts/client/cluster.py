@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias, TypeVar
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Self
 
 import glide_scripts
 
 from .._core import Script
-from ..commands import custom, functions, scripting, server
+from ..commands import custom, functions, scripting
 from ..commands.directions import target
 from ..commands.flush_mode import FlushMode
 from ..commands.function_library import Function, FunctionLibrary
 from ..commands.functions import FunctionRestorePolicy
 from ..commands.routes import Route
-from ..commands.server import InfoSection
 from ..config.cluster import GlideClusterClientConfiguration
 from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
-from .base import BaseClient, raise_explained
-from .sending_in_cluster import ClusterSending
-
-T = TypeVar("T")
-K = TypeVar("K", bound=TEncodable)
-
-ByNode: TypeAlias = T | dict[bytes, T]
-"""One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
+from .base import raise_explained
+from .cluster_keyspace import ClusterKeyspaceCommands
+from .cluster_server import ByNode, ClusterServerCommands
 
 
-class GlideClusterClient(ClusterSending, BaseClient):
+class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
     """A client of a cluster.
 
     Make one with ``create`` or ``from_url``. Use it from any task of any event loop. ``async with``
@@ -530,168 +524,6 @@ class GlideClusterClient(ClusterSending, BaseClient):
                 SUBSCRIBE or SELECT.
         """
         result: ByNode[TResult] = await self._routed(custom.custom_command(command_args), route)
-        return result
-
-    async def ping(self, message: TEncodable | None = None, route: Route | None = None) -> bytes:
-        """Ping the nodes of ``route``. Default: all primaries.
-
-        See https://valkey.io/commands/ping/.
-
-        Args:
-            message: The expected answer; None means ``PONG``.
-            route: Which nodes; None means all primaries.
-
-        Returns:
-            The message, or ``b"PONG"``.
-
-        Raises:
-            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
-        """
-        result: bytes = await self._routed(server.ping(message), route)
-        return result
-
-    async def echo(self, message: TEncodable, route: Route | None = None) -> ByNode[bytes]:
-        """Return the message as the nodes of ``route`` send it back. Default: any primary.
-
-        See https://valkey.io/commands/echo/.
-
-        Args:
-            message: The message.
-            route: Which nodes; None means any primary.
-
-        Returns:
-            The message. With a route to several nodes, a dict by ``b"host:port"``.
-
-        Raises:
-            TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
-        """
-        result: ByNode[bytes] = await self._routed(server.echo(message), route)
-        return result
-
-    async def info(
-        self, sections: Sequence[InfoSection] | None = None, route: Route | None = None
-    ) -> ByNode[bytes]:
-        """Return information about the nodes of ``route``. Default: all primaries.
-
-        See https://valkey.io/commands/info/.
-
-        Args:
-            sections: The sections; None or an empty list means the default ones. More than one
-                needs Redis 7.
-            route: Which nodes; None means all primaries.
-
-        Returns:
-            Lines of text: ``# Section`` and ``name:value``. With a route to several nodes, a dict
-            by ``b"host:port"``.
-
-        Raises:
-            TypeError: ``sections`` is not a list of ``InfoSection``, or ``route`` is not a route.
-        """
-        result: ByNode[bytes] = await self._routed(server.info(sections), route)
-        return result
-
-    async def time(self, route: Route | None = None) -> ByNode[list[bytes]]:
-        """Return the time of the nodes of ``route``. Default: any primary.
-
-        See https://valkey.io/commands/time/.
-
-        Args:
-            route: Which nodes; None means any primary.
-
-        Returns:
-            Two numbers as bytes: the seconds since 1970, and the microseconds of the current
-            second. With a route to several nodes, a dict by ``b"host:port"``.
-
-        Raises:
-            TypeError: ``route`` is not a route.
-        """
-        result: ByNode[list[bytes]] = await self._routed(server.time(), route)
-        return result
-
-    async def dbsize(self, route: Route | None = None) -> int:
-        """Count the keys of all nodes of ``route`` together. Default: all primaries.
-
-        See https://valkey.io/commands/dbsize/.
-
-        Args:
-            route: Which nodes; None means all primaries.
-
-        Returns:
-            The number of keys.
-
-        Raises:
-            TypeError: ``route`` is not a route.
-        """
-        result: int = await self._routed(server.dbsize(), route)
-        return result
-
-    async def config_get(
-        self, parameters: Sequence[TEncodable], route: Route | None = None
-    ) -> ByNode[dict[bytes, bytes]]:
-        """Return settings of the nodes of ``route``. Default: any primary.
-
-        See https://valkey.io/commands/config-get/.
-
-        Args:
-            parameters: Names or patterns such as ``"max*"``, at least one. More than one needs
-                Redis 7.
-            route: Which nodes; None means any primary.
-
-        Returns:
-            A dict from the name to the value of each matching setting. With a route to several
-            nodes, a dict by ``b"host:port"``.
-
-        Raises:
-            TypeError: ``parameters`` is not a list of str or bytes, or ``route`` is not a route.
-            ValueError: ``parameters`` is empty.
-        """
-        command = server.config_get(parameters)
-        result: ByNode[dict[bytes, bytes]] = await self._routed(command, route)
-        return result
-
-    async def config_set(
-        self, parameters_map: Mapping[K, TEncodable], route: Route | None = None
-    ) -> TOK:
-        """Change settings of the nodes of ``route``. Default: all nodes.
-
-        See https://valkey.io/commands/config-set/.
-
-        Args:
-            parameters_map: A dict from name to value, with at least one item. More than one needs
-                Redis 7.
-            route: Which nodes; None means all nodes.
-
-        Returns:
-            ``OK``.
-
-        Raises:
-            TypeError: ``parameters_map`` is not a dict of str or bytes, or ``route`` is not a
-                route.
-            ValueError: ``parameters_map`` is empty.
-            RequestError: A setting does not exist, or its value is wrong. No setting was changed.
-        """
-        result: TOK = await self._routed(server.config_set(parameters_map), route)
-        return result
-
-    async def flushall(
-        self, flush_mode: FlushMode | None = None, route: Route | None = None
-    ) -> TOK:
-        """Remove all keys from the nodes of ``route``. Default: all primaries.
-
-        See https://valkey.io/commands/flushall/.
-
-        Args:
-            flush_mode: Whether the server frees the memory before it answers; None means the
-                server's setting.
-            route: Which nodes; None means all primaries.
-
-        Returns:
-            ``OK``.
-
-        Raises:
-            TypeError: ``flush_mode`` is not a ``FlushMode``, or ``route`` is not a route.
-        """
-        result: TOK = await self._routed(server.flushall(flush_mode), route)
         return result
 
 

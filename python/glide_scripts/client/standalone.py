@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import glide_scripts
 
-from ..commands import custom, functions, scripting, server
+from ..commands import custom, functions, keys, scanning, scripting, server
 from ..config.settings import GlideClientConfiguration
 from ..observing.observer import Observer
 from ..public import show_as_public
@@ -138,6 +138,17 @@ class GlideClient(BaseClient):
     config_get = method_of(server.config_get)
     config_set = method_of(server.config_set)
     flushall = method_of(server.flushall)
+    flushdb = method_of(server.flushdb)
+    random_key = method_of(server.random_key)
+    client_id = method_of(server.client_id)
+    client_getname = method_of(server.client_getname)
+    config_resetstat = method_of(server.config_resetstat)
+    config_rewrite = method_of(server.config_rewrite)
+    lastsave = method_of(server.lastsave)
+    lolwut = method_of(server.lolwut)
+    publish = method_of(server.publish)
+    copy = method_of(keys.copy)
+    scan = method_of(scanning.scan)
 
     async def function_kill(self) -> TOK:
         """Stop the function that the primary or a replica is running, of any client.

@@ -16,9 +16,26 @@ def to_bools(reply: Iterable[int]) -> list[bool]:
     return [bool(item) for item in reply]
 
 
+def to_float(reply: bytes | float) -> float:
+    """A number, which some commands send as text and RESP2 always does."""
+    return float(reply)
+
+
 def to_optional_float(reply: bytes | float | None) -> float | None:
     """A double, which RESP2 sends as text."""
     return None if reply is None else float(reply)
+
+
+def to_optional_floats(reply: Iterable[bytes | float | None]) -> list[float | None]:
+    """A list of doubles, which RESP2 sends as text, and of None."""
+    return [to_optional_float(item) for item in reply]
+
+
+def to_scores(reply: list[Any]) -> dict[bytes, float]:
+    """Members with scores: pairs, or a flat list, as RESP2 sends them."""
+    is_flat = not reply or not isinstance(reply[0], list)
+    pairs = zip(reply[::2], reply[1::2], strict=True) if is_flat else reply
+    return {member: float(score) for member, score in pairs}
 
 
 def to_dict(reply: Mapping[Any, Any] | list[Any]) -> dict[bytes, bytes]:

@@ -180,15 +180,14 @@ _CONTAINERS = frozenset(
 )
 
 for _rule, _names in (
-    (any_node, "LOLWUT PUBLISH ROLE SCAN SWAPDB LASTSAVE RANDOMKEY"),
+    (any_node, "ROLE SWAPDB"),
     (all_nodes("all"), "BGREWRITEAOF BGSAVE SAVE"),
     (all_primaries("joined"), "KEYS"),
     (all_primaries("least"), "WAIT"),
-    (per_key(1, "sum"), "UNLINK TOUCH"),
     (counted_keys(1), "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION"),
     (counted_keys(2), "BLMPOP BZMPOP ZDIFFSTORE ZINTERSTORE ZUNIONSTORE"),
-    (keys_from(1, 3), "BLMOVE BRPOPLPUSH COPY GEOSEARCHSTORE LCS LMOVE"),
-    (keys_from(1, 3), "RENAME RENAMENX RPOPLPUSH SMOVE ZRANGESTORE"),
+    (keys_from(1, 3), "BLMOVE BRPOPLPUSH GEOSEARCHSTORE LCS LMOVE"),
+    (keys_from(1, 3), "RPOPLPUSH SMOVE ZRANGESTORE"),
     (keys_from(1, None), "PFCOUNT PFMERGE SDIFF SDIFFSTORE SINTER"),
     (keys_from(1, None), "SINTERSTORE SSUBSCRIBE SUNION SUNIONSTORE"),
     (keys_from(1, -1), "BLPOP BRPOP BZPOPMAX BZPOPMIN"),
@@ -197,4 +196,3 @@ for _rule, _names in (
     (one_key(2), "MEMORY OBJECT XGROUP XINFO"),
 ):
     _RULES.update(dict.fromkeys(_names.split(), _rule))
-_RULES.update(dict.fromkeys(("CONFIG RESETSTAT", "CONFIG REWRITE"), all_nodes("all")))

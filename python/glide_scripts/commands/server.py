@@ -217,4 +217,156 @@ def flushall(flush_mode: FlushMode | None = None) -> Command[TOK]:
     return Command(["FLUSHALL", *flush_words("flush_mode", flush_mode)])
 
 
+@routed("FLUSHDB", all_primaries("all"))
+def flushdb(flush_mode: FlushMode | None = None) -> Command[TOK]:
+    """Delete all keys of the database.
+
+    See https://valkey.io/commands/flushdb/.
+
+    Args:
+        flush_mode: Whether the server frees the memory before it answers; None means the server's
+            setting.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        TypeError: ``flush_mode`` is not a ``FlushMode``.
+    """
+    return Command(["FLUSHDB", *flush_words("flush_mode", flush_mode)])
+
+
+@routed("RANDOMKEY", any_node)
+def random_key() -> Command[bytes | None]:
+    """Return a random key of the database.
+
+    See https://valkey.io/commands/randomkey/.
+
+    Returns:
+        The key, or None if there are no keys.
+    """
+    return Command(["RANDOMKEY"], read_only=True)
+
+
+@routed("CLIENT ID", any_node)
+def client_id() -> Command[int]:
+    """Return the number that the server has given to the connection.
+
+    See https://valkey.io/commands/client-id/.
+
+    Returns:
+        The number. It changes when the client connects again.
+    """
+    return Command(["CLIENT", "ID"])
+
+
+@routed("CLIENT GETNAME", any_node)
+def client_getname() -> Command[bytes | None]:
+    """Return the name of the connection, which ``client_name`` sets in the configuration.
+
+    See https://valkey.io/commands/client-getname/.
+
+    Returns:
+        The name, or None if it has none.
+    """
+    return Command(["CLIENT", "GETNAME"])
+
+
+@routed("CONFIG RESETSTAT", all_nodes("all"))
+def config_resetstat() -> Command[TOK]:
+    """Set the server's counters in ``info`` to zero.
+
+    See https://valkey.io/commands/config-resetstat/.
+
+    Returns:
+        ``OK``.
+    """
+    return Command(["CONFIG", "RESETSTAT"])
+
+
+@routed("CONFIG REWRITE", all_nodes("all"))
+def config_rewrite() -> Command[TOK]:
+    """Write the server's settings to its configuration file.
+
+    See https://valkey.io/commands/config-rewrite/.
+
+    Returns:
+        ``OK``.
+
+    Raises:
+        RequestError: The server was started without a file, or cannot write it.
+    """
+    return Command(["CONFIG", "REWRITE"])
+
+
+@routed("LASTSAVE", any_node)
+def lastsave() -> Command[int]:
+    """Return when the server last saved its data.
+
+    See https://valkey.io/commands/lastsave/.
+
+    Returns:
+        The time in seconds since 1970.
+    """
+    return Command(["LASTSAVE"])
+
+
+@routed("LOLWUT", any_node)
+def lolwut(version: int | None = None, parameters: Sequence[int] | None = None) -> Command[bytes]:
+    """Return the server's version below a drawing.
+
+    See https://valkey.io/commands/lolwut/.
+
+    Args:
+        version: The version of the drawing; None means that of the server.
+        parameters: What the drawing depends on; None means its defaults.
+
+    Returns:
+        The drawing, as text.
+
+    Raises:
+        TypeError: ``version`` is not an int, or ``parameters`` is not a list of those.
+        ValueError: A number has more than 64 bits.
+    """
+    words: list[TEncodable] = ["LOLWUT"]
+    if version is not None:
+        words += ["VERSION", checks.integer("version", version)]
+    if parameters is not None:
+        checks.sequence("parameters", parameters, "int")
+        words += [
+            checks.integer(f"parameters[{index}]", each) for index, each in enumerate(parameters)
+        ]
+    return Command(words)
+
+
+@routed("PUBLISH", any_node)
+def publish(message: TEncodable, channel: TEncodable) -> Command[int]:
+    """Publish a message to a channel.
+
+    See https://valkey.io/commands/publish/.
+
+    Args:
+        message: The message.
+        channel: The channel.
+
+    Returns:
+        The number of clients that received it; in a cluster, of those on the same node.
+
+    Raises:
+        TypeError: ``message`` or ``channel`` is not str or bytes.
+    """
+    words = [checks.encodable("channel", channel), checks.encodable("message", message)]
+    return Command(["PUBLISH", *words])
+
+
+def publish_in_cluster(
+    message: TEncodable, channel: TEncodable, sharded: bool = False
+) -> Command[int]:
+    """Publish a message to a channel, of the whole cluster or of a shard."""
+    command = publish(message, channel)
+    if checks.flag("sharded", sharded):
+        command.words[0] = "SPUBLISH"
+    return command
+
+
 show_as_public(globals())

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 from .. import checks
 from ..public import show_as_public
 from ..values import TOK, TEncodable
+from . import replies
 from .arguments import flattened, one_or_more
 from .command import Command
 from .expiry import ExpirySet
@@ -259,6 +260,127 @@ def decrby(key: TEncodable, amount: int) -> Command[int]:
         RequestError: The key does not hold an integer, or the result would have more than 64 bits.
     """
     return Command(["DECRBY", checks.encodable("key", key), checks.integer("amount", amount)])
+
+
+def incrbyfloat(key: TEncodable, amount: float) -> Command[float]:
+    """Add to a key's number. A missing key counts as 0.
+
+    See https://valkey.io/commands/incrbyfloat/.
+
+    Args:
+        key: The key.
+        amount: The number to add; it may be negative.
+
+    Returns:
+        The new value.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes, or ``amount`` is not an int or float.
+        ValueError: ``amount`` is nan, or an int of more than 64 bits.
+        RequestError: The key does not hold a number.
+    """
+    words = ["INCRBYFLOAT", checks.encodable("key", key), checks.number("amount", amount)]
+    return Command(words, replies.to_float)
+
+
+def append(key: TEncodable, value: TEncodable) -> Command[int]:
+    """Append to the value of a key. A missing key counts as empty.
+
+    See https://valkey.io/commands/append/.
+
+    Args:
+        key: The key.
+        value: What to append.
+
+    Returns:
+        The new length in bytes.
+
+    Raises:
+        TypeError: ``key`` or ``value`` is not str or bytes.
+        RequestError: The key holds something other than a string (``WRONGTYPE``).
+    """
+    return Command(["APPEND", checks.encodable("key", key), checks.encodable("value", value)])
+
+
+def strlen(key: TEncodable) -> Command[int]:
+    """Return the length of the value of a key.
+
+    See https://valkey.io/commands/strlen/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The length in bytes; 0 if the key does not exist.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds something other than a string (``WRONGTYPE``).
+    """
+    return Command(["STRLEN", checks.encodable("key", key)], read_only=True)
+
+
+def getdel(key: TEncodable) -> Command[bytes | None]:
+    """Return the value of a key, and delete the key.
+
+    See https://valkey.io/commands/getdel/.
+
+    Args:
+        key: The key.
+
+    Returns:
+        The value, or None if the key does not exist.
+
+    Raises:
+        TypeError: ``key`` is not str or bytes.
+        RequestError: The key holds something other than a string (``WRONGTYPE``).
+    """
+    return Command(["GETDEL", checks.encodable("key", key)])
+
+
+def getrange(key: TEncodable, start: int, end: int) -> Command[bytes]:
+    """Return a part of the value of a key.
+
+    See https://valkey.io/commands/getrange/.
+
+    Args:
+        key: The key.
+        start: The index of the first byte, from 0; -1 is the last one.
+        end: The index of the last byte, inclusive.
+
+    Returns:
+        The bytes; empty if the key does not exist or the range is empty.
+
+    Raises:
+        TypeError: An argument has a wrong type.
+        ValueError: ``start`` or ``end`` has more than 64 bits.
+        RequestError: The key holds something other than a string (``WRONGTYPE``).
+    """
+    words = ["GETRANGE", checks.encodable("key", key), checks.integer("start", start)]
+    return Command([*words, checks.integer("end", end)], read_only=True)
+
+
+def setrange(key: TEncodable, offset: int, value: TEncodable) -> Command[int]:
+    """Overwrite a part of the value of a key. Zero bytes fill a gap before it.
+
+    See https://valkey.io/commands/setrange/.
+
+    Args:
+        key: The key.
+        offset: The index of the first byte to overwrite, from 0.
+        value: The new bytes.
+
+    Returns:
+        The new length in bytes.
+
+    Raises:
+        TypeError: An argument has a wrong type.
+        ValueError: ``offset`` has more than 64 bits.
+        RequestError: ``offset`` is negative or too large, or the key holds something other than a
+            string (``WRONGTYPE``).
+    """
+    words = ["SETRANGE", checks.encodable("key", key), checks.integer("offset", offset)]
+    return Command([*words, checks.encodable("value", value)])
 
 
 show_as_public(globals())

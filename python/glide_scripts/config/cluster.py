@@ -5,6 +5,7 @@ from enum import Enum
 
 from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
+from .absent import check_absent
 from .configuration_errors import configuration_errors
 from .settings import AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
 
@@ -88,10 +89,12 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
     advanced_config: AdvancedGlideClusterClientConfiguration | None = field(
         default=None, kw_only=True
     )
+    recovery_requests_queue_size: None = field(default=None, kw_only=True, repr=False)
 
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
+        check_absent({"recovery_requests_queue_size": self.recovery_requests_queue_size})
         if not isinstance(
             self.periodic_checks, (PeriodicChecksStatus, PeriodicChecksManualInterval)
         ):

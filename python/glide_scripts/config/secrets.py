@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Self
 
 from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
+from .absent import check_absent
 from .configuration_errors import configuration_errors
 
 
@@ -39,6 +40,7 @@ class ServerCredentials:
             calls it for each new connection, also after a reconnect, within ``connection_timeout``.
             It runs on the event loop on which the client was made; after that loop is closed, the
             client cannot reconnect. For a synchronous client, pass a plain function.
+        iam_config: GLIDE's; only None.
 
     Raises:
         ConfigurationError: There is neither a password, a username nor a callback, or both a
@@ -49,9 +51,11 @@ class ServerCredentials:
     username: str | None = None
     _: KW_ONLY
     password_callback: Callable[[], Awaitable[str] | str] | None = None
+    iam_config: None = None
 
     @configuration_errors()
     def __post_init__(self) -> None:
+        check_absent({"iam_config": self.iam_config})
         if self.password is None and self.password_callback is None and self.username is None:
             raise ValueError(
                 "password is None; pass the password of the server or user, or password_callback"

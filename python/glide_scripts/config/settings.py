@@ -7,7 +7,7 @@ password or a client's key. ``dataclasses.replace`` makes a changed copy and che
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ..checks import (
     MAX_INT32,
@@ -23,6 +23,7 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
+from .absent import NodeDiscoveryMode, check_absent
 from .address_map import AddressMap, checked_address_map
 from .configuration_errors import configuration_errors
 from .node_address import ServerAddress, UnixSocketAddress
@@ -30,6 +31,16 @@ from .secrets import Hidden, ServerCredentials, check_text
 from .tls import TlsAdvancedConfiguration
 
 T = TypeVar("T")
+
+_ABSENT = (
+    "pubsub_subscriptions",
+    "compression",
+    "client_side_cache",
+    "address_resolver",
+    "client_circuit_breaker",
+    "lib_name",
+    "client_info_tag",
+)
 
 DEFAULT_REQUEST_TIMEOUT_MS = 5000
 DEFAULT_CONNECTION_TIMEOUT_MS = 2000
@@ -117,9 +128,11 @@ class AdvancedBaseClientConfiguration:
     heartbeat_interval: int | None = field(default=None, kw_only=True)
     pending_bytes_limit: int | None = field(default=None, kw_only=True)
     send_client_info: bool = field(default=True, kw_only=True)
+    pubsub_reconciliation_interval: None = field(default=None, kw_only=True, repr=False)
 
     @configuration_errors()
     def __post_init__(self) -> None:
+        check_absent({"pubsub_reconciliation_interval": self.pubsub_reconciliation_interval})
         optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
         optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, MS)
@@ -177,9 +190,17 @@ class BaseClientConfiguration:
     lazy_connect: bool | None = None
     observer: Observer | None = None
     address_map: AddressMap | None = field(default=None, hash=False)
+    pubsub_subscriptions: None = field(default=None, repr=False)
+    compression: None = field(default=None, repr=False)
+    client_side_cache: None = field(default=None, repr=False)
+    address_resolver: None = field(default=None, repr=False)
+    client_circuit_breaker: None = field(default=None, repr=False)
+    lib_name: None = field(default=None, repr=False)
+    client_info_tag: None = field(default=None, repr=False)
 
     @configuration_errors()
     def __post_init__(self) -> None:
+        check_absent({name: getattr(self, name) for name in _ABSENT})
         # A tuple, since a list could still be changed after it was checked.
         object.__setattr__(self, "addresses", _checked_addresses(self.addresses))
         flag("use_tls", self.use_tls, "True or False")
@@ -207,7 +228,8 @@ class BaseClientConfiguration:
             raise ValueError(
                 "client_name is set and send_client_info is False; leave one of them out"
             )
-        if advanced is not None and advanced.tls_config is not None and not self.use_tls:
+        tls = None if advanced is None else advanced.tls_config
+        if tls is not None and tls._says_something and not self.use_tls:
             raise ValueError(
                 "advanced_config has a tls_config and use_tls is False; pass use_tls=True"
             )
@@ -300,15 +322,24 @@ class GlideClientConfiguration(BaseClientConfiguration):
             function may be async. It runs on the event loop on which the client was made, so it
             must not block. If it raises, there is no connection.
 
+    GLIDE's other settings, such as ``pubsub_subscriptions`` and ``compression``, are taken if they
+    have their default.
+
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
     advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
+    read_only: Literal[False] = field(default=False, kw_only=True, repr=False)
+    node_discovery_mode: NodeDiscoveryMode = field(
+        default=NodeDiscoveryMode.STANDARD, kw_only=True, repr=False
+    )
 
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
+        absent = {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
+        check_absent(absent)
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_advanced(self.advanced_config)
 

@@ -65,6 +65,11 @@ class TlsAdvancedConfiguration:
                 "name; pass one of them"
             )
 
+    @property
+    def _says_something(self) -> bool:
+        """Whether it has an effect, and is not GLIDE's way to ask for the default."""
+        return self not in {TlsAdvancedConfiguration(), TlsAdvancedConfiguration(False)}
+
     def __repr__(self) -> str:
         shown = [f"use_insecure_tls={self.use_insecure_tls}"]
         shown += [

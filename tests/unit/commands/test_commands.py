@@ -19,8 +19,16 @@ from glide_scripts import (
     FlushMode,
     FunctionLibrary,
     FunctionRestorePolicy,
+    InfBound,
     InfoSection,
+    LexBoundary,
+    Limit,
+    ObjectType,
     OnlyIfEqual,
+    RangeByIndex,
+    RangeByLex,
+    RangeByScore,
+    ScoreBoundary,
     Script,
     UpdateOptions,
 )
@@ -28,8 +36,10 @@ from glide_scripts.commands import (
     custom,
     functions,
     hashes,
+    key_expiry,
     keys,
     lists,
+    scanning,
     scripting,
     server,
     sets,
@@ -38,14 +48,29 @@ from glide_scripts.commands import (
 )
 from glide_scripts.commands.command import Command
 
-MODULES = [custom, functions, hashes, keys, lists, scripting, server, sets, sorted_sets, strings]
+MODULES = [
+    custom,
+    functions,
+    hashes,
+    key_expiry,
+    keys,
+    lists,
+    scanning,
+    scripting,
+    server,
+    sets,
+    sorted_sets,
+    strings,
+]
+# Helpers of theirs that are no commands.
+HELPERS = {"filters", "publish_in_cluster"}
 # Each command by the name of its method.
 c = SimpleNamespace(
     **{
         name: value
         for module in MODULES
         for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and name not in HELPERS
     }
 )
 
@@ -102,6 +127,102 @@ def sent(command: Command[Any]) -> list[bytes]:
             b"ZADD k XX LT CH -inf a",
         ),
         (c.zscore("k", "a"), b"ZSCORE k a"),
+        (c.append("k", "v"), b"APPEND k v"),
+        (c.strlen("k"), b"STRLEN k"),
+        (c.getdel("k"), b"GETDEL k"),
+        (c.getrange("k", 1, -1), b"GETRANGE k 1 -1"),
+        (c.setrange("k", 1, "v"), b"SETRANGE k 1 v"),
+        (c.incrbyfloat("k", 0.5), b"INCRBYFLOAT k 0.5"),
+        (c.unlink(["a", "b"]), b"UNLINK a b"),
+        (c.touch(["a"]), b"TOUCH a"),
+        (c.type("k"), b"TYPE k"),
+        (c.rename("a", "b"), b"RENAME a b"),
+        (c.renamenx("a", "b"), b"RENAMENX a b"),
+        (c.copy("a", "b"), b"COPY a b"),
+        (c.copy("a", "b", 1, True), b"COPY a b DB 1 REPLACE"),
+        (c.copy("a", "b", replace=False), b"COPY a b"),
+        (c.dump("k"), b"DUMP k"),
+        (c.restore("k", 0, b"v"), b"RESTORE k 0 v"),
+        (
+            c.restore("k", 5, b"v", True, True, 1, 2),
+            b"RESTORE k 5 v REPLACE ABSTTL IDLETIME 1 FREQ 2",
+        ),
+        (c.object_encoding("k"), b"OBJECT ENCODING k"),
+        (c.object_freq("k"), b"OBJECT FREQ k"),
+        (c.object_idletime("k"), b"OBJECT IDLETIME k"),
+        (c.object_refcount("k"), b"OBJECT REFCOUNT k"),
+        (c.pexpire("k", 10, ExpireOptions.HasNoExpiry), b"PEXPIRE k 10 NX"),
+        (c.expireat("k", 10), b"EXPIREAT k 10"),
+        (c.pexpireat("k", 10), b"PEXPIREAT k 10"),
+        (c.persist("k"), b"PERSIST k"),
+        (c.pttl("k"), b"PTTL k"),
+        (c.expiretime("k"), b"EXPIRETIME k"),
+        (c.pexpiretime("k"), b"PEXPIRETIME k"),
+        (c.scan("0"), b"SCAN 0"),
+        (c.scan(b"7", "u:*", 50, ObjectType.ZSET), b"SCAN 7 MATCH u:* COUNT 50 TYPE ZSet"),
+        (c.hdel("k", ["f", b"g"]), b"HDEL k f g"),
+        (c.hexists("k", "f"), b"HEXISTS k f"),
+        (c.hincrby("k", "f", -1), b"HINCRBY k f -1"),
+        (c.hincrbyfloat("k", "f", 0.5), b"HINCRBYFLOAT k f 0.5"),
+        (c.hkeys("k"), b"HKEYS k"),
+        (c.hlen("k"), b"HLEN k"),
+        (c.hmget("k", ["f", "g"]), b"HMGET k f g"),
+        (c.hsetnx("k", "f", "v"), b"HSETNX k f v"),
+        (c.hvals("k"), b"HVALS k"),
+        (c.llen("k"), b"LLEN k"),
+        (c.lindex("k", -1), b"LINDEX k -1"),
+        (c.lset("k", 0, "e"), b"LSET k 0 e"),
+        (c.lrem("k", -2, "e"), b"LREM k -2 e"),
+        (c.ltrim("k", 0, 9), b"LTRIM k 0 9"),
+        (c.lpop("k"), b"LPOP k"),
+        (c.lpop_count("k", 2), b"LPOP k 2"),
+        (c.rpop("k"), b"RPOP k"),
+        (c.rpop_count("k", 2), b"RPOP k 2"),
+        (c.srem("k", ["a", "b"]), b"SREM k a b"),
+        (c.sismember("k", "a"), b"SISMEMBER k a"),
+        (c.smismember("k", ["a", "b"]), b"SMISMEMBER k a b"),
+        (c.scard("k"), b"SCARD k"),
+        (c.spop("k"), b"SPOP k"),
+        (c.spop_count("k", 2), b"SPOP k 2"),
+        (c.zrem("k", ["a"]), b"ZREM k a"),
+        (c.zcard("k"), b"ZCARD k"),
+        (c.zincrby("k", 0.5, "a"), b"ZINCRBY k 0.5 a"),
+        (c.zadd_incr("k", "a", 2), b"ZADD k INCR 2 a"),
+        (
+            c.zadd_incr("k", "a", 2, ConditionalChange.ONLY_IF_EXISTS, UpdateOptions.GREATER_THAN),
+            b"ZADD k XX GT INCR 2 a",
+        ),
+        (c.zcount("k", InfBound.NEG_INF, ScoreBoundary(2.5, False)), b"ZCOUNT k -inf (2.5"),
+        (c.zrange("k", RangeByIndex(0, -1)), b"ZRANGE k 0 -1"),
+        (c.zrange("k", RangeByIndex(0, -1), reverse=True), b"ZRANGE k 0 -1 REV"),
+        (
+            c.zrange("k", RangeByLex(LexBoundary("a"), LexBoundary(b"c", False))),
+            b"ZRANGE k [a (c BYLEX",
+        ),
+        (
+            c.zrange("k", RangeByLex(InfBound.NEG_INF, InfBound.POS_INF, Limit(1, 2))),
+            b"ZRANGE k - + BYLEX LIMIT 1 2",
+        ),
+        (
+            c.zrange_withscores(
+                "k", RangeByScore(ScoreBoundary(9), InfBound.NEG_INF, Limit(0, -1)), True
+            ),
+            b"ZRANGE k 9 -inf BYSCORE LIMIT 0 -1 REV WITHSCORES",
+        ),
+        (c.zrank("k", "a"), b"ZRANK k a"),
+        (c.zrevrank("k", "a"), b"ZREVRANK k a"),
+        (c.zmscore("k", ["a", "b"]), b"ZMSCORE k a b"),
+        (c.zpopmin("k"), b"ZPOPMIN k"),
+        (c.zpopmax("k", 2), b"ZPOPMAX k 2"),
+        (c.flushdb(FlushMode.SYNC), b"FLUSHDB SYNC"),
+        (c.random_key(), b"RANDOMKEY"),
+        (c.client_id(), b"CLIENT ID"),
+        (c.client_getname(), b"CLIENT GETNAME"),
+        (c.config_resetstat(), b"CONFIG RESETSTAT"),
+        (c.config_rewrite(), b"CONFIG REWRITE"),
+        (c.lastsave(), b"LASTSAVE"),
+        (c.lolwut(5, [30, 4]), b"LOLWUT VERSION 5 30 4"),
+        (c.publish("hi", "channel"), b"PUBLISH channel hi"),
         (c.ping(), b"PING"),
         (c.ping("hi"), b"PING hi"),
         (c.echo(b"hi"), b"ECHO hi"),
@@ -183,6 +304,25 @@ def test_arguments_go_out_as_they_came() -> None:
         (c.zscore("k", "a"), b"-inf", float("-inf"), float("-inf")),
         (c.zscore("k", "a"), b"3", 3.0, 3.0),
         (c.zscore("k", "a"), None, None, None),
+        (c.zincrby("k", 1, "a"), b"2.5", 2.5, 2.5),
+        (c.zadd_incr("k", "a", 1), None, None, None),
+        (c.zmscore("k", ["a", "b"]), [b"1", None], [1.0, None], [1.0, None]),
+        (
+            c.zrange_withscores("k", RangeByIndex(0, 1)),
+            [b"a", b"1", b"b", b"inf"],
+            [[b"a", 1.0], [b"b", float("inf")]],
+            {b"a": 1.0, b"b": float("inf")},
+        ),
+        (c.zrange_withscores("k", RangeByIndex(0, 1)), [], [], {}),
+        (c.zpopmin("k"), [b"a", b"1"], [b"a", 1.0], {b"a": 1.0}),
+        (c.zpopmax("k", 1), [b"a", b"1"], [[b"a", 1.0]], {b"a": 1.0}),
+        (c.incrbyfloat("k", 1), b"1.5", b"1.5", 1.5),
+        (c.hincrbyfloat("k", "f", 1), b"1.5", b"1.5", 1.5),
+        (c.hexists("k", "f"), 1, 1, True),
+        (c.smismember("k", ["a", "b"]), [1, 0], [1, 0], [True, False]),
+        (c.spop_count("k", 2), [b"a"], {b"a"}, {b"a"}),
+        (c.persist("k"), 0, 0, False),
+        (c.copy("a", "b"), 1, 1, True),
         (c.mget(["a", "b"]), [b"1", None], [b"1", None], [b"1", None]),
         (c.script_load("code"), SHA1.encode(), SHA1.encode(), SHA1),
         (c.script_exists(["a", "b"]), [1, 0], [1, 0], [True, False]),
@@ -253,7 +393,11 @@ def test_a_map_that_misses_a_value_is_an_error() -> None:
 
 READ_ONLY = {
     "get", "mget", "exists", "ttl", "hget", "hgetall", "lrange", "smembers", "zscore", "eval_ro",
-    "evalsha_ro", "fcall_ro",
+    "evalsha_ro", "fcall_ro", "strlen", "getrange", "type", "dump", "pttl", "expiretime",
+    "pexpiretime", "object_encoding", "object_freq", "object_idletime", "object_refcount",
+    "hexists", "hkeys", "hlen", "hmget", "hvals", "llen", "lindex", "sismember", "smismember",
+    "scard", "zcard", "zcount", "zrange", "zrange_withscores", "zrank", "zrevrank", "zmscore",
+    "random_key",
 }  # fmt: skip
 
 
@@ -278,15 +422,26 @@ EXAMPLES: dict[str, Any] = {
     "key_value_map": {"k": "v"}, "field_value_map": {"f": "v"}, "parameters_map": {"save": ""},
     "members_scores": {"m": 1.5}, "seconds": 1, "amount": 1, "start": 0, "end": 1,
     "library_code": "#!lua name=lib", "library_name": "lib", "payload": b"dump", "function": "f",
+    "fields": ["f"], "element": "e", "new_key": "n", "source": "s", "destination": "d",
+    "cursor": "0", "channel": "c", "index": 0, "count": 1, "offset": 0, "milliseconds": 1,
+    "unix_seconds": 1, "unix_milliseconds": 1, "increment": 1, "range_query": RangeByIndex(0, 1),
+    "min_score": InfBound.NEG_INF, "max_score": InfBound.POS_INF, "ttl": 0,
 }  # fmt: skip
 TEXTS = {
     "key", "value", "field", "member", "message", "code", "sha1", "library_name",
-    "library_name_pattern", "payload",
+    "library_name_pattern", "payload", "element", "new_key", "source", "destination", "cursor",
+    "channel", "match",
 }  # fmt: skip
 LISTS = {
     "keys", "elements", "members", "sha1s", "parameters", "command_args", "args", "arguments",
+    "fields",
 }  # fmt: skip
-NUMBERS = {"seconds", "amount", "start", "end"}
+NUMBERS = {
+    "seconds", "amount", "start", "end", "index", "offset", "milliseconds", "unix_seconds",
+    "unix_milliseconds", "ttl",
+}  # fmt: skip
+# Some take other types under these names.
+OTHERWISE = {("incrbyfloat", "amount"), ("hincrbyfloat", "amount"), ("lolwut", "parameters")}
 MAPS = {"key_value_map", "field_value_map", "parameters_map", "members_scores"}
 
 
@@ -301,7 +456,7 @@ def arguments_of(names: set[str]) -> list[Any]:
         pytest.param(define, name, id=f"{command}-{name}")
         for command, define in DEFINITIONS.items()
         for name in inspect.signature(define).parameters
-        if name in names
+        if name in names and (command, name) not in OTHERWISE
     ]
 
 
@@ -398,6 +553,25 @@ class TestRefused:
         [
             (c.set, "conditional_set", "NX", "is str; pass a ConditionalChange or an OnlyIfEqual"),
             (c.set, "expiry", 10, "is int; pass an ExpirySet"),
+            (c.incrbyfloat, "amount", "1", "is str; pass int or float"),
+            (c.lolwut, "parameters", "12", "is str; pass a list of int"),
+            (c.copy, "destinationDB", "1", "is str; pass int"),
+            (c.copy, "replace", 1, "is int; pass bool"),
+            (c.restore, "absttl", None, "is NoneType; pass bool"),
+            (c.scan, "type", "zset", "is str; pass a member of ObjectType"),
+            (c.zcount, "max_score", 1.5, "is float; pass an InfBound or a ScoreBoundary"),
+            (
+                c.zrange,
+                "range_query",
+                1,
+                "is int; pass a RangeByIndex, a RangeByScore or a RangeByLex",
+            ),
+            (
+                c.zrange_withscores,
+                "range_query",
+                RangeByLex(InfBound.NEG_INF, InfBound.POS_INF),
+                "is RangeByLex; pass a RangeByIndex or a RangeByScore",
+            ),
             (c.set, "return_old_value", 1, "is int; pass bool"),
             (c.expire, "option", "NX", "is str; pass a member of ExpireOptions"),
             (c.zadd, "existing_options", "NX", "is str; pass a member of ConditionalChange"),

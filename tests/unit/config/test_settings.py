@@ -189,7 +189,7 @@ class TestWhatTheCoreIsTold:
     ("kind", "positional", "by_name"),
     [
         (NodeAddress, "host port", ""),
-        (ServerCredentials, "password username", "password_callback"),
+        (ServerCredentials, "password username", "password_callback iam_config"),
         (BackoffStrategy, "num_of_retries factor exponent_base jitter_percent", ""),
         (PeriodicChecksManualInterval, "duration_in_sec", ""),
         (
@@ -200,24 +200,30 @@ class TestWhatTheCoreIsTold:
         (
             AdvancedGlideClientConfiguration,
             "connection_timeout tls_config tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit send_client_info",
+            "heartbeat_interval pending_bytes_limit send_client_info "
+            "pubsub_reconciliation_interval",
         ),
         (
             AdvancedGlideClusterClientConfiguration,
             "connection_timeout tls_config refresh_topology_from_initial_nodes tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit send_client_info",
+            "heartbeat_interval pending_bytes_limit send_client_info "
+            "pubsub_reconciliation_interval",
         ),
         (
             GlideClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map "
+            "pubsub_subscriptions compression client_side_cache address_resolver "
+            "client_circuit_breaker lib_name client_info_tag read_only node_discovery_mode",
         ),
         (
             GlideClusterClientConfiguration,
             "addresses use_tls credentials read_from request_timeout reconnect_strategy "
             "database_id client_name protocol periodic_checks",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map",
+            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map "
+            "pubsub_subscriptions compression client_side_cache address_resolver "
+            "client_circuit_breaker lib_name client_info_tag recovery_requests_queue_size",
         ),
     ],
 )
@@ -411,7 +417,18 @@ class TestWhatIsRefused:
         with pytest.raises(ConfigurationError, match=f"client_az is None and .*{read_from}"):
             standalone(read_from=read_from)
 
-    @pytest.mark.parametrize("tls", [TlsAdvancedConfiguration(), TlsAdvancedConfiguration(True)])
+    @pytest.mark.parametrize("insecure", [None, False])
+    def test_details_of_tls_that_say_nothing_are_taken(self, insecure: bool | None) -> None:
+        tls = TlsAdvancedConfiguration(use_insecure_tls=insecure)
+        advanced = AdvancedGlideClientConfiguration(tls_config=tls)
+        assert standalone(advanced_config=advanced)._settings() == DEFAULTS
+        of_cluster = AdvancedGlideClusterClientConfiguration(tls_config=tls)
+        assert cluster(advanced_config=of_cluster)._settings()["tls"] is None
+
+    @pytest.mark.parametrize(
+        "tls",
+        [TlsAdvancedConfiguration(True), TlsAdvancedConfiguration(root_pem_cacerts=CERTIFICATE)],
+    )
     def test_details_of_tls_need_tls(self, tls: TlsAdvancedConfiguration) -> None:
         with pytest.raises(ConfigurationError, match="use_tls is False; pass use_tls=True"):
             standalone(advanced_config=AdvancedGlideClientConfiguration(tls_config=tls))

@@ -67,6 +67,17 @@ class GlideClusterClient(ClusterSending, BaseClient):
     config_get = blocking(cluster.GlideClusterClient.config_get)
     config_set = blocking(cluster.GlideClusterClient.config_set)
     flushall = blocking(cluster.GlideClusterClient.flushall)
+    flushdb = blocking(cluster.GlideClusterClient.flushdb)
+    random_key = blocking(cluster.GlideClusterClient.random_key)
+    client_id = blocking(cluster.GlideClusterClient.client_id)
+    client_getname = blocking(cluster.GlideClusterClient.client_getname)
+    config_resetstat = blocking(cluster.GlideClusterClient.config_resetstat)
+    config_rewrite = blocking(cluster.GlideClusterClient.config_rewrite)
+    lastsave = blocking(cluster.GlideClusterClient.lastsave)
+    lolwut = blocking(cluster.GlideClusterClient.lolwut)
+    publish = blocking(cluster.GlideClusterClient.publish)
+    copy = blocking(cluster.GlideClusterClient.copy)
+    scan = blocking(cluster.GlideClusterClient.scan)
 
 
 show_as_public(globals(), "sync")

@@ -1,0 +1,52 @@
+"""GLIDE's settings that have no counterpart here: they are taken as long as they say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from ..public import show_as_public
+
+
+class NodeDiscoveryMode(Enum):
+    """How a client learns the roles of servers; for programs that name GLIDE's default."""
+
+    STANDARD = 0
+    """The client asks the servers in ``addresses`` for their roles."""
+
+
+_INSTEAD = {
+    "pubsub_subscriptions": "there is no publish and subscribe here; subscribe with another client",
+    "pubsub_reconciliation_interval": "there is no publish and subscribe here",
+    "compression": "values are not compressed here; compress them in the program",
+    "client_side_cache": "there is no client-side cache here",
+    "address_resolver": "pass address_map, a function that gets and returns a NodeAddress",
+    "client_circuit_breaker": "there is no circuit breaker here; limit calls with request_timeout "
+    "and inflight_requests_limit",
+    "lib_name": "servers get this library's own name; pass client_name to tell clients apart",
+    "client_info_tag": "servers get this library's own name; pass client_name to tell clients "
+    "apart",
+    "read_only": "every client may write here; pass read_from=ReadFrom.PREFER_REPLICA to read from "
+    "replicas",
+    "node_discovery_mode": "the client always asks the servers for their roles",
+    "recovery_requests_queue_size": "pass pending_bytes_limit in advanced_config to limit what "
+    "waits",
+    "iam_config": "pass password_callback, a function that returns a token",
+}
+
+
+def check_absent(given: Mapping[str, Any]) -> None:
+    """Check that settings which are not here say nothing.
+
+    Raises:
+        ValueError: One of them says something.
+    """
+    for name, value in given.items():
+        if value is not None and value is not False and value is not NodeDiscoveryMode.STANDARD:
+            raise ValueError(
+                f"{name} is set, and glide_scripts does not have it; leave it out: {_INSTEAD[name]}"
+            )
+
+
+show_as_public(globals())
