@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .checks import milliseconds
-from .client.running_loop import no_running_loop
+from .client.running import running_trio
+from .client.what_runs import no_running_loop, not_in_its_run
 from .errors import (
     AuthenticationError,
     ClosingError,
@@ -56,6 +57,8 @@ __all__ = [
     "UnkillableError",
     "milliseconds",
     "no_running_loop",
+    "not_in_its_run",
+    "running_trio",
     "script_from_file",
     "script_from_resource",
 ]

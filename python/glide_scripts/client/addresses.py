@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,8 @@ from .._core import AddressAnswer
 from ..config.address_map import Target, parse_address
 from ..config.node_address import NodeAddress
 from .callbacks import in_daemon, refuse_async
+from .running import running
+from .runtime import Background
 
 Function = Callable[[NodeAddress], Target | Awaitable[Target]]
 
@@ -45,17 +46,16 @@ class BaseAddressSource(ABC):
 
 
 class AddressSource(BaseAddressSource):
-    """Is called on the event loop, and calls the function there."""
+    """Is called where its client's calls are awaited, and calls the function there."""
 
     def __init__(self, address_map: Function) -> None:
         super().__init__(address_map)
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: list[Background] = []
 
     def __call__(self, host: str, port: int, answer: AddressAnswer) -> None:
-        # A task even if the function is not async: what it raises must not reach the loop.
-        asking = asyncio.get_running_loop().create_task(self._ask(host, port, answer))
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+        # A task even if the function is not async: what it raises must not reach the caller.
+        self._asking = [asking for asking in self._asking if not asking.done()]
+        self._asking.append(running().start(partial(self._ask, host, port, answer)))
 
     def close(self) -> None:
         for asking in self._asking:

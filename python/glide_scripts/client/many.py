@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import deque
 from collections.abc import (
@@ -16,7 +15,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Self, TypeAlias
 
 from .. import checks
 from .._core import Batch as Packed
@@ -26,6 +25,7 @@ from ..failures.secret_keys import hide_keys
 from ..public import show_as_public
 from ..values import Call, Ids, Progress, TEncodable, TResult
 from .core import AnyPending, Core
+from .running import running, turn
 
 IdOfCall: TypeAlias = Callable[[int, Any, Any], bool | TEncodable | None]
 
@@ -182,9 +182,7 @@ class _Run:
                     continue
                 oldest = sent[0]
                 if wants_more and not oldest.pending.done():
-                    # asyncio waits for what speaks its protocol, whatever its types say.
-                    both = (cast("asyncio.Future[Any]", oldest.pending), source.news())
-                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                    await source.news(oldest.pending)
                     if not oldest.pending.done():
                         continue
                 replies, failed_at = await oldest.replies()
@@ -252,7 +250,7 @@ class _Run:
         for reply, call in zip(replies, sent.calls, strict=False):
             if isinstance(reply, RequestError):
                 # Each in a turn of the loop of its own: all may have failed.
-                await asyncio.sleep(0)
+                await turn()
                 made.append(explained(reply, self.script, *_pair(call)))
             else:
                 made.append(reply)
@@ -345,8 +343,8 @@ class _Source:
         self.is_at_end = len(calls) < self._size
         return calls
 
-    def news(self) -> asyncio.Future[None]:
-        """Return a future that is done when there is a call to take, or the end is known."""
+    async def news(self, or_end_of: AnyPending | None = None) -> None:
+        """Wait until there is a call to take, or the end is known, or a batch has ended."""
         raise AssertionError("an iterable is not waited for")
 
     async def close(self) -> None:
@@ -360,45 +358,43 @@ class _AsyncSource(_Source):
         super().__init__((), size)
         self._calls = calls
         self._read: list[Call] = []
-        self._news: asyncio.Future[None] | None = None
-        self._room = asyncio.Event()
-        self._reader = asyncio.create_task(self._read_all())
+        self._runtime = running()
+        self._has_news = self._runtime.event()
+        self._has_room = self._runtime.event()
+        self._reader = self._runtime.start(self._read_all)
 
     async def _read_all(self) -> None:
         try:
             async for call in self._calls:
                 self._read.append(call)
-                self._tell()
+                self._has_news.set()
                 if len(self._read) >= self._size:
-                    self._room.clear()
-                    await self._room.wait()
+                    self._has_room = self._runtime.event()
+                    await self._has_room.wait()
         except BaseException as error:
             self.failure = _without_this_frame(error)
             if not isinstance(error, Exception):
                 raise
         finally:
             self.is_at_end = True
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+            self._has_news.set()
 
     def take(self) -> list[Call]:
         calls, self._read = self._read, []
-        self._room.set()
+        self._has_room.set()
         return calls
 
-    def news(self) -> asyncio.Future[None]:
-        if self._news is None or self._news.done():
-            self._news = asyncio.get_running_loop().create_future()
+    async def news(self, or_end_of: AnyPending | None = None) -> None:
         if self._read or self.is_at_end:
-            self._tell()
-        return self._news
+            return
+        self._has_news = news = self._runtime.event()
+        if or_end_of is not None:
+            or_end_of.add_done_callback(lambda _: news.set())
+        await news.wait()
 
     async def close(self) -> None:
         self._reader.cancel()
-        await asyncio.wait([self._reader])
+        await self._runtime.ended(self._reader)
 
 
 def _without_this_frame(error: BaseException) -> BaseException:

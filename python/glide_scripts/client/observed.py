@@ -20,6 +20,7 @@ from ..observing.observer import ObservedCall, Observer
 from ..values import TEncodable
 from .core import AnyPending, Core
 from .declared_call import ObservedDeclaredCall
+from .running import running_trio
 
 Failure: TypeAlias = Callable[[Any], BaseException | None]
 
@@ -109,11 +110,18 @@ class ObservedCore:
         return self._observed(self._call("UNWATCH"), None, send)
 
     def close(self) -> AnyPending | None:
+        self._closes()
+        return self._core.close()
+
+    def abandon(self) -> None:
+        self._closes()
+        self._core.abandon()
+
+    def _closes(self) -> None:
         client = self._client()
         if client is not None and not self._is_closed:
             self._is_closed = True
             self._notify(self._observer.client_closed, client)
-        return self._core.close()
 
     def _notify(self, method: Callable[[Any], object], about: object) -> None:
         """Call a method of the observer; its exceptions do no harm."""
@@ -166,13 +174,15 @@ class ObservedCore:
         facts = pending.facts()
         if facts is not None:
             call.node, call.eval_fallback, call.retries, call.from_record = facts
-        error: BaseException | None
         if pending.cancelled():
-            error = asyncio.CancelledError()
-        else:
-            error = pending.exception()
-            if error is None and failure is not None:
-                error = failure(pending.result())
+            # Of trio's error nobody but trio makes one.
+            trio = running_trio()
+            call.error = asyncio.CancelledError if trio is None else trio.cancelled_error
+            self._end(call, script, began, None)
+            return
+        error = pending.exception()
+        if error is None and failure is not None:
+            error = failure(pending.result())
         self._end(call, script, began, error)
 
     def _end(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 from abc import ABC, abstractmethod
@@ -11,6 +10,8 @@ from typing import Any
 
 from .._core import PasswordAnswer
 from .callbacks import in_daemon, refuse_async
+from .running import running
+from .runtime import Background
 
 
 def source(callback: Callable[[], Any], is_blocking: bool) -> BasePasswordSource:
@@ -66,14 +67,14 @@ class BasePasswordSource(ABC):
 
 
 class PasswordSource(BasePasswordSource):
-    """Is called on the event loop, and has it await the callback."""
+    """Is called where its client's calls are awaited, and awaits the callback there."""
 
-    _asking: asyncio.Task[None] | None = None
+    _asking: Background | None = None
 
     def __call__(self, answer: PasswordAnswer) -> None:
         self._waiting.append(answer)
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().create_task(self._ask())
+            self._asking = running().start(self._ask)
 
     def close(self) -> None:
         if self._asking is not None:

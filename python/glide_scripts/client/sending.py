@@ -6,7 +6,6 @@ the ``BlockingPending`` of a synchronous client blocks the thread, so its corout
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -35,7 +34,8 @@ from ..observing.observer import Observer
 from ..values import OK, TOK, TEncodable, TResult
 from .core import AnyPending, Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
-from .in_thread import import_url, imported, in_thread
+from .in_thread import import_url, imported
+from .running import running, turn
 from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
 
 # What only some calls need is imported by them: together it would double the package's import.
@@ -56,6 +56,8 @@ class Sending(Client):
     _await = "await "
     """What its calls begin with, for errors."""
     _configuration: ClassVar[type[Any]]
+    _was_left_open = False
+    """Whether its run of trio ended before it was closed."""
 
     def __init__(self, *core: CompiledCore, **settings: Any) -> None:
         """For ``create`` and ``from_url``, which connect."""
@@ -68,15 +70,16 @@ class Sending(Client):
         self._sources: list[BasePasswordSource | BaseAddressSource] = []
 
     @classmethod
-    async def _create(cls, config: object) -> Self:
+    async def _create(cls, config: object, *, any_runtime: bool = False) -> Self:
+        """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
         with configuration_errors():
             checks.of_type("config", config, cls._configuration)
         settings: dict[str, Any] = cast("Any", config)._settings()
-        return await cls._open(settings)
+        return await cls._open({**settings, "any_runtime": any_runtime})
 
     @classmethod
     async def _from_url(cls, url: str, observer: Observer | None) -> Self:
-        await cls._off_loop(imported, import_url)
+        await cls._import(import_url)
         from ..config.url import configuration_of, parse_url  # noqa: PLC0415 - saves time at import
 
         settings = parse_url(url, cluster=cls._in_cluster)
@@ -88,8 +91,8 @@ class Sending(Client):
     @classmethod
     async def _open(cls, settings: Mapping[str, Any]) -> Self:
         # Now and not at the first error, which would hold the loop for as long as this takes.
-        await cls._off_loop(imported, _import_explanation)
-        settings = {**settings, "blocking": cls._is_blocking}
+        await cls._import(_import_explanation)
+        settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
         source = await cls._prepare(settings, settings["terms"])
         sources: list[BasePasswordSource | BaseAddressSource] = [] if source is None else [source]
         if settings["sentinel"] is not None:
@@ -115,6 +118,8 @@ class Sending(Client):
 
             client._core = ObservedCore(core, client, settings["observer"], settings)
             client._is_observed = True
+        if not (cls._is_blocking or settings["any_runtime"]):
+            running().closes(client)
         return client
 
     @classmethod
@@ -124,7 +129,7 @@ class Sending(Client):
         """Make what the core needs from the TLS settings and the password callback of servers."""
         if settings["tls"] is not None:
             set_up = partial(_tls_setup, settings["tls"], dict(terms))
-            settings["tls"] = await cls._off_loop(in_thread, set_up)
+            settings["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
         source = None
         if settings["password_callback"] is not None:
             from . import passwords  # noqa: PLC0415 - saves time at import
@@ -134,15 +139,21 @@ class Sending(Client):
         return source
 
     @classmethod
-    async def _off_loop(
-        cls, run: Callable[[Callable[[], T]], Awaitable[T]], work: Callable[[], T]
-    ) -> T:
-        """Do work that would block an event loop for too long; a client that blocks has none."""
-        return work() if cls._is_blocking else await run(work)
+    async def _import(cls, do_import: Callable[[], object]) -> None:
+        """Import a module, which would hold an event loop for too long."""
+        if cls._is_blocking:
+            do_import()
+        else:
+            await imported(do_import)
+
+    def _run_ended(self) -> None:
+        """Close the client, as its run of trio has ended."""
+        self._was_left_open = not self._core.is_closed
+        self._core.abandon()
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
-        if core is not None and not core.is_closed:
+        if core is not None and (self._was_left_open or not core.is_closed):
             warnings.warn(
                 f"{self!r} was never closed; use {'async ' if self._await else ''}with, "
                 f"or {self._await and 'await its '}close()",
@@ -302,7 +313,7 @@ class Sending(Client):
         for index, decode in decoders.items():
             if isinstance(decode, DeclaredCall):
                 if isinstance(results[index], RequestError):
-                    await asyncio.sleep(0)
+                    await turn()
                 results[index] = decode.result(results[index], index)
                 if isinstance(results[index], ReplyTypeError):
                     self._reply_type_errors += 1
@@ -352,7 +363,7 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
     for index, error in enumerate(results):
         if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
             # Each in a turn of the loop of its own: thousands may have failed.
-            await asyncio.sleep(0)
+            await turn()
             results[index] = explained(error, error.script, None, None)
 
 

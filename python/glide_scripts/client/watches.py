@@ -7,11 +7,15 @@ import itertools
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .core import Core
+from .what_runs import is_trio
 
-Owner: TypeAlias = asyncio.Task[Any] | threading.Thread
+if TYPE_CHECKING:
+    import trio
+
+Owner: TypeAlias = "asyncio.Task[Any] | trio.lowlevel.Task | threading.Thread"
 """Who watches: what it watches concerns no other's transactions."""
 
 
@@ -69,14 +73,21 @@ class Watches(ABC):
 class TaskWatches(Watches):
     """The watches of tasks."""
 
-    def caller(self) -> asyncio.Task[Any] | None:
+    def caller(self) -> asyncio.Task[Any] | trio.lowlevel.Task | None:
         try:
-            return asyncio.current_task()
+            task = asyncio.current_task()
         except RuntimeError:
-            return None
+            task = None
+        if task is None and is_trio():
+            import trio  # noqa: PLC0415 - trio is optional
+
+            return trio.lowlevel.current_task()
+        return task
 
     def _began(self, owner: Any) -> None:
-        owner.add_done_callback(self._ended)
+        # A task of trio tells nobody of its end; its object is dropped then.
+        if hasattr(owner, "add_done_callback"):
+            owner.add_done_callback(self._ended)
 
 
 class ThreadWatches(Watches):

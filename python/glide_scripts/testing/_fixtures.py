@@ -57,8 +57,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
         how = 'pip install pytest-asyncio, and set asyncio_mode = "auto" in its configuration'
     pytest.fail(
         f"{pyfuncitem.name} is async and uses {ours[0]}, and no plugin of pytest runs it: "
-        f"{how}; or mark it with @pytest.mark.anyio and have a fixture anyio_backend that returns "
-        "'asyncio'",
+        f"{how}; or mark it with @pytest.mark.anyio",
         pytrace=False,
     )
 
@@ -119,11 +118,10 @@ def valkey_client(
     valkey_server: ValkeyServer,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
-    """A client of ``valkey_server`` for the test, for any event loop."""
-    _check_backend(request)
+    """A client of ``valkey_server`` for the test, on asyncio or trio."""
     settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
     config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
-    client = _on_own_loop(lambda: GlideClient.create(config))
+    client = _on_own_loop(lambda: GlideClient._create(config, any_runtime=True))
     yield client
     _on_own_loop(client.close)
 
@@ -134,11 +132,10 @@ def valkey_cluster_client(
     valkey_cluster: ValkeyCluster,
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
-    """A client of ``valkey_cluster`` for the test, for any event loop."""
-    _check_backend(request)
+    """A client of ``valkey_cluster`` for the test, on asyncio or trio."""
     settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
     config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
-    client = _on_own_loop(lambda: GlideClusterClient.create(config))
+    client = _on_own_loop(lambda: GlideClusterClient._create(config, any_runtime=True))
     yield client
     _on_own_loop(client.close)
 
@@ -192,20 +189,6 @@ def _clean(item: pytest.Item, name: str) -> None:
         clean(server)
 
 
-def _check_backend(request: pytest.FixtureRequest) -> None:
-    """Fail with a clear message instead of anyio's ``no running event loop``."""
-    if "anyio_backend" not in request.fixturenames:
-        return
-    backend = request.getfixturevalue("anyio_backend")
-    # Alone, or with its options.
-    name = backend if isinstance(backend, str) else backend[0]
-    if name != "asyncio":
-        raise RuntimeError(
-            f"{request.fixturename} needs asyncio, and anyio_backend is {name!r}; have a fixture "
-            "anyio_backend that returns 'asyncio'"
-        )
-
-
 def _settings(
     request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, name: str, faults: str
 ) -> dict[str, Any]:
@@ -218,7 +201,8 @@ def _settings(
 def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function, whether or not this thread has an event loop.
 
-    A client serves every event loop, so it need not be made on the one of the test.
+    The client belongs to the runtime of its first call, so it need not be made on the one of the
+    test.
     """
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(work())).result()

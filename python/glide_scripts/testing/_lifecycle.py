@@ -1,9 +1,10 @@
 """`with` and `async with` for what can be started and stopped."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
+
+from ..client.running import running
 
 
 class Startable(ABC):
@@ -28,13 +29,12 @@ class Startable(ABC):
         self.stop()
 
     async def __aenter__(self) -> Self:
-        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        runtime = running()
         try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # The thread cannot be cancelled, and what it starts has no other owner.
-            await asyncio.wait([starting])
-            await asyncio.to_thread(self.stop)
+            await runtime.to_end(self.start)
+        except runtime.cancelled_error:
+            # What it started has no other owner.
+            await runtime.to_end(self.stop)
             raise
         return self
 
@@ -44,4 +44,4 @@ class Startable(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self.stop)
+        await running().to_end(self.stop)

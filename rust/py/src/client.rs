@@ -1,6 +1,6 @@
 //! The class `Client`: starts calls, and gives Python a `Pending` or a `BlockingPending` for each.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use glide_scripts_core::{BatchOptions, Client as CoreClient, Entry, Mode, Packer, ReplyTo, Request, Route};
@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::blocking::pending::BlockingPending;
 use crate::command::{Command, Routing, Sent, pack_keys, pack_script};
 use crate::event_loop::bridge::Bridge;
-use crate::event_loop::pending::Pending;
+use crate::event_loop::runtime::Runtime;
 use crate::library::Library;
 use crate::once::OnceArguments;
 use crate::process::fork::ForkLocal;
@@ -22,17 +22,18 @@ use crate::process::io_thread::with_io_thread;
 use crate::script::Script;
 use crate::{blocking, config, errors, route, stats};
 
-/// A client of the core. Each call gives a `Pending`, which the running loop awaits; or a `BlockingPending`, if threads
+/// A client of the core. Each call gives a `Pending`, which a task awaits; or a `BlockingPending`, if threads
 /// wait for the client's calls.
 #[pyclass(frozen, weakref, module = "glide_scripts._core")]
 pub(crate) struct Client {
     core: Arc<ForkLocal<CoreClient>>,
     in_cluster: bool,
     is_blocking: bool,
+    /// Unset while a client that may be used on any runtime has not been used.
+    runtime: OnceLock<Runtime>,
 }
 
 type Started<'py> = PyResult<Bound<'py, PyAny>>;
-type Expected<'core, 'py> = (&'core CoreClient, Py<Bridge>, Bound<'py, Pending>, ReplyTo);
 
 #[pymethods]
 impl Client {
@@ -41,21 +42,26 @@ impl Client {
     fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>)> {
         let py = settings.py();
         let _entered = enter()?;
-        let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
+        let setting = |name| settings.as_any().get_item(name)?.extract();
+        let (is_blocking, is_of_any_runtime): (bool, bool) = (setting("blocking")?, setting("any_runtime")?);
+        let own_runtime = OnceLock::new();
         let (config, pending, reply_to) = if is_blocking {
             let config = config::from_settings(settings, blocking::questions::questioner)?;
             let (pending, reply_to) = BlockingPending::expect_reply(py, None)?;
             (config, pending.into_any(), reply_to)
         } else {
-            let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-            let bridge = bridge.bind(py);
-            let config = config::from_settings(settings, |callback| bridge.get().questioner(callback))?;
-            let (pending, reply_to) = Bridge::expect_reply(bridge, &event_loop, None, Instant::now())?;
+            let runtime = Runtime::running(py)?;
+            let here = runtime.here(py)?;
+            let config = config::from_settings(settings, |callback| here.bridge.get().questioner(callback))?;
+            let (pending, reply_to) = Bridge::expect_reply(&here, None, Instant::now())?;
+            if !is_of_any_runtime {
+                let _ = own_runtime.set(runtime);
+            }
             (config, pending.into_any(), reply_to)
         };
         let in_cluster = config.mode != Mode::Standalone;
-        let core = with_io_thread(|io| CoreClient::open(config, io, reply_to))?;
-        Ok((Self { core: Arc::new(ForkLocal::new(core)), in_cluster, is_blocking }, pending))
+        let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, reply_to))?));
+        Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime }, pending))
     }
 
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
@@ -178,13 +184,20 @@ impl Client {
         stats::to_python(py, self.core(py)?.stats())
     }
 
-    /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client.
+    /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any runtime
+    /// may close it. A task that is cancelled already closes it, too, and does not wait for the end.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {
             return Ok(None);
         }
         let _entered = enter()?;
-        self.send(py, CoreClient::close).map(Some)
+        if self.is_blocking {
+            return self.block(py, CoreClient::close).map(Some);
+        }
+        let here = Runtime::running(py)?.here(py)?;
+        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), Instant::now())?;
+        self.core(py)?.close(reply_to);
+        Ok(Some(pending.into_any()))
     }
 
     /// Closes it without waiting for the end.
@@ -203,37 +216,64 @@ impl Client {
 impl Client {
     /// Starts a call. One wake of the I/O thread may serve several of them.
     fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        let now = Instant::now();
         if self.is_blocking {
-            return self.send(py, |core, reply_to| core.call(request, route, timeout, reply_to));
+            return self.block(py, |core, reply_to| core.call(request, route, timeout, reply_to));
         }
-        let (core, bridge, pending, reply_to) = self.expect_reply(py, now)?;
-        core.enqueue(request, route, timeout, now, reply_to);
-        Bridge::wake_for_call(bridge.bind(py), core.bell(), now)?;
-        Ok(pending.into_any())
+        let now = Instant::now();
+        self.start(py, self.runtime(py)?, now, |core, bridge, reply_to| {
+            core.enqueue(request, route, timeout, now, reply_to);
+            Bridge::wake_for_call(bridge, core.bell(), now)
+        })
     }
 
     /// Starts a call and wakes the I/O thread at once.
     fn send<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
         if self.is_blocking {
-            let core = self.core(py)?;
-            let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()))?;
-            call(core, reply_to);
-            return Ok(pending.into_any());
+            return self.block(py, call);
         }
-        let (core, _, pending, reply_to) = self.expect_reply(py, Instant::now())?;
+        self.start(py, self.runtime(py)?, Instant::now(), |core, _, reply_to| {
+            call(core, reply_to);
+            Ok(())
+        })
+    }
+
+    /// Starts a call that a thread waits for.
+    fn block<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
+        let core = self.core(py)?;
+        let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()))?;
         call(core, reply_to);
         Ok(pending.into_any())
     }
 
-    /// What a call needs that is issued now on the running loop.
+    /// Starts a call that a task waits for, unless the task is cancelled already.
     #[inline]
-    fn expect_reply<'py>(&self, py: Python<'py>, now: Instant) -> PyResult<Expected<'_, 'py>> {
+    fn start<'py>(
+        &self,
+        py: Python<'py>,
+        runtime: &Runtime,
+        now: Instant,
+        call: impl FnOnce(&CoreClient, &Bound<'py, Bridge>, ReplyTo) -> PyResult<()>,
+    ) -> Started<'py> {
         let core = self.core(py)?;
-        let client = Some(self.core.clone());
-        let (bridge, event_loop) = Bridge::of_running_loop(py)?;
-        let (pending, reply_to) = Bridge::expect_reply(bridge.bind(py), &event_loop, client, now)?;
-        Ok((core, bridge, pending, reply_to))
+        let here = runtime.here(py)?;
+        if here.is_cancelled {
+            return Ok(Bridge::never_sent(&here)?.into_any());
+        }
+        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), now)?;
+        call(core, &here.bridge, reply_to)?;
+        Ok(pending.into_any())
+    }
+
+    /// What the client's calls are awaited on; that of the caller, if it was not decided before.
+    #[inline]
+    fn runtime(&self, py: Python<'_>) -> PyResult<&Runtime> {
+        match self.runtime.get() {
+            Some(runtime) => Ok(runtime),
+            None => {
+                let running = Runtime::running(py)?;
+                Ok(self.runtime.get_or_init(|| running))
+            }
+        }
     }
 
     /// An error in a child of the process that made the client.

@@ -19,6 +19,7 @@ use super::loop_state::SharedLoop;
 use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
 use super::running_loop::{remember, running_loop};
+use super::runtime::Here;
 use super::wakeup::Wakeup;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
@@ -49,7 +50,15 @@ impl Bridge {
             let bridge = last.as_ref().filter(|bridge| bridge.get().belongs_to(&event_loop))?;
             Some(bridge.clone_ref(py))
         });
-        let bridge = last.map_or_else(|| Self::find_or_make(&event_loop), Ok)?;
+        let bridge = match last {
+            Some(bridge) => bridge,
+            None => {
+                let bridge = Self::of_loop(&event_loop)?;
+                let before = LAST.replace(Some(bridge.clone_ref(py)));
+                drop(before);
+                bridge
+            }
+        };
         Ok((bridge, event_loop))
     }
 
@@ -59,11 +68,12 @@ impl Bridge {
     }
 
     /// Unless it is gone.
-    fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.bind(py).upgrade()
     }
 
-    fn find_or_make(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
+    /// The bridge of a loop that runs on this thread, found or made.
+    pub(super) fn of_loop(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
         static BRIDGES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = event_loop.py();
         let bridges = BRIDGES
@@ -81,8 +91,6 @@ impl Bridge {
                 bridge
             }
         };
-        let before = LAST.replace(Some(bridge.clone().unbind()));
-        drop(before);
         Ok(bridge.unbind())
     }
 
@@ -106,12 +114,13 @@ impl Bridge {
     /// Makes a bridge and gives its descriptor to the loop. A loop without `add_reader` is called from the I/O thread.
     fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
+        let is_trio = event_loop.hasattr(intern!(py, "await_pending"))?;
         let make = |completions: Arc<Completions>, wakeup| {
             logging::wake_for_records(&completions);
             let bridge = Self {
                 event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
                 generation: generation(),
-                shared: Arc::new(SharedLoop::new(completions)),
+                shared: Arc::new(SharedLoop::new(completions, is_trio)),
                 wakeup,
                 callbacks: Callbacks::default(),
             };
@@ -130,16 +139,21 @@ impl Bridge {
         make(Completions::new(move || call_loop(&weak_loop)), None)
     }
 
+    /// What Python awaits for a call that is not sent.
+    pub(crate) fn never_sent<'py>(here: &Here<'py>) -> PyResult<Bound<'py, Pending>> {
+        let shared = here.bridge.get().shared.clone();
+        Bound::new(here.bridge.py(), Pending::never_sent(&here.event_loop, shared))
+    }
+
     /// Makes what Python awaits for one call, and where the core sends its reply.
     pub(crate) fn expect_reply<'py>(
-        slf: &Bound<'py, Self>,
-        event_loop: &Bound<'py, PyAny>,
+        here: &Here<'py>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
         now: Instant,
     ) -> PyResult<(Bound<'py, Pending>, ReplyTo)> {
-        let (py, bridge) = (slf.py(), slf.get());
+        let (py, slf, bridge) = (here.bridge.py(), &here.bridge, here.bridge.get());
         let completions = &bridge.shared.completions;
-        let pending = Bound::new(py, Pending::new(event_loop, bridge.shared.clone(), client))?;
+        let pending = Bound::new(py, Pending::new(&here.event_loop, bridge.shared.clone(), client))?;
         let (ticket, polls, has_lost_callbacks) = {
             let mut state = bridge.shared.lock();
             let has_lost_callbacks = state.has_lost_callbacks(now);

@@ -13,6 +13,8 @@ use super::tickets::Tickets;
 /// Shared by a loop's bridge and by all that is awaited on the loop. `P` is what a call is awaited with.
 pub(super) struct SharedLoop<P> {
     pub(super) completions: Arc<Completions>,
+    /// It is a run of trio, whose tasks await by other means than asyncio's.
+    pub(super) is_trio: bool,
     state: Mutex<LoopState<P>>,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct LoopState<P> {
 }
 
 impl<P> SharedLoop<P> {
-    pub(super) fn new(completions: Arc<Completions>) -> Self {
+    pub(super) fn new(completions: Arc<Completions>, is_trio: bool) -> Self {
         let state = LoopState {
             calls: Tickets::default(),
             arrived: VecDeque::new(),
@@ -39,7 +41,7 @@ impl<P> SharedLoop<P> {
             deferred_wake: DeferredWake::default(),
             busy_poll: BusyPoll::default(),
         };
-        Self { completions, state: Mutex::new(state) }
+        Self { completions, is_trio, state: Mutex::new(state) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, LoopState<P>> {

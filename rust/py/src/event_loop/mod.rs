@@ -1,4 +1,4 @@
-//! Between the I/O thread and an event loop of asyncio: what is awaited for a call, and who wakes whom for what.
+//! Between the I/O thread and an event loop of asyncio, or a run of trio: what is awaited for a call, and who wakes whom for what.
 
 pub(crate) mod bridge;
 mod busy_poll;
@@ -8,5 +8,6 @@ mod loop_state;
 pub(crate) mod pending;
 pub(crate) mod questions;
 mod running_loop;
+pub(crate) mod runtime;
 mod tickets;
 mod wakeup;

@@ -10,6 +10,7 @@ use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::callback::Callback;
@@ -69,6 +70,11 @@ impl Pending {
         }
     }
 
+    /// One that was cancelled before it was sent.
+    pub(super) fn never_sent(event_loop: &Bound<'_, PyAny>, shared: Arc<Loop>) -> Self {
+        Self { state: State::Cancelled(None), ..Self::new(event_loop, shared, None) }
+    }
+
     /// Ends the wait, and steps who waited: at once, or in the loop's next turn. The error is one that ends the loop,
     /// such as `KeyboardInterrupt`.
     pub(super) fn resolve(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>, at_once: bool) -> PyResult<()> {
@@ -112,8 +118,15 @@ impl Pending {
         self.blocking = blocking;
     }
 
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
+    /// Itself, or for a task of trio what makes that wait.
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.borrow();
+        if !this.shared.is_trio {
+            return Ok(slf.clone().into_any());
+        }
+        let run = this.event_loop.clone_ref(slf.py());
+        drop(this);
+        run.bind(slf.py()).call_method1(intern!(slf.py(), "await_pending"), (slf,))
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

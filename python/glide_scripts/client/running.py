@@ -1,0 +1,47 @@
+"""The runtime of the caller."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from .runtime import ASYNCIO, Runtime
+from .what_runs import is_asyncio, is_trio, no_running_loop
+
+if TYPE_CHECKING:
+    from .trio_run import TrioRun
+
+
+def running() -> Runtime:
+    """What the caller runs on.
+
+    Raises:
+        RuntimeError: Neither asyncio nor trio runs here.
+    """
+    trio = running_trio()
+    if trio is not None:
+        return trio
+    if not is_asyncio():
+        raise no_running_loop()
+    return ASYNCIO
+
+
+def running_trio() -> TrioRun | None:
+    """The run of trio whose task calls this; None elsewhere."""
+    if not is_trio():
+        return None
+    from .trio_run import current_run  # noqa: PLC0415 - trio is optional
+
+    return current_run()
+
+
+@types.coroutine
+def turn() -> Generator[Any, Any, None]:
+    """Let other tasks run. A thread that blocks just goes on."""
+    if is_trio():
+        import trio  # noqa: PLC0415 - trio is optional
+
+        yield from trio.lowlevel.checkpoint().__await__()
+    else:
+        yield

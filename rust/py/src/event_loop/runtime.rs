@@ -1,0 +1,53 @@
+//! What a client's calls are awaited on: asyncio, or a run of trio.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::bridge::Bridge;
+use crate::python;
+
+/// Is decided once for a client.
+pub(crate) enum Runtime {
+    /// Any event loop.
+    Asyncio,
+    /// The run of this bridge.
+    Trio(Py<Bridge>),
+}
+
+/// Where a call is issued.
+pub(crate) struct Here<'py> {
+    pub(crate) bridge: Bound<'py, Bridge>,
+    pub(crate) event_loop: Bound<'py, PyAny>,
+    /// What trio has cancelled already is not sent. A task of asyncio is cancelled where it waits.
+    pub(crate) is_cancelled: bool,
+}
+
+impl Runtime {
+    /// That of the caller.
+    pub(crate) fn running(py: Python<'_>) -> PyResult<Self> {
+        let run = python::module(py)?.call_method0(intern!(py, "running_trio"))?;
+        if run.is_none() { Ok(Self::Asyncio) } else { Ok(Self::Trio(Bridge::of_loop(&run)?)) }
+    }
+
+    /// An error where the caller runs on another.
+    #[inline]
+    pub(crate) fn here<'py>(&self, py: Python<'py>) -> PyResult<Here<'py>> {
+        match self {
+            Self::Asyncio => {
+                let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+                Ok(Here { bridge: bridge.into_bound(py), event_loop, is_cancelled: false })
+            }
+            Self::Trio(bridge) => Self::in_run(bridge.bind(py)),
+        }
+    }
+
+    fn in_run<'py>(bridge: &Bound<'py, Bridge>) -> PyResult<Here<'py>> {
+        let py = bridge.py();
+        let Some(event_loop) = bridge.get().event_loop(py) else {
+            let error = python::module(py)?.call_method0(intern!(py, "not_in_its_run"))?;
+            return Err(PyErr::from_value(error));
+        };
+        let is_cancelled = event_loop.call_method0(intern!(py, "is_cancelled"))?.is_truthy()?;
+        Ok(Here { bridge: bridge.clone(), event_loop, is_cancelled })
+    }
+}
