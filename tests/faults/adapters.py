@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ class Settings:
     """What a scenario asks of a client; what a client does not offer, it leaves at its default."""
 
     cluster: bool = False
+    service: str | None = None
+    """What Sentinels call the primary and its replicas; then the addresses are theirs."""
     timeout_ms: int = 5000
     username: str | None = None
     password: str | None = None
@@ -96,7 +99,10 @@ class GlideScripts:
         module = self._module
         nodes = [module.NodeAddress(host, port) for host, port in addresses]
         kind = "GlideClusterClient" if settings.cluster else "GlideClient"
-        config = getattr(module, f"{kind}Configuration")(
+        make = getattr(module, f"{kind}Configuration")
+        if settings.service is not None:
+            make = partial(module.SentinelConfiguration, service_name=settings.service)
+        config = make(
             nodes,
             credentials=credentials(module, settings),
             request_timeout=settings.timeout_ms,
@@ -135,7 +141,9 @@ class ValkeyGlide:
     """valkey-glide."""
 
     name = "valkey-glide"
-    not_driven: Mapping[str, str] = MappingProxyType(NO_ONCE)
+    not_driven: Mapping[str, str] = MappingProxyType(
+        {**NO_ONCE, "primary_ended_under_sentinels": "has no Sentinels"}
+    )
     once = False
 
     def __init__(self) -> None:
@@ -227,6 +235,9 @@ class RedisPy:
                 startup_nodes=[nodes(host, port) for host, port in addresses], **options
             )
             await self._client.initialize()
+        elif settings.service is not None:
+            sentinel = importlib.import_module("redis.asyncio.sentinel").Sentinel(addresses)
+            self._client = sentinel.master_for(settings.service, **options)
         else:
             [(host, port), *_] = addresses
             # It always connects on the first call.

@@ -11,6 +11,7 @@ from tests.faults.scenarios import (
     network,
     once,
     scripts,
+    sentinels,
     servers,
 )
 from tests.faults.scenarios._base import LONG, SCENARIOS, SHORT, Make, Scale
@@ -27,5 +28,6 @@ __all__ = [
     "network",
     "once",
     "scripts",
+    "sentinels",
     "servers",
 ]
