@@ -114,6 +114,7 @@ async def test_large_values_and_kills_work_over_a_socket(
                     break
 
 
+@pytest.mark.needs("read-only forms")
 async def test_a_primary_on_a_socket_may_have_replicas_elsewhere(
     unix_server: ValkeyServer, path: Path
 ) -> None:
