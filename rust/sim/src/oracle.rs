@@ -32,6 +32,7 @@ pub(crate) enum End {
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
     Bulk(String),
+    Int(i64),
     Okay,
     Words(String),
     /// What a read finds depends on what else there is.
@@ -42,6 +43,7 @@ impl Expected {
     pub(crate) fn judge(&self, outcome: Result<Reply, Box<Error>>) -> End {
         match (outcome, self) {
             (Ok(Reply::One(Item::Okay)), Self::Okay) | (Ok(_), Self::Anything) => End::Answered,
+            (Ok(Reply::One(Item::Int(reply))), Self::Int(expected)) if reply == *expected => End::Answered,
             (Ok(reply), Self::Bulk(expected)) if reply.as_bytes() == Some(expected.as_bytes()) => End::Answered,
             (Ok(reply), _) => End::WrongReply(format!("{reply:?}")),
             (Err(error), Self::Words(words)) if error.kind == Kind::Script && said(&error.to_string()) == words => {
@@ -66,6 +68,28 @@ pub(crate) fn failed(error: &Error) -> End {
     End::Failed { kind: error.kind, may_have_executed: error.may_have_executed, message: error.to_string() }
 }
 
+/// How often a command may take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It runs at most once.
+    AtMostOnce,
+    AnyTimes,
+    /// It is called with `once`, under an id of its client's own.
+    Once,
+    /// It is called with `once`, under the id of an order: so may be calls of other clients.
+    OnceFor(usize),
+}
+
+/// What is called under one id, by anybody: a script that counts one of two ids, whichever call is first.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) template: &'static str,
+    pub(crate) variant: u32,
+    pub(crate) key: String,
+    pub(crate) extra: Vec<String>,
+    pub(crate) ids: [u64; 2],
+}
+
 /// One command that has an id.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -75,7 +99,9 @@ pub(crate) struct Record {
     pub(crate) call: u64,
     pub(crate) what: &'static str,
     pub(crate) key: String,
-    pub(crate) is_repeatable: bool,
+    /// The id that its script counts, if it is another.
+    pub(crate) counts: Option<u64>,
+    pub(crate) effect: Effect,
     pub(crate) is_atomic: bool,
     pub(crate) is_killable: bool,
     /// It goes over a connection that no other call uses, and keeps no order with those.
@@ -92,21 +118,66 @@ pub(crate) struct Record {
 #[derive(Default)]
 pub(crate) struct Oracle {
     pub(crate) records: BTreeMap<u64, Record>,
+    pub(crate) orders: Vec<Order>,
 }
 
-/// Runs that were stopped before they changed or published anything. Where a replica did that, the same call may run
-/// again.
-fn runs_without_effect(events: &[Event]) -> BTreeSet<u64> {
-    let publishes = |event: &Event| match event {
-        Event::Ran { run, name, .. } if name.starts_with("publish") => Some(*run),
-        _ => None,
-    };
-    let publishing: BTreeSet<u64> = events.iter().filter_map(publishes).collect();
-    let stopped = |event: &Event| match event {
-        Event::Ended { run, wrote: false, ending: Ending::Failed, .. } => Some(*run),
-        _ => None,
-    };
-    events.iter().filter_map(stopped).filter(|run| !publishing.contains(run)).collect()
+/// One run of a script, or a plain command.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    at: Duration,
+    exec: Option<u64>,
+    /// Its effect was lost with its server: nothing of it remains, nor of its record.
+    is_lost: bool,
+}
+
+type Runs = BTreeMap<u64, Vec<Run>>;
+
+/// Runs that changed and published nothing: then the same call may run again. Others than those with `once` may only
+/// where an error stopped them.
+fn runs_without_effect(events: &[Event], with_once: &BTreeSet<u64>) -> BTreeSet<u64> {
+    let (mut publishing, mut recorded, mut without) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in events {
+        match event {
+            Event::Ran { run, name, id, .. } => {
+                if name.starts_with("publish") {
+                    publishing.insert(*run);
+                }
+                if id_of(id).is_some_and(|id| with_once.contains(&id)) {
+                    recorded.insert(*run);
+                }
+            }
+            Event::Ended { run, wrote, ending, .. } => {
+                let is_undone = !wrote || *ending == Ending::Crashed;
+                if (*ending == Ending::Failed && !wrote) || (recorded.contains(run) && is_undone) {
+                    without.insert(*run);
+                }
+            }
+            _ => {}
+        }
+    }
+    without.retain(|run| !publishing.contains(run));
+    without
+}
+
+/// Runs whose effect was lost with their server.
+fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
+    let mut lost = BTreeSet::new();
+    let mut of_id: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for event in events {
+        match event {
+            Event::Ran { run, id, .. } => {
+                id_of(id).into_iter().for_each(|id| of_id.entry(id).or_default().push(*run));
+            }
+            Event::RolledBack { runs, commands, .. } => {
+                lost.extend(runs);
+                // What had moved there from another server.
+                let ids = commands.iter().flatten().filter_map(|word| id_of(word));
+                lost.extend(ids.filter_map(|id| of_id.get(&id)).flatten());
+            }
+            _ => {}
+        }
+    }
+    lost
 }
 
 /// How late a call may learn its end, by the clock of the simulation.
@@ -121,8 +192,9 @@ impl Oracle {
         keeps_order: bool,
     ) -> Vec<String> {
         let mut found = Vec::new();
-        let mut runs: BTreeMap<u64, Vec<(Duration, Option<u64>)>> = BTreeMap::new();
-        let without_effect = runs_without_effect(events);
+        let with_once = self.with_once();
+        let (without_effect, lost) = (runs_without_effect(events, &with_once), lost_runs(events));
+        let mut runs = Runs::new();
         let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
         for event in events {
             match event {
@@ -132,28 +204,33 @@ impl Oracle {
                     if without_effect.contains(run) {
                         continue;
                     }
-                    runs.entry(id).or_default().push((*at, *exec));
+                    let is_lost = lost.contains(run);
+                    runs.entry(id).or_default().push(Run { at: *at, exec: *exec, is_lost });
                 }
                 Event::Command { at, words, exec, .. } => {
                     for id in words.iter().filter_map(|word| id_of(word)) {
-                        runs.entry(id).or_default().push((*at, *exec));
+                        runs.entry(id).or_default().push(Run { at: *at, exec: *exec, is_lost: false });
                     }
                 }
                 Event::Ended { at, run, ending: Ending::Killed, .. } => {
                     let Some(id) = calls.get(run) else { continue };
-                    let record = self.records.get(id);
                     let is_due = |record: &Record| record.is_killable && *at + SLACK >= record.deadline;
-                    if !record.is_some_and(is_due) {
-                        found.push(format!("call {id} was killed, and should not have been: {record:?}"));
+                    let mut asking = self.records.iter().filter(|(own, record)| record.counts.unwrap_or(**own) == *id);
+                    if !asking.any(|(_, record)| is_due(record)) {
+                        found.push(format!(
+                            "call {id} was killed, and should not have been: {:?}",
+                            self.records.get(id)
+                        ));
                     }
                 }
                 _ => {}
             }
         }
         for (id, record) in &self.records {
-            let ran = runs.get(id).map_or(&[][..], Vec::as_slice);
+            let ran = runs.get(&record.counts.unwrap_or(*id)).map_or(&[][..], Vec::as_slice);
             Self::check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
         }
+        self.check_once(&runs, events, &mut found);
         self.check_transactions(&runs, &mut found);
         if keeps_order {
             self.check_order(&runs, &self.calls_refused(events), &mut found);
@@ -161,17 +238,56 @@ impl Oracle {
         found
     }
 
-    fn check_one(
-        id: u64,
-        record: &Record,
-        ran: &[(Duration, Option<u64>)],
-        taken: &[Duration],
-        found: &mut Vec<String>,
-    ) {
+    /// What the servers hold at the end is what ran, for each id of which nothing was lost with a server. `count`: how
+    /// often they have counted an id under a key.
+    pub(crate) fn check_counts(&self, events: &[Event], count: impl Fn(&str, u64) -> i64) -> Vec<String> {
+        let lost = lost_runs(events);
+        let mut runs: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut changed = BTreeSet::new();
+        for event in events {
+            match event {
+                Event::Ran { run, id, name, .. } if name.contains("count") => {
+                    id_of(id).into_iter().for_each(|id| runs.entry(id).or_default().push(*run));
+                }
+                Event::Ended { run, wrote: true, ending, .. } if *ending != Ending::Crashed => {
+                    changed.insert(*run);
+                }
+                _ => {}
+            }
+        }
+        let own =
+            self.records.iter().filter(|(_, record)| record.counts.is_none()).map(|(id, record)| (*id, &record.key));
+        let ordered = self.orders.iter().flat_map(|order| order.ids.map(|id| (id, &order.key)));
+        let keys: BTreeMap<u64, &String> = own.chain(ordered).collect();
+        let mut found = Vec::new();
+        for (id, runs) in runs.iter().filter(|(_, runs)| !runs.iter().any(|run| lost.contains(run))) {
+            let Some(key) = keys.get(id) else { continue };
+            let expected = runs.iter().filter(|run| changed.contains(run)).count();
+            let counted = count(key, *id);
+            if i64::try_from(expected) != Ok(counted) {
+                found.push(format!(
+                    "call {id} ran {expected} times, and the servers have {counted}: {:?}",
+                    self.records.get(id)
+                ));
+            }
+        }
+        found
+    }
+
+    /// The ids that scripts with `once` count.
+    fn with_once(&self) -> BTreeSet<u64> {
+        let own = self.records.iter().filter(|(_, record)| record.effect == Effect::Once).map(|(id, _)| *id);
+        own.chain(self.orders.iter().flat_map(|order| order.ids)).collect()
+    }
+
+    fn check_one(id: u64, record: &Record, ran: &[Run], taken: &[Duration], found: &mut Vec<String>) {
         let mut violated =
             |what: &str| found.push(format!("call {id} {what}: {record:?}; runs {ran:?}, sent {taken:?}"));
-        if ran.len() > 1 && !record.is_repeatable {
-            violated("ran more than once");
+        let is_shared = matches!(record.effect, Effect::OnceFor(_));
+        match record.effect {
+            Effect::AtMostOnce if ran.len() > 1 => violated("ran more than once"),
+            Effect::Once if ran.iter().filter(|run| !run.is_lost).count() > 1 => violated("took effect more than once"),
+            _ => {}
         }
         let given_up = match (&record.ended, record.cancelled_at) {
             (Some((at, _)), _) => *at,
@@ -179,7 +295,7 @@ impl Oracle {
             (None, None) => return violated("has no end"),
         };
         // Of a batch that the socket took in part the rest must follow, and so must what is behind a MULTI.
-        let is_single = record.call == id && !record.is_atomic;
+        let is_single = record.call == id && !record.is_atomic && !is_shared;
         if is_single && taken.iter().any(|since| *since > given_up) {
             violated("was sent after it had ended");
         }
@@ -188,24 +304,68 @@ impl Oracle {
             violated("ended after its deadline");
         }
         match end {
-            End::Answered | End::OfScript if record.is_counted && ran.is_empty() => {
+            End::Answered | End::OfScript if record.is_counted && !ran.iter().any(|run| run.at <= *at) => {
                 violated("was acknowledged and never ran");
             }
             End::WrongReply(_) => violated("has another reply than its own"),
+            // Others may have run under the same id.
+            _ if is_shared => {}
             End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),
-            End::Failed { may_have_executed: false, .. } if !ran.is_empty() => violated("is said not to have run"),
+            // A server that was demoted meanwhile refuses the record, and forgets what the script has written.
+            End::Failed { may_have_executed: false, .. }
+                if ran.iter().any(|run| record.effect != Effect::Once || !run.is_lost) =>
+            {
+                violated("is said not to have run");
+            }
             _ => {}
         }
     }
 
+    /// What is called with `once` takes effect at most once for its id, whoever calls, and errors say why.
+    fn check_once(&self, runs: &Runs, events: &[Event], found: &mut Vec<String>) {
+        let ran = |id: &u64| runs.get(id).map_or(&[][..], Vec::as_slice);
+        for (number, order) in self.orders.iter().enumerate() {
+            let effects: Vec<_> = order.ids.iter().flat_map(ran).filter(|run| !run.is_lost).collect();
+            if effects.len() > 1 {
+                found.push(format!("order {number} took effect more than once: {order:?}; runs {effects:?}"));
+            }
+        }
+        let forgotten = |key: &str, before: Duration| {
+            events.iter().any(|event| match event {
+                Event::Forgotten { at, key: record, .. } => {
+                    *at <= before && String::from_utf8_lossy(record).starts_with(&format!("once:{key}:"))
+                }
+                _ => false,
+            })
+        };
+        for (id, record) in &self.records {
+            let Some((at, End::Failed { kind, .. })) = &record.ended else { continue };
+            let counted = record.counts.unwrap_or(*id);
+            let other = match record.effect {
+                Effect::OnceFor(order) => self.orders[order].ids.into_iter().find(|id| *id != counted),
+                _ => None,
+            };
+            let is_right = match kind {
+                Kind::OnceUnknown => forgotten(&record.key, *at),
+                Kind::OnceConflict => other.is_some_and(|other| ran(&other).iter().any(|run| run.at <= *at)),
+                _ => true,
+            };
+            if !is_right {
+                found.push(format!("call {id} has an error of once without a reason: {record:?}"));
+            }
+        }
+    }
+
     /// All commands of a transaction run together, or none does.
-    fn check_transactions(&self, runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>, found: &mut Vec<String>) {
+    fn check_transactions(&self, runs: &Runs, found: &mut Vec<String>) {
         let mut transactions: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for (id, record) in self.records.iter().filter(|(_, record)| record.is_atomic && record.is_counted) {
+        let is_part =
+            |record: &Record| record.is_atomic && record.is_counted && !matches!(record.effect, Effect::OnceFor(_));
+        for (id, record) in self.records.iter().filter(|(_, record)| is_part(record)) {
             transactions.entry(record.call).or_default().push(*id);
         }
         for (call, ids) in transactions {
-            let execs: Vec<_> = ids.iter().filter_map(|id| Some(runs.get(id)?.first()?.1)).collect();
+            let execs: Vec<_> = ids.iter().filter_map(|id| Some(runs.get(id)?.first()?.exec)).collect();
             // A command may fail by itself where the others do not: then that is its end.
             let failed = |id: &&u64| matches!(self.records[*id].ended, Some((_, End::Failed { .. })));
             let is_whole =
@@ -229,16 +389,11 @@ impl Oracle {
     }
 
     /// What one client issued for one key ran in that order.
-    fn check_order(
-        &self,
-        runs: &BTreeMap<u64, Vec<(Duration, Option<u64>)>>,
-        refused: &BTreeSet<u64>,
-        found: &mut Vec<String>,
-    ) {
+    fn check_order(&self, runs: &Runs, refused: &BTreeSet<u64>, found: &mut Vec<String>) {
         let mut last: BTreeMap<(usize, &str), (u64, Duration)> = BTreeMap::new();
         let is_ordered = |record: &Record| record.is_counted && !record.is_apart && !refused.contains(&record.call);
         for (id, record) in self.records.iter().filter(|(_, record)| is_ordered(record)) {
-            let Some((at, _)) = runs.get(id).and_then(|runs| runs.first()) else { continue };
+            let Some(Run { at, .. }) = runs.get(id).and_then(|runs| runs.first()) else { continue };
             let before = last.insert((record.client, &record.key), (*id, *at));
             if let Some((other, ran)) = before.filter(|(_, ran)| ran > at) {
                 found.push(format!(

@@ -12,6 +12,7 @@ use glide_scripts_core::{
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
+use crate::ids::word_of;
 use crate::network::Simulated;
 use crate::oracle::Oracle;
 use crate::servers::{Condition, Deployment, Layout, NodeId, Options, Version, slot};
@@ -153,6 +154,8 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         violations.push(format!("{} connections are open after all clients were closed", world.wires.borrow().len()));
     }
     violations.extend(oracle.borrow().violations(&world.events.borrow(), &world.taken.borrow(), is_calm));
+    let count = |key: &str, id| world.deployment.borrow().count(key.as_bytes(), word_of(id).as_bytes());
+    violations.extend(oracle.borrow().check_counts(&world.events.borrow(), count));
     let mut trace = world.trace.borrow_mut();
     let lines = trace.lines.take().unwrap_or_default();
     let calls = oracle.borrow().records.len() as u64;
@@ -248,7 +251,7 @@ fn befall(world: &World) {
     let nodes = world.deployment.borrow().nodes();
     let is_replica = |node: &NodeId| world.deployment.borrow().is_replica(*node);
     let (replicas, primaries): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| is_replica(node));
-    let what = world.below(12);
+    let what = world.below(13);
     let of = if what == 5 || what == 6 { &replicas } else { &primaries };
     if of.is_empty() {
         return;
@@ -257,21 +260,27 @@ fn befall(world: &World) {
     world.log(format_args!("trouble {what} at {node}"));
     let key = format!("{{k{}}}", world.below(4));
     let slot = slot(key.as_bytes());
+    // A server that runs a script reads nothing that would change it, and does not look at its cluster's state.
+    let is_idle = !world.deployment.borrow().runs_script(node);
+    let which = usize::try_from(world.below(100)).unwrap_or(0);
     let in_step = world.once_in(2);
     let condition =
         world.pick(&[Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist]);
     let rule = world.pick(&["-evalsha", "-set", "-exec", "-script", "resetpass"]);
     world.with_model(|model| match what {
         0 | 1 => model.flush_scripts(node),
-        2 => model.set_condition(node, condition, true),
+        2 if is_idle || condition != Condition::ClusterDown => model.set_condition(node, condition, true),
         3 => allow_all(model, node),
         4 => model.kill(node),
         5 | 6 => model.fail_over(node, in_step, Duration::from_millis(100)),
         7 if model.is_cluster() => model.begin_migration(slot, node),
         8 if model.is_cluster() => model.finish_migration(slot),
         9 => model.pause(node),
-        10 => model.set_user(node, "default", &[rule]),
+        10 if is_idle => model.set_user(node, "default", &[rule]),
         11 => model.require_replicas(node, 1),
+        12 if is_idle => {
+            model.forget_reply(node, which);
+        }
         _ => {}
     });
 }
@@ -296,10 +305,10 @@ fn heal(world: &World) {
             model.unpause(node);
             allow_all(model, node);
         }
+        model.hurry();
         for key in 0..4 {
             model.finish_migration(slot(format!("{{k{key}}}").as_bytes()));
         }
-        model.hurry();
     });
     for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
         wire.heal(world);

@@ -1,5 +1,7 @@
 //! What the clients' callers do: calls of all kinds, at any time, some of which they give up.
 
+mod command;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::script::{Options, Script};
+use glide_scripts_core::script::Script;
 use glide_scripts_core::{
     Batch, BatchOptions, CallId, Client, Completion, Completions, Entry, Error, Gather, Kind, Library, Packer, ReplyTo,
-    Request, Route, Slot, split_by_slot,
+    Route, split_by_slot,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use self::command::{Command, text_key};
 use crate::ids::word_of;
-use crate::oracle::{End, Expected, Oracle, Record, failed};
+use crate::oracle::{Effect, End, Expected, Oracle, Record, failed};
 use crate::servers::scripts;
 use crate::world::World;
 
@@ -42,32 +45,11 @@ pub(crate) struct Callers {
     has_functions: bool,
 }
 
-/// The template of the scripts that are declared to read only.
-const READ: &str = "read";
-
-/// Where plain commands keep text: in the slot of the key under which scripts count.
-fn text_key(key: &str) -> String {
-    format!("{key}text")
-}
-
 /// A script's template, which of its copies it is, and whether it is declared idempotent.
 type ScriptCopy = (&'static str, u32, bool);
 
 /// Batches are numbered from here.
 const BATCHES: u64 = 1 << 32;
-
-/// One command that a call consists of.
-struct Command {
-    id: u64,
-    request: Request,
-    route: Route,
-    key: String,
-    expected: Expected,
-    what: &'static str,
-    is_repeatable: bool,
-    is_killable: bool,
-    is_counted: bool,
-}
 
 impl Callers {
     pub(crate) fn new(
@@ -334,7 +316,8 @@ impl Callers {
             call,
             what,
             key,
-            is_repeatable: false,
+            counts: None,
+            effect: Effect::AtMostOnce,
             is_atomic: false,
             is_killable: false,
             is_apart: false,
@@ -348,134 +331,17 @@ impl Callers {
 
     fn note(&self, command: &Command, call: u64, is_atomic: bool, timeout: Duration) -> u64 {
         let record = Record {
-            is_repeatable: command.is_repeatable,
+            counts: (command.counts != command.id).then_some(command.counts),
+            effect: command.effect,
             is_atomic,
             is_killable: command.is_killable,
-            is_apart: command.is_killable,
+            is_apart: command.is_killable || matches!(command.effect, Effect::OnceFor(_)),
             is_counted: command.is_counted,
             ..self.record(command.what, command.key.clone(), call, timeout)
         };
         self.world.log(format_args!("issue {} {} by {} for {}", command.id, command.what, self.number, command.key));
         self.oracle.borrow_mut().records.insert(command.id, record);
         command.id
-    }
-
-    fn script(&self, template: &'static str, idempotent: bool) -> Arc<Script> {
-        let variant = u32::try_from(self.world.below(u64::from(self.variants))).unwrap_or(0);
-        let mut known = self.scripts.borrow_mut();
-        let script = known.entry((template, variant, idempotent)).or_insert_with(|| {
-            let options = Options { read_only: template == READ, idempotent, ..Options::default() };
-            Arc::new(Script::new(scripts::text(template, &variant.to_string()), options))
-        });
-        script.clone()
-    }
-
-    /// A command with an id, by chance. `simple`: it takes no time and does not fail by itself; `key`: its key.
-    fn command(&self, simple: bool, key: Option<&str>) -> Command {
-        let world = &self.world;
-        let id = self.next_id();
-        let argument = word_of(id);
-        let key = key.map_or_else(|| format!("{{k{}}}", world.below(4)), str::to_owned);
-        let text_key = text_key(&key);
-        let plain = |name: &'static str, words: &[&str], expected, is_counted| {
-            let mut packer = Packer::command(words.len());
-            packer.word(words[0].as_bytes());
-            packer.key(words[1].as_bytes()).expect("one key");
-            words[2..].iter().for_each(|word| packer.word(word.as_bytes()));
-            let route = packer.route();
-            let (is_repeatable, is_killable) = (false, false);
-            let request = packer.finish(false);
-            Command {
-                id,
-                request,
-                route,
-                key: key.clone(),
-                expected,
-                what: name,
-                is_repeatable,
-                is_killable,
-                is_counted,
-            }
-        };
-        let (template, extra) = match world.below(if simple { 70 } else { 100 }) {
-            0..15 => return plain("SET", &["SET", &text_key, &argument], Expected::Okay, true),
-            15..20 => return plain("GET", &["GET", &text_key], Expected::Anything, false),
-            20..28 if self.has_functions => {
-                let mut packer = Packer::command(5);
-                [&b"FCALL"[..], b"count", b"1"].into_iter().for_each(|word| packer.word(word));
-                packer.key(key.as_bytes()).expect("one key");
-                packer.word(argument.as_bytes());
-                let route = packer.route();
-                let request = packer.finish(false).calling(self.library.clone());
-                let what = "a function";
-                let expected = Expected::Bulk(argument);
-                return Command {
-                    id,
-                    request,
-                    route,
-                    key,
-                    expected,
-                    what,
-                    is_repeatable: false,
-                    is_killable: false,
-                    is_counted: true,
-                };
-            }
-            28..34 if self.has_functions => ("lua-count", Vec::new()),
-            34..40 => (READ, Vec::new()),
-            70..82 => (world.pick(&["count-then-say", "count-then-say-table"]), vec![self.words(&key)]),
-            82..88 => ("publish-then-count", Vec::new()),
-            88..92 => ("try", vec!["SET".to_owned(), text_key.clone(), "by a script".to_owned()]),
-            92..100 => {
-                let template = world.pick(&["spin", "spin-then-count", "count-then-spin"]);
-                (template, vec![world.pick(&["5", "60", "400"]).to_owned()])
-            }
-            _ => ("count", Vec::new()),
-        };
-        let idempotent = template == "count" && world.once_in(6);
-        let script = self.script(template, idempotent);
-        let mut packer = Packer::script(&script, 1, 1 + extra.len());
-        packer.key(key.as_bytes()).expect("one key");
-        packer.word(argument.as_bytes());
-        extra.iter().for_each(|word| packer.word(word.as_bytes()));
-        let route = packer.route();
-        let mut request = packer.finish(true);
-        let is_killable = template.contains("spin") && world.once_in(2);
-        if is_killable {
-            request = request.killed_on_timeout();
-        }
-        let expected = match template {
-            READ => Expected::Anything,
-            "try" => Expected::Okay,
-            "count-then-say" | "count-then-say-table" => Expected::Words(extra.concat()),
-            _ => Expected::Bulk(argument),
-        };
-        let is_repeatable = idempotent || template == READ;
-        let is_counted = template != READ;
-        Command { id, request, route, key, expected, what: template, is_repeatable, is_killable, is_counted }
-    }
-
-    /// An error of a script's own, that looks much like a server's.
-    fn words(&self, key: &str) -> String {
-        let slot = Slot::of_key(key.as_bytes()).number();
-        let others = [
-            "NOPERM not yours".to_owned(),
-            "NOPERM User bob has no permissions to run the 'refund' command".to_owned(),
-            "CLUSTERDOWN Hash slot not served yet, says my app".to_owned(),
-            "MOVED 3 items to the basket".to_owned(),
-            format!("MOVED {} 127.0.0.1:7000", (slot + 1) % 16_384),
-            format!("MOVED {slot} 127.0.0.1:7000 please"),
-            "ASK 5 friends".to_owned(),
-            "TRYAGAIN later".to_owned(),
-            "LOADING my things".to_owned(),
-            "READONLY You can't write against a read only file.".to_owned(),
-            "NOSCRIPT No such thing.".to_owned(),
-            "BUSY my lock is held".to_owned(),
-            "NOREPLICAS of my own".to_owned(),
-            "NOREPLICAS Not enough good replicas to write.".to_owned(),
-            "OUT_OF_STOCK sku 7".to_owned(),
-        ];
-        self.world.pick(&others)
     }
 
     /// Closes the client: calls in flight end.

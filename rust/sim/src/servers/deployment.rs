@@ -140,6 +140,10 @@ impl Deployment {
         self.nodes[node].running.as_ref().is_some_and(|running| running.is_busy)
     }
 
+    pub fn runs_script(&self, node: NodeId) -> bool {
+        self.nodes[node].running.is_some()
+    }
+
     pub fn is_up(&self, node: NodeId) -> bool {
         self.nodes[node].is_up
     }

@@ -161,9 +161,11 @@ impl Deployment {
         }
     }
 
-    /// A slot begins to move: of its keys, those that the old node no longer has are asked for at the new one.
+    /// A slot begins to move: of its keys, those that the old node no longer has are asked for at the new one. Neither
+    /// may be busy.
     pub fn begin_migration(&mut self, slot: u16, to: NodeId) {
-        if let Some(from) = self.topology.owner(slot).filter(|&from| from != to) {
+        let is_idle = |node: NodeId| self.nodes[node].running.is_none();
+        if let Some(from) = self.topology.owner(slot).filter(|&from| from != to && is_idle(from) && is_idle(to)) {
             self.nodes[from].migrating.insert(slot, to);
             self.nodes[to].importing.insert(slot, from);
         }
@@ -185,7 +187,10 @@ impl Deployment {
         let keys: Vec<_> = self.nodes[from].data.keys(0).filter(|key| super::slot(key) == slot).cloned().collect();
         for key in keys {
             let value = self.nodes[from].data.value(0, &key).cloned();
-            self.write(from, vec![b"DEL".to_vec(), key.clone()]);
+            // It takes the place of what is left there from an earlier owner.
+            for node in [from, to] {
+                self.write(node, vec![b"DEL".to_vec(), key.clone()]);
+            }
             value.iter().flat_map(|value| value.commands(&key)).for_each(|words| self.write(to, words));
         }
         self.commit(from);

@@ -75,10 +75,16 @@ impl Deployment {
     /// A node begins to follow another: it forgets what it has, and takes what the other has.
     pub(super) fn follow(&mut self, node: NodeId, primary: NodeId) {
         self.note_lost(node, primary);
-        let (data, history, libraries) = {
+        if let Some(running) = &self.nodes[node].running {
+            let (at, runs) = (self.now, vec![running.execution.run]);
+            self.events.push(Event::RolledBack { at, node, runs, commands: Vec::new() });
+        }
+        let (mut data, history, libraries) = {
             let primary = &self.nodes[primary];
             (primary.data.clone(), primary.history.clone(), primary.libraries.clone())
         };
+        // What a script that runs has written so far arrives when it is done.
+        data.undo();
         let replica = &mut self.nodes[node];
         replica.follows = Some(primary);
         replica.superseded_at = None;
