@@ -221,7 +221,7 @@ define environment
 endef
 
 $(TEST)/.ready: $(BUILD)/.wheel
-	$(call environment,$(TEST),[cli$(,)testing],--group test)
+	$(call environment,$(TEST),[cli$(,)coverage$(,)testing],--group test)
 
 # The programs of servers, each in a folder of its own. One that cannot be had is no error here: the
 # file beside the folder keeps the reason, for where the program is asked for.
@@ -243,7 +243,7 @@ $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready): $(SERVER_PROGRAMS)/%.ready: tools/fetch_
 	@{ sh tools/fetch_debian.sh $* $(@:.ready=) 2>$(@:.ready=.why) && touch $@; } || true
 
 $(CHECK)/.ready: $(BUILD)/.wheel
-	$(call environment,$(CHECK),[cli],--group check --group test)
+	$(call environment,$(CHECK),[cli$(,)coverage],--group check --group test)
 
 $(DEMO)/.ready: $(BUILD)/.wheel
 	$(call environment,$(DEMO),[cli$(,)server])

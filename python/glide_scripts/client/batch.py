@@ -31,6 +31,7 @@ from ..commands.routing import plan
 from ..commands.scanning import ObjectType
 from ..errors import CrossSlotError, RequestError
 from ..failures.secret_keys import hide_keys
+from ..probes.switch import probed
 from ..public import show_as_public
 from ..values import TEncodable
 from .batch_options import BatchOptions, ClusterBatchOptions
@@ -104,6 +105,7 @@ class BaseBatch:
         return f"{type(self).__name__}(is_atomic={self._is_atomic}, {text})"
 
     def _add(self, command: Command[Any]) -> Self:
+        command = probed(command)
         index = self._packed.command(command.words, **command.settings())
         return self._decoded(index, command.decode)
 
@@ -349,6 +351,7 @@ class ClusterBatch(BaseBatch):
     _options_type = ClusterBatchOptions
 
     def _add(self, command: Command[Any], route: Route | None = None) -> Self:
+        command = probed(command)
         words, settings = command.words, command.settings()
         if not self._is_atomic:
             index = self._packed.command(words, **settings, **directions(words, route))

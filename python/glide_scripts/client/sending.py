@@ -31,6 +31,7 @@ from ..errors import (
 from ..failures.secret_keys import hide_keys
 from ..observing.client import Client
 from ..observing.observer import Observer
+from ..probes.switch import probed
 from ..values import OK, TOK, TEncodable, TResult
 from .core import AnyPending, Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
@@ -186,6 +187,7 @@ class Sending(Client):
         return Stats._of(counts)
 
     async def _execute(self, command: Command[T]) -> T:
+        command = probed(command)
         reply = await self._send(command)
         decoded: T = reply if command.decode is None else command.decode(reply)
         return decoded
@@ -197,6 +199,7 @@ class Sending(Client):
         """Send a command by a route; decode the replies of several nodes one by one."""
         from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
 
+        command = probed(command)
         where = directions(command.words, route)
         reply = await self._core.command(command.words, None, **command.settings(), **where)
         decode = decoder(command, route)

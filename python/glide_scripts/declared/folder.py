@@ -29,6 +29,11 @@ class Folder:
         """Return a file's or folder's name for errors."""
         return "/".join([self.shown.rstrip("/"), *path] if self.shown else path)
 
+    def path(self, path: tuple[str, ...]) -> str | None:
+        """Return where a file is on disk; None if it is in a zip file."""
+        entry = self.at(path)
+        return os.path.abspath(entry) if isinstance(entry, os.PathLike) else None
+
     def at(self, path: tuple[str, ...]) -> Traversable:
         """A file or a folder in it."""
         entry = self.root

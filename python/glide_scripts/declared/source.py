@@ -59,6 +59,8 @@ class SourceMap:
     """Of each line of the text, the index of its file and the line there, counted from 1."""
     included_at: tuple[Place | None, ...]
     """Of each file, the line that includes it."""
+    paths: tuple[str | None, ...] = ()
+    """Of each file, where it is on disk; None if it is in a zip file."""
 
     def place(self, line: int) -> Place:
         """The place of a line of the text, counted from 1; of one beyond it, the last one's."""
@@ -141,7 +143,9 @@ def read(folder: Folder, path: tuple[str, ...]) -> Source:
     """
     reader = _Reader(folder)
     reader.add(path, None, ())
-    source_map = SourceMap(tuple(reader.files), reader.lines(), tuple(reader.included_at))
+    source_map = SourceMap(
+        tuple(reader.files), reader.lines(), tuple(reader.included_at), tuple(reader.paths)
+    )
     return Source(bytes(reader.code), source_map, tuple(reader.own))
 
 
@@ -150,6 +154,7 @@ class _Reader:
         self.folder = folder
         self.code = bytearray()
         self.files: list[str] = []
+        self.paths: list[str | None] = []
         self.line_starts: list[list[int]] = []
         self.included_at: list[Place | None] = []
         # Where in the text each part begins, of which file it is, and where it begins there.
@@ -169,6 +174,7 @@ class _Reader:
             )
         index = len(self.files)
         self.files.append(name)
+        self.paths.append(self.folder.path(path))
         self.line_starts.append(line_starts(data))
         self.included_at.append(at)
         text = data.decode()

@@ -10,6 +10,8 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from ..probes import logs
+
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
 _LOG = "server.log"
 _LOG_TAIL = 10
@@ -38,6 +40,7 @@ class ServerProcess:
         """Where the server runs; made when first asked for, removed by `discard`."""
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="glide-scripts-server-"))
+            logs.add(self._directory / _LOG)
             self._last_log = ""
         return self._directory
 
@@ -56,7 +59,8 @@ class ServerProcess:
         """All that the server printed, over restarts; kept when the directory is gone."""
         if (directory := self._directory) is not None:
             with contextlib.suppress(FileNotFoundError):
-                self._last_log = (directory / _LOG).read_text(errors="replace")
+                text = (directory / _LOG).read_text(errors="replace")
+                self._last_log = logs.without_probes(text)
         return self._last_log
 
     @property
@@ -131,6 +135,7 @@ class ServerProcess:
         self.kill()
         self._last_log = self.log
         if self._directory is not None:
+            logs.remove(self._directory / _LOG)
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
@@ -142,6 +147,8 @@ class ServerProcess:
         if self._supervisor is not None:
             _hang_up(self._supervisor)
             self._supervisor.returncode = 0
+        if self._directory is not None:
+            logs.forget(self._directory / _LOG)
         self._supervisor = self._pid = self._directory = None
 
 

@@ -35,9 +35,11 @@ and ``valkey_client_settings`` of both clients' configurations.
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from . import _fixtures
+from . import _coverage, _fixtures
 
 
 @pytest.hookimpl(trylast=True)
@@ -46,3 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Of fixtures of one name the last one counts, and the server's package brings a valkey_client,
     # too, in a plugin that may be loaded before this one or after it.
     config.pluginmanager.register(_fixtures, "glide_scripts_fixtures")
+    # Only where something measures coverage.
+    if "coverage" in sys.modules and (
+        config.pluginmanager.register(_coverage, "glide_scripts_coverage") is not None
+    ):
+        _coverage.begin(config)

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use crate::command::{Command, Routing, Sent, pack_script};
 use crate::library::Library;
 use crate::once::OnceArguments;
+use crate::probes;
 use crate::script::Script;
 
 /// Commands to be sent together.
@@ -51,7 +52,8 @@ impl Batch {
         once_ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let py = script.py();
-        let script = Script::expected(script)?;
+        let sent = probes::sent(script)?;
+        let script = Script::expected(&sent)?;
         let once = OnceArguments { once, ttl: once_ttl };
         // The client that sends the batch makes the id, each time.
         let own_id = || vec![b'0'; OwnIds::LENGTH];

@@ -16,6 +16,7 @@ use crate::event_loop::bridge::Bridge;
 use crate::event_loop::runtime::Runtime;
 use crate::library::Library;
 use crate::once::OnceArguments;
+use crate::probes;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::process::io_thread::with_io_thread;
@@ -80,7 +81,8 @@ impl Client {
     ) -> Started<'py> {
         let py = script.py();
         let _entered = enter()?;
-        let script = Script::expected(script)?;
+        let sent = probes::sent(script)?;
+        let script = Script::expected(&sent)?;
         let timeout = milliseconds(timeout)?;
         let once = OnceArguments { once, ttl: once_ttl };
         let own_id = || self.core.get().map(|core| core.own_ids().next()).unwrap_or_default();

@@ -10,6 +10,7 @@ mod errors;
 mod event_loop;
 mod library;
 mod once;
+mod probes;
 mod process;
 mod python;
 mod replies;
@@ -40,6 +41,10 @@ mod _core {
     use crate::event_loop::questions::PasswordAnswer;
     #[pymodule_export]
     use crate::library::Library;
+    #[pymodule_export]
+    use crate::probes::add_probes;
+    #[pymodule_export]
+    use crate::probes::with_probes;
     #[pymodule_export]
     use crate::process::io_thread::stop_io_thread;
     #[pymodule_export]

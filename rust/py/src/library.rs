@@ -16,4 +16,9 @@ impl Library {
     fn new(code: &Bound<'_, PyBytes>) -> Self {
         Self(Arc::new(CoreLibrary::new(code.as_bytes().to_vec())))
     }
+
+    #[getter]
+    fn code<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.code())
+    }
 }

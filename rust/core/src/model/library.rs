@@ -30,6 +30,10 @@ impl Library {
         Self { code, key: format!("{PREFIX}{hash}"), id: CodeId::new(&hash) }
     }
 
+    pub fn code(&self) -> &Bytes {
+        &self.code
+    }
+
     /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.
     pub(crate) fn load(&self, replace: bool) -> Bytes {
         if replace {

@@ -14,7 +14,7 @@ impl Error {
         let kind = kind(error, &verdict.meaning);
         let unwrapped = match request.record() {
             Some(record) if kind == Kind::ScriptSyntax => record.script.unwrapped(&error.text()),
-            _ => None,
+            _ => request.script().and_then(|script| script.unprobed(&error.text())),
         };
         let unwrapped = unwrapped.map(|words| ServerError::new(words.into_bytes()));
         let error = unwrapped.as_ref().unwrap_or(error);

@@ -193,7 +193,7 @@ impl Request {
 
     /// The script, as its caller knows it.
     pub(crate) fn callers_script(&self) -> Option<&Arc<Script>> {
-        self.record().map(|record| &record.script).or_else(|| self.script())
+        self.record().map(|record| &record.script).or_else(|| self.script()).map(Script::without_probes)
     }
 
     /// The record of a call with `once`.
@@ -565,6 +565,7 @@ impl Packer {
     fn finish_recording(&mut self, recording: Recording) -> Recorded {
         let Recording { script, once, name, id } = recording;
         let tail = self.script.as_ref().map_or(0, |(_, tail)| *tail);
+        let script = script.without_probes().clone();
         let digest = once::digest(&script, [&self.wire[tail..name.start], &self.wire[name.end..]]);
         self.word(&digest);
         self.word(script.hash().as_bytes());

@@ -23,6 +23,8 @@ pub struct Script {
     pub(crate) sha_head: Box<[u8]>,
     /// What is sent for a call with `once`.
     once: OnceLock<Arc<Script>>,
+    /// The script that the caller knows, where this one has its code with probes in it.
+    without_probes: Option<Arc<Script>>,
 }
 
 /// What the code alone does not say.
@@ -57,7 +59,23 @@ impl Script {
         let command = if options.read_only { "EVALSHA_RO" } else { "EVALSHA" };
         let sha_head = format!("${}\r\n{command}\r\n$40\r\n{hash}\r\n", command.len()).into_bytes().into();
         let id = CodeId::new(&hash);
-        Self { code, hash, id, options, sha_head, once: OnceLock::new() }
+        Self { code, hash, id, options, sha_head, once: OnceLock::new(), without_probes: None }
+    }
+
+    /// The same script with probes in its code, which measure it. Errors are those of the script itself.
+    pub fn with_probes(script: &Arc<Script>, code: impl Into<Bytes>) -> Self {
+        Self { without_probes: Some(script.clone()), ..Self::new(code, script.options.clone()) }
+    }
+
+    /// The script as its caller knows it.
+    pub(crate) fn without_probes(self: &Arc<Self>) -> &Arc<Script> {
+        self.without_probes.as_ref().unwrap_or(self)
+    }
+
+    /// What a server says of the code with probes, as it would of the script itself; `None`: the same.
+    pub(crate) fn unprobed(&self, words: &str) -> Option<String> {
+        let known = self.without_probes.as_ref()?;
+        words.contains(&self.hash).then(|| words.replace(&self.hash, &known.hash))
     }
 
     pub fn code(&self) -> &Bytes {
@@ -76,7 +94,8 @@ impl Script {
     /// What is sent for a call with `once`.
     pub(crate) fn once_form(&self) -> &Arc<Script> {
         self.once.get_or_init(|| {
-            let is_noted_first = self.may_publish() || may_call::may_call(&self.code, "select");
+            let known = self.without_probes.as_deref().unwrap_or(self);
+            let is_noted_first = known.may_publish() || may_call::may_call(&known.code, "select");
             let options = Options { name: self.options.name.clone(), ..Options::default() };
             Arc::new(Self::new(once::wrapped(&self.code, is_noted_first), options))
         })

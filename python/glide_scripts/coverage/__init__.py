@@ -1,0 +1,20 @@
+"""Lua in the reports of coverage.py: which lines and branches of scripts ran on real servers.
+
+With ``pip install "glide-scripts[coverage]"``, ``pytest --cov`` shows ``.lua`` files beside ``.py``
+files. For ``coverage run``, and for ``coverage report`` and its likes, name this package in the
+settings of coverage.py::
+
+    [tool.coverage.run]
+    plugins = ["glide_scripts.coverage"]
+
+Without either, use ``measure``.
+
+The servers must be started by this process, with ``glide_scripts.testing``: what ran is read from
+their logs.
+"""
+
+from __future__ import annotations
+
+from ._plugin import LuaPlugin, coverage_init, measure, register
+
+__all__ = ["LuaPlugin", "coverage_init", "measure", "register"]

@@ -1,0 +1,167 @@
+"""Measuring the scripts that this process sends, for one ``Coverage`` of coverage.py."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from coverage import Coverage
+from coverage.exceptions import CoverageWarning
+from coverage.files import canonical_filename, relative_filename
+
+from ..declared.source import SourceMap
+from ..probes import logs
+from ..probes.commands import substitute
+from ..probes.insertion import with_probes
+from ..probes.program import program
+from ..probes.substitutes import Substitutes
+from ._reporters import only_lua
+from ._scope import Scope
+from ._texts import Text, texts_of
+
+if TYPE_CHECKING:
+    from coverage import CoverageData
+
+# Before the line of a statement that ran there is no line that led to it.
+_ENTRY = -1
+
+Hit: TypeAlias = tuple[str, int, int]
+"""A file, and an arc in it: a line that led to another, or ``_ENTRY`` and a line that ran."""
+
+
+class Measuring:
+    """What the scripts of this process have run, until it is written to coverage.py's data."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self._coverage = coverage
+        self._scope = Scope(coverage)
+        self._id = os.urandom(4).hex()
+        self._hits: dict[str, list[Hit | None]] = {}
+        self._context = self._static_context = str(coverage.get_option("run:context") or "")
+        self._found: defaultdict[str, set[Hit]] = defaultdict(set)
+        self._changed: set[str] = set()
+        self._before: Substitutes | None = None
+        self._get_data = coverage.get_data
+        self._switch_context = coverage.switch_context
+
+    def begin(self) -> None:
+        """Measure from now on."""
+        # Through these two coverage.py says when a test begins, and when the data is wanted.
+        set_method(self._coverage, "switch_context", self._switched)
+        set_method(self._coverage, "get_data", self._data)
+        logs.listen(self._ran)
+        self._before = substitute(Substitutes(self._insert))
+
+    def end(self) -> None:
+        """Measure no more."""
+        substitute(self._before)
+        logs.unlisten(self._ran)
+
+    def _switched(self, new_context: str) -> None:
+        logs.read()
+        self._context = "|".join(each for each in (self._static_context, new_context) if each)
+        self._switch_context(new_context)
+
+    def _data(self) -> CoverageData:
+        logs.read()
+        data = self._get_data()
+        name = relative_filename if self._coverage.get_option("run:relative_files") else str
+        for context, hits in self._found.items():
+            data.set_context(context)
+            lines: defaultdict[str, set[Any]] = defaultdict(set)
+            has_branches = bool(self._coverage.get_option("run:branch"))
+            for path, line, to in hits:
+                if has_branches:
+                    lines[name(path)].add((line, to))
+                elif line == _ENTRY:
+                    lines[name(path)].add(to)
+            data.add_arcs(lines) if has_branches else data.add_lines(lines)
+        data.set_context(self._context)
+        self._found.clear()
+        if self._scope.has_source:
+            is_of_lua = self._coverage in only_lua
+            files = self._scope.files_with_lua() if is_of_lua else self._scope.lua_files()
+            data.touch_files(map(name, files))
+        return data
+
+    def _ran(self, id: str, probe: int) -> None:
+        """Note what a server's log says."""
+        hits = self._hits.get(id)
+        if hits is not None and probe <= len(hits) and (hit := hits[probe - 1]) is not None:
+            self._found[self._context].add(hit)
+
+    def _insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
+        """Return a text with probes, if it is of a file that is measured."""
+        places = self._places(code, source_map)
+        if places is None or (parsed := program(code)) is None:
+            return None
+        id = f"{self._id}x{len(self._hits)}"
+        text, probes = with_probes(code, parsed, id)
+        # A file's outcomes are those of the file alone, in its order.
+        numbers: dict[int, tuple[str, Text, int]] = {}
+        seen: Counter[str] = Counter()
+        for number, outcome in enumerate(parsed.outcomes):
+            path, part, _ = places(outcome.line)
+            numbers[number] = path, part, seen[path]
+            seen[path] += 1
+        hits: list[Hit | None] = []
+        for probe in probes:
+            path, part, line = places(probe.line)
+            hit: Hit | None = (path, _ENTRY, line)
+            if probe.outcome is not None:
+                path, part, number = numbers[probe.outcome]
+                outcomes = part.outcomes
+                hit = None
+                if number < len(outcomes) and outcomes[number].line == line:
+                    hit = path, line, outcomes[number].to
+            hits.append(hit if hit is not None and self._scope.contains(path) else None)
+        if not any(hits):
+            return None
+        self._hits[id] = hits
+        return text
+
+    def _places(
+        self, code: bytes, source_map: SourceMap | None
+    ) -> Callable[[int], tuple[str, Text, int]] | None:
+        """Return what gives a line's file, its text there, and its line in the file."""
+        if source_map is None or not source_map.paths:
+            found = self._scope.find(code)
+            if found is None:
+                return None
+            path, text = found
+            return lambda line: (path, text, text.place(line))
+        files: list[tuple[str, Text]] = []
+        for each in source_map.paths:
+            if each is None:
+                return None
+            path = canonical_filename(each)
+            try:
+                files.append((path, texts_of(path)[0]))
+            except OSError:
+                return None
+        sent = code.splitlines()
+        for number, (file, line) in enumerate(source_map.lines):
+            path, text = files[file]
+            now = text.code.splitlines()
+            if number < len(sent) and now[line - 1 : line] != [sent[number]]:
+                self._warn_changed(path)
+                return None
+        return lambda line: (*files[source_map.lines[line - 1][0]], source_map.lines[line - 1][1])
+
+    def _warn_changed(self, path: str) -> None:
+        if path not in self._changed and self._scope.contains(path):
+            self._changed.add(path)
+            warnings.warn(
+                f"{relative_filename(path)} has changed since it was loaded, and is not measured; "
+                "load it again",
+                CoverageWarning,
+                stacklevel=2,
+            )
+
+
+def set_method(coverage: Coverage, name: str, method: Callable[..., Any]) -> None:
+    """Put a function in the place of a method of one object."""
+    setattr(coverage, name, method)

@@ -1,0 +1,118 @@
+"""The plugin of coverage.py, and measuring without it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+try:
+    import coverage.control
+    import tree_sitter_lua  # noqa: F401 - its absence is noticed here
+    from coverage import Coverage, CoveragePlugin
+except ImportError as error:
+    raise ImportError(
+        f'coverage of Lua needs {error.name}: pip install "glide-scripts[coverage]"',
+        name=error.name,
+    ) from None
+
+from ..declared.source import SourceMap
+from ..probes.commands import substitute
+from ..probes.substitutes import Substitutes
+from ._measuring import Measuring
+from ._reporters import only_lua, reporter
+
+if TYPE_CHECKING:
+    from coverage.plugin_support import Plugins
+
+MODULE = "glide_scripts.coverage"
+
+_measuring: Measuring | None = None
+
+
+class LuaPlugin(CoveragePlugin):
+    """Measures Lua as long as coverage.py measures Python."""
+
+
+def coverage_init(plugins: Plugins, options: object) -> None:
+    """Load the plugin. coverage.py calls this."""
+    plugins.add_configurer(LuaPlugin())
+    _report_on_lua()
+    if _measuring is None:
+        substitute(Substitutes(_insert_first))
+
+
+def register(coverage: Coverage) -> None:
+    """Load the plugin into a ``Coverage`` whose settings do not name it."""
+    names: Any = coverage.get_option("run:plugins") or []
+    if MODULE in names:
+        return
+    coverage.set_option("run:plugins", [*names, MODULE])
+    # One that has begun has loaded its plugins.
+    if coverage._inited:
+        coverage._plugins.load_from_config([MODULE], coverage.config)
+
+
+@contextmanager
+def measure(
+    *,
+    source: Sequence[str | os.PathLike[str]] | None = None,
+    branch: bool = True,
+    config_file: str | bool = False,
+) -> Iterator[Coverage]:
+    """Measure which lines and branches of scripts run, without pytest.
+
+    ::
+
+        with measure(source=["scripts"]) as coverage:
+            ...  # calls scripts on a `ValkeyServer`
+        coverage.report(show_missing=True)
+
+    Args:
+        source: The folders whose scripts are measured; None means all in the current folder.
+        branch: Whether to measure branches, too.
+        config_file: The settings of coverage.py: a file's name, or True for the default one.
+
+    Yields:
+        The ``coverage.Coverage``, with ``report``, ``html_report``, ``xml_report`` and ``save``.
+        It measures no Python.
+    """
+    made = Coverage(
+        data_file=None,
+        branch=branch,
+        source=[os.fspath(each) for each in source or [os.curdir]],
+        config_file=config_file,
+    )
+    only_lua.add(made)
+    register(made)
+    # This loads the plugin.
+    made.get_data()
+    measuring = Measuring(made)
+    measuring.begin()
+    try:
+        yield made
+    finally:
+        measuring.end()
+        made.get_data()
+
+
+def _report_on_lua() -> None:
+    """Have coverage.py report on Lua.
+
+    Not as a file tracer: those are switched off where Python's own monitoring measures. Besides,
+    the data would then name this plugin. ``coverage report`` would fail where the settings do not,
+    and data of Python files of which only some processes have run the Lua could not be combined.
+    """
+    coverage.control.PythonFileReporter = reporter  # type: ignore[assignment, misc]
+
+
+def _insert_first(code: bytes, source_map: SourceMap | None) -> bytes | None:
+    """Begin to measure, now that the first script is sent."""
+    global _measuring  # noqa: PLW0603 - one for the process, as coverage.py's
+    current = Coverage.current()
+    if current is None:
+        return None
+    _measuring = Measuring(current)
+    _measuring.begin()
+    return _measuring._insert(code, source_map)

@@ -1,0 +1,231 @@
+"""What coverage.py's reports ask about a file with Lua."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coverage.exceptions import CoverageWarning, NotPython
+from coverage.plugin import CodeRegion, FileReporter
+from coverage.python import PythonFileReporter
+
+from ..declared.lines import split_lines
+from ..probes.program import Outcome, blank_shebang, parser
+from ._texts import Text, texts_of
+
+if TYPE_CHECKING:
+    from coverage import Coverage
+    from coverage.types import TArc, TLineNo, TMorf, TSourceTokenLines
+    from tree_sitter import Node
+
+_CLASSES = {"comment": "com", "number": "num", "string": "str", "identifier": "nam"}
+
+
+only_lua: weakref.WeakSet[Coverage] = weakref.WeakSet()
+"""Those that measure no Python."""
+
+
+def reporter(morf: TMorf, coverage: Coverage | None = None) -> FileReporter:
+    """Return what reports on a file or a module."""
+    if isinstance(morf, str) and morf.endswith(".lua"):
+        return LuaReporter(morf)
+    is_of_lua = coverage is not None and coverage in only_lua
+    return (LuaInPythonReporter if is_of_lua else PythonWithLuaReporter)(morf, coverage)
+
+
+class LuaReporter(FileReporter):
+    """A ``.lua`` file."""
+
+    def should_be_python(self) -> bool:
+        """Whether a file that does not parse is an error, as coverage.py asks it."""
+        return True
+
+    @cached_property
+    def _text(self) -> Text:
+        (text,) = texts_of(self.filename)
+        if text.program is None:
+            raise NotPython(
+                f"{self.relative_filename()} does not parse as Lua; correct it, or leave it out "
+                "with coverage's setting omit"
+            )
+        return text
+
+    @cached_property
+    def _outcomes(self) -> list[Outcome]:
+        return _included([self._text])
+
+    def lines(self) -> set[TLineNo]:
+        return set(self._text.lines - self._text.excluded)
+
+    def excluded_lines(self) -> set[TLineNo]:
+        return set(self._text.excluded)
+
+    def translate_lines(self, lines: Iterable[TLineNo]) -> set[TLineNo]:
+        lines = set(lines)
+        if not lines <= self._text.lines:
+            warnings.warn(
+                f"{self.relative_filename()} has changed since its coverage was measured; run the "
+                "tests again",
+                CoverageWarning,
+                stacklevel=2,
+            )
+        return lines
+
+    def arcs(self) -> set[TArc]:
+        return {(each.line, each.to) for each in self._outcomes}
+
+    def exit_counts(self) -> dict[TLineNo, int]:
+        return Counter(each.line for each in self._outcomes)
+
+    def missing_arc_description(
+        self, start: TLineNo, end: TLineNo, executed_arcs: Iterable[TArc] | None = None
+    ) -> str:
+        return _says(self._outcomes, start, end) or super().missing_arc_description(start, end)
+
+    def source(self) -> str:
+        return Path(self.filename).read_bytes().decode(errors="replace")
+
+    def source_token_lines(self) -> TSourceTokenLines:
+        code = self._text.code
+        root = parser().parse(blank_shebang(code)).root_node
+        lines, at = [], 0
+        tokens = list(_tokens(root))
+        start = 0
+        for line in split_lines(code):
+            end, shown = start + len(line), []
+            at = start
+            for node, kind in tokens:
+                first, last = max(node.start_byte, start), min(node.end_byte, end)
+                if first < last:
+                    if at < first:
+                        shown.append(("ws", code[at:first]))
+                    shown.append((kind, code[first:last]))
+                    at = last
+            if at < end:
+                shown.append(("ws", code[at:end]))
+            lines.append([(kind, text.decode(errors="replace")) for kind, text in shown])
+            # Behind the end of the line, which has one byte or two.
+            start = end + (2 if code[end : end + 2] in (b"\r\n", b"\n\r") else 1)
+        yield from lines
+
+    def code_regions(self) -> Iterable[CodeRegion]:
+        root = parser().parse(blank_shebang(self._text.code)).root_node
+        for node in _functions(root):
+            name = node.child_by_field_name("name")
+            shown = name.text.decode(errors="replace") if name is not None and name.text else ""
+            first, last = node.start_point.row + 1, node.end_point.row + 1
+            yield CodeRegion("function", shown, first, set(range(first + 1, last + 1)))
+
+    def code_region_kinds(self) -> Iterable[tuple[str, str]]:
+        return [("function", "functions")]
+
+
+class PythonWithLuaReporter(PythonFileReporter):
+    """A Python file with strings of Lua: their lines count, too."""
+
+    @cached_property
+    def _texts(self) -> tuple[Text, ...]:
+        try:
+            return texts_of(self.filename)
+        except OSError:
+            return ()
+
+    @cached_property
+    def _excluded(self) -> set[int]:
+        return super().excluded_lines().union(*(text.excluded for text in self._texts))
+
+    @cached_property
+    def _lua_lines(self) -> set[int]:
+        """Lines of Lua on which no statement of Python begins."""
+        lines: set[int] = set().union(*(text.lines for text in self._texts))
+        hidden = {
+            line
+            for line in lines
+            # A string in a statement that is excluded.
+            if self.multiline_map().get(line, line)
+            in super(PythonWithLuaReporter, self).excluded_lines()
+        }
+        return lines - super().lines() - hidden
+
+    @cached_property
+    def _outcomes(self) -> list[Outcome]:
+        return [each for each in _included(self._texts) if each.line in self._lua_lines]
+
+    def lines(self) -> set[TLineNo]:
+        return super().lines() | (self._lua_lines - self._excluded)
+
+    def excluded_lines(self) -> set[TLineNo]:
+        return self._excluded
+
+    def translate_lines(self, lines: Iterable[TLineNo]) -> set[TLineNo]:
+        lines = set(lines)
+        lua = lines & self._lua_lines
+        return super().translate_lines(lines - lua) | lua
+
+    def arcs(self) -> set[TArc]:
+        return super().arcs() | {(each.line, each.to) for each in self._outcomes}
+
+    def translate_arcs(self, arcs: Iterable[TArc]) -> set[TArc]:
+        arcs = set(arcs)
+        lua = {arc for arc in arcs if arc[0] in self._lua_lines or arc[1] in self._lua_lines}
+        return super().translate_arcs(arcs - lua) | lua
+
+    def exit_counts(self) -> dict[TLineNo, int]:
+        return {**super().exit_counts(), **Counter(each.line for each in self._outcomes)}
+
+    def missing_arc_description(
+        self, start: TLineNo, end: TLineNo, executed_arcs: Iterable[TArc] | None = None
+    ) -> str:
+        said = _says(self._outcomes, start, end)
+        return said or super().missing_arc_description(start, end, executed_arcs)
+
+    def arc_description(self, start: TLineNo, end: TLineNo) -> str:
+        if start in self._lua_lines:
+            return FileReporter.arc_description(self, start, end)
+        return super().arc_description(start, end)
+
+
+class LuaInPythonReporter(PythonWithLuaReporter):
+    """The strings of Lua in a Python file that was not measured itself."""
+
+    def lines(self) -> set[TLineNo]:
+        return self._lua_lines - self._excluded
+
+    def arcs(self) -> set[TArc]:
+        return {(each.line, each.to) for each in self._outcomes}
+
+    def exit_counts(self) -> dict[TLineNo, int]:
+        return Counter(each.line for each in self._outcomes)
+
+
+def _included(texts: Iterable[Text]) -> list[Outcome]:
+    return [
+        outcome for text in texts for outcome in text.outcomes if outcome.line not in text.excluded
+    ]
+
+
+def _says(outcomes: Iterable[Outcome], start: int, end: int) -> str | None:
+    return next((each.says for each in outcomes if (each.line, each.to) == (start, end)), None)
+
+
+def _tokens(node: Node) -> Iterator[tuple[Node, str]]:
+    """The leaves of a tree, with coverage.py's classes for its colours."""
+    if node.type in _CLASSES:
+        yield node, _CLASSES[node.type]
+    elif not node.children:
+        yield node, "key" if node.type.isalpha() else "op"
+    for child in node.children if node.type not in _CLASSES else ():
+        yield from _tokens(child)
+
+
+def _functions(node: Node) -> Iterator[Node]:
+    for child in node.children:
+        if child.type == "function_declaration":
+            yield child
+        else:
+            yield from _functions(child)

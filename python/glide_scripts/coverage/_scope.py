@@ -1,0 +1,103 @@
+"""Which files are measured, by the settings of coverage.py, and which texts they contain."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from coverage import Coverage
+from coverage.files import GlobMatcher, canonical_filename, prep_patterns
+
+from ._texts import Text, forms, texts_of
+
+_LEFT_OUT = {"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"}
+
+
+class Scope:
+    """The files that coverage.py's ``source``, ``include`` and ``omit`` leave in."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        def option(name: str) -> list[str]:
+            value: Any = coverage.get_option(name)
+            return list(value or ())
+
+        sources = [*option("run:source"), *option("run:source_pkgs"), *option("run:source_dirs")]
+        self.has_source = bool(sources)
+        self._roots = [root for each in sources for root in _folders(each)]
+        self._include = None if sources else _matcher(option("run:include"))
+        self._omit = _matcher(option("run:omit"))
+
+    def contains(self, path: str) -> bool:
+        """Whether a file is measured."""
+        path = canonical_filename(path)
+        if self._omit is not None and self._omit.match(path):
+            return False
+        if self.has_source:
+            return any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._roots)
+        if self._include is not None:
+            return bool(self._include.match(path))
+        return not any(path.startswith(folder + os.sep) for folder in _installed())
+
+    def lua_files(self) -> Iterator[str]:
+        """All ``.lua`` files that are measured."""
+        return (path for path in self._files if path.endswith(".lua"))
+
+    def files_with_lua(self) -> set[str]:
+        """All ``.lua`` files that are measured, and the Python files with strings of Lua."""
+        return {*self.lua_files(), *(path for path, _ in self._texts.values())}
+
+    def find(self, code: bytes) -> tuple[str, Text] | None:
+        """Return the file and the text that a program has sent; None if it is in no file."""
+        return self._texts.get(code)
+
+    @cached_property
+    def _files(self) -> list[str]:
+        found = []
+        for root in self._roots or [canonical_filename(os.curdir)]:
+            for folder, folders, names in os.walk(root):
+                folders[:] = [
+                    each for each in folders if each not in _LEFT_OUT and not each.startswith(".")
+                ]
+                paths = (canonical_filename(os.path.join(folder, name)) for name in names)
+                found += [path for path in paths if path.endswith((".lua", ".py"))]
+        return sorted({path for path in found if self.contains(path)})
+
+    @cached_property
+    def _texts(self) -> dict[bytes, tuple[str, Text]]:
+        texts: dict[bytes, tuple[str, Text]] = {}
+        for path in self._files:
+            try:
+                found = texts_of(path)
+            except OSError:
+                continue
+            for text in found:
+                for form in forms(text):
+                    texts.setdefault(form.code, (path, form))
+        return texts
+
+
+def _folders(source: str) -> Iterable[str]:
+    """The folders of a source, which is a folder or a package."""
+    if os.path.isdir(source):
+        return [canonical_filename(source)]
+    try:
+        spec = importlib.util.find_spec(source)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    places = spec.submodule_search_locations or []
+    return [canonical_filename(place) for place in places]
+
+
+def _matcher(patterns: list[str]) -> GlobMatcher | None:
+    return GlobMatcher(prep_patterns(patterns), "lua") if patterns else None
+
+
+def _installed() -> set[str]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return {canonical_filename(sysconfig.get_path(name)) for name in names}

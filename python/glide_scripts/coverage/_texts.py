@@ -1,0 +1,132 @@
+"""The texts of Lua that are measured: in ``.lua`` files, and in strings of ``.py`` files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from ..declared.lines import split_lines
+from ..probes.program import Outcome, Program, program
+
+# A string without any of these is not taken for Lua.
+_LUA = re.compile(rb"\b(?:KEYS|ARGV|redis|server)\b")
+_NO_COVER = re.compile(rb"--.*\bpragma:?\s*no\s?cover\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of Lua in a file."""
+
+    code: bytes
+    places: tuple[int, ...]
+    """The file's line of each of its lines."""
+
+    @cached_property
+    def program(self) -> Program | None:
+        """What can run in it; None if it does not parse."""
+        return program(self.code)
+
+    @cached_property
+    def lines(self) -> frozenset[int]:
+        """The file's lines on which statements begin."""
+        statements = () if self.program is None else self.program.statements
+        return frozenset(self.place(each.line) for each in statements)
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Those of its decisions, by the file's lines."""
+        if self.program is None:
+            return ()
+        placed: dict[tuple[int, int], Outcome] = {}
+        for each in self.program.outcomes:
+            line, to = self.place(each.line), each.to if each.to < 0 else self.place(each.to)
+            # Two lines of the text may be one of the file.
+            while to == line or (line, to) in placed:
+                to = min(to, 0) - 1
+            says = each.says.replace(f"line {each.line} ", f"line {line} ")
+            placed[line, to] = Outcome(line, to, says)
+        return tuple(placed.values())
+
+    @cached_property
+    def excluded(self) -> frozenset[int]:
+        """The file's lines that a comment ``-- pragma: no cover`` excludes, with their blocks."""
+        if self.program is None:
+            return frozenset()
+        lines = split_lines(self.code)
+        found: set[int] = set()
+        for each in self.program.statements:
+            if _NO_COVER.search(lines[each.line - 1]):
+                height = each.node.end_point.row - each.node.start_point.row
+                found.update(self.place(each.line + extra) for extra in range(height + 1))
+        return frozenset(found)
+
+    def place(self, line: int) -> int:
+        """Return the file's line of a line of the text."""
+        return self.places[min(line, len(self.places)) - 1]
+
+
+def texts_of(path: str) -> tuple[Text, ...]:
+    """Return the texts in a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    status = os.stat(path)
+    return _texts_of(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _texts_of(path: str, _changed: int, _size: int) -> tuple[Text, ...]:
+    data = Path(path).read_bytes()
+    if path.endswith(".lua"):
+        return (Text(data, tuple(range(1, len(split_lines(data)) + 1))),)
+    return tuple(_strings(data)) if _LUA.search(data) else ()
+
+
+def _strings(source: bytes) -> Iterator[Text]:
+    """The strings of several lines in a Python file that are Lua.
+
+    A line on which a statement of Python begins belongs to Python.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    lines = source.decode(errors="replace").splitlines()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, (str, bytes)):
+            continue
+        value = node.value.encode(errors="replace") if isinstance(node.value, str) else node.value
+        if node.end_lineno == node.lineno or b"\n" not in value or not _LUA.search(value):
+            continue
+        text = Text(value, tuple(_places(value, node, lines)))
+        if text.program is not None:
+            yield text
+
+
+def _places(code: bytes, node: ast.Constant, lines: list[str]) -> Iterator[int]:
+    """The file's line of each of a string's lines, which may be of several literals."""
+    at, end = node.lineno, node.end_lineno or node.lineno
+    for line in split_lines(code):
+        shown = line.decode(errors="replace").strip()
+        found = next((n for n in range(at, end + 1) if shown in lines[n - 1]), None)
+        yield at if found is None else found
+        if found is not None and shown:
+            at = min(found + 1, end)
+        elif not shown:
+            at = min(at + 1, end)
+
+
+def forms(text: Text) -> Iterator[Text]:
+    """Return a text in the forms in which programs send it: as it is, dedented, stripped."""
+    dedented = textwrap.dedent(text.code.decode(errors="replace")).encode(errors="replace")
+    for code in (text.code, dedented):
+        yield Text(code, text.places)
+        first = len(split_lines(code[: len(code) - len(code.lstrip())])) - 1
+        yield Text(code.strip(), text.places[first:])
