@@ -1,6 +1,4 @@
 # Written by `glide-scripts stubs`; run it again when a script's declarations change.
-from typing import Any
-
 from glide_scripts import AnyClient, Key, TBatch, TCall, TypedLibrary, TypedScript
 
 class _Library_charge(TypedScript[..., int]):
@@ -26,25 +24,6 @@ class _Library_charge(TypedScript[..., int]):
         once: bool | str | bytes | None = ...,
         once_ttl: float | None = ...,
     ) -> TBatch: ...
-
-class _Library_lib_now(TypedScript[..., Any]):
-    def __call__(
-        __self,
-        __client: AnyClient[Any, TCall],
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TCall: ...
-    def add_to(
-        __self,
-        __batch: TBatch,
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TBatch: ...
-
-class _Library_lib(TypedLibrary):
-    now: _Library_lib_now
 
 class _Library_lock_acquire(TypedScript[..., int | None]):
     def __call__(
@@ -184,25 +163,6 @@ class _Library_queue_failed(TypedScript[..., bool]):
         reason: str,
     ) -> TBatch: ...
 
-class _Library_queue_lib_bury(TypedScript[..., Any]):
-    def __call__(
-        __self,
-        __client: AnyClient[Any, TCall],
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TCall: ...
-    def add_to(
-        __self,
-        __batch: TBatch,
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TBatch: ...
-
-class _Library_queue_lib(TypedLibrary):
-    bury: _Library_queue_lib_bury
-
 class _Library_queue_put(TypedScript[..., bool]):
     def __call__(
         __self,
@@ -256,7 +216,6 @@ class _Library_queue_take(TypedScript[..., tuple[str, str, int] | None]):
 class _Library_queue(TypedLibrary):
     done: _Library_queue_done
     failed: _Library_queue_failed
-    lib: _Library_queue_lib
     put: _Library_queue_put
     take: _Library_queue_take
 
@@ -297,42 +256,6 @@ class _Library_stock_give_back(TypedScript[..., None]):
         until_when: Key,
         order: str,
     ) -> TBatch: ...
-
-class _Library_stock_lib_count(TypedScript[..., Any]):
-    def __call__(
-        __self,
-        __client: AnyClient[Any, TCall],
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TCall: ...
-    def add_to(
-        __self,
-        __batch: TBatch,
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TBatch: ...
-
-class _Library_stock_lib_release_expired(TypedScript[..., Any]):
-    def __call__(
-        __self,
-        __client: AnyClient[Any, TCall],
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TCall: ...
-    def add_to(
-        __self,
-        __batch: TBatch,
-        /,
-        keys: list[str] | list[bytes] | tuple[Key, ...] = ...,
-        args: list[str] | list[bytes] | tuple[str | bytes, ...] = ...,
-    ) -> TBatch: ...
-
-class _Library_stock_lib(TypedLibrary):
-    count: _Library_stock_lib_count
-    release_expired: _Library_stock_lib_release_expired
 
 class _Library_stock_reserve(TypedScript[..., int]):
     def __call__(
@@ -402,7 +325,6 @@ class _Library_stock_take(TypedScript[..., int]):
 
 class _Library_stock(TypedLibrary):
     give_back: _Library_stock_give_back
-    lib: _Library_stock_lib
     reserve: _Library_stock_reserve
     sell: _Library_stock_sell
     take: _Library_stock_take
@@ -427,7 +349,6 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
 
 class Library(TypedLibrary):
     charge: _Library_charge
-    lib: _Library_lib
     lock: _Library_lock
     queue: _Library_queue
     rate_limit: _Library_rate_limit

@@ -63,7 +63,6 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "--bogus"], "No such option: --bogus"),
         (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github'."),
         (["check", "x", "y", "--ignore", "a\nb"], "a b is no warning"),
-        (["load"], "Missing argument 'PATH'."),
         (["run", "x.lua", "--repeat", "x"], "'--repeat': it is not a whole number"),
         (["run", "x.lua", "--repeat", "1.5"], "'--repeat': it is not a whole number"),
         (["run", "x.lua", "--repeat", "0"], "'--repeat': it is less than 1"),

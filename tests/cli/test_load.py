@@ -115,10 +115,12 @@ def test_a_node_of_a_cluster_is_not_taken_for_a_server(
     assert_one_line(capsys, "add --cluster")
 
 
-def test_a_server_of_its_own_shows_what_would_be_loaded(
-    scripts: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--cluster"]])
+def test_without_a_server_nothing_is_said_to_be_loaded(
+    scripts: Path, capsys: pytest.CaptureFixture[str], more: list[str]
 ) -> None:
-    assert states(load(capsys, scripts)) == {"answer": "new", "counters": "new"}
+    assert main(["load", str(scripts), *more]) == 2
+    assert_one_line(capsys, "load needs a server: --url valkey://host:port")
 
 
 def test_programs_get_lines_of_words(

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 from .. import Script, TypedScript
@@ -18,9 +17,10 @@ def encoded(words: Sequence[str] | None) -> list[bytes]:
     return [os.fsencode(word) for word in words or ()]
 
 
-def fit(script: Script, file: Path, keys: Sequence[bytes], args: Sequence[bytes]) -> None:
+def fit(script: Script, file: object, keys: Sequence[bytes], args: Sequence[bytes]) -> None:
     """Check keys and arguments against a script's declarations, if it has any.
 
+    `file` is what errors call the script.
     They are sent unconverted: a shell has only text, and scripts get only text.
 
     Raises:
@@ -59,7 +59,7 @@ def fit(script: Script, file: Path, keys: Sequence[bytes], args: Sequence[bytes]
         raise Failure(f"{file}: {why}", UNUSABLE) from None
 
 
-def _value(file: Path, what: str, parameter: Parameter, data: bytes) -> object:
+def _value(file: object, what: str, parameter: Parameter, data: bytes) -> object:
     """A word as a value of its parameter's type: what is text to a server is so to a shell."""
     kind, marks = without_marks(parameter.annotation)
     if parameter.is_key or is_encodable(kind):

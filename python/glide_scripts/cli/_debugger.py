@@ -5,7 +5,6 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from prompt_toolkit.completion import NestedCompleter
 from rich.syntax import Syntax
@@ -17,9 +16,9 @@ from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
+from ._origin import Origin
 from ._prompt import Lines, printable
 from ._servers import Servers
-from .run import read_script
 
 _PROMPT = "debug> "
 _AROUND = 5
@@ -39,12 +38,12 @@ class Debugger:
     def __init__(
         self,
         target: Servers,
-        file: Path,
+        origin: Origin,
         keys: Sequence[bytes],
         args: Sequence[bytes],
         about: str,
     ) -> None:
-        self._target, self._file, self._keys, self._args = target, file, keys, args
+        self._target, self._origin, self._keys, self._args = target, origin, keys, args
         self._about = about
         self._console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._session: Session | None = None
@@ -91,11 +90,8 @@ class Debugger:
         """Begin a session, and show where it stands.
 
         Raises:
-            Failure: The script is empty or no Lua; the server cannot be reached or does not debug.
+            Failure: The script is no Lua; the server cannot be reached or does not debug.
         """
-        if not self._script.code.strip():
-            # LDB ends the connection.
-            raise Failure(f"{self._file}: it is empty", UNUSABLE)
         try:
             self._session = Session(self._target, self._script, self._keys, self._args)
             if isinstance(self._session.now, Stopped):
@@ -113,7 +109,7 @@ class Debugger:
             raise Failure(why, UNUSABLE) from error
         now = self._session.now
         if isinstance(now, Ended) and now.error is not None:
-            raise Failure(script_error_text(now.error, self._file), FAILED) from now.error
+            raise Failure(script_error_text(now.error, self._origin), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
         self._say("the script runs in a fork of the server: none of its writes stay", "dim")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
@@ -278,7 +274,7 @@ class Debugger:
     def _restart(self, _: str) -> None:
         self.close()
         try:
-            script = read_script(self._file)
+            script = self._origin.read()
             self._script, self._listing = script, Listing(script)
             gone = {place for place in self._breaks if not self._listing.has_code(place)}
             self._breaks -= gone
@@ -318,7 +314,7 @@ class Debugger:
         self.close()
         if ended.error is not None:
             self.has_failed = True
-            self._say(script_error_text(ended.error, self._file), "red")
+            self._say(script_error_text(ended.error, self._origin), "red")
         elif ended.is_aborted:
             self._say("the script is aborted", "yellow")
         else:

@@ -3,7 +3,6 @@
 import builtins
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from .. import (
     ConfigurationError,
@@ -55,7 +54,7 @@ _LOGINS = {
 }
 
 
-def script_error_text(error: ScriptError, file: Path) -> str:
+def script_error_text(error: ScriptError, file: object) -> str:
     """Return the whole text of the error, with the place in the file before it."""
     place = f"{file}" if error.line is None else f"{error.file or file}:{error.line}"
     text = without_around(str(error)) if isinstance(error, ScriptSyntaxError) else str(error)
@@ -75,7 +74,7 @@ def failure_of(error: Exception) -> Failure | None:
         case RequestError(code="MOVED" | "ASK"):
             return Failure(NO_CLUSTER, UNUSABLE)
         case ScriptError(file=str() as file):
-            return Failure(script_error_text(error, Path(file)), FAILED)
+            return Failure(script_error_text(error, file), FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
         case GlideError() if not isinstance(error, RequestError) and (

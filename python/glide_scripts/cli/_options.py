@@ -14,7 +14,29 @@ def _remember(context: typer.Context, is_wanted: bool) -> bool:
     return is_wanted
 
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The script.", show_default=False)]
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]",
+        help="The script; - for standard input, which is the default in a pipe.",
+        show_default=False,
+    ),
+]
+Code = Annotated[
+    str | None,
+    typer.Option("-e", metavar="CODE", help="The script's text, instead of a file."),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="The folder that included files must be in. Default: root of [tool.glide-scripts] in "
+        "pyproject.toml.",
+    ),
+]
 Keys = Annotated[
     list[str] | None, typer.Option("--key", metavar="K", help="A key, for KEYS; may be repeated.")
 ]
@@ -23,8 +45,12 @@ Args = Annotated[
     typer.Option("--arg", metavar="A", help="An argument, for ARGV; may be repeated."),
 ]
 Paths = Annotated[
-    list[Path],
-    typer.Argument(metavar="PATH", help="Files and folders of scripts.", show_default=False),
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Files and folders of scripts; - for standard input, which is the default in a pipe.",
+        show_default=False,
+    ),
 ]
 Urls = Annotated[
     list[str] | None,

@@ -69,8 +69,8 @@ def _display(load: Workload, width: int) -> Group:
 class Report:
     """The figures of a load."""
 
-    def __init__(self, load: Workload, file: Path, clients: int) -> None:
-        self._load, self._file, self._clients = load, file, clients
+    def __init__(self, load: Workload, name: str, clients: int) -> None:
+        self._load, self._name, self._clients = load, name, clients
 
     def print(self, *, as_json: bool) -> None:
         """Print them on standard output."""
@@ -87,7 +87,7 @@ class Report:
         Raises:
             OSError: It cannot be written.
         """
-        text = svg(self._load.result.histogram, self._file.name, self._about())
+        text = svg(self._load.result.histogram, Path(self._name).name, self._about())
         file.write_text(text, encoding="utf-8")
 
     def _about(self) -> str:
@@ -106,7 +106,7 @@ class Report:
         result = self._load.result
         histogram = result.histogram
         about = textwrap.wrap(self._about(), width)
-        lines = [Text(str(self._file), "bold"), *map(Text, about), Text("")]
+        lines = [Text(self._name, "bold"), *map(Text, about), Text("")]
         if histogram.count:
             table = {
                 "min": histogram.min,
@@ -136,7 +136,7 @@ class Report:
         plan, result = self._load.plan, self._load.result
         histogram = result.histogram
         return {
-            "file": str(self._file),
+            "file": self._name,
             "sha1": plan.script.hash,
             "concurrency": plan.concurrency,
             "clients": self._clients,

@@ -2,17 +2,21 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import FunctionLibrary, ScriptError, ScriptSourceError
-from ..declared.comments import Declarations, from_comments
+from ..declared.comments import Declarations
 from ..declared.folder import Folder
 from ..declared.lines import Place
-from ..declared.source import Source, included, read
-from ..scripts.files import directory_folder
+from ..declared.source import Source
+from ..scripts.contents import Content, Kind, content
+from ..scripts.library import folder_contents
+from . import _roots
 from ._failure import UNUSABLE, Failure, without_around
+from ._origin import STDIN, is_pipe, read_file
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,22 @@ class Unit:
     """A unit for loading: a script, or a library of functions."""
 
     path: Path
-    source: Source
-    declarations: Declarations
-    library: FunctionLibrary | None
-    """None for a script."""
+    content: Content
     may_be_part: bool = False
     """Whether it may be of another file of its folder, whose includes are wrong."""
+
+    @property
+    def source(self) -> Source:
+        return self.content.source
+
+    @property
+    def declarations(self) -> Declarations:
+        return self.content.declared
+
+    @property
+    def library(self) -> FunctionLibrary | None:
+        """None for a script."""
+        return self.content.functions
 
     @property
     def file(self) -> str:
@@ -45,7 +59,7 @@ class Unit:
     @property
     def kind(self) -> str:
         """``script`` or ``library``."""
-        return "script" if self.library is None else "library"
+        return self.content.kind.value
 
     @property
     def first_line(self) -> bytes:
@@ -62,66 +76,84 @@ class Collected:
     """Of files that cannot be used, why."""
 
 
-def collect(paths: Iterable[Path]) -> Collected:
+def collect(paths: Iterable[Path] | None, code: str | None, root: Path | None) -> Collected:
     """Return all units of files and folders in order, each once.
 
-    A file that another file of its folder includes is not a unit, unless it is named itself. In a
-    folder, names that begin with a dot are ignored.
+    A folder has the scripts that `ScriptLibrary.from_directory` finds in it, and libraries of
+    functions. A file that is named itself is always a unit. ``-`` is standard input.
+
+    Args:
+        paths: The files and folders.
+        code: What was given with ``-e``.
+        root: The folder of ``--root``.
 
     Raises:
-        Failure: A path is not there or cannot be read, or a folder has no scripts.
+        Failure: A path is not there or cannot be read, a folder has no scripts, or there is nothing
+            to collect.
     """
     collected = Collected([], [])
     seen: set[Path] = set()
-    for path in paths:
-        for unit in _in_folder(path) if path.is_dir() else _one(path.parent, (path.name,)):
-            if isinstance(unit, ScriptSourceError):
-                collected.unusable.append(unit)
-            elif (resolved := unit.path.resolve()) not in seen:
-                seen.add(resolved)
-                collected.units.append(unit)
+    for unit in _all(list(paths or []), code, root):
+        if isinstance(unit, ScriptSourceError):
+            collected.unusable.append(unit)
+        elif (resolved := unit.path.resolve()) not in seen:
+            seen.add(resolved)
+            collected.units.append(unit)
     return collected
 
 
-def _in_folder(path: Path) -> Iterator[Unit | ScriptSourceError]:
-    names = list(directory_folder(path).scripts())
-    if not names:
+def _all(
+    paths: list[Path], code: str | None, root: Path | None
+) -> Iterator[Unit | ScriptSourceError]:
+    if code is not None:
+        if paths:
+            raise Failure(f"-e CODE goes without a file, and {paths[0]} is one", UNUSABLE)
+        yield from _text("-e", os.fsencode(code), root)
+    elif not paths:
+        if sys.stdin.isatty():
+            why = "which scripts? Name files or folders, write -e CODE, or - for standard input"
+            raise Failure(why, UNUSABLE)
+        paths = [STDIN]
+    for path in paths:
+        if path == STDIN:
+            yield from _text("<stdin>", sys.stdin.buffer.read(), root)
+        elif path.is_dir():
+            yield from _in_folder(path, root)
+        elif is_pipe(path):
+            yield from _text(str(path), read_file(path), root)
+        else:
+            _refuse_empty(str(path), read_file(path))
+            yield from _one(*_roots.of_file(path, root), path)
+
+
+def _in_folder(path: Path, root: Path | None) -> Iterator[Unit | ScriptSourceError]:
+    folder, below = _roots.of_folder(path, root)
+    found = list(folder_contents(folder, below))
+    if not found:
         raise Failure(f"{path}: it has no .lua files", UNUSABLE)
-    found = [each for name in names for each in _one(path, name)]
-    if any(isinstance(each, ScriptSourceError) for each in found):
-        found = [
-            replace(each, may_be_part=True) if isinstance(each, Unit) else each for each in found
-        ]
-    parts = included(each.source for each in found if isinstance(each, Unit))
+    is_unsure = any(isinstance(each, ScriptSourceError) for each in found)
     for each in found:
-        if isinstance(each, ScriptSourceError) or each.file not in parts:
+        if isinstance(each, ScriptSourceError):
             yield each
+        elif each.kind is not Kind.PART:
+            yield Unit(path.joinpath(*each.path[len(below) :]), each, may_be_part=is_unsure)
 
 
-def _one(root: Path, name: tuple[str, ...]) -> Iterator[Unit | ScriptSourceError]:
-    path = root.joinpath(*name)
-    if not path.exists():
-        raise Failure(f"{path}: {os.strerror(2)}", UNUSABLE)
-    shown = "" if str(root) == "." else root.as_posix()
+def _text(name: str, text: bytes, root: Path | None) -> Iterator[Unit | ScriptSourceError]:
+    _refuse_empty(name, text)
+    yield from _one(*_roots.of_text(name, text, root), Path(name))
+
+
+def _refuse_empty(name: str, text: bytes) -> None:
+    if not text.strip():
+        raise Failure(f"{name}: it is empty", UNUSABLE)
+
+
+def _one(folder: Folder, inside: tuple[str, ...], path: Path) -> Iterator[Unit | ScriptSourceError]:
     try:
-        source = read(Folder(root, shown), name)
-        yield Unit(path, source, from_comments(source), _library(source))
+        yield Unit(path, content(folder, inside))
     except ScriptSourceError as error:
         yield error
-
-
-def _library(source: Source) -> FunctionLibrary | None:
-    """
-    Raises:
-        ScriptSourceError: Its first line names a library, and wrongly.
-    """
-    first, *_ = source.code.splitlines() or [b""]
-    if not (first.startswith(b"#!") and b" name=" in first.lower()):
-        return None
-    try:
-        return FunctionLibrary(source.code)
-    except ValueError as error:
-        raise ScriptSourceError(str(error), file=source.file, line=1) from None
 
 
 def refusal(unit: Unit, error: ScriptError) -> tuple[Place, str]:

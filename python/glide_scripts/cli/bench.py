@@ -12,8 +12,8 @@ from .. import TimeoutError as CallTimeoutError
 from . import _options
 from ._call_arguments import fit
 from ._failure import FAILED, Failure, script_error_text
+from ._origin import Origin, origin
 from ._servers import Servers, servers
-from .run import read_script
 
 if TYPE_CHECKING:
     from ._workload import Plan
@@ -26,8 +26,10 @@ _FIRST_PATIENCE = 5_000
 
 
 def command(
-    file: _options.File,
+    file: _options.File = None,
     *,
+    code: _options.Code = None,
+    root: _options.Root = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -108,8 +110,9 @@ def command(
             templates[option] = [Template(text) for text in texts or []]
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint=option) from None
-    script = read_script(file)
-    fit(script, file, *([each.fill(0) for each in words] for words in templates.values()))
+    source = origin(file, code, root)
+    script = source.read()
+    fit(script, source, *([each.fill(0) for each in words] for words in templates.values()))
     plan = Plan(
         script,
         templates["--key"],
@@ -120,7 +123,7 @@ def command(
         rate,
     )
     bench = _bench(
-        plan, file=file, url=url, cluster=cluster, clients=clients, svg=svg, as_json=as_json
+        plan, origin=source, url=url, cluster=cluster, clients=clients, svg=svg, as_json=as_json
     )
     asyncio.run(bench)
 
@@ -128,7 +131,7 @@ def command(
 async def _bench(
     plan: "Plan",
     *,
-    file: Path,
+    origin: Origin,
     url: list[str] | None,
     cluster: bool,
     clients: int,
@@ -153,11 +156,11 @@ async def _bench(
         except CallTimeoutError as error:
             why = f"the first call got no reply within {timeout / 1000:g} s"
             raise Failure(
-                f"{file}: {why}; valkey://host?timeout=MS waits longer", FAILED
+                f"{origin}: {why}; valkey://host?timeout=MS waits longer", FAILED
             ) from error
         except ScriptError as error:
-            raise Failure(script_error_text(error, file), FAILED) from error
-        report = Report(load, file, len(made))
+            raise Failure(script_error_text(error, origin), FAILED) from error
+        report = Report(load, str(origin), len(made))
         try:
             await (load.run() if as_json else watched(load))
         finally:

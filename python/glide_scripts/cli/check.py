@@ -38,8 +38,10 @@ class Format(StrEnum):
 
 
 def command(
-    paths: _options.Paths,
+    paths: _options.Paths = None,
     *,
+    code: _options.Code = None,
+    root: _options.Root = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     ignore: Annotated[
@@ -89,7 +91,7 @@ def command(
         raise typer.BadParameter(f"{unknown[0]} is {what} can be ignored", param_hint="--ignore")
     if lock and locked:
         raise typer.BadParameter("it goes without --lock, which writes", param_hint="--locked")
-    collected = collect(paths)
+    collected = collect(paths, code, root)
     found = asyncio.run(_check(collected, url, cluster=cluster))
     if locked:
         found += _lock.differences(locked, collected.units)

@@ -9,13 +9,15 @@ import typer
 from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED
+from ._origin import origin
 from ._servers import Servers, servers
-from .run import read_script
 
 
 def command(
-    file: _options.File,
+    file: _options.File = None,
     *,
+    code: _options.Code = None,
+    root: _options.Root = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     breaks: Annotated[
@@ -63,11 +65,12 @@ def command(
     from ._debugger import Debugger  # noqa: PLC0415 - saves time at import
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
-    script = read_script(file)
+    source = origin(file, code, root, stdin=False)
+    script = source.read()
     words = encoded(keys), encoded(args)
-    fit(script, file, *words)
+    fit(script, source, *words)
     with asyncio.Runner() as runner, entered(runner, servers(url, cluster=cluster)) as target:
-        debugger = Debugger(target, file, *words, _about())
+        debugger = Debugger(target, source, *words, _about())
         try:
             debugger.prepare(script, breaks or [])
             runner.run(_reach(target))

@@ -32,8 +32,10 @@ class Row:
 
 
 def command(
-    paths: _options.Paths,
+    paths: _options.Paths = None,
     *,
+    code: _options.Code = None,
+    root: _options.Root = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     locked: Annotated[
@@ -66,7 +68,9 @@ def command(
     Exit codes: 0 all is loaded; 1 a script does not compile, a node refused, or the lockfile does
     not match; 2 wrong usage, an unusable file, or no server could be reached; 130 interrupted.
     """
-    collected = collect(paths)
+    if url is None:
+        raise Failure("load needs a server: --url valkey://host:port", UNUSABLE)
+    collected = collect(paths, code, root)
     for error in collected.unusable:
         raise Failure(str(error), UNUSABLE) from error
     if locked:
@@ -80,7 +84,7 @@ def command(
 
 
 async def _load(
-    units: Sequence[Unit], urls: Sequence[str] | None, *, cluster: bool, dry_run: bool
+    units: Sequence[Unit], urls: Sequence[str], *, cluster: bool, dry_run: bool
 ) -> list[Row]:
     async with servers(urls, cluster=cluster) as target, await target.connect() as client:
         nodes: list[_Node]

@@ -24,6 +24,7 @@ from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
+from ._origin import Origin, origin
 from ._servers import servers
 
 # Until a change is noticed of which the system does not tell, such as one of another machine, or in
@@ -33,8 +34,10 @@ _DEBOUNCE_MS = 100
 
 
 def command(
-    file: _options.File,
+    file: _options.File = None,
     *,
+    code: _options.Code = None,
+    root: _options.Root = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -87,10 +90,13 @@ def command(
     reached; 130 interrupted.
     """
     ids = _once(once, once_ttl)
-    call = _Call(file, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
+    script = origin(file, code, root)
+    if watch and script.file is None:
+        raise Failure(f"--watch waits for a file to change; {script} is none", UNUSABLE)
+    call = _Call(script, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
     try:
         # Before a server is started.
-        call.fit(read_script(file))
+        call.fit(script.read())
     except ScriptSourceError:
         # What it includes may come to be.
         if not watch:
@@ -102,7 +108,7 @@ def command(
 class _Call:
     """What is called, and how it is shown."""
 
-    file: Path
+    origin: Origin
     keys: list[bytes]
     args: list[bytes]
     repeat: int
@@ -117,11 +123,11 @@ class _Call:
         Raises:
             Failure: What is given is not what the script declares.
         """
-        fit(script, self.file, self.keys, self.args)
+        fit(script, self.origin, self.keys, self.args)
         try:
             Batch(is_atomic=False).invoke_script(script, self.keys, self.args, **self.once)
         except ValueError as error:
-            raise Failure(f"{self.file}: {error}", UNUSABLE) from error
+            raise Failure(f"{self.origin}: {error}", UNUSABLE) from error
 
     async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
         """
@@ -138,7 +144,7 @@ class _Call:
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
             except ScriptError as error:
-                raise Failure(script_error_text(error, self.file), FAILED) from error
+                raise Failure(script_error_text(error, self.origin), FAILED) from error
             print(to_json(reply) if self.as_json else repr(reply), flush=True)
             if self.show_time:
                 print(f"{elapsed * 1000:.3f} ms", file=sys.stderr)
@@ -159,13 +165,14 @@ async def _run(call: _Call, urls: Sequence[str] | None, *, cluster: bool, watch:
         if watch:
             await _watch(call, client)
         else:
-            await call.run(client, read_script(call.file))
+            await call.run(client, call.origin.read())
 
 
 async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoReturn:
-    folders = {call.file.parent}
+    assert call.origin.file is not None
+    folders = {call.origin.file.parent}
     while True:
-        script = _look(call.file)
+        script = _look(call.origin)
         try:
             if isinstance(script, str):
                 raise Failure(script, UNUSABLE)
@@ -177,11 +184,11 @@ async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoRet
             if failure is None:
                 raise
             print(f"glide-scripts: {failure.message}", file=sys.stderr)
-        print(f"glide-scripts: waiting for a change of {call.file}", file=sys.stderr)
-        await _changed(call.file, script, folders)
+        print(f"glide-scripts: waiting for a change of {call.origin}", file=sys.stderr)
+        await _changed(call.origin, script, folders)
 
 
-async def _changed(file: Path, script: Script | str, folders: set[Path]) -> None:
+async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> None:
     """Wait until a script is another one, by its text and that of all it includes."""
     from watchfiles import awatch  # noqa: PLC0415 - saves time at import
 
@@ -194,32 +201,13 @@ async def _changed(file: Path, script: Script | str, folders: set[Path]) -> None
         yield_on_timeout=True,
         debounce=_DEBOUNCE_MS,
     ):
-        if _look(file) != script:
+        if _look(origin) != script:
             return
 
 
-def _look(file: Path) -> Script | str:
+def _look(origin: Origin) -> Script | str:
     """The script as it is now, or why there is none."""
     try:
-        return read_script(file)
+        return origin.read()
     except (Failure, ScriptSourceError) as error:
         return str(error)
-
-
-def read_script(file: Path) -> Script:
-    """The script of a file, whose name is the file's as it was given.
-
-    Raises:
-        Failure: The file cannot be read.
-        ScriptSourceError: It cannot be used, or what it includes.
-    """
-    try:
-        code = file.read_bytes()
-    except OSError as error:
-        raise Failure(f"{file}: {error.strerror}", UNUSABLE) from error
-    try:
-        code.decode()
-    except UnicodeDecodeError:
-        # It cannot include others, and runs all the same.
-        return Script(code, name=str(file))
-    return Script.from_file(file, name=str(file))

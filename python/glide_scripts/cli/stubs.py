@@ -14,6 +14,7 @@ from ..declared.signature import NO_DEFAULT, Parameter, Signature
 from ..scripts.library import TypedLibrary
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
+from ._roots import root_of
 
 _NAME = "library.pyi"
 _HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
@@ -44,6 +45,7 @@ def command(
         typer.Argument(metavar="DIR", help="The folder of scripts.", show_default=False),
     ],
     *,
+    root: _options.Root = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help=f"The file. Default: DIR/{_NAME}.", show_default=False),
@@ -70,9 +72,9 @@ def command(
     script.
     """
     file = output or directory / _NAME
-    library = ScriptLibrary.from_directory(directory)
+    library = ScriptLibrary.from_directory(directory, root=root_of(directory, root))
     if not library._entries():
-        raise Failure(f"{directory}: it has no .lua files", UNUSABLE)
+        raise Failure(f"{directory}: it has no scripts", UNUSABLE)
     text = stub(library)
     if not check:
         file.write_text(text, encoding="utf-8")

@@ -24,6 +24,8 @@ class Folder:
     root: Traversable
     shown: str
     """Its name in errors; empty for the current folder."""
+    is_open: bool = False
+    """Whether its scripts may include files outside of it."""
 
     def name(self, path: tuple[str, ...]) -> str:
         """Return a file's or folder's name for errors."""
@@ -33,6 +35,11 @@ class Folder:
         """Return where a file is on disk; None if it is in a zip file."""
         entry = self.at(path)
         return os.path.abspath(entry) if isinstance(entry, os.PathLike) else None
+
+    @property
+    def outside(self) -> str:
+        """What errors say of a file that is not in it."""
+        return f"outside of {self.shown or 'the folder'}"
 
     def at(self, path: tuple[str, ...]) -> Traversable:
         """A file or a folder in it."""

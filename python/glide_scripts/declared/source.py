@@ -241,17 +241,18 @@ class _Reader:
         written = quoted["path"]
         if "\\" in written or "\0" in written:
             raise wrong(f'"{written}" is not a path; write folders with "/"')
-        outside = wrong(
-            f'it includes "{written}", which is outside of {self.folder.shown or "the folder"}'
-        )
+        outside = wrong(f'it includes "{written}", which is {self.folder.outside}')
         if written.startswith("/"):
             raise outside
         parts = list(path[:-1])
         for part in written.split("/"):
             if part == "..":
-                if not parts:
+                if parts and parts[-1] != "..":
+                    parts.pop()
+                elif self.folder.is_open:
+                    parts.append("..")
+                else:
                     raise outside
-                parts.pop()
             elif part not in ("", "."):
                 parts.append(part)
         return tuple(parts)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
-from ..declared.comments import from_comments, script_name
+from ..declared.comments import from_comments
 from ..declared.folder import Folder, looked_for
-from ..declared.signature import Undeclarable
-from ..declared.source import Source, included, read
+from ..declared.source import read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..declared.comments import Declarations
+    from ..declared.source import Source
     from ..errors import ScriptError
 
 
@@ -29,11 +28,7 @@ def script_from_file(path: Any, name: str | None, root: Any) -> TypedScript[...,
     if root is None:
         return load(Folder(file.parent, _shown(file.parent)), (file.name,), name=_name(name))
     folder = _path("root", root)
-    try:
-        inside = Path(os.path.abspath(file)).relative_to(os.path.abspath(folder))
-    except ValueError:
-        raise ScriptSourceError(f"it is not in root, {folder}", file=str(file)) from None
-    return load(Folder(folder, _shown(folder)), inside.parts, name=_name(name))
+    return load(Folder(folder, _shown(folder)), _inside(file, folder), name=_name(name))
 
 
 def script_from_resource(package: Any, resource: Any, name: str | None) -> TypedScript[..., Any]:
@@ -46,17 +41,9 @@ def script_from_resource(package: Any, resource: Any, name: str | None) -> Typed
 
 
 def load(
-    folder: Folder,
-    path: tuple[str, ...],
-    *,
-    name: str | None = None,
-    prefix: str | None = None,
-    errors: Mapping[str, type[ScriptError]] | None = None,
+    folder: Folder, path: tuple[str, ...], *, name: str | None = None
 ) -> TypedScript[..., Any]:
     """Load a script of a folder.
-
-    ``prefix`` is the library's namespace. In a library, a script's name must be a valid attribute
-    name.
 
     Raises:
         ScriptSourceError: A file or a declaration in it is wrong.
@@ -64,13 +51,25 @@ def load(
     source = read(folder, path)
     declared = from_comments(source)
     if name is None:
-        name = declared.name
-    if name is None:
-        name = path[-1].removesuffix(".lua") if prefix is None else check_stem(folder, path)
+        name = declared.name or path[-1].removesuffix(".lua")
+    return typed(source, declared, name)
+
+
+def typed(
+    source: Source,
+    declared: Declarations,
+    name: str,
+    errors: Mapping[str, type[ScriptError]] | None = None,
+) -> TypedScript[..., Any]:
+    """The script of a source.
+
+    Raises:
+        ScriptSourceError: Its first line and its declarations contradict each other.
+    """
     try:
         return TypedScript(
             source.code,
-            name=(prefix or "") + name,
+            name=name,
             read_only=True if declared.read_only else None,
             idempotent=declared.idempotent,
             once=declared.once,
@@ -98,6 +97,26 @@ def directory_folder(path: Any) -> Folder:
         raise ScriptSourceError(why, file=str(folder))
     _check_links(folder, ())
     return Folder(folder, _shown(folder))
+
+
+def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
+    """Open a folder around another one; return it, and the way to that one.
+
+    Raises:
+        TypeError: ``path`` or ``root`` is not a path.
+        ScriptSourceError: As for ``directory_folder``; or ``path`` is not in ``root``.
+    """
+    directory_folder(path)
+    folder = _path("root", root)
+    inside = _inside(_path("path", path), folder)
+    return Folder(folder, _shown(folder)), inside
+
+
+def _inside(path: Path, root: Path) -> tuple[str, ...]:
+    try:
+        return Path(os.path.abspath(path)).relative_to(os.path.abspath(root)).parts
+    except ValueError:
+        raise ScriptSourceError(f"it is not in root, {root}", file=str(path)) from None
 
 
 def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
@@ -154,47 +173,6 @@ def resource_path(resource: Any) -> tuple[str, ...]:
     if resource.startswith("/") or ".." in parts:
         raise ValueError(f"resource is {resource!r}; pass a path inside the package")
     return parts
-
-
-def library_scripts(folder: Folder) -> list[tuple[str, ...]]:
-    """The paths of a library's scripts, by name.
-
-    A file that gives no name to an attribute is left out where another one includes it.
-
-    Raises:
-        ScriptSourceError: A folder cannot be read.
-    """
-    paths = list(folder.scripts())
-    if unnamed := {path for path in paths if not _is_named(folder, path)}:
-        parts = included(_readable(folder, paths))
-        return [path for path in paths if path not in unnamed or folder.name(path) not in parts]
-    return paths
-
-
-def _is_named(folder: Folder, path: tuple[str, ...]) -> bool:
-    try:
-        return all(check_stem(folder, path[: depth + 1]) for depth in range(len(path)))
-    except ScriptSourceError:
-        return False
-
-
-def _readable(folder: Folder, paths: Iterable[tuple[str, ...]]) -> Iterator[Source]:
-    """What can be read; loading the rest raises why it cannot."""
-    for path in paths:
-        with suppress(ScriptSourceError):
-            yield read(folder, path)
-
-
-def check_stem(folder: Folder, path: tuple[str, ...]) -> str:
-    """Return the attribute name for a file or folder of a library.
-
-    Raises:
-        ScriptSourceError: The name is not a valid attribute.
-    """
-    try:
-        return script_name(path[-1].removesuffix(".lua").replace("-", "_"))
-    except Undeclarable as error:
-        raise ScriptSourceError(str(error), file=folder.name(path)) from None
 
 
 def _path(argument: str, path: Any) -> Path:

@@ -15,6 +15,7 @@ from .typed import TypedScript
 
 if TYPE_CHECKING:
     from ..declared.folder import Folder
+    from .contents import Content
 
 E = TypeVar("E", bound=type[ScriptError])
 
@@ -25,6 +26,7 @@ class TypedLibrary:
     if TYPE_CHECKING:
         __entries: dict[str, TypedScript[..., Any] | TypedLibrary]
         __errors: dict[str, type[ScriptError]]
+        __left_out: dict[str, Content]
         __shown: str
 
     def __init__(self) -> None:
@@ -35,20 +37,24 @@ class TypedLibrary:
         )
 
     @classmethod
-    def from_directory(cls, path: str | os.PathLike[str]) -> Self:
+    def from_directory(
+        cls, path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+    ) -> Self:
         """Load all scripts of a folder.
 
         Args:
-            path: The folder. Included files must be in it.
+            path: The folder.
+            root: The folder that included files must be in. Default: ``path``.
 
         Raises:
-            ScriptSourceError: The folder does not exist, a file in it cannot be used, or two
-                scripts have the same name. The text names them.
+            ScriptSourceError: The folder does not exist or is not in ``root``, a file in it cannot
+                be used, or two scripts have the same name. The text names them.
         """
-        from .files import directory_folder, library_scripts  # noqa: PLC0415 - saves time at import
+        from .files import directory_folder, rooted_folder  # noqa: PLC0415 - saves time at import
 
-        whole = directory_folder(path)
-        return cls.__read(whole, (), "", {}, library_scripts(whole))
+        if root is None:
+            return cls.__read(directory_folder(path), ())
+        return cls.__read(*rooted_folder(path, root))
 
     @classmethod
     def from_resource(cls, package: str | ModuleType, folder: str = "") -> Self:
@@ -63,11 +69,7 @@ class TypedLibrary:
             ScriptSourceError: As for ``from_directory``; or the package does not exist.
         """
         from ..declared.folder import Folder, looked_for  # noqa: PLC0415 - saves time at import
-        from .files import (  # noqa: PLC0415 - saves time at import
-            library_scripts,
-            package_folder,
-            resource_path,
-        )
+        from .files import package_folder, resource_path  # noqa: PLC0415 - saves time at import
 
         whole = package_folder(package)
         path = resource_path(folder)
@@ -75,40 +77,48 @@ class TypedLibrary:
         if not part.root.is_dir():
             why = "the folder does not exist" + looked_for(part.root, part.shown)
             raise ScriptSourceError(why, file=part.shown)
-        return cls.__read(part, (), "", {}, library_scripts(part))
+        return cls.__read(part, ())
 
     @classmethod
-    def __read(
+    def __read(cls, folder: Folder, below: tuple[str, ...]) -> Self:
+        files = []
+        for each in folder_contents(folder, below):
+            if isinstance(each, ScriptSourceError):
+                raise each
+            files.append(each)
+        return cls.__of(files, (), len(below), folder.name(below), {})
+
+    @classmethod
+    def __of(
         cls,
-        folder: Folder,
-        path: tuple[str, ...],
-        prefix: str,
+        files: Iterable[Content],
+        namespace: tuple[str, ...],
+        depth: int,
+        shown: str,
         errors: dict[str, type[ScriptError]],
-        scripts: Iterable[tuple[str, ...]],
     ) -> Self:
-        """Return the library of a folder, given the paths of the scripts in it."""
-        from .files import check_stem, load  # noqa: PLC0415 - saves time at import
+        """Return the library of files that are in the same folder, `depth` parts down."""
+        from .contents import Kind  # noqa: PLC0415 - saves time at import
+        from .files import typed  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
-        self.__entries, self.__errors, self.__shown = {}, errors, folder.name(path)
-        origins: dict[str, str] = {}
-        depth = len(path) + 1
-        for inner, group in itertools.groupby(scripts, key=lambda script: script[:depth]):
+        self.__entries, self.__errors, self.__shown = {}, errors, shown
+        self.__left_out = {}
+        for part, group in itertools.groupby(files, key=lambda each: each.path[depth]):
             below = list(group)
-            if below != [inner]:
-                name = check_stem(folder, inner)
-                value: Any = TypedLibrary.__read(folder, inner, f"{prefix}{name}.", errors, below)
+            scripts = [each for each in below if each.kind is Kind.SCRIPT]
+            if not scripts:
+                name = part.removesuffix(".lua").replace("-", "_")
+                self.__left_out[name] = below[0]
+                continue
+            first = scripts[0]
+            name = first.attributes[len(namespace)]
+            inner = (*namespace, name)
+            value: Any
+            if len(first.path) > depth + 1:
+                value = TypedLibrary.__of(below, inner, depth + 1, f"{shown}/{part}", errors)
             else:
-                value = load(folder, inner, prefix=prefix, errors=errors)
-                name = value.name.removeprefix(prefix)
-            shown = folder.name(inner)
-            if name in origins:
-                why = f"{origins[name]} has the same name {name!r}; rename one of them"
-                raise ScriptSourceError(why, file=shown)
-            if hasattr(ScriptLibrary, name):
-                why = f"{name!r} is the name of a library's own method; rename the script"
-                raise ScriptSourceError(why, file=shown)
-            origins[name] = shown
+                value = typed(first.source, first.declared, ".".join(inner), errors)
             self.__entries[name] = value
             # An attribute of its own is found without a call of __getattr__.
             self.__dict__[name] = value
@@ -167,6 +177,8 @@ class TypedLibrary:
 
             near = difflib.get_close_matches(name, self.__entries, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            if name in self.__left_out:
+                hint = f": {_why_left_out(self.__left_out[name])}"
             raise AttributeError(f"there is no script {name!r} in {self.__shown}{hint}")
 
     def __iter__(self) -> Iterator[TypedScript[..., Any]]:
@@ -190,6 +202,7 @@ class ScriptLibrary(TypedLibrary):
     ``rate_limit.lua`` becomes the attribute ``rate_limit``, and ``billing/charge.lua`` becomes
     ``billing.charge``. A ``-`` in a name becomes ``_``; ``--@name`` in a file gives its script
     another name. Other files, folders without scripts, and names that begin with a dot are ignored.
+    So are libraries of functions, and files that others include unless they declare something.
 
     Iterating over a library yields all its scripts, including those of its namespaces.
     """
@@ -197,6 +210,26 @@ class ScriptLibrary(TypedLibrary):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
+
+
+def folder_contents(
+    folder: Folder, below: tuple[str, ...] = ()
+) -> Iterator[Content | ScriptSourceError]:
+    """Return what each file below a folder is, by name; of one that cannot be used, why.
+
+    Raises:
+        ScriptSourceError: A folder cannot be read.
+    """
+    from .contents import contents  # noqa: PLC0415 - saves time at import
+
+    return contents(folder, below, reserved=frozenset(dir(ScriptLibrary)))
+
+
+def _why_left_out(content: Content) -> str:
+    file = content.source.file
+    if content.functions is not None:
+        return f"{file} is a library of functions; FunctionLibrary loads it"
+    return f"other files include {file}, and it declares nothing of its own"
 
 
 show_as_public(globals())

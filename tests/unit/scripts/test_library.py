@@ -67,6 +67,32 @@ def test_includes_may_go_as_far_as_the_library(tmp_path: Path) -> None:
         ScriptLibrary.from_directory(tmp_path / "a")
 
 
+def test_a_root_around_the_folder_may_be_included_from(tmp_path: Path) -> None:
+    write(tmp_path, "a/b/main.lua", text='--@include "../../util.lua"\nreturn u')
+    write(tmp_path, "util.lua", text="local u = 1\n")
+    scripts = ScriptLibrary.from_directory(tmp_path / "a", root=tmp_path)
+    assert [script.name for script in scripts] == ["b.main"]
+    assert scripts.b.main.code.startswith(b'--@include "../../util.lua"\nlocal u')
+    with pytest.raises(ScriptSourceError, match=r"/a: it is not in root, "):
+        ScriptLibrary.from_directory(tmp_path / "a", root=tmp_path / "a" / "b")
+    with pytest.raises(TypeError, match="root is int"):
+        ScriptLibrary.from_directory(tmp_path / "a", root=3)  # type: ignore[arg-type]
+
+
+def test_what_is_no_script_of_its_own_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "take.lua", text='--@include "lib/util.lua"\n--@include "give.lua"\nreturn u')
+    write(tmp_path, "lib/util.lua", text="local u = 1\n")
+    write(tmp_path, "give.lua", text="--@name give_back\nlocal v = 1\n")
+    write(tmp_path, "counters.lua", text="#!lua name=counters\n")
+    write(tmp_path, "2/counters.lua", text="#!lua name=more\n")
+    scripts = ScriptLibrary.from_directory(tmp_path)
+    assert [script.name for script in scripts] == ["give_back", "take"]
+    with pytest.raises(AttributeError, match=r"'lib' in .*: other files include .*lib/util\.lua"):
+        scripts.lib  # noqa: B018
+    with pytest.raises(AttributeError, match=r"counters\.lua is a library of functions"):
+        scripts.counters  # noqa: B018
+
+
 def test_a_file_that_others_include_needs_no_name(tmp_path: Path) -> None:
     write(tmp_path, "a.lua", text='--@include "my lib/2.lua"\nreturn two')
     write(tmp_path, "my lib/2.lua", text="local two = 2\n")
@@ -160,7 +186,7 @@ def test_a_library_is_read_from_a_package(
             write(tmp_path / name, path, text=text)
         monkeypatch.syspath_prepend(tmp_path)
     scripts = ScriptLibrary.from_resource(name, "lua")
-    assert [script.name for script in scripts] == ["a", "b", "deep.c"]
+    assert [script.name for script in scripts] == ["a", "deep.c"]
     assert scripts.a.code == b'--@include "b.lua"\nlocal b = 1\nreturn b'
     assert scripts.deep.c.file == f"{name}/lua/deep/c.lua"
     assert ScriptLibrary.from_resource(sys.modules[name]).lua.deep.c == scripts.deep.c

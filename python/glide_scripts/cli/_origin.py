@@ -1,0 +1,96 @@
+"""The one script that a command line is about: in a file, from a pipe, or written there."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import Script
+from ..scripts.files import load
+from . import _roots
+from ._failure import UNUSABLE, Failure
+
+STDIN = Path("-")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a script comes from. Its text is what errors call it."""
+
+    name: str
+    root: Path | None
+    """The folder of ``--root``."""
+    text: bytes | None = None
+    """None for a file, which is read each time."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def file(self) -> Path | None:
+        """The file, which may change; None if there is none."""
+        return Path(self.name) if self.text is None else None
+
+    def read(self) -> Script:
+        """The script.
+
+        Raises:
+            Failure: The file cannot be read, the script is empty, or its root is wrong.
+            ScriptSourceError: It cannot be used, or what it includes.
+        """
+        code = read_file(Path(self.name)) if self.text is None else self.text
+        if not code.strip():
+            raise Failure(f"{self.name}: it is empty", UNUSABLE)
+        try:
+            code.decode()
+        except UnicodeDecodeError:
+            # It cannot include others, and runs all the same.
+            return Script(code, name=self.name)
+        if self.text is None:
+            return load(*_roots.of_file(Path(self.name), self.root), name=self.name)
+        return load(*_roots.of_text(self.name, self.text, self.root), name=self.name)
+
+
+def origin(file: Path | None, code: str | None, root: Path | None, *, stdin: bool = True) -> Origin:
+    """Return where the script of a command line comes from.
+
+    Args:
+        file: What was given as FILE: ``-`` is standard input.
+        code: What was given with ``-e``.
+        root: What was given as ``--root``.
+        stdin: Whether the script may come from standard input.
+
+    Raises:
+        Failure: There is none, there are two, or standard input has another use.
+    """
+    if code is not None:
+        if file is not None:
+            raise Failure(f"-e CODE goes without a file, and {file} is one", UNUSABLE)
+        return Origin("-e", root, os.fsencode(code))
+    if not stdin and file in (None, STDIN):
+        why = "its commands come from standard input; name the script's file, or write -e CODE"
+        raise Failure(why, UNUSABLE)
+    if file is None and sys.stdin.isatty():
+        why = "which script? Name a file, write -e CODE, or - for standard input"
+        raise Failure(why, UNUSABLE)
+    if file is None or file == STDIN:
+        return Origin("<stdin>", root, sys.stdin.buffer.read())
+    if is_pipe(file):
+        return Origin(str(file), root, read_file(file))
+    return Origin(str(file), root)
+
+
+def is_pipe(file: Path) -> bool:
+    """Whether a path can be read only once, as ``<(command)`` of a shell."""
+    return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def read_file(file: Path) -> bytes:
+    """
+    Raises:
+        Failure: The file cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}", UNUSABLE) from error
