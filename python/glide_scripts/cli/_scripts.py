@@ -12,7 +12,7 @@ from ..declared.folder import Folder
 from ..declared.lines import Place
 from ..declared.source import Source, included, read
 from ..scripts.files import directory_folder
-from ._failure import UNUSABLE, Failure, without_around
+from ._failure import UNUSABLE, Failure
 
 
 @dataclass(frozen=True)
@@ -127,4 +127,4 @@ def _library(source: Source) -> FunctionLibrary | None:
 def refusal(unit: Unit, error: ScriptError) -> tuple[Place, str]:
     """Where and why a server did not take a script or a library."""
     place = unit.source.map.place(error.line or 1)
-    return place, without_around(str(error).splitlines()[0])
+    return place, error.message or str(error).splitlines()[0]

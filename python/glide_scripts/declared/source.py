@@ -59,6 +59,12 @@ class SourceMap:
     """Of each line of the text, the index of its file and the line there, counted from 1."""
     included_at: tuple[Place | None, ...]
     """Of each file, the line that includes it."""
+    folder: str = ""
+    """The folder of the files, as errors show it; empty for the current one."""
+
+    def short(self, file: str) -> str:
+        """A file's path below the folder."""
+        return file.removeprefix(f"{self.folder}/") if self.folder else file
 
     def place(self, line: int) -> Place:
         """The place of a line of the text, counted from 1; of one beyond it, the last one's."""
@@ -141,7 +147,12 @@ def read(folder: Folder, path: tuple[str, ...]) -> Source:
     """
     reader = _Reader(folder)
     reader.add(path, None, ())
-    source_map = SourceMap(tuple(reader.files), reader.lines(), tuple(reader.included_at))
+    source_map = SourceMap(
+        tuple(reader.files),
+        reader.lines(),
+        tuple(reader.included_at),
+        folder.shown.rstrip("/"),
+    )
     return Source(bytes(reader.code), source_map, tuple(reader.own))
 
 

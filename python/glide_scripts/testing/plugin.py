@@ -28,6 +28,9 @@ scripts, functions and statistics are removed. A server that a test left paused,
 restarted. Changes by CONFIG or ACL stay. With a ``…faults`` fixture, the test's client connects
 through a proxy.
 
+Tracebacks leave out the frames of ``glide_scripts``, so that they end at the line of the caller;
+``--full-trace`` shows them.
+
 To change the settings, override these session fixtures, which return keyword arguments:
 ``valkey_server_settings`` of ``ValkeyServer``, ``valkey_cluster_settings`` of ``ValkeyCluster``,
 and ``valkey_client_settings`` of both clients' configurations.
@@ -35,9 +38,14 @@ and ``valkey_client_settings`` of both clients' configurations.
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from . import _fixtures
+
+_PACKAGE = __name__.partition(".")[0]
+_SHOWN = ("testing", "cli")
 
 
 @pytest.hookimpl(trylast=True)
@@ -46,3 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # Of fixtures of one name the last one counts, and the server's package brings a valkey_client,
     # too, in a plugin that may be loaded before this one or after it.
     config.pluginmanager.register(_fixtures, "glide_scripts_fixtures")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Hide this package's frames in tracebacks."""
+    if call.excinfo is None:
+        return
+    for name, module in list(sys.modules.items()):
+        package, *inner = name.split(".")
+        if package == _PACKAGE and not (inner and inner[0] in _SHOWN):
+            vars(module).setdefault("__tracebackhide__", True)
