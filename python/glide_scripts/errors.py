@@ -202,7 +202,8 @@ class ScriptError(RequestError):
     message: str | None = None
     """The server's words without the code and the place, such as ``"sku 7"``.
 
-    None if the script was not invoked as a ``Script``.
+    They are unescaped, and cut after 2,048 characters. None if the script was not invoked as a
+    ``Script``.
     """
 
     keys: tuple[str, ...] = ()

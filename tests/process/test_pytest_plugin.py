@@ -390,3 +390,54 @@ def test_without_a_server_program_the_text_says_what_to_install(
     result = run(pytester, *WITHOUT)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(['*pip install "glide-scripts?server?"*'])
+
+
+def test_the_traceback_of_a_failed_call_ends_at_the_caller_s_line(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        CALLS
+        + """
+    from glide_scripts import Batch, Key, Secret, typed_script
+
+    FAILS = Script("return nil + 1", name="fails")
+
+    @typed_script(FAILS)
+    def fails(key: Key) -> int: ...
+
+    def test_typed(valkey_sync_client):
+        fails(valkey_sync_client, "k")
+
+    def test_of_a_wrong_type(valkey_sync_client):
+        fails(valkey_sync_client, 1)
+
+    def test_plain(valkey_sync_client):
+        valkey_sync_client.invoke_script(FAILS)
+
+    def test_batch(valkey_sync_client):
+        valkey_sync_client.exec(Batch().invoke_script(FAILS), raise_on_error=True)
+
+    def test_command(valkey_sync_client):
+        valkey_sync_client.set("k", 1)
+
+    def test_awaited(valkey_client):
+        async def call():
+            await fails(valkey_client, "k")
+        asyncio.run(call())
+    """
+    )
+    result = run(pytester, *WITHOUT)
+    result.assert_outcomes(failed=6)
+    text = result.stdout.str()
+    assert "glide_scripts/" not in text
+    for line in (
+        'fails(valkey_sync_client, "k")',
+        "fails(valkey_sync_client, 1)",
+        "valkey_sync_client.invoke_script(FAILS)",
+        "valkey_sync_client.exec(Batch().invoke_script(FAILS), raise_on_error=True)",
+        'valkey_sync_client.set("k", 1)',
+        'await fails(valkey_client, "k")',
+    ):
+        assert re.search(rf"^> +{re.escape(line)}$", text, re.MULTILINE), line
+    assert "FAILED test_the_traceback" in text
+    assert "glide_scripts/client" in run(pytester, "--full-trace", *WITHOUT).stdout.str()

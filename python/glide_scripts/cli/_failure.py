@@ -10,7 +10,6 @@ from .. import (
     RequestError,
     ScriptError,
     ScriptSourceError,
-    ScriptSyntaxError,
 )
 from ..testing import ServerNotFound, ServerStartError
 
@@ -23,12 +22,6 @@ OUTPUT_CLOSED = 141
 
 NO_CLUSTER = "the server is a node of a cluster; add --cluster"
 
-# Around the words of a server's error, which stand beside the place already.
-_AROUND = re.compile(
-    r"^(?:Lua syntax error: )?(?:ERR )?"
-    r"(?:Error (?:compiling script \(new function\)|compiling function|registering functions): )?"
-    r"(?:ERR )?(?:@?user_(?:script|function): ?\d+: )?"
-)
 _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
@@ -55,15 +48,13 @@ _LOGINS = {
 
 
 def script_error_text(error: ScriptError, file: object) -> str:
-    """Return the whole text of the error, with the place in the file before it."""
-    place = f"{file}" if error.line is None else f"{error.file or file}:{error.line}"
-    text = without_around(str(error)) if isinstance(error, ScriptSyntaxError) else str(error)
-    return f"{place}: {text}"
-
-
-def without_around(text: str) -> str:
-    """Return a server's error without its generic prefix."""
-    return _AROUND.sub("", text)
+    """Return the whole text of the error, with the path as it was given in its place."""
+    if error.line is None:
+        return f"{file}: {error}"
+    place = f"{error.file or file}:{error.line}"
+    lead, _, rest = str(error).partition(": ")
+    text = rest if place.endswith(lead) else str(error)
+    return f"{place}: {text.removeprefix('Lua syntax error: ')}"
 
 
 def failure_of(error: Exception) -> Failure | None:

@@ -15,7 +15,7 @@ from ..declared.source import Source
 from ..scripts.contents import Content, Kind, content
 from ..scripts.library import folder_contents
 from . import _roots
-from ._failure import UNUSABLE, Failure, without_around
+from ._failure import UNUSABLE, Failure
 from ._origin import STDIN, is_pipe, read_file
 
 
@@ -159,4 +159,4 @@ def _one(folder: Folder, inside: tuple[str, ...], path: Path) -> Iterator[Unit |
 def refusal(unit: Unit, error: ScriptError) -> tuple[Place, str]:
     """Where and why a server did not take a script or a library."""
     place = unit.source.map.place(error.line or 1)
-    return place, without_around(str(error).splitlines()[0])
+    return place, error.message or str(error).splitlines()[0]

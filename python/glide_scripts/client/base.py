@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 import glide_scripts
 
@@ -22,11 +22,11 @@ from ..commands import (
     strings,
 )
 from ..commands.command import Command
-from ..errors import CrossSlotError, ReplyTypeError, RequestError
-from ..failures.secret_keys import hide_keys
+from ..errors import ReplyTypeError, RequestError
 from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
 from .command_methods import describe
 from .declared_call import DeclaredCall, ObservedDeclaredCall
+from .raising import raise_explained
 from .sending import Sending
 
 P = ParamSpec("P")
@@ -411,22 +411,6 @@ class BaseClient(Sending):
     zmscore = method_of(sorted_sets.zmscore)
     zpopmin = method_of(sorted_sets.zpopmin)
     zpopmax = method_of(sorted_sets.zpopmax)
-
-
-def raise_explained(error: RequestError, script: Script, keys: object, args: object) -> NoReturn:
-    """Raise a script's error with all that is known about its call, except for secrets."""
-    if isinstance(error, CrossSlotError):
-        hide_keys(error, [script])
-        better: RequestError = error
-    else:
-        from ..failures.explanation import explained  # noqa: PLC0415 - saves time at import
-
-        better = explained(error, script, keys, args)
-    try:
-        raise better from better.__cause__
-    finally:
-        # The traceback holds this frame: with the errors in it, it would hold itself.
-        del error, better, keys, args
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

@@ -19,9 +19,9 @@ from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TEncodable, TResult
-from .base import raise_explained
 from .cluster_keyspace import ClusterKeyspaceCommands
 from .cluster_server import ByNode, ClusterServerCommands
+from .raising import raise_explained
 
 
 class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):

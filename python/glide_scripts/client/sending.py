@@ -36,6 +36,7 @@ from ..values import OK, TOK, TEncodable, TResult
 from .core import AnyPending, Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .in_thread import import_url, imported
+from .raising import raise_explained
 from .running import running, turn
 from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
 
@@ -188,7 +189,13 @@ class Sending(Client):
 
     async def _execute(self, command: Command[T]) -> T:
         command = probed(command)
-        reply = await self._send(command)
+        try:
+            reply = await self._send(command)
+        except ScriptError as error:
+            if error.script is None:
+                raise
+            # The code of EVAL and similar commands is known.
+            raise_explained(error, error.script, None, None)
         decoded: T = reply if command.decode is None else command.decode(reply)
         return decoded
 
@@ -201,7 +208,13 @@ class Sending(Client):
 
         command = probed(command)
         where = directions(command.words, route)
-        reply = await self._core.command(command.words, None, **command.settings(), **where)
+        try:
+            reply = await self._core.command(command.words, None, **command.settings(), **where)
+        except ScriptError as error:
+            if error.script is None:
+                raise
+            # The code of EVAL and similar commands is known.
+            raise_explained(error, error.script, None, None)
         decode = decoder(command, route)
         return reply if decode is None else decode(reply)
 

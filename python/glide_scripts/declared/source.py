@@ -61,6 +61,12 @@ class SourceMap:
     """Of each file, the line that includes it."""
     paths: tuple[str | None, ...] = ()
     """Of each file, where it is on disk; None if it is in a zip file."""
+    folder: str = ""
+    """The folder of the files, as errors show it; empty for the current one."""
+
+    def short(self, file: str) -> str:
+        """A file's path below the folder."""
+        return file.removeprefix(f"{self.folder}/") if self.folder else file
 
     def place(self, line: int) -> Place:
         """The place of a line of the text, counted from 1; of one beyond it, the last one's."""
@@ -144,7 +150,11 @@ def read(folder: Folder, path: tuple[str, ...]) -> Source:
     reader = _Reader(folder)
     reader.add(path, None, ())
     source_map = SourceMap(
-        tuple(reader.files), reader.lines(), tuple(reader.included_at), tuple(reader.paths)
+        tuple(reader.files),
+        reader.lines(),
+        tuple(reader.included_at),
+        tuple(reader.paths),
+        folder.shown.rstrip("/"),
     )
     return Source(bytes(reader.code), source_map, tuple(reader.own))
 

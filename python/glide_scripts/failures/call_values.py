@@ -9,7 +9,7 @@ from typing import Any
 
 from .._core import Script
 from ..declared.script import DeclaredScript
-from .place import shorten
+from .one_line import shorten
 from .secrets import SECRET, Secrets
 
 _MAX_TEXT = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from .._core import Script
@@ -9,6 +10,8 @@ from ..declared.lines import Place, split_lines
 from ..declared.script import DeclaredScript
 from ..declared.source import SourceMap
 from ..errors import RequestError, ScriptError
+from .one_line import on_one_line
+from .python_place import python_place
 
 _AROUND = 2
 _MAX_LINE = 160
@@ -41,6 +44,25 @@ def _map_of(script: Script) -> SourceMap | None:
     return script._source_map if isinstance(script, DeclaredScript) else None
 
 
+def leading_place(error: ScriptError, script: Script, sent: int) -> str:
+    """The place in short, for the beginning of an error's text.
+
+    A file's path begins below the folder of its library. Of a script in a string it is the line of
+    the Python file, if that is there.
+
+    Args:
+        error: The error, whose line is the file's.
+        script: The script.
+        sent: The line of the script's text as it was sent.
+    """
+    source_map = _map_of(script)
+    if source_map is not None:
+        return f"{source_map.short(error.file or source_map.files[0])}:{error.line}"
+    if (place := python_place(script, sent)) is not None:
+        return f"{os.path.basename(place.file)}:{place.line}"
+    return f"{script.name or f'script {script.hash[:8]}'}:{sent}"
+
+
 def shown_place(error: RequestError, script: Script) -> str:
     name = script.name or f"script {script.hash[:8]}"
     line = error.line if isinstance(error, ScriptError) else None
@@ -70,7 +92,7 @@ def snippet_of(line: int, file: str | None, script: Script, words: str) -> list[
         # No character has more than 4 bytes.
         start = lines[sent - 1][: 4 * (_MAX_LINE + 1)]
         text = start.decode(errors="replace").expandtabs(4).rstrip()
-        shown_lines.append((number, shorten(text, _MAX_LINE)))
+        shown_lines.append((number, on_one_line(text, _MAX_LINE)))
     while shown_lines and shown_lines[-1][0] > line and not shown_lines[-1][1]:
         shown_lines.pop()
     while shown_lines and shown_lines[0][0] < line and not shown_lines[0][1]:
@@ -117,8 +139,3 @@ def _mark(text: str, words: str) -> str:
     elif _COMMAND.search(words) and len(calls := list(_CALL.finditer(text))) == 1:
         start, length = calls[0].start(), len(calls[0][0])
     return " " * start + "^" * length
-
-
-def shorten(text: str, size: int) -> str:
-    """The beginning of a text."""
-    return text if len(text) <= size else text[:size] + "…"

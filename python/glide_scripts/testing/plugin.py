@@ -28,6 +28,9 @@ scripts, functions and statistics are removed. A server that a test left paused,
 restarted. Changes by CONFIG or ACL stay. With a ``…faults`` fixture, the test's client connects
 through a proxy.
 
+Tracebacks leave out the frames of ``glide_scripts``, so that they end at the line of the caller;
+``--full-trace`` shows them.
+
 To change the settings, override these session fixtures, which return keyword arguments:
 ``valkey_server_settings`` of ``ValkeyServer``, ``valkey_cluster_settings`` of ``ValkeyCluster``,
 and ``valkey_client_settings`` of both clients' configurations.
@@ -41,6 +44,9 @@ import pytest
 
 from . import _coverage, _fixtures
 
+_PACKAGE = __name__.partition(".")[0]
+_SHOWN = ("testing", "cli")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,3 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_coverage, "glide_scripts_coverage") is not None
     ):
         _coverage.begin(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Hide this package's frames in tracebacks."""
+    if call.excinfo is None:
+        return
+    for name, module in list(sys.modules.items()):
+        package, *inner = name.split(".")
+        if package == _PACKAGE and not (inner and inner[0] in _SHOWN):
+            vars(module).setdefault("__tracebackhide__", True)

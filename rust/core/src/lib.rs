@@ -30,7 +30,7 @@ pub use crate::model::config::{
     Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
-pub use crate::model::library::Library;
+pub use crate::model::library::{Library, library_name};
 pub use crate::model::once::{Once, OwnIds};
 pub use crate::model::question::{Answer, Question, Questioner};
 pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use glide_scripts_core::script::{Options, Script as CoreScript};
-use glide_scripts_core::{Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Route, split_by_slot};
+use glide_scripts_core::{
+    Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Route, library_name, split_by_slot,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -116,7 +118,10 @@ impl Command<'_, '_> {
         }
         if let Some(code) = self.code {
             let code = code.as_bytes();
-            let script = (!code.is_empty()).then(|| Arc::new(CoreScript::new(code.to_vec(), Options::default())));
+            let script = (!code.is_empty()).then(|| {
+                let options = Options { name: library_name(code), ..Options::default() };
+                Arc::new(CoreScript::new(code.to_vec(), options))
+            });
             request = request.running(script);
         }
         if let Some(library) = self.library {

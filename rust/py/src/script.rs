@@ -4,8 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glide_scripts_core::script::{self, IdOfCalls, Options};
+use glide_scripts_core::script::{self, IdOfCalls, MadeAt, Options};
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
@@ -74,6 +75,7 @@ impl Script {
         once: Option<&Bound<'_, PyAny>>,
         once_ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let made_at = callers_line(code.py());
         let code = code_bytes(code)?;
         let name = name.map(|name| name.extract().map_err(|_| wrong_type("name", name, "str"))).transpose()?;
         let read_only = match read_only {
@@ -86,7 +88,7 @@ impl Script {
         } else if once_ttl.is_some() {
             return Err(PyValueError::new_err("once_ttl is given without once; pass once=True, too"));
         }
-        let options = Options { name, read_only, idempotent, once, once_ttl };
+        let options = Options { name, read_only, idempotent, once, once_ttl, made_at };
         Ok(Self::from_core(Arc::new(script::Script::new(code, options))))
     }
 
@@ -185,6 +187,12 @@ impl Script {
         self.core.options().once_ttl.map(|ttl| ttl.as_secs_f64())
     }
 
+    /// The file and the line of the program's code that made it, or None.
+    #[getter]
+    fn _made_at(&self) -> Option<(&str, u32)> {
+        self.core.options().made_at.as_ref().map(|at| (at.file.as_str(), at.line))
+    }
+
     /// Release this instance: the client no longer sends its code to a server that lost it. You never need this,
     /// because dropping the object frees its memory. You may call it twice.
     fn __del__(&self) {
@@ -246,6 +254,25 @@ impl Script {
         let partial = py.import("functools")?.getattr("partial")?;
         Ok((partial.call((slf.get_type(), script.code(py)), Some(&flags))?, PyTuple::empty(py)))
     }
+}
+
+/// The innermost line of Python that runs and is not this package's.
+fn callers_line(py: Python<'_>) -> Option<MadeAt> {
+    let mut frame = py.import(intern!(py, "sys")).ok()?.call_method0(intern!(py, "_getframe")).ok()?;
+    loop {
+        let module = frame.getattr(intern!(py, "f_globals")).ok()?.get_item(intern!(py, "__name__")).ok();
+        if !module.is_some_and(|name| is_ours(&name)) {
+            let file = frame.getattr(intern!(py, "f_code")).ok()?.getattr(intern!(py, "co_filename")).ok()?;
+            let line = frame.getattr(intern!(py, "f_lineno")).ok()?;
+            return Some(MadeAt { file: file.extract().ok()?, line: line.extract().ok()? });
+        }
+        frame = frame.getattr(intern!(py, "f_back")).ok().filter(|frame| !frame.is_none())?;
+    }
+}
+
+fn is_ours(module: &Bound<'_, PyAny>) -> bool {
+    let name: Result<&str, _> = module.extract();
+    name.is_ok_and(|name| name.split('.').next() == Some("glide_scripts"))
 }
 
 fn idempotent_flag(flag: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +65,8 @@ def test_an_error_gets_the_text_and_the_class_of_a_call_s() -> None:
     decode: Any = batch.calls[0][3]
     error = decode.explain(ScriptError("NO hunter2 script: on @user_script:1.", code="NO", line=1))
     assert error.script is limit
-    assert str(error).startswith("NO <secret> script: on @user_script:1.\n  --> limit, line 1\n")
+    place = rf"{re.escape(Path(__file__).name)}:\d+"
+    assert re.match(rf"{place}: NO <secret>\n  --> limit, line 1\n", str(error))
 
 
 def test_a_reply_that_does_not_fit_is_an_error_with_the_call_s_keys() -> None:

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::address::Address;
 use crate::model::cause::{AtDeadline, Cause, CrossSlot};
 use crate::model::script::Script;
+use crate::model::script_words::{own_words, shown};
 use crate::model::status::Unreachable;
 use crate::wire::resp::ServerError;
 
@@ -83,6 +84,8 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     pub script: Option<Arc<Script>>,
+    /// The name of the library, if the code is a function's.
+    pub name: Option<String>,
     pub line: Option<u32>,
     pub source_line: Option<String>,
 }
@@ -179,7 +182,7 @@ impl fmt::Display for Error {
             write!(f, "{node}: ")?;
         }
         match &*self.cause {
-            Cause::Answer(answer) => self.words(&answer.text(), f)?,
+            Cause::Answer(answer) => self.answer_text(&answer.text(), f)?,
             cause => write!(f, "{cause}")?,
         }
         if self.was_lost {
@@ -193,13 +196,28 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    /// The server's text; led by the place if it is of code that is no script of the caller's.
+    ///
+    /// Of a script it is whole: whoever shows it knows the file, and which of the words are secret.
+    fn answer_text(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place.as_deref() {
+            Some(Place { script: Some(_), .. }) => self.words(text, f),
+            Some(Place { line: Some(line), name, .. }) => {
+                let server_name = if text.contains("user_function:") { "user_function" } else { "user_script" };
+                write!(f, "{}:{line}: ", name.as_deref().unwrap_or(server_name))?;
+                self.words(&shown(own_words(text)), f)
+            }
+            _ => self.words(&shown(text), f),
+        }
+    }
+
     /// The server's words, with those that users look for where the server does not use them.
     fn words(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::ScriptSyntax => write!(f, "Lua syntax error: {text}"),
             Kind::CrossSlot => write!(f, "CrossSlot: {text}"),
             Kind::ScriptBusy => write!(f, "{text} (script_kill() stops a script that has not written)"),
-            Kind::Script if text.contains("Unknown ") && text.contains("command called from script") => {
+            Kind::Script if text.contains("Unknown ") && text.contains("command called from ") => {
                 write!(f, "{text} (unknown command)")
             }
             Kind::Request if text.starts_with("MOVED ") || text.starts_with("ASK ") => {
@@ -223,8 +241,9 @@ fn lacks_scripts(text: &str) -> bool {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(line), Some(source)) = (self.line, &self.source_line) else { return Ok(()) };
-        let name = self.script.as_ref().and_then(|script| script.options().name.as_deref()).unwrap_or("script");
-        write!(f, "\n  {name}, line {line}: {}", source.trim())
+        let name = self.script.as_ref().and_then(|script| script.options().name.as_deref());
+        let name = name.or(self.name.as_deref()).unwrap_or("script");
+        write!(f, "\n  {name}, line {line}: {}", shown(source.trim()))
     }
 }
 

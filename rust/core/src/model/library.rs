@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::model::script::sha1_hex;
+use crate::model::script::{line, sha1_hex};
 use crate::model::used::CodeId;
 use crate::wire::pack;
 
@@ -34,6 +34,14 @@ impl Library {
         &self.code
     }
 
+    pub(crate) fn name(&self) -> Option<String> {
+        library_name(&self.code)
+    }
+
+    pub(crate) fn line(&self, number: u32) -> Option<String> {
+        line(&self.code, number)
+    }
+
     /// [FUNCTION LOAD](https://valkey.io/commands/function-load/) of it, also in place of one of its name.
     pub(crate) fn load(&self, replace: bool) -> Bytes {
         if replace {
@@ -49,6 +57,14 @@ impl Library {
     pub(crate) fn list() -> Bytes {
         pack::command(&[b"FUNCTION", b"LIST"])
     }
+}
+
+/// The name that the first line of a library's code declares.
+pub fn library_name(code: &[u8]) -> Option<String> {
+    let first = code.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
+    let name =
+        first.strip_prefix(b"#!")?.split(u8::is_ascii_whitespace).find_map(|word| word.strip_prefix(b"name="))?;
+    Some(String::from_utf8_lossy(name).into_owned())
 }
 
 impl fmt::Debug for Library {

@@ -16,6 +16,7 @@ pub(crate) mod reply_error;
 pub(crate) mod request;
 pub(crate) mod route;
 pub mod script;
+pub(crate) mod script_words;
 pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod status;

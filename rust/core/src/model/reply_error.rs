@@ -1,10 +1,7 @@
 //! What an error that a server answered is to the caller: its kind, its text and its place in a script.
 
-use std::sync::Arc;
-
 use crate::model::error::{Error, Kind, Place};
 use crate::model::request::Request;
-use crate::model::script::Script;
 use crate::model::verdict::{Meaning, Ran, Verdict, is_not_compiled, line_number};
 use crate::wire::resp::ServerError;
 
@@ -18,12 +15,12 @@ impl Error {
         };
         let unwrapped = unwrapped.map(|words| ServerError::new(words.into_bytes()));
         let error = unwrapped.as_ref().unwrap_or(error);
-        Self::of(error, kind, verdict.ran != Ran::No, request.callers_script())
+        Self::of(error, kind, verdict.ran != Ran::No, Some(request))
     }
 
     /// The error that a script ended in when it ran, as the record of that call has it.
     pub(crate) fn recorded(error: &ServerError, request: &Request) -> Self {
-        Self::of(error, kind(error, &Meaning::OfScript), true, request.callers_script())
+        Self::of(error, kind(error, &Meaning::OfScript), true, Some(request))
     }
 
     /// The id of a call with `once` stands for another call.
@@ -58,10 +55,17 @@ impl Error {
         Self::of(error, kind, false, None)
     }
 
-    fn of(error: &ServerError, kind: Kind, may_have_executed: bool, script: Option<&Arc<Script>>) -> Self {
-        let line = line_number(&error.text());
+    fn of(error: &ServerError, kind: Kind, may_have_executed: bool, request: Option<&Request>) -> Self {
         let place = is_script_kind(kind).then(|| {
-            Box::new(Place { script: script.cloned(), line, source_line: line.and_then(|line| script?.line(line)) })
+            let line = line_number(&error.text());
+            let script = request.and_then(Request::callers_script).cloned();
+            let library = request.and_then(Request::library);
+            let source_line = line.and_then(|line| match (&script, library) {
+                (Some(script), _) => script.line(line),
+                (None, library) => library?.line(line),
+            });
+            let name = library.and_then(|library| library.name());
+            Box::new(Place { script, name, line, source_line })
         });
         Self { place, ..Self::answer(kind, error.clone()).may_have_executed(may_have_executed) }
     }
@@ -106,7 +110,9 @@ mod tests {
     use super::*;
     use crate::model::request::{Form, Packer};
     use crate::model::route::Route;
-    use crate::model::script::Options;
+    use std::sync::Arc;
+
+    use crate::model::script::{Options, Script};
     use crate::model::verdict::{Asked, of_error};
 
     fn of_script(text: &str) -> Error {

@@ -40,6 +40,16 @@ pub struct Options {
     pub once: Option<IdOfCalls>,
     /// How long the records of its calls are kept, unless a call says so.
     pub once_ttl: Option<Duration>,
+    /// Where in the caller's program it was made.
+    pub made_at: Option<MadeAt>,
+}
+
+/// A line of the caller's program.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MadeAt {
+    pub file: String,
+    /// Counted from one.
+    pub line: u32,
 }
 
 /// Under which id a call of a script takes effect at most once.
@@ -140,10 +150,15 @@ impl Script {
 
     /// Line `number` of the code, counted from one.
     pub fn line(&self, number: u32) -> Option<String> {
-        let index = usize::try_from(number).ok()?.checked_sub(1)?;
-        let line = self.code.split(|byte| *byte == b'\n').nth(index)?;
-        Some(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
+        line(&self.code, number)
     }
+}
+
+/// Line `number` of some code, counted from one.
+pub(crate) fn line(code: &[u8], number: u32) -> Option<String> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    let line = code.split(|byte| *byte == b'\n').nth(index)?;
+    Some(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
 }
 
 /// The SHA1 of some code: 40 lower-case hexadecimal digits.
@@ -166,11 +181,11 @@ fn declares(code: &[u8], flag: &str) -> bool {
         .any(|flags| flags.split(|byte| *byte == b',').any(|declared| declared == flag.as_bytes()))
 }
 
-/// The same code with the same flags; a name changes nothing that a script does.
+/// The same code with the same flags; neither a name nor where it was made changes what a script does.
 impl PartialEq for Script {
     fn eq(&self, other: &Self) -> bool {
-        let unnamed = |script: &Self| Options { name: None, ..script.options.clone() };
-        self.code == other.code && unnamed(self) == unnamed(other)
+        let kind = |script: &Self| Options { name: None, made_at: None, ..script.options.clone() };
+        self.code == other.code && kind(self) == kind(other)
     }
 }
 
