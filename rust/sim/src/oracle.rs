@@ -147,8 +147,7 @@ fn runs_without_effect(events: &[Event], with_once: &BTreeSet<u64>) -> BTreeSet<
                 }
             }
             Event::Ended { run, wrote, ending, .. } => {
-                let is_undone = !wrote || *ending == Ending::Crashed;
-                if (*ending == Ending::Failed && !wrote) || (recorded.contains(run) && is_undone) {
+                if !wrote && (*ending == Ending::Failed || recorded.contains(run)) {
                     without.insert(*run);
                 }
             }
@@ -249,7 +248,7 @@ impl Oracle {
                 Event::Ran { run, id, name, .. } if name.contains("count") => {
                     id_of(id).into_iter().for_each(|id| runs.entry(id).or_default().push(*run));
                 }
-                Event::Ended { run, wrote: true, ending, .. } if *ending != Ending::Crashed => {
+                Event::Ended { run, wrote: true, .. } => {
                     changed.insert(*run);
                 }
                 _ => {}
