@@ -163,9 +163,9 @@ class ObservedCore:
         began: float,
         pending: AnyPending,
     ) -> None:
-        facts = pending.facts()
-        if facts is not None:
-            call.node, call.eval_fallback, call.retries, call.from_record = facts
+        trace = pending.trace()
+        if trace is not None:
+            call.node, call.eval_fallback, call.retries, call.from_record = trace
         error: BaseException | None
         if pending.cancelled():
             error = asyncio.CancelledError()
