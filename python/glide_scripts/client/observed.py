@@ -171,9 +171,9 @@ class ObservedCore:
         began: float,
         pending: AnyPending,
     ) -> None:
-        facts = pending.facts()
-        if facts is not None:
-            call.node, call.eval_fallback, call.retries, call.from_record = facts
+        trace = pending.trace()
+        if trace is not None:
+            call.node, call.eval_fallback, call.retries, call.from_record = trace
         if pending.cancelled():
             # Of trio's error nobody but trio makes one.
             trio = running_trio()

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
-from . import json_codec
+from . import json_text
 from .annotations import Mark, is_union, optional_of, shown, without_marks
 from .conversion import Unconvertible, conversion_of
+from .json_codec import NotJson
 from .mismatch import Mismatch
 
 Decoder: TypeAlias = Callable[[Any], Any]
@@ -296,8 +297,8 @@ def _takes_none(annotation: Any) -> bool:
 def _json_decoder(annotation: Any) -> Decoder:
     kind, _ = without_marks(annotation)
     try:
-        read = json_codec.reader(annotation)
-    except json_codec.NotJson as error:
+        read = json_text.reader(annotation)
+    except NotJson as error:
         raise NotDecodable(str(error)) from None
     right = f"the JSON of {shown(kind)}"
     takes_none = _takes_none(kind)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, get_args, get_origin
 
 from .. import checks
 from ..values import TEncodable
-from . import json_codec
+from . import json_text
 from .annotations import (
     Mark,
     is_encodable,
@@ -22,6 +22,7 @@ from .annotations import (
     without_marks,
 )
 from .conversion import Conversion, Unconvertible, conversion_of, has_converter
+from .json_codec import NotJson
 from .mismatch import Mismatch, Unsendable
 
 Encoder: TypeAlias = Callable[[str, Any], TEncodable]
@@ -151,8 +152,8 @@ _SCALARS: dict[type, Encoder] = {
 
 def _json_encoder(annotation: Any) -> Encoder:
     try:
-        return json_codec.writer(annotation)
-    except json_codec.NotJson as error:
+        return json_text.writer(annotation)
+    except NotJson as error:
         raise NotEncodable(str(error)) from None
 
 

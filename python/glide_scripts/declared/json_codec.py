@@ -1,4 +1,4 @@
-"""JSON for typed calls: encoding declared types, and decoding them.
+"""The values of declared types as the values of ``json``, and back.
 
 Of each type there is one ``Codec``, made when a script is declared: a call looks at no annotation.
 Most values are lists, dicts and fields of plain types, which are checked by their exact types
@@ -8,12 +8,10 @@ alone; whatever else comes is looked at closely, and taken or refused.
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, is_typeddict
 
-from .. import checks
 from .annotations import is_union, optional_of, shown, without_marks
 from .conversion import Conversion, Unconvertible, conversion_of
 from .mismatch import MAX_KEY, Mismatch, Unsendable, shortened_repr
@@ -25,11 +23,6 @@ _TEXT = frozenset((str,))
 
 # Lua's numbers are doubles, which have no other integers above it.
 MAX_INT = 2**53
-
-# What may be an integer beyond it: 16 digits, found by what makes any digit a 0. No regular
-# expression is as quick.
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG = b"0" * 16
 
 
 class NotJson(Exception):
@@ -62,142 +55,8 @@ def codec(annotation: Any) -> Codec:
         raise NotJson("its type is recursive without end") from None
 
 
-def writer(annotation: Any) -> Callable[[str, Any], str]:
-    """Return the function that writes values of a type as JSON, given a name for errors.
-
-    It raises TypeError for a value of another type, and ValueError for one that cannot be written.
-
-    Raises:
-        NotJson: As ``codec``.
-    """
-    import json  # noqa: PLC0415 - saves time at import
-
-    encode = codec(annotation).encode
-    dumps = json.JSONEncoder(
-        default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode
-
-    def write(name: str, value: Any) -> str:
-        try:
-            text = dumps(encode(value))
-            if _LONG in text.encode().translate(_DIGITS):
-                _check(name, value)
-            return text
-        except Mismatch as mismatch:
-            kind = ValueError if isinstance(mismatch, Unsendable) else TypeError
-            why: Exception = kind(f"{name}{mismatch.where} {mismatch.why}")
-        except RecursionError:
-            why = ValueError(
-                f"{name} cannot be written as JSON: it contains itself or is nested too deeply"
-            )
-        except Exception as error:
-            why = _why_unwritten(name, value, error)
-        # Not within the except: its error would come along.
-        raise why
-
-    return write
-
-
-def reader(annotation: Any) -> Callable[[bytes], Any]:
-    """Return the function that reads JSON as a type, or raises ``Mismatch``.
-
-    Raises:
-        NotJson: As ``codec``.
-    """
-    import json  # noqa: PLC0415 - saves time at import
-
-    decode = codec(annotation).decode
-    loads = json.JSONDecoder(parse_constant=_refuse_constant).decode
-
-    def read(text: bytes) -> Any:
-        try:
-            value = loads(text.decode())
-        except (ValueError, RecursionError) as error:
-            raise Mismatch(f"is not JSON: {error}") from None
-        try:
-            return decode(value)
-        except Mismatch as mismatch:
-            raise Mismatch(
-                f"is JSON that does not fit: it{mismatch.where} {mismatch.why}"
-            ) from None
-
-    return read
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not a JSON number")
-
-
-def _plain(value: object) -> object:
-    """The fallback for types that ``json`` does not know, where any value is allowed."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in _own_fields(type(value))}
-    conversion = conversion_of(type(value))
-    if conversion is not None:
-        return conversion.encode(value)
-    raise TypeError(f"it contains {type(value).__name__}")
-
-
-def _own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
+def own_fields(kind: Any) -> Iterable[dataclasses.Field[Any]]:
     return (each for each in dataclasses.fields(kind) if each.init)
-
-
-# What cannot be written
-
-
-def _why_unwritten(name: str, value: Any, error: Exception) -> Exception:
-    try:
-        _check(name, value)
-    except _Unwritable as found:
-        where = "" if found.where == name else f" at {found.where}"
-        return TypeError(f"{name} cannot be written as JSON: it contains {found}{where}")
-    except ValueError as better:
-        return better
-    except Exception:
-        pass
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"{name} cannot be written as JSON: {error}")
-
-
-class _Unwritable(Exception):
-    """What JSON has no form for."""
-
-    def __init__(self, value: object, where: str) -> None:
-        super().__init__(type(value).__name__)
-        self.where = where
-
-
-def _check(name: str, value: Any) -> None:
-    """
-    Raises:
-        ValueError: It holds a number that is nan, infinite, or an integer that Lua would change, or
-            a text that is not Unicode.
-        _Unwritable: It holds what JSON has no form for.
-    """
-    if isinstance(value, str):
-        checks.encodable(name, value)
-    elif isinstance(value, int):
-        if not -MAX_INT <= value <= MAX_INT:
-            raise ValueError(
-                f"{name} is an integer beyond 2**53, which Lua would change; pass it as str"
-            )
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{name} is {value}, which JSON does not have; pass another number")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _check(f"{name}[{shortened_repr(key, MAX_KEY)}]", item)
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            _check(f"{name}[{index}]", item)
-    elif dataclasses.is_dataclass(value):
-        for field in _own_fields(value):
-            _check(f"{name}.{field.name}", getattr(value, field.name))
-    elif value is not None and conversion_of(type(value)) is None:
-        raise _Unwritable(value, name)
-
-
-# Codecs
 
 
 def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
@@ -520,7 +379,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
     hints, name = _hints(kind), kind.__name__
-    fields = {each.name: each for each in _own_fields(kind)}
+    fields = {each.name: each for each in own_fields(kind)}
     codecs = {each: _codec(hints[each], seen) for each in fields}
     sent = [(each, of.sends, of.encode) for each, of in codecs.items()]
     missing = dataclasses.MISSING
@@ -543,7 +402,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
             plain[field] = item
         if type(value) is not kind:
             # Of a subclass, which may have more of them.
-            for more in _own_fields(value):
+            for more in own_fields(value):
                 plain.setdefault(more.name, getattr(value, more.name))
         return plain
 

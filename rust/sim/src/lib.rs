@@ -4,6 +4,7 @@
 mod ids;
 mod network;
 mod oracle;
+mod outcome;
 mod run;
 pub mod servers;
 mod work;

@@ -3,70 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Error, Kind};
+use glide_scripts_core::Kind;
 
 use crate::ids::id_of;
+use crate::outcome::End;
 use crate::servers::{Ending, Event};
-
-/// A call's end, or that of a command of a batch.
-#[derive(Clone, Debug)]
-#[expect(dead_code, reason = "what nothing reads is shown where something does not hold")]
-pub(crate) enum End {
-    /// A right reply.
-    Answered,
-    /// Another reply than it can have.
-    WrongReply(String),
-    /// The error that its script answers with.
-    OfScript,
-    /// A transaction that was not executed, because a watched key had changed.
-    NotExecuted,
-    Failed {
-        kind: Kind,
-        may_have_executed: bool,
-        message: String,
-    },
-}
-
-/// What a call is answered with where it runs.
-#[derive(Clone, Debug)]
-pub(crate) enum Expected {
-    Bulk(String),
-    Int(i64),
-    Okay,
-    Words(String),
-    /// What a read finds depends on what else there is.
-    Anything,
-}
-
-impl Expected {
-    pub(crate) fn judge(&self, outcome: Result<Reply, Box<Error>>) -> End {
-        match (outcome, self) {
-            (Ok(Reply::One(Item::Okay)), Self::Okay) | (Ok(_), Self::Anything) => End::Answered,
-            (Ok(Reply::One(Item::Int(reply))), Self::Int(expected)) if reply == *expected => End::Answered,
-            (Ok(reply), Self::Bulk(expected)) if reply.as_bytes() == Some(expected.as_bytes()) => End::Answered,
-            (Ok(reply), _) => End::WrongReply(format!("{reply:?}")),
-            (Err(error), Self::Words(words)) if error.kind == Kind::Script && said(&error.to_string()) == words => {
-                if error.may_have_executed {
-                    End::OfScript
-                } else {
-                    failed(&error)
-                }
-            }
-            (Err(error), _) => failed(&error),
-        }
-    }
-}
-
-/// A script's own words, without what the client adds.
-fn said(message: &str) -> &str {
-    let line = message.lines().next().unwrap_or_default();
-    line.split(" (batch[").next().unwrap_or(line)
-}
-
-pub(crate) fn failed(error: &Error) -> End {
-    End::Failed { kind: error.kind, may_have_executed: error.may_have_executed, message: error.to_string() }
-}
 
 /// How often a command may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +88,7 @@ fn runs_without_effect(events: &[Event], with_once: &BTreeSet<u64>) -> BTreeSet<
                 }
             }
             Event::Ended { run, wrote, ending, .. } => {
-                let is_undone = !wrote || *ending == Ending::Crashed;
-                if (*ending == Ending::Failed && !wrote) || (recorded.contains(run) && is_undone) {
+                if !wrote && (*ending == Ending::Failed || recorded.contains(run)) {
                     without.insert(*run);
                 }
             }
@@ -249,7 +189,7 @@ impl Oracle {
                 Event::Ran { run, id, name, .. } if name.contains("count") => {
                     id_of(id).into_iter().for_each(|id| runs.entry(id).or_default().push(*run));
                 }
-                Event::Ended { run, wrote: true, ending, .. } if *ending != Ending::Crashed => {
+                Event::Ended { run, wrote: true, .. } => {
                     changed.insert(*run);
                 }
                 _ => {}

@@ -20,7 +20,8 @@ use tokio::time::sleep;
 
 use self::command::{Command, text_key};
 use crate::ids::word_of;
-use crate::oracle::{Effect, End, Expected, Oracle, Record, failed};
+use crate::oracle::{Effect, Oracle, Record};
+use crate::outcome::{End, Expected, failed};
 use crate::servers::scripts;
 use crate::world::World;
 

@@ -30,7 +30,7 @@ pub(crate) struct BlockingPending {
     client: Option<Arc<ForkLocal<CoreClient>>>,
     generation: u64,
     /// What is known of an observed call besides its result.
-    facts: Option<Box<CallTrace>>,
+    trace: Option<Box<CallTrace>>,
     /// Each with its context.
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
@@ -50,7 +50,7 @@ impl BlockingPending {
     ) -> PyResult<(Bound<'_, Self>, ReplyTo)> {
         let (reply_to, mailbox, id) = ReplyTo::thread();
         let (state, generation) = (State::Waiting, generation());
-        let pending = Self { state, mailbox, id, client, generation, facts: None, callbacks: Vec::new() };
+        let pending = Self { state, mailbox, id, client, generation, trace: None, callbacks: Vec::new() };
         Ok((Bound::new(py, pending)?, reply_to))
     }
 
@@ -94,8 +94,8 @@ impl BlockingPending {
         // Another thread has.
         let Some((ahead, outcome)) = taken else { return };
         for message in ahead {
-            if let Completion::Trace(facts) = message {
-                slf.borrow_mut().facts = Some(facts);
+            if let Completion::Trace(trace) = message {
+                slf.borrow_mut().trace = Some(trace);
             }
         }
         let result = match outcome {
@@ -219,8 +219,8 @@ impl BlockingPending {
     }
 
     /// What is known of an observed call that has ended, besides its result.
-    fn facts(&self) -> Option<TraceTuple> {
-        self.facts.as_deref().map(trace_to_python)
+    fn trace(&self) -> Option<TraceTuple> {
+        self.trace.as_deref().map(trace_to_python)
     }
 
     fn __repr__(&self) -> &'static str {

@@ -249,8 +249,8 @@ impl Bridge {
             (Completion::Question(question), _) => return Some(self.callbacks.ask(py, ticket, question)),
             // Its caller is gone.
             (_, None) => return Some(Ok(())),
-            (Completion::Trace(facts), Some(pending)) => {
-                pending.borrow_mut(py).facts = Some(facts);
+            (Completion::Trace(trace), Some(pending)) => {
+                pending.borrow_mut(py).trace = Some(trace);
                 return Some(Ok(()));
             }
             (Completion::Call(Ok(reply)), _) => replies::to_python(py, reply),

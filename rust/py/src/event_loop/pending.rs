@@ -40,7 +40,7 @@ pub(crate) struct Pending {
     /// Which call of the loop it is.
     pub(super) ticket: u64,
     /// What is known of an observed call besides its result.
-    pub(super) facts: Option<Box<CallTrace>>,
+    pub(super) trace: Option<Box<CallTrace>>,
 }
 
 enum State {
@@ -66,7 +66,7 @@ impl Pending {
             shared,
             client,
             ticket: 0,
-            facts: None,
+            trace: None,
         }
     }
 
@@ -237,8 +237,8 @@ impl Pending {
     }
 
     /// What is known of an observed call that has ended, besides its result.
-    fn facts(&self) -> Option<TraceTuple> {
-        self.facts.as_deref().map(trace_to_python)
+    fn trace(&self) -> Option<TraceTuple> {
+        self.trace.as_deref().map(trace_to_python)
     }
 
     fn __repr__(&self) -> &'static str {

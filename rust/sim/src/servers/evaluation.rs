@@ -307,10 +307,10 @@ impl Deployment {
 
     /// The node died: its script with it, and all that the script had written.
     pub(super) fn crash_script(&mut self, node: NodeId) {
+        self.lose_uncommitted(node);
         if let Some(Running { execution, .. }) = self.nodes[node].running.take() {
             self.end(&execution, Ending::Crashed);
             self.nodes[node].data.undo();
         }
-        self.nodes[node].uncommitted.clear();
     }
 }

@@ -1,10 +1,9 @@
 //! A script that runs, and how far it is.
 
-use super::once::Record;
-use super::scripts::Program;
+use super::scripts::{Program, Wrapped};
 use super::topology::slot;
 use super::versions::Version;
-use super::wire::{Reply, Words};
+use super::wire::{Reply, Words, text};
 
 /// A script that runs.
 #[derive(Clone, Debug)]
@@ -38,6 +37,15 @@ pub(super) enum What {
     Function(String),
 }
 
+/// What a wrapped script is called with, beside its own keys and arguments.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) key: Vec<u8>,
+    pub(super) digest: Vec<u8>,
+    pub(super) ttl: Vec<u8>,
+    pub(super) is_noted_first: bool,
+}
+
 impl Execution {
     pub(super) fn new(
         run: u64,
@@ -50,6 +58,18 @@ impl Execution {
         let (at, spins, result, wrote, record) = (0, false, Reply::Nil, false, None);
         let slot = keys.first().map(|key| slot(key));
         Self { run, program, what, keys, args, reads_only, out_of_memory, slot, at, spins, result, wrote, record }
+    }
+
+    /// The script sees nothing of its record.
+    pub(super) fn unwrapped(mut self) -> Self {
+        if let Some(Wrapped { is_noted_first }) = self.program.wrapped {
+            let mut last = || self.args.pop().unwrap_or_default();
+            let (ttl, hash, digest) = (last(), last(), last());
+            let key = self.keys.pop().unwrap_or_default();
+            self.what = What::Script(text(&hash));
+            self.record = Some(Record { key, digest, ttl, is_noted_first });
+        }
+        self
     }
 
     /// The id of the call that it runs for.

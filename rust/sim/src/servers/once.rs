@@ -5,49 +5,9 @@ use super::connection::Connection;
 use super::data::Value;
 use super::deployment::Deployment;
 use super::events::Event;
-use super::execution::{Execution, What};
+use super::execution::{Execution, Record};
 use super::ids::NodeId;
 use super::wire::{Reply, integer, text};
-
-/// How a script is wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wrapped {
-    /// The record is written before it runs, too.
-    is_noted_first: bool,
-}
-
-/// What a wrapped script is called with, beside its own keys and arguments.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
-    key: Vec<u8>,
-    digest: Vec<u8>,
-    ttl: Vec<u8>,
-    is_noted_first: bool,
-}
-
-impl Wrapped {
-    /// Takes away what stands before the script in its wrapped text; `None`: it is not wrapped.
-    pub(super) fn parse(code: &mut &str) -> Option<Self> {
-        let rest = code.strip_prefix("local is_noted_first, run = ")?;
-        let (is_noted_first, rest) = rest.split_once(", function(...) ")?;
-        *code = rest;
-        Some(Self { is_noted_first: is_noted_first == "true" })
-    }
-}
-
-impl Execution {
-    /// The script sees nothing of its record.
-    pub(super) fn unwrapped(mut self) -> Self {
-        if let Some(Wrapped { is_noted_first }) = self.program.wrapped {
-            let mut last = || self.args.pop().unwrap_or_default();
-            let (ttl, hash, digest) = (last(), last(), last());
-            let key = self.keys.pop().unwrap_or_default();
-            self.what = What::Script(text(&hash));
-            self.record = Some(Record { key, digest, ttl, is_noted_first });
-        }
-        self
-    }
-}
 
 impl Record {
     /// What each record of the call begins with. One that says no more has no reply.

@@ -75,10 +75,7 @@ impl Deployment {
     /// A node begins to follow another: it forgets what it has, and takes what the other has.
     pub(super) fn follow(&mut self, node: NodeId, primary: NodeId) {
         self.note_lost(node, primary);
-        if let Some(running) = &self.nodes[node].running {
-            let (at, runs) = (self.now, vec![running.execution.run]);
-            self.events.push(Event::RolledBack { at, node, runs, commands: Vec::new() });
-        }
+        self.lose_uncommitted(node);
         let (mut data, history, libraries) = {
             let primary = &self.nodes[primary];
             (primary.data.clone(), primary.history.clone(), primary.libraries.clone())
@@ -105,6 +102,17 @@ impl Deployment {
         };
         let lost: Vec<Write> = self.nodes[node].history.iter().skip(known).cloned().collect();
         self.nodes[node].superseded_at = Some(self.nodes[node].history.len().max(known));
+        self.tell_rolled_back(node, &lost);
+    }
+
+    /// What a script that runs has written so far, and what it is part of, is lost; and so is what it will write.
+    pub(super) fn lose_uncommitted(&mut self, node: NodeId) {
+        let write = |(database, words, origin)| Write { database, words, origin };
+        let mut lost: Vec<_> = std::mem::take(&mut self.nodes[node].uncommitted).into_iter().map(write).collect();
+        if let Some(running) = &self.nodes[node].running {
+            let origin = Origin::Run(running.execution.run);
+            lost.push(Write { database: 0, words: Words::new(), origin });
+        }
         self.tell_rolled_back(node, &lost);
     }
 

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 
-use super::once::Wrapped;
-
 /// What one line of a script does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -229,6 +227,23 @@ pub(super) struct Declared {
     pub(super) allow_stale: bool,
     pub(super) no_cluster: bool,
     pub(super) allow_cross_slot: bool,
+}
+
+/// How a script is wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wrapped {
+    /// The record is written before it runs, too.
+    pub(super) is_noted_first: bool,
+}
+
+impl Wrapped {
+    /// Takes away what stands before the script in its wrapped text; `None`: it is not wrapped.
+    pub(super) fn parse(code: &mut &str) -> Option<Self> {
+        let rest = code.strip_prefix("local is_noted_first, run = ")?;
+        let (is_noted_first, rest) = rest.split_once(", function(...) ")?;
+        *code = rest;
+        Some(Self { is_noted_first: is_noted_first == "true" })
+    }
 }
 
 /// Why a script cannot be compiled. The server words it.

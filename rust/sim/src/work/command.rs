@@ -7,7 +7,8 @@ use glide_scripts_core::{Once, Packer, Request, Route, Slot};
 
 use super::Callers;
 use crate::ids::word_of;
-use crate::oracle::{Effect, Expected, Order};
+use crate::oracle::{Effect, Order};
+use crate::outcome::Expected;
 use crate::servers::scripts;
 
 /// The template of the scripts that are declared to read only.
