@@ -122,10 +122,7 @@ async def test_calls_that_all_miss_a_function_send_its_library_once(
     await client.fcall(count, keys=["n"])
     own_server.command("FUNCTION", "FLUSH")
     async with sent_while_silent(own_server, client, CALLS):
-        calls = [
-            asyncio.ensure_future(client.fcall(count, keys=["n"]))
-            for _ in range(CALLS)
-        ]
+        calls = [asyncio.ensure_future(client.fcall(count, keys=["n"])) for _ in range(CALLS)]
         await asyncio.sleep(0)
     assert await asyncio.gather(*calls) == list(range(2, CALLS + 2))
     assert stats(own_server)["function|load"] == (1, 0)
