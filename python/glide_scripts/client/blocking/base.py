@@ -10,6 +10,7 @@ from ...commands.strings import ConditionalChange, OnlyIfEqual
 from ...values import TOK, TEncodable
 from .. import base
 from ..sending import Sending
+from . import bound
 from .methods import blocking, run_for
 from .replies import in_thread
 
@@ -69,6 +70,7 @@ class BaseClient(Sending):
     _observed_call = base.BaseClient._observed_call
     close = blocking(base.BaseClient.close)
     invoke_script = blocking(base.BaseClient.invoke_script)
+    bind = bound.in_thread(base.BaseClient.bind)
     invoke_script_many = in_thread(base.BaseClient.invoke_script_many)
     update_connection_password = blocking(base.BaseClient.update_connection_password)
     watch = blocking(base.BaseClient.watch)

@@ -33,6 +33,7 @@ pub(crate) enum Answered {
 
 /// How a request is sent the next time.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Attempt {
     pub(crate) form: Option<Form>,
     pub(crate) asking: bool,
@@ -40,6 +41,10 @@ pub(crate) struct Attempt {
     pub(crate) is_ahead: bool,
     /// Its function's library goes before it.
     pub(crate) brings_library: bool,
+    /// How often it was sent behind another request that brings its code.
+    pub(crate) follows: u32,
+    /// It is sent again from a place in line that it kept, where no other request brings its code before it.
+    pub(crate) has_place: bool,
     /// Where to; `None`: where its route leads by then.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) patience: Patience,
@@ -149,18 +154,20 @@ impl Attempt {
             Next::Deliver => return false,
             // The same server is asked again, and with ASKING where it was asked so.
             Next::SendCode => {
-                servers.stats.script_misses.add(1);
                 if let Some(lane) = &self.lane {
                     lane.forget_use(request);
                 }
-                self.form = Some(code_form(request, self.form));
+                if !self.follow_code(request) {
+                    servers.stats.script_misses.add(1);
+                    self.form = Some(code_form(request, self.form));
+                }
             }
             Next::LoadLibrary => {
-                self.brings_library = true;
                 if request.is_read_only() {
                     // A replica takes no library.
                     self.lane = servers.lane_for(request, route, true);
                 }
+                self.brings_library = !self.follow_code(request);
             }
             Next::WithoutCode => {
                 // Of a user without the right to EVAL, the scripts are there already, or they have none.
@@ -190,6 +197,29 @@ impl Attempt {
             Next::Later => self.wait(servers, error, waiting_for),
         }
         true
+    }
+
+    /// Has it go behind another request that brings its code to the same server, if there is one. That one may fail, so
+    /// the next of those behind it brings the code; all do at last.
+    fn follow_code(&mut self, request: &Request) -> bool {
+        let is_coming = |lane: &Rc<Lane>| request.code().is_some_and(|code| lane.bringing().has(code));
+        let follows = !self.has_place && self.may_follow() && self.lane.as_ref().is_some_and(is_coming);
+        self.follows += u32::from(follows);
+        follows
+    }
+
+    fn may_follow(&self) -> bool {
+        const AT_MOST: u32 = 2;
+        self.follows < AT_MOST
+    }
+
+    /// Has it go without its code, which another request has brought since.
+    pub(super) fn leave_code(&mut self, servers: &Servers, request: &Request) {
+        if self.may_follow() && (self.brings_code() || self.brings_library) {
+            self.follows += 1;
+            self.form = Self::first(servers, request).form;
+            self.brings_library = false;
+        }
     }
 
     /// Whether it goes to that lane next, without a pause.

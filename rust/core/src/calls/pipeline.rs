@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::calls::attempt::{Answered, reply_or_failed_load};
 use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
+use crate::connection::bringing::Lead;
 use crate::connection::lane::{self, Lane};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -158,8 +159,10 @@ impl Context {
             })
             .collect();
         drop(place);
+        let first = chunks.first().map(|(_, _, answer)| answer);
+        let leads = first.into_iter().flat_map(|first| write.lead(first)).collect();
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
-        let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new() };
+        let mut reading = Reading { write, lane, pieces: pieces.into_iter().peekable(), taught: HashSet::new(), leads };
         for (count, progress, answer) in chunks {
             let answered = self.in_time(|| progress.was_sent(), answer).await;
             self.was_sent.set(self.was_sent.get() || progress.was_sent());
@@ -179,9 +182,10 @@ impl Context {
 
     /// Takes the replies to one write's commands.
     fn read(&self, reading: &mut Reading, count: usize, mut replies: Vec<Reply>, ending: &WriteEnd, round: &mut Round) {
-        let Reading { write, lane, pieces, taught } = reading;
+        let Reading { write, lane, pieces, taught, leads } = reading;
         let first = write.read;
         write.read += count;
+        leads.retain(|(index, _)| *index >= write.read);
         while let Some((_, name)) = write.loads.front().filter(|(index, _)| *index < write.read) {
             let (index, name) = (write.loads[0].0 - first, name.clone());
             write.loads.pop_front();
@@ -217,8 +221,34 @@ impl Context {
         }
     }
 
-    /// A place on a lane with a connection; `None` where the pieces may now have another.
+    /// A place on a lane with a connection, behind what brings code that the pieces run, so that it is sent once; `None`
+    /// where the pieces may now have another.
     async fn reach(&self, lane: Option<Rc<Lane>>, pieces: &mut [Piece]) -> Result<Option<lane::Place>, Box<Error>> {
+        let Some(mut place) = self.find_place(lane, pieces).await? else { return Ok(None) };
+        if place.lane().bringing().is_empty() {
+            return Ok(Some(place));
+        }
+        let mut waited = HashSet::new();
+        for piece in pieces {
+            let request = self.request_of(piece.entry, piece.part);
+            let Some(code) = request.code() else { continue };
+            if !waited.contains(&code) && place.lane().bringing().has(code) {
+                waited.insert(code);
+                place = place.after_code(code).await;
+            }
+            if waited.contains(&code) {
+                piece.attempt.leave_code(&self.servers, request);
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// A place on a lane with a connection; `None` where the pieces may now have another.
+    async fn find_place(
+        &self,
+        lane: Option<Rc<Lane>>,
+        pieces: &mut [Piece],
+    ) -> Result<Option<lane::Place>, Box<Error>> {
         let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause()).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
@@ -373,6 +403,8 @@ struct Reading {
     pieces: std::iter::Peekable<std::vec::IntoIter<Piece>>,
     /// Scripts whose fate with EVAL is known.
     taught: HashSet<String>,
+    /// For the code that the write brings, with the commands that bring it.
+    leads: Vec<(usize, Lead)>,
 }
 
 /// Why there are no more replies.

@@ -114,6 +114,8 @@ struct Progress {
     /// How often it was sent in steps that are over.
     times_sent: Cell<u32>,
     sent_code: Cell<bool>,
+    /// How often it was sent behind another call that brings its code.
+    follows: Cell<u32>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
     waiting_for: RefCell<Obstacle>,
@@ -133,7 +135,7 @@ impl Progress {
 
     fn trace(&self) -> CallTrace {
         let times_sent = self.times_sent.get() + u32::from(self.step.was_sent());
-        let planned = 1 + u32::from(self.sent_code.get());
+        let planned = 1 + u32::from(self.sent_code.get()) + self.follows.get();
         let node = self.node.borrow().clone();
         let (sent_code, from_record) = (self.sent_code.get(), self.from_record.get());
         CallTrace { node, sent_code, retries: times_sent.saturating_sub(planned), from_record }
@@ -193,6 +195,7 @@ async fn attempts(
     let mut attempt = Attempt { lane, ..sent };
     loop {
         progress.note(&unfinished);
+        attempt.has_place = kept.is_some();
         let held = servers.stats.hold(request.wire().len());
         match unfinished {
             Unfinished::Answered(reply) => match attempt.read(servers, request, &call.route, reply) {
@@ -250,16 +253,19 @@ async fn attempts(
             return Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request))));
         }
         let commands = attempt.commands(request);
-        let may_lack_code =
-            !attempt.brings_code() && !attempt.brings_library && (had_place || target.is_first_use(request));
+        let brings_code = attempt.brings_code() || attempt.brings_library;
+        let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
         let place = if may_lack_code { place.kept() } else { place };
         progress.sent_code.set(attempt.brings_code());
+        progress.follows.set(attempt.follows);
         progress.node.replace(Some(target.address().clone()));
         // What comes before the request is of use without it.
         let options = StepOptions { separable: true, waits: request.wait().is_some(), ..StepOptions::default() };
         let sending = place.begin(commands, options, &progress.step);
+        let lead = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
         kept = may_lack_code.then_some(place);
         let answer = sending.await;
+        drop(lead);
         let mut replies = progress.step.take_replies();
         progress.step.clear();
         unfinished = match answer {

@@ -1,7 +1,7 @@
 //! The bytes of one connection: what is read and not yet decoded, and what is about to be written.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,6 +16,8 @@ use crate::wire::resp::Decoder;
 pub(crate) struct Io {
     stream: Box<dyn Stream>,
     pub(crate) input: BytesMut,
+    /// How much is read at once: it follows what there is to read.
+    room: usize,
     pub(crate) decoder: Decoder,
     pub(crate) output: Output,
     /// Bytes handed to the stream since the connection was made.
@@ -30,6 +32,7 @@ impl Io {
         Self {
             stream: connection.stream,
             input: connection.buffer,
+            room: LEAST_ROOM,
             decoder: connection.decoder,
             output: Output::default(),
             written: 0,
@@ -52,16 +55,22 @@ impl Io {
 
     /// Writes the output up to a count of all bytes written, and flushes where that is all of it.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, up_to: u64) -> Poll<io::Result<()>> {
-        while let Some(chunk) = self.output.front() {
+        while self.output.len() > 0 {
             if self.written >= up_to {
                 return Poll::Ready(Ok(()));
             }
-            let length = chunk.len().min(usize::try_from(up_to - self.written).unwrap_or(usize::MAX));
-            let chunk = &chunk[..length];
-            let result = ready!(Pin::new(&mut *self.stream).poll_write(cx, chunk));
-            if result.is_err() && !self.stream.is_plain() {
+            let most = usize::try_from(up_to - self.written).unwrap_or(usize::MAX);
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.output.slices(most, &mut slices);
+            let is_plain = self.stream.is_plain();
+            let stream = Pin::new(&mut *self.stream);
+            let result = ready!(match &slices[..count] {
+                slices @ [_, _, ..] if is_plain => stream.poll_write_vectored(cx, slices),
+                slices => stream.poll_write(cx, &slices[0]),
+            });
+            if result.is_err() && !is_plain {
                 // TLS writes a chunk in pieces, and does not say how many of them went out before one failed.
-                self.written += length as u64;
+                self.written += slices[0].len() as u64;
             }
             let count = result?;
             if count == 0 {
@@ -79,18 +88,33 @@ impl Io {
     }
 
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        const ROOM: usize = 64 << 10;
         const KEPT: usize = 1 << 20;
         if self.input.is_empty() && self.input.capacity() > KEPT {
             // What a large reply took is given back.
             self.input = BytesMut::new();
         }
-        if self.input.capacity() - self.input.len() < ROOM / 4 {
-            self.input.reserve(ROOM);
+        let (free, missing) = (self.input.capacity() - self.input.len(), self.decoder.missing());
+        if free < missing.max(LEAST_ROOM / 4) {
+            // At once for both: what was read of a string is copied each time that there is more room made.
+            self.input.reserve(missing.max(self.room));
         }
-        poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.input)
+        let free = self.input.capacity() - self.input.len();
+        let count = ready!(poll_read_buf(Pin::new(&mut *self.stream), cx, &mut self.input))?;
+        if count == free {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        } else if missing == 0 && count < LEAST_ROOM / 4 {
+            self.room = LEAST_ROOM;
+        }
+        Poll::Ready(Ok(count))
     }
 }
+
+/// How much is read at once at least, and at most.
+const LEAST_ROOM: usize = 64 << 10;
+const MOST_ROOM: usize = 256 << 10;
+
+/// How many chunks are written at once.
+const SLICES: usize = 16;
 
 /// Bytes to be written: small requests share a buffer, large ones are written from where they are.
 #[derive(Default)]
@@ -135,25 +159,35 @@ impl Output {
         self.tail.truncate(rest);
     }
 
-    fn front(&self) -> Option<&[u8]> {
-        match self.chunks.front() {
-            Some(chunk) => Some(chunk),
-            None if self.tail.is_empty() => None,
-            None => Some(&self.tail),
+    /// The first chunks, up to so many bytes in all; how many chunks.
+    fn slices<'a>(&'a self, most: usize, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut rest = most;
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let chunks = self.chunks.iter().map(|chunk| &chunk[..]).chain(tail);
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(chunks) {
+            if rest == 0 {
+                break;
+            }
+            let length = chunk.len().min(rest);
+            *slice = IoSlice::new(&chunk[..length]);
+            rest -= length;
+            count += 1;
         }
+        count
     }
 
-    fn advance(&mut self, count: usize) {
+    fn advance(&mut self, mut count: usize) {
         self.length -= count;
-        match self.chunks.front_mut() {
-            Some(chunk) => {
+        while let Some(chunk) = self.chunks.front_mut() {
+            if count < chunk.len() {
                 chunk.advance(count);
-                if chunk.is_empty() {
-                    self.chunks.pop_front();
-                }
+                return;
             }
-            None => self.tail.advance(count),
+            count -= chunk.len();
+            self.chunks.pop_front();
         }
+        self.tail.advance(count);
     }
 }
 
@@ -197,6 +231,141 @@ mod tests {
 
         fn is_plain(&self) -> bool {
             self.is_plain
+        }
+    }
+
+    /// Takes so many bytes of each write, and nothing once there are `most`.
+    struct Taking {
+        taken: std::rc::Rc<std::cell::RefCell<(Vec<u8>, usize)>>,
+        at_once: usize,
+    }
+
+    impl AsyncRead for Taking {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Taking {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, chunk: &[u8]) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(chunk)])
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let mut taken = self.taken.borrow_mut();
+            let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter()).take(self.at_once).copied().collect();
+            taken.0.extend(&bytes);
+            taken.1 += 1;
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Taking {
+        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+            None
+        }
+
+        fn is_plain(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn large_and_small_requests_are_written_together_in_their_order_and_no_further_than_they_may_be() {
+        let requests: Vec<Bytes> = [40_000, 3, 5, 70_000, 33_000, 1]
+            .iter()
+            .zip(b'a'..)
+            .map(|(length, byte)| vec![byte; *length].into())
+            .collect();
+        let expected: Vec<u8> = requests.iter().flatten().copied().collect();
+        for at_once in [usize::MAX, 65_536, 40_007, 999] {
+            let taken = std::rc::Rc::default();
+            let mut io = Io::new(Connection::new(Box::new(Taking { taken: std::rc::Rc::clone(&taken), at_once })));
+            requests.iter().for_each(|request| io.output.push(request));
+            let mut cx = Context::from_waker(Waker::noop());
+            for up_to in [40_004, 110_008, u64::MAX] {
+                assert!(matches!(io.poll_write(&mut cx, up_to), Poll::Ready(Ok(()))));
+                let written = usize::try_from(up_to).unwrap_or(usize::MAX).min(expected.len());
+                assert_eq!(taken.borrow().0, expected[..written]);
+                assert_eq!((io.written, io.queued()), (written as u64, expected.len() as u64));
+            }
+            if at_once == usize::MAX {
+                assert_eq!(taken.borrow().1, 3, "each time it is one write");
+            }
+        }
+    }
+
+    /// Gives so many bytes of strings to each read.
+    struct Giving {
+        bytes: Vec<u8>,
+        reads: std::rc::Rc<std::cell::Cell<usize>>,
+    }
+
+    impl AsyncRead for Giving {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let count = buffer.remaining().min(self.bytes.len());
+            buffer.put_slice(&self.bytes[..count]);
+            self.bytes.drain(..count);
+            self.reads.set(self.reads.get() + 1);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Giving {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Giving {
+        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+            None
+        }
+
+        fn is_plain(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_is_read_at_once_follows_the_size_of_the_replies() {
+        let value = [&b"$65536\r\n"[..], &[b'x'; 65_536], b"\r\n"].concat();
+        for (values, most_reads) in [(1, 2), (64, 24)] {
+            let reads = std::rc::Rc::default();
+            let giving = Giving { bytes: value.repeat(values), reads: std::rc::Rc::clone(&reads) };
+            let mut io = Io::new(Connection::new(Box::new(giving)));
+            let mut replies = 0;
+            while replies < values {
+                let read = io.poll_read(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(read, Poll::Ready(Ok(1..))));
+                while let Some(frame) = io.decoder.decode(&mut io.input).expect("valid replies") {
+                    assert!(
+                        matches!(frame, crate::wire::resp::Frame::Reply(reply) if reply.as_bytes() == Some(&[b'x'; 65_536]))
+                    );
+                    replies += 1;
+                }
+            }
+            assert!(reads.get() <= most_reads, "{} reads for {values} values", reads.get());
         }
     }
 

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep};
 
+use crate::connection::bringing::{Bringing, Lead};
 use crate::connection::connect::{Purpose, connect};
 use crate::connection::counters::Counters;
 use crate::connection::io::Io;
@@ -63,6 +64,7 @@ pub(crate) struct Lane {
     closed: Cell<bool>,
     /// Scripts that are being loaded, so that many calls that miss one load it once.
     loading: RefCell<HashSet<String>>,
+    bringing: Bringing,
     pub(super) session: Session,
     pub(super) counters: Counters,
     pub(super) liveness: Liveness,
@@ -90,6 +92,7 @@ impl Lane {
             task: RefCell::default(),
             closed: Cell::new(false),
             loading: RefCell::default(),
+            bringing: Bringing::default(),
         })
     }
 
@@ -142,6 +145,11 @@ impl Lane {
 
     pub(crate) fn submit(self: &Rc<Self>, call: Call) {
         self.push(Job::Call(call));
+    }
+
+    /// The code that is on its way to the server.
+    pub(crate) fn bringing(&self) -> &Bringing {
+        &self.bringing
     }
 
     /// Whether a command of the client's own that is not known there may end the connection.
@@ -508,6 +516,18 @@ impl Place {
         &self.lane
     }
 
+    /// Waits until nothing before it brings this code to the server.
+    pub(crate) async fn after_code(self, code: CodeId) -> Self {
+        if !self.lane.bringing.has(code) {
+            return self;
+        }
+        let place = self.kept();
+        if let Some(number) = place.number {
+            place.lane.bringing.is_over_before(code, number).await;
+        }
+        place
+    }
+
     /// The same place, or where there is none the end of the line, kept from now on.
     pub(crate) fn kept(self) -> Self {
         if self.number.is_some() { self } else { self.lane.keep_place() }
@@ -574,6 +594,11 @@ impl Future for Begun {
 }
 
 impl Begun {
+    /// Notes that the step brings this code; `None` if another request does already.
+    pub(crate) fn brings(&self, code: CodeId) -> Option<Lead> {
+        self.number.and_then(|number| self.lane.bringing.begin(code, number))
+    }
+
     /// What is known of a step that the lane dropped, because it was closed or met a panic.
     fn dropped(&self) -> Unfinished {
         if !self.progress.was_sent() {

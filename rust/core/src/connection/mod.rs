@@ -1,5 +1,6 @@
 //! One connection: how it is made, written to and read from.
 
+pub(crate) mod bringing;
 pub(crate) mod connect;
 pub(crate) mod counters;
 mod greeting;

@@ -25,6 +25,12 @@ impl<T> Signal<T> {
         self.changed.notify_waiters();
     }
 
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        let result = change(&mut self.value.borrow_mut());
+        self.changed.notify_waiters();
+        result
+    }
+
     /// Waits until the value is as it should be, and says what is made of it then.
     pub(crate) async fn wait_for<R>(&self, read: impl Fn(&T) -> Option<R>) -> R {
         loop {

@@ -202,9 +202,17 @@ pub struct Decoder {
     open: Vec<Open>,
     /// No line ends before this position of the buffer.
     scanned: usize,
+    /// How many bytes are missing of the string that begins the buffer.
+    missing: usize,
 }
 
 impl Decoder {
+    /// How many bytes are certainly still to come, of a string that has begun; only so many that it is safe to make room
+    /// for them on the word of the server.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing.min(RESERVE_AHEAD)
+    }
+
     /// The next whole frame of `buffer`, whose bytes are then gone from it; `None` when more must be read first.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, ProtocolError> {
         while let Some(line_end) = self.line_end(buffer)? {
@@ -277,9 +285,10 @@ impl Decoder {
         let whole = start + length + 2;
         if buffer.len() < whole {
             self.scanned = line_end;
-            buffer.reserve((whole - buffer.len()).min(RESERVE_AHEAD));
+            self.missing = whole - buffer.len();
             return Ok(None);
         }
+        self.missing = 0;
         if &buffer[start + length..whole] != b"\r\n" {
             return invalid("a string longer than its length");
         }

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use super::Context;
 use super::pieces::Piece;
 use crate::calls::attempt::{Attempt, code_form};
-use crate::connection::lane::Lane;
+use crate::connection::bringing::Lead;
+use crate::connection::lane::{Begun, Lane};
 use crate::model::request::{Form, asking};
 use crate::model::script::Script;
+use crate::model::used::CodeId;
 use crate::wire::resp::Reply;
 
 /// Where in what goes over the wire the pieces are.
@@ -21,6 +23,8 @@ pub(super) struct Write {
     /// Which commands load what.
     pub(super) loads: VecDeque<(usize, String)>,
     pub(super) failed_loads: HashMap<String, Reply>,
+    /// Which commands bring what code.
+    brings: Vec<(usize, CodeId)>,
     pub(super) flushes_scripts: bool,
     /// Where the bytes of each command end.
     pub(super) ends: Vec<u64>,
@@ -29,6 +33,12 @@ pub(super) struct Write {
 }
 
 impl Write {
+    /// Notes the code that it brings, of which `first` is the first write.
+    pub(super) fn lead(&self, first: &Begun) -> Vec<(usize, Lead)> {
+        let leads = self.brings.iter().filter_map(|(index, code)| Some((*index, first.brings(*code)?)));
+        leads.collect()
+    }
+
     /// How many bytes come before a command.
     pub(super) fn bytes_before(&self, command: usize) -> u64 {
         command.checked_sub(1).map_or(0, |before| self.ends[before])
@@ -94,6 +104,7 @@ impl Context {
                 brought.clear();
                 last = None;
                 write.loads.clear();
+                write.brings.clear();
             }
             if let Some(script) = request.bringable_script()
                 && (piece.attempt.form.is_some() || last.is_none_or(|last| !std::ptr::eq(last, Arc::as_ptr(script))))
@@ -102,12 +113,13 @@ impl Context {
                 last = Some(script);
             }
             if let Some(library) = request.library()
-                && (piece.attempt.brings_library || !lane.has_loaded(&library.key))
+                && (piece.attempt.brings_library || piece.attempt.follows == 0 && !lane.has_loaded(&library.key))
                 && (self.needs_primary(piece) || !request.is_read_only())
                 && brought.insert(&library.key)
             {
                 // Unless the server lacks the function, a library of that name that it has stays.
                 write.loads.push_back((commands.0.len(), library.key.clone()));
+                write.brings.push((commands.0.len(), library.id));
                 commands.push(library.load(piece.attempt.brings_library));
             }
             if piece.attempt.asking {
@@ -133,13 +145,15 @@ impl Context {
     ) {
         let (attempt, request) = (&mut piece.attempt, self.request_of(piece.entry, piece.part));
         if matches!(attempt.form, Some(Form::Code | Form::CodeReadOnly)) {
-            if !brought.insert(script.hash()) {
+            if brought.insert(script.hash()) {
+                write.brings.push((commands.0.len(), script.id));
+            } else {
                 // The one before it has brought the code.
                 attempt.form = Attempt::first(&self.servers, request).form;
             }
             return;
         }
-        if lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
+        if attempt.follows > 0 || lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
             return;
         }
         let may_load = !self.servers.abilities.cannot_load.get() && !lane.is_fragile();
@@ -152,6 +166,7 @@ impl Context {
             attempt.is_ahead = true;
             attempt.form = Some(code_form(request, attempt.form));
         }
+        write.brings.push((commands.0.len(), script.id));
         brought.insert(script.hash());
     }
 }
