@@ -54,6 +54,7 @@ class Cell:
     batch: int = 1
     """Scripts a call: above 1, one pipeline of so many."""
     uvloop: bool = False
+    trio: bool = False
 
     @property
     def id(self) -> str:
@@ -66,6 +67,8 @@ class Cell:
             parts.append(f"batch-of-{self.batch}")
         if self.uvloop:
             parts.append("uvloop")
+        if self.trio:
+            parts.append("trio")
         return " ".join(parts)
 
 
@@ -138,6 +141,11 @@ ON_UVLOOP = Group(
     _loads(in_flight=(1, 100, 1_000), uvloop=True),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW),
 )
+UNDER_TRIO = Group(
+    "Under trio",
+    _loads(in_flight=(1, 100, 1_000), trio=True),
+    (OURS, GLIDE),
+)
 LARGE_VALUES = Group(
     "Larger values, sent and returned, 10 in flight",
     _loads(in_flight=10, size=(1 << 10, 64 << 10, 1 << 20)),
@@ -200,6 +208,7 @@ FULL = (
     LARGE_VALUES,
     REPLIES,
     ON_UVLOOP,
+    UNDER_TRIO,
     OVER_TLS,
     COLD,
     IMPORT,
@@ -211,6 +220,7 @@ QUICK = (
         BY_CONCURRENCY.title, _loads(in_flight=(1, 100, 1_000)), (OURS, GLIDE, RAW, PIPELINE, UNIX)
     ),
     Group(ON_CLUSTER.title, _loads(topology=Topology.CLUSTER, in_flight=100), (OURS, GLIDE)),
+    Group(UNDER_TRIO.title, _loads(in_flight=100, trio=True), (OURS, GLIDE)),
     Group(PACED.title, PACED.cells, (OURS, GLIDE), PACED.remark),
     Group(BATCHES.title, _loads(batch=1_000), (OURS, GLIDE, PIPELINE), BATCHES.remark),
     Group(

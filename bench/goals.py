@@ -63,6 +63,8 @@ def _goals() -> Iterable[Goal]:
     yield Goal("100 in flight, client CPU per call", of(100), "cpu", most, 1 / 11, GLIDE)
     yield Goal("cluster of 3, 100 in flight, calls per second", cluster, "rate", least, 8, GLIDE)
     yield Goal("cluster of 3, 100 in flight, CPU per call", cluster, "cpu", most, 1 / 8, GLIDE)
+    under_trio = of(100, trio=True)
+    yield Goal("trio, 100 in flight, calls per second", under_trio, "rate", least, 4, GLIDE)
     batch = of(1, batch=1000)
     yield Goal("batch of 1,000, scripts per second", batch, "rate", least, 4, GLIDE)
     yield Goal("batch of 1,000, scripts per second", batch, "rate", least, 0.7, PIPELINE)

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
+import trio
 from bench.adapters import ADAPTERS, HOST, Call, Target
 from bench.cells import CORE, PIPELINE, Cell, Kind, Reply, Topology
 from bench.installed import sizes
@@ -84,6 +85,8 @@ def measure(task: Task) -> Figures:
             )
         case Kind.LOAD if task.client in (CORE, PIPELINE):
             return without_python(task)
+        case Kind.LOAD if task.cell.trio:
+            return trio.run(load_under_trio, task)
         case Kind.LOAD:
             return run(task, load(task))
         case Kind.PACED:
@@ -118,6 +121,32 @@ async def load(task: Task) -> Figures:
         figures = account.close(len(times) * cell.batch)
         await callers.stop()
         return figures | percentiles(times)
+
+
+async def load_under_trio(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    times: list[float] = []
+
+    async def caller(key: str) -> None:
+        clock = time.perf_counter
+        await call(key, value)
+        while True:
+            started = clock()
+            await call(key, value)
+            times.append(clock() - started)
+
+    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+        check(await call("k", value), cell)
+        async with trio.open_nursery() as nursery:
+            for index in range(cell.in_flight):
+                nursery.start_soon(caller, f"k{index}")
+            await trio.sleep(WARM_UP_SECS)
+            account = Account(task.pids)
+            times.clear()
+            await trio.sleep(task.secs)
+            figures = account.close(len(times) * cell.batch)
+            nursery.cancel_scope.cancel()
+    return figures | percentiles(times)
 
 
 class Callers:

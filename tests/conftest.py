@@ -6,12 +6,13 @@ import logging
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.in_threads import ASYNCIO, THREADS, made, runs_on_both
-from tests.loops import RunOn
+from tests.loops import Kind, factories
 from tests.records import Records
+from tests.runtimes import LOOP, Runtime, is_needed, loops, runtime_of, runtimes
 from tests.servers.debian import debian_program
 from tests.servers.table import CAPABILITIES, this_server
 
@@ -44,8 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if (loops := config.getoption("loops")) != "asyncio":
-        config.pluginmanager.register(RunOn(loops))
+    factories(config.getoption("loops"))
     config.addinivalue_line(
         "markers", "needs(*capabilities): what the server must have, of tests/servers/table.py"
     )
@@ -68,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
+        if not is_needed(item):
+            continue
         needed = {name for mark in item.iter_markers("needs") for name in mark.args}
         if unknown := needed - CAPABILITIES.keys():
             raise pytest.UsageError(f"{item.nodeid} needs {unknown}, which the table does not have")
@@ -78,7 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (deselected if lacking else kept).append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-        items[:] = kept
+    items[:] = kept
 
 
 def pytest_terminal_summary(
@@ -132,26 +134,33 @@ def protocol(request: pytest.FixtureRequest) -> ProtocolVersion:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    test = metafunc.function.__name__
-    if "runtime" in metafunc.fixturenames and runs_on_both(metafunc.module.__name__, test):
-        metafunc.parametrize("runtime", [ASYNCIO, THREADS], indirect=True)
+    names = runtimes(metafunc.module.__name__, metafunc.function.__name__)
+    if "runtime" in metafunc.fixturenames and len(names) > 1:
+        metafunc.parametrize("runtime", names, indirect=True)
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Kind]:
+    """The loops that a test's body runs on."""
+    module: Any = item.getparent(pytest.Module)
+    return loops(module.obj.__name__, config.getoption("loops"))
 
 
 @pytest.fixture
-def runtime(request: pytest.FixtureRequest) -> str:
+def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """What the clients of a test run on."""
-    return getattr(request, "param", ASYNCIO)
+    with runtime_of(getattr(request, "param", LOOP)) as runtime:
+        yield runtime
 
 
 @pytest.fixture
-async def connect(runtime: str) -> AsyncIterator[Connect]:
+async def connect(runtime: Runtime) -> AsyncIterator[Connect]:
     """Makes clients of a server, with further settings, and closes them after the test."""
     clients: list[GlideClient] = []
 
     async def connect(server: ValkeyServer, **settings: object) -> GlideClient:
         addresses = [NodeAddress(server.host, server.port)]
         config = GlideClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client: GlideClient = await made(runtime, GlideClient, config)
+        client: GlideClient = await runtime.made(GlideClient, config)
         clients.append(client)
         return client
 

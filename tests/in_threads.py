@@ -16,31 +16,6 @@ from typing import Any
 from glide_scripts import sync
 from glide_scripts.observing.client import Client
 
-ASYNCIO, THREADS = "asyncio", "threads"
-
-MODULES = {
-    "standalone.test_batches",
-    "standalone.test_commands_on_server",
-    "standalone.test_errors",
-    "standalone.test_functions",
-    "standalone.test_invoke_script",
-    "standalone.test_transactions",
-    "cluster.test_management",
-    "cluster.test_routing",
-    "cluster.test_typed_in_cluster",
-}
-"""Their tests run on both kinds of clients."""
-
-ONLY_AWAITED = {
-    "test_a_cancelled_batch_is_not_written_to_its_end",
-    "test_an_argument_that_changes_after_the_call_began_goes_out_as_it_was",
-    "test_a_cancelled_transaction_leaves_no_watch",
-    "test_a_cancelled_watch_does_not_meet_the_next_transaction",
-    "test_a_task_that_is_thrown_away_leaves_no_watch",
-    "test_the_connection_is_used_again_by_others",
-}
-"""What they do to a task has no counterpart in threads."""
-
 SYNCHRONOUS: dict[str, Any] = {
     "GlideClient": sync.GlideClient,
     "GlideClusterClient": sync.GlideClusterClient,
@@ -137,15 +112,3 @@ class Replies:
 
     async def aclose(self) -> None:
         await in_thread(self._replies.close)
-
-
-async def made(runtime: str, kind: Any, config: Any) -> Any:
-    """A client of a kind; with the runtime ``threads`` a synchronous one."""
-    if runtime == THREADS:
-        return await InThreads.create(kind.__name__, config)
-    return await kind.create(config)
-
-
-def runs_on_both(module: str, test: str) -> bool:
-    """Whether a test runs on both kinds of clients."""
-    return module.removeprefix("tests.") in MODULES and test not in ONLY_AWAITED

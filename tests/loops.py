@@ -36,16 +36,11 @@ if sys.version_info >= (3, 12):
 KINDS: list[Kind] = [*FACTORIES.values(), LoopWithoutReaders]
 
 
-class RunOn:
-    """Runs each asynchronous test on the named loops: a plugin of pytest."""
-
-    def __init__(self, names: str) -> None:
-        if unknown := set(names.split(",")) - FACTORIES.keys():
-            raise pytest.UsageError(f"--loops: {unknown} is none of {', '.join(FACTORIES)}")
-        self._factories = {name: FACTORIES[name] for name in names.split(",")}
-
-    def pytest_asyncio_loop_factories(self) -> dict[str, Kind]:
-        return self._factories
+def factories(names: str) -> dict[str, Kind]:
+    """The kinds that the option `--loops` names, with commas between them."""
+    if unknown := set(names.split(",")) - FACTORIES.keys():
+        raise pytest.UsageError(f"--loops: {unknown} is none of {', '.join(FACTORIES)}")
+    return {name: FACTORIES[name] for name in names.split(",")}
 
 
 def run(kind: Kind, main: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-from tests.in_threads import made
+from tests.runtimes import Runtime
 
 from glide_scripts import (
     GlideClusterClient,
@@ -32,7 +32,7 @@ def own_cluster() -> Iterator[ValkeyCluster]:
 
 
 @pytest.fixture
-async def connect_cluster(runtime: str) -> AsyncIterator[Connect]:
+async def connect_cluster(runtime: Runtime) -> AsyncIterator[Connect]:
     """Makes clients of a cluster, with further settings, and closes them after the test.
 
     Instead of the cluster, it takes the addresses to connect to.
@@ -45,7 +45,7 @@ async def connect_cluster(runtime: str) -> AsyncIterator[Connect]:
         seeds = cluster.addresses if isinstance(cluster, ValkeyCluster) else cluster
         addresses = [NodeAddress(host, port) for host, port in seeds]
         config = GlideClusterClientConfiguration(addresses, **settings)  # type: ignore[arg-type]
-        client: GlideClusterClient = await made(runtime, GlideClusterClient, config)
+        client: GlideClusterClient = await runtime.made(GlideClusterClient, config)
         clients.append(client)
         return client
 

@@ -12,8 +12,6 @@ import warnings
 from typing import Any
 
 import pytest
-import trio
-from tests.conftest import Connect
 
 from glide_scripts import (
     GlideClient,
@@ -136,50 +134,6 @@ async def test_iteration_may_go_on_where_it_was_left(client: GlideClient) -> Non
     assert [reply async for reply in replies] == [1, 1, 1]
     with pytest.raises(StopAsyncIteration):
         await anext(replies)
-
-
-TRIO = """
-import sys, trio
-from glide_scripts import GlideClient, GlideClusterClient, GlideClientConfiguration, NodeAddress
-async def main():
-    for kind in (GlideClient, GlideClusterClient):
-        try:
-            await kind.from_url(sys.argv[1])
-        except RuntimeError as error:
-            print(error)
-    try:
-        await GlideClient.create(GlideClientConfiguration([NodeAddress()]))
-    except RuntimeError as error:
-        print(error)
-trio.run(main)
-"""
-
-
-def test_trio_says_that_it_is_not_asyncio(server: ValkeyServer) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", TRIO, server.url],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3
-    for line in lines:
-        assert line.startswith("trio runs here, and the client needs asyncio")
-
-
-async def test_a_call_under_trio_says_so_too(server: ValkeyServer, connect: Connect) -> None:
-    client = await connect(server)
-
-    async def call() -> None:
-        await client.invoke_script(ONE)
-
-    def run() -> None:
-        trio.run(call)
-
-    with pytest.raises(RuntimeError, match="trio runs here, and the client needs asyncio"):
-        await asyncio.to_thread(run)
 
 
 def test_without_a_loop_a_call_says_what_it_needs(server: ValkeyServer) -> None:

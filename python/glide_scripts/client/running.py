@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING
 
 from .runtime import ASYNCIO, Runtime
 from .what_runs import is_asyncio, is_trio, no_running_loop
@@ -36,12 +35,11 @@ def running_trio() -> TrioRun | None:
     return current_run()
 
 
-@types.coroutine
-def turn() -> Generator[Any, Any, None]:
+async def turn() -> None:
     """Let other tasks run. A thread that blocks just goes on."""
     if is_trio():
         import trio  # noqa: PLC0415 - trio is optional
 
-        yield from trio.lowlevel.checkpoint().__await__()
+        await trio.lowlevel.checkpoint()
     else:
-        yield
+        await asyncio.sleep(0)

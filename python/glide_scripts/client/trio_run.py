@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import weakref
-from asyncio import CancelledError
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextvars import Context
-from math import inf
 from typing import Any, TypeVar
 
 import trio
@@ -16,18 +14,14 @@ from trio.lowlevel import (
     Abort,
     Task,
     checkpoint,
-    checkpoint_if_cancelled,
     current_task,
-    current_trio_token,
     reschedule,
     spawn_system_task,
     wait_readable,
     wait_task_rescheduled,
 )
 
-from .._core import Pending
 from .runtime import ClosedAtEnd, Runtime, Work
-from .what_runs import not_in_its_run
 
 T = TypeVar("T")
 
@@ -40,9 +34,10 @@ class TrioRun(Runtime):
     """
 
     cancelled_error = trio.Cancelled
+    is_trio = True
+    """By which the core knows how its tasks wait."""
 
     def __init__(self) -> None:
-        self._token = current_trio_token()
         self._due: deque[tuple[Callable[..., object], tuple[object, ...], Context | None]] = deque()
         self._sleeping: Task | None = None
         self._is_over = False
@@ -73,48 +68,6 @@ class TrioRun(Runtime):
     def is_closed(self) -> bool:
         return self._is_over
 
-    # What the core calls of trio alone
-
-    def is_cancelled(self) -> bool:
-        """Whether the task that calls this is cancelled already.
-
-        Raises:
-            RuntimeError: It is no task of this run.
-        """
-        try:
-            if current_trio_token() is self._token:
-                return trio.current_effective_deadline() == -inf
-        except RuntimeError:
-            pass
-        raise not_in_its_run()
-
-    @staticmethod
-    def await_pending(pending: Pending) -> Generator[Any, Any, Any]:
-        """Wait for a call's end, and return its reply."""
-        task = current_task()
-        is_waiting = True
-
-        def ended(_: object) -> None:
-            if is_waiting:
-                reschedule(task)
-
-        def abort(_: object) -> Abort:
-            nonlocal is_waiting
-            if not pending.cancel():
-                # It has ended, and ``ended`` is about to be called.
-                return Abort.FAILED
-            is_waiting = False
-            return Abort.SUCCEEDED
-
-        pending.add_done_callback(ended, context=task.context)
-        yield from wait_task_rescheduled(abort).__await__()
-        try:
-            return pending.result()
-        except CancelledError:
-            # It was not sent, because the task was cancelled already.
-            yield from checkpoint_if_cancelled().__await__()
-            raise RuntimeError("the call was cancelled before it was awaited") from None
-
     # What the package uses of a runtime
 
     def event(self) -> trio.Event:
@@ -130,7 +83,9 @@ class TrioRun(Runtime):
         return await trio.to_thread.run_sync(work, limiter=trio.CapacityLimiter(1))
 
     async def to_end(self, work: Callable[[], T]) -> T:
-        with trio.CancelScope(shield=True):
+        # The checkers see a scope that may end the call.
+        scope: Any = trio.CancelScope(shield=True)
+        with scope:
             return await self.in_thread(work)
 
     def closes(self, client: ClosedAtEnd) -> None:

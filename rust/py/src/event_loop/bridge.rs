@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ReplyTo};
@@ -31,6 +32,7 @@ use crate::{errors, replies};
 pub(crate) struct Bridge {
     event_loop: Py<PyWeakrefReference>,
     generation: u64,
+    thread: ThreadId,
     shared: Arc<Loop>,
     /// `None` for a loop without `add_reader`.
     wakeup: Option<Arc<Wakeup>>,
@@ -70,6 +72,11 @@ impl Bridge {
     /// Unless it is gone.
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.bind(py).upgrade()
+    }
+
+    /// Whether the bridge was made on this thread.
+    pub(super) fn is_on_this_thread(&self) -> bool {
+        self.thread == thread::current().id()
     }
 
     /// The bridge of a loop that runs on this thread, found or made.
@@ -114,12 +121,13 @@ impl Bridge {
     /// Makes a bridge and gives its descriptor to the loop. A loop without `add_reader` is called from the I/O thread.
     fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
-        let is_trio = event_loop.hasattr(intern!(py, "await_pending"))?;
+        let is_trio = event_loop.getattr_opt(intern!(py, "is_trio")).map(|found| found.is_some())?;
         let make = |completions: Arc<Completions>, wakeup| {
             logging::wake_for_records(&completions);
             let bridge = Self {
                 event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
                 generation: generation(),
+                thread: thread::current().id(),
                 shared: Arc::new(SharedLoop::new(completions, is_trio)),
                 wakeup,
                 callbacks: Callbacks::default(),

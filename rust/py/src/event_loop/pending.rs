@@ -10,11 +10,11 @@ use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::callback::Callback;
 use super::loop_state::SharedLoop;
+use super::trio::{self, TrioWait};
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::python::stop_with;
@@ -34,6 +34,8 @@ pub(crate) struct Pending {
     /// Who waits: nearly always one task.
     first: Option<Callback>,
     further: Vec<Callback>,
+    /// The task of trio that waits.
+    pub(super) task: Option<Py<PyAny>>,
     shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
     client: Option<Arc<ForkLocal<CoreClient>>>,
@@ -63,6 +65,7 @@ impl Pending {
             event_loop: event_loop.clone().unbind(),
             first: None,
             further: Vec::new(),
+            task: None,
             shared,
             client,
             ticket: 0,
@@ -92,7 +95,17 @@ impl Pending {
             let called = if at_once { callback.run(slf) } else { Self::schedule(slf, &callback) };
             result = called.and(result);
         }
-        result
+        Self::wake_task(slf).and(result)
+    }
+
+    /// Wakes the task of trio that waits, after all others.
+    fn wake_task(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let task = slf.borrow_mut().task.take();
+        task.map_or(Ok(()), |task| trio::wake(task.bind(slf.py())))
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
     }
 
     fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
@@ -120,13 +133,10 @@ impl Pending {
 
     /// Itself, or for a task of trio what makes that wait.
     fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.borrow();
-        if !this.shared.is_trio {
-            return Ok(slf.clone().into_any());
+        if slf.borrow().shared.is_trio {
+            return Ok(Bound::new(slf.py(), TrioWait::new(slf.clone()))?.into_any());
         }
-        let run = this.event_loop.clone_ref(slf.py());
-        drop(this);
-        run.bind(slf.py()).call_method1(intern!(slf.py(), "await_pending"), (slf,))
+        Ok(slf.clone().into_any())
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -195,7 +205,7 @@ impl Pending {
 
     /// Whether it was waited for until now. What was not written yet will not be.
     #[pyo3(signature = (msg=None))]
-    fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
+    pub(super) fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         let mut callbacks = {
             let mut this = slf.borrow_mut();
             if !matches!(this.state, State::Waiting) {
@@ -206,6 +216,7 @@ impl Pending {
         };
         let cancelled = slf.borrow().cancel_call();
         callbacks.try_for_each(|callback| Self::schedule(slf, &callback))?;
+        Self::wake_task(slf)?;
         cancelled.map(|()| true)
     }
 
@@ -217,7 +228,7 @@ impl Pending {
         !matches!(self.state, State::Waiting)
     }
 
-    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub(super) fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match &self.state {
             State::Value(value) => Ok(value.clone_ref(py)),
             _ => Err(self.failure(py)),
@@ -251,6 +262,7 @@ impl Pending {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
+        visit.call(&self.task)?;
         match &self.state {
             State::Value(value) => visit.call(value)?,
             State::Error(error) => visit.call(error)?,
@@ -262,6 +274,7 @@ impl Pending {
 
     fn __clear__(&mut self) {
         drop(self.take_callbacks());
+        self.task = None;
     }
 }
 
@@ -281,6 +294,7 @@ impl Pending {
     fn failure(&self, py: Python<'_>) -> PyErr {
         match &self.state {
             State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
+            State::Cancelled(_) if self.shared.is_trio => PyRuntimeError::new_err("the call was cancelled"),
             State::Cancelled(None) => CancelledError::new_err(()),
             State::Cancelled(Some(msg)) => CancelledError::new_err((msg.clone_ref(py),)),
             State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),

@@ -4,6 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::bridge::Bridge;
+use super::trio;
 use crate::python;
 
 /// Is decided once for a client.
@@ -43,11 +44,14 @@ impl Runtime {
 
     fn in_run<'py>(bridge: &Bound<'py, Bridge>) -> PyResult<Here<'py>> {
         let py = bridge.py();
-        let Some(event_loop) = bridge.get().event_loop(py) else {
-            let error = python::module(py)?.call_method0(intern!(py, "not_in_its_run"))?;
-            return Err(PyErr::from_value(error));
-        };
-        let is_cancelled = event_loop.call_method0(intern!(py, "is_cancelled"))?.is_truthy()?;
-        Ok(Here { bridge: bridge.clone(), event_loop, is_cancelled })
+        let run = bridge.get().event_loop(py).filter(|_| bridge.get().is_on_this_thread());
+        if let Some(event_loop) = run
+            && !event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?
+            && let Ok(is_cancelled) = trio::is_cancelled(py)
+        {
+            return Ok(Here { bridge: bridge.clone(), event_loop, is_cancelled });
+        }
+        let error = python::module(py)?.call_method0(intern!(py, "not_in_its_run"))?;
+        Err(PyErr::from_value(error))
     }
 }
