@@ -64,7 +64,6 @@ class AsyncClient:
     """Goes before the library's asynchronous client."""
 
     _library: ClassVar[Library]
-    _pipeline: ClassVar[type[Any]]
     connection: Any
     connection_pool: Any
     response_callbacks: Any
@@ -92,8 +91,7 @@ class AsyncClient:
             return await self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
-            if pending is not None:
-                reply = await pending
+            reply = None if pending is None else await pending
         except GlideError as error:
             return lane.failed(error, args, options)
         if pending is None:
@@ -124,11 +122,6 @@ class AsyncClient:
 
     def register_script(self: Any, script: Any) -> Any:
         return AsyncScript.of(self._library)(self, script)
-
-    def pipeline(self: Any, transaction: bool = True, shard_hint: str | None = None) -> Any:
-        return self._pipeline(
-            self.connection_pool, self.response_callbacks, transaction, shard_hint
-        )
 
 
 class AsyncPipeline:
@@ -185,8 +178,7 @@ async def execute_batch(  # noqa: PLR0917 - all but the last are always given
     for reply, command in zip(outcome[0], commands, strict=True):
         result = pipelines.result(lane, reply, command, callbacks)
         results.append(await result if hasattr(result, "__await__") else result)
-    if (error := pipelines.lost(lane, results)) is not None:
-        raise error
+    pipelines.raise_lost(lane, results)
     if raise_on_error:
         pipelines.raise_first(lane, results, commands)
     return results

@@ -60,5 +60,4 @@ def queued(pipeline: Any) -> list[pipelines.Queued]:
 
 
 def _options(command: Any) -> dict[str, Any]:
-    options: dict[str, Any] = getattr(command, "kwargs", None) or getattr(command, "options", None)
-    return options or {}
+    return getattr(command, "kwargs", None) or getattr(command, "options", None) or {}

@@ -30,13 +30,12 @@ def result(lane: Lane, reply: Any, command: Queued, callbacks: Any) -> Any:
         return error
 
 
-def lost(lane: Lane, results: Sequence[Any]) -> Exception | None:
-    """Return the first error that is no server's answer: the library raises it for the pipeline."""
+def raise_lost(lane: Lane, results: Sequence[Any]) -> None:
+    """Raise the first error that is no server's answer: it is the whole pipeline's."""
     exceptions = lane.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
-            return each  # type: ignore[no-any-return]
-    return None
+            raise each
 
 
 def raise_first(lane: Lane, results: Sequence[Any], commands: Sequence[Queued]) -> None:
