@@ -85,7 +85,7 @@ async def test_lost_transaction_runs_once(
     assert await done(client.ping())
     valkey_faults.lose_replies(matching=b"EXEC")
     with pytest.raises(kind.exceptions.ConnectionError) as caught:
-        await done(client.pipeline().incr("count").execute())
+        await done(client.pipeline().incr("count").incr("other").execute())
     assert caught.value.may_have_executed is True  # type: ignore[attr-defined]
     assert await done(client.get("count")) == b"1"
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from .._core import Batch as Packed
 from .._core import Script
-from ..commands.directions import directions
 from ..errors import ConfigurationError, GlideError, RequestError
 from .failures import explained, translated
 from .library import Library
@@ -251,22 +250,6 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-class ClusterLane(Lane):
-    """The same for a cluster: each command has its route."""
-
-    in_cluster = True
-
-    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
-        return self.core.command(words, timeout, read_only=is_read, **directions(words, None))
-
-    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
-        where = directions(words, None)
-        if packed.is_atomic:
-            packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
-        else:
-            packed.command(words, read_only=is_read, **where)
 
 
 def _count(text: Any) -> int | None:

@@ -50,8 +50,8 @@ class Valkey(AsyncClient, valkey.asyncio.Valkey):  # type: ignore[misc] # valkey
 
     All clients of a pool share one connection, except for commands that would keep other calls
     waiting or change the connection. It is opened by the first call. ``socket_timeout`` is the
-    deadline of a call with all its steps. A call is not repeated after its reply was lost, whatever
-    ``retry`` says, unless it only reads.
+    deadline of a call with all its steps. A call whose reply was lost is not repeated, whatever
+    ``retry`` says; its error has ``may_have_executed``.
     """
 
     _library = library
