@@ -51,6 +51,21 @@ async def test_evalsha_of_a_loaded_script_survives_a_flush(
     assert await done(client.evalsha(sha, 1, "k", "v")) == [b"k", b"v"]
 
 
+@pytest.mark.needs("functions")
+async def test_evalsha_ro_of_a_known_script_does_not_write(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    client = connect(server)
+    sha = await done(client.script_load("return redis.call('DEL', KEYS[1])"))
+    await done(client.set("key", "value"))
+    with pytest.raises(kind.exceptions.ResponseError):
+        await done(client.evalsha_ro(sha, 1, "key"))
+    assert await done(client.get("key")) == b"value"
+    sha = await done(client.script_load("return redis.call('GET', KEYS[1])"))
+    await done(client.script_flush())
+    assert await done(client.evalsha_ro(sha, 1, "key")) == b"value"
+
+
 async def test_evalsha_of_an_unknown_script_fails_as_in_the_library(
     kind: Kind, server: ValkeyServer, connect: Connect
 ) -> None:

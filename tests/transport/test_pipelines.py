@@ -36,7 +36,7 @@ async def test_error_names_the_command(
     pipe = client.pipeline(transaction=transaction).set("a", "text").lpush("a", 1).set("b", 2)
     with pytest.raises(
         kind.exceptions.ResponseError,
-        match=r"^Command # 2 \(LPUSH a 1\) of pipeline caused error: WRONGTYPE ",
+        match=r"^Command # 2 \(LPUSH a 1\) of pipeline caused error: .*WRONGTYPE ",
     ):
         await done(pipe.execute())
     assert await done(client.get("b")) == b"2"
@@ -54,7 +54,7 @@ async def test_discarded_transaction_raises_what_the_server_said(
     pipe.execute_command("ZREM", "a")
     with pytest.raises(
         kind.exceptions.ResponseError,
-        match=r"^Command # 2 \(ZREM a\) of pipeline caused error: wrong number of arguments",
+        match=r"^Command # 2 \(ZREM a\) of pipeline caused error: .*wrong number of arguments",
     ):
         await done(pipe.execute())
     assert await done(client.exists("a")) == 0
@@ -83,7 +83,7 @@ async def test_lost_transaction_runs_once(
 ) -> None:
     client = connect(valkey_faults.url)
     assert await done(client.ping())
-    valkey_faults.lose_replies(matching=b"EXEC")
+    valkey_faults.lose_replies(matching=b"INCRBY")
     with pytest.raises(kind.exceptions.ConnectionError) as caught:
         await done(client.pipeline().incr("count").incr("other").execute())
     assert caught.value.may_have_executed is True  # type: ignore[attr-defined]

@@ -144,13 +144,14 @@ class AsyncPipeline:
             return replies
         try:
             return await execute_batch(
-                lane, batch, commands, self.response_callbacks, raise_on_error
+                self, lane, batch, commands, self.response_callbacks, raise_on_error
             )
         finally:
             await self.reset()
 
 
 async def execute_batch(  # noqa: PLR0917 - all but the last are always given
+    pipeline: Any,
     lane: Lane,
     batch: Any,
     commands: list[pipelines.Queued],
@@ -171,7 +172,7 @@ async def execute_batch(  # noqa: PLR0917 - all but the last are always given
     try:
         outcome = await lane.core.exec(batch, remaining)
     except GlideError as error:
-        raise pipelines.failure(lane, error, commands) from error
+        raise pipelines.failure(pipeline, lane, error, commands) from error
     if outcome is None:
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = []
@@ -180,7 +181,7 @@ async def execute_batch(  # noqa: PLR0917 - all but the last are always given
         results.append(await result if hasattr(result, "__await__") else result)
     pipelines.raise_lost(lane, results)
     if raise_on_error:
-        pipelines.raise_first(lane, results, commands)
+        pipelines.raise_first(pipeline, lane, results, commands)
     return results
 
 

@@ -132,6 +132,7 @@ class AsyncClusterPipeline:
             return replies
         try:
             return await execute_batch(
+                self,
                 lane,
                 batch,
                 commands,

@@ -134,12 +134,15 @@ class BlockingPipeline:
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         try:
-            return execute_batch(lane, batch, commands, self.response_callbacks, raise_on_error)
+            return execute_batch(
+                self, lane, batch, commands, self.response_callbacks, raise_on_error
+            )
         finally:
             self.reset()
 
 
 def execute_batch(  # noqa: PLR0917 - all but the last are always given
+    pipeline: Any,
     lane: Lane,
     batch: Any,
     commands: list[pipelines.Queued],
@@ -160,7 +163,7 @@ def execute_batch(  # noqa: PLR0917 - all but the last are always given
     try:
         outcome = lane.core.exec(batch, remaining).result()
     except GlideError as error:
-        raise pipelines.failure(lane, error, commands) from error
+        raise pipelines.failure(pipeline, lane, error, commands) from error
     if outcome is None:
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = [
@@ -169,7 +172,7 @@ def execute_batch(  # noqa: PLR0917 - all but the last are always given
     ]
     pipelines.raise_lost(lane, results)
     if raise_on_error:
-        pipelines.raise_first(lane, results, commands)
+        pipelines.raise_first(pipeline, lane, results, commands)
     return results
 
 

@@ -139,6 +139,7 @@ class BlockingClusterPipeline:
             return replies
         try:
             return execute_batch(
+                self,
                 lane,
                 batch,
                 commands,
