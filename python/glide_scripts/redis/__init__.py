@@ -39,23 +39,25 @@ __all__ = [
 ]
 
 
-class Pipeline(AsyncPipeline, redis.asyncio.client.Pipeline):
+class Pipeline(AsyncPipeline, redis.asyncio.client.Pipeline):  # type: ignore[misc] # redis-py's own bases disagree
     """redis-py's pipeline. Without a watch, its commands go together, as a batch."""
 
     _library = library
 
 
-class Redis(AsyncClient, redis.asyncio.Redis):
+class Redis(AsyncClient, redis.asyncio.Redis):  # type: ignore[misc] # redis-py's own bases disagree
     """redis-py's asynchronous client over this package's connections.
 
     All clients of a pool share one connection, except for commands that would keep other calls
     waiting or change the connection. It is opened by the first call. ``socket_timeout`` is the
-    deadline of a call with all its steps. A call is not repeated after its reply was lost, whatever
-    ``retry`` says, unless it only reads.
+    deadline of a call with all its steps. A call whose reply was lost is not repeated, whatever
+    ``retry`` says; its error has ``may_have_executed``.
     """
 
     _library = library
-    _pipeline = Pipeline
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 StrictRedis = Redis
@@ -63,8 +65,9 @@ StrictRedis = Redis
 
 def from_url(url: str, **kwargs: Any) -> Redis:
     """Return a client of a URL, as ``redis.asyncio.from_url`` does."""
-    client: Redis = Redis.from_url(url, **kwargs)
-    return client
+    client: Any = Redis.from_url(url, **kwargs)
+    made: Redis = client
+    return made
 
 
 def install() -> Installation:

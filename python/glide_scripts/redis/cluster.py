@@ -10,11 +10,11 @@ from . import library
 __all__ = ["ClusterPipeline", "RedisCluster"]
 
 
-class ClusterPipeline(AsyncClusterPipeline, redis.asyncio.cluster.ClusterPipeline):
+class ClusterPipeline(AsyncClusterPipeline, redis.asyncio.cluster.ClusterPipeline):  # type: ignore[misc] # redis-py's own bases disagree
     """redis-py's pipeline for clusters. It may contain scripts, and may be a transaction."""
 
 
-class RedisCluster(AsyncClusterClient, redis.asyncio.cluster.RedisCluster):
+class RedisCluster(AsyncClusterClient, redis.asyncio.cluster.RedisCluster):  # type: ignore[misc] # redis-py's own bases disagree
     """redis-py's asynchronous cluster client over this package's connections.
 
     Commands with keys go over this package's connections. Those that redis-py sends to several

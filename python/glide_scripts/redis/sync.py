@@ -34,7 +34,9 @@ class Redis(BlockingClient, redis.Redis):
     """
 
     _library = library
-    _pipeline = Pipeline
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 StrictRedis = Redis
@@ -42,8 +44,9 @@ StrictRedis = Redis
 
 def from_url(url: str, **kwargs: Any) -> Redis:
     """Return a client of a URL, as ``redis.from_url`` does."""
-    client: Redis = Redis.from_url(url, **kwargs)
-    return client
+    client: Any = Redis.from_url(url, **kwargs)
+    made: Redis = client
+    return made
 
 
 if not TYPE_CHECKING:

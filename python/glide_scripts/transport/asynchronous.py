@@ -64,7 +64,6 @@ class AsyncClient:
     """Goes before the library's asynchronous client."""
 
     _library: ClassVar[Library]
-    _pipeline: ClassVar[type[Any]]
     connection: Any
     connection_pool: Any
     response_callbacks: Any
@@ -92,8 +91,7 @@ class AsyncClient:
             return await self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
-            if pending is not None:
-                reply = await pending
+            reply = None if pending is None else await pending
         except GlideError as error:
             return lane.failed(error, args, options)
         if pending is None:
@@ -125,11 +123,6 @@ class AsyncClient:
     def register_script(self: Any, script: Any) -> Any:
         return AsyncScript.of(self._library)(self, script)
 
-    def pipeline(self: Any, transaction: bool = True, shard_hint: str | None = None) -> Any:
-        return self._pipeline(
-            self.connection_pool, self.response_callbacks, transaction, shard_hint
-        )
-
 
 class AsyncPipeline:
     """Goes before the library's asynchronous pipeline. Without a watch, it is a batch."""
@@ -151,13 +144,14 @@ class AsyncPipeline:
             return replies
         try:
             return await execute_batch(
-                lane, batch, commands, self.response_callbacks, raise_on_error
+                self, lane, batch, commands, self.response_callbacks, raise_on_error
             )
         finally:
             await self.reset()
 
 
 async def execute_batch(  # noqa: PLR0917 - all but the last are always given
+    pipeline: Any,
     lane: Lane,
     batch: Any,
     commands: list[pipelines.Queued],
@@ -178,17 +172,16 @@ async def execute_batch(  # noqa: PLR0917 - all but the last are always given
     try:
         outcome = await lane.core.exec(batch, remaining)
     except GlideError as error:
-        raise pipelines.failure(lane, error, commands) from error
+        raise pipelines.failure(pipeline, lane, error, commands) from error
     if outcome is None:
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = []
     for reply, command in zip(outcome[0], commands, strict=True):
         result = pipelines.result(lane, reply, command, callbacks)
         results.append(await result if hasattr(result, "__await__") else result)
-    if (error := pipelines.lost(lane, results)) is not None:
-        raise error
+    pipelines.raise_lost(lane, results)
     if raise_on_error:
-        pipelines.raise_first(lane, results, commands)
+        pipelines.raise_first(pipeline, lane, results, commands)
     return results
 
 

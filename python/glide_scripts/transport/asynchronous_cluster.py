@@ -39,8 +39,7 @@ class AsyncClusterClient:
             return await self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
-            if pending is not None:
-                reply = await pending
+            reply = None if pending is None else await pending
         except GlideError as error:
             return lane.failed(error, args, options)
         if pending is None:
@@ -133,6 +132,7 @@ class AsyncClusterPipeline:
             return replies
         try:
             return await execute_batch(
+                self,
                 lane,
                 batch,
                 commands,

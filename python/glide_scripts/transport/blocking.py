@@ -6,7 +6,8 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.blocking.methods import run_for
+from ..client.base import BaseClient
+from ..client.blocking.methods import run
 from ..client.blocking.standalone import GlideClient
 from ..errors import GlideError
 from . import pipelines
@@ -27,7 +28,7 @@ def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
         if lane.core is not None:
             return
         try:
-            client = run_for(client_class, client_class._open(lane.settings()))
+            client = run(client_class._open(lane.settings()))
         except GlideError as error:
             raise lane.failure(error, ("PING",)) from error
         lane.opened(client)
@@ -37,14 +38,14 @@ def close_lane(lane: Lane) -> None:
     """Close the connection, if there is one. The next call opens another."""
     client = lane.take()
     if client is not None:
-        client.close()
+        # Without the warning that this blocks an event loop, which the library does not give.
+        run(BaseClient.close(client))
 
 
 class BlockingClient:
     """Goes before the library's synchronous client."""
 
     _library: ClassVar[Library]
-    _pipeline: ClassVar[type[Any]]
     connection: Any
     connection_pool: Any
     response_callbacks: Any
@@ -65,10 +66,13 @@ class BlockingClient:
 
     def _take_connection(self: Any) -> None:
         if self.connection is None:
-            # From version 5.3 on, a pool needs no command's name.
-            get = self.connection_pool.get_connection
             self._single_connection_client = True
-            self.connection = get("_") if "command_name" in _parameters(get) else get()
+            take = self.connection_pool.get_connection
+            try:
+                self.connection = take()
+            except TypeError:
+                # Before redis-py 5.3, and in valkey-py, it takes the command's name.
+                self.connection = take("_")
 
     def _sends_itself(self) -> bool:
         """Whether this client has a connection of the library's, which it uses from then on."""
@@ -80,8 +84,7 @@ class BlockingClient:
             return self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
-            if pending is not None:
-                reply = pending.result()
+            reply = None if pending is None else pending.result()
         except GlideError as error:
             return lane.failed(error, args, options)
         if pending is None:
@@ -111,11 +114,6 @@ class BlockingClient:
     def register_script(self: Any, script: Any) -> Any:
         return BlockingScript.of(self._library)(self, script)
 
-    def pipeline(self: Any, transaction: bool = True, shard_hint: str | None = None) -> Any:
-        return self._pipeline(
-            self.connection_pool, self.response_callbacks, transaction, shard_hint
-        )
-
 
 class BlockingPipeline:
     """Goes before the library's synchronous pipeline. Without a watch, it is a batch."""
@@ -136,12 +134,15 @@ class BlockingPipeline:
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         try:
-            return execute_batch(lane, batch, commands, self.response_callbacks, raise_on_error)
+            return execute_batch(
+                self, lane, batch, commands, self.response_callbacks, raise_on_error
+            )
         finally:
             self.reset()
 
 
 def execute_batch(  # noqa: PLR0917 - all but the last are always given
+    pipeline: Any,
     lane: Lane,
     batch: Any,
     commands: list[pipelines.Queued],
@@ -162,24 +163,17 @@ def execute_batch(  # noqa: PLR0917 - all but the last are always given
     try:
         outcome = lane.core.exec(batch, remaining).result()
     except GlideError as error:
-        raise pipelines.failure(lane, error, commands) from error
+        raise pipelines.failure(pipeline, lane, error, commands) from error
     if outcome is None:
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = [
         pipelines.result(lane, reply, command, callbacks)
         for reply, command in zip(outcome[0], commands, strict=True)
     ]
-    if (error := pipelines.lost(lane, results)) is not None:
-        raise error
+    pipelines.raise_lost(lane, results)
     if raise_on_error:
-        pipelines.raise_first(lane, results, commands)
+        pipelines.raise_first(pipeline, lane, results, commands)
     return results
-
-
-def _parameters(function: Any) -> Any:
-    from inspect import signature  # noqa: PLC0415 - saves time at import
-
-    return signature(function).parameters
 
 
 def _disconnecting(pool: Any, lane: Lane) -> Any:

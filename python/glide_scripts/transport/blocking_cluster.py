@@ -44,8 +44,7 @@ class BlockingClusterClient:
             return self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
-            if pending is not None:
-                reply = pending.result()
+            reply = None if pending is None else pending.result()
         except GlideError as error:
             return lane.failed(error, args, options)
         if pending is None:
@@ -140,6 +139,7 @@ class BlockingClusterPipeline:
             return replies
         try:
             return execute_batch(
+                self,
                 lane,
                 batch,
                 commands,

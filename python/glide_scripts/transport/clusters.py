@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core import Batch as Packed
+from ..commands.directions import directions
 from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
 from . import pipelines
-from .lane import ClusterLane
+from .lane import Lane
 from .library import Library
 from .settings import cluster_settings
 
 
-class LaneOfCluster(ClusterLane):
-    """The lane of one cluster client."""
+class LaneOfCluster(Lane):
+    """The lane of one cluster client: each command has its route."""
+
+    in_cluster = True
 
     def __init__(self, library: Library, cluster: Any) -> None:
         self._reads_replicas = bool(
@@ -44,6 +48,16 @@ class LaneOfCluster(ClusterLane):
             settings["read_from"] = ReadFrom.PREFER_REPLICA.value
         return settings
 
+    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
+        return self.core.command(words, timeout, read_only=is_read, **directions(words, None))
+
+    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
+        where = directions(words, None)
+        if packed.is_atomic:
+            packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
+        else:
+            packed.command(words, read_only=is_read, **where)
+
 
 def queued(pipeline: Any) -> list[pipelines.Queued]:
     """Return the commands of a library's cluster pipeline."""
@@ -60,5 +74,4 @@ def queued(pipeline: Any) -> list[pipelines.Queued]:
 
 
 def _options(command: Any) -> dict[str, Any]:
-    options: dict[str, Any] = getattr(command, "kwargs", None) or getattr(command, "options", None)
-    return options or {}
+    return getattr(command, "kwargs", None) or getattr(command, "options", None) or {}

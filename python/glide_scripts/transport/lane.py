@@ -14,7 +14,6 @@ from typing import Any
 
 from .._core import Batch as Packed
 from .._core import Script
-from ..commands.directions import directions
 from ..errors import ConfigurationError, GlideError, RequestError
 from .failures import explained, translated
 from .library import Library
@@ -46,6 +45,7 @@ class Lane(ABC):
         self.client: Any = None
         self.scripts: dict[str, Script] = {}
         """By SHA1."""
+        self._read_only: dict[str, Script] = {}
         self.lock = threading.Lock()
         self.opening_lock = threading.Lock()
         self.opening: dict[Any, Any] = {}
@@ -96,13 +96,27 @@ class Lane(ABC):
         """Remember a script. Of very many, the oldest are forgotten: a program may make them up."""
         if sha not in self.scripts:
             while len(self.scripts) >= _MAX_SCRIPTS:
-                self.scripts.pop(next(iter(self.scripts)), None)
+                oldest = next(iter(self.scripts))
+                self.scripts.pop(oldest, None)
+                self._read_only.pop(oldest, None)
             self.scripts[sha] = script
 
-    def known(self, sha: Any) -> Script | None:
-        """Return the script of a SHA1, if its code is known."""
+    def known(self, args: tuple[Any, ...]) -> tuple[Script, list[Any], list[Any]] | None:
+        """Return the script, the keys and the arguments of EVALSHA, if the code is known."""
+        if len(args) < 3:
+            return None
+        sha, count = args[1], _count(args[2])
         text = sha.decode("ascii", "replace") if isinstance(sha, bytes) else sha
-        return self.scripts.get(text) if isinstance(text, str) else None
+        script = self.scripts.get(text) if isinstance(text, str) else None
+        if script is None or count is None:
+            return None
+        if way(args[0]).is_read:
+            # EVALSHA_RO lets no script write.
+            script = self._read_only.get(text)
+            if script is None:
+                script = self._read_only[text] = Script(self.scripts[text].code, read_only=True)
+        words = self.words.encoded(args[3:])
+        return script, words[:count], words[count:]
 
     # Calls
 
@@ -118,14 +132,9 @@ class Lane(ABC):
         if found.place is not Place.SHARED or found.decide is not None:
             where = place(found, args)
             if where is Place.SCRIPT:
-                script = self.known(args[1]) if len(args) > 2 else None
-                if script is not None:
-                    count = _count(args[2])
-                    if count is not None:
-                        words = self.words.encoded(args[3:])
-                        return self.core.invoke_script(
-                            script, words[:count], words[count:], timeout
-                        )
+                called = self.known(args)
+                if called is not None:
+                    return self.core.invoke_script(*called, timeout)
             elif where is not Place.SHARED:
                 return None
         words = self.words.encoded(args)
@@ -161,11 +170,9 @@ class Lane(ABC):
     def failure(self, error: GlideError, args: tuple[Any, ...]) -> Exception:
         """Return the library's exception for a call's error."""
         if way(args[0]).place is Place.SCRIPT and isinstance(error, RequestError):
-            script = self.known(args[1]) if len(args) > 2 else None
-            count = _count(args[2]) if script is not None else None
-            if script is not None and count is not None:
-                words = self.words.encoded(args[3:])
-                return explained(error, script, words[:count], words[count:], self.library)
+            called = self.known(args)
+            if called is not None:
+                return explained(error, *called, self.library)
         return translated(error, self.library)
 
     def failed(self, error: GlideError, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -192,12 +199,10 @@ class Lane(ABC):
         packed = Packed(atomic=is_atomic, cluster=self.in_cluster)
         for args in commands:
             found = way(args[0])
-            if found.place is Place.SCRIPT and len(args) > 2:
-                script, count = self.known(args[1]), _count(args[2])
-                if script is not None and count is not None:
-                    words = self.words.encoded(args[3:])
-                    packed.invoke_script(script, words[:count], words[count:])
-                    continue
+            called = self.known(args) if found.place is Place.SCRIPT else None
+            if called is not None:
+                packed.invoke_script(*called)
+                continue
             words = self.words.encoded(args)
             if found.words is not None:
                 words[:1] = found.words
@@ -251,22 +256,6 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-class ClusterLane(Lane):
-    """The same for a cluster: each command has its route."""
-
-    in_cluster = True
-
-    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
-        return self.core.command(words, timeout, read_only=is_read, **directions(words, None))
-
-    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
-        where = directions(words, None)
-        if packed.is_atomic:
-            packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
-        else:
-            packed.command(words, read_only=is_read, **where)
 
 
 def _count(text: Any) -> int | None:

@@ -30,41 +30,48 @@ def result(lane: Lane, reply: Any, command: Queued, callbacks: Any) -> Any:
         return error
 
 
-def lost(lane: Lane, results: Sequence[Any]) -> Exception | None:
-    """Return the first error that is no server's answer: the library raises it for the pipeline."""
+def raise_lost(lane: Lane, results: Sequence[Any]) -> None:
+    """Raise the first error that is no server's answer: it is the whole pipeline's."""
     exceptions = lane.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
-            return each  # type: ignore[no-any-return]
-    return None
+            raise each
 
 
-def raise_first(lane: Lane, results: Sequence[Any], commands: Sequence[Queued]) -> None:
+def raise_first(
+    pipeline: Any, lane: Lane, results: Sequence[Any], commands: Sequence[Queued]
+) -> None:
     """Raise the first of the servers' errors, with the command's name and number."""
     for index, each in enumerate(results):
         if isinstance(each, lane.library.exceptions.ResponseError):
-            raise annotated(each, index, commands)
+            raise _annotated(pipeline, each, index, commands)
 
 
-def annotated(error: Exception, index: int, commands: Sequence[Queued]) -> Exception:
-    """Say which command an error is of, as the library does."""
-    name = " ".join(_shown(word) for word in commands[index][0])
-    shown = name if len(name) <= _MAX_SHOWN else f"{name[: _MAX_SHOWN - 3]}..."
-    said = error.args[0] if error.args else ""
-    error.args = (f"Command # {index + 1} ({shown}) of pipeline caused error: {said}",)
-    return error
-
-
-def _shown(word: Any) -> str:
-    return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
-
-
-_MAX_SHOWN = 100
-
-
-def failure(lane: Lane, error: GlideError, commands: Sequence[Queued]) -> Exception:
+def failure(pipeline: Any, lane: Lane, error: GlideError, commands: Sequence[Queued]) -> Exception:
     """Return the library's exception for a batch that failed as a whole."""
     index = error.batch_index if isinstance(error, RequestError) else None
     if index is None or index >= len(commands):
         return lane.failure(error, ("EXEC",))
-    return annotated(lane.failure(error, commands[index][0]), index, commands)
+    return _annotated(pipeline, lane.failure(error, commands[index][0]), index, commands)
+
+
+def _annotated(
+    pipeline: Any, error: Exception, index: int, commands: Sequence[Queued]
+) -> Exception:
+    """Say which command an error is of, as the library does."""
+    strategy = getattr(pipeline, "_execution_strategy", None)
+    annotate: Any = getattr(pipeline, "annotate_exception", None) or getattr(
+        strategy, "_annotate_exception", _annotate
+    )
+    annotate(error, index + 1, commands[index][0])
+    return error
+
+
+def _annotate(error: Exception, number: int, command: Sequence[Any]) -> None:
+    """For the cluster pipelines of old versions, which have no method for it."""
+    name = " ".join(
+        word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
+        for word in command
+    )
+    said = error.args[0] if error.args else ""
+    error.args = (f"Command # {number} ({name}) of pipeline caused error: {said}",)

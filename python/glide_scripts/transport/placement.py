@@ -39,7 +39,7 @@ class Way:
         self.words = parts if len(parts) > 1 else None
         """The words of a name of several, such as ``CONFIG GET``."""
         self.is_read = first in _READS
-        """Whether it only reads, so that it may be sent again after its reply was lost."""
+        """Whether it only reads, so that a replica may answer it."""
         self.by_nodes = first in _BY_NODES or first.startswith("FT.")
         """Whether the library's cluster client asks several nodes, or one of its choice."""
         self.decide = first if first in _BY_ARGUMENTS and self.words is None else None

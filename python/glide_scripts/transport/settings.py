@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..config.cluster import (
-    AdvancedGlideClusterClientConfiguration,
-    GlideClusterClientConfiguration,
-)
 from ..config.node_address import NodeAddress, ServerAddress, UnixSocketAddress
 from ..config.secrets import ServerCredentials
 from ..config.settings import (
@@ -84,6 +80,11 @@ def cluster_settings(
     Raises:
         ConfigurationError: An option cannot be had, or its value is wrong.
     """
+    from ..config.cluster import (  # noqa: PLC0415 - saves time at import
+        AdvancedGlideClusterClientConfiguration,
+        GlideClusterClientConfiguration,
+    )
+
     _check(options)
     config = GlideClusterClientConfiguration(
         [NodeAddress(host, int(port)) for host, port in nodes],
@@ -100,13 +101,12 @@ def _check(options: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name} is set, which connections of glide_scripts lack")
 
 
-def _core_settings(
-    config: GlideClientConfiguration | GlideClusterClientConfiguration, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _core_settings(config: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     # Without a time limit, a call waits for its reply as long as the server takes, but not for a
     # connection.
     is_unlimited = options.get("socket_timeout", _DEFAULT_TIMEOUT) is None
-    return config._settings() | {"waits_for_replies": is_unlimited}
+    settings: dict[str, Any] = config._settings()
+    return settings | {"waits_for_replies": is_unlimited}
 
 
 def _common(options: Mapping[str, Any], default_protocol: int) -> dict[str, Any]:

@@ -4,8 +4,8 @@
 
     from glide_scripts.valkey import Valkey
 
-``Valkey`` is a ``valkey.asyncio.Valkey``: its commands, options, replies and exceptions are valkey-py's
-code. Only the way to the server is another. The synchronous client is in
+``Valkey`` is a ``valkey.asyncio.Valkey``: its commands, options, replies and exceptions are
+valkey-py's code. Only the way to the server is another. The synchronous client is in
 ``glide_scripts.valkey.sync``.
 """
 
@@ -39,23 +39,25 @@ __all__ = [
 ]
 
 
-class Pipeline(AsyncPipeline, valkey.asyncio.client.Pipeline):
+class Pipeline(AsyncPipeline, valkey.asyncio.client.Pipeline):  # type: ignore[misc] # valkey-py's own bases disagree
     """valkey-py's pipeline. Without a watch, its commands go together, as a batch."""
 
     _library = library
 
 
-class Valkey(AsyncClient, valkey.asyncio.Valkey):
+class Valkey(AsyncClient, valkey.asyncio.Valkey):  # type: ignore[misc] # valkey-py's own bases disagree
     """valkey-py's asynchronous client over this package's connections.
 
     All clients of a pool share one connection, except for commands that would keep other calls
     waiting or change the connection. It is opened by the first call. ``socket_timeout`` is the
-    deadline of a call with all its steps. A call is not repeated after its reply was lost, whatever
-    ``retry`` says, unless it only reads.
+    deadline of a call with all its steps. A call whose reply was lost is not repeated, whatever
+    ``retry`` says; its error has ``may_have_executed``.
     """
 
     _library = library
-    _pipeline = Pipeline
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 StrictValkey = Valkey
@@ -63,8 +65,9 @@ StrictValkey = Valkey
 
 def from_url(url: str, **kwargs: Any) -> Valkey:
     """Return a client of a URL, as ``valkey.asyncio.from_url`` does."""
-    client: Valkey = Valkey.from_url(url, **kwargs)
-    return client
+    client: Any = Valkey.from_url(url, **kwargs)
+    made: Valkey = client
+    return made
 
 
 def install() -> Installation:

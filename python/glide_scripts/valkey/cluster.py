@@ -10,11 +10,11 @@ from . import library
 __all__ = ["ClusterPipeline", "ValkeyCluster"]
 
 
-class ClusterPipeline(AsyncClusterPipeline, valkey.asyncio.cluster.ClusterPipeline):
+class ClusterPipeline(AsyncClusterPipeline, valkey.asyncio.cluster.ClusterPipeline):  # type: ignore[misc] # valkey-py's own bases disagree
     """valkey-py's pipeline for clusters. It may contain scripts, and may be a transaction."""
 
 
-class ValkeyCluster(AsyncClusterClient, valkey.asyncio.cluster.ValkeyCluster):
+class ValkeyCluster(AsyncClusterClient, valkey.asyncio.cluster.ValkeyCluster):  # type: ignore[misc] # valkey-py's own bases disagree
     """valkey-py's asynchronous cluster client over this package's connections.
 
     Commands with keys go over this package's connections. Those that valkey-py sends to several

@@ -34,7 +34,13 @@ class Valkey(BlockingClient, valkey.Valkey):
     """
 
     _library = library
-    _pipeline = Pipeline
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        made: Any = Pipeline
+        pipeline: Pipeline = made(
+            self.connection_pool, self.response_callbacks, transaction, shard_hint
+        )
+        return pipeline
 
 
 StrictValkey = Valkey
@@ -42,8 +48,9 @@ StrictValkey = Valkey
 
 def from_url(url: str, **kwargs: Any) -> Valkey:
     """Return a client of a URL, as ``valkey.from_url`` does."""
-    client: Valkey = Valkey.from_url(url, **kwargs)
-    return client
+    client: Any = Valkey.from_url(url, **kwargs)
+    made: Valkey = client
+    return made
 
 
 if not TYPE_CHECKING:

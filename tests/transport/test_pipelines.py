@@ -1,0 +1,102 @@
+"""The libraries' pipelines, which are batches."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.transport.conftest import Connect
+from tests.transport.kinds import Kind, done
+
+from glide_scripts.testing import ServerFaults, ValkeyServer
+
+ECHO = "return {KEYS[1], ARGV[1]}"
+
+
+@pytest.mark.parametrize("transaction", [True, False])
+async def test_pipeline_returns_what_the_librarys_does(
+    server: ValkeyServer, connect: Connect, transaction: bool
+) -> None:
+    client = connect(server)
+    script = client.register_script(ECHO)
+    pipe = client.pipeline(transaction=transaction)
+    pipe.set("n", 1).incr("n").hset("h", mapping={"a": 1}).hgetall("h").config_get("maxmemory")
+    await done(script(["k"], ["v"], client=pipe))
+    assert await done(pipe.execute()) == [
+        True, 2, 1, {b"a": b"1"}, await done(client.config_get("maxmemory")), [b"k", b"v"],
+    ]  # fmt: skip
+    assert len(pipe) == 0
+
+
+@pytest.mark.parametrize("transaction", [True, False])
+async def test_error_names_the_command(
+    kind: Kind, server: ValkeyServer, connect: Connect, transaction: bool
+) -> None:
+    client = connect(server)
+    pipe = client.pipeline(transaction=transaction).set("a", "text").lpush("a", 1).set("b", 2)
+    with pytest.raises(
+        kind.exceptions.ResponseError,
+        match=r"^Command # 2 \(LPUSH a 1\) of pipeline caused error: .*WRONGTYPE ",
+    ):
+        await done(pipe.execute())
+    assert await done(client.get("b")) == b"2"
+    pipe.set("a", "text").lpush("a", 1)
+    results = await done(pipe.execute(raise_on_error=False))
+    assert results[0] is True
+    assert isinstance(results[1], kind.exceptions.ResponseError)
+
+
+async def test_discarded_transaction_raises_what_the_server_said(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    client = connect(server)
+    pipe = client.pipeline().set("a", 1)
+    pipe.execute_command("ZREM", "a")
+    with pytest.raises(
+        kind.exceptions.ResponseError,
+        match=r"^Command # 2 \(ZREM a\) of pipeline caused error: .*wrong number of arguments",
+    ):
+        await done(pipe.execute())
+    assert await done(client.exists("a")) == 0
+
+
+async def test_transaction_is_never_half_applied_by_a_flush(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    client, other = connect(server), connect(server)
+    script = client.register_script("return redis.call('INCR', KEYS[1])")
+    for number in range(1, 30):
+        await done(other.script_flush())
+        pipe = client.pipeline().incr("before")
+        await done(script(["count"], client=pipe))
+        pipe.incr("after")
+        if kind.is_sync:
+            assert pipe.execute() == [number] * 3
+        else:
+            flushing = asyncio.ensure_future(other.script_flush())
+            assert await pipe.execute() == [number] * 3
+            await flushing
+
+
+async def test_lost_transaction_runs_once(
+    kind: Kind, server: ValkeyServer, valkey_faults: ServerFaults, connect: Connect
+) -> None:
+    client = connect(valkey_faults.url)
+    assert await done(client.ping())
+    valkey_faults.lose_replies(matching=b"INCRBY")
+    with pytest.raises(kind.exceptions.ConnectionError) as caught:
+        await done(client.pipeline().incr("count").incr("other").execute())
+    assert caught.value.may_have_executed is True  # type: ignore[attr-defined]
+    assert await done(client.get("count")) == b"1"
+
+
+async def test_lock_of_the_library(kind: Kind, server: ValkeyServer, connect: Connect) -> None:
+    client = connect(server)
+    lock = client.lock("name", timeout=30)
+    assert await done(lock.acquire())
+    assert not await done(client.lock("name", blocking=False).acquire())
+    await done(client.script_flush())
+    await done(lock.extend(10))
+    await done(lock.release())
+    with pytest.raises(kind.exceptions.LockError):
+        await done(lock.release())
