@@ -53,7 +53,7 @@ class Measuring:
         set_method(self._coverage, "switch_context", self._switched)
         set_method(self._coverage, "get_data", self._data)
         logs.listen(self._ran)
-        self._before = substitute(Substitutes(self._insert))
+        self._before = substitute(Substitutes(self.insert))
 
     def end(self) -> None:
         """Measure no more."""
@@ -69,16 +69,19 @@ class Measuring:
         logs.read()
         data = self._get_data()
         name = relative_filename if self._coverage.get_option("run:relative_files") else str
+        has_branches = bool(self._coverage.get_option("run:branch"))
+        add: Callable[[Any], None] = data.add_arcs if has_branches else data.add_lines
+        # So the data is of lines or of arcs, even if nothing ran.
+        add({})
         for context, hits in self._found.items():
             data.set_context(context)
             lines: defaultdict[str, set[Any]] = defaultdict(set)
-            has_branches = bool(self._coverage.get_option("run:branch"))
             for path, line, to in hits:
                 if has_branches:
                     lines[name(path)].add((line, to))
                 elif line == _ENTRY:
                     lines[name(path)].add(to)
-            data.add_arcs(lines) if has_branches else data.add_lines(lines)
+            add(lines)
         data.set_context(self._context)
         self._found.clear()
         if self._scope.has_source:
@@ -93,7 +96,7 @@ class Measuring:
         if hits is not None and probe <= len(hits) and (hit := hits[probe - 1]) is not None:
             self._found[self._context].add(hit)
 
-    def _insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
+    def insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
         """Return a text with probes, if it is of a file that is measured."""
         places = self._places(code, source_map)
         if places is None or (parsed := program(code)) is None:

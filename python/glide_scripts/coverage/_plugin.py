@@ -54,6 +54,15 @@ def register(coverage: Coverage) -> None:
         coverage._plugins.load_from_config([MODULE], coverage.config)
 
 
+def begin(coverage: Coverage) -> None:
+    """Measure the scripts of this process for a ``Coverage`` that measures its Python."""
+    global _measuring  # noqa: PLW0603 - one for the process, as coverage.py's
+    register(coverage)
+    if _measuring is None:
+        _measuring = Measuring(coverage)
+        _measuring.begin()
+
+
 @contextmanager
 def measure(
     *,
@@ -109,10 +118,9 @@ def _report_on_lua() -> None:
 
 def _insert_first(code: bytes, source_map: SourceMap | None) -> bytes | None:
     """Begin to measure, now that the first script is sent."""
-    global _measuring  # noqa: PLW0603 - one for the process, as coverage.py's
     current = Coverage.current()
     if current is None:
         return None
-    _measuring = Measuring(current)
-    _measuring.begin()
-    return _measuring._insert(code, source_map)
+    begin(current)
+    assert _measuring is not None
+    return _measuring.insert(code, source_map)
