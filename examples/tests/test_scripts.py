@@ -138,7 +138,7 @@ class TestQueue:
         await valkey_client.hset(QUEUE["attempts"], {"1": "2"})
         assert not await scripts.queue.done(valkey_client, **QUEUE, id="1", attempt=1)
 
-    async def failed(self, client: GlideClient) -> bool:
+    async def failed(self, client: GlideClient) -> Any:
         return await scripts.queue.failed(
             client, **QUEUE, **DEAD, id="1", attempt=1, max_attempts=3, pause_ms=10, reason="why"
         )

@@ -87,7 +87,7 @@ class Measuring:
         if self._scope.has_source:
             is_of_lua = self._coverage in only_lua
             files = self._scope.files_with_lua() if is_of_lua else self._scope.lua_files()
-            data.touch_files(map(name, files))
+            data.touch_files([name(path) for path in files])
         return data
 
     def _ran(self, id: str, probe: int) -> None:

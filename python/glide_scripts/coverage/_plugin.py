@@ -113,7 +113,7 @@ def _report_on_lua() -> None:
     the data would then name this plugin. ``coverage report`` would fail where the settings do not,
     and data of Python files of which only some processes have run the Lua could not be combined.
     """
-    coverage.control.PythonFileReporter = reporter  # type: ignore[assignment, misc]
+    vars(coverage.control)["PythonFileReporter"] = reporter
 
 
 def _insert_first(code: bytes, source_map: SourceMap | None) -> bytes | None:
