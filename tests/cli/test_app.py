@@ -7,7 +7,7 @@ import pytest
 
 from glide_scripts.cli import main
 
-COMMANDS = ["bench", "check", "debug", "load", "repl", "run", "stubs"]
+COMMANDS = ["bench", "check", "debug", "load", "repl", "run", "serve", "stubs"]
 
 
 @pytest.mark.parametrize("missing", ["typer", "tree_sitter"])

@@ -31,6 +31,7 @@ class Connecting:
     timeout: float | None = None
     askpass: bool = False
     address_map: tuple[str, ...] | None = None
+    verbose: bool = False
 
     def applied_to(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         """The arguments of a configuration, with what the options say.
@@ -190,6 +191,13 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
             ),
         ],
         None,
+    ),
+    "verbose": (
+        Annotated[
+            bool,
+            typer.Option("-v", "--verbose", help="Print the server's address to standard error."),
+        ],
+        False,
     ),
     "askpass": (
         Annotated[

@@ -41,10 +41,12 @@ class Debugger:
         origin: Origin,
         keys: Sequence[bytes],
         args: Sequence[bytes],
+        *,
         about: str,
+        refill: Callable[[], None],
     ) -> None:
         self._target, self._origin, self._keys, self._args = target, origin, keys, args
-        self._about = about
+        self._about, self._refill = about, refill
         self._console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._session: Session | None = None
         self._given: dict[str, list[bytes]] = {}
@@ -275,6 +277,7 @@ class Debugger:
         self.close()
         try:
             script = self._origin.read()
+            self._refill()
             self._script, self._listing = script, Listing(script)
             gone = {place for place in self._breaks if not self._listing.has_code(place)}
             self._breaks -= gone

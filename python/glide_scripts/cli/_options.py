@@ -65,6 +65,27 @@ Urls = Annotated[
 Cluster = Annotated[
     bool, typer.Option("--cluster", help="Use a cluster: the one of --url, or a temporary one.")
 ]
+Setup = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--setup",
+        metavar="FILE",
+        help="Fill the temporary server first: with commands, one a line, or a .lua file; may be "
+        "repeated.",
+    ),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="JSON",
+        help="Fill the temporary server first, with keys and values: a JSON file, or JSON itself; "
+        "may be repeated.",
+    ),
+]
+Fill = Annotated[
+    bool, typer.Option("--fill-url", help="Let --setup and --data write to the server of --url.")
+]
 Traceback = Annotated[
     bool,
     typer.Option("--traceback", callback=_remember, help="Show the Python traceback of an error."),

@@ -24,6 +24,10 @@ from ..config.terms import COMMAND_LINE_TERMS
 from ..config.url import configuration_of, parse_url
 from ..testing import ValkeyCluster, ValkeyServer
 from ._connection import Kinds, asked_password, given
+from ._seed import Seed
+
+# Milliseconds. A command of a seed may write a lot.
+_PATIENCE = 60_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Servers:
     is_cluster: bool
     is_own: bool
     """Whether it was started for this command, and ends with it."""
+    seed: Seed | None = None
+    """What it was filled with."""
 
     @property
     def addresses(self) -> list[ServerAddress]:
@@ -45,10 +51,34 @@ class Servers:
     @property
     def shown(self) -> str:
         """The first of them, as people read it."""
-        first = self.addresses[0]
-        if isinstance(first, UnixSocketAddress):
-            return str(first.path)
-        return f"[{first.host}]:{first.port}" if ":" in first.host else f"{first.host}:{first.port}"
+        return _text(self.addresses[0])
+
+    @property
+    def url(self) -> str:
+        """The URL without its user and password."""
+        scheme = "valkeys" if self.settings["use_tls"] else "valkey"
+        if isinstance(self.addresses[0], UnixSocketAddress):
+            return f"unix://{self.addresses[0].path}"
+        database = self.settings.get("database_id")
+        path = f"/{database}" if database else ""
+        return f"{scheme}://{','.join(map(_text, self.addresses))}{path}"
+
+    async def fill(self) -> None:
+        """Fill it with its seed, if it has one. Raises as `refill`."""
+        if self.seed is not None:
+            async with await self.connect(request_timeout=_PATIENCE) as client:
+                await self.seed.fill(client)
+
+    async def refill(self) -> None:
+        """Fill a server of this command's own with its seed, as it was at first.
+
+        Raises:
+            Failure: A command of the seed failed.
+            GlideError: It could not be reached.
+        """
+        if self.seed is not None and self.is_own:
+            async with await self.connect(request_timeout=_PATIENCE) as client:
+                await self.seed.refill(client)
 
     async def connect(self, **settings: Any) -> GlideClient | GlideClusterClient:
         """A client, with further settings of its configuration.
@@ -77,19 +107,23 @@ class Servers:
 
 @contextlib.asynccontextmanager
 async def servers(
-    urls: Sequence[str] | None, *, cluster: bool = False, **own: Any
+    urls: Sequence[str] | None, *, cluster: bool = False, seed: Seed | None = None, **own: Any
 ) -> AsyncIterator[Servers]:
     """Yield the server or cluster of ``--url`` and ``--cluster``, or a temporary one.
+
+    With ``-v``, print its address to standard error.
 
     Args:
         urls: What was given as ``--url``.
         cluster: Whether it is a cluster.
+        seed: What to fill it with.
         own: How to start one if there is no URL: arguments of `ValkeyServer` or `ValkeyCluster`.
 
     Raises:
         ConfigurationError: A URL is wrong, or several do not go together.
         ServerNotFound: There is no URL, and no server program; the text says what to install.
         ServerStartError: There is no URL, and the server did not start.
+        Failure: A command of the seed failed.
     """
     if urls is not None:
         settings = given().applied_to(
@@ -101,10 +135,36 @@ async def servers(
                 TlsAdvancedConfiguration,
             ),
         )
-        yield Servers(settings, cluster, is_own=False)
+        target = Servers(settings, cluster, is_own=False, seed=seed)
+        _tell(target)
+        await target.fill()
+        yield target
         return
     async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
-        yield Servers(_settings([started.url], cluster), cluster, is_own=True)
+        target = temporary(started.url, cluster=cluster, seed=seed)
+        _tell(target)
+        await target.fill()
+        yield target
+
+
+def temporary(url: str, *, cluster: bool, seed: Seed | None) -> Servers:
+    """A server or cluster that was started for this command."""
+    return Servers(_settings([url], cluster), cluster, is_own=True, seed=seed)
+
+
+def _tell(target: Servers) -> None:
+    """Print the address for ``-v``."""
+    if given().verbose:
+        kind = "cluster" if target.is_cluster else "server"
+        about = f", a temporary {kind}" if target.is_own else ""
+        print(f"glide-scripts: {target.url}{about}", file=sys.stderr, flush=True)
+
+
+def _text(address: ServerAddress) -> str:
+    if isinstance(address, UnixSocketAddress):
+        return str(address.path)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{host}:{address.port}"
 
 
 def _settings(urls: Sequence[str], cluster: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from . import _options
 from ._call_arguments import fit
 from ._failure import FAILED, Failure, script_error_text
 from ._origin import Origin, origin
+from ._seed import seed
 from ._servers import Servers, servers
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def command(
     args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
+    setup: _options.Setup = None,
+    data: _options.Data = None,
+    fill: _options.Fill = False,
     concurrency: Annotated[
         int,
         typer.Option(metavar="N", min=1, help="The number of calls in flight, over all clients."),
@@ -122,9 +126,9 @@ def command(
         calls,
         rate,
     )
-    bench = _bench(
-        plan, origin=source, url=url, cluster=cluster, clients=clients, svg=svg, as_json=as_json
-    )
+    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
+    target = servers(url, cluster=cluster, seed=filling)
+    bench = _bench(plan, origin=source, targets=target, clients=clients, svg=svg, as_json=as_json)
     asyncio.run(bench)
 
 
@@ -132,8 +136,7 @@ async def _bench(
     plan: "Plan",
     *,
     origin: Origin,
-    url: list[str] | None,
-    cluster: bool,
+    targets: contextlib.AbstractAsyncContextManager[Servers],
     clients: int,
     svg: Path | None,
     as_json: bool,
@@ -142,7 +145,7 @@ async def _bench(
     from ._workload import Workload  # noqa: PLC0415 - saves time at import
 
     async with contextlib.AsyncExitStack() as stack:
-        target = await stack.enter_async_context(servers(url, cluster=cluster))
+        target = await stack.enter_async_context(targets)
         made = []
         for _ in range(clients):
             client = await target.connect(**_settings(target, plan))

@@ -10,6 +10,7 @@ from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED
 from ._origin import origin
+from ._seed import seed
 from ._servers import Servers, servers
 
 
@@ -31,6 +32,9 @@ def command(
     ] = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
+    setup: _options.Setup = None,
+    data: _options.Data = None,
+    fill: _options.Fill = False,
     traceback: _options.Traceback = False,
 ) -> None:
     """Step through a Lua script line by line in the server's debugger.
@@ -69,8 +73,16 @@ def command(
     script = source.read()
     words = encoded(keys), encoded(args)
     fit(script, source, *words)
-    with asyncio.Runner() as runner, entered(runner, servers(url, cluster=cluster)) as target:
-        debugger = Debugger(target, source, *words, _about())
+    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
+    targets = servers(url, cluster=cluster, seed=filling)
+    with asyncio.Runner() as runner, entered(runner, targets) as target:
+        debugger = Debugger(
+            target,
+            source,
+            *words,
+            about=_about(),
+            refill=lambda: runner.run(target.refill()),
+        )
         try:
             debugger.prepare(script, breaks or [])
             runner.run(_reach(target))

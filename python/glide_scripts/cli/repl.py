@@ -7,6 +7,7 @@ import typer
 
 from . import _options
 from ._failure import FAILED
+from ._seed import seed
 from ._servers import servers
 
 # Milliseconds: a piece of Lua ends when it ends, or with Ctrl-C.
@@ -16,10 +17,14 @@ _OWN = {"busy-reply-threshold": "50"}
 
 
 def command(
+    *,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
+    setup: _options.Setup = None,
+    data: _options.Data = None,
+    fill: _options.Fill = False,
     traceback: _options.Traceback = False,
 ) -> None:
     """Evaluate Lua as scripts run it, and print the replies as Python values.
@@ -43,7 +48,8 @@ def command(
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
     from ._read_eval_print import Loop  # noqa: PLC0415 - saves time at import
 
-    own = servers(url, cluster=cluster, config=_OWN)
+    filling = seed(setup, data, root=None, urls=url, cluster=cluster, may_fill=fill)
+    own = servers(url, cluster=cluster, seed=filling, config=_OWN)
     with asyncio.Runner() as runner, entered(runner, own) as target:
         client = runner.run(target.connect(request_timeout=_PATIENCE))
         with entered(runner, client):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -25,7 +25,8 @@ from ._call_arguments import encoded, fit
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
 from ._origin import Origin, origin
-from ._servers import servers
+from ._seed import seed
+from ._servers import Servers, servers
 
 # Until a change is noticed of which the system does not tell, such as one of another machine, or in
 # a folder that was not there before.
@@ -42,6 +43,9 @@ def command(
     args: _options.Args = None,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
+    setup: _options.Setup = None,
+    data: _options.Data = None,
+    fill: _options.Fill = False,
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="The number of calls.")] = 1,
     watch: Annotated[
         bool,
@@ -76,8 +80,8 @@ def command(
 ) -> None:
     """Run a script file, and print one reply per line.
 
-    With --watch, the server keeps its data, and a failed run waits for the next change; Ctrl-C ends
-    it.
+    With --watch, a failed run waits for the next change; Ctrl-C ends it. The server keeps its data,
+    unless --setup or --data fill it again.
 
     Keys and arguments are checked against the file's --@key and --@arg before anything is sent. The
     reply is converted to the type of --@returns.
@@ -101,7 +105,9 @@ def command(
         # What it includes may come to be.
         if not watch:
             raise
-    asyncio.run(_run(call, url, cluster=cluster, watch=watch))
+    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
+    target = servers(url, cluster=cluster, seed=filling)
+    asyncio.run(_run(call, target, watch=watch))
 
 
 @dataclass
@@ -160,15 +166,17 @@ def _once(once: str | None, once_ttl: float | None) -> dict[str, Any]:
     return given
 
 
-async def _run(call: _Call, urls: Sequence[str] | None, *, cluster: bool, watch: bool) -> None:
-    async with servers(urls, cluster=cluster) as target, await target.connect() as client:
+async def _run(call: _Call, targets: AbstractAsyncContextManager[Servers], *, watch: bool) -> None:
+    async with targets as target, await target.connect() as client:
         if watch:
-            await _watch(call, client)
+            await _watch(call, client, target)
         else:
             await call.run(client, call.origin.read())
 
 
-async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoReturn:
+async def _watch(
+    call: _Call, client: GlideClient | GlideClusterClient, target: Servers
+) -> NoReturn:
     assert call.origin.file is not None
     folders = {call.origin.file.parent}
     while True:
@@ -186,6 +194,7 @@ async def _watch(call: _Call, client: GlideClient | GlideClusterClient) -> NoRet
             print(f"glide-scripts: {failure.message}", file=sys.stderr)
         print(f"glide-scripts: waiting for a change of {call.origin}", file=sys.stderr)
         await _changed(call.origin, script, folders)
+        await target.refill()
 
 
 async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> None:

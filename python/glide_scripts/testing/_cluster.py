@@ -30,6 +30,7 @@ class ValkeyCluster(Startable):
         primaries: The number of shards, with evenly spread slots. Automatic failover needs at least
             three.
         replicas: The number of replicas per primary.
+        port: The first node's port; the others have the next ones. The default is free ports.
         binary, password, config: As for `ValkeyServer`, for all nodes.
         cluster_node_timeout_ms: The milliseconds after which a silent node counts as failed.
         start_timeout: The time limit in seconds until the cluster is ready.
@@ -42,6 +43,7 @@ class ValkeyCluster(Startable):
         primaries: int = 3,
         replicas: int = 1,
         *,
+        port: int | None = None,
         binary: str | os.PathLike[str] | None = None,
         password: str | None = None,
         config: Mapping[str, str] | None = None,
@@ -64,9 +66,13 @@ class ValkeyCluster(Startable):
         }
         self._nodes = [
             ValkeyServer(
-                binary=binary, password=password, config=settings, start_timeout=start_timeout
+                binary=binary,
+                port=None if port is None else port + index,
+                password=password,
+                config=settings,
+                start_timeout=start_timeout,
             )
-            for _ in range(primaries * (1 + replicas))
+            for index in range(primaries * (1 + replicas))
         ]
 
     @property
