@@ -67,6 +67,7 @@ def begin(coverage: Coverage) -> None:
 def measure(
     *,
     source: Sequence[str | os.PathLike[str]] | None = None,
+    include: Sequence[str | os.PathLike[str]] | None = None,
     branch: bool = True,
     config_file: str | bool = False,
 ) -> Iterator[Coverage]:
@@ -79,7 +80,8 @@ def measure(
         coverage.report(show_missing=True)
 
     Args:
-        source: The folders whose scripts are measured; None means all in the current folder.
+        source: The folders whose scripts are measured; None means the current folder.
+        include: The files that are measured, or patterns of their names, instead of folders.
         branch: Whether to measure branches, too.
         config_file: The settings of coverage.py: a file's name, or True for the default one.
 
@@ -90,7 +92,8 @@ def measure(
     made = Coverage(
         data_file=None,
         branch=branch,
-        source=[os.fspath(each) for each in source or [os.curdir]],
+        source=[os.fspath(each) for each in source or [os.curdir]] if include is None else None,
+        include=None if include is None else [os.fspath(each) for each in include],
         config_file=config_file,
     )
     only_lua.add(made)
