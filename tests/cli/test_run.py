@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.terminal import piped
 from tests.waiting import block_until
 
 from glide_scripts.cli import main
@@ -504,3 +505,30 @@ def assert_one_line(err: str) -> None:
     assert err.startswith("glide-scripts: ")
     assert len(err.splitlines()) == 1
     assert "secret" not in err
+
+
+class TestCoverage:
+    def test_lines_and_branches_that_did_not_run_are_missing(self) -> None:
+        words = ("--key", "user:1", "--arg", "3", "--arg", "60", "--repeat", "2", "--coverage")
+        ended = piped("run", str(RATE_LIMITER), *words)
+        assert (ended.code, ended.out) == (0, "1\n1\n")
+        assert re.search(r"rate_limiter\.lua +8 +1 +4 +1 +83% +13$", ended.err, re.M)
+
+    def test_a_script_that_fails_has_them_too(self, tmp_path: Path) -> None:
+        file = tmp_path / "fails.lua"
+        file.write_text("local a = 1\nerror('no')\nreturn a\n")
+        ended = piped("run", str(file), "--coverage")
+        assert ended.code == 1
+        assert re.search(r"fails\.lua +3 +1 +0 +0 +67% +3$", ended.err, re.M)
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            ((str(RATE_LIMITER), "--url", "valkey://localhost"), "leave --url out"),
+            (("-e", "return 1"), "-e: --coverage is for a script in a file"),
+        ],
+    )
+    def test_it_needs_a_file_and_a_log(self, words: tuple[str, ...], why: str) -> None:
+        ended = piped("run", *words, "--coverage")
+        assert (ended.code, ended.out) == (2, "")
+        assert why in ended.err

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import bench, check, debug, load, repl, serve, stubs
+from . import bench, check, debug, load, profile, repl, serve, stubs
 from . import run as run_command
 from ._connection import connecting
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
@@ -45,6 +45,7 @@ app.command("run")(connecting(run_command.command))
 app.command("check")(connecting(check.command))
 app.command("load")(connecting(load.command))
 app.command("bench")(connecting(bench.command))
+app.command("profile")(connecting(profile.command))
 app.command("repl")(connecting(repl.command))
 app.command("debug")(connecting(debug.command))
 app.command("serve")(serve.command)

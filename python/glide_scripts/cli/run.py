@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -73,6 +74,12 @@ def command(
             show_default=False,
         ),
     ] = None,
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage", help="Print which lines and branches ran to standard error, at the end."
+        ),
+    ] = False,
     show_time: Annotated[
         bool, typer.Option("--time", help="Print each call's milliseconds to standard error.")
     ] = False,
@@ -107,7 +114,8 @@ def command(
             raise
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     target = servers(url, cluster=cluster, seed=filling)
-    asyncio.run(_run(call, target, watch=watch))
+    with _coverage(call.origin, url) if coverage else nullcontext():
+        asyncio.run(_run(call, target, watch=watch))
 
 
 @dataclass
@@ -164,6 +172,35 @@ def _once(once: str | None, once_ttl: float | None) -> dict[str, Any]:
     if once_ttl is not None:
         given["once_ttl"] = once_ttl
     return given
+
+
+@contextmanager
+def _coverage(source: Origin, url: Sequence[str] | None) -> Iterator[None]:
+    """Report on the lines of the script and of what it includes.
+
+    Raises:
+        Failure: The script is in no file, or not on a server of this command, or the extra is
+            missing.
+    """
+    if url is not None:
+        why = "--coverage reads the log of a temporary server; leave --url out"
+        raise Failure(why, UNUSABLE)
+    script = source.read()
+    source_map = script._source_map if isinstance(script, TypedScript) else None
+    if source.file is None or source_map is None:
+        raise Failure(f"{source}: --coverage is for a script in a file", UNUSABLE)
+    try:
+        from ..coverage import measure  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise Failure(str(error), UNUSABLE) from None
+    files = [path for path in source_map.paths if path is not None]
+    with measure(include=files) as measured:
+        try:
+            yield
+        finally:
+            # The servers have ended, and their logs are read.
+            if measured.get_data().measured_files():
+                measured.report(show_missing=True, file=sys.stderr)
 
 
 async def _run(call: _Call, targets: AbstractAsyncContextManager[Servers], *, watch: bool) -> None:

@@ -53,7 +53,7 @@ class Measuring:
         set_method(self._coverage, "switch_context", self._switched)
         set_method(self._coverage, "get_data", self._data)
         logs.listen(self._ran)
-        self._before = substitute(Substitutes(self._insert))
+        self._before = substitute(Substitutes(self.insert))
 
     def end(self) -> None:
         """Measure no more."""
@@ -69,22 +69,25 @@ class Measuring:
         logs.read()
         data = self._get_data()
         name = relative_filename if self._coverage.get_option("run:relative_files") else str
+        has_branches = bool(self._coverage.get_option("run:branch"))
+        add: Callable[[Any], None] = data.add_arcs if has_branches else data.add_lines
+        # So the data is of lines or of arcs, even if nothing ran.
+        add({})
         for context, hits in self._found.items():
             data.set_context(context)
             lines: defaultdict[str, set[Any]] = defaultdict(set)
-            has_branches = bool(self._coverage.get_option("run:branch"))
             for path, line, to in hits:
                 if has_branches:
                     lines[name(path)].add((line, to))
                 elif line == _ENTRY:
                     lines[name(path)].add(to)
-            data.add_arcs(lines) if has_branches else data.add_lines(lines)
+            add(lines)
         data.set_context(self._context)
         self._found.clear()
         if self._scope.has_source:
             is_of_lua = self._coverage in only_lua
             files = self._scope.files_with_lua() if is_of_lua else self._scope.lua_files()
-            data.touch_files(map(name, files))
+            data.touch_files([name(path) for path in files])
         return data
 
     def _ran(self, id: str, probe: int) -> None:
@@ -93,7 +96,7 @@ class Measuring:
         if hits is not None and probe <= len(hits) and (hit := hits[probe - 1]) is not None:
             self._found[self._context].add(hit)
 
-    def _insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
+    def insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
         """Return a text with probes, if it is of a file that is measured."""
         places = self._places(code, source_map)
         if places is None or (parsed := program(code)) is None:

@@ -54,10 +54,20 @@ def register(coverage: Coverage) -> None:
         coverage._plugins.load_from_config([MODULE], coverage.config)
 
 
+def begin(coverage: Coverage) -> None:
+    """Measure the scripts of this process for a ``Coverage`` that measures its Python."""
+    global _measuring  # noqa: PLW0603 - one for the process, as coverage.py's
+    register(coverage)
+    if _measuring is None:
+        _measuring = Measuring(coverage)
+        _measuring.begin()
+
+
 @contextmanager
 def measure(
     *,
     source: Sequence[str | os.PathLike[str]] | None = None,
+    include: Sequence[str | os.PathLike[str]] | None = None,
     branch: bool = True,
     config_file: str | bool = False,
 ) -> Iterator[Coverage]:
@@ -70,7 +80,8 @@ def measure(
         coverage.report(show_missing=True)
 
     Args:
-        source: The folders whose scripts are measured; None means all in the current folder.
+        source: The folders whose scripts are measured; None means the current folder.
+        include: The files that are measured, or patterns of their names, instead of folders.
         branch: Whether to measure branches, too.
         config_file: The settings of coverage.py: a file's name, or True for the default one.
 
@@ -81,7 +92,8 @@ def measure(
     made = Coverage(
         data_file=None,
         branch=branch,
-        source=[os.fspath(each) for each in source or [os.curdir]],
+        source=[os.fspath(each) for each in source or [os.curdir]] if include is None else None,
+        include=None if include is None else [os.fspath(each) for each in include],
         config_file=config_file,
     )
     only_lua.add(made)
@@ -104,15 +116,14 @@ def _report_on_lua() -> None:
     the data would then name this plugin. ``coverage report`` would fail where the settings do not,
     and data of Python files of which only some processes have run the Lua could not be combined.
     """
-    coverage.control.PythonFileReporter = reporter  # type: ignore[assignment, misc]
+    vars(coverage.control)["PythonFileReporter"] = reporter
 
 
 def _insert_first(code: bytes, source_map: SourceMap | None) -> bytes | None:
     """Begin to measure, now that the first script is sent."""
-    global _measuring  # noqa: PLW0603 - one for the process, as coverage.py's
     current = Coverage.current()
     if current is None:
         return None
-    _measuring = Measuring(current)
-    _measuring.begin()
-    return _measuring._insert(code, source_map)
+    begin(current)
+    assert _measuring is not None
+    return _measuring.insert(code, source_map)

@@ -18,7 +18,7 @@ MARK = "glide-scripts-probe"
 LOGGED = re.compile(rb"glide-scripts-probe (\w+) (\d+)\r?$", re.MULTILINE)
 """Finds in a log which text ran, and which of its probes."""
 
-# A number is logged when it is set first, or read first. It is set before a statement. It is read in
+# A number is logged when it is first set or read. It is set before a statement. It is read in
 # a condition: false for a number, and true for a negative one.
 _TABLE = (
     "local {name}b,{name}=0,setmetatable({{}},{{"

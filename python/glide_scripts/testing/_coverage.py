@@ -9,19 +9,24 @@ import pytest
 _MISSING = pytest.StashKey[str]()
 
 
-def begin(config: pytest.Config) -> None:
-    """Measure the scripts of the tests, if the tests are measured."""
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Measure the scripts of the tests, if the tests are measured.
+
+    By now pytest-cov measures, also in a worker of pytest-xdist.
+    """
     from coverage import Coverage  # noqa: PLC0415 - an extra
 
+    config = session.config
     current = Coverage.current()
     if current is None:
         return
     try:
-        from ..coverage import register  # noqa: PLC0415 - an extra
+        from ..coverage import begin, register  # noqa: PLC0415 - an extra
     except ImportError as error:
         config.stash[_MISSING] = str(error)
         return
-    register(current)
+    begin(current)
     # pytest-cov reports with one that has combined the data.
     plugin: Any = config.pluginmanager.getplugin("_cov")
     combining = getattr(getattr(plugin, "cov_controller", None), "combining_cov", None)
@@ -29,6 +34,9 @@ def begin(config: pytest.Config) -> None:
         register(combining)
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Say what is missing."""
-    return config.stash.get(_MISSING, None)
+    if (missing := config.stash.get(_MISSING, None)) is not None:
+        terminalreporter.write_line(f"glide-scripts: {missing}")

@@ -55,10 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # too, in a plugin that may be loaded before this one or after it.
     config.pluginmanager.register(_fixtures, "glide_scripts_fixtures")
     # Only where something measures coverage.
-    if "coverage" in sys.modules and (
-        config.pluginmanager.register(_coverage, "glide_scripts_coverage") is not None
-    ):
-        _coverage.begin(config)
+    if "coverage" in sys.modules:
+        config.pluginmanager.register(_coverage, "glide_scripts_coverage")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,159 @@
+"""What the timers of many calls add up to: by line, by command, and by stack."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..declared.lines import split_lines
+from ..declared.source import SourceMap
+from ._timers import Timed
+
+
+@dataclass
+class Node:
+    """A function, a line of one, or a command that a line calls."""
+
+    name: str
+    kind: str
+    """``script``, ``function``, ``line`` or ``command``."""
+    line: int = 0
+    """The line of the text, of a line."""
+    count: int = 0
+    micros: float = 0.0
+    """Its own time, without that of the nodes below it."""
+    below: dict[str, Node] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Its time with that of the nodes below it."""
+        # Less than nothing: the timers were quicker than they were measured to be.
+        return max(self.micros, 0.0) + sum(each.total for each in self.below.values())
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line, or a command."""
+
+    count: int
+    micros: float
+
+
+class Profile:
+    """The figures of all calls."""
+
+    def __init__(self, name: str, code: bytes, timed: Timed, source_map: SourceMap | None) -> None:
+        self.root = Node(name, "script")
+        self.calls = self.failed = 0
+        self.first_failure: str | None = None
+        self.probes = 0.0
+        """How long the timers took, in microseconds; it is subtracted."""
+        self._measured = 0.0
+        self._timed = timed
+        self._name, self._code, self._map = name, code, source_map
+        self._of_line: list[float] = []
+
+    def add(self, reply: Any) -> None:
+        """Add what a call of the text with timers returned."""
+        is_done, why, total, of_line, of_call, tree = reply
+        self.calls += 1
+        self._measured += float(total)
+        self._of_line.append(float(of_line))
+        if not is_done:
+            self.failed += 1
+            self.first_failure = self.first_failure or why.decode(errors="replace")
+        path = [self.root]
+        for each in tree.decode(errors="replace").splitlines():
+            depth, count, micros, key = each.split(" ", 3)
+            node = self.root if depth == "0" else self._below(path[int(depth) - 1], key)
+            path[int(depth) :] = [node]
+            node.count += int(count)
+            cost = int(count) * float(of_call if node.kind == "command" else of_line)
+            # A function is left, too.
+            cost *= 2 if node.kind == "function" else 0 if node.kind == "script" else 1
+            self.probes += cost
+            node.micros += float(micros) - cost
+
+    @property
+    def micros(self) -> float:
+        """How long all calls took on the server, without the timers."""
+        return self._measured - self.probes
+
+    @property
+    def of_line(self) -> float:
+        """How long a timer takes, in microseconds."""
+        return sum(self._of_line) / len(self._of_line) if self._of_line else 0.0
+
+    def lines(self) -> dict[int, Row]:
+        """The lines of the text that ran: each with its commands, without functions it calls."""
+        rows: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0.0])
+        for node in _all(self.root):
+            if node.kind == "line":
+                commands = (each for each in node.below.values() if each.kind == "command")
+                rows[node.line][0] += node.count
+                rows[node.line][1] += node.micros + sum(each.micros for each in commands)
+            elif node.kind in ("function", "script"):
+                # Before its first line; of a function, that is the line that defines it.
+                line = node.line or min((each.line for each in node.below.values()), default=1)
+                rows[line][1] += node.micros
+        return {line: Row(int(row[0]), max(row[1], 0.0)) for line, row in sorted(rows.items())}
+
+    def commands(self) -> dict[str, Row]:
+        """The commands, the slowest first."""
+        rows: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+        for node in _all(self.root):
+            if node.kind == "command":
+                rows[node.name][0] += node.count
+                rows[node.name][1] += node.micros
+        found = {name: Row(int(row[0]), max(row[1], 0.0)) for name, row in rows.items()}
+        return dict(sorted(found.items(), key=lambda each: -each[1].micros))
+
+    def source(self) -> list[tuple[str, int, str]]:
+        """Of each line of the text, its file, its line there, and itself."""
+        lines = [line.decode(errors="replace") for line in split_lines(self._code)]
+        if self._map is None:
+            return [(self._name, number, line) for number, line in enumerate(lines, 1)]
+        places = [self._map.place(number) for number in range(1, len(lines) + 1)]
+        return [(at.file, at.line, line) for at, line in zip(places, lines, strict=True)]
+
+    def share(self, micros: float) -> float:
+        """A part of the whole, from 0 to 1."""
+        return micros / self.micros if self.micros > 0 else 0.0
+
+    def _below(self, node: Node, key: str) -> Node:
+        if key not in node.below:
+            node.below[key] = self._made(key)
+        return node.below[key]
+
+    def _made(self, key: str) -> Node:
+        if key.startswith("-") and key[1:].isdigit():
+            name, line = self._timed.functions[int(key[1:]) - 1]
+            return Node(name, "function", line)
+        if not key.isdigit():
+            return Node(key, "command")
+        line = int(key)
+        if self._map is None:
+            return Node(f"{self._name}:{line}", "line", line)
+        return Node(str(self._map.place(line)), "line", line)
+
+
+def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:
+    """The stacks and their own microseconds, as flame graphs take them."""
+    found = []
+    pending: list[tuple[tuple[str, ...], Node]] = [((root.name,), root)]
+    while pending:
+        path, node = pending.pop()
+        if node.micros > 0:
+            found.append((path, node.micros))
+        pending += [((*path, each.name), each) for each in node.below.values()]
+    return sorted(found)
+
+
+def _all(root: Node) -> list[Node]:
+    found, pending = [], [root]
+    while pending:
+        node = pending.pop()
+        found.append(node)
+        pending += node.below.values()
+    return found

@@ -1,0 +1,210 @@
+"""Timers in a script's text: what runs how often, and for how long.
+
+The text keeps its lines. Instead of the script's own reply, it returns a tree of what ran:
+functions, their lines, and the commands and functions that these call.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..declared.lines import LINE_END, line_starts
+from ..probes.program import blank_shebang, parser, program
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+# A node of the tree counts how often it began (n), and sums up its own seconds (t). Time is that of
+# the server's processor: the server's clock stands still within a script. `line` begins a line,
+# `enter` and `leave` a function of the script, and `timed` makes what calls a command.
+_HEAD = r"""
+local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (function()
+  local clock, root = os.clock, {n = 1, t = 0, c = {}}
+  local current, since, began = root, 0, 0
+  local function child(node, key)
+    local made = {n = 0, t = 0, c = {}}
+    node.c[key] = made
+    return made
+  end
+  local function line(node, number)
+    local now = clock()
+    current.t = current.t + (now - since)
+    local found = node.c[number] or child(node, number)
+    found.n = found.n + 1
+    current, since = found, now
+    return false
+  end
+  local function enter(number)
+    local now = clock()
+    current.t = current.t + (now - since)
+    local found = current.c[number] or child(current, number)
+    found.n = found.n + 1
+    found.up = current
+    current, since = found, now
+    return found
+  end
+  local function back(node, ...)
+    local now = clock()
+    current.t = current.t + (now - since)
+    current, since = node, now
+    return ...
+  end
+  local function leave(node, ...)
+    return back(node.up, ...)
+  end
+  local function timed(call)
+    return function(...)
+      local at, now = current, clock()
+      at.t = at.t + (now - since)
+      local name = string.upper(tostring((...)))
+      local found = at.c[name] or child(at, name)
+      found.n = found.n + 1
+      current, since = found, now
+      return back(at, call(...))
+    end
+  end
+  local function with_timers(api)
+    return setmetatable({call = timed(api.call), pcall = timed(api.pcall)}, {__index = api})
+  end
+  local function cost(of, ...)
+    local least
+    for _ = 1, 4 do
+      local start = clock()
+      for _ = 1, 100 do of(...) end
+      local each = (clock() - start) / 100
+      least = least and math.min(least, each) or each
+    end
+    return least
+  end
+  local function finish(is_done, value)
+    back(root)
+    local total = clock() - began
+    local pieces, stack, depth = {}, {root}, {0}
+    local keys = {'0'}
+    while #stack > 0 do
+      local node, level = table.remove(stack), table.remove(depth)
+      local key = table.remove(keys)
+      pieces[#pieces + 1] = string.format('%d %d %.3f %s', level, node.n, node.t * 1e6, key)
+      for name, each in pairs(node.c) do
+        stack[#stack + 1], depth[#depth + 1], keys[#keys + 1] = each, level + 1, tostring(name)
+      end
+    end
+    local scratch = {n = 0, t = 0, c = {}}
+    local of_line = cost(line, scratch, 1)
+    local of_call = cost(timed(function() end), 'X')
+    local why = ''
+    if not is_done then
+      why = tostring(type(value) == 'table' and value.err or value)
+    end
+    return {
+      is_done and 1 or 0, why, string.format('%.3f', total * 1e6),
+      string.format('%.4f', of_line * 1e6), string.format('%.4f', of_call * 1e6),
+      table.concat(pieces, '\n')
+    }
+  end
+  local has_server, api = pcall(function() return server end)
+  local timed_redis, timed_server = with_timers(redis), has_server and api and with_timers(api)
+  began = clock()
+  since = began
+  return line, enter, leave, timed_redis, timed_server, finish, root
+end)()
+"""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A script's text with timers."""
+
+    code: bytes
+    functions: tuple[tuple[str, int], ...]
+    """The name and the line of each function in it, by its number from 1."""
+
+
+def with_timers(code: bytes) -> Timed | None:
+    """Return a script's text with timers; None if it does not parse."""
+    found = program(code)
+    if found is None:
+        return None
+    return _Writing(code).write([each.node for each in found.statements])
+
+
+class _Writing:
+    def __init__(self, code: bytes) -> None:
+        self._code = code
+        self._starts = line_starts(code)
+        self._name = "_timer"
+        while self._name.encode() in code:
+            self._name += "_"
+        self._inserted: list[tuple[int, str]] = []
+        self._functions: list[tuple[str, int]] = []
+
+    def write(self, statements: list[Node]) -> Timed:
+        root = parser().parse(blank_shebang(self._code)).root_node
+        name = self._name
+        for node in statements:
+            self._statement(node)
+        self._returns(root, within=False)
+        begin = 0
+        if self._code.startswith(b"#!"):
+            end = LINE_END.search(self._code)
+            begin = end.end() if end else len(self._code)
+        head = " ".join(line.strip() for line in _HEAD.replace("NAME", name).splitlines())
+        pieces, taken = [self._code[:begin]], begin
+        pieces.append(f"{head} return {name}end(pcall(function({name}f) ".encode())
+        for at, text in sorted(self._inserted, key=lambda each: each[0]):
+            pieces += self._code[taken:at], text.encode()
+            taken = at
+        pieces += self._code[taken:], f"\nend, {name}root))".encode()
+        return Timed(b"".join(pieces), tuple(self._functions))
+
+    def _statement(self, node: Node) -> None:
+        line = f"{self._name}line({self._name}f,{self._line(node)})"
+        if node.type in ("elseif_statement", "while_statement"):
+            # With each time that its condition is looked at.
+            self._insert(node.children[0].end_byte, f" {line}or ")
+        elif node.type == "until":
+            self._insert(node.end_byte, f" {line}or ")
+        else:
+            self._insert(node.start_byte, f"{line};")
+
+    def _returns(self, node: Node, *, within: bool) -> None:
+        """Have each function of the script say when it begins and when it ends."""
+        if node.type in ("function_definition", "function_declaration"):
+            self._function(node)
+            within = True
+        elif node.type == "return_statement" and within:
+            leave = f" {self._name}leave({self._name}f"
+            if node.named_children:
+                self._insert(node.children[0].end_byte, f"{leave}, ")
+                self._insert(node.named_children[-1].end_byte, ")")
+            else:
+                self._insert(node.children[0].end_byte, f"{leave}) ")
+        for child in node.named_children:
+            self._returns(child, within=within)
+
+    def _function(self, node: Node) -> None:
+        name = node.child_by_field_name("name")
+        line = self._line(node)
+        shown = name.text.decode(errors="replace") if name and name.text else f"function:{line}"
+        self._functions.append((shown, line))
+        parameters, body = (node.child_by_field_name(each) for each in ("parameters", "body"))
+        assert parameters is not None
+        number = len(self._functions)
+        enter = f" local {self._name}f={self._name}enter(-{number});"
+        self._insert(parameters.end_byte, enter)
+        last = [each for each in _children(body) if each.type != "comment"][-1:]
+        if not last or last[0].type != "return_statement":
+            self._insert(node.children[-1].start_byte, f" {self._name}leave({self._name}f) ")
+
+    def _line(self, node: Node) -> int:
+        return bisect.bisect(self._starts, node.start_byte)
+
+    def _insert(self, at: int, text: str) -> None:
+        self._inserted.append((at, text))
+
+
+def _children(block: Node | None) -> Iterator[Node]:
+    yield from () if block is None else block.named_children

@@ -1,0 +1,206 @@
+"""``glide-scripts profile FILE``: how often each line of a script runs, and for how long."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import GlideClient, GlideClusterClient, Script, ScriptError
+from ..declared.script import DeclaredScript
+from . import _options
+from ._call_arguments import fit
+from ._failure import FAILED, UNUSABLE, Failure, script_error_text
+from ._origin import Origin, origin, read_file
+from ._seed import seed
+from ._servers import Servers, servers
+
+if TYPE_CHECKING:
+    from ._profile import Profile
+    from ._workload import Template
+
+
+def command(
+    file: _options.File = None,
+    *,
+    code: _options.Code = None,
+    root: _options.Root = None,
+    keys: _options.Keys = None,
+    args: _options.Args = None,
+    url: _options.Urls = None,
+    cluster: _options.Cluster = False,
+    setup: _options.Setup = None,
+    data: _options.Data = None,
+    fill: _options.Fill = False,
+    repeat: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="The number of calls, or of rounds of --workload. Default: 100, or 1.",
+            show_default=False,
+        ),
+    ] = None,
+    workload: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='The calls, one a line: {"keys": ["k"], "args": ["a"]}.',
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of text.")
+    ] = False,
+    stacks: Annotated[
+        Path | None,
+        typer.Option(
+            "--stacks",
+            metavar="FILE",
+            help="Write collapsed stacks, for speedscope and flamegraph.pl.",
+            show_default=False,
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw a flame graph.", show_default=False),
+    ] = None,
+    traceback: _options.Traceback = False,
+) -> None:
+    """Call a script repeatedly, and show how often each line runs and how long it takes.
+
+    In --key and --arg, {n} is the call's number, and {rand:1000} is a random number from 0 to 999.
+    The first call runs the script as it is: it shows that it works, and is not counted.
+
+    A line's time contains that of its commands, but not that of the script's functions that it
+    calls: their lines have it. Times are of the server's processor. Timers run before each line;
+    their own time is measured and subtracted. So the time of a line that takes less than a timer is
+    an estimate, while its count is exact.
+
+    Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
+    reached; 130 interrupted.
+    """
+    for option, path in (("--stacks", stacks), ("--svg", svg)):
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
+    if workload is not None and (keys or args):
+        raise typer.BadParameter("it goes without --key and --arg", param_hint="--workload")
+    source = origin(file, code, root)
+    script = source.read()
+    calls = _given(keys, args) if workload is None else _of_file(workload)
+    for each in calls:
+        fit(script, source, *each.words(0))
+    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
+    rounds = repeat or (100 if workload is None else 1)
+    target = servers(url, cluster=cluster, seed=filling)
+    profile = asyncio.run(_profiled(source, script, [*calls] * rounds, target))
+    from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
+
+    if stacks is not None:
+        stacks.write_text(collapsed(profile))
+    if svg is not None:
+        svg.write_text(flame_graph(profile))
+    if as_json:
+        print(json.dumps(to_json(profile)))
+    else:
+        show(profile)
+    if profile.failed:
+        failed = f"{profile.failed:,} of {profile.calls:,} calls failed"
+        raise Failure(f"{failed}; the first one: {profile.first_failure}", FAILED)
+
+
+@dataclass(frozen=True)
+class _Call:
+    keys: "Sequence[Template]"
+    args: "Sequence[Template]"
+
+    def words(self, number: int) -> tuple[list[bytes], list[bytes]]:
+        """The keys and arguments of a call, by its number."""
+        keys = [key.fill(number) for key in self.keys]
+        return keys, [arg.fill(number) for arg in self.args]
+
+
+def _given(keys: list[str] | None, args: list[str] | None) -> list[_Call]:
+    from ._workload import Template  # noqa: PLC0415 - saves time at import
+
+    made: dict[str, list[Template]] = {}
+    for option, texts in (("--key", keys), ("--arg", args)):
+        try:
+            made[option] = [Template(text) for text in texts or []]
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from None
+    return [_Call(made["--key"], made["--arg"])]
+
+
+def _of_file(path: Path) -> list[_Call]:
+    """The calls of a file.
+
+    Raises:
+        Failure: It cannot be read, or has no calls, or a line is not one.
+    """
+    from ._workload import Template  # noqa: PLC0415 - saves time at import
+
+    calls = []
+    for number, line in enumerate(read_file(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        example = '{"keys": ["k"], "args": ["a"]}'
+        try:
+            call: Any = json.loads(line)
+            if not isinstance(call, dict) or call.keys() - {"keys", "args"}:
+                raise ValueError(f"a call is {example}")
+            words = [call.get(name, []) for name in ("keys", "args")]
+            if not all(isinstance(each, list) for each in words) or not all(
+                isinstance(word, (str, int, float)) for each in words for word in each
+            ):
+                raise ValueError(f"keys and args are lists of strings and numbers: {example}")
+            calls.append(_Call(*([Template(str(word)) for word in each] for each in words)))
+        except ValueError as error:
+            raise Failure(f"{path}:{number}: {error}", UNUSABLE) from None
+    if not calls:
+        raise Failure(f"{path}: it has no calls", UNUSABLE)
+    return calls
+
+
+async def _profiled(
+    source: Origin,
+    script: Script,
+    calls: Sequence[_Call],
+    targets: contextlib.AbstractAsyncContextManager[Servers],
+) -> "Profile":
+    from ._profile import Profile  # noqa: PLC0415 - saves time at import
+    from ._timers import with_timers  # noqa: PLC0415 - saves time at import
+
+    source_map = script._source_map if isinstance(script, DeclaredScript) else None
+    async with targets as target, await target.connect() as client:
+        await _first(source, script, calls[0], client)
+        timed = with_timers(script.code)
+        if timed is None:
+            # The server takes it, so it is a text that the parser does not know.
+            raise Failure(f"{source}: it does not parse as Lua 5.1", UNUSABLE)
+        profile = Profile(str(source), script.code, timed, source_map)
+        text = Script(timed.code, name=str(source), read_only=script.read_only)
+        for number, call in enumerate(calls, 1):
+            try:
+                profile.add(await client.invoke_script(text, *call.words(number)))
+            except ScriptError as error:
+                raise Failure(script_error_text(error, source), FAILED) from error
+    return profile
+
+
+async def _first(
+    source: Origin, script: Script, call: _Call, client: GlideClient | GlideClusterClient
+) -> None:
+    """Run the script as it is, whose errors name its own lines.
+
+    Raises:
+        Failure: It failed.
+    """
+    try:
+        await client.invoke_script(script, *call.words(0))
+    except ScriptError as error:
+        raise Failure(script_error_text(error, source), FAILED) from error

@@ -1,0 +1,198 @@
+"""``glide-scripts profile``: counts and times of lines, commands and stacks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from tests.cli.terminal import piped
+
+from glide_scripts.cli._timers import with_timers
+from glide_scripts.testing import ValkeyServer
+
+# Each line of the loops takes clearly longer than the next one.
+SCRIPT = """\
+local function add(count)
+  local sum = 0
+  for i = 1, count do sum = sum + i end
+  return sum
+end
+local text = {}
+for i = 1, 10 do
+  text[i] = string.rep('x', 300000)
+  local other = string.rep('y', 120000)
+  local third = string.rep('z', 40000)
+  add(40)
+end
+if KEYS[2] then
+  return redis.error_reply('NO second key')
+end
+redis.call('SET', KEYS[1], #text)
+return redis.call('GET', KEYS[1])
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    file = tmp_path / "hot.lua"
+    file.write_text(SCRIPT)
+    return file
+
+
+def profile(script: Path, *words: str) -> dict[str, Any]:
+    ended = piped("profile", str(script), *words, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    figures: dict[str, Any] = json.loads(ended.out)
+    return figures
+
+
+def test_each_line_has_its_count_and_each_command_its_own(script: Path, url: str) -> None:
+    figures = profile(script, "--key", "k", "--repeat", "7", "--url", url)
+    assert (figures["calls"], figures["failed"]) == (7, 0)
+    counts = {each["line"]: each["count"] for each in figures["lines"]}
+    # Line 3 is the loop and its body, which are on one line.
+    assert counts == {
+        1: 7,
+        2: 70,
+        3: 7 * 10 * 41,
+        4: 70,
+        6: 7,
+        7: 7,
+        8: 70,
+        9: 70,
+        10: 70,
+        11: 70,
+        13: 7,
+        16: 7,
+        17: 7,
+    }
+    assert {each["command"]: each["count"] for each in figures["commands"]} == {"SET": 7, "GET": 7}
+    assert figures["lines"][0]["source"] == "local function add(count)"
+
+
+def test_the_lines_add_up_to_the_whole(script: Path, url: str) -> None:
+    figures = profile(script, "--key", "k", "--repeat", "30", "--url", url)
+    whole = sum(each["seconds"] for each in figures["lines"])
+    assert whole == pytest.approx(figures["seconds"], rel=0.1)
+    assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, rel=0.1)
+
+
+def test_the_hottest_lines_are_in_the_same_order_each_time(script: Path, url: str) -> None:
+    rankings = Counter(
+        tuple(
+            each["line"]
+            for each in sorted(
+                profile(script, "--key", "k", "--repeat", "20", "--url", url)["lines"],
+                key=lambda each: -each["seconds"],
+            )[:3]
+        )
+        for _ in range(3)
+    )
+    assert rankings == {(8, 9, 10): 3}
+
+
+def test_the_source_is_shown_with_the_figures(script: Path, url: str) -> None:
+    ended = piped("profile", str(script), "--key", "k", "--repeat", "3", "--url", url)
+    assert ended.code == 0
+    assert re.search(
+        r"^ +[\d.]+%  +[\d.]+ .s +10    8 │   text\[i\] = string\.rep", ended.out, re.M
+    )
+    assert re.search(r"^ {28} +5 │ end$", ended.out, re.M)
+    assert re.search(r"^ +[\d.]+%  +[\d.]+ .s +1  SET$", ended.out, re.M)
+    assert "A timer takes" in ended.out
+
+
+def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> None:
+    stacks, svg = tmp_path / "stacks.txt", tmp_path / "flames.svg"
+    words = ("--key", "k", "--repeat", "3", "--url", url)
+    written = ("--stacks", str(stacks), "--svg", str(svg))
+    assert piped("profile", str(script), *words, *written).code == 0
+    found = dict(line.rsplit(" ", 1) for line in stacks.read_text().splitlines())
+    assert f"{script};{script}:16;SET" in found
+    assert f"{script};{script}:11;add;{script}:3" in found
+    assert all(int(each) > 0 for each in found.values())
+    titles = [each.text for each in ElementTree.parse(svg).iter() if each.tag.endswith("title")]
+    assert any(title and title.startswith("SET: ") for title in titles)
+
+
+def test_included_files_have_their_own_lines(tmp_path: Path, url: str) -> None:
+    (tmp_path / "lib.lua").write_text("local function one()\n  return 1\nend\n")
+    (tmp_path / "main.lua").write_text('--@include "lib.lua"\nreturn one()\n')
+    figures = profile(tmp_path / "main.lua", "--repeat", "2", "--url", url)
+    places = [(Path(each["file"]).name, each["line"]) for each in figures["lines"]]
+    assert places == [("lib.lua", 1), ("lib.lua", 2), ("main.lua", 2)]
+
+
+def test_a_workload_is_a_file_of_calls(tmp_path: Path, url: str, live_server: ValkeyServer) -> None:
+    file, calls = tmp_path / "push.lua", tmp_path / "calls.jsonl"
+    file.write_text("return redis.call('RPUSH', KEYS[1], unpack(ARGV))\n")
+    calls.write_text(
+        '{"keys": ["list"], "args": ["a"]}\n\n{"keys": ["list"], "args": [1, "{n}"]}\n'
+    )
+    figures = profile(file, "--workload", str(calls), "--repeat", "2", "--url", url)
+    assert figures["calls"] == 4
+    # First the call that is not counted.
+    assert live_server.command("LRANGE", "list", "0", "-1") == [
+        *(b"a", b"a", b"1", b"2", b"a", b"1", b"4"),
+    ]
+
+
+def test_on_data_of_its_own(script: Path, tmp_path: Path) -> None:
+    script.write_text("return redis.call('LPOP', KEYS[1]) and 1 or error('empty')")
+    words = ("--key", "list", "--repeat", "2", "--data")
+    assert piped("profile", str(script), *words, '{"list": ["a", "b", "c"]}').code == 0
+
+
+def test_a_script_that_fails_says_where(script: Path, url: str) -> None:
+    script.write_text("local a\nreturn a.b")
+    ended = piped("profile", str(script), "--url", url)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"glide-scripts: {script}:2: ")
+
+
+def test_calls_that_fail_are_counted(script: Path, url: str) -> None:
+    script.write_text("if redis.call('INCR', KEYS[1]) == 3 then error('third') end\nreturn 1")
+    ended = piped("profile", str(script), "--key", "k", "--repeat", "4", "--url", url)
+    assert ended.code == 1
+    assert re.search(
+        r"^glide-scripts: 1 of 4 calls failed; the first one: .*third$", ended.err, re.M
+    )
+    assert f"{script}: 4 calls" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--workload", "none.jsonl"), "none.jsonl: No such file"),
+        (("--svg", "none/flames.svg"), "there is no folder none"),
+        (("--key", "{rand:0}"), r"\{rand:0\} is not a random number"),
+        (("--workload", "calls.jsonl", "--key", "k"), "it goes without --key and --arg"),
+    ],
+)
+def test_wrong_usage_is_refused(script: Path, words: tuple[str, ...], why: str) -> None:
+    ended = piped("profile", str(script), *words)
+    assert ended.code == 2
+    assert re.search(why, ended.err)
+
+
+@pytest.mark.parametrize("line", ["[1]", "{", '{"key": "k"}', '{"keys": [null]}'])
+def test_a_line_of_a_workload_that_is_no_call_is_named(
+    script: Path, tmp_path: Path, line: str
+) -> None:
+    calls = tmp_path / "calls.jsonl"
+    calls.write_text(f'{{"keys": ["k"]}}\n{line}\n')
+    ended = piped("profile", str(script), "--workload", str(calls))
+    assert ended.code == 2
+    assert ended.err.startswith(f"glide-scripts: {calls}:2: ")
+
+
+def test_timers_keep_the_lines() -> None:
+    timed = with_timers(SCRIPT.encode())
+    assert timed is not None
+    assert len(timed.code.splitlines()) == len(SCRIPT.splitlines()) + 2
+    assert [name for name, _ in timed.functions] == ["add"]

@@ -1,0 +1,244 @@
+"""Scripts that are measured: the program sees no difference, and the report all that ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from coverage import Coverage
+from tests.conftest import Connect
+
+from glide_scripts import (
+    Batch,
+    FunctionLibrary,
+    GlideClient,
+    Script,
+    ScriptError,
+    TimeoutError,
+)
+from glide_scripts.coverage import measure
+from glide_scripts.testing import ValkeyServer
+
+SCRIPT = """\
+--@key counter
+--@arg step: int
+--@include "lib/positive.lua"
+if not positive(ARGV[1]) then
+  error('the step is ' .. ARGV[1])
+end
+return redis.call('INCRBY', KEYS[1], ARGV[1])
+"""
+POSITIVE = """\
+local function positive(text)
+  return tonumber(text) > 0
+end
+"""
+LIBRARY = """\
+#!lua name=counters
+local function bump(keys, args)
+  if args[1] then
+    return redis.call('INCRBY', keys[1], args[1])
+  end
+  return redis.error_reply('STEP missing')
+end
+redis.register_function('bump', bump)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "add.lua").write_text(SCRIPT)
+    (tmp_path / "lib" / "positive.lua").write_text(POSITIVE)
+    (tmp_path / "counters.lua").write_text(LIBRARY)
+    return tmp_path
+
+
+def lines(coverage: Coverage, path: Path) -> list[int]:
+    """Return the lines of a file that ran."""
+    ran = coverage.get_data().lines(str(path.resolve())) or []
+    return sorted(line for line in ran if line > 0)
+
+
+def missing(coverage: Coverage, path: Path) -> str:
+    """Return the lines and branches that a report names as missing."""
+    return coverage._analyze(str(path.resolve())).missing_formatted(branches=True)
+
+
+@pytest.mark.every_server
+async def test_lines_and_branches_of_a_file_and_of_what_it_includes(
+    client: GlideClient, folder: Path
+) -> None:
+    with measure(source=[folder]) as coverage:
+        add = Script.from_file(folder / "add.lua")
+        assert await client.invoke_script(add, ["n"], ["2"]) == 2
+    assert lines(coverage, folder / "add.lua") == [4, 7]
+    assert lines(coverage, folder / "lib" / "positive.lua") == [1, 2]
+    assert missing(coverage, folder / "add.lua") == "5"
+    with pytest.raises(ScriptError), measure(source=[folder]) as coverage:
+        await client.invoke_script(add, ["n"], ["-2"])
+    assert missing(coverage, folder / "add.lua") == "7"
+
+
+@pytest.mark.every_server
+async def test_errors_hashes_and_code_stay_the_programs_own(
+    client: GlideClient, folder: Path
+) -> None:
+    add = Script.from_file(folder / "add.lua")
+
+    async def seen() -> list[object]:
+        await client.script_flush()
+        with pytest.raises(ScriptError) as caught:
+            await client.invoke_script(add, ["n"], ["-2"])
+        error = caught.value
+        assert error.script is add
+        sha1 = await client.script_load(add)
+        with pytest.raises(ScriptError) as of_hash:
+            await client.evalsha(sha1, ["n"], ["-2"])
+        exists = await client.script_exists([add.get_hash(), "0" * 40])
+        return [str(error), error.file, error.line, error.message, sha1, exists, of_hash.value.line]
+
+    plain = await seen()
+    with measure(source=[folder]) as coverage:
+        assert await seen() == plain
+    assert lines(coverage, folder / "add.lua") == [4, 5]
+
+
+@pytest.mark.needs("SCRIPT SHOW")
+async def test_the_server_shows_the_code_without_probes(client: GlideClient, folder: Path) -> None:
+    with measure(source=[folder]):
+        add = Script.from_file(folder / "add.lua")
+        await client.invoke_script(add, ["n"], ["2"])
+        assert await client.script_show(add.get_hash()) == add.code
+        assert await client.custom_command(["SCRIPT", "SHOW", add.get_hash()]) == add.code
+
+
+@pytest.mark.needs("functions")
+@pytest.mark.every_server
+async def test_functions(client: GlideClient, folder: Path) -> None:
+    library = FunctionLibrary(LIBRARY)
+    with measure(source=[folder]) as coverage:
+        assert await client.fcall(library.function("bump"), ["n"], ["2"]) == 2
+        with pytest.raises(ScriptError, match="missing"):
+            await client.fcall("bump", ["n"], [])
+        (listed,) = await client.function_list(with_code=True)
+    assert listed[b"library_code"] == library.code
+    assert missing(coverage, folder / "counters.lua") == ""
+
+
+async def test_a_library_that_is_loaded_by_its_code(client: GlideClient, folder: Path) -> None:
+    with measure(source=[folder]) as coverage:
+        await client.function_load(LIBRARY)
+        await client.fcall("bump", ["n"], ["2"])
+    assert missing(coverage, folder / "counters.lua") == "6"
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("is_atomic", [True, False], ids=["transaction", "pipeline"])
+async def test_batches(client: GlideClient, folder: Path, is_atomic: bool) -> None:
+    with measure(source=[folder]) as coverage:
+        add = Script.from_file(folder / "add.lua")
+        batch = Batch(is_atomic=is_atomic).invoke_script(add, ["n"], ["2"])
+        batch.eval(POSITIVE + "return 1").eval("return 7")
+        assert await client.exec(batch, raise_on_error=True) == [2, 1, 7]
+    assert missing(coverage, folder / "add.lua") == "5"
+
+
+@pytest.mark.needs("read-only forms", "script flags")
+async def test_read_only_scripts(client: GlideClient, folder: Path) -> None:
+    (folder / "get.lua").write_text("#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])\n")
+    with measure(source=[folder]) as coverage:
+        get = Script.from_file(folder / "get.lua")
+        assert get.read_only
+        assert await client.invoke_script(get, ["n"], []) is None
+    assert missing(coverage, folder / "get.lua") == ""
+
+
+async def test_calls_that_take_effect_once(client: GlideClient, folder: Path) -> None:
+    add = Script.from_file(folder / "add.lua")
+    assert await client.invoke_script(add, ["n"], ["2"], once="id") == 2
+    with measure(source=[folder]) as coverage:
+        # The record is that of the script without probes.
+        assert await client.invoke_script(add, ["n"], ["2"], once="id") == 2
+        assert await client.invoke_script(add, ["n"], ["2"], once="other") == 4
+    assert missing(coverage, folder / "add.lua") == "5"
+
+
+async def test_a_killed_script_has_its_lines(
+    own_server: ValkeyServer, connect: Connect, folder: Path
+) -> None:
+    (folder / "endless.lua").write_text(
+        "--@readonly\nlocal a = 1\nwhile true do\n  a = a + 1\nend\n"
+    )
+    client = await connect(own_server, request_timeout=30_000)
+    await client.config_set({"lua-time-limit": "100"})
+    with measure(source=[folder]) as coverage:
+        endless = Script.from_file(folder / "endless.lua")
+        with pytest.raises(TimeoutError, match="to be killed"):
+            await client.invoke_script(endless, timeout=300, on_timeout="kill")
+    assert lines(coverage, folder / "endless.lua") == [2, 3, 4]
+
+
+async def test_strings_in_python_files_are_shown_at_their_places(
+    client: GlideClient, folder: Path
+) -> None:
+    program = folder / "program.py"
+    program.write_text(
+        'import glide_scripts\n\nLIMIT = glide_scripts.Script("""\nlocal n = ARGV[1]\n'
+        'if n == \'1\' then\n  return 1\nend\nreturn 2\n""")\n'
+        'DEDENTED = """\n    local key = KEYS[1]\n    return key\n"""\n'
+    )
+    names: dict[str, Any] = {}
+    exec(program.read_text(), names)
+    with measure(source=[folder]) as coverage:
+        assert await client.invoke_script(names["LIMIT"], [], ["2"]) == 2
+        dedented = "local key = KEYS[1]\nreturn key"
+        assert await client.eval(dedented, ["k"], []) == b"k"
+    assert lines(coverage, program) == [4, 5, 8, 11, 12]
+    assert missing(coverage, program) == "6"
+
+
+async def test_what_is_left_out_is_sent_as_it_is(client: GlideClient, folder: Path) -> None:
+    with measure(source=[folder / "lib"]) as coverage:
+        add = Script.from_file(folder / "add.lua")
+        await client.invoke_script(add, ["n"], ["2"])
+        assert await client.eval("return 1") == 1
+    assert coverage.get_data().measured_files() == {str(folder / "lib" / "positive.lua")}
+    assert lines(coverage, folder / "lib" / "positive.lua") == [1, 2]
+
+
+async def test_a_comment_leaves_a_block_out(client: GlideClient, folder: Path) -> None:
+    path = folder / "never.lua"
+    path.write_text("if KEYS[1] then -- pragma: no cover\n  return 1\nend\nreturn 2\n")
+    with measure(source=[folder]) as coverage:
+        await client.invoke_script(Script.from_file(path))
+    assert missing(coverage, path) == ""
+
+
+async def test_a_file_that_changed_since_it_was_loaded_is_named(
+    client: GlideClient, folder: Path
+) -> None:
+    add = Script.from_file(folder / "add.lua")
+    (folder / "lib" / "positive.lua").write_text("\n" + POSITIVE)
+    with (
+        pytest.warns(match=r"positive\.lua has changed since it was loaded.*load it again"),
+        measure(source=[folder]),
+    ):
+        assert await client.invoke_script(add, ["n"], ["2"]) == 2
+
+
+async def test_a_file_that_changed_since_it_ran_is_named(client: GlideClient, folder: Path) -> None:
+    with measure(source=[folder]) as coverage:
+        await client.invoke_script(Script.from_file(folder / "add.lua"), ["n"], ["2"])
+    (folder / "add.lua").write_text("\n\n" + SCRIPT)
+    with pytest.warns(match=r"add\.lua has changed since its coverage was measured; run the tests"):
+        coverage.report(include=["*add.lua"])
+
+
+async def test_a_file_that_does_not_parse_is_named(client: GlideClient, folder: Path) -> None:
+    (folder / "wrong.lua").write_text("if then\n")
+    with measure(source=[folder]) as coverage, pytest.raises(ScriptError):
+        await client.invoke_script(Script.from_file(folder / "wrong.lua"))
+    with pytest.raises(Exception, match=r"wrong\.lua does not parse as Lua; correct it"):
+        coverage.report()
