@@ -160,12 +160,12 @@ def test_a_script_that_fails_at_once_ends_with_1_and_its_error(script: Path, url
     script.write_text("\nreturn 1 + nil")
     ended = piped("bench", str(script), "--url", url)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith(f"glide-scripts: {script}:2: ERR ")
+    assert ended.err.startswith(f"glide-scripts: {script}:2: attempt ")
     assert "Traceback" not in ended.err
     # It is no text, which has a name only from the command line.
     script.write_bytes(b"return 1 + nil -- \xff")
     ended = piped("bench", str(script), "--url", url)
-    assert ended.err.startswith(f"glide-scripts: {script}:1: ERR ")
+    assert ended.err.startswith(f"glide-scripts: {script}:1: attempt ")
 
 
 def test_the_first_call_is_waited_for_only_so_long(
@@ -198,7 +198,7 @@ def test_calls_that_fail_are_counted(script: Path, url: str) -> None:
     ended = piped("bench", str(script), "--arg", "{n}", "--calls", "100", "--url", url)
     assert ended.code == 1
     assert re.search(r"^50 failed: .*odd", ended.out, re.M)
-    assert ended.err.startswith("glide-scripts: 50 of 100 calls failed; the first one: ERR ")
+    assert ended.err.startswith("glide-scripts: 50 of 100 calls failed; the first one: ")
     assert ended.err.count("\n") == 1
 
 

@@ -173,7 +173,7 @@ def test_a_script_that_fails_is_shown_where_it_failed(
     ended = debugged(script, stocked, "continue", "step")
     assert ended.code == 1
     _, failed, after = answers(ended)
-    assert failed.startswith("lib/count.lua:2: ERR ")
+    assert failed.startswith("lib/count.lua:2: attempt ")
     assert "\n 2 |   return n * 2\n" in failed
     assert "included at take.lua:2\n" in failed
     assert after == "the script is over; restart or quit\n"

@@ -195,7 +195,7 @@ def test_a_script_may_include_others(
     assert capsys.readouterr().out == "6\n"
     assert main(["run", str(script), "--url", server.url]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"glide-scripts: {script.with_name('util.lua')}:2: ERR ")
+    assert error.startswith(f"glide-scripts: {script.with_name('util.lua')}:2: attempt ")
     assert " 2 |   return n * 2\n" in error
     assert "   = note: 'n' is nil, not a number" in error
     assert "   = help: convert it and give it a default: tonumber(n or 0)" in error
