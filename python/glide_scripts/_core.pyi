@@ -209,6 +209,7 @@ class TlsSetup:
         ca: bytes | str | None,
         cert: bytes | str | None,
         key: bytes | str | None,
+        key_password: str | None,
         server_name: str | None,
         verify_hostname: bool,
         insecure: bool,

@@ -201,10 +201,39 @@ async def test_certificates_are_read_again_when_they_have_changed(
         assert await client.invoke_script(ECHO, args=["b"], timeout=20_000) == b"b"
 
 
+@pytest.mark.parametrize("cipher", ["aes-256-cbc", "aes-128-cbc"])
+async def test_the_key_of_the_client_may_be_encrypted(
+    start: Start, tmp_path: Path, cipher: str
+) -> None:
+    authority = self_signed(tmp_path, "authority", "/CN=our authority")
+    client = signed(tmp_path, authority, "client", "/CN=app", "subjectAltName=DNS:app")
+    server = start(self_signed(tmp_path), authority.cert, tls_auth_clients="yes")
+    encrypted = encrypt(client.key, "-v2", cipher)
+    tls = {"root_pem_cacerts": tmp_path / "own.crt"}
+    for key in (encrypted, encrypted.read_bytes()):
+        own = {"client_cert_pem": client.cert, "client_key_pem": key}
+        await works(configuration(server, **tls, **own, key_password="hunter2"))
+        with pytest.raises(ConfigurationError, match=r"^key_password: .* cannot be decrypted"):
+            await GlideClient.create(configuration(server, **tls, **own, key_password="guess"))
+    files = f"ssl_certfile={client.cert}&ssl_keyfile={encrypted}"
+    url = server.url(f"?ssl_ca_certs={tmp_path / 'own.crt'}&{files}")
+    async with await GlideClient.from_url(f"{url}&ssl_password=hunter2") as by_url:
+        assert await by_url.invoke_script(ECHO, args=["a"]) == b"a"
+    with pytest.raises(ConfigurationError, match=r"^ssl_password: ssl_keyfile cannot be decrypted"):
+        await GlideClient.from_url(f"{url}&ssl_password=guess")
+
+
+def encrypt(key: Path, *options: str) -> Path:
+    encrypted = key.with_suffix(".encrypted")
+    openssl("pkcs8", "-topk8", "-in", key, "-out", encrypted, "-passout", "pass:hunter2", *options)
+    return encrypted
+
+
 async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path: Path) -> None:
     own = self_signed(tmp_path)
-    encrypted = tmp_path / "encrypted.key"
-    openssl("pkcs8", "-topk8", "-in", own.key, "-out", encrypted, "-passout", "pass:hunter2")
+    encrypted, plain = encrypt(own.key), own.key
+    old = tmp_path / "old.key"
+    openssl("ec", "-in", own.key, "-out", old, "-aes256", "-passout", "pass:hunter2")
     missing = tmp_path / "missing.pem"
     for tls, setting, term, text in (
         ({"root_pem_cacerts": missing}, "root_pem_cacerts", "ssl_ca_certs", "No such file"),
@@ -213,7 +242,19 @@ async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path
             {"client_cert_pem": own.cert, "client_key_pem": encrypted},
             "client_key_pem",
             "ssl_keyfile",
-            "the key is encrypted; pass one that is not",
+            "the key is encrypted; pass ",
+        ),
+        (
+            {"client_cert_pem": own.cert, "client_key_pem": old},
+            "client_key_pem",
+            "ssl_keyfile",
+            "the key is encrypted in the traditional format",
+        ),
+        (
+            {"client_cert_pem": own.cert, "client_key_pem": plain, "key_password": "hunter2"},
+            "key_password",
+            "ssl_password",
+            "is not encrypted",
         ),
     ):
         address = NodeAddress("localhost", 1)
@@ -222,8 +263,13 @@ async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path
         config = GlideClientConfiguration([address], use_tls=True, advanced_config=advanced)
         with pytest.raises(ConfigurationError, match=f"^{setting}: .*{text}"):
             await GlideClient.create(config)
-        names = {"root_pem_cacerts": "ssl_ca_certs", "client_cert_pem": "ssl_certfile"}
-        query = "&".join(f"{names.get(name, 'ssl_keyfile')}={path}" for name, path in tls.items())
+        names = {
+            "root_pem_cacerts": "ssl_ca_certs",
+            "client_cert_pem": "ssl_certfile",
+            "client_key_pem": "ssl_keyfile",
+            "key_password": "ssl_password",
+        }
+        query = "&".join(f"{names[name]}={value}" for name, value in tls.items())
         with pytest.raises(ConfigurationError, match=f"^{term}: .*{text}"):
             await GlideClient.from_url(f"valkeys://localhost:1?{query}")
 

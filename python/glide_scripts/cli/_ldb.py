@@ -244,7 +244,9 @@ def _context(tls: TlsAdvancedConfiguration) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     # Of a URL or the command line they are paths.
     if isinstance(tls.client_cert_pem, str) and isinstance(tls.client_key_pem, str):
-        context.load_cert_chain(tls.client_cert_pem, tls.client_key_pem)
+        # Without a password OpenSSL would ask the terminal.
+        password = tls.key_password or ""
+        context.load_cert_chain(tls.client_cert_pem, tls.client_key_pem, password)
     return context
 
 

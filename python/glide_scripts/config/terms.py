@@ -9,6 +9,7 @@ URL_TERMS = {
     "root_pem_cacerts": "ssl_ca_certs",
     "client_cert_pem": "ssl_certfile",
     "client_key_pem": "ssl_keyfile",
+    "key_password": "ssl_password",
     "verify_hostname=False": "ssl_check_hostname=false",
     "verify_hostname": "ssl_check_hostname",
     "use_insecure_tls": "ssl_cert_reqs=none",
@@ -21,6 +22,7 @@ COMMAND_LINE_TERMS = URL_TERMS | {
     "root_pem_cacerts": "--cacert",
     "client_cert_pem": "--cert",
     "client_key_pem": "--tls-key",
+    "ssl_password": "ssl_password in the URL, and the certificate and its key there, too",
     "use_insecure_tls": "--insecure",
     "server_name in the TLS configuration": "--sni",
 }

@@ -28,7 +28,8 @@ class TlsAdvancedConfiguration:
             another. A server's own certificate will do, too.
         client_cert_pem: The client's certificate, for a server that asks for one, with the
             intermediate ones after it.
-        client_key_pem: The key of that certificate, not encrypted.
+        client_key_pem: The key of that certificate.
+        key_password: What the key is encrypted with, in PKCS #8 (``BEGIN ENCRYPTED PRIVATE KEY``).
         server_name: The name to look for in the server's certificate; None means the host that is
             connected to.
         verify_hostname: Whether the server's certificate must bear the server's name; None means
@@ -44,6 +45,7 @@ class TlsAdvancedConfiguration:
     client_cert_pem: Pem | None = None
     client_key_pem: Pem | None = None
     _: KW_ONLY
+    key_password: str | None = None
     server_name: str | None = None
     verify_hostname: bool | None = None
 
@@ -57,6 +59,9 @@ class TlsAdvancedConfiguration:
             raise ValueError("client_cert_pem is set without client_key_pem; pass both")
         if self.client_key_pem is not None and self.client_cert_pem is None:
             raise ValueError("client_key_pem is set without client_cert_pem; pass both")
+        if self.key_password is not None and self.client_key_pem is None:
+            raise ValueError("key_password is set without client_key_pem; pass both")
+        optional(check_text, "key_password", self.key_password)
         optional(check_text, "server_name", self.server_name)
         optional(flag, "verify_hostname", self.verify_hostname, "True or False")
         if self.use_insecure_tls and self.verify_hostname:
@@ -75,6 +80,8 @@ class TlsAdvancedConfiguration:
         shown += [
             f"{name}={_shown(pem)}" for name in _PEM if (pem := getattr(self, name)) is not None
         ]
+        if self.key_password is not None:
+            shown.append("key_password=***")
         if self.server_name is not None:
             shown.append(f"server_name={self.server_name!r}")
         if self.verify_hostname is not None:
@@ -84,6 +91,8 @@ class TlsAdvancedConfiguration:
     def __reduce__(self) -> tuple[object, ...]:
         if isinstance(self.client_key_pem, bytes):
             raise not_pickled("TlsAdvancedConfiguration", "a client's key")
+        if self.key_password is not None:
+            raise not_pickled("TlsAdvancedConfiguration", "a key's password")
         fields = (getattr(self, name) for name in ("use_insecure_tls", *_PEM))
         named = functools.partial(
             type(self), server_name=self.server_name, verify_hostname=self.verify_hostname
@@ -101,6 +110,7 @@ class TlsAdvancedConfiguration:
             "ca": self.root_pem_cacerts,
             "cert": self.client_cert_pem,
             "key": self.client_key_pem,
+            "key_password": self.key_password,
             "insecure": bool(self.use_insecure_tls),
             "verify_hostname": self.verify_hostname is not False,
             "server_name": self.server_name,

@@ -39,7 +39,7 @@ pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};
 pub use crate::model::stats::{Latency, NodeStats, Stats};
 pub use crate::model::status::Unreachable;
-pub use crate::model::tls::{Pem, Tls, TlsOptions};
+pub use crate::model::tls::{Identity, Pem, Tls, TlsOptions};
 pub use crate::model::wait::Wait;
 pub use crate::tasks::mailbox::Mailbox;
 pub use crate::wire::resp;

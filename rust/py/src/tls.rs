@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use glide_scripts_core::{Pem, Tls, TlsOptions};
+use glide_scripts_core::{Identity, Pem, Tls, TlsOptions};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -30,17 +30,19 @@ impl From<GivenPem> for Pem {
 #[pymethods]
 impl TlsSetup {
     #[new]
-    #[pyo3(signature = (*, ca, cert, key, server_name, verify_hostname, insecure))]
+    #[pyo3(signature = (*, ca, cert, key, key_password, server_name, verify_hostname, insecure))]
     fn new(
         py: Python<'_>,
         ca: Option<GivenPem>,
         cert: Option<GivenPem>,
         key: Option<GivenPem>,
+        key_password: Option<String>,
         server_name: Option<String>,
         verify_hostname: bool,
         insecure: bool,
     ) -> PyResult<Self> {
-        let identity = cert.zip(key).map(|(cert, key)| (cert.into(), key.into()));
+        let identity =
+            cert.zip(key).map(|(cert, key)| Identity { certificates: cert.into(), key: key.into(), key_password });
         let options =
             TlsOptions { ca: ca.map(Into::into), identity, server_name, verifies_name: verify_hostname, insecure };
         py.detach(|| options.build()).map(Self).map_err(|error| errors::to_python(py, error))

@@ -90,6 +90,7 @@ ALL_SETTINGS: dict[str, object] = {
         "ca": CERTIFICATE,
         "cert": CERTIFICATE,
         "key": KEY,
+        "key_password": None,
         "insecure": True,
         "verify_hostname": True,
         "server_name": "db",
@@ -167,6 +168,7 @@ class TestWhatTheCoreIsTold:
             "ca": None,
             "cert": None,
             "key": None,
+            "key_password": None,
             "insecure": False,
             "verify_hostname": True,
             "server_name": None,
@@ -195,7 +197,7 @@ class TestWhatTheCoreIsTold:
         (
             TlsAdvancedConfiguration,
             "use_insecure_tls root_pem_cacerts client_cert_pem client_key_pem",
-            "server_name verify_hostname",
+            "key_password server_name verify_hostname",
         ),
         (
             AdvancedGlideClientConfiguration,

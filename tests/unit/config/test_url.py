@@ -122,6 +122,11 @@ def test_a_url_gives_the_arguments_of_a_configuration(
             {"root_pem_cacerts": "ca.pem", "server_name": "db"},
         ),
         ("ssl_certfile=a&ssl_keyfile=b", {}, {"client_cert_pem": "a", "client_key_pem": "b"}),
+        (
+            "ssl_certfile=a&ssl_keyfile=b&ssl_password=c",
+            {},
+            {"client_cert_pem": "a", "client_key_pem": "b", "key_password": "c"},
+        ),
         ("ssl_cert_reqs=none", {}, {"use_insecure_tls": True}),
         ("ssl_check_hostname=False", {}, {"verify_hostname": False}),
         (
@@ -214,6 +219,7 @@ WRONG = [
     ("valkeys://a?ssl_ca_data=hunter2", "ssl_ca_data is not PEM"),
     ("valkeys://a?ssl_cert_reqs=x", "ssl_cert_reqs is not none, optional or required"),
     ("valkeys://a?ssl_certfile=a", "ssl_certfile is set without ssl_keyfile; pass both"),
+    ("valkeys://a?ssl_password=a", "ssl_password is set without ssl_keyfile; pass both"),
     ("valkeys://a?ssl_ca_path=a", "ssl_ca_path cannot be set in a URL: name a file"),
     ("valkey://a?observer=x", "observer cannot be set in a URL: it is an object; pass it"),
     ("valkey://a?password_callback=x", "password_callback cannot be set in a URL"),

@@ -1,6 +1,7 @@
 //! TLS set-ups, made from PEM files or their contents, and made again when the files have changed.
 
 mod certificate;
+mod private_key;
 mod verifier;
 
 use std::fs;
@@ -10,7 +11,7 @@ use std::time::SystemTime;
 
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::model::error::{Error, Kind};
@@ -28,14 +29,30 @@ pub enum Pem {
 pub struct TlsOptions {
     /// Whom to trust: authorities, or servers themselves. The system's authorities when `None`.
     pub ca: Option<Pem>,
-    /// The client's certificate chain and its private key.
-    pub identity: Option<(Pem, Pem)>,
+    pub identity: Option<Identity>,
     /// The name that the server's certificate must bear, where it is not the host's.
     pub server_name: Option<String>,
     /// Whether the certificate must bear the server's name.
     pub verifies_name: bool,
     /// Accept any certificate. For tests.
     pub insecure: bool,
+}
+
+/// Who the client is.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its certificate chain.
+    pub certificates: Pem,
+    /// The private key.
+    pub key: Pem,
+    /// What the key is encrypted with, if it is.
+    pub key_password: Option<String>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("certificates", &self.certificates).finish_non_exhaustive()
+    }
 }
 
 impl Default for TlsOptions {
@@ -104,9 +121,9 @@ impl TlsOptions {
             let verifier = Verifier { roots, servers, verifies_name: self.verifies_name, algorithms };
             builder.with_custom_certificate_verifier(Arc::new(verifier))
         };
-        let Some((certificates, key)) = &self.identity else { return Ok(builder.with_no_client_auth()) };
-        let chain = certificates_of("client_cert_pem", certificates)?;
-        builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| wrong("client_cert_pem", error))
+        let Some(identity) = &self.identity else { return Ok(builder.with_no_client_auth()) };
+        let chain = certificates_of("client_cert_pem", &identity.certificates)?;
+        builder.with_client_auth_cert(chain, identity.private_key()?).map_err(|error| wrong("client_cert_pem", error))
     }
 
     /// The authorities to trust, and all certificates that were given as such: a server may have one of them itself.
@@ -128,7 +145,8 @@ impl TlsOptions {
     }
 
     fn files(&self) -> impl Iterator<Item = &Path> {
-        let (certificates, key) = self.identity.as_ref().map(|(certificates, key)| (certificates, key)).unzip();
+        let (certificates, key) =
+            self.identity.as_ref().map(|identity| (&identity.certificates, &identity.key)).unzip();
         [self.ca.as_ref(), certificates, key].into_iter().flatten().filter_map(|pem| match pem {
             Pem::File(path) => Some(path.as_path()),
             Pem::Content(_) => None,
@@ -188,17 +206,6 @@ fn certificates_of(setting: &str, pem: &Pem) -> Result<Vec<CertificateDer<'stati
         return Err(wrong(setting, "no certificate in PEM in it"));
     }
     Ok(certificates)
-}
-
-fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, Error> {
-    let content = read("client_key_pem", pem)?;
-    let has = |words: &str| memchr::memmem::find(&content, words.as_bytes()).is_some();
-    if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
-        let advice = "the key is encrypted; pass one that is not, made by: openssl pkey -in ENCRYPTED -out PLAIN";
-        return Err(wrong("client_key_pem", advice));
-    }
-    PrivateKeyDer::from_pem_slice(&content)
-        .map_err(|error| wrong("client_key_pem", format!("no private key in it: {error}")))
 }
 
 fn wrong(setting: &str, why: impl std::fmt::Display) -> Error {
