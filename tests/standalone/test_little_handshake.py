@@ -12,6 +12,7 @@ from socket import create_connection, create_server
 import pytest
 from tests.filter_proxy import filter_proxy, naming
 from tests.servers.debian import debian_program
+from tests.waiting import until
 
 from glide_scripts import (
     AdvancedGlideClientConfiguration,
@@ -19,6 +20,7 @@ from glide_scripts import (
     Batch,
     ClosingError,
     ConfigurationError,
+    ConnectionError,
     GlideClient,
     GlideClientConfiguration,
     NodeAddress,
@@ -77,7 +79,7 @@ REFUSALS = [
 @pytest.mark.parametrize(
     ("name", "words"),
     [(name, words) for name in OWN_COMMANDS for words in REFUSALS]
-    # A connection that SCRIPT LOAD alone ends takes the calls with it that were sent after that.
+    # SCRIPT LOAD has a test of its own.
     + [(name, None) for name in OWN_COMMANDS if not name.startswith("SCRIPT")],
 )
 @pytest.mark.parametrize("with_password", [False, True])
@@ -103,6 +105,59 @@ async def test_a_client_does_without_any_one_command_of_its_own(
     finally:
         if with_password:
             server.command("ACL", "DELUSER", "ann")
+
+
+async def test_a_connection_ends_over_script_load_only_once(
+    server: ValkeyServer, protocol: ProtocolVersion
+) -> None:
+    async with filter_proxy(server, naming("SCRIPT LOAD"), None) as filtering:
+        config = configuration(filtering.port, protocol=protocol)
+        async with await GlideClient.create(config) as client:
+            # A call that was sent after the load may be lost with the connection.
+            with suppress(ConnectionError):
+                await client.invoke_script(Script("return 'not on the server'"), ["key"])
+            await until(lambda: filtering.refused)
+            await until(lambda: answers(client))
+            await works(client)
+            assert filtering.refused == [b"SCRIPT"]
+
+
+async def answers(client: GlideClient) -> bool:
+    try:
+        await client.get("key")
+    except ConnectionError:
+        return False
+    return True
+
+
+async def test_a_pipeline_ends_a_connection_over_script_load_only_once(
+    server: ValkeyServer,
+) -> None:
+    async with (
+        filter_proxy(server, naming("SCRIPT LOAD"), None) as filtering,
+        await GlideClient.create(configuration(filtering.port)) as client,
+    ):
+        batch = Batch(is_atomic=False).invoke_script(Script("return 'in a batch'"), ["key"])
+        with pytest.raises(ConnectionError):
+            await client.exec(batch, raise_on_error=True)
+        assert await client.exec(batch, raise_on_error=True) == [b"in a batch"]
+        assert filtering.refused == [b"SCRIPT"]
+
+
+@pytest.mark.parametrize("read_from", [ReadFrom.PRIMARY, ReadFrom.PREFER_REPLICA])
+async def test_a_role_is_asked_of_info_where_a_connection_ends_over_role(
+    server: ValkeyServer, read_from: ReadFrom
+) -> None:
+    with ValkeyServer() as replica:
+        replica.command("REPLICAOF", server.host, server.port)
+        async with (
+            filter_proxy(replica, naming("ROLE"), None) as first,
+            filter_proxy(server, naming("ROLE"), None) as second,
+        ):
+            addresses = [NodeAddress(HOST, first.port), NodeAddress(HOST, second.port)]
+            config = GlideClientConfiguration(addresses, read_from=read_from)
+            async with await GlideClient.create(config) as client:
+                assert await client.invoke_script(SET, ["key"], ["value"]) == b"OK"
 
 
 @pytest.mark.parametrize("names", [("ROLE",), ("INFO",), ("ROLE", "INFO")])

@@ -194,6 +194,8 @@ impl Context {
                 if reply.error().is_some() {
                     write.failed_loads.insert(name, reply.clone());
                 }
+            } else if index == replies.len() && matches!(ending, WriteEnd::Lost(..)) {
+                lane.distrust();
             }
         }
         while let Some(place) = write.places.front().copied().filter(|place| place.index < write.read)

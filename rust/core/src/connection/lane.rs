@@ -157,6 +157,11 @@ impl Lane {
         self.session.is_fragile()
     }
 
+    /// SCRIPT LOAD was the next to be answered when a connection ended.
+    pub(crate) fn distrust(&self) {
+        self.session.distrust();
+    }
+
     /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
     pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
         if self.is_up() && !self.is_fragile() && self.loading.borrow_mut().insert(hash.to_owned()) {

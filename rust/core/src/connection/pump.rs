@@ -237,6 +237,9 @@ impl Lane {
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();
+        if matches!(in_flight.front(), Some((_, entry)) if matches!(entry.job, Some(Job::Load(..)))) {
+            self.distrust();
+        }
         let mut unsent = Vec::new();
         for (number, entry) in in_flight {
             let Some(job) = entry.job else { continue };

@@ -13,6 +13,8 @@ pub(crate) struct Session {
     transacts_on: Cell<u64>,
     /// Whether what is at the other end ends connections over commands that it does not know.
     is_fragile: Cell<bool>,
+    /// Whether an earlier connection ended over such a command.
+    is_distrusted: Cell<bool>,
 }
 
 impl Session {
@@ -24,7 +26,12 @@ impl Session {
     }
 
     pub(super) fn is_fragile(&self) -> bool {
-        self.is_fragile.get()
+        self.is_fragile.get() || self.is_distrusted.get()
+    }
+
+    /// A command of the client's own was the next to be answered when the connection ended.
+    pub(super) fn distrust(&self) {
+        self.is_distrusted.set(true);
     }
 
     pub(super) fn number(&self) -> u64 {

@@ -10,4 +10,6 @@ pub(crate) struct Abilities {
     pub(crate) cannot_load: Cell<bool>,
     /// The user was refused EVAL.
     pub(crate) cannot_eval: Cell<bool>,
+    /// A connection ended over ROLE, and not over INFO.
+    pub(crate) cannot_ask_role: Cell<bool>,
 }

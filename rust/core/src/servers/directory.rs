@@ -41,7 +41,7 @@ pub(crate) struct Servers {
     pub(super) learning: Learning,
     pub(crate) sentinels: Option<Sentinels>,
     pub(crate) teaching: Teaching,
-    pub(crate) abilities: Abilities,
+    pub(crate) abilities: Rc<Abilities>,
     /// Connections on which keys are watched, by the names that their users gave them.
     pub(crate) watches: Watches,
     /// Learns what the lanes cannot finish.
@@ -74,7 +74,7 @@ impl Servers {
             topology: RefCell::default(),
             learning: Learning::default(),
             teaching: Teaching::default(),
-            abilities: Abilities::default(),
+            abilities: Rc::default(),
             watches: Watches::default(),
             lane_events: lane_events(itself.clone()),
             supervisor: Supervisor::default(),

@@ -1,12 +1,15 @@
 //! Asking servers what they are: roles, slots and zones.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::connection::lane::Lane;
 use crate::model::config::Address;
+use crate::model::status::Unreachable;
 use crate::model::verdict;
+use crate::servers::abilities::Abilities;
 use crate::wire::pack;
 use crate::wire::resp::Reply;
 
@@ -38,20 +41,33 @@ pub(crate) struct ShardView {
     pub(crate) ranges: Vec<(u16, u16)>,
 }
 
-/// Asks [ROLE](https://valkey.io/commands/role/), and where that is refused, in any words, for INFO.
-pub(crate) async fn role(lane: &Rc<Lane>) -> Result<ServerRole, String> {
-    let reply = ask(lane, &[b"ROLE"]).await?;
-    let role = match reply.error() {
-        None => reply.into_elements().and_then(|elements| elements.into_iter().next()),
-        Some(error) if verdict::passes(error) => return Err(error.text()),
-        Some(_) => {
-            let reply = ask(lane, &[b"INFO", b"REPLICATION"]).await?;
-            return Ok(
-                info_field(&reply, "role:").map_or(ServerRole::Unknown, |role| ServerRole::named(role.as_bytes()))
-            );
+/// Asks [ROLE](https://valkey.io/commands/role/), and where that is refused, in any words or by the connection's end,
+/// for INFO.
+pub(crate) async fn role(lane: &Rc<Lane>, abilities: &Abilities) -> Result<ServerRole, String> {
+    let mut has_ended = false;
+    if !abilities.cannot_ask_role.get() {
+        match ask(lane, &[b"ROLE"]).await {
+            Ok(reply) => match reply.error() {
+                None => {
+                    let role = reply.into_elements().and_then(|elements| elements.into_iter().next());
+                    return Ok(role.as_ref().and_then(Reply::as_bytes).map_or(ServerRole::Unknown, ServerRole::named));
+                }
+                Some(error) if verdict::passes(error) => return Err(error.text()),
+                Some(_) => {}
+            },
+            Err(NoReply::Lost) => {
+                has_ended = true;
+                // The lane connects again by itself; that it cannot, the next question says.
+                let _ = timeout(lane.connection_timeout(), lane.up()).await;
+            }
+            Err(reason) => return Err(reason.into()),
         }
-    };
-    Ok(role.as_ref().and_then(Reply::as_bytes).map_or(ServerRole::Unknown, ServerRole::named))
+    }
+    let reply = ask(lane, &[b"INFO", b"REPLICATION"]).await?;
+    if has_ended {
+        abilities.cannot_ask_role.set(true);
+    }
+    Ok(info_field(&reply, "role:").map_or(ServerRole::Unknown, |role| ServerRole::named(role.as_bytes())))
 }
 
 /// Asks [CLUSTER SLOTS](https://valkey.io/commands/cluster-slots/).
@@ -84,14 +100,31 @@ fn info_field(reply: &Reply, name: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
 }
 
+/// Why a server has not answered.
+#[derive(Debug, thiserror::Error)]
+enum NoReply {
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    #[error("the connection was lost")]
+    Lost,
+    #[error("no reply within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+}
+
+impl From<NoReply> for String {
+    fn from(reason: NoReply) -> Self {
+        reason.to_string()
+    }
+}
+
 /// A server has as long to answer as it has to connect.
-async fn ask(lane: &Rc<Lane>, command: &[&[u8]]) -> Result<Reply, String> {
-    lane.connected().await.map_err(|reason| reason.to_string())?;
+async fn ask(lane: &Rc<Lane>, command: &[&[u8]]) -> Result<Reply, NoReply> {
+    lane.connected().await?;
     let bound = lane.connection_timeout();
     match timeout(bound, lane.ask(pack::command(command))).await {
         Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(_)) => Err("the connection was lost".into()),
-        Err(_) => Err(format!("no reply within {} ms", bound.as_millis())),
+        Ok(Err(_)) => Err(NoReply::Lost),
+        Err(_) => Err(NoReply::TimedOut(bound)),
     }
 }
 

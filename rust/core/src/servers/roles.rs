@@ -30,8 +30,8 @@ impl Servers {
         }
         let mut asking = JoinSet::new();
         for (index, visit) in visits.iter().enumerate() {
-            let lane = visit.lane.clone();
-            asking.spawn_local(async move { (index, discovery::role(&lane).await) });
+            let (lane, abilities) = (visit.lane.clone(), self.abilities.clone());
+            asking.spawn_local(async move { (index, discovery::role(&lane, &abilities).await) });
         }
         let (mut primary, mut unknown, mut failures) = (None, None, Vec::new());
         loop {
@@ -108,7 +108,7 @@ impl Servers {
     /// which some users may not ask.
     async fn verified(&self, address: &Address, must_say: bool) -> Result<Rc<Node>, Refutation> {
         let visit = self.visit(address);
-        match discovery::role(&visit.lane).await {
+        match discovery::role(&visit.lane, &self.abilities).await {
             Ok(ServerRole::Unknown) if must_say => {
                 Err(Refutation { reason: "it does not say whether it is a primary".into(), is_unreachable: false })
             }
