@@ -95,7 +95,8 @@ bench-report: $(BENCH)/.ready ## write the figures in the docs from the committe
 
 .PHONY: bench-programs
 bench-programs:
-	$(CARGO) build --release $(LOCKED) --package glide-scripts-bench --bin load --bin tls_front
+	$(CARGO) build --release $(LOCKED) --package glide-scripts-bench --package glide-scripts-anchors \
+	  --bin load --bin tls_front --bin anchors
 
 # Without valgrind, only CI checks a change against these figures.
 .PHONY: bench-instructions
@@ -193,7 +194,7 @@ check-types: $(CHECK)/.ready
 # The wheel. Folders are listed too, so that a file that is gone counts as a change.
 
 SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE \
-  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -path rust/bench -prune -o -path rust/sim -prune -o -print 2>/dev/null)
+  $(shell find rust python -name __pycache__ -prune -o -name tests -prune -o -path rust/bench -prune -o -path rust/anchors -prune -o -path rust/sim -prune -o -print 2>/dev/null)
 
 $(BUILD)/.wheel: $(SOURCES) | $(TOOLS)/.ready
 	rm -f dist/*.whl

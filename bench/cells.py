@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 OURS, GLIDE, RAW, CORE, PIPELINE = "ours", "glide", "raw", "core", "pipeline"
+RUST_REDIS, RUST_FRED = "redis-rs", "fred"
 UNIX = "unix"
 
 
@@ -18,8 +19,10 @@ class Kind(StrEnum):
     """A number of callers, each of which calls again as soon as it has its reply."""
     PACED = "paced"
     """Calls that are due at a fixed rate, whether those before have their replies or not."""
+    LAG = "lag"
+    """How long something else on the loop waits that is due, while callers call as for a load."""
     COLD = "cold"
-    """1,000 calls right after SCRIPT FLUSH; and one."""
+    """1,000 calls right after SCRIPT FLUSH, beside as many after those; and one."""
     IMPORT = "import"
     """How long the import takes, over that of asyncio; and the sizes of what is installed."""
     MEMORY = "memory"
@@ -105,6 +108,8 @@ CLIENTS = {
     "redisrs": "redis-rs for Python",
     RAW: "bare Protocol",
     CORE: "core without Python",
+    RUST_REDIS: "redis-rs, in Rust",
+    RUST_FRED: "fred, in Rust",
     PIPELINE: "pipelining loop",
     UNIX: "glide_scripts, Unix socket",
 }
@@ -127,14 +132,32 @@ def _loads(**settings: object) -> tuple[Cell, ...]:
 BY_CONCURRENCY = Group(
     "Standalone, by calls in flight",
     _loads(in_flight=(1, 10, 100, 1_000, 10_000)),
-    (*PYTHON_CLIENTS, CORE, PIPELINE, UNIX),
+    (*PYTHON_CLIENTS, CORE, RUST_REDIS, RUST_FRED, PIPELINE, UNIX),
     "Three clients are missing with 10,000 in flight. redis-py and valkey-py open a connection for "
     "each call in flight; a process may not have so many by default. coredis lost its connections.",
 )
 ON_CLUSTER = Group(
     "Cluster of three primaries, by calls in flight",
     _loads(topology=Topology.CLUSTER, in_flight=(1, 10, 100, 1_000, 10_000)),
-    (OURS, GLIDE, "redispy", "valkeypy", CORE),
+    (OURS, GLIDE, "redispy", "valkeypy", CORE, RUST_REDIS, RUST_FRED),
+)
+LARGE_ON_CLUSTER = Group(
+    "Cluster of three primaries: larger values, 10 in flight",
+    _loads(topology=Topology.CLUSTER, in_flight=10, size=(1 << 10, 64 << 10)),
+    (OURS, GLIDE, "redispy", CORE, RUST_REDIS, RUST_FRED),
+)
+REPLIES_ON_CLUSTER = Group(
+    "Cluster of three primaries: replies of other shapes, 100 in flight",
+    _loads(topology=Topology.CLUSTER, in_flight=100, reply=(Reply.INT, Reply.ARRAY, Reply.MAP)),
+    (OURS, GLIDE, "redispy"),
+    "The shapes are those of the table for one server.",
+)
+LAG = Group(
+    "Loop lag",
+    tuple(Cell(Kind.LAG, in_flight=number) for number in (100, 1_000, 10_000)),
+    (OURS, GLIDE, RAW),
+    "Something is due on the event loop every millisecond; the figures say how long it waits for "
+    "its turn while calls stream.",
 )
 ON_UVLOOP = Group(
     "On uvloop",
@@ -147,10 +170,13 @@ UNDER_TRIO = Group(
     (OURS, GLIDE),
 )
 LARGE_VALUES = Group(
-    "Larger values, sent and returned, 10 in flight",
-    _loads(in_flight=10, size=(1 << 10, 64 << 10, 1 << 20)),
+    "Larger values, sent and returned, 10 and 20 in flight",
+    (
+        *_loads(in_flight=10, size=(1 << 10, 64 << 10, 1 << 20)),
+        *_loads(in_flight=20, size=(16 << 10, 64 << 10, 256 << 10)),
+    ),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis", RAW, PIPELINE),
-    "Values of 64 KB and more are bytes; smaller ones are str. The pipelining loop writes all ten "
+    "Values of 16 KB and more are bytes; smaller ones are str. The pipelining loop writes all "
     "values before it reads a reply. Clients that write and read at the same time can be faster.",
 )
 REPLIES = Group(
@@ -169,7 +195,8 @@ COLD = Group(
     "After `SCRIPT FLUSH`",
     (Cell(Kind.COLD, in_flight=100),),
     (OURS, GLIDE, "redispy", "valkeypy", "coredis"),
-    "One call after a flush; and 1,000 calls after a flush, 100 in flight.",
+    "One call after a flush; 1,000 calls after a flush, 100 in flight; and their time as a "
+    "multiple of that of the next 1,000.",
 )
 OVER_TLS = Group(
     "Over TLS",
@@ -203,7 +230,10 @@ MEMORY = Group(
 FULL = (
     BY_CONCURRENCY,
     ON_CLUSTER,
+    LARGE_ON_CLUSTER,
+    REPLIES_ON_CLUSTER,
     PACED,
+    LAG,
     BATCHES,
     LARGE_VALUES,
     REPLIES,
@@ -217,18 +247,22 @@ FULL = (
 
 QUICK = (
     Group(
-        BY_CONCURRENCY.title, _loads(in_flight=(1, 100, 1_000)), (OURS, GLIDE, RAW, PIPELINE, UNIX)
+        BY_CONCURRENCY.title,
+        _loads(in_flight=(1, 100, 1_000)),
+        (OURS, GLIDE, RAW, CORE, RUST_REDIS, RUST_FRED, PIPELINE, UNIX),
     ),
     Group(ON_CLUSTER.title, _loads(topology=Topology.CLUSTER, in_flight=100), (OURS, GLIDE)),
     Group(UNDER_TRIO.title, _loads(in_flight=100, trio=True), (OURS, GLIDE)),
-    Group(PACED.title, PACED.cells, (OURS, GLIDE), PACED.remark),
-    Group(BATCHES.title, _loads(batch=1_000), (OURS, GLIDE, PIPELINE), BATCHES.remark),
+    Group(PACED.title, PACED.cells, (OURS, GLIDE, RAW), PACED.remark),
+    Group(LAG.title, (Cell(Kind.LAG, in_flight=1_000),), (OURS, RAW), LAG.remark),
+    Group(BATCHES.title, _loads(batch=(10, 100, 1_000)), (OURS, GLIDE, PIPELINE), BATCHES.remark),
     Group(
         LARGE_VALUES.title,
-        _loads(in_flight=10, size=1 << 20),
+        (*_loads(in_flight=20, size=64 << 10), *_loads(in_flight=10, size=1 << 20)),
         (OURS, GLIDE, RAW),
         LARGE_VALUES.remark,
     ),
+    Group(COLD.title, COLD.cells, (OURS,), COLD.remark),
     Group(IMPORT.title, IMPORT.cells, (OURS, GLIDE)),
 )
 """No more than the goals need."""

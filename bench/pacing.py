@@ -79,8 +79,8 @@ class Due:
 
 
 @contextmanager
-def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
-    """Calls `on_tick` on the loop again and again.
+def ticking(on_tick: Callable[[], None], secs: float = _TICK_SECS) -> Iterator[None]:
+    """Calls `on_tick` on the loop again and again, every `secs` seconds.
 
     The timers of asyncio and uvloop round to milliseconds, which is longer than calls take. Linux
     has a timer that is a file.
@@ -91,7 +91,7 @@ def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
 
         def again() -> None:
             nonlocal handle
-            handle = loop.call_later(_TICK_SECS, again)
+            handle = loop.call_later(secs, again)
             on_tick()
 
         again()
@@ -100,7 +100,7 @@ def ticking(on_tick: Callable[[], None]) -> Iterator[None]:
         finally:
             handle.cancel()
         return
-    timer = _timer_file(_TICK_SECS)
+    timer = _timer_file(secs)
 
     def expired() -> None:
         os.read(timer, 8)

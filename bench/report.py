@@ -73,8 +73,10 @@ def environment(results: Results) -> str:
 
 
 def aim(goal: Goal) -> str:
-    limit = f"{goal.limit:.2g}"
-    for part in (5, 8, 11):
+    if goal.reference is None:
+        return f"{goal.bound.value} {goal.limit:,.4g}{goal.unit}"
+    limit = f"{goal.limit:.3g}"
+    for part in (5, 8, 14, 16):
         if goal.limit == 1 / part:
             limit = f"1/{part}"
     figure = f"'s {goal.reference_figure}" if goal.reference_figure else ""
@@ -165,8 +167,15 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("p99.9, µs", "p999", number),
         Column("CPU per call, µs", "cpu", number, floor=True),
     ),
+    Kind.LAG: (
+        Column("calls/s", "rate", number, floor=True),
+        Column("lag p50, µs", "p50", number, floor=True),
+        Column("lag p99, µs", "p99", number, floor=True),
+        Column("longest lag, µs", "longest", number, floor=True),
+    ),
     Kind.COLD: (
         Column("first call, µs", "first", number),
+        Column("1,000 calls: × warm ones", "of_warm", number, ratios=False),
         Column("1,000 calls: calls/s", "rate", number),
         Column("p50, µs", "p50", number),
         Column("p99, µs", "p99", number),
@@ -257,7 +266,8 @@ def title(cell: Cell) -> str:
     if cell.reply is not Reply.BULK:
         return str(cell.reply)
     if cell.size > 16:
-        return f"{cell.size >> 20} MB" if cell.size >= 1 << 20 else f"{cell.size >> 10} KB"
+        size = f"{cell.size >> 20} MB" if cell.size >= 1 << 20 else f"{cell.size >> 10} KB"
+        return f"{size}, {cell.in_flight} in flight"
     return f"{cell.in_flight:,} in flight"
 
 

@@ -16,12 +16,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import trio
 from bench.adapters import ADAPTERS, HOST, Call, Target
-from bench.cells import CORE, PIPELINE, Cell, Kind, Reply, Topology
+from bench.cells import CORE, PIPELINE, RUST_FRED, RUST_REDIS, Cell, Kind, Reply, Topology
 from bench.installed import sizes
+from bench.lag import measured_lags
 from bench.measuring import cpu_of, own_cpu, percentiles, resident_bytes
 from bench.pacing import at_fixed_rate
 from bench.scripts import check, value_of
@@ -53,7 +55,7 @@ class Task:
     rate: float | None = None
     """Calls a second of a paced cell."""
     load: str | None = None
-    """The program that stands for clients without Python."""
+    """The program that stands for clients without Python; beside it is that of others in Rust."""
     wheels: str | None = None
     """The folder with the wheels that were installed."""
 
@@ -83,7 +85,7 @@ def measure(task: Task) -> Figures:
             return import_times(adapter.module) | sizes(
                 adapter.distribution, adapter.parser, task.wheels
             )
-        case Kind.LOAD if task.client in (CORE, PIPELINE):
+        case Kind.LOAD if task.client in (CORE, PIPELINE, RUST_REDIS, RUST_FRED):
             return without_python(task)
         case Kind.LOAD if task.cell.trio:
             return trio.run(load_under_trio, task)
@@ -91,6 +93,8 @@ def measure(task: Task) -> Figures:
             return run(task, load(task))
         case Kind.PACED:
             return run(task, paced(task))
+        case Kind.LAG:
+            return run(task, lag(task))
         case Kind.COLD:
             return run(task, cold(task))
         case Kind.MEMORY:
@@ -147,6 +151,21 @@ async def load_under_trio(task: Task) -> Figures:
             figures = account.close(len(times) * cell.batch)
             nursery.cancel_scope.cancel()
     return figures | percentiles(times)
+
+
+async def lag(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
+        check(await call("k", value), cell)
+        callers = Callers(call, value, cell.in_flight)
+        await callers.warm_up()
+        account = Account(task.pids)
+        callers.times.clear()
+        with measured_lags() as lags:
+            await asyncio.sleep(task.secs)
+        figures = account.close(len(callers.times))
+        await callers.stop()
+        return figures | percentiles(lags) | {"longest": max(lags) * 1e6}
 
 
 class Callers:
@@ -207,11 +226,14 @@ class Account:
 def without_python(task: Task) -> Figures:
     """The clients in Rust; they are told when to begin, for the servers' CPU to be noted then."""
     cell = task.cell
-    what = "core-cluster" if cell.topology is Topology.CLUSTER else task.client
+    what = f"{task.client}-cluster" if cell.topology is Topology.CLUSTER else task.client
     # A pipeline of so many is what a batch is, too.
     in_flight = cell.batch if cell.batch > 1 else cell.in_flight
     assert task.load is not None
-    command = [task.load, what, *map(str, (task.port, in_flight, cell.size, task.secs))]
+    program = Path(task.load)
+    if task.client in (RUST_REDIS, RUST_FRED):
+        program = program.with_name("anchors")
+    command = [program, what, *map(str, (task.port, in_flight, cell.size, task.secs))]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -245,7 +267,7 @@ async def cold(task: Task) -> Figures:
     cell, value = task.cell, value_of(task.cell)
     firsts: list[float] = []
     times: list[float] = []
-    elapsed = 0.0
+    elapsed = warm = 0.0
     with Connection(HOST, task.port) as server:
         async with connected(task, value) as call:
             for _ in range(COLD_REPEATS):
@@ -255,8 +277,12 @@ async def cold(task: Task) -> Figures:
                 started = time.perf_counter()
                 times += await calls_of(CALLS, cell.in_flight, call, value)
                 elapsed += time.perf_counter() - started
+                started = time.perf_counter()
+                await calls_of(CALLS, cell.in_flight, call, value)
+                warm += time.perf_counter() - started
     first = percentiles(firsts)["p50"]
-    return {"rate": len(times) / elapsed, "first": first} | percentiles(times)
+    rate = {"rate": len(times) / elapsed, "first": first, "of_warm": elapsed / warm}
+    return rate | percentiles(times)
 
 
 @asynccontextmanager

@@ -79,8 +79,14 @@ def test_a_goal_that_was_missed_says_by_how_much() -> None:
     p50 = {OURS: 50.0, GLIDE: 100.0}
     measured = [Measurement(cell.id, client, 1, {"p50": p50[client]}) for client in p50]
     text = goals(Results(environment, measured))
-    assert "at most 0.4 × valkey-glide | 0.50 | **not reached**: 25 % above |" in text
+    assert "at most 0.3 × valkey-glide | 0.50 | **not reached**: 67 % above |" in text
     assert text.count("not measured") == len(GOALS) - 1
+
+
+def test_a_goal_of_a_figure_alone_names_its_unit() -> None:
+    cell = Cell(Kind.LAG, in_flight=1000)
+    measured = [Measurement(cell.id, OURS, 1, {"p99": 1500.0})]
+    assert "| below 2,000 µs | 1500.0 | reached |" in goals(Results(measurements=measured))
 
 
 def test_a_client_without_figures_has_no_row() -> None:
@@ -105,4 +111,5 @@ def test_every_cell_has_a_name_of_its_own_and_every_goal_a_cell() -> None:
             for client in clients
         }
         for goal in GOALS:
-            assert {(goal.cell.id, OURS), (goal.cell.id, goal.reference)} <= measured
+            clients = {goal.client, goal.reference or goal.client}
+            assert {(goal.cell.id, client) for client in clients} <= measured

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from bench.cells import OURS, RAW, Cell, Kind, Reply
+from bench.lag import measured_lags
 from bench.measuring import cpu_of, own_cpu, percentiles
 from bench.pacing import Due, at_fixed_rate
 from bench.runner import MeasurementFailed, measured_apart
@@ -33,6 +34,8 @@ def task(server: ValkeyServer, cell: Cell, client: str = OURS) -> Task:
         (OURS, dataclasses.replace(LOAD, size=64 << 10)),
         *[(OURS, dataclasses.replace(LOAD, reply=reply)) for reply in Reply],
         (OURS, Cell(Kind.PACED, in_flight=5)),
+        (OURS, Cell(Kind.LAG, in_flight=5)),
+        (RAW, Cell(Kind.LAG, in_flight=5)),
         (OURS, dataclasses.replace(LOAD, uvloop=True)),
         (RAW, LOAD),
         (RAW, dataclasses.replace(LOAD, batch=10)),
@@ -47,6 +50,16 @@ def test_a_cell_is_measured_and_its_answers_are_right(
     assert figures["rate"] > 0
     assert figures["cpu"] > 0
     assert 0 < figures["p50"] <= figures["p99"] <= figures["p999"]
+
+
+async def test_the_lag_of_a_loop_counts_each_thing_that_was_due_meanwhile() -> None:
+    with measured_lags() as lags:
+        await asyncio.sleep(0.01)
+        time.sleep(0.05)
+        await asyncio.sleep(0.01)
+    assert max(lags) >= 0.045
+    # Those that were due later waited less.
+    assert len([lag for lag in lags if lag >= 0.02]) >= 25
 
 
 def test_the_server_counts_as_many_scripts_as_are_reported(server: ValkeyServer) -> None:

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod measuring;
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;

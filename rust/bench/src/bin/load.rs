@@ -12,25 +12,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, io};
 
+use glide_scripts_bench::measuring::{Arguments, Load, measure};
 use glide_scripts_bench::{Caller, packed, script};
 use glide_scripts_core::Mode;
 use glide_scripts_core::script::Script;
-use rustix::time::{ClockId, clock_gettime};
 
 const CODE: &str = "return ARGV[1]";
-const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let [what, port, in_flight, bytes, seconds] = &words[..] else {
-        panic!("usage: load pipeline|core|core-cluster PORT IN_FLIGHT BYTES SECONDS");
-    };
-    let port = port.parse().expect("PORT");
-    let in_flight: usize = in_flight.parse().expect("IN_FLIGHT");
-    let value = vec![b'x'; bytes.parse().expect("BYTES")];
-    let seconds = Duration::from_secs_f64(seconds.parse().expect("SECONDS"));
+    let Arguments { what, port, in_flight, value, seconds } = Arguments::parse("load pipeline|core|core-cluster");
     let mut load: Box<dyn Load> = match what.as_str() {
         "pipeline" => Box::new(Pipeline::connect(port, in_flight, &value)),
         "core" => Box::new(Core::connect(port, Mode::Standalone, in_flight, value)),
@@ -40,40 +31,7 @@ fn main() {
         }
         other => panic!("no such load: {other}"),
     };
-    load.run(WARM_UP);
-    println!("warm");
-    // Whoever measures the server notes its time now, and says so.
-    io::stdin().read_line(&mut String::new()).expect("a word on standard input");
-    let (cpu, started) = (cpu_seconds(), Instant::now());
-    let mut times = load.run(seconds);
-    let (elapsed, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    times.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "far fewer calls than 2**52")]
-    let calls = (times.len() * load.calls_a_time()) as f64;
-    let quantile = |permille: usize| times[(times.len() - 1) * permille / 1000].as_secs_f64() * 1e6;
-    println!(
-        r#"{{"rate": {}, "cpu": {}, "calls": {calls}, "p50": {}, "p90": {}, "p99": {}, "p999": {}}}"#,
-        calls / elapsed,
-        cpu / calls * 1e6,
-        quantile(500),
-        quantile(900),
-        quantile(990),
-        quantile(999),
-    );
-}
-
-/// Of all threads.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).expect("it is not negative").as_secs_f64()
-}
-
-trait Load {
-    /// Calls until the time is over: how long each took that was timed.
-    fn run(&mut self, seconds: Duration) -> Vec<Duration>;
-
-    /// How many calls are timed together.
-    fn calls_a_time(&self) -> usize;
+    measure(&mut *load, seconds);
 }
 
 struct Pipeline {
@@ -173,9 +131,5 @@ impl Load for Core {
             }
         }
         times
-    }
-
-    fn calls_a_time(&self) -> usize {
-        1
     }
 }

@@ -1,0 +1,33 @@
+"""How long other tasks of an event loop wait while calls stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.pacing import ticking
+
+EVERY_SECS = 1e-3
+
+
+@contextmanager
+def measured_lags() -> Iterator[list[float]]:
+    """A list that grows by the seconds for which the loop kept something waiting that was due.
+
+    Something is due every millisecond. Each of those that passed while the loop was busy counts, so
+    a long wait counts as often as it would have met somebody.
+    """
+    lags: list[float] = []
+    clock = time.perf_counter
+    due = clock() + EVERY_SECS
+
+    def tick() -> None:
+        nonlocal due
+        now = clock()
+        while due <= now:
+            lags.append(now - due)
+            due += EVERY_SECS
+
+    with ticking(tick, EVERY_SECS):
+        yield lags
