@@ -7,7 +7,7 @@ repository's.
 ============  =====================================================================================
 ``python``    Runs, and prints what its ``# prints:`` comments say. ``await`` may stand at the top,
               as in ``python -m asyncio``, and blocks of a page share their names. A program, which
-              has an ``asyncio.run`` of its own, shares none.
+              has an ``asyncio.run`` or ``trio.run`` of its own or is in a tab, shares none.
 ``console``   Each ``$ command`` prints what is shown under it. One that fails is followed by
               ``$ echo $?``.
 ``lua``       A real server compiles it.
@@ -29,6 +29,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 import traceback
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ from glide_scripts.testing import ValkeyServer
 ROOT = Path(__file__).parents[1]
 COMMAND_TIMEOUT_SECS = 120
 BLOCK = re.compile(
-    r'^```(?P<language>\w+)?(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$',
+    r'^(?P<indent>(?: +(?=```\w))?)```(?P<language>\w+)?(?: title="(?P<title>[^"]+)")?\n'
+    r"(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
 PRINTS = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
@@ -58,6 +60,7 @@ class Block:
     title: str | None
     text: str
     line: int
+    is_in_tab: bool = False
 
 
 def blocks(page: Path) -> list[Block]:
@@ -66,7 +69,8 @@ def blocks(page: Path) -> list[Block]:
         Block(
             language=found["language"],
             title=found["title"],
-            text=found["text"],
+            text=textwrap.dedent(found["text"]),
+            is_in_tab=bool(found["indent"]),
             line=text.count("\n", 0, found.start("text")) + 1,
         )
         for found in BLOCK.finditer(text)
@@ -117,7 +121,8 @@ def run_python(block: Block, page: Path, names: dict[str, Any], runner: asyncio.
     # Tracebacks then name the page's own lines.
     text = "\n" * (block.line - 1) + block.text
     code = compile(text, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    namespace = {} if "asyncio.run(" in block.text else names
+    is_program = block.is_in_tab or "asyncio.run(" in block.text or "trio.run(" in block.text
+    namespace: dict[str, Any] = {} if is_program else names
     namespace["__name__"] = "__main__"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

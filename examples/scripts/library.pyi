@@ -347,6 +347,26 @@ class _Library_token_bucket(TypedScript[..., tuple[bool, int, int]]):
         per_second: float,
     ) -> TBatch: ...
 
+class _Library_vote(TypedScript[..., bool]):
+    def __call__(
+        __self,
+        __client: AnyClient[bool, TCall],
+        /,
+        votes: Key,
+        voters: Key,
+        voter: str,
+        choice: str,
+    ) -> TCall: ...
+    def add_to(
+        __self,
+        __batch: TBatch,
+        /,
+        votes: Key,
+        voters: Key,
+        voter: str,
+        choice: str,
+    ) -> TBatch: ...
+
 class Library(TypedLibrary):
     charge: _Library_charge
     lock: _Library_lock
@@ -354,3 +374,4 @@ class Library(TypedLibrary):
     rate_limit: _Library_rate_limit
     stock: _Library_stock
     token_bucket: _Library_token_bucket
+    vote: _Library_vote
