@@ -18,6 +18,8 @@ SIM_ARGS ?=
 MUTATIONS_ARGS ?=
 # The servers of tests/servers/table.py to test on; empty means all.
 SERVERS ?=
+# The suites of tests/adoption/suites.toml to run; empty means all.
+SUITES ?=
 # The targets of Rust to build wheels for; empty means those that are installed.
 WHEELS_FOR ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
@@ -56,7 +58,7 @@ demo: $(DEMO)/.ready ## run a rate limiter on a temporary server until it refuse
 	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
 
 .PHONY: test
-test: test-rust bench-instructions test-python test-servers-short ## test the core, and the built wheel in a clean environment
+test: test-rust bench-instructions test-python test-servers-short test-adoption-short ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
 check: check-format check-lint check-clippy check-types docs ## check formatting, lints, types and documentation; changes nothing
@@ -155,6 +157,15 @@ test-servers-short: $(TEST)/.ready server-programs
 test-pythons: $(BUILD)/.wheel $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready) ## the wheel's tests on each supported Python that is installed, with eager tasks too
 	$(TOOLS)/bin/python tools/pythons.py dist/*.whl $(BUILD) \
 	  --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# Suites of libraries that use redis-py, from their source distributions on PyPI.
+.PHONY: test-adoption
+test-adoption: $(TEST)/.ready ## run the suites of libraries that use redis-py on both transports, an hour; SUITES=limits
+	$(TEST)/bin/python -m tests.adoption --wheel "$$(ls dist/*.whl)" $(SUITES)
+
+.PHONY: test-adoption-short
+test-adoption-short: $(TEST)/.ready
+	$(TEST)/bin/python -m tests.adoption --wheel "$$(ls dist/*.whl)" --short
 
 # Checks, the quickest first
 
