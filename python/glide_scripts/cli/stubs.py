@@ -74,7 +74,8 @@ def command(
     file = output or directory / _NAME
     library = ScriptLibrary.from_directory(directory, root=root_of(directory, root))
     if not library._entries():
-        raise Failure(f"{directory}: it has no scripts", UNUSABLE)
+        what = "scripts" if any(directory.rglob("*.lua")) else ".lua files"
+        raise Failure(f"{directory}: it has no {what}", UNUSABLE)
     text = stub(library)
     if not check:
         file.write_text(text, encoding="utf-8")
