@@ -11,7 +11,7 @@ repository's.
 ``console``   Each ``$ command`` prints what is shown under it. One that fails is followed by
               ``$ echo $?``.
 ``lua``       A real server compiles it.
-``toml``      Can be parsed.
+``toml``      Can be parsed, and so can ``json``.
 ``sh``        ``make`` targets and extras of the package are there.
 ============  =====================================================================================
 
@@ -91,6 +91,8 @@ def failures(page: Path) -> Iterator[tuple[int, str]]:
                     compile_lua(block, server)
                 elif block.language == "toml":
                     tomllib.loads(block.text)
+                elif block.language == "json":
+                    json.loads(block.text)
                 elif block.language == "sh":
                     check_commands(block)
                 elif block.language == "console":

@@ -67,36 +67,56 @@ def test_the_library_and_all_commands_find_the_same_scripts(
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "said"),
+    ("path", "said"),
     [
-        ("2fa.lua", SCRIPT, "'2fa' is not a valid script name"),
-        ("my scripts/x.lua", SCRIPT, "'my scripts' is not a valid script name"),
-        ("inner/a_b.lua", SCRIPT, "inner/a-b.lua has the same name 'a_b'"),
-        ("error.lua", SCRIPT, "'error' is the name of a library's own method"),
-        ("x.lua", '#!lua\n--@include "../y.lua"\nreturn 1\n', "which is outside of"),
-        ("x.lua", "#!lua\n--@kee x\nreturn 1\n", "--@kee is not known"),
+        ("2fa.lua", "'2fa' is not a valid script name"),
+        ("my scripts/x.lua", "'my scripts' is not a valid script name"),
+        ("inner/a_b.lua", "inner/a-b.lua has the same name 'a_b'"),
+        ("error.lua", "'error' is the name of a library's own method"),
     ],
 )
-def test_what_the_library_refuses_all_commands_refuse(
-    folder: Path,
-    server: ValkeyServer,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    path: str,
-    text: str,
-    said: str,
+def test_a_name_that_the_library_refuses_is_a_warning(
+    folder: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str], path: str, said: str
 ) -> None:
     (folder / path).parent.mkdir(exist_ok=True)
-    (folder / path).write_text(text)
+    (folder / path).write_text(SCRIPT)
     with pytest.raises(ScriptSourceError) as refused:
         ScriptLibrary.from_directory(folder)
     assert said in str(refused.value)
-    for command, exit_code in (("check", 1), ("load", 2)):
-        assert main([command, str(folder), "--url", server.url]) == exit_code
-        out, err = capsys.readouterr()
-        assert said in out + err
     assert main(["stubs", str(folder)]) == 2
     assert said in capsys.readouterr().err
+    words = ["check", str(folder), "--url", server.url]
+    assert main(words) == 0
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if "[name]" in each]
+    assert line.startswith(f"{folder / path}:1:1: warning: ScriptLibrary does not load it: ")
+    assert said in line
+    assert main([*words, "--ignore", "name"]) == 0
+    assert "[name]" not in capsys.readouterr().out
+    assert main(["load", str(folder), "--url", server.url]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('#!lua\n--@include "../y.lua"\nreturn 1\n', "which is outside of"),
+        ("#!lua\n--@kee x\nreturn 1\n", "--@kee is not known"),
+    ],
+)
+def test_a_file_that_the_library_refuses_all_commands_refuse(
+    folder: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    (folder / "x.lua").write_text(text)
+    with pytest.raises(ScriptSourceError) as refused:
+        ScriptLibrary.from_directory(folder)
+    assert said in str(refused.value)
+    for words, exit_code in (
+        (["check", "--url", server.url], 1),
+        (["load", "--url", server.url], 2),
+        (["stubs"], 2),
+    ):
+        assert main([*words, str(folder)]) == exit_code
+        out, err = capsys.readouterr()
+        assert said in out + err
 
 
 def test_a_file_that_is_named_itself_may_have_any_name(

@@ -94,11 +94,17 @@ def test_an_empty_script_is_an_error(server: ValkeyServer, command: str, text: s
         assert done.err == f"glide-scripts: {name}: it is empty\n"
 
 
-def test_an_empty_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_file_is_an_error(
+    tmp_path: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "x.lua").touch()
-    for command in ("run", "check", "debug"):
-        assert main([command, str(tmp_path / "x.lua")]) == 2
+    for command in ("run", "bench", "load", "debug"):
+        assert main([command, str(tmp_path / "x.lua"), "--url", server.url]) == 2
         assert_one_line(capsys, "x.lua: it is empty")
+    for path in (tmp_path, tmp_path / "x.lua"):
+        assert main(["check", str(path), "--url", server.url]) == 1
+        out = capsys.readouterr().out
+        assert out.startswith(f"{tmp_path}/x.lua:1:1: error: it is empty [source]\n")
 
 
 @pytest.mark.parametrize("command", ["check", "load"])

@@ -49,7 +49,7 @@ app.command("profile")(connecting(profile.command))
 app.command("repl")(connecting(repl.command))
 app.command("debug")(connecting(debug.command))
 app.command("serve")(serve.command)
-app.command("stubs")(stubs.command)
+app.command("stubs")(connecting(stubs.command))
 
 
 def _version(is_wanted: bool) -> None:

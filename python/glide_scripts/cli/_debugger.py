@@ -16,7 +16,7 @@ from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
-from ._origin import Origin
+from ._origin import Origin, refuse_empty
 from ._prompt import Lines, printable
 from ._servers import Servers
 
@@ -94,6 +94,8 @@ class Debugger:
         Raises:
             Failure: The script is no Lua; the server cannot be reached or does not debug.
         """
+        # LDB would end the connection.
+        refuse_empty(self._origin, self._script.code)
         try:
             self._session = Session(self._target, self._script, self._keys, self._args)
             if isinstance(self._session.now, Stopped):

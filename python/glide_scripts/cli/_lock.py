@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ._failure import UNUSABLE, Failure
-from ._rules import Finding
+from ._findings import Finding
 from ._scripts import Unit
 
 _VERSION = 1

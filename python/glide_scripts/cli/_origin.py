@@ -35,12 +35,10 @@ class Origin:
         """The script.
 
         Raises:
-            Failure: The file cannot be read, the script is empty, or its root is wrong.
+            Failure: The file cannot be read, or its root is wrong.
             ScriptSourceError: It cannot be used, or what it includes.
         """
         code = read_file(Path(self.name)) if self.text is None else self.text
-        if not code.strip():
-            raise Failure(f"{self.name}: it is empty", UNUSABLE)
         try:
             code.decode()
         except UnicodeDecodeError:
@@ -61,12 +59,12 @@ def origin(file: Path | None, code: str | None, root: Path | None, *, stdin: boo
         stdin: Whether the script may come from standard input.
 
     Raises:
-        Failure: There is none, there are two, or standard input has another use.
+        Failure: There is none, there are two, it is empty, or standard input has another use.
     """
     if code is not None:
         if file is not None:
             raise Failure(f"-e CODE goes without a file, and {file} is one", UNUSABLE)
-        return Origin("-e", root, os.fsencode(code))
+        return _of_text("-e", os.fsencode(code), root)
     if not stdin and file in (None, STDIN):
         why = "its commands come from standard input; name the script's file, or write -e CODE"
         raise Failure(why, UNUSABLE)
@@ -74,10 +72,24 @@ def origin(file: Path | None, code: str | None, root: Path | None, *, stdin: boo
         why = "which script? Name a file, write -e CODE, or - for standard input"
         raise Failure(why, UNUSABLE)
     if file is None or file == STDIN:
-        return Origin("<stdin>", root, sys.stdin.buffer.read())
+        return _of_text("<stdin>", sys.stdin.buffer.read(), root)
     if is_pipe(file):
-        return Origin(str(file), root, read_file(file))
+        return _of_text(str(file), read_file(file), root)
     return Origin(str(file), root)
+
+
+def _of_text(name: str, text: bytes, root: Path | None) -> Origin:
+    refuse_empty(name, text)
+    return Origin(name, root, text)
+
+
+def refuse_empty(name: object, code: bytes) -> None:
+    """
+    Raises:
+        Failure: A script is empty: something went wrong before.
+    """
+    if not code.strip():
+        raise Failure(f"{name}: it is empty", UNUSABLE)
 
 
 def is_pipe(file: Path) -> bool:

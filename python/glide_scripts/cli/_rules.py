@@ -11,52 +11,10 @@ from typing import Literal, NamedTuple
 from tree_sitter import Node
 
 from ..declared.lines import line_starts
+from ._findings import Finding
+from ._globals import GLOBALS, MEMBERS
 from ._lua import Program, arguments, parse, text_of
 from ._scripts import Unit
-
-ERRORS = {
-    "source": "the file is missing, or its declarations are wrong",
-    "syntax": "it does not compile, or its library does not load",
-    "lock": "the script differs from the lockfile",
-}
-WARNINGS = {
-    "undeclared-key": "a key that is not one of KEYS",
-    "undeclared-global": "an unknown global, or an assignment to a global",
-    "unknown-command": "a command that the server does not have",
-    "unused-key": "a declared or skipped key that is not used",
-    "unused-arg": "a declared or skipped argument that is not used",
-    "missing-shebang": "a first line that does not begin with #!",
-    "write-in-read-only": "a write in a read-only script",
-    "lost-precision": "a float in a reply, or an integer beyond 2**53",
-    "not-for-once": "what keeps the record of --@once from being kept",
-}
-
-# What servers give to scripts: Lua 5.1's own without files, processes and environments.
-GLOBALS = frozenset(
-    b"ARGV KEYS _G _VERSION assert bit cjson cmsgpack collectgarbage coroutine error gcinfo "
-    b"getmetatable ipairs load loadstring math next os pairs pcall rawequal rawget rawset redis "
-    b"select server setmetatable string struct table tonumber tostring type unpack xpcall".split()
-)
-
-# What their libraries have; of redis and server it depends on the version.
-MEMBERS = {
-    table: frozenset(names.split())
-    for table, names in {
-        b"bit": b"arshift band bnot bor bswap bxor lshift rol ror rshift tobit tohex",
-        b"cjson": b"_NAME _VERSION decode decode_invalid_numbers decode_max_depth encode "
-        b"encode_invalid_numbers encode_keep_buffer encode_max_depth encode_number_precision "
-        b"encode_sparse_array new null",
-        b"cmsgpack": b"_COPYRIGHT _DESCRIPTION _NAME _VERSION pack unpack unpack_limit unpack_one",
-        b"coroutine": b"create resume running status wrap yield",
-        b"math": b"abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log "
-        b"log10 max min mod modf pi pow rad random randomseed sin sinh sqrt tan tanh",
-        b"os": b"clock",
-        b"string": b"byte char dump find format gfind gmatch gsub len lower match rep reverse sub "
-        b"upper",
-        b"struct": b"pack size unpack",
-        b"table": b"concat foreach foreachi getn insert maxn remove setn sort",
-    }.items()
-}
 
 _ALLOW = re.compile(rb"--.*\bglide-scripts: allow ([\w-]+(?:[, ]+[\w-]+)*)")
 _SERVER = (b"redis", b"server")
@@ -86,22 +44,6 @@ class CommandInfo(NamedTuple):
 
 Ask = Callable[[Sequence[Sequence[bytes]]], Awaitable[list[CommandInfo]]]
 """Asks a server about commands, given as their words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong, and its place."""
-
-    file: str
-    line: int
-    column: int
-    code: str
-    message: str
-
-    @property
-    def severity(self) -> Literal["error", "warning"]:
-        """How bad it is."""
-        return "error" if self.code in ERRORS else "warning"
 
 
 async def findings(unit: Unit, ask: Ask) -> list[Finding]:

@@ -16,7 +16,7 @@ from ..scripts.contents import Content, Kind, content
 from ..scripts.library import folder_contents
 from . import _roots
 from ._failure import UNUSABLE, Failure
-from ._origin import STDIN, is_pipe, read_file
+from ._origin import STDIN, is_pipe, read_file, refuse_empty
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _all(
         elif is_pipe(path):
             yield from _text(str(path), read_file(path), root)
         else:
-            _refuse_empty(str(path), read_file(path))
+            read_file(path)
             yield from _one(*_roots.of_file(path, root), path)
 
 
@@ -140,13 +140,8 @@ def _in_folder(path: Path, root: Path | None) -> Iterator[Unit | ScriptSourceErr
 
 
 def _text(name: str, text: bytes, root: Path | None) -> Iterator[Unit | ScriptSourceError]:
-    _refuse_empty(name, text)
+    refuse_empty(name, text)
     yield from _one(*_roots.of_text(name, text, root), Path(name))
-
-
-def _refuse_empty(name: str, text: bytes) -> None:
-    if not text.strip():
-        raise Failure(f"{name}: it is empty", UNUSABLE)
 
 
 def _one(folder: Folder, inside: tuple[str, ...], path: Path) -> Iterator[Unit | ScriptSourceError]:

@@ -12,7 +12,7 @@ from .. import TimeoutError as CallTimeoutError
 from . import _options
 from ._call_arguments import fit
 from ._failure import FAILED, Failure, script_error_text
-from ._origin import Origin, origin
+from ._origin import Origin, origin, refuse_empty
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -151,6 +151,7 @@ async def _bench(
             client = await target.connect(**_settings(target, plan))
             await stack.enter_async_context(client)
             made.append(client)
+        refuse_empty(origin, plan.script.code)
         load = Workload(plan, made)
         timeout = target.settings.get("request_timeout", _FIRST_PATIENCE)
         try:

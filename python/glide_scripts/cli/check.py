@@ -24,7 +24,8 @@ from .. import (
 )
 from . import _lock, _options
 from ._failure import FAILED, UNUSABLE, Failure
-from ._rules import ERRORS, WARNINGS, CommandInfo, Finding, findings
+from ._findings import ERRORS, WARNINGS, Finding
+from ._rules import CommandInfo, findings
 from ._scripts import Collected, Unit, collect, refusal
 from ._servers import servers
 
@@ -124,6 +125,12 @@ async def _check(
             return await _ask(client, commands)
 
         for unit in collected.units:
+            if not unit.code.strip():
+                found.append(Finding(unit.file, 1, 1, "source", "it is empty"))
+                continue
+            if misnamed := unit.content.misnamed:
+                why = f"ScriptLibrary does not load it: {misnamed}"
+                found.append(Finding(unit.file, 1, 1, "name", why))
             if refused := await _compile(client, unit, is_own=target.is_own):
                 found.append(refused)
                 continue

@@ -13,6 +13,7 @@ import typer
 from .. import AllNodes, ByAddressRoute, GlideClient, GlideClusterClient, InfoSection, ScriptError
 from . import _lock, _options
 from ._failure import FAILED, UNUSABLE, Failure
+from ._origin import refuse_empty
 from ._scripts import Unit, collect, refusal
 from ._servers import servers
 
@@ -87,6 +88,8 @@ async def _load(
     units: Sequence[Unit], urls: Sequence[str], *, cluster: bool, dry_run: bool
 ) -> list[Row]:
     async with servers(urls, cluster=cluster) as target, await target.connect() as client:
+        for unit in units:
+            refuse_empty(unit.file, unit.code)
         nodes: list[_Node]
         if isinstance(client, GlideClusterClient):
             nodes = await _nodes(client)

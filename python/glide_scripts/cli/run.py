@@ -25,7 +25,7 @@ from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
-from ._origin import Origin, origin
+from ._origin import Origin, origin, refuse_empty
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -150,6 +150,7 @@ class _Call:
             GlideError: A call failed otherwise.
         """
         self.fit(script)
+        refuse_empty(self.origin, script.code)
         for _ in range(self.repeat):
             start = time.perf_counter()
             try:

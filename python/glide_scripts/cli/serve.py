@@ -67,11 +67,12 @@ def command(
 async def _serve(
     primaries: int | None, replicas: int, port: int | None, filling: Seed | None
 ) -> None:
+    started: ValkeyServer | ValkeyCluster
     if primaries is None:
-        nodes = [started := ValkeyServer(port=port)]
+        started = ValkeyServer(port=port)
     else:
         started = ValkeyCluster(primaries, replicas, port=port)
-        nodes = started.nodes
+    nodes = started.nodes if isinstance(started, ValkeyCluster) else [started]
     async with contextlib.AsyncExitStack() as stack:
         with _port_explained(port):
             await stack.enter_async_context(started)

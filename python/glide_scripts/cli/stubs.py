@@ -1,22 +1,27 @@
 """``glide-scripts stubs DIR``: types of a folder's scripts, for mypy and for editors."""
 
+import asyncio
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .. import ScriptLibrary, TypedScript
+from .. import RequestError, ScriptLibrary, TypedScript
 from ..declared.annotations import shown
 from ..declared.signature import NO_DEFAULT, Parameter, Signature
 from ..scripts.library import TypedLibrary
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
+from ._lua_stubs import definitions, of_server
 from ._roots import root_of
+from ._servers import servers
 
 _NAME = "library.pyi"
+# Not a script of the folder: its name begins with a dot.
+_LUA_NAME = ".luals/redis.lua"
 _HEAD = "# Written by `glide-scripts stubs`; run it again when a script's declarations change."
 _IMPORTS = (
     {
@@ -41,21 +46,36 @@ _IMPORTS = (
 
 def command(
     directory: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="The folder of scripts.", show_default=False),
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="The folder of scripts; with --lua, the folder of an editor's project, by default "
+            "the current one.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    lua: Annotated[
+        bool,
+        typer.Option("--lua", help="Write definitions for Lua instead, of what scripts may use."),
+    ] = False,
     root: _options.Root = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=f"The file. Default: DIR/{_NAME}.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help=f"The file. Default: DIR/{_NAME}, or DIR/{_LUA_NAME}.",
+            show_default=False,
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the file would change.")
     ] = False,
+    url: _options.Urls = None,
+    cluster: _options.Cluster = False,
     traceback: _options.Traceback = False,
 ) -> None:
-    """Write type stubs for a folder's scripts, for mypy and editors.
+    """Write type stubs for a folder's scripts, or definitions for Lua, for editors.
 
     DIR/library.pyi contains the declared parameters and replies.
 
@@ -68,18 +88,53 @@ def command(
     \b
         scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
 
+    With --lua, the file has definitions for the Lua language server (LuaLS): of redis, server,
+    KEYS, ARGV, cjson, cmsgpack, bit, struct, and of each command of a temporary server, or of that
+    of --url.
+
     Exit codes: 0 success; 1 with --check, the file is out of date; 2 wrong usage, or an unusable
     script.
     """
-    file = output or directory / _NAME
-    library = ScriptLibrary.from_directory(directory, root=root_of(directory, root))
-    if not library._entries():
-        raise Failure(f"{directory}: it has no scripts", UNUSABLE)
-    text = stub(library)
+    if lua:
+        file = output or (directory or Path()) / _LUA_NAME
+        text = asyncio.run(_lua(url, cluster=cluster))
+    elif directory is None:
+        raise Failure("which folder? Name the folder of scripts, or add --lua", UNUSABLE)
+    else:
+        file = output or directory / _NAME
+        text = _python(directory, root)
     if not check:
+        if output is None:
+            file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
     elif not file.exists() or file.read_text(encoding="utf-8") != text:
-        raise Failure(f"{file} is out of date; run glide-scripts stubs", FAILED)
+        again = "glide-scripts stubs --lua" if lua else "glide-scripts stubs"
+        raise Failure(f"{file} is out of date; run {again}", FAILED)
+
+
+async def _lua(urls: list[str] | None, *, cluster: bool) -> str:
+    async with servers(urls, cluster=cluster) as target, await target.connect() as client:
+        try:
+            docs = await client.custom_command(["COMMAND", "DOCS"])
+        except RequestError as error:
+            why = "the server has no COMMAND DOCS; use Valkey, or Redis 7.0 or later"
+            raise Failure(why, FAILED) from error
+        known = await client.custom_command(["COMMAND"])
+        about: Any = await client.custom_command(["INFO", "server"])
+    if isinstance(about, dict):
+        about = next(iter(about.values()))
+    fields = dict(line.split(":", 1) for line in about.decode().splitlines() if ":" in line)
+    name = fields.get("server_name", "redis").capitalize()
+    version = fields.get("valkey_version") or fields["redis_version"]
+    return definitions(f"{name} {version}", of_server(docs, known))
+
+
+def _python(directory: Path, root: Path | None) -> str:
+    library = ScriptLibrary.from_directory(directory, root=root_of(directory, root))
+    if not library._entries():
+        what = "scripts" if any(directory.rglob("*.lua")) else ".lua files"
+        raise Failure(f"{directory}: it has no {what}", UNUSABLE)
+    return stub(library)
 
 
 def stub(library: TypedLibrary) -> str:

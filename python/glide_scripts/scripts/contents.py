@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ class Content:
     """None for a script or a part."""
     attributes: tuple[str, ...] = ()
     """The names of its namespaces, and of the script in the last one. Only scripts have them."""
+    misnamed: ScriptSourceError | None = None
+    """Why a script has no attributes."""
 
 
 def contents(
@@ -67,14 +69,12 @@ def contents(
         if isinstance(file, ScriptSourceError) or file.kind is Kind.FUNCTIONS:
             yield file
         elif file.source.file in parts and not _declares(file.source):
-            yield Content(path, Kind.PART, file.source, file.declared, None)
+            yield replace(file, kind=Kind.PART)
         else:
             try:
-                name = names.of(path, file.declared.name)
+                yield replace(file, attributes=names.of(path, file.declared.name))
             except ScriptSourceError as error:
-                yield error
-            else:
-                yield Content(path, Kind.SCRIPT, file.source, file.declared, None, name)
+                yield replace(file, misnamed=error)
 
 
 def content(folder: Folder, path: tuple[str, ...]) -> Content:

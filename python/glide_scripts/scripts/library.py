@@ -85,6 +85,8 @@ class TypedLibrary:
         for each in folder_contents(folder, below):
             if isinstance(each, ScriptSourceError):
                 raise each
+            if each.misnamed is not None:
+                raise each.misnamed
             files.append(each)
         return cls.__of(files, (), len(below), folder.name(below), {})
 
