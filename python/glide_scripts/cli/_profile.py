@@ -139,13 +139,16 @@ class Profile:
 
 
 def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:
-    """The stacks and their own microseconds, as flame graphs take them."""
+    """The stacks and their own microseconds, as flame graphs take them.
+
+    What ran took at least a nanosecond, whatever is left of it without the timers.
+    """
     found = []
     pending: list[tuple[tuple[str, ...], Node]] = [((root.name,), root)]
     while pending:
         path, node = pending.pop()
-        if node.micros > 0:
-            found.append((path, node.micros))
+        if node.count:
+            found.append((path, max(node.micros, 0.001)))
         pending += [((*path, each.name), each) for each in node.below.values()]
     return sorted(found)
 

@@ -67,6 +67,9 @@ class Measuring:
 
     def _data(self) -> CoverageData:
         logs.read()
+        if self._found:
+            # Of Python there may be none.
+            self._coverage._warn_no_data = False
         data = self._get_data()
         name = relative_filename if self._coverage.get_option("run:relative_files") else str
         has_branches = bool(self._coverage.get_option("run:branch"))

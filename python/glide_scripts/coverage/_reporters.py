@@ -91,27 +91,15 @@ class LuaReporter(FileReporter):
         return Path(self.filename).read_bytes().decode(errors="replace")
 
     def source_token_lines(self) -> TSourceTokenLines:
-        code = self._text.code
-        root = parser().parse(blank_shebang(code)).root_node
-        lines, at = [], 0
-        tokens = list(_tokens(root))
-        start = 0
-        for line in split_lines(code):
-            end, shown = start + len(line), []
-            at = start
-            for node, kind in tokens:
-                first, last = max(node.start_byte, start), min(node.end_byte, end)
-                if first < last:
-                    if at < first:
-                        shown.append(("ws", code[at:first]))
-                    shown.append((kind, code[first:last]))
-                    at = last
-            if at < end:
-                shown.append(("ws", code[at:end]))
-            lines.append([(kind, text.decode(errors="replace")) for kind, text in shown])
-            # Behind the end of the line, which has one byte or two.
-            start = end + (2 if code[end : end + 2] in (b"\r\n", b"\n\r") else 1)
-        yield from lines
+        line: list[tuple[str, str]] = []
+        for kind, text in _pieces(self._text.code):
+            first, *others = split_lines(text)
+            line += [(kind, first.decode(errors="replace"))] if first else []
+            for other in others:
+                yield line
+                line = [(kind, other.decode(errors="replace"))] if other else []
+        if line:
+            yield line
 
     def code_regions(self) -> Iterable[CodeRegion]:
         root = parser().parse(blank_shebang(self._text.code)).root_node
@@ -221,6 +209,20 @@ def _tokens(node: Node) -> Iterator[tuple[Node, str]]:
         yield node, "key" if node.type.isalpha() else "op"
     for child in node.children if node.type not in _CLASSES else ():
         yield from _tokens(child)
+
+
+def _pieces(code: bytes) -> Iterator[tuple[str, bytes]]:
+    """All of a text in order, with the classes of its parts."""
+    at = 0
+    for node, kind in _tokens(parser().parse(blank_shebang(code)).root_node):
+        # A comment may have a part of the end of its line.
+        text = code[node.start_byte : node.end_byte].rstrip(b"\r\n")
+        if at < node.start_byte:
+            yield "ws", code[at : node.start_byte]
+        yield kind, text
+        at = node.start_byte + len(text)
+    if at < len(code):
+        yield "ws", code[at:]
 
 
 def _functions(node: Node) -> Iterator[Node]:
