@@ -125,16 +125,12 @@ def sentinel(server: ValkeyServer, tmp_path: Path) -> Iterator[int]:
             process.kill()
 
 
-async def test_a_sentinel_is_told(sentinel: int) -> None:
-    cluster = GlideClusterClientConfiguration([NodeAddress(HOST, sentinel)])
+async def test_a_sentinel_is_told(sentinel: int, protocol: ProtocolVersion) -> None:
+    cluster = GlideClusterClientConfiguration([NodeAddress(HOST, sentinel)], protocol=protocol)
     with pytest.raises(ClosingError, match=r"a Sentinel answers there; .*SentinelConfigura"):
-        await GlideClient.create(configuration(sentinel))
+        await GlideClient.create(configuration(sentinel, protocol=protocol))
     with pytest.raises(ClosingError, match=r"a Sentinel answers there; .*SentinelConfigura"):
         await GlideClusterClient.create(cluster)
-    config = configuration(sentinel, protocol=ProtocolVersion.RESP2)
-    async with await GlideClient.create(config) as client:
-        with pytest.raises(RequestError, match="does a Sentinel answer there"):
-            await client.invoke_script(ECHO, args=["a"])
 
 
 async def test_a_cluster_client_at_a_single_server_says_which_client_to_use(

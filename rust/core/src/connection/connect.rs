@@ -8,12 +8,13 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::greeting::{Greeting, Manner, Weight, greetings};
+use crate::connection::greeting::{ECHO, Greeting, Manner, Weight, greetings};
 use crate::connection::stranger;
 use crate::connection::transport::why_broken;
 use crate::model::config::{Address, ConnectionConfig, Stream};
 use crate::model::status::Unreachable;
 use crate::model::verdict;
+use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
 pub(crate) use crate::connection::greeting::Purpose;
@@ -144,7 +145,7 @@ async fn open_in(
     waits_for.set(WaitsFor::Server);
     let mut next = greetings(config, password.as_deref(), purpose, manner);
     loop {
-        next = match connection.greet(next).await? {
+        next = match connection.greet(next, purpose).await? {
             Greeted::Done(refused) if refused.is_empty() || purpose == Purpose::Admin => {
                 config.credentials.set_refused(false);
                 return Ok(connection);
@@ -177,11 +178,11 @@ enum Greeted {
 
 impl Connection {
     /// Logs in and sets the connection up, all in one write.
-    async fn greet(&mut self, greetings: Vec<Greeting>) -> Result<Greeted, Failure> {
+    async fn greet(&mut self, greetings: Vec<Greeting>, purpose: Purpose) -> Result<Greeted, Failure> {
         let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.iter().copied()).collect();
         self.stream.write_all(&wire).await.map_err(|error| Failure::of(&error))?;
         self.stream.flush().await.map_err(|error| Failure::of(&error))?;
-        let (mut refused, mut is_without_hello) = (Vec::new(), false);
+        let (mut refused, mut is_without_hello, mut lacks_echo) = (Vec::new(), false, false);
         for greeting in greetings {
             let reply = self.reply().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
@@ -205,10 +206,20 @@ impl Connection {
                     return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
                 }
                 (Some(error), Weight::Needed) => return Err(Failure::last(greeting.refusal(error))),
-                (Some(_), Weight::Wanted | Weight::Offered) => {}
+                (Some(_), Weight::Wanted | Weight::Offered) => lacks_echo |= greeting.name == ECHO,
             }
         }
+        if lacks_echo && purpose != Purpose::Sentinel && self.is_sentinel().await? {
+            return Err(Failure::last(stranger::SENTINEL));
+        }
         Ok(if is_without_hello { Greeted::WithoutHello } else { Greeted::Done(refused) })
+    }
+
+    /// Over RESP2 there is no HELLO whose reply says so.
+    async fn is_sentinel(&mut self) -> Result<bool, Failure> {
+        self.stream.write_all(&pack::command(&[b"ROLE"])).await.map_err(|error| Failure::of(&error))?;
+        self.stream.flush().await.map_err(|error| Failure::of(&error))?;
+        Ok(stranger::has_role_of_sentinel(&self.reply().await?))
     }
 
     async fn reply(&mut self) -> Result<Reply, Failure> {

@@ -14,6 +14,8 @@ pub(crate) enum Purpose {
     Reads,
     /// It reaches a server also while that runs a script, and so needs nothing that a busy server refuses.
     Admin,
+    /// It asks a Sentinel, or listens to it.
+    Sentinel,
 }
 
 /// How much a new connection is told. Each says less than the one before it, for servers and proxies that end a
@@ -52,6 +54,9 @@ pub(super) enum Weight {
     Offered,
 }
 
+/// A Sentinel does not know it.
+pub(super) const ECHO: &str = "ECHO";
+
 /// One of the first commands. Its name is what errors show: the command itself may hold a password.
 pub(super) struct Greeting {
     pub(super) name: &'static str,
@@ -83,7 +88,7 @@ pub(super) fn greetings(
         add("PING", Weight::Offered, ping::ping());
     } else {
         // Its answer shows that there is a server, and whether it wants a password.
-        add("ECHO", Weight::Offered, pack::command(&[b"ECHO", b""]));
+        add(ECHO, Weight::Offered, pack::command(&[b"ECHO", b""]));
     }
     if let Some(name) = client_name.filter(|_| manner <= Manner::Resp2) {
         add("CLIENT SETNAME", Weight::Wanted, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));

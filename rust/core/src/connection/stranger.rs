@@ -25,6 +25,12 @@ pub(super) fn is_sentinel(hello: &Reply) -> bool {
     fields.chunks_exact(2).any(|pair| pair[0].as_bytes() == Some(b"mode") && pair[1].as_bytes() == Some(b"sentinel"))
 }
 
+/// Whether the reply to ROLE is a Sentinel's.
+pub(super) fn has_role_of_sentinel(role: &Reply) -> bool {
+    let elements = role.clone().into_elements().unwrap_or_default();
+    elements.first().is_some_and(|name| name.as_bytes() == Some(b"sentinel"))
+}
+
 pub(super) const TLS: &str = "the server speaks TLS on this port; pass use_tls=True";
 
 const HTTP: &str = "an HTTP server answers there; connect to the port of Valkey or Redis";

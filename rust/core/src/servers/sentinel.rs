@@ -47,7 +47,7 @@ impl Sentinel {
         {
             return Ok(claim);
         }
-        let connection = connect(&self.address, &self.config, Purpose::Data).await;
+        let connection = connect(&self.address, &self.config, Purpose::Sentinel).await;
         self.ask_over(connection.map_err(|reason| self.why_unreachable(&reason))?).await
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn keep(servers: Rc<Servers>, sentinel: Rc<Sentinel>) {
 }
 
 async fn subscribe(sentinel: &Sentinel) -> Result<Connection, Unreachable> {
-    let mut connection = connect(&sentinel.address, &sentinel.config, Purpose::Data).await?;
+    let mut connection = connect(&sentinel.address, &sentinel.config, Purpose::Sentinel).await?;
     connection.send(&pack::command(&[&[&b"SUBSCRIBE"[..]], &EVENTS[..]].concat())).await?;
     let bound = sentinel.config.timeout;
     for _ in EVENTS {
