@@ -30,6 +30,7 @@ impl From<GivenPem> for Pem {
 #[pymethods]
 impl TlsSetup {
     #[new]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     #[pyo3(signature = (*, ca, cert, key, key_password, server_name, verify_hostname, insecure))]
     fn new(
         py: Python<'_>,

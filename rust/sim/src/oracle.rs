@@ -87,10 +87,8 @@ fn runs_without_effect(events: &[Event], with_once: &BTreeSet<u64>) -> BTreeSet<
                     recorded.insert(*run);
                 }
             }
-            Event::Ended { run, wrote, ending, .. } => {
-                if !wrote && (*ending == Ending::Failed || recorded.contains(run)) {
-                    without.insert(*run);
-                }
+            Event::Ended { run, wrote: false, ending, .. } if *ending == Ending::Failed || recorded.contains(run) => {
+                without.insert(*run);
             }
             _ => {}
         }
