@@ -460,6 +460,17 @@ def test_trio_is_told_that_a_client_was_made_under_asyncio(server: ValkeyServer)
     trio.run(call)
 
 
+def test_a_synchronous_client_warns_once_that_it_blocks_trio(server: ValkeyServer) -> None:
+    async def main() -> None:
+        with pytest.warns(RuntimeWarning, match="use the asynchronous glide_scripts.GlideClient"):
+            client.get("key")
+        # Warnings are errors here.
+        client.get("key")
+
+    with sync.GlideClient.from_url(server.url) as client:
+        trio.run(main)
+
+
 def test_a_program_on_asyncio_does_not_import_trio(server: ValkeyServer) -> None:
     program = """
 async def main():

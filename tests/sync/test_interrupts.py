@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
+import sys
+from types import FrameType
 
 import pytest
 from tests.programs import started
 from tests.waiting import block_until
 
+from glide_scripts import sync
 from glide_scripts.testing import ValkeyServer
 
 PRELUDE = """
@@ -31,6 +35,27 @@ def interrupted(process: subprocess.Popen[str]) -> str:
     output, complaints = process.communicate(timeout=30)
     assert (process.returncode, complaints) == (0, "")
     return output
+
+
+@pytest.mark.parametrize("function", ["warn_in_loop", "run"])
+def test_an_interrupt_before_a_call_begins_sends_nothing_and_warns_of_nothing(
+    server: ValkeyServer, function: str
+) -> None:
+    def interrupt(frame: FrameType, *_: object) -> None:
+        if frame.f_code.co_name == function:
+            raise KeyboardInterrupt
+
+    with sync.GlideClient.from_url(server.url) as client:
+        before = sys.gettrace()
+        sys.settrace(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.incr("counter")
+        finally:
+            sys.settrace(before)
+        # Warnings are errors here.
+        gc.collect()
+        assert client.get("counter") is None
 
 
 @pytest.mark.parametrize("kind", WAITING)

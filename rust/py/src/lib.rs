@@ -40,8 +40,6 @@ mod _core {
     #[pymodule_export]
     use crate::event_loop::questions::PasswordAnswer;
     #[pymodule_export]
-    use crate::event_loop::trio::TrioWait;
-    #[pymodule_export]
     use crate::library::Library;
     #[pymodule_export]
     use crate::probes::add_probes;

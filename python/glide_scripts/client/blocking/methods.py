@@ -11,6 +11,8 @@ from asyncio import _get_running_loop
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..what_runs import is_trio
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -37,10 +39,11 @@ def run_for(client: Any, calling: Coroutine[Any, Any, T], /) -> T:
     """
     try:
         warn_in_loop(client)
+        return run(calling)
     except BaseException:
+        # One that an interrupt kept from its beginning would warn that nobody awaited it.
         calling.close()
         raise
-    return run(calling)
 
 
 def blocking(
@@ -49,10 +52,18 @@ def blocking(
     """The method of a synchronous client that does what an asynchronous client's does."""
 
     def blocked(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        calling = method(self, *args, **kwargs)
-        # Tracebacks may show local variables, and some may be secret.
-        del args, kwargs
-        return run_for(self, calling)
+        calling = None
+        try:
+            calling = method(self, *args, **kwargs)
+            # Tracebacks may show local variables, and some may be secret.
+            del args, kwargs
+            warn_in_loop(self)
+            return run(calling)
+        except BaseException:
+            # As in run_for, which would be one more call.
+            if calling is not None:
+                calling.close()
+            raise
 
     made: Callable[Concatenate[Any, P], T] = as_method(blocked, method)
     return made
@@ -100,12 +111,14 @@ def without_await(text: str | None) -> str | None:
 
 
 def warn_in_loop(client: Any) -> None:
-    """Warns of a client that it blocks the event loop that runs on this thread, if one does; once.
+    """Warns of a client that it blocks the tasks that run on this thread, if any do; once.
 
     Args:
         client: The client, or its class while it is being made.
     """
-    if _get_running_loop() is None or client._has_warned:
+    if _get_running_loop() is None and ("trio" not in sys.modules or not is_trio()):
+        return
+    if client._has_warned:
         return
     name = client.__name__ if isinstance(client, type) else type(client).__name__
     if not isinstance(client, type):

@@ -20,7 +20,6 @@ use super::loop_state::SharedLoop;
 use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
 use super::running_loop::{remember, running_loop};
-use super::runtime::Here;
 use super::wakeup::Wakeup;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
@@ -37,6 +36,14 @@ pub(crate) struct Bridge {
     /// `None` for a loop without `add_reader`.
     wakeup: Option<Arc<Wakeup>>,
     callbacks: Callbacks,
+}
+
+/// Where a call is issued.
+pub(crate) struct Here<'py> {
+    pub(crate) bridge: Bound<'py, Bridge>,
+    pub(crate) event_loop: Bound<'py, PyAny>,
+    /// What trio has cancelled already is not sent. A task of asyncio is cancelled where it waits.
+    pub(crate) is_cancelled: bool,
 }
 
 thread_local! {

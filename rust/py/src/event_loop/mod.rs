@@ -10,5 +10,5 @@ pub(crate) mod questions;
 mod running_loop;
 pub(crate) mod runtime;
 mod tickets;
-pub(crate) mod trio;
+mod trio;
 mod wakeup;

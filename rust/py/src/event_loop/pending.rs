@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
-use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::iterator::PySendResult;
 
 use super::callback::Callback;
 use super::loop_state::SharedLoop;
-use super::trio::{self, TrioWait};
+use super::trio;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::python::stop_with;
@@ -34,8 +36,11 @@ pub(crate) struct Pending {
     /// Who waits: nearly always one task.
     first: Option<Callback>,
     further: Vec<Callback>,
+    is_trio: bool,
     /// The task of trio that waits.
-    pub(super) task: Option<Py<PyAny>>,
+    task: Option<Py<PyAny>>,
+    /// What it waits by.
+    waiting: Option<Py<PyAny>>,
     shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
     client: Option<Arc<ForkLocal<CoreClient>>>,
@@ -65,7 +70,9 @@ impl Pending {
             event_loop: event_loop.clone().unbind(),
             first: None,
             further: Vec::new(),
+            is_trio: shared.is_trio,
             task: None,
+            waiting: None,
             shared,
             client,
             ticket: 0,
@@ -104,8 +111,22 @@ impl Pending {
         task.map_or(Ok(()), |task| trio::wake(task.bind(slf.py())))
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Waiting)
+    /// Has a task of trio wait for the end. If that has come, the task only lets others run.
+    fn wait_in_trio<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let waiting = if slf.borrow().done() {
+            trio::checkpoint(py)?
+        } else {
+            let waiting = trio::until_woken(&slf.getattr(intern!(py, "abort"))?)?;
+            let task = trio::current_task(py)?.unbind();
+            slf.borrow_mut().task = Some(task);
+            waiting
+        };
+        slf.borrow_mut().waiting = Some(waiting.clone().unbind());
+        match trio::step(&waiting, py.None().bind(py))? {
+            PySendResult::Next(message) => Ok(message),
+            PySendResult::Return(_) => unreachable!("both wait at first"),
+        }
     }
 
     fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
@@ -131,22 +152,23 @@ impl Pending {
         self.blocking = blocking;
     }
 
-    /// Itself, or for a task of trio what makes that wait.
-    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if slf.borrow().shared.is_trio {
-            return Ok(Bound::new(slf.py(), TrioWait::new(slf.clone()))?.into_any());
-        }
-        Ok(slf.clone().into_any())
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }
 
-    /// Gives itself to the task that awaits it, and once it is done ends with the value.
-    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Self>>> {
+    /// Gives itself to the task that awaits it, and once it is done ends with the value. A task of trio gets what makes
+    /// that wait, and goes on with `send`.
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let mut this = slf.borrow_mut();
+        if this.is_trio {
+            drop(this);
+            return Self::wait_in_trio(slf).map(Some);
+        }
         if let State::Value(value) = &this.state {
             let value = value.clone_ref(py);
             drop(this);
@@ -158,9 +180,30 @@ impl Pending {
                 return Err(PyRuntimeError::new_err("await wasn't used with a reply"));
             }
             this.blocking = true;
-            return Ok(Some(slf.clone()));
+            return Ok(Some(slf.clone().into_any()));
         }
         Err(this.failure(py))
+    }
+
+    /// Goes on with what trio sends to the task.
+    fn send<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let waiting = slf.borrow().waiting.as_ref().map(|waiting| waiting.clone_ref(py));
+        let Some(waiting) = waiting else { return Self::wait_in_trio(slf) };
+        match trio::step(waiting.bind(py), value)? {
+            PySendResult::Next(message) => Ok(message),
+            PySendResult::Return(_) => Err(PyStopIteration::new_err((slf.borrow().result(py)?,))),
+        }
+    }
+
+    /// trio cancels the task that waits. What was not written yet will not be.
+    fn abort<'py>(slf: &Bound<'py, Self>, _raise_cancel: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        // Without a task it has ended, and the task is about to learn that.
+        let is_aborted = slf.borrow_mut().task.take().is_some();
+        if is_aborted {
+            Self::cancel(slf, None)?;
+        }
+        trio::aborted(slf.py(), is_aborted)
     }
 
     /// Has `callback` called with this once it is done: at once then, in the order of the replies.
@@ -205,7 +248,7 @@ impl Pending {
 
     /// Whether it was waited for until now. What was not written yet will not be.
     #[pyo3(signature = (msg=None))]
-    pub(super) fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         let mut callbacks = {
             let mut this = slf.borrow_mut();
             if !matches!(this.state, State::Waiting) {
@@ -228,7 +271,7 @@ impl Pending {
         !matches!(self.state, State::Waiting)
     }
 
-    pub(super) fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match &self.state {
             State::Value(value) => Ok(value.clone_ref(py)),
             _ => Err(self.failure(py)),
@@ -263,6 +306,7 @@ impl Pending {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
         visit.call(&self.task)?;
+        visit.call(&self.waiting)?;
         match &self.state {
             State::Value(value) => visit.call(value)?,
             State::Error(error) => visit.call(error)?,
@@ -274,7 +318,7 @@ impl Pending {
 
     fn __clear__(&mut self) {
         drop(self.take_callbacks());
-        self.task = None;
+        (self.task, self.waiting) = (None, None);
     }
 }
 
@@ -294,7 +338,7 @@ impl Pending {
     fn failure(&self, py: Python<'_>) -> PyErr {
         match &self.state {
             State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
-            State::Cancelled(_) if self.shared.is_trio => PyRuntimeError::new_err("the call was cancelled"),
+            State::Cancelled(_) if self.is_trio => PyRuntimeError::new_err("the call was cancelled"),
             State::Cancelled(None) => CancelledError::new_err(()),
             State::Cancelled(Some(msg)) => CancelledError::new_err((msg.clone_ref(py),)),
             State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),

@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Here};
 use super::trio;
 use crate::python;
 
@@ -13,14 +13,6 @@ pub(crate) enum Runtime {
     Asyncio,
     /// The run of this bridge.
     Trio(Py<Bridge>),
-}
-
-/// Where a call is issued.
-pub(crate) struct Here<'py> {
-    pub(crate) bridge: Bound<'py, Bridge>,
-    pub(crate) event_loop: Bound<'py, PyAny>,
-    /// What trio has cancelled already is not sent. A task of asyncio is cancelled where it waits.
-    pub(crate) is_cancelled: bool,
 }
 
 impl Runtime {
