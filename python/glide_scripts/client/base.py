@@ -269,14 +269,7 @@ class BaseClient(Sending):
         if self._password_source is not None:
             raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
-        credentials = self.config.credentials
-        username = None if credentials is None else credentials.username
-        later = (
-            None
-            if password is None and username is None
-            else ServerCredentials(password=password, username=username)
-        )
-        self._config = dataclasses.replace(self.config, credentials=later)
+        self.config = _with_password(self.config, password)
         # Tracebacks may show local variables.
         del password
         result: TOK = await changed
@@ -477,6 +470,16 @@ class BaseClient(Sending):
     zmscore = method_of(sorted_sets.zmscore)
     zpopmin = method_of(sorted_sets.zpopmin)
     zpopmax = method_of(sorted_sets.zpopmax)
+
+
+def _with_password(config: Any, password: str | None) -> Any:
+    """Return a configuration with another password, for a client that has one."""
+    if config is None:
+        return None
+    username = config.credentials.username if config.credentials else None
+    is_none = password is None and username is None
+    credentials = None if is_none else ServerCredentials(password, username)
+    return dataclasses.replace(config, credentials=credentials)
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

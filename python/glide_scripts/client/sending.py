@@ -81,15 +81,10 @@ class Sending(Client):
         given = config[0] if len(config) == 1 and not settings else None
         self._password_source: BasePasswordSource | None = None
         self._sources: list[BasePasswordSource | BaseAddressSource] = []
-        self._config: Any = None
+        # GLIDE's attribute. After `update_connection_password` it has the new password.
+        self.config: BaseClientConfiguration = cast("Any", None)
         self._core: Core = given if isinstance(given, CompiledCore) else self._unconnected(given)
         self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
-
-    @property
-    def config(self) -> BaseClientConfiguration:
-        """The configuration. After ``update_connection_password`` it has the new password."""
-        config: BaseClientConfiguration = self._config
-        return config
 
     def _unconnected(self, config: object) -> Core:
         """Make the core of a client that connects with its first call."""
@@ -101,7 +96,7 @@ class Sending(Client):
                 f"{kind}(config) and lazy_connect=True in config"
             )
         settings = self._settings_of(config)
-        self._config = config
+        self.config = config
         is_in_loop = not self._is_blocking and (is_asyncio() or is_trio())
         for part in _parts(settings):
             if part["tls"] is not None:
@@ -140,7 +135,7 @@ class Sending(Client):
         return {**settings, "blocking": cls._is_blocking}
 
     @classmethod
-    async def _create(cls, config: object, *, any_runtime: bool = False) -> Self:
+    async def _create(cls, config: Any, *, any_runtime: bool = False) -> Self:
         """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
         return await cls._open(cls._settings_of(config) | {"any_runtime": any_runtime}, config)
 
@@ -156,7 +151,7 @@ class Sending(Client):
         return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())}, config)
 
     @classmethod
-    async def _open(cls, settings: Mapping[str, Any], config: object = None) -> Self:
+    async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:
         # Now and not at the first error, which would hold the loop for as long as this takes.
         await cls._import(_import_explanation)
         settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
@@ -167,7 +162,7 @@ class Sending(Client):
         sources = cls._sources_of(settings)
         core, opened = CompiledCore.open(settings)
         client = cls(core)
-        client._config = config
+        client.config = config
         client._password_source, client._sources = sources
         try:
             await opened
