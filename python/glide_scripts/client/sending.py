@@ -40,8 +40,8 @@ from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .in_thread import import_url, imported
 from .raising import raise_explained
 from .running import running, turn
-from .what_runs import is_asyncio, is_trio
 from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
+from .what_runs import is_asyncio, is_trio
 
 # What only some calls need is imported by them: together it would double the package's import.
 if TYPE_CHECKING:
