@@ -53,6 +53,8 @@ __all__ = [
     "Latency",
     "LexBoundary",
     "Limit",
+    "LogLevel",
+    "Logger",
     "LoggerError",
     "NoPermissionError",
     "NoScriptError",
@@ -95,8 +97,14 @@ __all__ = [
     "Stats",
     "TBatch",
     "TCall",
+    "TClusterResponse",
     "TEncodable",
+    "TFunctionListResponse",
+    "TFunctionStatsFullResponse",
+    "TFunctionStatsSingleNodeResponse",
+    "TGlideClient",
     "TResult",
+    "TSingleNodeRoute",
     "TimeoutError",
     "TlsAdvancedConfiguration",
     "Transaction",
@@ -159,12 +167,21 @@ from .errors import (
 )
 from .observing.client import AnyClient
 from .observing.observer import ObservedCall, Observer
-from .values import OK, TOK, TEncodable, TResult
+from .values import (
+    OK,
+    TOK,
+    TClusterResponse,
+    TEncodable,
+    TFunctionListResponse,
+    TFunctionStatsFullResponse,
+    TFunctionStatsSingleNodeResponse,
+    TResult,
+)
 
 if typing.TYPE_CHECKING:
     from .client.batch import Batch, ClusterBatch, ClusterTransaction, Transaction
     from .client.batch_options import BatchOptions, BatchRetryStrategy, ClusterBatchOptions
-    from .client.cluster import GlideClusterClient
+    from .client.cluster import GlideClusterClient, TGlideClient
     from .client.many import ScriptReplies
     from .commands.cluster_scan import ClusterScanCursor
     from .commands.function_library import Function, FunctionLibrary
@@ -186,6 +203,7 @@ if typing.TYPE_CHECKING:
         SlotIdRoute,
         SlotKeyRoute,
         SlotType,
+        TSingleNodeRoute,
     )
     from .config.cluster import (
         AdvancedGlideClusterClientConfiguration,
@@ -196,6 +214,7 @@ if typing.TYPE_CHECKING:
     from .config.sentinel import SentinelConfiguration
     from .declared.annotations import Json, Key, Secret
     from .declared.conversion import Converter
+    from .logger import Logger, LogLevel
     from .observing.stats import Latency, NodeStats, Stats
     from .scripts.library import ScriptLibrary, TypedLibrary
     from .scripts.typed import TBatch, TCall, TypedScript, typed_script
@@ -216,7 +235,7 @@ _LATER = {
         "declared.conversion": ("Converter",),
         "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
         "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
-        "client.cluster": ("GlideClusterClient",),
+        "client.cluster": ("GlideClusterClient", "TGlideClient"),
         "commands.cluster_scan": ("ClusterScanCursor",),
         "commands.function_library": ("Function", "FunctionLibrary"),
         "commands.ranges": (
@@ -239,7 +258,9 @@ _LATER = {
             "SlotIdRoute",
             "SlotKeyRoute",
             "SlotType",
+            "TSingleNodeRoute",
         ),
+        "logger": ("LogLevel", "Logger"),
         "observing.stats": ("Latency", "NodeStats", "Stats"),
         "scripts.typed": ("TBatch", "TCall", "TypedScript", "typed_script"),
     }.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias, TypeVar, Union
 
 from .errors import RequestError
 from .public import show_as_public
@@ -57,6 +57,20 @@ TResult: TypeAlias = Union[
     RequestError,
 ]
 """The types of replies; a ``RequestError`` occurs only inside a list, map or set."""
+
+T = TypeVar("T")
+
+TClusterResponse: TypeAlias = T | dict[bytes, T]
+"""One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
+
+TFunctionListResponse: TypeAlias = list[dict[bytes, Any]]
+"""The libraries of a server, as ``function_list`` returns them."""
+
+TFunctionStatsSingleNodeResponse: TypeAlias = dict[bytes, Any]
+"""What a server runs, and its engines; ``function_stats`` in a cluster, with a route to a node."""
+
+TFunctionStatsFullResponse: TypeAlias = dict[bytes, TFunctionStatsSingleNodeResponse]
+"""The same of several servers, by their ``b"host:port"``."""
 
 Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
 """Keys and arguments, as they are sent."""

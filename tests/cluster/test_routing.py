@@ -23,6 +23,7 @@ from glide_scripts import (
     AllNodes,
     AllPrimaries,
     ByAddressRoute,
+    ClusterBatch,
     CrossSlotError,
     GlideClusterClient,
     RandomNode,
@@ -136,6 +137,23 @@ async def test_a_route_by_slot_runs_on_the_shards_primary_or_replica(
         expected = primary if slot_type is SlotType.PRIMARY else replica
         assert [node for node in cluster.nodes if runs(node)] == [expected]
         reset_stats(cluster.nodes)
+
+
+async def test_arguments_and_route_may_come_in_the_order_of_glide(
+    cluster: ValkeyCluster, client: GlideClusterClient
+) -> None:
+    own = Script("return {#KEYS, ARGV[1]}")
+    primary = SlotKeyRoute(SlotType.PRIMARY, a_key_each(cluster)[0])
+    assert await client.invoke_script_route(own, ["a"], primary) == [0, b"a"]
+    assert await client.invoke_script_route(own, None, RandomNode()) == [0]
+    replies = await client.invoke_script_route(own, ["a"], AllPrimaries())
+    assert isinstance(replies, dict)
+    assert set(map(tuple, replies.values())) == {(0, b"a")}
+    batch = ClusterBatch(is_atomic=False).invoke_script_route(own, ["a"], primary)
+    assert await client.exec(batch, raise_on_error=True) == [[0, b"a"]]
+    for call in (client.invoke_script_route, batch.invoke_script_route):
+        with pytest.raises(TypeError, match="args is a route, and route is one, too"):
+            await call(own, ["a"], primary, route=primary)
 
 
 @pytest.mark.parametrize("slot_type", SlotType)

@@ -14,7 +14,7 @@ import glide_scripts
 from glide_scripts import GlideClientConfiguration, NodeAddress, sync
 from glide_scripts.testing import ValkeyServer
 
-OWN = {"GlideClient", "GlideClusterClient", "ScriptReplies"}
+OWN = {"GlideClient", "GlideClusterClient", "ScriptReplies", "TGlideClient"}
 CLIENTS = [
     (sync.GlideClient, glide_scripts.GlideClient),
     (sync.GlideClusterClient, glide_scripts.GlideClusterClient),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
@@ -22,10 +23,12 @@ from ..commands import (
     strings,
 )
 from ..commands.command import Command
+from ..config.secrets import ServerCredentials
 from ..errors import ReplyTypeError, RequestError
 from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
+from .advice import raise_advised
 from .bound import BoundScript, bound
-from .command_methods import describe
+from .command_methods import coroutine_function, describe
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .raising import raise_explained
 from .sending import Sending
@@ -43,7 +46,11 @@ def method_of(
     """Return a method that sends the command which ``build`` makes of its arguments."""
 
     async def method(self: Sending, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._execute(build(*args, **kwargs))
+        try:
+            command = build(*args, **kwargs)
+        except TypeError as error:
+            raise_advised(error, build, args, kwargs)
+        return await self._execute(command)
 
     # At run time it looks like a client's method that returns the decoded reply.
     returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
@@ -57,20 +64,35 @@ class BaseClient(Sending):
     def _run(self, calling: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]:
         return calling
 
-    async def close(self) -> None:
+    async def close(self, err_message: str | None = None) -> None:
         """Close the connections. Calls in flight and later calls raise ``ClosingError``.
 
         You may close a client twice.
+
+        Args:
+            err_message: The text of the error that calls in flight raise; None means one that says
+                that the client was closed.
+
+        Raises:
+            TypeError: ``err_message`` is not a str.
         """
+        checks.optional(checks.of_type, "err_message", err_message, str, "str")
         for source in self._sources:
             source.close()
-        closing = self._core.close()
+        closing = self._core.close(err_message or None)
         if closing is not None:
             await closing
 
-    async def aclose(self) -> None:
-        """Close the connections, like ``close``. For ``contextlib.aclosing``."""
-        await self.close()
+    async def aclose(self, err_message: str | None = None) -> None:
+        """Close the connections, like ``close``. For ``contextlib.aclosing``.
+
+        Args:
+            err_message: As for ``close``.
+
+        Raises:
+            TypeError: ``err_message`` is not a str.
+        """
+        await self.close(err_message)
 
     async def __aenter__(self) -> Self:
         return self
@@ -247,6 +269,7 @@ class BaseClient(Sending):
         if self._password_source is not None:
             raise RequestError("the client has a password_callback; change the password there")
         changed = self._core.update_password(password, immediate_auth)
+        self.config = _with_password(self.config, password)
         # Tracebacks may show local variables.
         del password
         result: TOK = await changed
@@ -324,8 +347,7 @@ class BaseClient(Sending):
             once_ttl=once_ttl,
         )
 
-    # Not a coroutine function, like unwatch() and exec(): the task counts that calls it, not the
-    # one that runs it. On Python 3.11 wait_for() makes a new one.
+    @coroutine_function
     def watch(self, keys: Sequence[TEncodable]) -> Coroutine[Any, Any, TOK]:
         """Watch keys: the task's next transaction is not executed if one of them changes.
 
@@ -448,6 +470,16 @@ class BaseClient(Sending):
     zmscore = method_of(sorted_sets.zmscore)
     zpopmin = method_of(sorted_sets.zpopmin)
     zpopmax = method_of(sorted_sets.zpopmax)
+
+
+def _with_password(config: Any, password: str | None) -> Any:
+    """Return a configuration with another password, for a client that has one."""
+    if config is None:
+        return None
+    username = config.credentials.username if config.credentials else None
+    is_none = password is None and username is None
+    credentials = None if is_none else ServerCredentials(password, username)
+    return dataclasses.replace(config, credentials=credentials)
 
 
 def _check_kill(on_timeout: str, script: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from .. import checks
 from .._core import Batch as Packed
@@ -24,7 +24,7 @@ from ..commands import (
     strings,
 )
 from ..commands.command import Command
-from ..commands.directions import decoder, directions, target
+from ..commands.directions import decoder, directions, in_own_order, target
 from ..commands.function_library import Function
 from ..commands.routes import Route
 from ..commands.routing import plan
@@ -34,6 +34,7 @@ from ..failures.secret_keys import hide_keys
 from ..probes.switch import probed
 from ..public import show_as_public
 from ..values import TEncodable
+from .advice import no_attribute, raise_advised
 from .batch_options import BatchOptions, ClusterBatchOptions
 from .command_methods import describe
 
@@ -50,7 +51,11 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
     """Return a method that adds the command which ``build`` makes, and returns the batch."""
 
     def method(self: B, /, *args: P.args, **kwargs: P.kwargs) -> B:
-        return self._add(build(*args, **kwargs))
+        try:
+            command = build(*args, **kwargs)
+        except TypeError as error:
+            raise_advised(error, build, args, kwargs)
+        return self._add(command)
 
     describe(method, build, "BaseBatch", Self)
     # The client's method returns what a batch's results contain later.
@@ -103,6 +108,11 @@ class BaseBatch:
             shown = [name[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_COMMANDS]]
             text += ", ".join(shown + ["…"] * (len(names) > len(shown)))
         return f"{type(self).__name__}(is_atomic={self._is_atomic}, {text})"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            raise no_attribute(self, name)
 
     def _add(self, command: Command[Any]) -> Self:
         command = probed(command)
@@ -449,7 +459,7 @@ class ClusterBatch(BaseBatch):
         self,
         script: Script,
         keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | Route | None = None,
         route: Route | None = None,
     ) -> Self:
         """Add a script that runs on the node or nodes of a route.
@@ -470,6 +480,7 @@ class ClusterBatch(BaseBatch):
             CrossSlotError: ``keys`` are in several slots, or not in the slot of the route.
             RequestError: ``route`` is given in a transaction.
         """
+        keys, args, route = in_own_order(keys, args, route)
         if route is not None and self._is_atomic:
             raise self._no_route()
         decode = _undecoded_call(script, keys, args)

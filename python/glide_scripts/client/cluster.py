@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import glide_scripts
 
 from .._core import Script
 from ..commands import custom, functions, scripting
-from ..commands.directions import target
+from ..commands.directions import in_own_order, target
 from ..commands.flush_mode import FlushMode
 from ..commands.function_library import Function, FunctionLibrary
 from ..commands.functions import FunctionRestorePolicy
@@ -18,10 +18,13 @@ from ..config.cluster import GlideClusterClientConfiguration
 from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
-from ..values import TOK, TEncodable, TResult
+from ..values import TOK, TClusterResponse, TEncodable, TResult
+from .advice import with_advice
 from .cluster_keyspace import ClusterKeyspaceCommands
-from .cluster_server import ByNode, ClusterServerCommands
+from .cluster_server import ClusterServerCommands
+from .command_methods import coroutine_function
 from .raising import raise_explained
+from .standalone import GlideClient
 
 
 class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
@@ -36,6 +39,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
     """
 
     @classmethod
+    @with_advice
     async def create(cls, config: GlideClusterClientConfiguration) -> Self:
         """Connect to the cluster of a configuration. One reachable address is enough.
 
@@ -51,6 +55,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         return await cls._create(config)
 
     @classmethod
+    @with_advice
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connect to the cluster of a URL.
 
@@ -72,14 +77,15 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         self,
         script: Script,
         keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | Route | None = None,
         route: Route | None = None,
         *,
         timeout: int | None = None,
-    ) -> ByNode[TResult]:
+    ) -> TClusterResponse[TResult]:
         """Run a script on the node or nodes of a route.
 
-        Each node runs it once. A node that lacks the script gets the code.
+        Each node runs it once. A node that lacks the script gets the code. The arguments may also
+        come in GLIDE's order: ``invoke_script_route(script, args, route)``.
 
         Args:
             script: The script.
@@ -98,9 +104,10 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
             ScriptError: As for ``invoke_script``. With several nodes, the text names the first that
                 failed; the others may have run the script.
         """
+        keys, args, route = in_own_order(keys, args, route)
         where = target(route)
         try:
-            result: ByNode[TResult] = await self._core.invoke_script(
+            result: TClusterResponse[TResult] = await self._core.invoke_script(
                 script, keys, args, timeout, where
             )
             return result
@@ -109,6 +116,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         finally:
             del keys, args
 
+    @coroutine_function
     def exec(
         self,
         batch: glide_scripts.ClusterBatch,
@@ -145,6 +153,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         caller = self._watches.caller()
         return self._exec(batch, raise_on_error, options, caller, self._watches.of(caller))
 
+    @coroutine_function
     def unwatch(self, route: Route | None = None) -> Coroutine[Any, Any, TOK]:
         """End the calling task's watch; see ``watch``.
 
@@ -295,7 +304,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         library_name_pattern: TEncodable | None = None,
         with_code: bool = False,
         route: Route | None = None,
-    ) -> ByNode[list[dict[bytes, Any]]]:
+    ) -> TClusterResponse[list[dict[bytes, Any]]]:
         """List the libraries of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/function-list/.
@@ -317,7 +326,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
                 or ``route`` is not a route.
         """
         command = functions.function_list(library_name_pattern, with_code)
-        result: ByNode[list[dict[bytes, Any]]] = await self._routed(command, route)
+        result: TClusterResponse[list[dict[bytes, Any]]] = await self._routed(command, route)
         return result
 
     async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
@@ -380,7 +389,9 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         result: TOK = await self._routed(functions.function_kill(), route)
         return result
 
-    async def function_stats(self, route: Route | None = None) -> ByNode[dict[bytes, Any]]:
+    async def function_stats(
+        self, route: Route | None = None
+    ) -> TClusterResponse[dict[bytes, Any]]:
         """Return the function that each node of ``route`` is running. Default: all nodes.
 
         See https://valkey.io/commands/function-stats/.
@@ -396,10 +407,12 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[dict[bytes, Any]] = await self._routed(self._function_stats(), route)
+        result: TClusterResponse[dict[bytes, Any]] = await self._routed(
+            self._function_stats(), route
+        )
         return result
 
-    async def function_dump(self, route: Route | None = None) -> ByNode[bytes]:
+    async def function_dump(self, route: Route | None = None) -> TClusterResponse[bytes]:
         """Dump all libraries of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/function-dump/.
@@ -413,7 +426,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[bytes] = await self._routed(functions.function_dump(), route)
+        result: TClusterResponse[bytes] = await self._routed(functions.function_dump(), route)
         return result
 
     async def function_restore(
@@ -448,7 +461,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         function: TEncodable | Function,
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
-    ) -> ByNode[TResult]:
+    ) -> TClusterResponse[TResult]:
         """Call a function without keys on the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/fcall/.
@@ -469,7 +482,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
             ScriptError: The function does not exist, or it failed.
         """
         command = functions.fcall(function, None, arguments)
-        result: ByNode[TResult] = await self._routed(command, route)
+        result: TClusterResponse[TResult] = await self._routed(command, route)
         return result
 
     async def fcall_ro_route(
@@ -477,7 +490,7 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
         function: TEncodable | Function,
         arguments: Sequence[TEncodable] | None = None,
         route: Route | None = None,
-    ) -> ByNode[TResult]:
+    ) -> TClusterResponse[TResult]:
         """Call a read-only function without keys on the nodes of ``route``.
 
         Default: any node that ``read_from`` allows. See
@@ -498,12 +511,12 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
             ScriptError: The function does not exist, is not registered as ``no-writes``, or failed.
         """
         command = functions.fcall_ro(function, None, arguments)
-        result: ByNode[TResult] = await self._routed(command, route)
+        result: TClusterResponse[TResult] = await self._routed(command, route)
         return result
 
     async def custom_command(
         self, command_args: Sequence[TEncodable], route: Route | None = None
-    ) -> ByNode[TResult]:
+    ) -> TClusterResponse[TResult]:
         """Send any command to the nodes of ``route``. Default: the node of its keys.
 
         Commands on several independent keys, such as MGET or DEL, are split by slot.
@@ -523,8 +536,13 @@ class GlideClusterClient(ClusterKeyspaceCommands, ClusterServerCommands):
             RequestError: The command would disturb other calls on the shared connection, such as
                 SUBSCRIBE or SELECT.
         """
-        result: ByNode[TResult] = await self._routed(custom.custom_command(command_args), route)
+        result: TClusterResponse[TResult] = await self._routed(
+            custom.custom_command(command_args), route
+        )
         return result
 
+
+TGlideClient: TypeAlias = GlideClient | GlideClusterClient
+"""An asynchronous client, of a server or of a cluster."""
 
 show_as_public(globals())

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from ..commands import server
 from ..commands.flush_mode import FlushMode
 from ..commands.routes import AllPrimaries, Route
 from ..commands.server import InfoSection
-from ..values import TOK, TEncodable
+from ..values import TOK, TClusterResponse, TEncodable
 from .base import BaseClient
 from .sending_in_cluster import ClusterSending
 
-T = TypeVar("T")
 K = TypeVar("K", bound=TEncodable)
-
-ByNode: TypeAlias = T | dict[bytes, T]
-"""One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
 
 
 class ClusterServerCommands(ClusterSending, BaseClient):
@@ -42,7 +38,9 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         result: bytes = await self._routed(server.ping(message), route)
         return result
 
-    async def echo(self, message: TEncodable, route: Route | None = None) -> ByNode[bytes]:
+    async def echo(
+        self, message: TEncodable, route: Route | None = None
+    ) -> TClusterResponse[bytes]:
         """Return the message as the nodes of ``route`` send it back. Default: any primary.
 
         See https://valkey.io/commands/echo/.
@@ -57,12 +55,12 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
-        result: ByNode[bytes] = await self._routed(server.echo(message), route)
+        result: TClusterResponse[bytes] = await self._routed(server.echo(message), route)
         return result
 
     async def info(
         self, sections: Sequence[InfoSection] | None = None, route: Route | None = None
-    ) -> ByNode[bytes]:
+    ) -> TClusterResponse[bytes]:
         """Return information about the nodes of ``route``. Default: all primaries.
 
         See https://valkey.io/commands/info/.
@@ -79,10 +77,10 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``sections`` is not a list of ``InfoSection``, or ``route`` is not a route.
         """
-        result: ByNode[bytes] = await self._routed(server.info(sections), route)
+        result: TClusterResponse[bytes] = await self._routed(server.info(sections), route)
         return result
 
-    async def time(self, route: Route | None = None) -> ByNode[list[bytes]]:
+    async def time(self, route: Route | None = None) -> TClusterResponse[list[bytes]]:
         """Return the time of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/time/.
@@ -97,7 +95,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[list[bytes]] = await self._routed(server.time(), route)
+        result: TClusterResponse[list[bytes]] = await self._routed(server.time(), route)
         return result
 
     async def dbsize(self, route: Route | None = None) -> int:
@@ -119,7 +117,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
 
     async def config_get(
         self, parameters: Sequence[TEncodable], route: Route | None = None
-    ) -> ByNode[dict[bytes, bytes]]:
+    ) -> TClusterResponse[dict[bytes, bytes]]:
         """Return settings of the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/config-get/.
@@ -138,7 +136,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
             ValueError: ``parameters`` is empty.
         """
         command = server.config_get(parameters)
-        result: ByNode[dict[bytes, bytes]] = await self._routed(command, route)
+        result: TClusterResponse[dict[bytes, bytes]] = await self._routed(command, route)
         return result
 
     async def config_set(
@@ -220,13 +218,13 @@ class ClusterServerCommands(ClusterSending, BaseClient):
             TypeError: ``route`` is not a route.
         """
         where = AllPrimaries() if route is None else route
-        reply: ByNode[bytes | None] = await self._routed(server.random_key(), where)
+        reply: TClusterResponse[bytes | None] = await self._routed(server.random_key(), where)
         if not isinstance(reply, dict):
             return reply
         found = [key for key in reply.values() if key is not None]
         return random.choice(found) if found else None
 
-    async def client_id(self, route: Route | None = None) -> ByNode[int]:
+    async def client_id(self, route: Route | None = None) -> TClusterResponse[int]:
         """Return the numbers that the nodes of ``route`` have given to the connections.
 
         Default: any primary. See https://valkey.io/commands/client-id/.
@@ -240,10 +238,10 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[int] = await self._routed(server.client_id(), route)
+        result: TClusterResponse[int] = await self._routed(server.client_id(), route)
         return result
 
-    async def client_getname(self, route: Route | None = None) -> ByNode[bytes | None]:
+    async def client_getname(self, route: Route | None = None) -> TClusterResponse[bytes | None]:
         """Return the names of the connections to the nodes of ``route``. Default: any primary.
 
         See https://valkey.io/commands/client-getname/.
@@ -258,7 +256,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[bytes | None] = await self._routed(server.client_getname(), route)
+        result: TClusterResponse[bytes | None] = await self._routed(server.client_getname(), route)
         return result
 
     async def config_resetstat(self, route: Route | None = None) -> TOK:
@@ -296,7 +294,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         result: TOK = await self._routed(server.config_rewrite(), route)
         return result
 
-    async def lastsave(self, route: Route | None = None) -> ByNode[int]:
+    async def lastsave(self, route: Route | None = None) -> TClusterResponse[int]:
         """Return when the nodes of ``route`` last saved their data. Default: any primary.
 
         See https://valkey.io/commands/lastsave/.
@@ -311,7 +309,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: ByNode[int] = await self._routed(server.lastsave(), route)
+        result: TClusterResponse[int] = await self._routed(server.lastsave(), route)
         return result
 
     async def lolwut(
@@ -319,7 +317,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         version: int | None = None,
         parameters: Sequence[int] | None = None,
         route: Route | None = None,
-    ) -> ByNode[bytes]:
+    ) -> TClusterResponse[bytes]:
         """Return the version of the nodes of ``route`` below a drawing. Default: any primary.
 
         See https://valkey.io/commands/lolwut/.
@@ -337,5 +335,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
                 ``route`` is not a route.
             ValueError: A number has more than 64 bits.
         """
-        result: ByNode[bytes] = await self._routed(server.lolwut(version, parameters), route)
+        result: TClusterResponse[bytes] = await self._routed(
+            server.lolwut(version, parameters), route
+        )
         return result

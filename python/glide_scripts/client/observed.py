@@ -109,9 +109,9 @@ class ObservedCore:
         send = Hidden(partial(self._core.unwatch, watch, timeout))
         return self._observed(self._call("UNWATCH"), None, send)
 
-    def close(self) -> AnyPending | None:
+    def close(self, text: str | None = None) -> AnyPending | None:
         self._closes()
-        return self._core.close()
+        return self._core.close(text)
 
     def abandon(self) -> None:
         self._closes()

@@ -6,6 +6,7 @@ the ``BlockingPending`` of a synchronous client blocks the thread, so its corout
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from ..commands import functions
 from ..commands.command import Command
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
+from ..config.settings import BaseClientConfiguration
 from ..config.terms import URL_TERMS, in_terms
 from ..errors import (
     ConfigurationError,
@@ -39,6 +41,7 @@ from .in_thread import import_url, imported
 from .raising import raise_explained
 from .running import running, turn
 from .watches import Owner, TaskWatches, ThreadWatches, Watch, Watches
+from .what_runs import is_asyncio, is_trio
 
 # What only some calls need is imported by them: together it would double the package's import.
 if TYPE_CHECKING:
@@ -61,23 +64,80 @@ class Sending(Client):
     _was_left_open = False
     """Whether its run of trio ended before it was closed."""
 
-    def __init__(self, *core: CompiledCore, **settings: Any) -> None:
-        """For ``create`` and ``from_url``, which connect."""
-        if settings or [type(each) for each in core] != [CompiledCore]:
-            made = f"{self._await}{type(self).__name__}"
-            raise TypeError(f"make a client with {made}.create(config) or {made}.from_url(url)")
-        self._core: Core = core[0]
-        self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
+    def __init__(self, *config: CompiledCore | BaseClientConfiguration, **settings: object) -> None:
+        """Make a client that connects with its first call, also before any event loop runs.
+
+        ``create`` and ``from_url`` make one that is connected.
+
+        Args:
+            config: A configuration with ``lazy_connect=True``.
+
+        Raises:
+            TypeError: ``config`` is not a configuration, or does not say ``lazy_connect=True``.
+            ConfigurationError: ``config`` is not one of this client, its certificates cannot be
+                used, or it has a callback and no event loop runs.
+            RuntimeError: An event loop runs, which reading certificates would block.
+        """
+        given = config[0] if len(config) == 1 and not settings else None
         self._password_source: BasePasswordSource | None = None
         self._sources: list[BasePasswordSource | BaseAddressSource] = []
+        # GLIDE's attribute. After `update_connection_password` it has the new password.
+        self.config: BaseClientConfiguration = cast("Any", None)
+        self._core: Core = given if isinstance(given, CompiledCore) else self._unconnected(given)
+        self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
+
+    def _unconnected(self, config: object) -> Core:
+        """Make the core of a client that connects with its first call."""
+        if not isinstance(config, BaseClientConfiguration) or not config.lazy_connect:
+            kind = type(self).__name__
+            made = f"{self._await}{kind}"
+            raise TypeError(
+                f"make a client with {made}.create(config) or {made}.from_url(url), or with "
+                f"{kind}(config) and lazy_connect=True in config"
+            )
+        settings = self._settings_of(config)
+        self.config = config
+        is_in_loop = not self._is_blocking and (is_asyncio() or is_trio())
+        for part in _parts(settings):
+            if part["tls"] is not None:
+                if is_in_loop:
+                    raise RuntimeError(
+                        "an event loop runs here, and reading certificates would block it; make "
+                        f"the client with await {type(self).__name__}.create(config)"
+                    )
+                part["tls"] = _tls_setup(part["tls"], {})
+        if is_in_loop:
+            threading.Thread(target=_import_explanation, name="glide_scripts").start()
+        else:
+            self._check_callbacks(settings)
+            _import_explanation()
+        self._password_source, self._sources = self._sources_of(settings)
+        core = CompiledCore.open_unconnected(settings)
+        return core if settings["observer"] is None else self._observed(core, settings)
+
+    def _check_callbacks(self, settings: dict[str, Any]) -> None:
+        if self._is_blocking:
+            return
+        for part in _parts(settings):
+            for name in ("password_callback", "address_map"):
+                if callable(part.get(name)):
+                    raise ConfigurationError(
+                        f"{name} is called on the event loop on which the client is made, and none "
+                        f"runs here; make the client in a coroutine, with await "
+                        f"{type(self).__name__}.create(config)"
+                    )
 
     @classmethod
-    async def _create(cls, config: object, *, any_runtime: bool = False) -> Self:
-        """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
+    def _settings_of(cls, config: object) -> dict[str, Any]:
         with configuration_errors():
             checks.of_type("config", config, cls._configuration)
         settings: dict[str, Any] = cast("Any", config)._settings()
-        return await cls._open({**settings, "any_runtime": any_runtime})
+        return {**settings, "blocking": cls._is_blocking}
+
+    @classmethod
+    async def _create(cls, config: Any, *, any_runtime: bool = False) -> Self:
+        """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
+        return await cls._open(cls._settings_of(config) | {"any_runtime": any_runtime}, config)
 
     @classmethod
     async def _from_url(cls, url: str, observer: Observer | None) -> Self:
@@ -88,57 +148,63 @@ class Sending(Client):
         # Tracebacks may show local variables.
         del url
         config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
-        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())})
+        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())}, config)
 
     @classmethod
-    async def _open(cls, settings: Mapping[str, Any]) -> Self:
+    async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:
         # Now and not at the first error, which would hold the loop for as long as this takes.
         await cls._import(_import_explanation)
         settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
-        source = await cls._prepare(settings, settings["terms"])
-        sources: list[BasePasswordSource | BaseAddressSource] = [] if source is None else [source]
-        if settings["sentinel"] is not None:
-            settings["sentinel"] = dict(settings["sentinel"])
-            if asked := await cls._prepare(settings["sentinel"], settings["terms"]):
-                sources.append(asked)
-        if callable(settings["address_map"]):
-            from . import addresses  # noqa: PLC0415 - saves time at import
-
-            mapping = addresses.source(settings["address_map"], cls._is_blocking)
-            settings["address_map"] = mapping
-            sources.append(mapping)
+        for part in _parts(settings):
+            if part["tls"] is not None:
+                set_up = partial(_tls_setup, part["tls"], dict(settings["terms"]))
+                part["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
+        sources = cls._sources_of(settings)
         core, opened = CompiledCore.open(settings)
         client = cls(core)
-        client._password_source, client._sources = source, sources
+        client.config = config
+        client._password_source, client._sources = sources
         try:
             await opened
         except BaseException:
             core.abandon()
             raise
         if settings["observer"] is not None:
-            from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
-
-            client._core = ObservedCore(core, client, settings["observer"], settings)
-            client._is_observed = True
+            client._core = client._observed(core, settings)
         if not (cls._is_blocking or settings["any_runtime"]):
             running().closes(client)
         return client
 
     @classmethod
-    async def _prepare(
-        cls, settings: dict[str, Any], terms: Sequence[tuple[str, str]]
-    ) -> BasePasswordSource | None:
-        """Make what the core needs from the TLS settings and the password callback of servers."""
-        if settings["tls"] is not None:
-            set_up = partial(_tls_setup, settings["tls"], dict(terms))
-            settings["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
-        source = None
-        if settings["password_callback"] is not None:
-            from . import passwords  # noqa: PLC0415 - saves time at import
+    def _sources_of(
+        cls, settings: dict[str, Any]
+    ) -> tuple[BasePasswordSource | None, list[BasePasswordSource | BaseAddressSource]]:
+        """Put what the core asks in the place of the settings' callbacks, and return it."""
+        of_parts: list[BasePasswordSource | None] = []
+        for part in _parts(settings):
+            source = None
+            if part["password_callback"] is not None:
+                from . import passwords  # noqa: PLC0415 - saves time at import
 
-            source = passwords.source(settings["password_callback"], cls._is_blocking)
-        settings["password_callback"] = source
-        return source
+                source = passwords.source(part["password_callback"], cls._is_blocking)
+            part["password_callback"] = source
+            of_parts.append(source)
+        sources: list[BasePasswordSource | BaseAddressSource]
+        sources = [source for source in of_parts if source is not None]
+        if callable(settings["address_map"]):
+            from . import addresses  # noqa: PLC0415 - saves time at import
+
+            mapping = addresses.source(settings["address_map"], cls._is_blocking)
+            settings["address_map"] = mapping
+            sources.append(mapping)
+        return of_parts[0], sources
+
+    def _observed(self, core: CompiledCore, settings: Mapping[str, Any]) -> Core:
+        """Return a core that calls the settings' observer for each call."""
+        from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
+
+        self._is_observed = True
+        return ObservedCore(core, self, settings["observer"], settings)
 
     @classmethod
     async def _import(cls, do_import: Callable[[], object]) -> None:
@@ -152,6 +218,13 @@ class Sending(Client):
         """Close the client, as its run of trio has ended."""
         self._was_left_open = not self._core.is_closed
         self._core.abandon()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            from .advice import no_attribute  # noqa: PLC0415 - only where one is missing
+
+            raise no_attribute(self, name)
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
@@ -381,6 +454,14 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
             # Each in a turn of the loop of its own: thousands may have failed.
             await turn()
             results[index] = explained(error, error.script, None, None)
+
+
+def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of the servers, and of the Sentinels if there are any."""
+    if settings["sentinel"] is None:
+        return [settings]
+    settings["sentinel"] = dict(settings["sentinel"])
+    return [settings, settings["sentinel"]]
 
 
 def _import_explanation() -> None:

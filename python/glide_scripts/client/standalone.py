@@ -12,7 +12,9 @@ from ..config.settings import GlideClientConfiguration
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
+from .advice import with_advice
 from .base import BaseClient, method_of
+from .command_methods import coroutine_function
 
 
 class GlideClient(BaseClient):
@@ -26,6 +28,7 @@ class GlideClient(BaseClient):
     _configuration = GlideClientConfiguration
 
     @classmethod
+    @with_advice
     async def create(cls, config: GlideClientConfiguration) -> Self:
         """Connect to the server of a configuration.
 
@@ -43,6 +46,7 @@ class GlideClient(BaseClient):
         return await cls._create(config)
 
     @classmethod
+    @with_advice
     async def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connect to the server of a URL.
 
@@ -65,6 +69,7 @@ class GlideClient(BaseClient):
         del url
         return await opening
 
+    @coroutine_function
     def exec(
         self,
         batch: glide_scripts.Batch,
@@ -106,6 +111,7 @@ class GlideClient(BaseClient):
         caller = self._watches.caller()
         return self._exec(batch, raise_on_error, options, caller, self._watches.of(caller))
 
+    @coroutine_function
     def unwatch(self) -> Coroutine[Any, Any, TOK]:
         """End the calling task's watch; see ``watch``.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 from .. import checks
 from ..config.address import MAX_PORT, clean_host, split_host_port
@@ -148,6 +149,10 @@ class ByAddressRoute(Route):
 
     def _target(self) -> tuple[object, ...]:
         return ("address", self.host, self.port)
+
+
+TSingleNodeRoute: TypeAlias = RandomNode | SlotKeyRoute | SlotIdRoute | ByAddressRoute
+"""A route to one node."""
 
 
 def _role(slot_type: SlotType) -> str:

@@ -16,7 +16,7 @@ class NodeDiscoveryMode(Enum):
     """The client asks the servers in ``addresses`` for their roles."""
 
 
-_INSTEAD = {
+INSTEAD = {
     "pubsub_subscriptions": "there is no publish and subscribe here; subscribe with another client",
     "pubsub_reconciliation_interval": "there is no publish and subscribe here",
     "compression": "values are not compressed here; compress them in the program",
@@ -45,7 +45,7 @@ def check_absent(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value is not None and value is not False and value is not NodeDiscoveryMode.STANDARD:
             raise ValueError(
-                f"{name} is set, and glide_scripts does not have it; leave it out: {_INSTEAD[name]}"
+                f"{name} is set, and glide_scripts does not have it; leave it out: {INSTEAD[name]}"
             )
 
 

@@ -72,6 +72,15 @@ class ReadFrom(Enum):
     Needs ``client_az``.
     """
 
+    ALL_NODES = "all_nodes"
+    """The primary and the replicas in turn."""
+
+    AZ_AFFINITY_ALL_NODES = "az_affinity_all_nodes"
+    """The primary and the replicas in the client's availability zone in turn, else all in turn.
+
+    Needs ``client_az``.
+    """
+
 
 class ProtocolVersion(Enum):
     """The protocol version."""

@@ -65,6 +65,23 @@ impl Client {
         Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime }, pending))
     }
 
+    /// Makes a client that connects at its first call; no event loop has to run, unless there are callbacks to ask.
+    #[staticmethod]
+    fn open_unconnected(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let py = settings.py();
+        let _entered = enter()?;
+        let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
+        let config = config::from_settings(settings, |callback| {
+            if is_blocking {
+                return blocking::questions::questioner(callback);
+            }
+            Runtime::running(py)?.here(py)?.bridge.get().questioner(callback)
+        })?;
+        let in_cluster = config.mode != Mode::Standalone;
+        let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, ReplyTo::nobody()))?));
+        Ok(Self { core, in_cluster, is_blocking, runtime: OnceLock::new() })
+    }
+
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
     #[pyo3(signature = (script, keys, args, timeout, route=None, kill=false, once=None, once_ttl=None))]
     #[expect(clippy::too_many_arguments, reason = "half of them are keywords in Python")]
@@ -187,25 +204,27 @@ impl Client {
     }
 
     /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any runtime
-    /// may close it. A task that is cancelled already closes it, too, and does not wait for the end.
-    fn close<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// may close it. A task that is cancelled already closes it, too, and does not wait for the end. `text`: what calls
+    /// in flight are told.
+    #[pyo3(signature = (text=None))]
+    fn close<'py>(&self, py: Python<'py>, text: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {
             return Ok(None);
         }
         let _entered = enter()?;
         if self.is_blocking {
-            return self.block(py, CoreClient::close).map(Some);
+            return self.block(py, |core, closed| core.close(text, closed)).map(Some);
         }
         let here = Runtime::running(py)?.here(py)?;
         let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), Instant::now())?;
-        self.core(py)?.close(reply_to);
+        self.core(py)?.close(text, reply_to);
         Ok(Some(pending.into_any()))
     }
 
     /// Closes it without waiting for the end.
     fn abandon(&self) {
         if let Some(core) = self.core.get() {
-            core.close(ReplyTo::nobody());
+            core.close(None, ReplyTo::nobody());
         }
     }
 

@@ -135,6 +135,8 @@ fn read_from(name: &str, zone: Option<String>) -> ReadFrom {
         ("prefer_replica", _) => ReadFrom::PreferReplica,
         ("az_affinity", Some(zone)) => ReadFrom::ZoneReplica(zone),
         ("az_affinity_replicas_and_primary", Some(zone)) => ReadFrom::ZoneReplicaOrPrimary(zone),
+        ("all_nodes", _) => ReadFrom::AnyNode,
+        ("az_affinity_all_nodes", Some(zone)) => ReadFrom::ZoneNode(zone),
         _ => ReadFrom::Primary,
     }
 }

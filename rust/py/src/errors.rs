@@ -1,16 +1,29 @@
 //! From the core's error to the exceptions of `glide_scripts`.
 
-use glide_scripts_core::{Error, Kind};
+use glide_scripts_core::{Client as CoreClient, Error, Kind};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::process::fork::ForkLocal;
 use crate::python;
 use crate::script::Script;
 
 /// The exception that a caller meets.
 pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     build(py, error).unwrap_or_else(|failure| failure)
+}
+
+/// The exception that a caller of a client meets, in the words that the client was closed with.
+pub(crate) fn of_client(py: Python<'_>, error: Error, client: Option<&ForkLocal<CoreClient>>) -> PyErr {
+    let text = client.and_then(ForkLocal::get).and_then(CoreClient::closing_text);
+    to_python(
+        py,
+        match text {
+            Some(text) => error.with_closing_text(text),
+            None => error,
+        },
+    )
 }
 
 /// For a client in a child of the process that made it.

@@ -1,12 +1,13 @@
 //! From replies to Python's objects.
 
 use glide_scripts_core::resp::{Item, Reply};
-use glide_scripts_core::{Address, CallTrace, Error, Kind, Outcome};
+use glide_scripts_core::{Address, CallTrace, Client as CoreClient, Error, Kind, Outcome};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyTuple};
 
 use crate::errors;
+use crate::process::fork::ForkLocal;
 use crate::python;
 
 /// A reply as Python's users know it. Depth costs no stack.
@@ -18,13 +19,17 @@ pub(crate) fn to_python(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAn
 }
 
 /// A batch's results, with errors in their places, and the index of the first of those.
-pub(crate) fn batch_to_python(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn batch_to_python<'py>(
+    py: Python<'py>,
+    outcomes: Vec<Outcome>,
+    client: Option<&ForkLocal<CoreClient>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let mut first_error = None;
     let mut results = Vec::with_capacity(outcomes.len());
     for (index, outcome) in outcomes.into_iter().enumerate() {
         let result = match outcome {
             Ok(reply) => to_python(py, reply),
-            Err(error) => Err(errors::to_python(py, *error)),
+            Err(error) => Err(errors::of_client(py, *error, client)),
         };
         results.push(result.unwrap_or_else(|error| {
             first_error.get_or_insert(index);

@@ -348,7 +348,7 @@ impl Callers {
     /// Closes the client: calls in flight end.
     pub(crate) async fn close(&self) {
         let (closed, done) = ReplyTo::task();
-        self.client.borrow().close(closed);
+        self.client.borrow().close(None, closed);
         let _ = done.await;
     }
 

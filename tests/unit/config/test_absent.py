@@ -63,7 +63,7 @@ def test_a_setting_that_is_not_here_may_have_its_default(
 
 
 @pytest.mark.parametrize(("make", "name", "default"), ABSENT)
-@pytest.mark.parametrize("value", [True, 5, "x", object()], ids=repr)
+@pytest.mark.parametrize("value", [True, 5, "x"], ids=repr)
 def test_anything_else_is_refused_by_name_with_what_to_do(
     make: Callable[..., Any], name: str, default: Any, value: Any
 ) -> None:

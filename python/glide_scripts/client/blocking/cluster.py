@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeAlias
 
 from ...config.cluster import GlideClusterClientConfiguration
 from ...observing.observer import Observer
 from ...public import show_as_public
 from .. import cluster
+from ..advice import with_advice
 from ..sending_in_cluster import ClusterSending
 from .base import BaseClient
 from .methods import blocking, run_for
+from .standalone import GlideClient
 
 
 class GlideClusterClient(ClusterSending, BaseClient):
@@ -22,6 +24,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
     """
 
     @classmethod
+    @with_advice
     def create(cls, config: GlideClusterClientConfiguration) -> Self:
         """Connect to the cluster of a configuration.
 
@@ -30,6 +33,7 @@ class GlideClusterClient(ClusterSending, BaseClient):
         return run_for(cls, cls._create(config))
 
     @classmethod
+    @with_advice
     def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connect to the cluster of a URL.
 
@@ -79,5 +83,8 @@ class GlideClusterClient(ClusterSending, BaseClient):
     copy = blocking(cluster.GlideClusterClient.copy)
     scan = blocking(cluster.GlideClusterClient.scan)
 
+
+TGlideClient: TypeAlias = GlideClient | GlideClusterClient
+"""A synchronous client, of a server or of a cluster."""
 
 show_as_public(globals(), "sync")

@@ -8,6 +8,7 @@ from ...config.settings import GlideClientConfiguration
 from ...observing.observer import Observer
 from ...public import show_as_public
 from .. import standalone
+from ..advice import with_advice
 from .base import BaseClient
 from .methods import blocking, run_for
 
@@ -23,6 +24,7 @@ class GlideClient(BaseClient):
     _configuration = GlideClientConfiguration
 
     @classmethod
+    @with_advice
     def create(cls, config: GlideClientConfiguration) -> Self:
         """Connect to the server of a configuration.
 
@@ -31,6 +33,7 @@ class GlideClient(BaseClient):
         return run_for(cls, cls._create(config))
 
     @classmethod
+    @with_advice
     def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connect to the server of a URL.
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -47,6 +47,8 @@ pub struct Client {
     stats: Arc<Stats>,
     own_ids: OwnIds,
     closed: AtomicBool,
+    /// What calls in flight are told, if the caller of `close` gave a text.
+    closing_text: OnceLock<Box<str>>,
 }
 
 const OKAY: Reply = Reply::One(Item::Okay);
@@ -105,6 +107,7 @@ impl Client {
             stats: stats.clone(),
             own_ids: OwnIds::new(io.nonce()),
             closed: AtomicBool::new(false),
+            closing_text: OnceLock::new(),
         };
         io.spawn(move || serve(config, stats, incoming, opened));
         client
@@ -228,9 +231,13 @@ impl Client {
         self.send(Message::Cancel(id));
     }
 
-    /// Ends the client; calls in flight end in an error. `closed` gets an `OK` once its connections are gone. Closing
-    /// twice is harmless.
-    pub fn close(&self, closed: ReplyTo) {
+    /// Ends the client; calls in flight end in an error, with `text` if there is one. `closed` gets an `OK` once its
+    /// connections are gone. Closing twice is harmless.
+    pub fn close(&self, text: Option<&str>, closed: ReplyTo) {
+        if let Some(text) = text {
+            // The first one stays: it is the one that ends the calls.
+            let _ = self.closing_text.set(text.into());
+        }
         self.closed.store(true, Ordering::Release);
         self.send(Message::Close(closed));
     }
@@ -244,6 +251,11 @@ impl Client {
         if let Err(message) = self.messages.put(message) {
             message.refuse();
         }
+    }
+
+    /// What calls in flight are told of the end.
+    pub fn closing_text(&self) -> Option<&str> {
+        self.closing_text.get().map(|text| &**text)
     }
 
     pub fn is_closed(&self) -> bool {

@@ -18,7 +18,7 @@ pub enum Cause {
     /// What the server answered to a command of a transaction, which it then discarded.
     #[error("EXECABORT transaction discarded: batch[{index}] ({command}): {}", .answer.text())]
     Discarded { index: usize, command: String, answer: ServerError },
-    #[error("timeout after {} ms: {known}", .after.as_millis())]
+    #[error("timed out: timeout after {} ms: {known}", .after.as_millis())]
     Timeout { after: Duration, known: AtDeadline },
     #[error("the connection was lost after the request was sent ({0}); it may have been executed")]
     Lost(#[source] Unreachable),

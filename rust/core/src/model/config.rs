@@ -116,6 +116,10 @@ pub enum ReadFrom {
     ZoneReplica(String),
     /// A replica in this availability zone, else the primary if it is there, else any replica, else the primary.
     ZoneReplicaOrPrimary(String),
+    /// All nodes in turn.
+    AnyNode,
+    /// The nodes in this availability zone in turn, else all nodes.
+    ZoneNode(String),
 }
 
 /// Who to log in as. Each connection asks for the password again.

@@ -159,6 +159,15 @@ impl Error {
         Self::because(Kind::Closing, Cause::ClosedInFlight).may_have_executed(sent)
     }
 
+    /// The error with a text of its own, if it says that the client was closed before the call ended.
+    #[must_use]
+    pub fn with_closing_text(mut self, text: &str) -> Self {
+        if matches!(*self.cause, Cause::ClosedInFlight) {
+            *self.cause = Cause::Other(text.to_owned().into());
+        }
+        self
+    }
+
     /// A node's reply is not of the form that its command has.
     pub(crate) fn unexpected(expected: &'static str) -> Self {
         Self::because(Kind::Request, Cause::Unexpected { expected }).may_have_executed(true)

@@ -100,7 +100,10 @@ impl Servers {
     }
 
     pub(super) fn knows_zones(&self) -> bool {
-        matches!(self.config.read_from, ReadFrom::ZoneReplica(_) | ReadFrom::ZoneReplicaOrPrimary(_))
+        matches!(
+            self.config.read_from,
+            ReadFrom::ZoneReplica(_) | ReadFrom::ZoneReplicaOrPrimary(_) | ReadFrom::ZoneNode(_)
+        )
     }
 
     pub(crate) fn is_cluster(&self) -> bool {

@@ -34,10 +34,17 @@ impl Shard {
     fn reader(&self, read_from: &ReadFrom) -> Rc<Lane> {
         let zone = match read_from {
             ReadFrom::Primary => return self.primary.data.clone(),
-            ReadFrom::PreferReplica => None,
-            ReadFrom::ZoneReplica(zone) | ReadFrom::ZoneReplicaOrPrimary(zone) => Some(zone.as_str()),
+            ReadFrom::PreferReplica | ReadFrom::AnyNode => None,
+            ReadFrom::ZoneReplica(zone) | ReadFrom::ZoneReplicaOrPrimary(zone) | ReadFrom::ZoneNode(zone) => {
+                Some(zone.as_str())
+            }
         };
         let near = |node: &Node| zone.is_some_and(|zone| node.zone().as_deref() == Some(zone));
+        if matches!(read_from, ReadFrom::AnyNode | ReadFrom::ZoneNode(_)) {
+            let count = self.replicas.len() + 1;
+            let node = self.in_turn(count, near).or_else(|| self.in_turn(count, |_| true));
+            return node.unwrap_or_else(|| self.primary.data.clone());
+        }
         let primary_is_near = matches!(read_from, ReadFrom::ZoneReplicaOrPrimary(_)) && near(&self.primary);
         self.replica(near)
             .or_else(|| primary_is_near.then(|| self.primary.data.clone()))
@@ -47,11 +54,17 @@ impl Shard {
 
     /// The next replica in turn that is connected and fits.
     fn replica(&self, fits: impl Fn(&Node) -> bool) -> Option<Rc<Lane>> {
-        let count = self.replicas.len();
+        self.in_turn(self.replicas.len(), fits)
+    }
+
+    /// The next in turn, of so many nodes, that is connected and fits. The primary comes after the replicas.
+    fn in_turn(&self, count: usize, fits: impl Fn(&Node) -> bool) -> Option<Rc<Lane>> {
         let turn = self.turn.get();
         (turn..turn + count).find_map(|index| {
-            let node = &self.replicas[index % count];
-            let lane = node.reads();
+            let (node, lane) = match self.replicas.get(index % count) {
+                Some(replica) => (replica, replica.reads()),
+                None => (&self.primary, &self.primary.data),
+            };
             lane.start();
             if !fits(node) || !lane.is_up() {
                 return None;

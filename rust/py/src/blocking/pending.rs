@@ -100,8 +100,8 @@ impl BlockingPending {
         }
         let result = match outcome {
             Completion::Call(Ok(reply)) => replies::to_python(py, reply),
-            Completion::Call(Err(error)) => Err(errors::to_python(py, *error)),
-            Completion::Batch(outcomes) => replies::batch_to_python(py, outcomes),
+            Completion::Call(Err(error)) => Err(errors::of_client(py, *error, slf.borrow().client.as_deref())),
+            Completion::Batch(outcomes) => replies::batch_to_python(py, outcomes, slf.borrow().client.as_deref()),
             Completion::Trace(_) | Completion::Question(_) => unreachable!("neither ends a call"),
         };
         Self::finish(slf, result);

@@ -269,8 +269,12 @@ impl Bridge {
                 return Some(Ok(()));
             }
             (Completion::Call(Ok(reply)), _) => replies::to_python(py, reply),
-            (Completion::Call(Err(error)), _) => Err(errors::to_python(py, *error)),
-            (Completion::Batch(outcomes), _) => replies::batch_to_python(py, outcomes),
+            (Completion::Call(Err(error)), Some(pending)) => {
+                Err(errors::of_client(py, *error, pending.borrow(py).client.as_deref()))
+            }
+            (Completion::Batch(outcomes), Some(pending)) => {
+                replies::batch_to_python(py, outcomes, pending.borrow(py).client.as_deref())
+            }
         };
         pending.map(|pending| Pending::resolve(pending.bind(py), result, at_once))
     }

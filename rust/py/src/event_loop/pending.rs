@@ -43,7 +43,7 @@ pub(crate) struct Pending {
     waiting: Option<Py<PyAny>>,
     shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
-    client: Option<Arc<ForkLocal<CoreClient>>>,
+    pub(super) client: Option<Arc<ForkLocal<CoreClient>>>,
     /// Which call of the loop it is.
     pub(super) ticket: u64,
     /// What is known of an observed call besides its result.

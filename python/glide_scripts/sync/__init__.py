@@ -57,6 +57,8 @@ __all__ = [
     "Latency",
     "LexBoundary",
     "Limit",
+    "LogLevel",
+    "Logger",
     "LoggerError",
     "NoPermissionError",
     "NoScriptError",
@@ -99,8 +101,14 @@ __all__ = [
     "Stats",
     "TBatch",
     "TCall",
+    "TClusterResponse",
     "TEncodable",
+    "TFunctionListResponse",
+    "TFunctionStatsFullResponse",
+    "TFunctionStatsSingleNodeResponse",
+    "TGlideClient",
     "TResult",
+    "TSingleNodeRoute",
     "TimeoutError",
     "TlsAdvancedConfiguration",
     "Transaction",
@@ -117,7 +125,7 @@ import typing
 
 import glide_scripts
 
-from .client.blocking.standalone import GlideClient
+from ..client.blocking.standalone import GlideClient
 
 if typing.TYPE_CHECKING:
     from glide_scripts import (
@@ -163,7 +171,9 @@ if typing.TYPE_CHECKING:
         Latency,
         LexBoundary,
         Limit,
+        Logger,
         LoggerError,
+        LogLevel,
         NodeAddress,
         NodeDiscoveryMode,
         NodeStats,
@@ -204,11 +214,16 @@ if typing.TYPE_CHECKING:
         Stats,
         TBatch,
         TCall,
+        TClusterResponse,
         TEncodable,
+        TFunctionListResponse,
+        TFunctionStatsFullResponse,
+        TFunctionStatsSingleNodeResponse,
         TimeoutError,
         TlsAdvancedConfiguration,
         Transaction,
         TResult,
+        TSingleNodeRoute,
         TypedLibrary,
         TypedScript,
         UnixSocketAddress,
@@ -218,13 +233,14 @@ if typing.TYPE_CHECKING:
         typed_script,
     )
 
-    from .client.blocking.cluster import GlideClusterClient
-    from .client.blocking.replies import ScriptReplies
+    from ..client.blocking.cluster import GlideClusterClient, TGlideClient
+    from ..client.blocking.replies import ScriptReplies
 
 # What a program of one server does not need is imported when it is asked for.
 _LATER = {
     "GlideClusterClient": "client.blocking.cluster",
     "ScriptReplies": "client.blocking.replies",
+    "TGlideClient": "client.blocking.cluster",
 }
 
 if not typing.TYPE_CHECKING:

@@ -1,0 +1,135 @@
+"""Habits of redis-py's users, used on a client of this package: errors that name the way here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import glide_scripts.sync
+from glide_scripts import Batch, ClusterBatch, GlideClient, GlideClusterClient
+from glide_scripts.testing import ValkeyServer
+
+METHODS = [
+    ("register_script", "invoke_script(script, keys, args)"),
+    ("pipeline", "Batch(is_atomic=False)"),
+    ("transaction", "watch(keys)"),
+    ("execute_command", "custom_command(['NAME'"),
+    ("pubsub", "no publish and subscribe"),
+    ("lock", "a lock is a script"),
+    ("setex", "ExpirySet(ExpiryType.SEC, seconds)"),
+    ("setnx", "ONLY_IF_DOES_NOT_EXIST"),
+    ("keys", "scan(cursor, match=pattern)"),
+    ("scan_iter", "call scan()"),
+    ("connection_pool", "no pool"),
+    ("zrangebyscore", "RangeByScore(start, end)"),
+    ("georadius", "custom_command(['NAME', 'argument', …]) sends any command"),
+]
+
+
+@pytest.mark.parametrize(("name", "advice"), METHODS)
+async def test_a_method_of_redis_py_is_an_attribute_error_with_advice(
+    client: GlideClient, name: str, advice: str
+) -> None:
+    assert not hasattr(client, name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(client, name)
+    text = str(caught.value)
+    assert text.startswith(f"'GlideClient' object has no attribute {name!r}; ")
+    assert advice in text
+    assert caught.value.name == name
+
+
+async def test_private_names_get_no_advice(client: GlideClient) -> None:
+    with pytest.raises(AttributeError, match=r"^'GlideClient' object has no attribute '_pool'$"):
+        client._pool  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("batch", [Batch(is_atomic=False), ClusterBatch(is_atomic=False)])
+def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
+    assert not hasattr(batch, "execute")
+    with pytest.raises(AttributeError, match=r"pass the batch to the client: exec\(batch, raise"):
+        batch.execute()
+
+
+WRONG: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda c: c.hset("k", mapping={"f": "v"}), "hset(): .*'mapping'.*hset(key, {'field': 'value'"),
+    (lambda c: c.hset("k", "f", "v"), "hset(): too many positional.*{'field': 'value'}"),
+    (lambda c: c.set("k", "v", ex=5), "set(): .*'ex'.*expiry=ExpirySet(ExpiryType.SEC"),
+    (lambda c: c.set("k", "v", px=5), "'px'.*expiry=ExpirySet(ExpiryType.MILLSEC"),
+    (lambda c: c.set("k", "v", nx=True), "'nx'.*ConditionalChange.ONLY_IF_DOES_NOT_EXIST"),
+    (lambda c: c.set("k", "v", xx=True), "'xx'.*ConditionalChange.ONLY_IF_EXISTS"),
+    (lambda c: c.set("k", "v", nx=True, ex=5), "ONLY_IF_DOES_NOT_EXIST; .*ExpiryType.SEC"),
+    (lambda c: c.set("k", "v", get=True), "'get'.*return_old_value=True"),
+    (lambda c: c.delete("a", "b"), "delete(): .*one argument: delete(…, ['a', 'b'])"),
+    (lambda c: c.sadd("k", "a", "b"), "sadd(): .*one argument: sadd(…, ['a', 'b'])"),
+    (lambda c: c.zadd("k", mapping={"m": 1}), "zadd(key, {'member': 1.5})"),
+    (lambda c: c.eval("return 1", 0), "keys is int; .*without the number of keys"),
+    (lambda c: c.eval("return 1", 1, "k", "a"), "eval(): .*without the number of keys"),
+    (lambda c: c.evalsha("f" * 40, 1, "k", "a"), "evalsha(): .*without the number of keys"),
+    (lambda c: c.ttl("k", unit="s"), "ttl(): .*its parameters are key"),
+]
+
+
+@pytest.mark.parametrize(("call", "pattern"), WRONG)
+async def test_arguments_of_redis_py_are_a_type_error_with_advice(
+    client: GlideClient, call: Callable[[Any], Any], pattern: str
+) -> None:
+    for character in "()[]{}":
+        pattern = pattern.replace(character, f"\\{character}")
+    with pytest.raises(TypeError, match=pattern):
+        await call(client)
+    with pytest.raises(TypeError, match=pattern):
+        call(Batch(is_atomic=True))
+
+
+async def test_other_errors_of_arguments_stay_as_they_are(client: GlideClient) -> None:
+    wrong: Any = 1
+    with pytest.raises(TypeError, match=r"^key is int; pass str or bytes$"):
+        await client.get(wrong)
+    with pytest.raises(TypeError, match=r"^keys is int; pass a list of str or bytes$"):
+        await client.delete(wrong)
+
+
+@pytest.mark.parametrize("kind", [GlideClient, GlideClusterClient])
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ({"decode_responses": True}, "replies are bytes: call decode"),
+        ({"db": 1}, "valkey://host/1"),
+        ({"password": "hunter2"}, "ServerCredentials(password)"),
+        ({"socket_timeout": 1}, "pass request_timeout"),
+        ({"max_connections": 5}, "no pool"),
+    ],
+)
+async def test_settings_of_redis_py_are_a_type_error_with_advice(
+    kind: Any, setting: dict[str, Any], advice: str
+) -> None:
+    (name,) = setting
+    of_sync = getattr(glide_scripts.sync, kind.__name__)
+    for make in (kind.from_url, kind.create):
+        with pytest.raises(TypeError) as caught:
+            await make("valkey://localhost", **setting)
+        text = str(caught.value)
+        assert f"{make.__name__}(): got an unexpected keyword argument '{name}'; {name}: " in text
+        assert advice in text
+        assert "hunter2" not in text
+        with pytest.raises(TypeError, match=name):
+            getattr(of_sync, make.__name__)("valkey://localhost", **setting)
+
+
+async def test_a_setting_that_nobody_has_is_a_plain_type_error() -> None:
+    make: Any = GlideClient.from_url
+    with pytest.raises(TypeError, match=r"^from_url\(\): got an unexpected keyword argument 'x'$"):
+        await make("valkey://localhost", x=1)
+
+
+def test_the_synchronous_client_gives_the_same_advice(server: ValkeyServer) -> None:
+    with glide_scripts.sync.GlideClient.from_url(server.url) as client:
+        anything: Any = client
+        assert not hasattr(client, "pipeline")
+        with pytest.raises(AttributeError, match=r"exec\(\)"):
+            anything.pipeline()
+        with pytest.raises(TypeError, match="hset"):
+            anything.hset("k", mapping={"f": "v"})
