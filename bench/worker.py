@@ -246,7 +246,7 @@ def without_python(task: Task) -> Figures:
     program = Path(task.load)
     if task.client in (RUST_REDIS, RUST_FRED):
         program = program.with_name("anchors")
-    command = [program, what, *map(str, (task.port, in_flight, cell.size, task.secs))]
+    command = [str(program), what, *map(str, (task.port, in_flight, cell.size, task.secs))]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
