@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """A number of callers, each of which calls again as soon as it has its reply."""
     PACED = "paced"
     """Calls that are due at a fixed rate, whether those before have their replies or not."""
+    THREADS = "threads"
+    """A load on a synchronous client, from a thread for each call in flight."""
     LAG = "lag"
     """How long something else on the loop waits that is due, while callers call as for a load."""
     COLD = "cold"
@@ -169,6 +171,12 @@ UNDER_TRIO = Group(
     _loads(in_flight=(1, 100, 1_000), trio=True),
     (OURS, GLIDE),
 )
+IN_THREADS = Group(
+    "Synchronous clients, by threads",
+    tuple(Cell(Kind.THREADS, in_flight=number) for number in (1, 8, 64)),
+    (OURS, GLIDE, "redispy"),
+    "All threads share a client. redis-py opens a connection for each.",
+)
 LARGE_VALUES = Group(
     "Larger values, sent and returned, 10 and 20 in flight",
     (
@@ -234,6 +242,7 @@ FULL = (
     REPLIES_ON_CLUSTER,
     PACED,
     LAG,
+    IN_THREADS,
     BATCHES,
     LARGE_VALUES,
     REPLIES,

@@ -159,6 +159,7 @@ _SPEED = (
 )
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     Kind.LOAD: _SPEED,
+    Kind.THREADS: _SPEED,
     Kind.PACED: (
         Column("calls/s", "rate", number, ratios=False),
         Column("p50, µs", "p50", number, floor=True),
@@ -268,6 +269,8 @@ def title(cell: Cell) -> str:
     if cell.size > 16:
         size = f"{cell.size >> 20} MB" if cell.size >= 1 << 20 else f"{cell.size >> 10} KB"
         return f"{size}, {cell.in_flight} in flight"
+    if cell.kind is Kind.THREADS:
+        return f"{cell.in_flight} thread{'s' if cell.in_flight > 1 else ''}"
     return f"{cell.in_flight:,} in flight"
 
 

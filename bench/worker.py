@@ -27,6 +27,7 @@ from bench.lag import measured_lags
 from bench.measuring import cpu_of, own_cpu, percentiles, resident_bytes
 from bench.pacing import at_fixed_rate
 from bench.scripts import check, value_of
+from bench.threads import CONNECT, times_in_threads
 
 from glide_scripts.testing import Connection
 
@@ -93,6 +94,8 @@ def measure(task: Task) -> Figures:
             return run(task, load(task))
         case Kind.PACED:
             return run(task, paced(task))
+        case Kind.THREADS:
+            return in_threads(task)
         case Kind.LAG:
             return run(task, lag(task))
         case Kind.COLD:
@@ -151,6 +154,16 @@ async def load_under_trio(task: Task) -> Figures:
             figures = account.close(len(times) * cell.batch)
             nursery.cancel_scope.cancel()
     return figures | percentiles(times)
+
+
+def in_threads(task: Task) -> Figures:
+    cell, value = task.cell, value_of(task.cell)
+    with CONNECT[task.client](task.port, cell) as call:
+        check(call("k", value), cell)
+        times_in_threads(call, value, cell.in_flight, WARM_UP_SECS)
+        account = Account(task.pids)
+        times = times_in_threads(call, value, cell.in_flight, task.secs)
+        return account.close(len(times)) | percentiles(times)
 
 
 async def lag(task: Task) -> Figures:
@@ -233,7 +246,7 @@ def without_python(task: Task) -> Figures:
     program = Path(task.load)
     if task.client in (RUST_REDIS, RUST_FRED):
         program = program.with_name("anchors")
-    command = [program, what, *map(str, (task.port, in_flight, cell.size, task.secs))]
+    command = [str(program), what, *map(str, (task.port, in_flight, cell.size, task.secs))]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

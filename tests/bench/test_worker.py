@@ -35,6 +35,7 @@ def task(server: ValkeyServer, cell: Cell, client: str = OURS) -> Task:
         *[(OURS, dataclasses.replace(LOAD, reply=reply)) for reply in Reply],
         (OURS, Cell(Kind.PACED, in_flight=5)),
         (OURS, Cell(Kind.LAG, in_flight=5)),
+        (OURS, Cell(Kind.THREADS, in_flight=3)),
         (RAW, Cell(Kind.LAG, in_flight=5)),
         (OURS, dataclasses.replace(LOAD, uvloop=True)),
         (RAW, LOAD),

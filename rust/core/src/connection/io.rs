@@ -198,6 +198,7 @@ mod tests {
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
     use super::*;
+    use crate::wire::resp::Frame;
 
     /// Fails each write.
     struct Failing {
@@ -349,7 +350,8 @@ mod tests {
 
     #[test]
     fn what_is_read_at_once_follows_the_size_of_the_replies() {
-        let value = [&b"$65536\r\n"[..], &[b'x'; 65_536], b"\r\n"].concat();
+        let text = vec![b'x'; 65_536];
+        let value = [&b"$65536\r\n"[..], &text, b"\r\n"].concat();
         for (values, most_reads) in [(1, 2), (64, 24)] {
             let reads = std::rc::Rc::default();
             let giving = Giving { bytes: value.repeat(values), reads: std::rc::Rc::clone(&reads) };
@@ -359,9 +361,7 @@ mod tests {
                 let read = io.poll_read(&mut Context::from_waker(Waker::noop()));
                 assert!(matches!(read, Poll::Ready(Ok(1..))));
                 while let Some(frame) = io.decoder.decode(&mut io.input).expect("valid replies") {
-                    assert!(
-                        matches!(frame, crate::wire::resp::Frame::Reply(reply) if reply.as_bytes() == Some(&[b'x'; 65_536]))
-                    );
+                    assert!(matches!(frame, Frame::Reply(reply) if reply.as_bytes() == Some(&text)));
                     replies += 1;
                 }
             }
