@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use glide_scripts_core::script::{Options, Script};
 use glide_scripts_core::{
-    Address, Backoff, Client, Completion, Completions, Config, ConnectionConfig, IoThread, Mode, Packer, Protocol,
-    ReadFrom, ReplyTo, Request, Route,
+    Address, Backoff, Client, Completion, Completions, Config, ConnectionConfig, Deadlines, IoThread, Mode, Packer,
+    Protocol, ReadFrom, ReplyTo, Request, Route,
 };
 
 /// Makes a script that only its code tells apart.
@@ -78,7 +78,7 @@ fn config(port: u16, mode: Mode) -> Config {
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             address_map: None,
-            waits_for_replies: false,
+            deadlines: Deadlines::WholeCalls,
             observed: false,
             unacknowledged: None,
             transport: glide_scripts_core::system(),

@@ -26,8 +26,8 @@ pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot, Obsta
 pub use crate::model::commands::Placement;
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
-    Backoff, Config, ConnectionConfig, Credentials, Mode, Opening, Protocol, ReadFrom, SentinelConfig, Stream,
-    Transport, Unacknowledged,
+    Backoff, Config, ConnectionConfig, Credentials, Deadlines, Mode, Opening, Protocol, ReadFrom, SentinelConfig,
+    Stream, Transport, Unacknowledged,
 };
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::{Library, library_name};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
-    Address, AddressMap, Backoff, Config, ConnectionConfig, Credentials, Mode, Protocol, Questioner, ReadFrom,
-    SentinelConfig, Tls, system,
+    Address, AddressMap, Backoff, Config, ConnectionConfig, Credentials, Deadlines, Mode, Protocol, Questioner,
+    ReadFrom, SentinelConfig, Tls, system,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -48,7 +48,7 @@ pub(crate) fn from_settings(
         terms: setting("terms")?.extract()?,
         tcp_nodelay: setting("tcp_nodelay")?.extract()?,
         timeout: milliseconds("connection_timeout_ms")?,
-        waits_for_replies: setting("waits_for_replies")?.extract()?,
+        deadlines: if setting("waits_for_replies")?.extract()? { Deadlines::UntilSent } else { Deadlines::WholeCalls },
         observed: !setting("observer")?.is_none(),
         backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
         address_map: address_map(&setting("address_map")?, &asking)?,

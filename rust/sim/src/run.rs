@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{
-    Address, Backoff, Client, Completion, Config, ConnectionConfig, Credentials, IoThread, Mode, Protocol, ReadFrom,
-    ReplyTo, Stats,
+    Address, Backoff, Client, Completion, Config, ConnectionConfig, Credentials, Deadlines, IoThread, Mode, Protocol,
+    ReadFrom, ReplyTo, Stats,
 };
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -206,7 +206,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             timeout: Duration::from_millis(500),
             backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
             address_map: None,
-            waits_for_replies: false,
+            deadlines: Deadlines::WholeCalls,
             observed: false,
             // The simulated connections know it themselves.
             unacknowledged: Some(|_| None),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::connection::lane::Place;
 use crate::model::cause::Obstacle;
+use crate::model::config::Deadlines;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Request;
 use crate::model::route::Route;
@@ -72,7 +73,7 @@ pub(crate) struct TooLate {
 
 /// How long a call may take once it was sent, on top of its deadline.
 pub(crate) fn time_for_reply(servers: &Servers, own_time: Option<Wait>) -> Option<Wait> {
-    if servers.config.connection.waits_for_replies { Some(Wait::Forever) } else { own_time }
+    if servers.config.connection.deadlines == Deadlines::UntilSent { Some(Wait::Forever) } else { own_time }
 }
 
 /// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.

@@ -14,6 +14,7 @@ use crate::connection::lane::{Lane, Place};
 use crate::connection::step::Unfinished;
 use crate::model::call::Call;
 use crate::model::cause::PANICKED;
+use crate::model::config::Deadlines;
 use crate::model::status::{Status, Unreachable};
 use crate::tasks::guard;
 use crate::wire::resp::{Frame, Item, Reply};
@@ -276,7 +277,7 @@ impl Lane {
 
     /// Ends the calls whose deadline has passed. Those that the socket has not begun to take never will be sent.
     pub(super) fn sweep(self: &Rc<Self>, now: Instant) {
-        let expired = self.queues.borrow_mut().expired(now, self.config.waits_for_replies);
+        let expired = self.queues.borrow_mut().expired(now, self.config.deadlines == Deadlines::UntilSent);
         if expired.is_empty() {
             return;
         }

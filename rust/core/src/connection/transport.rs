@@ -256,7 +256,7 @@ pub(crate) mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::model::config::{Backoff, Protocol};
+    use crate::model::config::{Backoff, Deadlines, Protocol};
 
     thread_local! {
         static FOUND: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
@@ -286,7 +286,7 @@ pub(crate) mod tests {
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },
             address_map: None,
-            waits_for_replies: false,
+            deadlines: Deadlines::WholeCalls,
             observed: false,
             unacknowledged: None,
             transport: system(),

@@ -84,8 +84,7 @@ pub struct ConnectionConfig {
     pub backoff: Backoff,
     /// Where to connect to the servers that others name; `None`: where they say.
     pub address_map: Option<Arc<AddressMap>>,
-    /// Whether a deadline bounds only the time until a request is sent, and its reply may take as long as it likes.
-    pub waits_for_replies: bool,
+    pub deadlines: Deadlines,
     /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
@@ -99,6 +98,15 @@ impl ConnectionConfig {
     pub(crate) fn in_terms(&self, text: String) -> String {
         self.terms.iter().fold(text, |text, (setting, term)| text.replace(setting, term))
     }
+}
+
+/// What the deadline of a call bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadlines {
+    /// The call with all its steps.
+    WholeCalls,
+    /// The time until it is sent; its reply may take as long as it likes.
+    UntilSent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use std::{env, thread};
 use glide_scripts_core::resp::Reply;
 use glide_scripts_core::script::{Options, Script};
 use glide_scripts_core::{
-    Address, Backoff, Client, Completion, Config, ConnectionConfig, Error, IoThread, Mode, Packer, Protocol, ReadFrom,
-    ReplyTo, Request, Route,
+    Address, Backoff, Client, Completion, Config, ConnectionConfig, Deadlines, Error, IoThread, Mode, Packer, Protocol,
+    ReadFrom, ReplyTo, Request, Route,
 };
 use tokio::sync::oneshot::Receiver;
 
@@ -197,7 +197,7 @@ fn config(port: u16) -> Config {
             terms: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(2),
-            waits_for_replies: false,
+            deadlines: Deadlines::WholeCalls,
             observed: false,
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },
             address_map: None,
