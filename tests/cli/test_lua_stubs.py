@@ -88,7 +88,7 @@ def test_it_has_what_servers_give_to_scripts(text: str, server: ValkeyServer) ->
     assert isinstance(names, list)
     for member in (name.decode() for name in names if isinstance(name, bytes)):
         is_defined = f"\nfunction redis.{member}(" in text
-        assert is_defined or re.search(rf"^---@field {member}\\?? ", text, re.M), member
+        assert is_defined or re.search(rf"^---@field {member}\?? ", text, re.M), member
     for name in ("KEYS = {}", "ARGV = {}", "server = redis"):
         assert f"\n{name}\n" in text
 

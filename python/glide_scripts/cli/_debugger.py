@@ -115,7 +115,7 @@ class Debugger:
         if isinstance(now, Ended) and now.error is not None:
             raise Failure(script_error_text(now.error, self._origin), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
-        self._say("the script runs in a fork of the server: none of its writes stay", "dim")
+        self._say("the script runs in a fork of the server: none of its writes stay")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")
@@ -123,7 +123,7 @@ class Debugger:
             self._unchanged = {name: self._session.ask("print", name) for name in self._given}
             first = self._listing.place(now.line).file
             if first != self._listing.files[0]:
-                self._say(f"it begins in {first}, which {self._listing.files[0]} includes", "dim")
+                self._say(f"it begins in {first}, which {self._listing.files[0]} includes")
         self._show(now)
 
     def converse(self) -> None:
