@@ -194,13 +194,13 @@ def test_colours_are_used_where_they_are_wanted(
     for words in (
         WRONG,
         ["bench", "-e", "return 1", "--calls", "1"],
-        ["debug", "-e", "return 1"],
+        ["debug", "-e", "local a = {1, 'x'} -- c"],
     ):
         done = piped(*words, *url, *options)
         assert ("\x1b[" in done.out) is is_colored
-        # Only the terminal's own 16 colours, and nothing dim.
+        # Only the terminal's own colours, and nothing dim: neither 2 nor 90.
         styles = re.findall(r"\x1b\[([\d;]*)m", done.out)
-        assert not any(part in ("2", "38", "48") for style in styles for part in style.split(";"))
+        assert not any(part in ("2", "38", "48", "90") for style in styles for part in style.split(";"))
     done = piped("run", "-e", "return = 1", *url, *options)
     assert done.err.startswith(
         "\x1b[1;31mglide-scripts:\x1b[0m " if is_colored else "glide-scripts: "

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.completion import NestedCompleter
-from rich.syntax import Syntax
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
@@ -16,6 +15,7 @@ from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
+from ._lua_colors import LUA
 from ._origin import Origin, refuse_empty
 from ._prompt import Lines, printable
 from ._servers import Servers
@@ -23,7 +23,6 @@ from ._servers import Servers
 _PROMPT = "debug> "
 _AROUND = 5
 _STEP = "step over"
-_LUA = Syntax("", "lua", theme="ansi_dark", background_color="default")
 
 
 @dataclass(frozen=True)
@@ -337,7 +336,7 @@ class Debugger:
             mark = "->" if place == here else "  "
             dot = "*" if place in self._breaks else " "
             line = Text(f"{mark}{dot}{number:>{width}} | ", style="bold" if place == here else "")
-            code = _LUA.highlight(lines[number])
+            code = LUA.highlight(lines[number])
             code.rstrip()
             self._console.print(line.append_text(code))
 
