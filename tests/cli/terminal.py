@@ -67,6 +67,11 @@ class Terminal:
         """All that it has shown, without colours and the like."""
         return _ESCAPES.sub("", self._shown)
 
+    @property
+    def raw(self) -> str:
+        """All that it has shown, as it came."""
+        return self._shown
+
     def type(self, text: str) -> None:
         """Type a line."""
         self._child.send(f"{text}\r")

@@ -1,11 +1,17 @@
 """The command line as a whole: what it needs, how it is asked for help, how it fails."""
 
+import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tests.cli.terminal import at_terminal, piped
 
 from glide_scripts.cli import main
+from glide_scripts.testing import ValkeyServer
 
 COMMANDS = ["bench", "check", "debug", "load", "repl", "run", "serve", "stubs"]
 
@@ -99,3 +105,161 @@ def test_a_traceback_of_wrong_usage_is_there_for_those_who_ask(
 ) -> None:
     assert main(["check", "--traceback", "--ignore", "nope", "x"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_help_is_as_wide_as_the_terminal_and_nothing_is_cut(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(line.endswith("...") for line in lines[1:])
+    assert width - 30 < max(map(len, lines)) <= width
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, and the program on PATH."""
+    program = tmp_path / "bin" / "glide-scripts"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m glide_scripts "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def bash(line: str) -> str:
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_completion_is_installed_and_completes(home: Path) -> None:
+    assert "completion installed" in bash("glide-scripts --install-completion; true")
+    (installed,) = [path for path in home.rglob("*") if path.name == "glide-scripts.sh"]
+
+    def completed(*words: str) -> list[str]:
+        return bash(
+            f"source '{installed}'; COMP_WORDS=(glide-scripts {' '.join(words)}); "
+            f"COMP_CWORD={len(words)}; _glide_scripts_completion glide-scripts; "
+            "printf '%s\\n' \"${COMPREPLY[@]}\""
+        ).split()
+
+    assert completed("r") == ["run", "repl"]
+    assert completed("check", "--str") == ["--strict"]
+    assert completed("check", "--format", "g") == ["github"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script(
+    shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: shell)
+    assert main(["--show-completion"]) == 0
+    out = capsys.readouterr().out
+    assert "glide-scripts" in out
+    assert f"complete_{shell}" in out
+
+
+WRONG = ["check", "-e", "#!lua\nreturn x"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "is_colored"),
+    [
+        ([], {}, False),
+        (["--color", "always"], {}, True),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"CLICOLOR_FORCE": "1"}, True),
+        ([], {"CLICOLOR_FORCE": "0"}, False),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+    ],
+)
+def test_colours_are_used_where_they_are_wanted(
+    options: list[str],
+    environment: dict[str, str],
+    is_colored: bool,
+    server: ValkeyServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    url = ["--url", server.url]
+    for words in (
+        WRONG,
+        ["bench", "-e", "return 1", "--calls", "1"],
+        ["debug", "-e", "local a = {1, 'x'} -- c"],
+    ):
+        done = piped(*words, *url, *options)
+        assert ("\x1b[" in done.out) is is_colored
+        # Only the terminal's own colours, and nothing dim: neither 2 nor 90.
+        styles = re.findall(r"\x1b\[([\d;]*)m", done.out)
+        assert not any(part in ("2", "38", "48", "90") for style in styles for part in style.split(";"))
+    done = piped("run", "-e", "return = 1", *url, *options)
+    assert done.err.startswith(
+        "\x1b[1;31mglide-scripts:\x1b[0m " if is_colored else "glide-scripts: "
+    )
+
+
+def test_a_terminal_has_colours_unless_it_is_dumb(server: ValkeyServer) -> None:
+    for environment, start in (({}, "\x1b[1m-e:2:8"), ({"TERM": "dumb"}, "-e:2:8")):
+        with at_terminal(*WRONG, "--url", server.url, **environment) as terminal:
+            assert terminal.end() == 0
+            assert terminal.raw.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["run", "-e", "#!lua\nreturn nil + 1"],
+            {
+                "message": "-e:2: attempt to perform arithmetic on a nil value",
+                "exit_code": 1,
+                "type": "ScriptError",
+                "code": "ERR",
+                "file": "-e",
+                "line": 2,
+                "may_have_executed": True,
+            },
+        ),
+        (
+            ["run", "-e", "return redis.error_reply('OUT_OF_STOCK sku 7')"],
+            {
+                "message": "-e: OUT_OF_STOCK sku 7",
+                "exit_code": 1,
+                "type": "ScriptError",
+                "code": "OUT_OF_STOCK",
+                "file": "-e",
+                "may_have_executed": True,
+            },
+        ),
+        (
+            ["run", "nowhere.lua"],
+            {"message": "nowhere.lua: No such file or directory", "exit_code": 2},
+        ),
+        (
+            ["bench", "-e", "--@key user\nreturn 1"],
+            {"message": "-e: key user is missing: --key USER", "exit_code": 2},
+        ),
+    ],
+)
+def test_with_json_an_error_is_json_too(
+    words: list[str], expected: dict[str, object], server: ValkeyServer
+) -> None:
+    done = piped(*words, "--json", "--url", server.url)
+    assert json.loads(done.out) == {"error": expected}
+    assert done.code == expected["exit_code"]
+    assert done.err.splitlines()[0] == f"glide-scripts: {expected['message']}"
+
+
+def test_with_json_wrong_usage_is_json_too() -> None:
+    done = piped("run", "--repeat", "x", "-e", "return 1", "--json")
+    assert done.code == 2
+    assert "it is not a whole number" in json.loads(done.out)["error"]["message"]

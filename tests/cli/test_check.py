@@ -10,7 +10,7 @@ from tests.cli.terminal import at_terminal
 
 from glide_scripts import Script
 from glide_scripts.cli import main
-from glide_scripts.cli._rules import GLOBALS, MEMBERS
+from glide_scripts.cli._globals import GLOBALS, MEMBERS
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 Found = list[tuple[int, int, str]]

@@ -33,8 +33,15 @@ def all_examples() -> list[str]:
 
 
 @pytest.mark.parametrize("name", all_examples())
-def test_every_example_is_found_with_what_it_includes(name: str, server: ValkeyServer) -> None:
-    assert main(["check", str(EXAMPLES / name), "--url", server.url]) == 0
+def test_every_example_is_found_with_what_it_includes(
+    name: str, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(EXAMPLES / name)
+    assert main(["check", file, "--url", server.url]) == 0
+    for command in ("run", "debug", "bench", "profile"):
+        # They are read, and only lack their keys.
+        assert main([command, file]) == 2
+        assert_one_line(capsys, " is missing: --key ")
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,29 @@
 """All commands, and how each of them ends."""
 
+import difflib
 import importlib.metadata
+import inspect
+import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from .. import GlideError
 from . import bench, check, debug, load, profile, repl, serve, stubs
 from . import run as run_command
 from ._connection import connecting
+from ._console import Color, color, painted
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
+_COMPLETE = "_GLIDE_SCRIPTS_COMPLETE"
+
+_POSSIBLE = re.compile(r"(--\S+) \(Possible options?: ([^)]*)\)")
 
 # What typer, and the library that it checks values with, say to programmers.
 _REWORDED = [
@@ -29,27 +37,36 @@ _REWORDED = [
         (r"Input should be", "it should be"),
         (r"Value error, ", ""),
         (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"It does not take \1"),
-        (r"(: --\S+) \(Possible options?: (--\S+?)\)", r"\1. Did you mean \2?"),
     )
 ]
 
 app = typer.Typer(
     name=_PROGRAM,
-    add_completion=False,
     # Errors are told by `run`, and help is as wide as the terminal without a frame around it.
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 10_000},
 )
-app.command("run")(connecting(run_command.command))
-app.command("check")(connecting(check.command))
-app.command("load")(connecting(load.command))
-app.command("bench")(connecting(bench.command))
-app.command("profile")(connecting(profile.command))
-app.command("repl")(connecting(repl.command))
-app.command("debug")(connecting(debug.command))
-app.command("serve")(serve.command)
-app.command("stubs")(connecting(stubs.command))
+
+
+def _add(name: str, command: Callable[..., None]) -> None:
+    app.command(name, short_help=_first(command))(connecting(command))
+
+
+def _first(command: Callable[..., None]) -> str:
+    """The first paragraph of its help, which typer would cut at the end of the line."""
+    return (inspect.getdoc(command) or "").partition("\n\n")[0]
+
+
+_add("run", run_command.command)
+_add("check", check.command)
+_add("load", load.command)
+_add("bench", bench.command)
+_add("profile", profile.command)
+_add("repl", repl.command)
+_add("debug", debug.command)
+app.command("serve", short_help=_first(serve.command))(serve.command)
+_add("stubs", stubs.command)
 
 
 def _version(is_wanted: bool) -> None:
@@ -76,15 +93,22 @@ def run(argv: Sequence[str]) -> int:
     if not argv:
         return run(["--help"]) or UNUSABLE
     asked = Asked()
+    color.set(Color.auto)
     try:
-        # Not typer's own main(), which words errors and Ctrl-C its own way.
         command = typer.main.get_command(app)
+        if _COMPLETE in os.environ:
+            # The shell asks what may follow.
+            command.main(list(argv), _PROGRAM, _COMPLETE)
+        # Not typer's own main(), which words errors and Ctrl-C its own way.
         with command.make_context(_PROGRAM, list(argv), obj=asked) as context:
             command.invoke(context)
         sys.stdout.flush()
         return 0
     except typer.Exit as exit:
         return exit.exit_code
+    except SystemExit as exit:
+        # Of what installs completions.
+        return exit.code if isinstance(exit.code, int) else 0
     except typer.TyperException as error:
         return _explain(_usage(error), error.exit_code, asked)
     except KeyboardInterrupt:
@@ -98,7 +122,7 @@ def run(argv: Sequence[str]) -> int:
         if failure is None:
             # A bug in here.
             raise
-        return _explain(failure.message, failure.exit_code, asked)
+        return _explain(failure.message, failure.exit_code, asked, error.__cause__ or error)
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -108,11 +132,33 @@ def _usage(error: typer.TyperException) -> str:
     text = " ".join(error.format_message().split())
     for pattern, ours in _REWORDED:
         text = pattern.sub(ours, text)
+    text = _POSSIBLE.sub(_nearest, text)
     return f"{text} (see {program} --help)"
 
 
-def _explain(message: str, exit_code: int, asked: Asked) -> int:
+def _nearest(found: re.Match[str]) -> str:
+    option, possible = found[1], found[2].split(", ")
+    near = difflib.get_close_matches(option, possible, n=1, cutoff=0)
+    return f"{option}. Did you mean {near[0]}?"
+
+
+def _explain(message: str, exit_code: int, asked: Asked, error: BaseException | None = None) -> int:
     if asked.traceback:
         traceback.print_exc()
-    print(f"{_PROGRAM}: {message}", file=sys.stderr)
+    print(f"{painted(f'{_PROGRAM}:', 'error', sys.stderr)} {message}", file=sys.stderr)
+    if asked.as_json:
+        print(json.dumps({"error": _fields(message, exit_code, error)}, ensure_ascii=False))
     return exit_code
+
+
+def _fields(message: str, exit_code: int, error: BaseException | None) -> dict[str, object]:
+    """An error for a program; what is not known of it is left out."""
+    known = {
+        "type": type(error).__name__ if isinstance(error, GlideError) else None,
+        "code": getattr(error, "code", None),
+        "file": getattr(error, "file", None),
+        "line": getattr(error, "line", None),
+        "may_have_executed": getattr(error, "may_have_executed", None),
+    }
+    fields = {name: value for name, value in known.items() if value is not None}
+    return {"message": message.partition("\n")[0], "exit_code": exit_code, **fields}

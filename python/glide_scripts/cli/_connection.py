@@ -15,6 +15,7 @@ import typer
 
 from .. import ConfigurationError, ServerCredentials
 from ..config.address_map import mappings
+from ._console import Color, color
 
 PASSWORD_VARIABLES = ("VALKEYCLI_AUTH", "REDISCLI_AUTH")
 
@@ -31,6 +32,7 @@ class Connecting:
     timeout: float | None = None
     askpass: bool = False
     address_map: tuple[str, ...] | None = None
+    when: Color = Color.auto
     verbose: bool = False
 
     def applied_to(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
@@ -148,6 +150,11 @@ def _file(*names: str, about: str) -> Any:
     ]
 
 
+def _choose(when: Color) -> Color:
+    color.set(when)
+    return when
+
+
 _KEY = "TLS: its key. Default: the one in --cert."
 
 
@@ -191,6 +198,13 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
             ),
         ],
         None,
+    ),
+    "when": (
+        Annotated[
+            Color,
+            typer.Option("--color", callback=_choose, is_eager=True, help="When to use colours."),
+        ],
+        Color.auto,
     ),
     "verbose": (
         Annotated[

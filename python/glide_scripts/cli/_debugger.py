@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.completion import NestedCompleter
-from rich.syntax import Syntax
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
@@ -16,6 +15,7 @@ from ..testing._wire import Reply, ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
+from ._lua_colors import LUA
 from ._origin import Origin, refuse_empty
 from ._prompt import Lines, printable
 from ._servers import Servers
@@ -23,7 +23,6 @@ from ._servers import Servers
 _PROMPT = "debug> "
 _AROUND = 5
 _STEP = "step over"
-_LUA = Syntax("", "lua", theme="ansi_dark", background_color="default")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Debugger:
         if isinstance(now, Ended) and now.error is not None:
             raise Failure(script_error_text(now.error, self._origin), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
-        self._say("the script runs in a fork of the server: none of its writes stay", "dim")
+        self._say("the script runs in a fork of the server: none of its writes stay")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")
@@ -123,7 +122,7 @@ class Debugger:
             self._unchanged = {name: self._session.ask("print", name) for name in self._given}
             first = self._listing.place(now.line).file
             if first != self._listing.files[0]:
-                self._say(f"it begins in {first}, which {self._listing.files[0]} includes", "dim")
+                self._say(f"it begins in {first}, which {self._listing.files[0]} includes")
         self._show(now)
 
     def converse(self) -> None:
@@ -337,7 +336,7 @@ class Debugger:
             mark = "->" if place == here else "  "
             dot = "*" if place in self._breaks else " "
             line = Text(f"{mark}{dot}{number:>{width}} | ", style="bold" if place == here else "")
-            code = _LUA.highlight(lines[number])
+            code = LUA.highlight(lines[number])
             code.rstrip()
             self._console.print(line.append_text(code))
 

@@ -30,6 +30,7 @@ class Asked:
     """What a failure needs to know about the command line."""
 
     traceback: bool = False
+    as_json: bool = False
 
 
 class Failure(Exception):

@@ -54,11 +54,11 @@ def _of_commands(commands: list[Command]) -> Iterator[str]:
             yield f'---| "{name}" # `{_usage(about)}` {about.summary}'
     yield "---| string"
     yield ""
-    for function, about in (
+    for function, effect in (
         ("call", "Call a command. An error of the server ends the script."),
         ("pcall", "Call a command. An error of the server is returned, as a table with `err`."),
     ):
-        yield f"---{about}"
+        yield f"---{effect}"
         yield "---@param command redis.Command"
         yield f"---@param ... {_ANY}"
         yield "---@return any"

@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -86,6 +86,19 @@ Data = Annotated[
 Fill = Annotated[
     bool, typer.Option("--fill-url", help="Let --setup and --data write to the server of --url.")
 ]
+
+
+def _remember_json(context: typer.Context, is_wanted: bool) -> bool:
+    asked: Asked = context.obj
+    asked.as_json = is_wanted
+    return is_wanted
+
+
+def json_option(about: str) -> Any:
+    """``--json``, with which errors are JSON, too."""
+    return typer.Option("--json", callback=_remember_json, is_eager=True, help=about)
+
+
 Traceback = Annotated[
     bool,
     typer.Option("--traceback", callback=_remember, help="Show the Python traceback of an error."),

@@ -38,7 +38,6 @@ def show(profile: Profile) -> None:
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
         f"{_time(profile.probes / calls)} a call, which is subtracted. Times of lines that take "
         "less than a timer are estimates.",
-        style="dim",
     )
 
 
@@ -127,7 +126,7 @@ def _frames(
 def _line(profile: Profile, row: Row | None, number: int, text: str) -> Text:
     shown = f"{number:>5} │ {text.expandtabs(4)}".rstrip()
     if row is None:
-        return Text.assemble(" " * 28, (shown, "dim"))
+        return Text.assemble(" " * 28, shown)
     return Text.assemble(_figures(profile, row), shown)
 
 

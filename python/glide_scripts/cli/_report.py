@@ -55,7 +55,7 @@ def _display(load: Workload, width: int) -> Group:
     done, result = load.tick(), load.result
     figures = f"  {done:4.0%}  {result.elapsed:.1f} s  {result.per_second:,.0f} calls/s"
     filled = round(done * _BAR)
-    bar = Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"), figures)
+    bar = Text.assemble(("━" * filled, "green"), "─" * (_BAR - filled), figures)
     histogram = result.histogram
     each = [f"{percentile_name(p)} {time_text(histogram.percentile(p))}" for p in PERCENTILES]
     latency = Text("  ".join([*each, f"max {time_text(histogram.max)}"]), "bold")
@@ -115,7 +115,7 @@ class Report:
                 "max": histogram.max,
             }
             lines += [
-                Text("".join(f"{name:>10}" for name in table), "dim"),
+                Text("".join(f"{name:>10}" for name in table)),
                 Text("".join(f"{time_text(value):>10}" for value in table.values()), "bold"),
                 Text(""),
                 *(Text(row, "cyan") for row in rows(histogram, width)),
@@ -129,7 +129,7 @@ class Report:
             lines += [Text(line, "yellow") for line in textwrap.wrap(why, width)]
         most = result.errors.most_common(_MAX_ERRORS)
         lines += [Text(f"{count:,} failed: {error}", "red") for error, count in most]
-        lines.append(Text(_COUNTED[self._load.plan.rate is not None], "dim"))
+        lines.append(Text(_COUNTED[self._load.plan.rate is not None]))
         return lines
 
     def _figures(self) -> dict[str, Any]:

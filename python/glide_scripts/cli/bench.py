@@ -77,7 +77,7 @@ def command(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of text.")
+        bool, _options.json_option("Print one JSON object instead of text.")
     ] = False,
     traceback: _options.Traceback = False,
 ) -> None:

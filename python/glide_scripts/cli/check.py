@@ -23,6 +23,7 @@ from .. import (
     ScriptSourceError,
 )
 from . import _lock, _options
+from ._console import has_color, painted
 from ._failure import FAILED, UNUSABLE, Failure
 from ._findings import ERRORS, WARNINGS, Finding
 from ._rules import CommandInfo, findings
@@ -208,8 +209,21 @@ def _text(collected: Collected, found: list[Finding]) -> None:
     for each in found:
         place = f"{each.file}:{each.line}:{each.column}"
         line = f"{place}: {each.severity}: {each.message} [{each.code}]"
-        print(line if width is None else _wrapped(line, width))
+        print(_painted(line if width is None else _wrapped(line, width), place, each))
     print(f"{_counted(collected)}: {_total(found)}")
+
+
+def _painted(line: str, place: str, finding: Finding) -> str:
+    if not has_color(sys.stdout):
+        return line
+    # Either may have been wrapped.
+    for text, style in (
+        (place, "bold"),
+        (f"{finding.severity}:", finding.severity),
+        (f"[{finding.code}]", "code"),
+    ):
+        line = line.replace(text, painted(text, style, sys.stdout), 1)
+    return line
 
 
 def _wrapped(line: str, width: int) -> str:

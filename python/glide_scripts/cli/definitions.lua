@@ -41,8 +41,8 @@ ARGV = {}
 ---@field REDIS_VERSION string
 ---@field REDIS_VERSION_NUM integer
 ---@field SERVER_NAME? string
----@field SERVER_VERSION? string
----@field SERVER_VERSION_NUM? integer
+---@field VALKEY_VERSION? string
+---@field VALKEY_VERSION_NUM? integer
 redis = {}
 
 ---The same as `redis`; Valkey 8.0 and later have both names.

@@ -46,7 +46,7 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Load nothing; only show the state.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Annotated[bool, _options.json_option("Print JSON instead of a table.")] = False,
     traceback: _options.Traceback = False,
 ) -> None:
     """Load scripts and functions on every node, and show which were new.
@@ -194,4 +194,4 @@ def _table(rows: Sequence[Row]) -> None:
     Output().print(table)
 
 
-_STYLES = {"there": "dim", "new": "green", "changed": "yellow"}
+_STYLES = {"there": "", "new": "green", "changed": "yellow"}

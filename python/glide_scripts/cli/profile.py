@@ -54,7 +54,7 @@ def command(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of text.")
+        bool, _options.json_option("Print one JSON object instead of text.")
     ] = False,
     stacks: Annotated[
         Path | None,

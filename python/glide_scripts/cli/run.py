@@ -53,7 +53,7 @@ def command(
         typer.Option("--watch", help="Run again when FILE or an included file changes."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print replies as JSON instead of Python.")
+        bool, _options.json_option("Print replies as JSON instead of Python.")
     ] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="Print replies unconverted, without --@returns.")
@@ -95,7 +95,8 @@ def command(
 
     With --json, bytes are text, or {"base64": "..."} if they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
-    {"error": "..."}; keys of maps are strings.
+    {"error": "..."}; keys of maps are strings. A failure prints a line {"error": {"message": ...,
+    "exit_code": ...}}, too.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
