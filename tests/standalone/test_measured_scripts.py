@@ -127,6 +127,7 @@ async def test_functions(client: GlideClient, folder: Path) -> None:
     assert missing(coverage, folder / "counters.lua") == ""
 
 
+@pytest.mark.needs("functions")
 async def test_a_library_that_is_loaded_by_its_code(client: GlideClient, folder: Path) -> None:
     with measure(source=[folder]) as coverage:
         await client.function_load(LIBRARY)

@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn a_script_with_probes_is_known_by_the_one_without() {
+        let known = Arc::new(Script::new("return 1", Options::default()));
+        let sent = Arc::new(Script::with_probes(&known, "_probe[1]=1;return 1"));
+        assert_eq!(sent.without_probes().hash(), known.hash());
+        assert_eq!(known.without_probes().hash(), known.hash());
+        let words = format!("ERR boom script: {}, on @user_script:1.", sent.hash());
+        assert_eq!(sent.unprobed(&words), Some(words.replace(sent.hash(), known.hash())));
+        assert_eq!(known.unprobed(&words), None);
+    }
+
+    #[test]
     fn a_shebang_declares_that_a_script_does_not_write() {
         assert!(declares_no_writes(b"#!lua flags=no-writes\nreturn 1"));
         assert!(declares_no_writes(b"#!lua name=x flags=allow-oom,no-writes\r\nreturn 1"));
