@@ -159,3 +159,75 @@ def test_ctrl_c_drops_what_is_typed_and_kills_what_runs(tmp_path: Path) -> None:
         terminal.see("glide-scripts: interrupted")
         assert terminal.end() == 130
         assert "Traceback" not in terminal.shown
+
+
+def test_a_value_is_shown_as_it_is_in_lua(url: str) -> None:
+    for expression, shown in (
+        ("3.7", "3.7"),
+        ("2^53 + 2", "9007199254740994"),
+        ("1/0", "inf"),
+        ("{a = 1, ['b c'] = {true, 'x\\n'}}", r'{a = 1, ["b c"] = {true, "x\n"}}'),
+        ("{1, nil, 3}", "{1, [3] = 3}"),
+        ("nil", "nil"),
+        ("false", "false"),
+        ("'é\\0\"'", r'"é\000\""'),
+        ("redis.call", "<function>"),
+        ("redis.call('SET', 'k', 'v')", '{ok = "OK"}'),
+        ("local t = {} t.t = t return t", "{t = {...}}"),
+    ):
+        ended = piped("repl", "--url", url, text=f":lua {expression}\n")
+        assert (ended.code, ended.out, ended.err) == (0, f"{shown}\n", ""), expression
+
+
+def test_at_a_terminal_it_is_shown_beside_the_answer(url: str, tmp_path: Path) -> None:
+    with at_terminal("repl", "--url", url, XDG_STATE_HOME=str(tmp_path)) as terminal:
+        for typed, shown in (
+            ("3.7", "3\r\nin Lua: 3.7"),
+            ("{a = 1}", "[]\r\nin Lua: {a = 1}"),
+            ("{1, {2}}", "[1, [2]]\r\n"),
+            ("redis.call('SET', 'n', 1)", "b'OK'\r\n"),
+            ("redis.call('INCR', 'n')", "2\r\n"),
+            ("redis.error_reply('SOLD_OUT sku 7')", "error: SOLD_OUT sku 7"),
+            ("print(1)", "scripts have no print"),
+        ):
+            terminal.see("lua>")
+            terminal.type(typed)
+            terminal.see(shown)
+        assert terminal.shown.count("in Lua:") == 2
+        terminal.see("lua>")
+        terminal.type("help")
+        terminal.see(":load FILE")
+        terminal.type("exit")
+        assert terminal.end() == 0
+
+
+def test_a_file_is_loaded_or_run(url: str, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/twice.lua").write_text("local function twice(n)\n  return n * 2\nend\n")
+    util, script = tmp_path / "util.lua", tmp_path / "take.lua"
+    util.write_text('--@include "lib/twice.lua"\nlocal three = 3')
+    script.write_text('--@include "lib/twice.lua"\nreturn {KEYS[1], twice(ARGV[1])}')
+    text = f":load {util}\ntwice(three)\ntwice(nil)\ndo\n  error('x')\nend\n"
+    ended = piped("repl", "--url", url, text=text)
+    assert (ended.code, ended.out) == (1, "6\n")
+    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert errors[0].startswith(f"error: {tmp_path}/lib/twice.lua:2: attempt to perform arithmetic")
+    assert errors[1] == "error: line 2: x"
+    text = f":keys k\n:args 4\n:load {script}\n:args\n:load {script}\n"
+    text += ":load nope.lua\n:load\ntwice(1)\n"
+    ended = piped("repl", "--url", url, text=text)
+    assert (ended.code, ended.out) == (1, "[b'k', 8]\n")
+    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert errors[0].startswith(f"error: {tmp_path}/lib/twice.lua:2: attempt to perform arithmetic")
+    assert errors[1:] == [
+        "error: nope.lua: No such file or directory",
+        "error: :load takes one file, as in: :load scripts/util.lua",
+        "error: Script attempted to access nonexistent global variable 'twice'",
+    ]
+
+
+def test_help_and_exit_need_no_colon(url: str) -> None:
+    ended = piped("repl", "--url", url, text="help\nexit\n1\n")
+    assert ended.code == 0
+    assert ":lua EXPRESSION" in ended.out
+    assert not ended.out.endswith("1\n")

@@ -5,24 +5,27 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prompt_toolkit.completion import NestedCompleter
 from rich.text import Text
 
 from .. import Script, ScriptSourceError
 from ..declared.lines import Place
-from ..testing._wire import Reply, ServerReplyError
+from ..testing._wire import ServerReplyError
 from ._console import Output
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
-from ._ldb import Ended, Event, Listing, NotTakenError, Session, Stopped
+from ._inspection import STEP, Frame, Inspected
+from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
 from ._lua_colors import LUA
 from ._origin import Origin, refuse_empty
 from ._prompt import Lines, printable
 from ._servers import Servers
+from ._shown import shown_reply
+from ._stepping import Stepper, breakpoint_of
 
 _PROMPT = "debug> "
 _AROUND = 5
-_STEP = "step over"
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,30 @@ class Debugger:
         self._target, self._origin, self._keys, self._args = target, origin, keys, args
         self._about, self._refill = about, refill
         self._console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._session: Session | None = None
+        self._session: Inspected | None = None
+        self._stepper: Stepper | None = None
         self._given: dict[str, list[bytes]] = {}
         self._unchanged: dict[str, list[str]] = {}
         """What LDB says of KEYS and ARGV as they were given."""
-        self._breaks: set[Place] = set()
+        self._breaks: dict[Place, str] = {}
+        """Each breakpoint with its condition; empty if it has none."""
+        self._frame = 0
+        """Which of the frames is looked at; 0 is the innermost."""
         self._shown_file: str | None = None
         self._is_over = False
         self.has_failed = False
         """Whether the script's last run failed, or a command that came by a pipe."""
         self._commands = (
             _Command(("step", "s"), lambda _: self._run("step")),
-            _Command(("next", "n"), lambda _: self._next(0)),
-            _Command(("out", "o"), lambda _: self._next(-1)),
+            _Command(("next", "n"), lambda _: self._show(self._steps().to_depth(0))),
+            _Command(("out", "o"), lambda _: self._show(self._steps().to_depth(-1))),
             _Command(("continue", "c", "cont"), lambda _: self._run("continue")),
             _Command(("break", "b"), self._break),
             _Command(("delete", "d"), self._delete),
             _Command(("list", "l"), self._list),
             _Command(("where", "w", "trace", "t", "bt"), self._where),
+            _Command(("up", "u"), lambda _: self._look(1)),
+            _Command(("down",), lambda _: self._look(-1)),
             _Command(("print", "p"), self._print),
             _Command(("eval", "e"), self._eval),
             _Command(("redis", "r", "valkey", "v"), self._redis),
@@ -83,7 +92,7 @@ class Debugger:
         """
         self._script, self._listing = script, Listing(script)
         try:
-            self._breaks |= {self._listing.find(each) for each in breaks}
+            self._breaks |= dict(breakpoint_of(self._listing, each) for each in breaks)
         except NotTakenError as error:
             raise Failure(f"--break: {error}", UNUSABLE) from error
 
@@ -96,10 +105,11 @@ class Debugger:
         # LDB would end the connection.
         refuse_empty(self._origin, self._script.code)
         try:
-            self._session = Session(self._target, self._script, self._keys, self._args)
+            self._session = Inspected(self._target, self._script, self._keys, self._args)
+            tell = partial(self._say, style="red")
+            self._stepper = Stepper(self._session, self._listing, self._breaks, tell)
             if isinstance(self._session.now, Stopped):
-                for place in sorted(self._breaks, key=str):
-                    self._set(place)
+                self._steps().set_all()
         except NotTakenError as error:
             raise Failure(str(error), UNUSABLE) from error
         except ServerReplyError as error:
@@ -176,94 +186,98 @@ class Debugger:
 
     # Commands
 
-    def _running(self) -> Session:
+    def _running(self) -> Inspected:
         if self._session is None:
             raise NotTakenError("the script is over; restart or quit")
         return self._session
 
-    def _run(self, word: str) -> None:
-        self._show(self._running().resume(word))
+    def _steps(self) -> Stepper:
+        self._running()
+        assert self._stepper is not None
+        return self._stepper
 
-    def _next(self, relative: int) -> None:
-        """Step until the call depth is at most the current one plus `relative`."""
-        session = self._running()
-        depth = session.depth() + relative
-        event = session.resume("step")
-        while isinstance(event, Stopped) and event.reason == _STEP and session.depth() > depth:
-            self._show_log(event.log)
-            event = session.resume("step")
-        self._show(event)
+    def _run(self, word: str) -> None:
+        self._show(self._steps().go(word))
 
     def _break(self, spec: str) -> None:
         if not spec:
             for place in sorted(self._breaks, key=lambda each: (each.file, each.line)):
-                self._say(f"{place}: {self._listing.lines(place.file)[place.line].strip()}")
+                condition = f" if {self._breaks[place]}" if self._breaks[place] else ""
+                text = self._listing.lines(place.file)[place.line].strip()
+                self._say(f"{place}{condition}: {text}")
             if not self._breaks:
                 self._say("there are no breakpoints")
             return
-        place = self._listing.find(spec)
+        place, condition = breakpoint_of(self._listing, spec)
         if self._session is not None:
-            self._set(place)
-        self._breaks.add(place)
-        self._say(f"breakpoint at {place}")
-
-    def _set(self, place: Place) -> None:
-        answer = self._running().ask("break", self._listing.sent(place) or 0)
-        if not any(line.startswith(("->", "  ", "  #")) for line in answer):
-            raise NotTakenError(f"{place}: {' '.join(answer)}")
+            self._steps().set(place)
+        self._breaks[place] = condition
+        self._say(f"breakpoint at {place}" + (f" if {condition}" if condition else ""))
 
     def _delete(self, spec: str) -> None:
         places = {self._listing.find(spec)} if spec else set(self._breaks)
-        if not places <= self._breaks:
+        if not places <= self._breaks.keys():
             raise NotTakenError(f"there is no breakpoint at {spec}")
-        self._breaks -= places
         for place in places:
-            if self._session is not None:
-                self._session.ask("break", -(self._listing.sent(place) or 0))
+            del self._breaks[place]
+        if self._session is not None:
+            self._steps().set_all()
+        for place in sorted(places, key=str):
             self._say(f"no breakpoint at {place} any more")
 
     def _list(self, spec: str) -> None:
-        if spec:
-            place = self._listing.find(spec)
-        elif isinstance(now := self._running().now, Stopped):
-            place = self._listing.place(now.line)
-        else:
-            return
+        here = self._listing.place
+        place = self._listing.find(spec) if spec else here(self._looked_at().line)
         self._say(f"{place.file}", "bold")
         self._show_lines(place, _AROUND)
 
     def _where(self, _: str) -> None:
-        # LDB gives two lines a function: its name, and the line at which it stands.
-        lines = self._running().ask("trace")
-        for name, line in zip(lines[::2], lines[1::2], strict=False):
-            if number := re.match(r"(?:->|  )[# ] *(\d+)", line):
-                place = self._listing.place(int(number[1]))
-                text = self._listing.lines(place.file)[place.line].strip()
-                self._say(f"{name.removesuffix(':')}, {place}: {text}")
+        for number, frame in enumerate(self._running().frames()):
+            place = self._listing.place(frame.line)
+            text = self._listing.lines(place.file)[place.line].strip()
+            mark = "-> " if self._frame and number == self._frame else ""
+            self._say(f"{mark}{'From' if number else 'In'} {frame.name}, {place}: {text}")
+
+    def _look(self, further: int) -> None:
+        """Look at a frame further out, or further in."""
+        frames = self._running().frames()
+        number = self._frame + further
+        if not 0 <= number < len(frames):
+            where = "outermost" if further > 0 else "innermost"
+            raise NotTakenError(f"this is the {where} function")
+        self._frame = number
+        place = self._listing.place(frames[number].line)
+        self._say(f"{frames[number].name}, {place}", "bold")
+        self._show_lines(place, 2)
 
     def _print(self, name: str) -> None:
         session = self._running()
         if not name:
-            self._show_log(session.ask("print"))
+            for each in session.variables(self._looked_at()):
+                self._say(f"{each.name} = {each.text}")
             return
-        answer = session.ask("print", name)
-        if answer == self._unchanged.get(name):
+        if name in self._given and session.ask("print", name) == self._unchanged.get(name):
             # Not as LDB shows them, which leaves out what is no text.
             self._say(f"{name} = {self._given[name]}")
             return
-        if not answer or not answer[0].startswith("<value>"):
-            # Global functions, and expressions of what is not local.
-            answer = session.ask("eval", name)
-        if answer and answer[0].startswith("<error>"):
+        try:
+            value = session.evaluate(name, self._looked_at())
+        except NotTakenError as error:
             if name.isidentifier():
-                raise NotTakenError(f"there is no local variable {name!r} here")
-            raise NotTakenError(f"{_words(answer[0])}; an expression sees no local variables")
-        self._show_log([f"<value> {name} = {_value(line)}" for line in answer[:1]])
+                raise NotTakenError(f"there is no variable {name!r} here") from error
+            raise
+        self._say(f"{name} = {value.text}")
+
+    def _looked_at(self) -> Frame:
+        return self._running().frames()[self._frame]
 
     def _eval(self, code: str) -> None:
         if not code:
             raise NotTakenError("eval takes Lua, as in: eval #KEYS")
-        self._show_log(self._running().ask("eval", code))
+        try:
+            self._say(self._running().evaluate(code, self._looked_at()).text)
+        except NotTakenError as error:
+            self._say(f"     error: {error}", "red")
 
     def _redis(self, text: str) -> None:
         try:
@@ -280,9 +294,8 @@ class Debugger:
             script = self._origin.read()
             self._refill()
             self._script, self._listing = script, Listing(script)
-            gone = {place for place in self._breaks if not self._listing.has_code(place)}
-            self._breaks -= gone
-            for place in gone:
+            for place in [each for each in self._breaks if not self._listing.has_code(each)]:
+                del self._breaks[place]
                 self._say(f"no breakpoint at {place} any more: the line is gone", "yellow")
             self.start()
         except (Failure, ScriptSourceError) as error:
@@ -299,6 +312,7 @@ class Debugger:
     # What is shown
 
     def _show(self, event: Event) -> None:
+        self._frame = 0
         self._show_log(event.log)
         if isinstance(event, Stopped):
             self._show_stop(event)
@@ -307,7 +321,7 @@ class Debugger:
 
     def _show_stop(self, stopped: Stopped) -> None:
         place = self._listing.place(stopped.line)
-        is_step = stopped.reason == _STEP
+        is_step = stopped.reason == STEP
         if not is_step or place.file != self._shown_file:
             why = "" if is_step else f": {stopped.reason.replace('break point', 'breakpoint')}"
             self._say(f"{place}{why}", "bold")
@@ -322,11 +336,14 @@ class Debugger:
         elif ended.is_aborted:
             self._say("the script is aborted", "yellow")
         else:
-            self._say(f"the script returned {_shown(ended.reply)}", "green")
+            self._say(f"the script returned {shown_reply(ended.reply)}", "green")
 
     def _show_lines(self, around: Place, more: int) -> None:
         now = self._session.now if self._session is not None else None
-        here = self._listing.place(now.line) if isinstance(now, Stopped) else None
+        here = None
+        if isinstance(now, Stopped):
+            sent = self._looked_at().line if self._frame else now.line
+            here = self._listing.place(sent)
         lines = self._listing.lines(around.file)
         width = len(str(max(lines)))
         for number in range(around.line - more, around.line + more + 1):
@@ -374,12 +391,3 @@ def _words(line: str) -> str:
 
 def _value(line: str) -> str:
     return line.removeprefix("<value> ").removeprefix("<retval> ")
-
-
-def _shown(reply: Reply) -> str:
-    """A reply as ``glide-scripts run`` prints it."""
-    if isinstance(reply, ServerReplyError):
-        return f"ServerReplyError({str(reply)!r})"
-    if isinstance(reply, list):
-        return f"[{', '.join(_shown(item) for item in reply)}]"
-    return repr(reply)

@@ -15,9 +15,12 @@ from .. import (
     RequestError,
     Script,
     ScriptError,
+    TypedScript,
     UnkillableError,
 )
+from ..declared.lines import Place, split_lines
 from ..failures.explanation import explained
+from ._lua_value import Value, value_of, with_value
 
 # It only compiles, so that nothing runs before it is known how much there is. The last line ends,
 # so that a string that is not closed is an error and not a piece that goes on.
@@ -87,6 +90,7 @@ class Evaluator:
     ) -> None:
         self._client = client
         self.keys, self.args = list(keys), list(args)
+        self._loaded: dict[str, Script] = {}
 
     async def piece(self, text: str) -> Piece:
         """What a text is, without running it."""
@@ -94,8 +98,21 @@ class Evaluator:
         reply = await self._client.invoke_script(_COMPILE, args=args, timeout=_COMPILE_TIMEOUT)
         return Piece(reply)
 
+    async def value(self, text: str) -> Value:
+        """Return the value of an expression or a chunk as it is in Lua, too.
+
+        Raises:
+            LeftAloneError, ScriptError, RequestError: As for `evaluate`.
+        """
+        piece = await self.piece(text)
+        if piece not in (Piece.EXPRESSION, Piece.CHUNK):
+            # It raises what is wrong.
+            return Value(await self.evaluate(text), "nil", is_plain=True)
+        chunk = f"return {text}" if piece is Piece.EXPRESSION else text
+        return value_of(await self._run(self._piece(with_value(chunk))))
+
     async def evaluate(self, text: str) -> Any:
-        """Return the value of an expression or a chunk.
+        """Return the server's answer to an expression or a chunk.
 
         Ctrl-C kills the script, if it has not written.
 
@@ -106,11 +123,16 @@ class Evaluator:
         """
         if await self.piece(text) is Piece.EXPRESSION:
             text = f"return {text}"
-        code = os.fsencode(text)
+        return await self._run(self._piece(text))
+
+    def _piece(self, text: str) -> Script:
+        return Script(self._before + os.fsencode(text))
+
+    async def _run(self, script: Script) -> Any:
         keys = [os.fsencode(key) for key in self.keys]
         args = [os.fsencode(arg) for arg in self.args]
         # Not invoke_script: each piece is run once, and no server has to keep it.
-        words: list[str | bytes] = ["EVAL", code, str(len(keys)), *keys, *args]
+        words: list[str | bytes] = ["EVAL", script.code, str(len(keys)), *keys, *args]
         call = asyncio.ensure_future(self._client.custom_command(words))
         try:
             try:
@@ -118,7 +140,38 @@ class Evaluator:
             except asyncio.CancelledError:
                 return await self._killed(call)
         except ScriptError as error:
-            raise explained(error, Script(code), keys, args) from None
+            raise explained(error, script, keys, args) from None
+
+    async def load(self, script: Script) -> bool:
+        """Keep a file's functions and variables for what follows, if it does not end in a return.
+
+        Returns:
+            Whether it is kept: what returns is to be run.
+        """
+        code = os.fsdecode(script.code)
+        if await self.piece(f"{code}\nreturn nil") is not Piece.CHUNK:
+            return False
+        self._loaded[script.name or ""] = script
+        return True
+
+    async def run(self, script: Script) -> Any:
+        """Return the server's answer to a whole script."""
+        return await self._run(script)
+
+    def place(self, line: int) -> Place | int:
+        """Where a line is that the server names: in a file that was loaded, or in the piece."""
+        for script in self._loaded.values():
+            count = len(split_lines(script.code))
+            if line <= count:
+                source_map = script._source_map if isinstance(script, TypedScript) else None
+                return source_map.place(line) if source_map else Place(script.name or "", line)
+            line -= count
+        return line
+
+    @property
+    def _before(self) -> bytes:
+        """The files that were loaded, each on lines of its own."""
+        return b"".join(script.code + b"\n" for script in self._loaded.values())
 
     async def known(self) -> Known:
         """The server's commands, and the names that its scripts see; none if it does not say."""

@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from .. import (
@@ -27,6 +28,7 @@ from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
+from ._frames import with_probes
 from ._servers import Servers
 
 _STOPPED = re.compile(r"\* Stopped at (\d+), stop reason = (.*)")
@@ -75,11 +77,13 @@ class Session:
         self, servers: Servers, script: Script, keys: Sequence[bytes], args: Sequence[bytes]
     ) -> None:
         self._script, self._keys, self._args = script, keys, args
+        self.program = with_probes(script.code)
         address = first = _primary(servers)
         while True:
-            self._connection = _connect(servers, _mapped(servers, address))
+            self._connect = partial(_connect, servers, _mapped(servers, address))
+            self._connection = self._connect()
             try:
-                self.now = self._start()
+                self.now = self._started()
                 return
             except ServerReplyError as error:
                 self.close()
@@ -116,10 +120,20 @@ class Session:
         """End the session, and the server's fork with it, unless the script never stops."""
         self._connection.close()
 
-    def _start(self) -> Event:
+    def _started(self) -> Event:
+        if self.program is not None:
+            event = self._start(self.program.code)
+            if not (isinstance(event, Ended) and isinstance(event.error, ScriptSyntaxError)):
+                return event
+            # It is no Lua, or is so only with probes: it has too many variables.
+            self.program = None
+            self._connection = self._connect()
+        return self._start(self._script.code)
+
+    def _start(self, code: bytes) -> Event:
         connection = self._connection
         connection.command("SCRIPT", "DEBUG", "YES")
-        connection.send("EVAL", self._script.code, len(self._keys), *self._keys, *self._args)
+        connection.send("EVAL", code, len(self._keys), *self._keys, *self._args)
         connection.wait_forever()
         event = self._event(self._lines())
         if isinstance(event, Stopped):

@@ -5,24 +5,53 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import PygmentsLexer
+from prompt_toolkit.styles import Style
 from pygments.lexers.scripting import LuaLexer
+from rich.text import Text
 
-from .. import GlideClient, GlideClusterClient, RequestError, ScriptError, ScriptKilledError
+from .. import (
+    GlideClient,
+    GlideClusterClient,
+    RequestError,
+    ScriptError,
+    ScriptKilledError,
+    ScriptSourceError,
+)
+from ..declared.lines import Place
+from ._console import Output
 from ._evaluator import Evaluator, Known, LeftAloneError, Piece
+from ._failure import Failure
+from ._origin import origin
 from ._prompt import history, is_interactive, piped_line
 from ._servers import Servers
 
+T = TypeVar("T")
+
 _PROMPT = "lua> "
 _MORE = "...> "
-_SETTINGS = (":args", ":help", ":keys", ":quit")
+_SETTINGS = (":args", ":help", ":keys", ":load", ":lua", ":quit")
+_WORDS = ("help", "exit", "quit")
+"""What is understood without its colon, too."""
+# The terminal's own colours, which are readable on its background.
+_COLOURS = Style.from_dict(
+    {
+        "pygments.keyword": "ansimagenta",
+        "pygments.literal.string": "ansigreen",
+        "pygments.literal.number": "ansicyan",
+        "pygments.name.builtin": "ansiblue",
+        "pygments.comment": "italic ansibrightblack",
+    }
+)
 _KEYWORDS = (
     *("and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in"),
     *("local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while"),
@@ -44,6 +73,7 @@ class Loop:
     ) -> None:
         self._runner, self._target, self._about = runner, target, about
         self._evaluator = Evaluator(client, keys, args)
+        self._console = Output(markup=False, emoji=False, soft_wrap=True)
         self._session: PromptSession[str] | None = None
         self._aside = ThreadPoolExecutor(max_workers=1)
         self._is_over = False
@@ -71,24 +101,42 @@ class Loop:
                 self._take(text.strip())
             except RequestError as error:
                 self.has_failed |= self._session is None
-                print(
-                    _error_text(error), file=sys.stdout if self._session else sys.stderr, flush=True
-                )
+                self._tell(_error_text(error, self._evaluator))
 
     def _take(self, text: str) -> None:
-        if text.startswith(":"):
-            self._set(text)
+        if text.startswith(":") or text in _WORDS:
+            self._set(f":{text.removeprefix(':')}")
+        elif text and self._session is None:
+            self._print(self._evaluated(self._evaluator.evaluate(text)))
         elif text:
-            try:
-                reply = self._runner.run(self._evaluator.evaluate(text))
-            except LeftAloneError:
-                raise KeyboardInterrupt from None
+            value = self._evaluated(self._evaluator.value(text))
+            self._print(value.reply)
+            if not value.is_plain:
+                self._console.print(Text(f"in Lua: {value.lua}", style="dim"))
+
+    def _evaluated(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._runner.run(call)
+        except LeftAloneError:
+            raise KeyboardInterrupt from None
+
+    def _print(self, reply: object) -> None:
+        if self._session is None:
             print(repr(reply), flush=True)
+        else:
+            self._console.print(self._console.highlighter(repr(reply)))
+
+    def _load(self, name: str) -> None:
+        script = origin(Path(name), None, None, stdin=False).read()
+        if self._evaluated(self._evaluator.load(script)):
+            self._say(f"{name}: its functions and variables are known from here on")
+        else:
+            self._print(self._evaluated(self._evaluator.run(script)))
 
     def _set(self, text: str) -> None:
         word, _, rest = text.partition(" ")
         try:
-            values = shlex.split(rest)
+            values = [] if word == ":lua" else shlex.split(rest)
         except ValueError as error:
             self._refuse(f"{text}: {error}")
             return
@@ -99,9 +147,21 @@ class Loop:
             case ":args":
                 self._evaluator.args = values
                 self._say(f"ARGV = {[os.fsencode(each) for each in values]}")
+            case ":load" if len(values) == 1:
+                try:
+                    self._load(values[0])
+                except (Failure, ScriptSourceError) as error:
+                    self._refuse(str(error))
+            case ":load":
+                self._refuse(":load takes one file, as in: :load scripts/util.lua")
+            case ":lua" if rest.strip():
+                value = self._evaluated(self._evaluator.value(rest))
+                print(value.lua, flush=True)
+            case ":lua":
+                self._refuse(":lua takes an expression, as in: :lua {a = 1}")
             case ":help":
                 print(self._about)
-            case ":quit":
+            case ":quit" | ":exit":
                 self._is_over = True
             case _:
                 self._refuse(f"there is no {word}; :help lists the commands")
@@ -112,7 +172,14 @@ class Loop:
 
     def _refuse(self, text: str) -> None:
         self.has_failed |= self._session is None
-        print(f"error: {text}", file=sys.stdout if self._session else sys.stderr, flush=True)
+        self._tell(f"error: {text}")
+
+    def _tell(self, text: str) -> None:
+        if self._session is None:
+            print(text, file=sys.stderr, flush=True)
+            return
+        first, *notes = text.split("\n")
+        self._console.print(Text(first, style="red"), *(Text(note) for note in notes), sep="\n")
 
     # Where the text comes from
 
@@ -149,6 +216,8 @@ class Loop:
             completer=LuaCompleter(self._runner.run(self._evaluator.known())),
             complete_while_typing=False,
             lexer=PygmentsLexer(LuaLexer),
+            style=_COLOURS,
+            include_default_pygments_style=False,
             multiline=True,
             prompt_continuation=_MORE,
             key_bindings=self._keys(),
@@ -176,7 +245,7 @@ class Loop:
     def _greet(self) -> None:
         kind = "cluster" if self._target.is_cluster else "server"
         where = f"a scratch {kind}" if self._target.is_own else self._target.shown
-        print(f"Lua on {where}; :help shows what there is, Ctrl-D ends")
+        print(f"Lua on {where}; help shows what there is, exit or Ctrl-D ends")
 
 
 class LuaCompleter(Completer):
@@ -209,14 +278,18 @@ class LuaCompleter(Completer):
             return
 
 
-def _error_text(error: RequestError) -> str:
+def _error_text(error: RequestError, evaluator: Evaluator) -> str:
     """What happened, and what that means."""
     if isinstance(error, ScriptKilledError):
         return "\nkilled"
     if not isinstance(error, ScriptError) or error.message is None:
         return f"error: {str(error).splitlines()[0]}"
     code = "" if error.code in (None, "ERR") else f"{error.code} "
-    line = f"line {error.line}: " if error.line is not None and error.line > 1 else ""
+    place: Place | int = 1
+    if error.line is not None:
+        known = evaluator.place(error.line)
+        place = known if error.file is None else Place(error.file, error.line)
+    line = f"{place}: " if isinstance(place, Place) else f"line {place}: " if place > 1 else ""
     notes = [
         each.replace("   = ", "  ", 1)
         for each in str(error).splitlines()

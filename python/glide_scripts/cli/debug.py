@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from . import _options
 from ._call_arguments import encoded, fit
 from ._failure import FAILED
+from ._launch import Launch
 from ._origin import origin
 from ._seed import seed
 from ._servers import Servers, servers
@@ -27,7 +30,17 @@ def command(
             "--break",
             "-b",
             metavar="LINE",
-            help="A breakpoint: 12 or util.lua:12; may be repeated.",
+            help="A breakpoint: 12, util.lua:12 or '12 if n > 3'; may be repeated.",
+        ),
+    ] = None,
+    dap: Annotated[
+        bool,
+        typer.Option("--dap", help="Be a debug adapter for an editor, on standard input."),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="With --dap: listen on 127.0.0.1:PORT."
         ),
     ] = None,
     url: _options.Urls = None,
@@ -47,12 +60,14 @@ def command(
       next, n            run this line, and the functions that it calls
       out, o             run until this function returns
       continue, c        run until a breakpoint, or to the end
-      break, b [LINE]    set a breakpoint, at 12 or util.lua:12; or list them
+      break, b [LINE]    set a breakpoint, at 12, util.lua:12 or 12 if n > 3;
+                         or list them
       delete, d [LINE]   remove a breakpoint, or all of them
       list, l [LINE]     show the lines around LINE, or around the current one
       where, w           show the call stack
-      print, p [NAME]    show a variable, KEYS or ARGV, or all local variables
-      eval, e CODE       run Lua, which sees no local variables
+      up, u; down        look at the calling function; or back
+      print, p [VALUE]   show a variable or an expression, or all local variables
+      eval, e CODE       run Lua, which sees the local variables
       redis, r COMMAND   run a command, as in: redis get user:1
       abort, a           end the script here
       restart            read the file again, and run it from the start
@@ -63,17 +78,31 @@ def command(
     the step. A script also stops where it calls redis.breakpoint(). Ctrl-C ends a running script.
     If standard input is not a terminal, its lines are the commands.
 
+    With --dap, it speaks the Debug Adapter Protocol, and an editor is in command: the guide
+    "Debugging from an editor" says how.
+
     Exit codes: 0 success; 1 the script failed, or a piped command failed; 2 wrong usage, or no
     server could be reached; 130 interrupted.
     """
     from ._debugger import Debugger  # noqa: PLC0415 - saves time at import
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
+    if port is not None and not dap:
+        raise typer.BadParameter("it goes with --dap", param_hint="--port")
+    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
+    if dap:
+        source = None if file is None and code is None else origin(file, code, root, stdin=False)
+        _adapt(
+            port,
+            Launch(source, encoded(keys), encoded(args), url),
+            # The options are about this server, and not about one that the editor names.
+            lambda urls: servers(urls, cluster=cluster, seed=filling if urls == url else None),
+        )
+        return
     source = origin(file, code, root, stdin=False)
     script = source.read()
     words = encoded(keys), encoded(args)
     fit(script, source, *words)
-    filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     targets = servers(url, cluster=cluster, seed=filling)
     with asyncio.Runner() as runner, entered(runner, targets) as target:
         debugger = Debugger(
@@ -92,6 +121,27 @@ def command(
             debugger.close()
     if debugger.has_failed:
         raise typer.Exit(FAILED)
+
+
+def _adapt(
+    port: int | None,
+    launch: Launch,
+    start: Callable[[Sequence[str] | None], AbstractAsyncContextManager[Servers]],
+) -> None:
+    """Serve an editor, or with a port one after another."""
+    from ._dap import Adapter  # noqa: PLC0415 - saves time at import
+    from ._dap_stream import streams  # noqa: PLC0415 - saves time at import
+    from ._prompt import entered  # noqa: PLC0415 - saves time at import
+
+    for stream in streams(port):
+        with asyncio.Runner() as runner, ExitStack() as stack:
+
+            def enter(urls: Sequence[str] | None) -> Servers:
+                target = stack.enter_context(entered(runner, start(urls)))
+                runner.run(_reach(target))
+                return target
+
+            Adapter(stream, enter, launch).run()
 
 
 async def _reach(target: Servers) -> None:

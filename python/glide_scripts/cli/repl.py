@@ -29,15 +29,18 @@ def command(
 ) -> None:
     """Evaluate Lua as scripts run it, and print the replies as Python values.
 
-    An expression needs no "return". A block continues until it is complete. Tab completes commands
-    after redis.call(', and names. Each piece runs separately, with its own local variables. The
-    history is kept in $XDG_STATE_HOME/glide-scripts.
+    An expression needs no "return". At a terminal, a value that the server's answer does not show
+    in full is shown as it is in Lua, too. A block continues until it is complete. Tab completes
+    commands after redis.call(', and names. Each piece runs separately, with its own local
+    variables. The history is kept in $XDG_STATE_HOME/glide-scripts.
 
     \b
       :keys [KEY...]     set KEYS for what follows; quotes as in a shell
       :args [ARG...]     set ARGV
-      :help              show these
-      :quit              leave; Ctrl-D likewise
+      :load FILE         run a file; if it returns nothing, keep what it defines
+      :lua EXPRESSION    show a value as it is in Lua: 3.7, {a = 1}
+      :help, help        show these
+      :quit, exit        leave; Ctrl-D likewise
 
     Ctrl-C discards the current input, or kills the running script. Alt-Enter inserts a line break
     even if the block is complete. If standard input is not a terminal, its lines are evaluated.

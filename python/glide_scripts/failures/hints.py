@@ -37,6 +37,12 @@ _HINTS: list[tuple[str, str, str, str]] = [
         "give them one {hash tag}: '{user:1}:cart', '{user:1}:total'",
     ),
     (
+        "global variable 'print'",
+        r"attempted to access (?:a )?(?:nonexistent|unexisting) global variable 'print'",
+        "scripts have no print: they run in the server, which has no terminal",
+        "return the value, or write it to the server's log: redis.log(redis.LOG_WARNING, value)",
+    ),
+    (
         "global variable '",
         r"attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<name>\w+)'",
         "there is no variable '\\g<name>': it is misspelt, not local, or missing from the "

@@ -17,7 +17,7 @@ MAX_WORDS = 2048
 #   before Redis 7 Error running script (call to f_5ca1…): @user_script:3: user_script:3: boom
 _PREFIX = re.compile(
     r"(?:Error (?:running script \(call to f_\w+\)|compiling script \(new function\)|"
-    r"compiling function|registering functions): )?"
+    r"compiling function|registering functions): (?:ERR )?)?"
     r"(?:@?user_(?:script|function): ?\d+: )*"
 )
 _SUFFIX = re.compile(r" script: (?:(?P<hash>\w+), )?on @?user_(?:script|function):\d+\.?")
@@ -27,7 +27,8 @@ _ADDED = (
     " (unknown command)",
     " (script_kill() stops a script that has not written)",
 )
-_BEFORE = re.compile(r"(?:(?P<node>\S+): )?(?P<kind>Lua syntax error: )?")
+_SYNTAX = "Lua syntax error: "
+_BEFORE = re.compile(rf"(?:(?P<node>\S+): )?(?P<kind>{_SYNTAX})?")
 # A first word of small letters is one of a sentence: "Stock is low". "*+" gives nothing back: it
 # would be tried at each length.
 _CODE = re.compile(r"-?[A-Z][A-Z0-9_]*+|-?\w[^\WA-Z]*+[A-Z]\w*+")
@@ -99,7 +100,8 @@ class Words:
             self.code = code if code != "ERR" else ""
         prefix = _PREFIX.match(words)
         if prefix is not None and prefix[0]:
-            words = words[prefix.end() :]
+            # Of code that is no caller's script, the core has put the place in front already.
+            words = words[prefix.end() :].removeprefix(_SYNTAX)
             # Before Redis 7 the code of a command's error comes after the place.
             inner = _INNER_CODE.match(words)
             if inner is not None and self.is_public(inner["code"]):

@@ -24,7 +24,9 @@ pub(crate) fn own_words(text: &str) -> &str {
     }
     words = words.strip_prefix("ERR ").unwrap_or(words);
     for before in BEFORE_PLACE {
-        words = words.strip_prefix(before).unwrap_or(words);
+        if let Some(after) = words.strip_prefix(before) {
+            words = after.strip_prefix("ERR ").unwrap_or(after);
+        }
     }
     if let Some(call) = words.strip_prefix("Error running script (call to f_")
         && let Some((_, after)) = call.split_once("): ")
@@ -100,6 +102,7 @@ mod tests {
             "ERR Error running script (call to f_5ca1ab1e): @user_script:3: user_script:3: boom",
             "ERR Error compiling script (new function): user_script:3: boom",
             "ERR Error compiling function: user_function:3: boom",
+            "ERR Error registering functions: ERR user_function:3: boom",
         ] {
             assert_eq!(own_words(text), "boom", "{text}");
         }

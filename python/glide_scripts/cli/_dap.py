@@ -1,0 +1,444 @@
+"""A debug adapter: the debugger for editors, by the Debug Adapter Protocol.
+
+One thread answers requests. Another lets the script go on, since that takes as long as the script.
+See https://microsoft.github.io/debug-adapter-protocol/specification.
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import Script, ScriptError
+from ..declared.lines import Place
+from ..testing._wire import ServerReplyError
+from ._call_arguments import fit
+from ._dap_stream import Stream
+from ._failure import failure_of, script_error_text
+from ._inspection import BREAKPOINT, Frame, Inspected, Value
+from ._launch import Launch
+from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
+from ._origin import Origin, origin, refuse_empty
+from ._servers import Servers
+from ._shown import shown_reply
+from ._stepping import Stepper
+
+_THREAD = 1
+_LOCALS, _GLOBALS, _FIELDS = 1_000, 900, 10_000
+"""Where references to variables begin: of a frame, of KEYS and ARGV, of tables."""
+_CAPABILITIES = {
+    "supportsConfigurationDoneRequest": True,
+    "supportsConditionalBreakpoints": True,
+    "supportsEvaluateForHovers": True,
+    "supportsExceptionInfoRequest": True,
+    "supportsTerminateRequest": True,
+    "supportTerminateDebuggee": True,
+    "exceptionBreakpointFilters": [
+        {"filter": "error", "label": "Errors of the script", "default": True}
+    ],
+}
+
+
+class Refused(Exception):
+    """A request that cannot be carried out."""
+
+
+class Adapter:
+    """Answers the requests of one client, until it disconnects."""
+
+    def __init__(
+        self, stream: Stream, enter: Callable[[Sequence[str] | None], Servers], launch: Launch
+    ) -> None:
+        """
+        Args:
+            stream: The client.
+            enter: Starts or finds the server, given its URLs or None.
+            launch: What is debugged unless the client says otherwise.
+        """
+        self._stream, self._enter, self._launch = stream, enter, launch
+        self._session: Inspected | None = None
+        self._stepper: Stepper | None = None
+        self._breaks: dict[Place, str] = {}
+        self._numbers = itertools.count(1)
+        self._is_set: set[Place] = set()
+        """The breakpoints that the server has."""
+        self._frames: list[Frame] = []
+        self._error: ScriptError | None = None
+        """The script ended in it, and the client still looks at it."""
+        self._stops_at_errors = True
+        self._running: threading.Thread | None = None
+        self._is_over = False
+
+    def run(self) -> None:
+        """
+        Raises:
+            ValueError: The client does not speak the protocol.
+        """
+        try:
+            while not self._is_over and (request := self._stream.read()) is not None:
+                self._answer(request)
+        finally:
+            self._close()
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        command = str(request.get("command"))
+        method = getattr(self, f"_do_{command}", None)
+        arguments = request.get("arguments") or {}
+        if method is None:
+            self._stream.refuse(request, f"the request {command!r} is not supported")
+            return
+        try:
+            body = method(arguments)
+        except (Refused, NotTakenError) as error:
+            self._stream.refuse(request, str(error))
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            self._stream.refuse(request, failure.message)
+        else:
+            then = body.pop("then", None) if body else None
+            self._stream.respond(request, body or {})
+            if then is not None:
+                then()
+
+    # The beginning and the end
+
+    def _do_initialize(self, _: dict[str, Any]) -> dict[str, Any]:
+        return dict(_CAPABILITIES)
+
+    def _do_launch(self, given: dict[str, Any]) -> dict[str, Any]:
+        source = self._source_of(given)
+        keys = _words(given, "keys", self._launch.keys)
+        args = _words(given, "args", self._launch.args)
+        script = source.read()
+        refuse_empty(source, script.code)
+        fit(script, source, keys, args)
+        self._file, self._listing = source, Listing(script)
+        self._stops_on_entry = bool(given.get("stopOnEntry"))
+        session = self._begin(self._enter(self._urls(given)), script, keys, args)
+        self._stepper = Stepper(session, self._listing, self._breaks, self._complain)
+        # Only now is it known which lines can have breakpoints.
+        return {"then": lambda: self._stream.event("initialized")}
+
+    def _urls(self, given: dict[str, Any]) -> Sequence[str] | None:
+        url = given.get("url")
+        if url is None:
+            return self._launch.urls
+        if not isinstance(url, str):
+            raise Refused("url is not a string")
+        return [url]
+
+    def _source_of(self, given: dict[str, Any]) -> Origin:
+        program, root = given.get("program"), given.get("root")
+        if program is None and self._launch.origin is not None:
+            return self._launch.origin
+        if not isinstance(program, str) or not program:
+            raise Refused("program is missing: the script's file")
+        return origin(Path(program), None, Path(root) if root else None, stdin=False)
+
+    def _begin(
+        self, target: Servers, script: Script, keys: list[bytes], args: list[bytes]
+    ) -> Inspected:
+        try:
+            session = Inspected(target, script, keys, args)
+        except ServerReplyError as error:
+            raise Refused(f"{target.shown}: {error}") from error
+        except OSError as error:
+            raise Refused(f"{target.shown} cannot be reached: {error.strerror or error}") from error
+        if isinstance(session.now, Ended) and session.now.error is not None:
+            raise Refused(script_error_text(session.now.error, self._file))
+        self._session = session
+        return session
+
+    def _do_configurationDone(self, _: dict[str, Any]) -> dict[str, Any]:
+        session = self._live()
+        now = session.now
+        is_stop = isinstance(now, Stopped) and self._listing.place(now.line) in self._breaks
+        if self._stops_on_entry or is_stop or isinstance(now, Ended):
+            return {"then": lambda: self._tell(session.now, "entry")}
+        return {"then": lambda: self._go(lambda: self._steps().go("continue"), "breakpoint")}
+
+    def _do_disconnect(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._is_over = True
+        self._close()
+        return {}
+
+    def _do_terminate(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._close()
+        return {"then": lambda: self._end(130)}
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    # Breakpoints
+
+    def _do_setBreakpoints(self, given: dict[str, Any]) -> dict[str, Any]:
+        if self._stepper is None:
+            raise Refused("breakpoints can be set after the launch")
+        path = (given.get("source") or {}).get("path") or ""
+        file = next((each for each in self._listing.files if _is_same(each, path)), None)
+        wanted = given.get("breakpoints") or []
+        if file is None:
+            why = f"it is no file of {self._file}"
+            return {"breakpoints": [self._unverified(why) for _ in wanted]}
+        for place in [each for each in self._breaks if each.file == file]:
+            del self._breaks[place]
+        found = [self._breakpoint(file, each) for each in wanted]
+        if self._running is None:
+            self._apply()
+        return {"breakpoints": found}
+
+    def _breakpoint(self, file: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        try:
+            place = self._listing.find(f"{file}:{wanted.get('line')}")
+        except NotTakenError as error:
+            return self._unverified(str(error))
+        self._breaks[place] = str(wanted.get("condition") or "").strip()
+        number = next(self._numbers)
+        return {"id": number, "verified": True, "line": place.line, "source": _source(file)}
+
+    def _unverified(self, why: str) -> dict[str, Any]:
+        return {"id": next(self._numbers), "verified": False, "message": why}
+
+    def _apply(self) -> None:
+        """Give the server the breakpoints; it takes them only while the script stands."""
+        if self._session is None or not isinstance(self._session.now, Stopped):
+            return
+        if self._is_set != self._breaks.keys():
+            self._steps().set_all()
+            self._is_set = set(self._breaks)
+
+    def _do_setExceptionBreakpoints(self, given: dict[str, Any]) -> dict[str, Any]:
+        self._stops_at_errors = "error" in (given.get("filters") or [])
+        return {}
+
+    # Going on
+
+    def _do_continue(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._resume(
+            lambda: self._steps().go("continue"), "breakpoint", allThreadsContinued=True
+        )
+
+    def _do_next(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._resume(lambda: self._steps().to_depth(0), "step")
+
+    def _do_stepIn(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._resume(lambda: self._steps().go("step"), "step")
+
+    def _do_stepOut(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._resume(lambda: self._steps().to_depth(-1), "step")
+
+    def _do_pause(self, _: dict[str, Any]) -> dict[str, Any]:
+        if self._stepper is not None:
+            self._stepper.is_to_pause = True
+        if self._running is None:
+            raise Refused("the script stands already")
+        return {}
+
+    def _resume(self, go: Callable[[], Event], reason: str, **body: Any) -> dict[str, Any]:
+        if self._error is not None:
+            self._error = None
+            return body | {"then": lambda: self._end(1)}
+        self._live()
+        return body | {"then": lambda: self._go(go, reason)}
+
+    def _go(self, go: Callable[[], Event], reason: str) -> None:
+        """Let the script go on in a thread of its own, and tell where it stops."""
+
+        def work() -> None:
+            try:
+                self._apply()
+                self._live().forget()
+                event = go()
+            except (OSError, NotTakenError, Refused) as error:
+                self._running = None
+                if self._session is not None:
+                    self._complain(f"the debugger's connection is lost: {error}")
+                    self._end(1)
+                return
+            self._running = None
+            self._tell(event, reason)
+
+        self._frames = []
+        self._running = threading.Thread(target=work, name="script", daemon=True)
+        self._running.start()
+
+    def _tell(self, event: Event, reason: str) -> None:
+        for line in event.log:
+            self._stream.event("output", category="console", output=f"{_logged(line)}\n")
+        if isinstance(event, Stopped):
+            reason = "breakpoint" if event.reason == BREAKPOINT else reason
+            if event.reason not in (BREAKPOINT, "step over"):
+                reason = "pause"
+            self._stopped(reason)
+        elif event.error is not None:
+            text = script_error_text(event.error, self._file)
+            self._stream.event("output", category="stderr", output=f"{text}\n")
+            self._close()
+            if not self._stops_at_errors:
+                self._end(1)
+                return
+            self._error = event.error
+            self._stopped("exception", text=text.split("\n", 1)[0])
+        else:
+            shown = shown_reply(event.reply)
+            text = "the script is aborted" if event.is_aborted else f"the script returned {shown}"
+            self._stream.event("output", category="stdout", output=f"{text}\n")
+            self._close()
+            self._end(0)
+
+    def _stopped(self, reason: str, **more: str) -> None:
+        self._stream.event(
+            "stopped", reason=reason, threadId=_THREAD, allThreadsStopped=True, **more
+        )
+
+    def _end(self, code: int) -> None:
+        self._stream.event("exited", exitCode=code)
+        self._stream.event("terminated")
+
+    def _complain(self, text: str) -> None:
+        self._stream.event("output", category="important", output=f"{text}\n")
+
+    # What is there
+
+    def _do_threads(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"threads": [{"id": _THREAD, "name": "script"}]}
+
+    def _do_stackTrace(self, given: dict[str, Any]) -> dict[str, Any]:
+        if self._error is not None:
+            place = Place(self._error.file or self._listing.files[0], self._error.line or 1)
+            frames = [_frame(1, "top level", place)]
+        else:
+            frames = [
+                _frame(number, each.name, self._listing.place(each.line))
+                for number, each in enumerate(self._all_frames(), start=1)
+            ]
+        start = given.get("startFrame") or 0
+        levels = given.get("levels") or len(frames)
+        return {"stackFrames": frames[start : start + levels], "totalFrames": len(frames)}
+
+    def _do_scopes(self, given: dict[str, Any]) -> dict[str, Any]:
+        if self._error is not None:
+            return {"scopes": []}
+        number = int(given["frameId"])
+        return {
+            "scopes": [
+                {
+                    "name": "Locals",
+                    "presentationHint": "locals",
+                    "variablesReference": _LOCALS + number,
+                    "expensive": False,
+                },
+                {"name": "KEYS and ARGV", "variablesReference": _GLOBALS, "expensive": False},
+            ]
+        }
+
+    def _do_variables(self, given: dict[str, Any]) -> dict[str, Any]:
+        ref = int(given["variablesReference"])
+        session = self._live()
+        if ref >= _FIELDS:
+            values = session.fields(ref - _FIELDS)
+        elif ref >= _LOCALS:
+            values = session.variables(self._frame_of(ref - _LOCALS))
+        else:
+            frame = self._all_frames()[-1]
+            values = [session.evaluate(name, frame) for name in ("KEYS", "ARGV")]
+            return {
+                "variables": [
+                    _variable(each, name)
+                    for each, name in zip(values, ("KEYS", "ARGV"), strict=True)
+                ]
+            }
+        return {"variables": [_variable(each, each.name) for each in values]}
+
+    def _do_evaluate(self, given: dict[str, Any]) -> dict[str, Any]:
+        session = self._live()
+        number = given.get("frameId")
+        frame = self._all_frames()[0] if number is None else self._frame_of(int(number))
+        value = session.evaluate(str(given.get("expression")), frame)
+        shown = _variable(value, "")
+        return {"result": shown.pop("value")} | shown
+
+    def _do_exceptionInfo(self, _: dict[str, Any]) -> dict[str, Any]:
+        if self._error is None:
+            raise Refused("the script has not failed")
+        first, *more = str(self._error).split("\n", 1)
+        return {
+            "exceptionId": self._error.code or "ERR",
+            "description": first,
+            "breakMode": "always",
+            "details": {"message": first, "stackTrace": "".join(more)},
+        }
+
+    # Helpers
+
+    def _live(self) -> Inspected:
+        if self._running is not None and self._running is not threading.current_thread():
+            raise Refused("the script runs; the server's debugger answers when it stops")
+        if self._session is None:
+            raise Refused("the script is over")
+        return self._session
+
+    def _steps(self) -> Stepper:
+        assert self._stepper is not None
+        return self._stepper
+
+    def _all_frames(self) -> list[Frame]:
+        if not self._frames:
+            self._frames = self._live().frames()
+        return self._frames
+
+    def _frame_of(self, number: int) -> Frame:
+        frames = self._all_frames()
+        if not 1 <= number <= len(frames):
+            raise Refused(f"there is no frame {number}")
+        return frames[number - 1]
+
+
+def _words(given: dict[str, Any], name: str, default: list[bytes]) -> list[bytes]:
+    words = given.get(name)
+    if words is None:
+        return default
+    if not isinstance(words, list) or not all(isinstance(each, (str, int)) for each in words):
+        raise Refused(f"{name} is not a list of strings")
+    return [os.fsencode(str(each)) for each in words]
+
+
+def _is_same(file: str, path: str) -> bool:
+    return os.path.realpath(file) == os.path.realpath(path)
+
+
+def _source(file: str) -> dict[str, str]:
+    return {"name": os.path.basename(file), "path": os.path.abspath(file)}
+
+
+def _frame(number: int, name: str, place: Place) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": name,
+        "source": _source(place.file),
+        "line": place.line,
+        "column": 1,
+    }
+
+
+def _variable(value: Value, name: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "name": name,
+        "value": value.text,
+        "variablesReference": _FIELDS + value.ref if value.ref else 0,
+    }
+    if value.kind:
+        shown["type"] = value.kind
+    return shown
+
+
+def _logged(line: str) -> str:
+    kind, _, rest = line.partition(" ")
+    marks = {"<command>": "> ", "<redis>": "> ", "<reply>": "< ", "<debug>": "debug: "}
+    return f"{marks[kind]}{rest}" if kind in marks else line

@@ -1,0 +1,90 @@
+"""Messages of the Debug Adapter Protocol on a stream: a header with the length, and JSON.
+
+See https://microsoft.github.io/debug-adapter-protocol/overview.
+"""
+
+import contextlib
+import io
+import json
+import re
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+class Stream:
+    """Reads a client's requests, and writes responses and events, from any thread."""
+
+    def __init__(self, reading: io.BufferedIOBase, writing: io.BufferedIOBase) -> None:
+        self._reading, self._writing = reading, writing
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def read(self) -> dict[str, Any] | None:
+        """The next request; None at the end.
+
+        Raises:
+            ValueError: It is no message of the protocol.
+        """
+        length = None
+        while True:
+            line = self._reading.readline()
+            if not line:
+                return None
+            if not line.strip():
+                break
+            if found := _LENGTH.match(line):
+                length = int(found[1])
+        if length is None:
+            raise ValueError("a message has no Content-Length")
+        body = self._reading.read(length)
+        if len(body) < length:
+            return None
+        message = json.loads(body)
+        if not isinstance(message, dict):
+            raise ValueError(f"a message is {type(message).__name__}, not an object")
+        return message
+
+    def respond(self, request: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answer a request."""
+        self._write("response", request, success=True, body=body)
+
+    def refuse(self, request: dict[str, Any], why: str) -> None:
+        """Answer a request that failed, in words for the user."""
+        error = {"id": 1, "format": "{why}", "variables": {"why": why}, "showUser": True}
+        self._write("response", request, success=False, message=why, body={"error": error})
+
+    def event(self, name: str, **body: Any) -> None:
+        """Tell the client what happened."""
+        self._write("event", None, event=name, body=body)
+
+    def _write(self, kind: str, request: dict[str, Any] | None, **rest: Any) -> None:
+        if request is not None:
+            rest |= {"request_seq": request.get("seq", 0), "command": request.get("command", "")}
+        with self._lock:
+            self._last += 1
+            data = json.dumps({"seq": self._last, "type": kind, **rest}).encode()
+            self._writing.write(b"Content-Length: %d\r\n\r\n%b" % (len(data), data))
+            self._writing.flush()
+
+
+def streams(port: int | None) -> Iterator[Stream]:
+    """The clients: the one on standard input, or each that connects to a port, one at a time."""
+    if port is None:
+        reading = cast("io.BufferedIOBase", sys.stdin.buffer)
+        writing = cast("io.BufferedIOBase", sys.stdout.buffer)
+        # What is printed by mistake must not come between messages.
+        with contextlib.redirect_stdout(sys.stderr):
+            yield Stream(reading, writing)
+        return
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        number = listening.getsockname()[1]
+        print(f"glide-scripts: a debug adapter on 127.0.0.1:{number}", file=sys.stderr, flush=True)
+        while True:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rwb") as file:
+                yield Stream(file, file)

@@ -1,0 +1,367 @@
+"""A script with probes, so that the debugger finds the local variables of each of its frames.
+
+The server's debugger prints the variables of the innermost function only, as text without types,
+and evaluates code that sees none of them. So the script that it runs gets assignments between its
+statements, on the same lines: where a function begins, and after each declaration, a closure that
+returns the variables is kept. Stopped, the debugger calls these closures with the server's
+``eval``.
+
+Upvalues are limited to 60 a function in Lua 5.1, and locals to 200. A script that exceeds them only
+because of the probes is debugged without.
+"""
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_lua
+from tree_sitter import Language, Node, Parser
+
+from ._lua_value import SHOWN
+
+_PARSER = Parser(Language(tree_sitter_lua.language()))
+_MAX_SHOWN = 50
+"""Variables of one closure."""
+
+_LIBRARY = (
+    SHOWN
+    + r"""
+local d, stack, refs = {top = 0}, {}, {}
+d.stack = stack
+-- A text with its length, as the debugger's answers hold several.
+local function part(text) return #text .. ':' .. text end
+function d.list()
+  local parts = {}
+  for index = 1, d.top do
+    local frame, sites = stack[index], {}
+    for site, time in pairs(frame.times) do sites[#sites + 1] = site .. '=' .. time end
+    parts[index] = frame.id .. ' ' .. table.concat(sites, ',')
+  end
+  return '=' .. table.concat(parts, ';')
+end
+local function get(index, site, number)
+  return (select(number, stack[index].closures[site]()))
+end
+local function described(name, value)
+  local ref = 0
+  if type(value) == 'table' then
+    refs[#refs + 1] = value
+    ref = #refs
+  end
+  return part(name) .. part(shown(value, 0)) .. part(type(value)) .. part(tostring(ref))
+end
+-- Of "name index site number ...".
+local function each(spec)
+  return spec:gmatch('(%S+) (%d+) (%d+) (%d+)')
+end
+function d.variables(spec)
+  local parts = {}
+  for name, index, site, number in each(spec) do
+    parts[#parts + 1] = described(name, get(tonumber(index), tonumber(site), tonumber(number)))
+  end
+  return '=' .. table.concat(parts)
+end
+function d.fields(ref)
+  local value, parts, names, length = refs[ref], {}, {}, 0
+  while rawget(value, length + 1) ~= nil do length = length + 1 end
+  for index = 1, math.min(length, 200) do
+    parts[index] = described('[' .. index .. ']', value[index])
+  end
+  for key in next, value do
+    if not (type(key) == 'number' and key % 1 == 0 and key >= 1 and key <= length) then
+      names[#names + 1] = key
+    end
+  end
+  table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
+  for index = 1, math.min(#names, 200) do
+    local key = names[index]
+    local name = type(key) == 'string' and key:match('^[%a_][%w_]*$')
+    name = name or '[' .. shown(key, 0) .. ']'
+    parts[#parts + 1] = described(name, value[key])
+  end
+  return '=' .. table.concat(parts)
+end
+function d.eval(spec, code)
+  local names, values, count = {}, {}, 0
+  for name, index, site, number in each(spec) do
+    count = count + 1
+    names[count] = name
+    values[count] = get(tonumber(index), tonumber(site), tonumber(number))
+  end
+  local head = count > 0 and 'local ' .. table.concat(names, ',') .. ' = ... ' or ''
+  local chunk, why = loadstring(head .. 'return ' .. code, '=eval')
+  if not chunk then
+    local other
+    chunk, other = loadstring(head .. code, '=eval')
+    if not chunk then return '!' .. (code:find('^%s*[%w_.%[%]]+%s*=[^=]') and other or why) end
+  end
+  local good, value = pcall(chunk, unpack(values, 1, count))
+  if good then return '=' .. described('', value) end
+  if type(value) == 'table' then value = value.err or shown(value, 0) end
+  return '!' .. tostring(value):gsub('%c', ' ')
+end
+function d.forget() refs = {} return '=' end
+setmetatable(KEYS, {d = d})
+return d
+"""
+)
+
+
+@dataclass(eq=False)
+class Variable:
+    """A local variable, and where it is known, in bytes of the script."""
+
+    name: str
+    begin: int
+    end: int
+    function: int
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a script; the script itself is the first one."""
+
+    name: str
+    lines: range
+    begin: int
+    end: int
+    body_line: int
+    """The line on which its first statement begins."""
+    outer: tuple[Variable, ...]
+    """Variables of functions around it that it uses."""
+
+
+@dataclass
+class Program:
+    """A script with probes."""
+
+    code: bytes
+    functions: list[Function] = field(default_factory=list)
+    sites: list[list[Variable]] = field(default_factory=list)
+    """The variables that each probe's closure returns, in their order."""
+    line_starts: list[int] = field(default_factory=list)
+    variables: list[Variable] = field(default_factory=list)
+    quiet: set[int] = field(default_factory=set)
+    """Lines of which only probes are known to be run."""
+    loops: set[int] = field(default_factory=set)
+    """Lines with the head of a loop whose body stands further down."""
+
+    def visible(self, function: int, line: int) -> list[Variable]:
+        """The variables that a statement on a line of a function sees, the innermost first."""
+        start = self.line_starts[line - 1]
+        stop = self.line_starts[line] if line < len(self.line_starts) else len(self.code)
+        outer = self.functions[function].outer
+        found: dict[str, Variable] = {}
+        for variable in reversed(self.variables):
+            is_known = variable.begin < stop and variable.end > start
+            # Not what this very line declares.
+            is_known &= variable.begin <= start or variable.function != function
+            if (is_known and variable.function == function) or variable in outer:
+                found.setdefault(variable.name, variable)
+        return list(found.values())
+
+    def of_line(self, line: int) -> set[int]:
+        """The functions that may run a line: the innermost, and those that it begins or ends in."""
+        found: set[int] = set()
+        around = [each for each in enumerate(self.functions) if line in each[1].lines]
+        for number, function in sorted(around, key=lambda each: len(each[1].lines)):
+            found.add(number)
+            if function.lines.start < line < function.lines.stop - 1:
+                break
+        return found
+
+    def is_entry(self, line: int) -> bool:
+        """Whether a function begins on a line, and its statements further down."""
+        return any(each.lines.start == line < each.body_line for each in self.functions[1:])
+
+
+def with_probes(code: bytes) -> Program | None:
+    """Return a script with probes on its lines; None if it is no Lua."""
+    root = _PARSER.parse(code).root_node
+    if root.has_error or b"\r" in code:
+        return None
+    return _Weaver(code, root).program
+
+
+class _Weaver:
+    def __init__(self, code: bytes, root: Node) -> None:
+        self._insertions: list[tuple[int, int, str]] = []
+        self._code = code
+        self.program = program = Program(code)
+        starts = [0, *(at + 1 for at, byte in enumerate(code) if byte == 10)]
+        program.line_starts = starts
+        statements = _statements(root)
+        first = statements[0].start_byte if statements else len(code)
+        lines = range(1, len(starts) + 1)
+        program.functions.append(Function("top level", lines, 0, len(code), self._line(first), ()))
+        library = _quoted("\n" * (self._line(first) - 1) + _ON_ONE_LINE)
+        self._insert(first, f"local __d = loadstring({library}, '=debugger')() ", order=0)
+        self._insert(first, _enter(0), order=1)
+        self._block(root, 0, len(code), [])
+        text, last = bytearray(), 0
+        for at, _, inserted in sorted(self._insertions, key=lambda each: each[:2]):
+            text += code[last:at] + inserted.encode()
+            last = at
+        program.code = bytes(text + code[last:])
+
+    def _line(self, at: int) -> int:
+        return bisect.bisect(self.program.line_starts, at)
+
+    def _insert(self, at: int, text: str, *, order: int = 5) -> None:
+        self._insertions.append((at, order, text))
+
+    def _site(self, at: int, function: int, scope: list[Variable]) -> str:
+        own = [each for each in scope if each.function == function]
+        known = {each.name: each for each in [*self.program.functions[function].outer, *own]}
+        shown = list(known.values())[-_MAX_SHOWN:]
+        self.program.sites.append(shown)
+        names = ", ".join(each.name for each in shown)
+        site = len(self.program.sites) - 1
+        ends = "" if self._code[at:].lstrip()[:1] == b";" else ";"
+        return (
+            f" __f.count = __f.count + 1 __f.times[{site}] = __f.count"
+            f" __f.closures[{site}] = function() return {names} end{ends} "
+        )
+
+    def _declare(self, name: Node, begin: int, end: int, function: int) -> Variable:
+        variable = Variable((name.text or b"").decode(), begin, end, function)
+        self.program.variables.append(variable)
+        return variable
+
+    def _block(self, block: Node, function: int, end: int, scope: list[Variable]) -> None:
+        scope = list(scope)
+        for node in _statements(block):
+            self._statement(node, function, end, scope)
+
+    def _statement(self, node: Node, function: int, end: int, scope: list[Variable]) -> None:
+        kind = node.type
+        is_function = kind == "function_declaration"
+        if not is_function:
+            self._insert(node.start_byte, "__d.top = __f.index; ", order=3)
+        if kind == "variable_declaration":
+            self._nested(node, function, scope)
+            found = _names(next(_descend(node, "variable_list"), None))
+            scope.extend(self._declare(name, node.end_byte, end, function) for name in found)
+            self._after(node, function, scope)
+            if node.end_point.row != node.start_point.row:
+                self.program.quiet.add(node.end_point.row + 1)
+        elif is_function:
+            if node.end_point.row != node.start_point.row:
+                self.program.quiet.add(node.start_point.row + 1)
+            name = node.child_by_field_name("name")
+            is_local = node.children[0].type == "local" and name is not None
+            if is_local and name is not None:
+                scope.append(self._declare(name, name.start_byte, end, function))
+            self._function(node, (name.text or b"").decode() if name else "?", function, scope)
+            if is_local:
+                self._after(node, function, scope)
+        elif kind == "for_statement":
+            clause = node.child_by_field_name("clause")
+            body = node.child_by_field_name("body")
+            inner = list(scope)
+            if clause is not None:
+                self._nested(clause, function, scope)
+                names = (
+                    [n for n in [clause.child_by_field_name("name")] if n is not None]
+                    if clause.type == "for_numeric_clause"
+                    else [n for each in clause.named_children[:1] for n in each.named_children]
+                )
+                do = next(each for each in node.children if each.type == "do")
+                at, stop = do.end_byte, node.end_byte
+                inner.extend(self._declare(name, at, stop, function) for name in names)
+                self._insert(do.end_byte, self._site(do.end_byte, function, inner), order=2)
+            if body is not None:
+                if body.start_point.row > node.start_point.row:
+                    self.program.loops.add(node.start_point.row + 1)
+                self._block(body, function, node.end_byte, inner)
+        else:
+            self._nested(node, function, scope)
+
+    def _after(self, node: Node, function: int, scope: list[Variable]) -> None:
+        self._insert(node.end_byte, self._site(node.end_byte, function, scope), order=2)
+
+    def _nested(self, node: Node, function: int, scope: list[Variable]) -> None:
+        """Weave the blocks and functions within a statement."""
+        for child in node.named_children:
+            if child.type == "function_definition":
+                self._function(child, _name_of(child), function, scope)
+            elif child.type == "block":
+                self._block(child, function, child.end_byte, scope)
+            else:
+                self._nested(child, function, scope)
+
+    def _function(self, node: Node, name: str, around: int, scope: list[Variable]) -> None:
+        parameters = node.child_by_field_name("parameters")
+        body = node.child_by_field_name("body")
+        if parameters is None:
+            return
+        used = {each.text for each in _descend(body, "identifier")} if body is not None else set()
+        outer = {each.name: each for each in scope if each.name.encode() in used}
+        statements = _statements(body) if body is not None else []
+        first = statements[0] if statements else node
+        number = len(self.program.functions)
+        lines = range(node.start_point.row + 1, node.end_point.row + 2)
+        self.program.functions.append(
+            Function(
+                name,
+                lines,
+                node.start_byte,
+                node.end_byte,
+                first.start_point.row + 1,
+                tuple(outer.values()),
+            )
+        )
+        at = parameters.end_byte
+        declared = (self._declare(e, at, node.end_byte, number) for e in _names(parameters))
+        inner = [*scope, *declared]
+        self._insert(at, f" {_enter(number)}", order=1)
+        self._insert(at, self._site(at, number, inner), order=2)
+        if body is not None:
+            self._block(body, number, node.end_byte, inner)
+
+
+# The server counts the lines of this text, too, and redis.debug() would say such a line. So it has
+# the number of the line with the first statement.
+_ON_ONE_LINE = " ".join(
+    line.strip() for line in _LIBRARY.splitlines() if not line.lstrip().startswith("--")
+)
+
+
+def _enter(function: int) -> str:
+    """What begins a function. It calls none, since the server would count the lines of that one."""
+    return (
+        "local __f = {index = __d.top + 1, count = 0, times = {}, closures = {}, "
+        f"id = {function}}} __d.top = __f.index __d.stack[__f.index] = __f; "
+    )
+
+
+def _statements(block: Node) -> list[Node]:
+    skipped = ("comment", "hash_bang_line", "empty_statement")
+    return [each for each in block.named_children if each.type not in skipped]
+
+
+def _names(node: Node | None) -> list[Node]:
+    """The names in a list of variables or parameters."""
+    return [] if node is None else [n for n in node.named_children if n.type == "identifier"]
+
+
+def _descend(node: Node, kind: str) -> Iterator[Node]:
+    for child in node.named_children:
+        if child.type == kind:
+            yield child
+        yield from _descend(child, kind)
+
+
+def _name_of(function: Node) -> str:
+    """The name that a function without one is assigned to, or passed to."""
+    parent = function.parent
+    if parent is not None and parent.type == "field":
+        name = parent.child_by_field_name("name")
+        return (name.text or b"").decode() if name is not None else "function"
+    return "function"
+
+
+def _quoted(text: str) -> str:
+    """Return Lua's text for a string, on one line."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

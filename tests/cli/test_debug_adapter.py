@@ -1,0 +1,324 @@
+"""``glide-scripts debug --dap``, driven by a client library for the protocol."""
+
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from dap.base import ErrorResponse, EventBody, Response, ResponseBody
+from dap.client import Client
+from dap.events import ExitedEvent, InitializedEvent, OutputEvent, StoppedEvent, TerminatedEvent
+from dap.handler import Handler
+from dap.responses import (
+    EvaluateResponse,
+    ScopesResponse,
+    SetBreakpointsResponse,
+    StackTraceResponse,
+    ThreadsResponse,
+    VariablesResponse,
+)
+
+from glide_scripts.testing import ValkeyServer
+
+WITHIN = 30.0  # seconds
+T = TypeVar("T")
+
+SCRIPT = """\
+--@include "lib/price.lua"
+local total = 0
+for index, name in ipairs({'pen', 'cup', 'hat'}) do
+  redis.call('INCR', 'seen')
+  total = total + price(name, index)
+end
+return total
+"""
+PRICE = """\
+local function price(name, count)
+  local about = {name = name, tags = {'a', count}}
+  return #about.name * count
+end
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/price.lua").write_text(PRICE)
+    (tmp_path / "sum.lua").write_text(SCRIPT)
+    return tmp_path / "sum.lua"
+
+
+class Answers(Handler):
+    """The library's, which takes a response without a body for one that lacks its fields."""
+
+    def handle_response(self, response: Response) -> Any:
+        if response.success and not response.body:
+            self.client._pending_requests.pop(response.request_seq)
+            return response
+        return super().handle_response(response)
+
+
+class Editor:
+    """An editor, as far as the adapter notices."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading, self._writing = reading, writing
+        self.client = Client("glide-scripts", path_format="path", lines_start_at1=True)
+        self.client.handler = Answers(self.client)
+        self._came: list[ResponseBody | EventBody] = []
+        self.seen: list[ResponseBody | EventBody] = []
+
+    def expect(self, kind: type[T]) -> T:
+        """Wait for a response or an event; what else comes is left for later."""
+        self._send()
+        deadline = time.monotonic() + WITHIN
+        while True:
+            for each in self._came:
+                if isinstance(each, kind):
+                    self._came.remove(each)
+                    return each
+            left = deadline - time.monotonic()
+            assert left > 0, f"no {kind.__name__} among {self.seen}"
+            if select.select([self._reading], [], [], left)[0]:
+                data = os.read(self._reading, 65536)
+                assert data, f"it ended without {kind.__name__}, after {self.seen}"
+                new = list(self.client.receive(data))
+                self._came += new
+                self.seen += new
+
+    def _send(self) -> None:
+        data = bytes(self.client.send())
+        while data:
+            data = data[os.write(self._writing, data) :]
+
+    @property
+    def output(self) -> str:
+        """All that the script and the adapter have said."""
+        return "".join(each.output for each in self.seen if isinstance(each, OutputEvent))
+
+    def launch(self, **arguments: Any) -> None:
+        self.client.send_request("launch", arguments)
+
+    def breaks(self, file: Path, *lines: int | tuple[int, str]) -> list[Any]:
+        wanted: Any = [
+            {"line": each} if isinstance(each, int) else {"line": each[0], "condition": each[1]}
+            for each in lines
+        ]
+        source: Any = {"path": str(file)}
+        self.client.set_breakpoints(source, wanted)
+        return list(self.expect(SetBreakpointsResponse).breakpoints)
+
+    def start(self) -> None:
+        self.client.configuration_done()
+
+    def stop(self, reason: str) -> list[tuple[str, str, int]]:
+        """Wait until the script stands; the functions that run, with their files and lines."""
+        self.stopped = self.expect(StoppedEvent)
+        assert self.stopped.reason == reason
+        self.client.threads()
+        (thread,) = self.expect(ThreadsResponse).threads
+        assert thread.id == self.stopped.threadId
+        self.client.stack_trace(thread.id)
+        frames = self.expect(StackTraceResponse).stackFrames
+        self.frames = [each.id for each in frames]
+        return [(each.name, os.path.basename(each.source.path), each.line) for each in frames]
+
+    def variables(self, reference: int) -> dict[str, Any]:
+        self.client.variables(reference)
+        return {each.name: each for each in self.expect(VariablesResponse).variables}
+
+    def locals(self, frame: int) -> dict[str, Any]:
+        self.client.scopes(self.frames[frame])
+        scopes = self.expect(ScopesResponse).scopes
+        assert scopes[0].name == "Locals"
+        return self.variables(scopes[0].variablesReference)
+
+    def evaluate(self, code: str, frame: int = 0) -> str:
+        self.client.evaluate(code, self.frames[frame], context="watch")
+        return str(self.expect(EvaluateResponse).result)
+
+    def end(self, code: int) -> None:
+        assert self.expect(ExitedEvent).exitCode == code
+        self.expect(TerminatedEvent)
+        self.client.disconnect()
+        self._send()
+
+
+PROGRAM = [sys.executable, "-m", "glide_scripts", "debug", "--dap"]
+
+
+@contextmanager
+def adapter(*words: str) -> Iterator[Editor]:
+    """An adapter on pipes."""
+    process = subprocess.Popen(
+        [*PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        yield Editor(process.stdout.fileno(), process.stdin.fileno())
+        process.stdin.close()
+        assert (process.wait(WITHIN), process.stderr.read()) == (0, b"")
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
+
+def test_an_editor_steps_through_a_script_and_its_includes(script: Path, url: str) -> None:
+    with adapter("--url", url) as editor:
+        editor.launch(program=str(script), keys=["k"], args=[1], stopOnEntry=True)
+        editor.expect(InitializedEvent)
+        assert [each.verified for each in editor.breaks(script.parent / "lib/price.lua", 3)] == [
+            True
+        ]
+        assert [each.line for each in editor.breaks(script, 1, 5)] == [2, 5]
+        editor.start()
+        assert editor.stop("entry") == [("top level", "price.lua", 4)]
+        editor.client.continue_(1)
+        assert editor.stop("breakpoint") == [("top level", "sum.lua", 2)]
+        editor.client.next(1)
+        assert editor.stop("step") == [("top level", "sum.lua", 3)]
+        editor.client.next(1)
+        assert editor.stop("step") == [("top level", "sum.lua", 4)]
+        editor.client.next(1)
+        assert editor.stop("breakpoint") == [("top level", "sum.lua", 5)]
+        assert "> INCR seen\n" in editor.output
+        editor.client.step_in(1)
+        assert editor.stop("step") == [("price", "price.lua", 2), ("top level", "sum.lua", 5)]
+        editor.client.step_in(1)
+        assert editor.stop("breakpoint")[0] == ("price", "price.lua", 3)
+        own, outer = editor.locals(0), editor.locals(1)
+        assert {name: each.value for name, each in own.items()} == {
+            "about": '{name = "pen", tags = {"a", 1}}', "count": "1", "name": '"pen"'
+        }  # fmt: skip
+        assert (own["name"].type, own["count"].type) == ("string", "number")
+        fields = editor.variables(own["about"].variablesReference)
+        assert {name: each.value for name, each in fields.items()} == {
+            "name": '"pen"', "tags": '{"a", 1}'
+        }  # fmt: skip
+        tags = editor.variables(fields["tags"].variablesReference)
+        assert [(name, each.value) for name, each in tags.items()] == [("[1]", '"a"'), ("[2]", "1")]
+        assert (outer["index"].value, outer["total"].value) == ("1", "0")
+        assert editor.evaluate("about.name .. count") == '"pen1"'
+        assert editor.evaluate("name .. index", 1) == '"pen1"'
+        assert editor.evaluate("redis.call('GET', 'seen') .. #KEYS") == '"11"'
+        editor.client.evaluate("nosuch", editor.frames[0])
+        assert "nosuch" in str(editor.expect(ErrorResponse).message)
+        editor.breaks(script.parent / "lib/price.lua")
+        editor.client.step_out(1)
+        assert editor.stop("step") == [("top level", "sum.lua", 3)]
+        editor.breaks(script)
+        editor.client.continue_(1)
+        editor.end(0)
+        assert "the script returned 18\n" in editor.output
+
+
+def test_breakpoints_may_have_conditions(script: Path, url: str) -> None:
+    with adapter(str(script), "--url", url) as editor:
+        editor.launch()
+        editor.expect(InitializedEvent)
+        price = script.parent / "lib/price.lua"
+        assert editor.breaks(price, (3, "count > 1 and name ~= 'cup'"))[0].verified
+        first, second = editor.breaks(script, (5, "nosuch"), 99)
+        assert (first.verified, second.verified) == (True, False)
+        assert second.message == f"{script} has no code at line 99 or below"
+        (unknown,) = editor.breaks(script.parent / "other.lua", 1)
+        assert not unknown.verified
+        editor.start()
+        editor.stop("breakpoint")
+        assert "the condition 'nosuch' fails: Script attempted to access" in editor.output
+        editor.breaks(script)
+        editor.client.continue_(1)
+        assert editor.stop("breakpoint")[0] == ("price", "price.lua", 3)
+        assert editor.evaluate("name") == '"hat"'
+        editor.client.continue_(1)
+        editor.end(0)
+
+
+def test_an_editor_sees_where_a_script_failed(script: Path, url: str) -> None:
+    (script.parent / "lib/price.lua").write_text(PRICE.replace("#about.name", "#about.nam"))
+    with adapter("--url", url) as editor:
+        editor.launch(program=str(script))
+        editor.expect(InitializedEvent)
+        editor.client.set_exception_breakpoints(["error"], None, None)
+        editor.start()
+        assert editor.stop("exception") == [("top level", "price.lua", 3)]
+        assert editor.stopped.text is not None
+        words = "lib/price.lua:3: attempt to get length of field 'nam' (a nil value)"
+        assert editor.stopped.text.endswith(words)
+        editor.client.continue_(1)
+        editor.end(1)
+        assert f"{script.parent}/lib/price.lua:3: attempt to get length" in editor.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({}, "program is missing"),
+        ({"program": "nope.lua"}, "nope.lua: No such file"),
+        ({"program": "{script}", "keys": "k"}, "keys is not a list of strings"),
+        ({"program": "{script}", "url": "nowhere"}, "url: it has no scheme"),
+        ({"program": "{script}", "url": "valkey://127.0.0.1:1"}, "Connection refused"),
+        ({"program": "{broken}"}, "broken.lua:1: unexpected symbol near '='"),
+    ],
+)
+def test_a_launch_that_fails_says_why(script: Path, arguments: dict[str, str], why: str) -> None:
+    broken = script.with_name("broken.lua")
+    broken.write_text("local x = = 1")
+    given = {
+        name: value.replace("{script}", str(script)).replace("{broken}", str(broken))
+        for name, value in arguments.items()
+    }
+    with adapter() as editor:
+        editor.launch(**given)
+        assert why in str(editor.expect(ErrorResponse).message)
+        editor.client.disconnect()
+        editor._send()
+
+
+def test_a_script_that_loops_is_left_by_a_disconnect(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.lua"
+    loop.write_text("redis.log(3, 'it loops')\nlocal n = 0\nwhile true do\n  n = n + 1\nend\n")
+    with ValkeyServer() as server, adapter("--url", server.url) as editor:
+        editor.launch(program=str(loop))
+        editor.expect(InitializedEvent)
+        editor.start()
+        editor.client.pause(1)
+        editor.client.evaluate("n")
+        assert "the script runs" in str(editor.expect(ErrorResponse).message)
+        editor.client.disconnect()
+        editor._send()
+
+
+def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, str(script), "--port", "0", "--url", url], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        place = re.fullmatch(r"glide-scripts: a debug adapter on 127\.0\.0\.1:(\d+)\n", told)
+        assert place is not None, told
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", int(place[1]))) as connection:
+                editor = Editor(connection.fileno(), connection.fileno())
+                editor.launch()
+                editor.expect(InitializedEvent)
+                editor.start()
+                editor.end(0)
+                assert "the script returned 18\n" in editor.output
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close() if process.stderr else None
