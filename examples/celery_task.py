@@ -39,7 +39,7 @@ def client() -> GlideClient:
     return GlideClient.from_url(app.conf.valkey_url)
 
 
-@app.task(bind=True, max_retries=None)
+@app.task(bind=True, max_retries=None)  # type: ignore[untyped-decorator]
 def tell_partner(task: Any, order: str) -> str:
     """Tell the partner of an order: two at once, then 20 a second."""
     allowed, _, wait_ms = scripts.token_bucket(client(), "partner", capacity=2, per_second=20.0)
