@@ -22,7 +22,9 @@ __all__ = [
     "Script",
     "TlsSetup",
     "__version__",
+    "add_probes",
     "stop_io_thread",
+    "with_probes",
 ]
 
 __version__: str
