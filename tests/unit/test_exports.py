@@ -117,7 +117,7 @@ def test_a_method_of_a_batch_says_that_it_returns_the_batch() -> None:
 def test_a_client_is_not_made_without_connecting() -> None:
     config = glide_scripts.GlideClientConfiguration([glide_scripts.NodeAddress()])
     with pytest.raises(TypeError, match=r"GlideClient\.create"):
-        glide_scripts.GlideClient(config)  # type: ignore[arg-type]
+        glide_scripts.GlideClient(config)
 
 
 def test_the_hints_of_a_configuration_can_be_resolved() -> None:
