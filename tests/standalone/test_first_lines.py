@@ -36,7 +36,7 @@ async def failure(call: Awaitable[Any]) -> ScriptError:
     return caught.value
 
 
-def first(error: Exception) -> str:
+def first(error: object) -> str:
     return str(error).split("\n", 1)[0]
 
 

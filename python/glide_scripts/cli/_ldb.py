@@ -118,6 +118,7 @@ class Session:
 
     def close(self) -> None:
         """End the session, and the server's fork with it, unless the script never stops."""
+        self._connection.shut_down()
         self._connection.close()
 
     def _started(self) -> Event:

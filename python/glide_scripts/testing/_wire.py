@@ -1,5 +1,6 @@
 """A blocking RESP2 connection, to prepare and inspect servers."""
 
+import contextlib
 import socket
 import ssl
 from types import TracebackType
@@ -76,6 +77,11 @@ class Connection:
     def wait_forever(self) -> None:
         """Remove the time limit for replies."""
         self._socket.settimeout(None)
+
+    def shut_down(self) -> None:
+        """Wake whatever thread waits for a reply; it gets an error."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._replies.close()
