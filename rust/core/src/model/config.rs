@@ -66,7 +66,6 @@ pub type Unacknowledged = fn(BorrowedFd<'_>) -> Option<usize>;
 
 /// How to get from a host's name to a connection that is ready for commands.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct ConnectionConfig {
     pub tls: Option<Tls>,
     /// Shared with the client's handle, which may change the password.
