@@ -136,7 +136,8 @@ def test_the_reference_has_every_public_name() -> None:
         for name in module.__all__
         if not name.startswith("_")
     }
-    assert shown == public
+    # The other names of the package are called by coverage.py and pytest.
+    assert shown == public | {"glide_scripts.coverage.measure"}
 
 
 def test_the_reference_has_every_method_of_a_client() -> None:

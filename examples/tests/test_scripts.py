@@ -61,6 +61,20 @@ async def test_a_charge_of_more_than_there_is(valkey_client: GlideClient) -> Non
         await scripts.charge(valkey_client, "account", request="r1", cents=30)
 
 
+VOTE = {"votes": "{poll}:votes", "voters": "{poll}:voters", "voter": "ann", "choice": "yes"}
+
+
+async def test_a_vote(valkey_client: GlideClient) -> None:
+    assert await scripts.vote(valkey_client, **VOTE) is True
+    assert await valkey_client.hgetall("{poll}:votes") == {b"yes": b"1"}
+
+
+async def test_a_vote_of_who_has_voted(valkey_client: GlideClient) -> None:
+    await valkey_client.sadd("{poll}:voters", ["ann"])
+    assert await scripts.vote(valkey_client, **VOTE) is False
+    assert await valkey_client.hgetall("{poll}:votes") == {}
+
+
 class TestLock:
     async def test_a_free_one_is_acquired(self, valkey_client: GlideClient) -> None:
         call = {"lock": "{l}:lock", "fence": "{l}:fence", "holder": "me", "ttl_ms": 60_000}

@@ -111,18 +111,17 @@ def prepared(folder: Path, suite: dict[str, Any], wheel: Path) -> tuple[Path, Pa
     if not marker.exists() or marker.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        pip = [sys.executable, "-m", "venv", folder / "venv"]
-        subprocess.run(pip, check=True)
+        subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         name = suite["sdist"].partition("==")[0]
-        download = ["download", "--quiet", "--no-deps", "--no-binary", name, "--dest", folder]
+        download = ["download", "--quiet", "--no-deps", "--no-binary", name, "--dest", str(folder)]
         subprocess.run([python, "-m", "pip", *download, suite["sdist"]], check=True)
         (archive,) = folder.glob("*.tar.gz")
         with tarfile.open(archive) as sources:
             sources.extractall(folder / "source", filter="data")
-        install = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, archive, *suite["requires"]], check=True)
+        install = ["install", "--quiet", str(archive), *suite["requires"]]
+        subprocess.run([python, "-m", "pip", *install], check=True)
         marker.write_text(wanted)
-    reinstall = ["install", "--quiet", "--no-deps", "--force-reinstall", wheel]
+    reinstall = ["install", "--quiet", "--no-deps", "--force-reinstall", str(wheel)]
     subprocess.run([python, "-m", "pip", *reinstall], check=True)
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)

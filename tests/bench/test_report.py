@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from bench.cells import FULL, GLIDE, OURS, QUICK, Cell, Kind
-from bench.goals import GOALS
+from bench.goals import GOALS, Bound, Goal
 from bench.report import SECTIONS, between_marks, goals, tables, with_figures
 from bench.results import Measurement, Results
 
@@ -85,8 +85,9 @@ def test_a_goal_that_was_missed_says_by_how_much() -> None:
 
 def test_a_goal_of_a_figure_alone_names_its_unit() -> None:
     cell = Cell(Kind.LAG, in_flight=1000)
-    measured = [Measurement(cell.id, OURS, 1, {"p99": 1500.0})]
-    assert "| below 2,000 µs | 1500.0 | reached |" in goals(Results(measurements=measured))
+    goal = Goal("loop lag, p99", cell, "p99", Bound.BELOW, 2000, None, unit=" µs")
+    measured = Results(measurements=[Measurement(cell.id, OURS, 1, {"p99": 1500.0})])
+    assert "| below 2,000 µs | 1500.0 | reached |" in goals(measured, [goal])
 
 
 def test_a_client_without_figures_has_no_row() -> None:

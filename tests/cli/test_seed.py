@@ -220,7 +220,7 @@ def test_a_restart_of_the_debugger_has_the_same_data() -> None:
             terminal.type("step")
             terminal.see("-> 2 |")
             terminal.type("print n")
-            terminal.see("n = 7")
+            terminal.see('n = "7"')
             assert client.mget(["n", "m"]) == [b"7", None]
         terminal.type("quit")
         assert terminal.end() == 0

@@ -122,8 +122,7 @@ def test_public_methods_are_coroutine_functions() -> None:
     public = [method for name, method in methods if not name.startswith("_")]
     assert len(public) > 40
     others = {each.__name__ for each in public if not inspect.iscoroutinefunction(each)}
-    # Those that give coroutines look at the task that calls them, not at the one that runs it.
-    assert others == {"exec", "invoke_script_many", "stats", "unwatch", "watch"}
+    assert others == {"bind", "invoke_script_many", "stats"}
 
 
 async def test_everything_that_runs_coroutines_takes_calls(client: GlideClient) -> None:

@@ -131,15 +131,17 @@ def test_calls_that_are_cancelled_before_they_are_written_never_go_out(
     async def main(client: GlideClient) -> None:
         await client.set("counter", "0")
         own_server.pause()
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as ahead:
             # More than the server's and the system's buffers take while nobody reads.
-            for number in range(30):
-                nursery.start_soon(client.set, f"big {number}", big)
+            for number in range(80):
+                ahead.start_soon(client.set, f"big {number}", big)
             await trio.testing.wait_all_tasks_blocked()
-            for _ in range(100):
-                nursery.start_soon(client.incr, "counter")
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
+            async with trio.open_nursery() as behind:
+                for _ in range(100):
+                    behind.start_soon(client.incr, "counter")
+                await trio.testing.wait_all_tasks_blocked()
+                behind.cancel_scope.cancel()
+            ahead.cancel_scope.cancel()
         own_server.resume()
         assert await client.get("counter") == b"0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from typing import Any
+from typing import Any, TypeAlias, cast
 from unittest.mock import create_autospec
 
 import pytest
@@ -30,6 +30,7 @@ from glide_scripts import (
 from glide_scripts.testing import ValkeyServer
 
 ONE = Script("return 1")
+ClusterInt: TypeAlias = TClusterResponse[int]
 
 
 async def test_a_client_has_its_configuration(server: ValkeyServer) -> None:
@@ -52,6 +53,7 @@ def test_a_synchronous_client_has_its_configuration_too(server: ValkeyServer) ->
 
 async def test_the_configuration_has_the_password_that_was_set(own_server: ValkeyServer) -> None:
     async with await GlideClient.from_url(own_server.url) as client:
+        assert isinstance(client.config, GlideClientConfiguration)
         own_server.command("CONFIG", "SET", "requirepass", "hunter2")
         await client.update_connection_password("hunter2", immediate_auth=True)
         async with await GlideClient.create(client.config) as other:
@@ -68,7 +70,7 @@ async def test_calls_in_flight_get_the_text_of_close(
     plain = asyncio.create_task(client.custom_command(["BLPOP", "nothing", "0"]))
     batch = Batch(is_atomic=False).custom_command(["XREAD", "STREAMS", "s", "0"])
     await client.exec(batch, raise_on_error=True)
-    await until(lambda: b"cmd=blpop" in server.command("CLIENT", "LIST"))
+    await until(lambda: b"cmd=blpop" in cast("bytes", server.command("CLIENT", "LIST")))
     await client.close("the shop closes")
     with pytest.raises(ClosingError, match=r"^the shop closes$") as caught:
         await plain
@@ -82,7 +84,7 @@ async def test_without_a_text_they_get_one_of_their_own(
 ) -> None:
     client = await connect(server)
     blocked = asyncio.create_task(client.custom_command(["BLPOP", "nothing", "0"]))
-    await until(lambda: b"cmd=blpop" in server.command("CLIENT", "LIST"))
+    await until(lambda: b"cmd=blpop" in cast("bytes", server.command("CLIENT", "LIST")))
     await client.close("")
     with pytest.raises(ClosingError, match="was closed while the call was in flight"):
         await blocked
@@ -162,6 +164,6 @@ def test_types_for_annotations_are_those_of_glide() -> None:
         glide_scripts.sync.GlideClient,
         glide_scripts.sync.GlideClusterClient,
     }
-    assert typing.get_args(TClusterResponse[int]) == (int, dict[bytes, int])
+    assert typing.get_args(ClusterInt) == (int, dict[bytes, int])
     names = {each.__name__ for each in typing.get_args(TSingleNodeRoute)}
     assert names == {"RandomNode", "SlotKeyRoute", "SlotIdRoute", "ByAddressRoute"}

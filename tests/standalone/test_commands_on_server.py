@@ -407,4 +407,4 @@ def test_every_public_method_is_a_coroutine_function_with_a_docstring(name: str)
 
 def test_all_that_a_client_offers_is_a_coroutine_function_or_gives_an_awaitable() -> None:
     public = {name for name in dir(GlideClient) if not name.startswith("_")}
-    assert public - set(COMMANDS) == {"invoke_script_many", "stats"}
+    assert public - set(COMMANDS) == {"bind", "invoke_script_many", "stats"}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -209,12 +210,12 @@ async def test_the_key_of_the_client_may_be_encrypted(
     client = signed(tmp_path, authority, "client", "/CN=app", "subjectAltName=DNS:app")
     server = start(self_signed(tmp_path), authority.cert, tls_auth_clients="yes")
     encrypted = encrypt(client.key, "-v2", cipher)
-    tls = {"root_pem_cacerts": tmp_path / "own.crt"}
+    tls: dict[str, Any] = {"root_pem_cacerts": tmp_path / "own.crt"}
     for key in (encrypted, encrypted.read_bytes()):
-        own = {"client_cert_pem": client.cert, "client_key_pem": key}
-        await works(configuration(server, **tls, **own, key_password="hunter2"))
+        own = tls | {"client_cert_pem": client.cert, "client_key_pem": key}
+        await works(configuration(server, **own, key_password="hunter2"))
         with pytest.raises(ConfigurationError, match=r"^key_password: .* cannot be decrypted"):
-            await GlideClient.create(configuration(server, **tls, **own, key_password="guess"))
+            await GlideClient.create(configuration(server, **own, key_password="guess"))
     files = f"ssl_certfile={client.cert}&ssl_keyfile={encrypted}"
     url = server.url(f"?ssl_ca_certs={tmp_path / 'own.crt'}&{files}")
     async with await GlideClient.from_url(f"{url}&ssl_password=hunter2") as by_url:
@@ -258,7 +259,7 @@ async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path
         ),
     ):
         address = NodeAddress("localhost", 1)
-        details = TlsAdvancedConfiguration(**tls)  # type: ignore[arg-type]
+        details = TlsAdvancedConfiguration(**tls)
         advanced = AdvancedGlideClientConfiguration(tls_config=details)
         config = GlideClientConfiguration([address], use_tls=True, advanced_config=advanced)
         with pytest.raises(ConfigurationError, match=f"^{setting}: .*{text}"):

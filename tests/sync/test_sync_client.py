@@ -108,7 +108,7 @@ def test_what_cannot_be_sent_is_refused(client: sync.GlideClient) -> None:
     with pytest.raises(sync.ConfigurationError, match="config is GlideClientConfiguration"):
         sync.GlideClusterClient.create(GlideClientConfiguration([NodeAddress()]))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"make a client with GlideClient\.create"):
-        sync.GlideClient(GlideClientConfiguration([NodeAddress()]))  # type: ignore[arg-type]
+        sync.GlideClient(GlideClientConfiguration([NodeAddress()]))
     assert client.ping() == b"PONG"
 
 

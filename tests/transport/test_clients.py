@@ -83,7 +83,7 @@ async def test_scripts_error_is_the_librarys_with_ours_as_its_cause(
     with pytest.raises(kind.exceptions.ResponseError, match=r"^WRONGTYPE") as caught:
         await done(script(["key"]))
     assert isinstance(caught.value.__cause__, GlideError)
-    assert caught.value.may_have_executed is True  # type: ignore[attr-defined]
+    assert caught.value.may_have_executed is True
     assert "check the key with TYPE" in "".join(caught.value.__notes__)
     with pytest.raises(kind.exceptions.ResponseError) as caught:
         await done(client.evalsha(script.sha, 1, "key"))
@@ -111,7 +111,7 @@ async def test_script_whose_reply_is_lost_runs_once_whatever_retry_says(
         valkey_faults.lose_replies()
         with pytest.raises(kind.exceptions.ConnectionError) as caught:
             await done(script(["count"]))
-        assert caught.value.may_have_executed is True  # type: ignore[attr-defined]
+        assert caught.value.may_have_executed is True
         assert await done(client.get("count")) == b"%d" % (lost + 2)
 
 
@@ -123,7 +123,7 @@ async def test_no_server_is_a_connection_error(
     own_server.stop()
     with pytest.raises(kind.exceptions.ConnectionError) as caught:
         await done(client.get("key"))
-    assert caught.value.may_have_executed is False  # type: ignore[attr-defined]
+    assert caught.value.may_have_executed is False
     with pytest.raises(kind.exceptions.ConnectionError):
         await done(kind.client(own_server.url).ping())
 
@@ -149,7 +149,7 @@ async def test_socket_timeout_is_the_deadline(
     error = getattr(kind.exceptions, f"{kind.name}Error")
     with valkey_faults.busy(), pytest.raises(error) as caught:
         await done(client.register_script(INCREMENT)(["key"]))
-    assert caught.value.may_have_executed in (True, False)  # type: ignore[attr-defined]
+    assert caught.value.may_have_executed in (True, False)
 
 
 async def test_concurrent_calls_share_one_connection(

@@ -58,11 +58,12 @@ def test_a_level_is_python_s(level: LogLevel | None, of_python: int) -> None:
 
 
 def test_init_sets_up_only_once() -> None:
-    Logger.set_logger_config(LogLevel.ERROR)
-    Logger.init(LogLevel.INFO)
-    assert Logger.logger_level is LogLevel.ERROR
-    Logger.set_logger_config(LogLevel.INFO)
-    assert Logger.logger_level is LogLevel.INFO
+    levels = [LogLevel.ERROR, LogLevel.INFO]
+    Logger.set_logger_config(levels[0])
+    Logger.init(levels[1])
+    assert Logger.logger_level == levels[0]
+    Logger.set_logger_config(levels[1])
+    assert Logger.logger_level == levels[1]
 
 
 def test_messages_go_to_a_file_until_another_is_set(tmp_path: Path) -> None:

@@ -19,12 +19,15 @@ from ..errors import (
 from .library import Library
 
 
-def translated(error: GlideError, library: Library) -> Exception:
+def translated(error: GlideError, library: Library, words: str | None = None) -> Exception:
     """Return the library's exception for an error, which becomes its cause.
 
     It has ``may_have_executed``, and what explains the error as a note.
+
+    Args:
+        words: What the exception says; None: what the error says.
     """
-    raised = _exception(error, library)
+    raised = _exception(error, library, words or str(error).split("\n", 1)[0])
     _, _, explanation = str(error).partition("\n")
     if explanation:
         raised.add_note(explanation)
@@ -39,12 +42,13 @@ def explained(
     """Return the library's exception for the error of a script's call."""
     from ..failures.explanation import explained as explain  # noqa: PLC0415 - saves time at import
 
-    return translated(explain(error, script, keys, args), library)
-
-
-def _exception(error: GlideError, library: Library) -> Exception:
-    exceptions: Any = library.exceptions
+    # The library's users know the server's words, and compare them.
     words = str(error).split("\n", 1)[0]
+    return translated(explain(error, script, keys, args), library, words)
+
+
+def _exception(error: GlideError, library: Library, words: str) -> Exception:
+    exceptions: Any = library.exceptions
     kind: type[Exception]
     if isinstance(error, TimeoutError):
         kind = exceptions.ConnectionError if error.is_unconnected else exceptions.TimeoutError

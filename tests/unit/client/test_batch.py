@@ -37,8 +37,8 @@ BOTH = pytest.mark.parametrize("kind", [Batch, ClusterBatch])
 
 # What concerns a connection or more than one call has no place in a batch.
 NOT_IN_BATCHES = {
-    "aclose", "close", "create", "exec", "from_url", "invoke_script_many", "stats", "unwatch",
-    "update_connection_password", "watch",
+    "aclose", "bind", "close", "create", "exec", "from_url", "invoke_script_many", "stats",
+    "unwatch", "update_connection_password", "watch",
 }  # fmt: skip
 
 
