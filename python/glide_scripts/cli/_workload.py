@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import typer
+
 from .. import GlideClient, GlideClusterClient, GlideError, Script
 from ._histogram import Histogram
 
@@ -52,6 +54,20 @@ class Template:
             return b"%d" % (number if limit is None else random.randrange(int(limit)))
 
         return _PLACEHOLDER.sub(value, self._data)
+
+
+def templates(
+    keys: Sequence[str] | None, args: Sequence[str] | None
+) -> tuple[list[Template], list[Template]]:
+    """The templates of --key and --arg. Raises `typer.BadParameter`, which names the option."""
+    return _of_option("--key", keys), _of_option("--arg", args)
+
+
+def _of_option(option: str, texts: Sequence[str] | None) -> list[Template]:
+    try:
+        return [Template(text) for text in texts or []]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 @dataclass(frozen=True)

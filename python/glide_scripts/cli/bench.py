@@ -99,7 +99,7 @@ def command(
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted, after printing the figures so far.
     """
-    from ._workload import Plan, Template  # noqa: PLC0415 - saves time at import
+    from ._workload import Plan, templates  # noqa: PLC0415 - saves time at import
 
     if svg is not None and not svg.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {svg.parent}", param_hint="--svg")
@@ -108,19 +108,13 @@ def command(
         raise typer.BadParameter(why, param_hint="--clients")
     if calls is not None and duration is not None:
         raise typer.BadParameter("it goes without --calls", param_hint="--duration")
-    templates: dict[str, list[Template]] = {}
-    for option, texts in (("--key", keys), ("--arg", args)):
-        try:
-            templates[option] = [Template(text) for text in texts or []]
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from None
+    given = templates(keys, args)
     source = origin(file, code, root)
     script = source.read()
-    fit(script, source, *([each.fill(0) for each in words] for words in templates.values()))
+    fit(script, source, *([each.fill(0) for each in words] for words in given))
     plan = Plan(
         script,
-        templates["--key"],
-        templates["--arg"],
+        *given,
         concurrency,
         DURATION if duration is None else duration,
         calls,

@@ -125,15 +125,9 @@ class _Call:
 
 
 def _given(keys: list[str] | None, args: list[str] | None) -> list[_Call]:
-    from ._workload import Template  # noqa: PLC0415 - saves time at import
+    from ._workload import templates  # noqa: PLC0415 - saves time at import
 
-    made: dict[str, list[Template]] = {}
-    for option, texts in (("--key", keys), ("--arg", args)):
-        try:
-            made[option] = [Template(text) for text in texts or []]
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from None
-    return [_Call(made["--key"], made["--arg"])]
+    return [_Call(*templates(keys, args))]
 
 
 def _of_file(path: Path) -> list[_Call]:
