@@ -134,11 +134,7 @@ class AsyncPipeline:
     async def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         lane: Lane = self._lane
-        is_own = lane.reason is not None or self.watching or self.connection is not None
-        batch = None
-        if commands and not is_own and pipelines.is_shared(lane, commands):
-            is_atomic = bool(self.is_transaction or self.explicit_transaction)
-            batch = lane.batch([args for args, _ in commands], is_atomic)
+        batch = pipelines.batch_of(self, lane, self.is_transaction)
         if batch is None:
             replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
             return replies

@@ -125,11 +125,7 @@ class BlockingPipeline:
     def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         lane: Lane = self._lane
-        is_own = lane.reason is not None or self.watching or self.connection is not None
-        batch = None
-        if commands and not is_own and pipelines.is_shared(lane, commands):
-            is_atomic = bool(self.transaction or self.explicit_transaction)
-            batch = lane.batch([args for args, _ in commands], is_atomic)
+        batch = pipelines.batch_of(self, lane, self.transaction)
         if batch is None:
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies

@@ -12,6 +12,16 @@ Queued = tuple[tuple[Any, ...], dict[str, Any]]
 """A command of a pipeline, with its options."""
 
 
+def batch_of(pipeline: Any, lane: Lane, is_transaction: object) -> Any:
+    """Return a pipeline's commands as a batch; None if the library is to send them itself."""
+    commands: list[Queued] = pipeline.command_stack
+    is_own = lane.reason is not None or pipeline.watching or pipeline.connection is not None
+    if not commands or is_own or not is_shared(lane, commands):
+        return None
+    is_atomic = bool(is_transaction or pipeline.explicit_transaction)
+    return lane.batch([args for args, _ in commands], is_atomic)
+
+
 def is_shared(lane: Lane, commands: Sequence[Queued]) -> bool:
     """Whether a batch can hold these commands: it cannot where an option replaces a reply."""
     empty = lane.library.empty_response
