@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._clean import clean
 
 
 @pytest.fixture
@@ -23,6 +24,6 @@ def live_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def url(live_server: ValkeyServer) -> str:
-    """Its URL; it is empty."""
-    live_server.command("FLUSHALL")
+    """Its URL; it is empty, and runs nothing: a script that was killed may run a moment longer."""
+    clean(live_server)
     return live_server.url

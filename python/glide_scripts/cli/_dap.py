@@ -171,9 +171,12 @@ class Adapter:
         return {"then": lambda: self._end(130)}
 
     def _close(self) -> None:
+        """End the session. While the script runs, its thread reads; it is woken, and closes."""
         session, self._session = self._session, None
         if session is not None:
-            session.close()
+            session.wake()
+            if self._running is None:
+                session.close()
 
     # Breakpoints
 
@@ -249,20 +252,24 @@ class Adapter:
 
     def _go(self, go: Callable[[], Event], reason: str) -> None:
         """Let the script go on in a thread of its own, and tell where it stops."""
+        session = self._live()
 
         def work() -> None:
+            event: Event | Exception
             try:
                 self._apply()
-                self._live().forget()
+                session.forget()
                 event = go()
             except (OSError, NotTakenError, Refused) as error:
-                self._running = None
-                if self._session is not None:
-                    self._complain(f"the debugger's connection is lost: {error}")
-                    self._end(1)
-                return
+                event = error
             self._running = None
-            self._tell(event, reason)
+            if self._session is not session:
+                session.close()
+            elif isinstance(event, Exception):
+                self._complain(f"the debugger's connection is lost: {event}")
+                self._end(1)
+            else:
+                self._tell(event, reason)
 
         self._frames = []
         self._running = threading.Thread(target=work, name="script", daemon=True)

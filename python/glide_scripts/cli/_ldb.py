@@ -116,9 +116,12 @@ class Session:
         """Return the depth of the script's call stack."""
         return sum(line.startswith(("In ", "From ")) for line in self.ask("trace"))
 
+    def wake(self) -> None:
+        """Wake the thread that waits for the script, with an error; it then has to close."""
+        self._connection.shut_down()
+
     def close(self) -> None:
         """End the session, and the server's fork with it, unless the script never stops."""
-        self._connection.shut_down()
         self._connection.close()
 
     def _started(self) -> Event:
