@@ -261,6 +261,7 @@ QUICK = (
         (OURS, GLIDE, RAW, CORE, RUST_REDIS, RUST_FRED, PIPELINE, UNIX),
     ),
     Group(ON_CLUSTER.title, _loads(topology=Topology.CLUSTER, in_flight=100), (OURS, GLIDE)),
+    IN_THREADS,
     Group(UNDER_TRIO.title, _loads(in_flight=100, trio=True), (OURS, GLIDE)),
     Group(PACED.title, PACED.cells, (OURS, GLIDE, RAW), PACED.remark),
     Group(LAG.title, (Cell(Kind.LAG, in_flight=1_000),), (OURS, RAW), LAG.remark),

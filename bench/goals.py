@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bench.cells import (
+    CORE,
     GLIDE,
     OURS,
     PIPELINE,
     RAW,
+    RUST_FRED,
+    RUST_REDIS,
+    UNIX,
     Cell,
     Kind,
     Topology,
@@ -78,16 +82,40 @@ def _goals() -> Iterable[Goal]:
     yield Goal("1,000 in flight, calls per second", of(1000), "rate", least, 0.7, PIPELINE)
     yield Goal("cluster of 3, 100 in flight, calls per second", cluster, "rate", least, 10, GLIDE)
     yield Goal("cluster of 3, 100 in flight, CPU per call", cluster, "cpu", most, 1 / 14, GLIDE)
+    under_trio, title = of(100, trio=True), "trio, 100 in flight, calls per second"
+    yield Goal(title, under_trio, "rate", least, 4, GLIDE)
     for size, limit in ((1000, 5.0), (100, 4.0), (10, 3.5)):
         title = f"batch of {size:,}, scripts per second"
         yield Goal(title, of(1, batch=size), "rate", least, limit, GLIDE)
     title = "batch of 1,000, scripts per second"
     yield Goal(title, of(1, batch=1000), "rate", least, 0.75, PIPELINE)
-    larger = of(10, size=1 << 20)
+    large, larger = of(20, size=64 << 10), of(10, size=1 << 20)
+    yield Goal("64 KB values, 20 in flight, bytes per second", large, "rate", least, 1, RAW)
     yield Goal("1 MB values, 10 in flight, bytes per second", larger, "rate", least, 1.1, RAW)
     paced = Cell(Kind.PACED, in_flight=100)
     yield Goal("p99 at half of valkey-glide's top rate", paced, "p99", most, 1, RAW)
     yield Goal("p99.9 at half of valkey-glide's top rate", paced, "p999", most, 1.2, RAW)
+    lag, title = Cell(Kind.LAG, in_flight=1000), "loop lag at 1,000 in flight, p99"
+    yield Goal(title, lag, "p99", most, 0.5, RAW)
+    yield Goal(title, lag, "p99", Bound.BELOW, 2000, None, unit=" µs")
+    for in_flight in (100, 1000):
+        for anchor in (RUST_REDIS, RUST_FRED):
+            cell, title = of(in_flight), f"the core alone, {in_flight:,} in flight"
+            yield Goal(f"{title}, CPU per call", cell, "cpu", most, 0.5, anchor, client=CORE)
+            yield Goal(f"{title}, calls per second", cell, "rate", least, 1, anchor, client=CORE)
+    cold = Cell(Kind.COLD, in_flight=100)
+    yield Goal("1,000 cold calls, over 1,000 warm ones", cold, "of_warm", most, 1.3, None)
+    title = "Unix socket, 1 in flight, p50"
+    yield Goal(title, of(1), "p50", most, 0.85, OURS, client=UNIX)
+    title = "Unix socket, 100 in flight, calls per second"
+    yield Goal(title, of(100), "rate", least, 1.1, OURS, client=UNIX)
+    for reference, share, times in (("redispy", 0.6, 5), (GLIDE, 0.6, 3)):
+        cell, title = Cell(Kind.THREADS, in_flight=1), "synchronous, one thread, p50"
+        yield Goal(title, cell, "p50", most, share, reference)
+        for threads in (8, 64):
+            cell = Cell(Kind.THREADS, in_flight=threads)
+            title = f"synchronous, {threads} threads, calls per second"
+            yield Goal(title, cell, "rate", least, times, reference)
     footprint = Cell(Kind.IMPORT)
     yield Goal("import, over `import asyncio`", footprint, "import_ms", most, 1 / 5, GLIDE)
     yield Goal("installed size", footprint, "installed_bytes", most, 1 / 5, GLIDE)
