@@ -1,6 +1,7 @@
 """What the documentation's build does and checks beyond mkdocs.
 
 - The link to the source is the project's own `Source` URL, from pyproject.toml.
+- The guide's examples are in tabs, for asyncio, synchronous programs and trio.
 - Plots follow the site's light and dark switch.
 - Identifiers stay in one piece, on narrow screens too.
 - Pages load nothing from other hosts.
@@ -13,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from docs_tabs import has_tabs, with_tabs
 from mkdocs.exceptions import PluginError
 
 import glide_scripts
@@ -41,6 +43,10 @@ SEARCHED = {
 def on_config(config: Any, **_: Any) -> Any:
     config.repo_url = tomllib.loads(PROJECT.read_text())["project"]["urls"]["Source"]
     return config
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    return with_tabs(markdown) if has_tabs(page.file.src_uri, markdown) else markdown
 
 
 def on_page_content(html: str, **_: Any) -> str:
