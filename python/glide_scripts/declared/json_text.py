@@ -70,12 +70,7 @@ def reader(annotation: Any) -> Callable[[bytes], Any]:
             value = loads(text.decode())
         except (ValueError, RecursionError) as error:
             raise Mismatch(f"is not JSON: {error}") from None
-        try:
-            return decode(value)
-        except Mismatch as mismatch:
-            raise Mismatch(
-                f"is JSON that does not fit: it{mismatch.where} {mismatch.why}"
-            ) from None
+        return decode(value)
 
     return read
 
