@@ -370,12 +370,12 @@ def typed_script(
     and ``Sequence[...]`` stand for several values and must come last. Declare keys as
     ``Sequence[Key]``: type checkers do not accept a caller's ``list[str]`` as a ``list[Key]``.
     dicts, dataclasses, nested lists and ``Json[...]`` are sent as JSON, an enum as its value, and a
-    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. For a union, the
-    first type that the value has counts. Your own types need a ``Converter``. ``Secret[...]`` keeps
-    an argument out of all errors.
+    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. A value of a
+    union is sent as the first of its types that the value belongs to. Your own types need a
+    ``Converter``. ``Secret[...]`` keeps an argument out of all errors.
 
-    mypy wants a body that returns: ``raise NotImplementedError``, or ``...`` with its error code
-    ``empty-body`` disabled for the module. pyright takes ``...``.
+    mypy accepts a body of ``...`` with the plugin ``glide_scripts.mypy``; without it, write ``raise
+    NotImplementedError``. pyright accepts ``...`` as it is.
 
     Args:
         script: The script. Its file must not declare parameters.
