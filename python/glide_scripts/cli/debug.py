@@ -145,7 +145,7 @@ def _adapt(
 
 
 async def _reach(target: Servers) -> None:
-    """Connect as the other commands do, so that what is wrong is told as they tell it."""
+    """Connect as the other commands do, so that errors have the same texts."""
     async with await target.connect():
         pass
 

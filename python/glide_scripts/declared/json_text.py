@@ -48,7 +48,7 @@ def writer(annotation: Any) -> Callable[[str, Any], str]:
             )
         except Exception as error:
             why = _why_unwritten(name, value, error)
-        # Not within the except: its error would come along.
+        # Outside the except block: that error would be the context.
         raise why
 
     return write

@@ -105,7 +105,7 @@ def _holds(text: str, meaning: str) -> bool:
         return _pattern(meaning).search(text) is not None
     if meaning[:_BEGINNING] in text:
         return True
-    # Words that were cut may end in the midst of it.
+    # Shortened text may end within the secret.
     return text.endswith(CUT) and any(
         text.endswith(meaning[:size] + CUT) for size in range(_SHORT, _BEGINNING)
     )

@@ -327,7 +327,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             mismatch = error
         except Exception as error:
             mismatch = Mismatch(f"cannot be read: {type(error).__name__}: {error}")
-        # Not within the except: its error may show a secret, and would come along.
+        # Outside the except block: its error may show a secret, and would be the context.
         from ..failures.explanation import reply_type_error  # noqa: PLC0415 - saves time at import
 
         why = reply_type_error(self, mismatch, reply, keys, args)
