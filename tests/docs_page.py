@@ -166,7 +166,7 @@ def failures(page: Path, tab: str | None) -> Iterator[tuple[int, str]]:
                     raise AssertionError(f"nothing checks blocks of {block.language}")
             except Exception:
                 yield block.line, traceback.format_exc()
-        runner.run(close(names))
+        close(names, runner)
 
 
 def in_tab(block: Block, tab: str | None) -> Block:
@@ -176,13 +176,13 @@ def in_tab(block: Block, tab: str | None) -> Block:
     return dataclasses.replace(block, text=TABS[tab](block.text))
 
 
-async def close(names: dict[str, Any]) -> None:
+def close(names: dict[str, Any], runner: Runner) -> None:
     """Closes the clients that a page has left open, and ends its servers."""
     for value in names.values():
         if isinstance(value, sync.GlideClient | sync.GlideClusterClient):
             value.close()
         elif hasattr(value, "aclose") and not inspect.isclass(value):
-            await value.aclose()
+            runner.run(value.aclose())
     for value in names.values():
         if hasattr(value, "restart") and hasattr(value, "stop") and not inspect.isclass(value):
             value.stop()

@@ -26,7 +26,7 @@ from itertools import islice
 from typing import Any
 
 SECRET = "<secret>"
-HIDDEN = "(the words are not shown: they hold a secret)"
+HIDDEN = "(not shown: it may contain a secret)"
 CUT = "…"
 """The end of words of which the rest was left out."""
 

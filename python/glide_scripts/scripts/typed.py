@@ -30,6 +30,9 @@ TCall = TypeVar("TCall")
 TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 
+_UNKNOWN = object()
+"""The keys or arguments of a reply that was given to ``decode``, which may contain their secrets."""
+
 
 class _Batch(Protocol):
     def _invoke(  # noqa: PLR0917 - as the batches have it
@@ -229,7 +232,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ReplyTypeError: It does not fit.
         """
         try:
-            return self._decoded(reply, None, None)
+            return self._decoded(reply, _UNKNOWN, _UNKNOWN)
         finally:
             del reply
 
