@@ -33,12 +33,22 @@ SHOWN = [(page, tab) for page in PAGES if blocks(page) for tab in tabs_of(page) 
 
 @pytest.mark.timeout(TIMEOUT_SECS + 20)
 @pytest.mark.parametrize(
-    ("page", "tab"), SHOWN, ids=[f"{name(page)}-{tab}" if tab else name(page) for page, tab in SHOWN]
+    ("page", "tab"),
+    SHOWN,
+    ids=[f"{name(page)}-{tab}" if tab else name(page) for page, tab in SHOWN],
 )
 def test_what_a_page_shows_is_what_happens(page: Path, tab: str | None, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.docs_page", str(page), *([tab] if tab else [])],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+            "tests.docs_page",
+            str(page),
+            *([tab] if tab else []),
+        ],
         capture_output=True,
         text=True,
         cwd=tmp_path,

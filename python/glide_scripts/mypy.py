@@ -8,9 +8,22 @@ In pyproject.toml::
 mypy rejects such a body, since the function would return None. But the body never runs.
 """
 
-from mypy.nodes import CallExpr, Decorator, MypyFile, RefExpr
+from collections.abc import Iterable, Iterator
+
+from mypy.nodes import (
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    FuncDef,
+    IfStmt,
+    MypyFile,
+    RefExpr,
+    Statement,
+    TryStmt,
+    WithStmt,
+)
 from mypy.plugin import Plugin
-from mypy.traverser import TraverserVisitor
 
 
 class TypedScriptPlugin(Plugin):
@@ -18,16 +31,33 @@ class TypedScriptPlugin(Plugin):
 
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called with each file before it is checked; there is no other hook for bodies."""
-        file.accept(_Bodies())
+        for found in _decorated(file.defs):
+            if any(_is_typed_script(each) for each in found.decorators):
+                # As if it stood under `if TYPE_CHECKING`, where mypy accepts any body.
+                found.func.is_mypy_only = True
         return []
 
 
-class _Bodies(TraverserVisitor):
-    def visit_decorator(self, o: Decorator, /) -> None:
-        if any(_is_typed_script(each) for each in o.decorators):
-            # As if it stood under `if TYPE_CHECKING`, where mypy accepts any body.
-            o.func.is_mypy_only = True
-        super().visit_decorator(o)
+def _decorated(statements: Iterable[Statement]) -> Iterator[Decorator]:
+    """The decorated functions among statements, and in those of classes, functions and blocks."""
+    for statement in statements:
+        if isinstance(statement, Decorator):
+            yield statement
+        for block in _blocks(statement):
+            yield from _decorated(block.body)
+
+
+def _blocks(statement: Statement) -> Iterator[Block]:
+    if isinstance(statement, ClassDef):
+        yield statement.defs
+    elif isinstance(statement, Decorator):
+        yield statement.func.body
+    elif isinstance(statement, FuncDef | WithStmt | TryStmt):
+        yield statement.body
+    elif isinstance(statement, IfStmt):
+        yield from statement.body
+        if statement.else_body is not None:
+            yield statement.else_body
 
 
 def _is_typed_script(decorator: object) -> bool:

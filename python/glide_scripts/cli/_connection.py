@@ -193,8 +193,8 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--address-map",
                 metavar="INNER=OUTER",
-                help="Connect to OUTER in place of a server's own address INNER, both host:port, as "
-                "behind NAT; may be repeated.",
+                help="Connect to OUTER in place of a server's own address INNER, both host:port, "
+                "as behind NAT; may be repeated.",
             ),
         ],
         None,

@@ -31,7 +31,7 @@ TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 
 _UNKNOWN = object()
-"""The keys or arguments of a reply that was given to ``decode``, which may contain their secrets."""
+"""The keys or arguments of a reply given to ``decode``, which may contain their secrets."""
 
 
 class _Batch(Protocol):
