@@ -28,8 +28,8 @@ LOADED = re.compile(
 # On a code host, <picture> follows the system's preference. The site has a switch of its own, and
 # the theme hides one of two images by the end of their addresses.
 PICTURE = re.compile(
-    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
-    r'<img src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
+    r'<picture>\s*<source\s+media="\(prefers-color-scheme: dark\)"\s+srcset="(?P<dark>[^"]+)">\s*'
+    r'<img\s+src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
 )
 # Inline code of one word that fits on a narrow screen. docs/assets/extra.css does not break it.
 WORD = re.compile(r"<code>(?=[^<\s]{1,40}</code>)")
@@ -59,6 +59,8 @@ def on_page_content(html: str, **_: Any) -> str:
 def on_post_page(output: str, page: Any, **_: Any) -> str:
     if found := LOADED.findall(output):
         raise PluginError(f"{page.file.src_uri} loads from another host: {', '.join(found)}")
+    if "<picture>" in output:
+        raise PluginError(f"{page.file.src_uri} has a <picture> that follows the system's colours")
     return output
 
 
