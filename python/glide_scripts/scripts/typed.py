@@ -137,10 +137,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         """
         try:
             if not isinstance(client, Client):
-                found = type(client).__name__
-                raise self._refusal(
-                    TypeError, f"client is {found}; pass a GlideClient or a GlideClusterClient"
-                )
+                raise self._refusal(TypeError, _no_client(client))
             calling = self._call(client, args, kwargs)
         finally:
             # Tracebacks may show local variables, and some may be secret.
@@ -339,6 +336,15 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             raise why
         finally:
             del why
+
+
+def _no_client(given: object) -> str:
+    if inspect.iscoroutine(given):
+        given.close()
+        return "client is a coroutine; await the call that makes the client"
+    if isinstance(given, type):
+        return f"client is the class {given.__name__}; make a client with create or from_url"
+    return f"client is {type(given).__name__}; pass a GlideClient or a GlideClusterClient"
 
 
 class _Doc:
