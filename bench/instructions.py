@@ -66,7 +66,7 @@ def regressions(before: Counts, now: Counts) -> list[str]:
     return [
         f"{step}: {count:,.0f} instructions, {count / before[step] - 1:+.1%} against "
         f"{before[step]:,.0f}; {TOLERANCE:.0%} are allowed. If it is worth that, take the figures "
-        "anew: make bench-instructions INSTRUCTIONS_ARGS=--record"
+        "again: make bench-instructions INSTRUCTIONS_ARGS=--record"
         for step, count in now.items()
         if step in before and count > before[step] * (1 + TOLERANCE)
     ]

@@ -16,7 +16,7 @@ def measured_lags() -> Iterator[list[float]]:
     """A list that grows by the seconds for which the loop kept something waiting that was due.
 
     Something is due every millisecond. Each of those that passed while the loop was busy counts, so
-    a long wait counts as often as it would have met somebody.
+    a long wait counts once for each tick that it delays.
     """
     lags: list[float] = []
     clock = time.perf_counter

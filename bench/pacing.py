@@ -22,7 +22,7 @@ async def at_fixed_rate(
     """Make `rate` calls a second for `secs` seconds.
 
     Returns how long each took, in seconds, from when it was due. What is due while `in_flight`
-    calls are under way begins when one of them has ended.
+    calls are in flight begins when one of them has ended.
     """
     clock = time.perf_counter
     due = Due(rate, int(rate * secs))

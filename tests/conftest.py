@@ -115,7 +115,7 @@ def server(valkey_server: ValkeyServer) -> ValkeyServer:
 
 @pytest.fixture
 def own_server() -> Iterator[ValkeyServer]:
-    """A server that a test may kill, stop, or set up anew."""
+    """A server of the test's own, which it may kill, stop or configure."""
     with ValkeyServer() as server:
         yield server
 

@@ -1,13 +1,14 @@
 """Runs the code blocks of one page of the documentation, in their order, in one process.
 
-As a program it prints, as JSON, what is wrong with the page: ``[[line, what], ...]``. It runs in a
-folder of its own, where files with a title in the page are written, and ``examples`` is the
-repository's.
+As a program, ``python -m tests.docs_page PAGE [TAB]`` prints, as JSON, what is wrong with the page:
+``[[line, what], ...]``. It runs in a folder of its own, where files with a title in the page are
+written, and ``examples`` is the repository's. With a tab of the guide (``tools/docs_tabs.py``), it
+runs the examples as that tab shows them.
 
 ============  =====================================================================================
 ``python``    Runs, and prints what its ``# prints:`` comments say. ``await`` may stand at the top,
-              as in ``python -m asyncio``, and blocks of a page share their names. A program, which
-              has an ``asyncio.run`` or ``trio.run`` of its own or is in a tab, shares none.
+              as in ``python -m asyncio``, and blocks of a page share their names. A program shares
+              none: it starts a server of its own, or calls ``asyncio.run`` or ``trio.run``.
 ``console``   Each ``$ command`` prints what is shown under it. One that fails is followed by
               ``$ echo $?``.
 ``lua``       A real server compiles it.
@@ -22,6 +23,7 @@ for anything in a line; alone in a line, for any lines.
 import ast
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import io
 import json
@@ -30,14 +32,21 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 import tomllib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, Protocol, Self
 
+import trio
+from tools.docs_tabs import TABS, has_tabs
+
+from glide_scripts import sync
 from glide_scripts.testing import ValkeyServer
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +56,8 @@ BLOCK = re.compile(
     r"(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+TAB = re.compile(r'^=== "(.+)"$', re.MULTILINE)
+PROGRAM = re.compile(r"\bValkey(?:Server|Cluster)\(.*\) as |\b(?:asyncio|trio)\.run\(")
 PRINTS = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
 # What is neither run nor parsed: trees and drawings.
 PLAIN = (None, "text")
@@ -60,7 +71,12 @@ class Block:
     title: str | None
     text: str
     line: int
-    is_in_tab: bool = False
+    tab: str | None = None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it shares no names with the other blocks of its page."""
+        return PROGRAM.search(self.text) is not None
 
 
 def blocks(page: Path) -> list[Block]:
@@ -70,18 +86,62 @@ def blocks(page: Path) -> list[Block]:
             language=found["language"],
             title=found["title"],
             text=textwrap.dedent(found["text"]),
-            is_in_tab=bool(found["indent"]),
+            tab=[None, *TAB.findall(text, 0, found.start())][-1] if found["indent"] else None,
             line=text.count("\n", 0, found.start("text")) + 1,
         )
         for found in BLOCK.finditer(text)
     ]
 
 
-def failures(page: Path) -> Iterator[tuple[int, str]]:
+def tabs_of(page: Path) -> list[str]:
+    """The tabs in which a page shows its examples; none if it shows them in one form."""
+    address = str(page.relative_to(ROOT / "docs")) if (ROOT / "docs") in page.parents else ""
+    return list(TABS) if has_tabs(address, page.read_text()) else []
+
+
+class Runner(Protocol):
+    """Runs the coroutines of a page, one after another, on one loop."""
+
+    def run(self, coroutine: Coroutine[Any, Any, None], /) -> None: ...
+
+
+class TrioRunner:
+    """A run of trio in a thread of its own."""
+
+    def __enter__(self) -> Self:
+        self._started: Future[tuple[trio.lowlevel.TrioToken, trio.Event]] = Future()
+        self._thread = threading.Thread(target=trio.run, args=[self._main])
+        self._thread.start()
+        self._token, self._end = self._started.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._token.run_sync_soon(self._end.set)
+        self._thread.join()
+
+    async def _main(self) -> None:
+        end = trio.Event()
+        self._started.set_result((trio.lowlevel.current_trio_token(), end))
+        await end.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, None], /) -> None:
+        async def wait() -> None:
+            await coroutine
+
+        trio.from_thread.run(wait, trio_token=self._token)
+
+
+def failures(page: Path, tab: str | None) -> Iterator[tuple[int, str]]:
     """Where the page is wrong, and how."""
     names: dict[str, Any] = {}
-    with ValkeyServer() as server, asyncio.Runner() as runner:
+    running: AbstractContextManager[Runner] = TrioRunner() if tab == "trio" else asyncio.Runner()
+    with ValkeyServer() as server, running as runner:
         for block in blocks(page):
+            if tab is not None and block.tab not in (None, tab):
+                continue
+            # The tab for asyncio covers what is the same in all of them.
+            if tab not in (None, "asyncio") and block.title is None and block.language != "python":
+                continue
             try:
                 if block.title is not None:
                     file = Path(block.title)
@@ -99,32 +159,40 @@ def failures(page: Path) -> Iterator[tuple[int, str]]:
                     run_commands(block)
                 elif block.language == "python":
                     if block.title is None:
-                        run_python(block, page, names, runner)
+                        run_python(in_tab(block, tab), page, names, runner)
                     else:
                         compile(block.text, block.title, "exec")
                 elif block.language not in PLAIN:
                     raise AssertionError(f"nothing checks blocks of {block.language}")
             except Exception:
                 yield block.line, traceback.format_exc()
-        runner.run(close(names))
+        close(names, runner)
 
 
-async def close(names: dict[str, Any]) -> None:
+def in_tab(block: Block, tab: str | None) -> Block:
+    """The block as a tab shows it."""
+    if tab is None or block.tab is not None:
+        return block
+    return dataclasses.replace(block, text=TABS[tab](block.text))
+
+
+def close(names: dict[str, Any], runner: Runner) -> None:
     """Closes the clients that a page has left open, and ends its servers."""
     for value in names.values():
-        if hasattr(value, "aclose") and not inspect.isclass(value):
-            await value.aclose()
+        if isinstance(value, sync.GlideClient | sync.GlideClusterClient):
+            value.close()
+        elif hasattr(value, "aclose") and not inspect.isclass(value):
+            runner.run(value.aclose())
     for value in names.values():
         if hasattr(value, "restart") and hasattr(value, "stop") and not inspect.isclass(value):
             value.stop()
 
 
-def run_python(block: Block, page: Path, names: dict[str, Any], runner: asyncio.Runner) -> None:
+def run_python(block: Block, page: Path, names: dict[str, Any], runner: Runner) -> None:
     # Tracebacks then name the page's own lines.
     text = "\n" * (block.line - 1) + block.text
     code = compile(text, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    is_program = block.is_in_tab or "asyncio.run(" in block.text or "trio.run(" in block.text
-    namespace: dict[str, Any] = {} if is_program else names
+    namespace: dict[str, Any] = {} if block.is_program else names
     namespace["__name__"] = "__main__"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -145,6 +213,8 @@ async def awaited(code: CodeType, names: dict[str, Any]) -> None:
 def run_commands(block: Block) -> None:
     exit_code, asked = 0, True
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # It leads to this program's own modules.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for command in block.text.removeprefix("$ ").split("\n$ "):
         line, _, said = command.partition("\n")
         if line == "echo $?":
@@ -158,7 +228,7 @@ def run_commands(block: Block) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PATH": path, "PYTHONUTF8": "1", "COLUMNS": "80"},
+            env={**environ, "PATH": path, "PYTHONUTF8": "1", "COLUMNS": "80"},
             timeout=COMMAND_TIMEOUT_SECS,
             check=False,
         )
@@ -196,4 +266,5 @@ def compare(said: list[str], printed: str) -> None:
 
 
 if __name__ == "__main__":
-    json.dump(list(failures(Path(sys.argv[1]))), sys.__stdout__ or sys.stdout)
+    shown = list(failures(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    json.dump(shown, sys.__stdout__ or sys.stdout)

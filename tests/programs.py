@@ -41,7 +41,7 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """A program that runs, and is killed if it still does in the end."""
     with tempfile.TemporaryDirectory() as directory:
-        # A file, since multiprocessing imports the main program anew.
+        # A file, because multiprocessing imports the main program again.
         program = Path(directory, "program.py")
         program.write_text(_PRELUDE + code)
         with subprocess.Popen(

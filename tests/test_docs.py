@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.docs_page import ROOT, Block, blocks
+from tests.docs_page import ROOT, Block, blocks, tabs_of
 
 import glide_scripts
 import glide_scripts.otel
@@ -18,7 +18,6 @@ import glide_scripts.testing
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-RUNNER = Path(__file__).with_name("docs_page.py")
 # A page may start pytest a dozen times: half a minute, and many times that on a busy machine.
 TIMEOUT_SECS = 400
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
@@ -28,16 +27,33 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+ONE_FORM: list[str | None] = [None]
+# Each page as it stands, or as each of its tabs shows it.
+SHOWN = [(page, tab) for page in PAGES if blocks(page) for tab in tabs_of(page) or ONE_FORM]
+
+
 @pytest.mark.timeout(TIMEOUT_SECS + 20)
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
-def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "tab"),
+    SHOWN,
+    ids=[f"{name(page)}-{tab}" if tab else name(page) for page, tab in SHOWN],
+)
+def test_what_a_page_shows_is_what_happens(page: Path, tab: str | None, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(RUNNER), str(page)],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+            "tests.docs_page",
+            str(page),
+            *([tab] if tab else []),
+        ],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)},
         timeout=TIMEOUT_SECS,
         check=False,
     )
@@ -54,7 +70,7 @@ def test_what_a_page_imports_it_uses(page: Path) -> None:
     for block in blocks(page):
         if block.language == "python":
             # Files and programs share no names.
-            alone = block.title is not None or "asyncio.run(" in block.text
+            alone = block.title is not None or block.tab is not None or block.is_program
             programs.append([block]) if alone else shared.append(block)
     unused = [f"{name(page)}: {each}" for program in programs for each in unused_imports(program)]
     assert unused == []

@@ -1,6 +1,7 @@
 """What the documentation's build does and checks beyond mkdocs.
 
 - The link to the source is the project's own `Source` URL, from pyproject.toml.
+- The guide's examples are in tabs, for asyncio, synchronous programs and trio.
 - Plots follow the site's light and dark switch.
 - Identifiers stay in one piece, on narrow screens too.
 - Pages load nothing from other hosts.
@@ -13,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from docs_tabs import has_tabs, with_tabs
 from mkdocs.exceptions import PluginError
 
 import glide_scripts
@@ -26,8 +28,8 @@ LOADED = re.compile(
 # On a code host, <picture> follows the system's preference. The site has a switch of its own, and
 # the theme hides one of two images by the end of their addresses.
 PICTURE = re.compile(
-    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
-    r'<img src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
+    r'<picture>\s*<source\s+media="\(prefers-color-scheme: dark\)"\s+srcset="(?P<dark>[^"]+)">\s*'
+    r'<img\s+src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
 )
 # Inline code of one word that fits on a narrow screen. docs/assets/extra.css does not break it.
 WORD = re.compile(r"<code>(?=[^<\s]{1,40}</code>)")
@@ -43,6 +45,10 @@ def on_config(config: Any, **_: Any) -> Any:
     return config
 
 
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    return with_tabs(markdown) if has_tabs(page.file.src_uri, markdown) else markdown
+
+
 def on_page_content(html: str, **_: Any) -> str:
     html = WORD.sub('<code class="word">', html)
     return PICTURE.sub(
@@ -53,6 +59,8 @@ def on_page_content(html: str, **_: Any) -> str:
 def on_post_page(output: str, page: Any, **_: Any) -> str:
     if found := LOADED.findall(output):
         raise PluginError(f"{page.file.src_uri} loads from another host: {', '.join(found)}")
+    if "<picture>" in output:
+        raise PluginError(f"{page.file.src_uri} has a <picture> that follows the system's colours")
     return output
 
 

@@ -230,7 +230,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="see only that all fit the tree")
     parser.add_argument("--only", default="", help="pattern of area, rule or file")
-    parser.add_argument("--again", action="store_true", help="measure anew what is known")
+    parser.add_argument(
+        "--again", action="store_true", help="measure rules again that have been measured"
+    )
     parser.add_argument("--seeds", type=int, default=200, help="the most from each starting point")
     options = parser.parse_args()
     everything = mutations()

@@ -50,7 +50,7 @@ def encodables(name: str, values: Sequence[TEncodable]) -> Sequence[TEncodable]:
     """
     sequence(name, values, "str or bytes")
     for index, value in enumerate(values):
-        # The names of the common ones are not made in vain.
+        # Most values are fine. Only the others need a name, for an error.
         if not isinstance(value, bytes) and not (isinstance(value, str) and value.isascii()):
             encodable(f"{name}[{index}]", value)
     return values

@@ -174,7 +174,7 @@ class OpenTelemetryObserver(Observer):
 
 
 def _operation(call: ObservedCall) -> str:
-    # A batch of one command is to be told as that command.
+    # The conventions: a batch of one command is reported as that command.
     return call.operation.split(" ", 1)[-1] if call.batch_size == 1 else call.operation
 
 

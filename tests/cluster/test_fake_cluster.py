@@ -106,14 +106,14 @@ async def test_an_empty_host_in_a_redirect_means_the_host_that_answered(
 async def failure_between_attempts(client: GlideClusterClient) -> tuple[RequestError, int]:
     """How a call fails that is tried until its deadline, and how many it took to see it.
 
-    On a busy machine the deadline may find an attempt under way, which may have been executed.
+    On a busy machine the deadline may pass during an attempt, which may then have been executed.
     """
     for tries in range(1, 21):
         with pytest.raises(RequestError) as caught:
             await asyncio.wait_for(call(client, timeout=500), 10)
         if not caught.value.may_have_executed:
             return caught.value, tries
-    raise AssertionError("20 calls ended under way")
+    raise AssertionError("20 calls ended while they were in flight")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_a_client_goes_on_with_the_map_it_has(
     fake: FakeNode, connect_cluster: Connect, garbage: bytes
 ) -> None:
     client = await connect_cluster([fake.address])
-    # What is no RESP ends the connection, and a call that is under way on it may be sent again.
+    # Bytes that are not RESP end the connection, and a call in flight on it may be sent again.
     again = Script("return 1", idempotent=True)
     fake.map = lambda _: garbage
     asked = fake.count("CLUSTER")

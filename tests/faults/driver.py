@@ -182,7 +182,7 @@ class Driver:
                 await asyncio.sleep(max(self._pause, 0 if succeeded else 0.005))
 
     def verdict(self) -> Verdict:
-        """The account, from what the servers hold now. No call may be under way on them."""
+        """The account, from what the servers hold now. No call may be in flight."""
         runs = counted(self.servers, self.tags)
         return Verdict(
             calls=len(self._acknowledged) + self.failed + self._wrong + self._hung,

@@ -22,7 +22,7 @@ _WRONG = {
 
 
 def with_tables(document: str, found: dict[str, Any]) -> str:
-    """The document with what stands between its marks written anew."""
+    """The document with new text between its marks."""
     before, rest = document.split(BEGIN)
     after = rest.split(END)[1]
     return f"{before}{BEGIN}\n{tables(found)}\n{END}{after}"

@@ -115,7 +115,8 @@ def test_a_server_program_that_is_not_there_ends_a_test_run_in_one_line() -> Non
     code, said = run(*arguments, GLIDE_SCRIPTS_SERVER="/no/such/server")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert said.strip() == (
-        "ERROR: no server program at '/no/such/server', which GLIDE_SCRIPTS_SERVER names"
+        "ERROR: no server program at '/no/such/server', which GLIDE_SCRIPTS_SERVER names; pass the "
+        "path of a valkey-server or a redis-server, or a name on PATH"
     )
 
 

@@ -384,7 +384,7 @@ async def test_a_call_of_a_lazy_client_without_a_server_times_out(dead: NodeAddr
         await until(is_refused)
 
 
-# The limit of calls under way
+# The limit of calls in flight
 
 
 async def test_calls_over_the_limit_fail_at_once_and_later_ones_work(

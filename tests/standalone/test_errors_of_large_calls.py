@@ -19,7 +19,7 @@ from glide_scripts import Batch, GlideClient, Key, RequestError, Script, Secret,
 SMALL, LARGE = 50_000, 5_000_000
 # Seconds, less than which is not told apart.
 MOMENT = 0.01
-HIDDEN = r"^MINE \(the words are not shown: they hold a secret\)\n"
+HIDDEN = r"^MINE \(not shown: it may contain a secret\)\n"
 
 
 @typed_script(Script("return redis.error_reply('MINE it is not ' .. ARGV[2])", name="own_words"))

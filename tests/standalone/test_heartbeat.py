@@ -1,4 +1,4 @@
-"""Connections that are silent: dead ones are made anew, and long scripts are left to run."""
+"""Connections that are silent: dead ones are replaced, and long scripts may run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(
     async with tunnel(server) as way, await client_through(way, advanced) as client:
         await client.ping()
         way.swallow()
-        # Another one asks how the server is; then the first is made anew.
+        # A probe connection asks how the server is; then the first connection is replaced.
         await until(lambda: client.stats().reconnects == 1)
         assert await client.invoke_script(INCR, keys=["k"]) == 1
         assert client.stats().reconnects == 1

@@ -257,7 +257,7 @@ class TestFailures:
             await collect(replies, seen)
         assert seen == numbers(at)
         assert (caught.value.script, caught.value.line) == (FRAGILE, 2)
-        # Nothing of it is under way any more, and not much was sent.
+        # None of its calls is in flight any more, and few were sent.
         ran = int(await client.get("n") or 0)
         assert at < ran <= at + 200
         assert await client.ping() == b"PONG"

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from glide_scripts import (
+    Batch,
     GlideClient,
     GlideClientConfiguration,
     GlideClusterClient,
     NodeAddress,
     Script,
+    ScriptSyntaxError,
+    typed_script,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -50,6 +53,45 @@ async def test_a_client_is_neither_pickled_nor_copied(client: GlideClient) -> No
             attempt(client)
         assert "GlideClient holds connections" in str(caught.value)
         assert "pass its configuration or URL" in str(caught.value)
+
+
+def test_a_batch_is_copied_and_not_pickled() -> None:
+    batch = Batch(is_atomic=False).incr("n")
+    copied = copy.deepcopy(batch).incr("n")
+    assert (len(batch), len(copied)) == (1, 2)
+    with pytest.raises(TypeError, match="Batch is not pickled; make the batch in the process"):
+        pickle.dumps(batch)
+
+
+def test_a_server_is_neither_pickled_nor_copied(server: ValkeyServer) -> None:
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(
+            TypeError, match=r"ValkeyServer belongs to this process .* pass its url"
+        ):
+            attempt(server)
+
+
+async def test_a_typed_call_of_no_client_says_what_is_missing(server: ValkeyServer) -> None:
+    @typed_script(ONE)
+    def one() -> int: ...
+
+    given: list[tuple[Any, str]] = [
+        (GlideClient.from_url(server.url), "client is a coroutine; await the call that makes"),
+        (GlideClient, "client is the class GlideClient; make a client with create or from_url"),
+        (server, "client is ValkeyServer; pass a GlideClient or a GlideClusterClient"),
+    ]
+    for client, words in given:
+        with pytest.raises(TypeError, match=words):
+            await one(client)
+
+
+async def test_a_path_in_the_place_of_code_is_named(client: GlideClient) -> None:
+    with pytest.raises(ScriptSyntaxError) as caught:
+        await client.invoke_script(Script("scripts/limit.lua"))
+    assert "help: read the file: Script.from_file('scripts/limit.lua')" in str(caught.value)
+    with pytest.raises(ScriptSyntaxError) as caught:
+        await client.invoke_script(Script("return limit.lua ="))
+    assert "from_file" not in str(caught.value)
 
 
 async def dropped(url: str) -> None:

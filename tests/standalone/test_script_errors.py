@@ -313,7 +313,7 @@ async def test_a_code_of_one_s_own_gets_no_advice(client: GlideClient) -> None:
 # Secrets in other words
 
 
-HIDDEN = "(the words are not shown: they hold a secret)"
+HIDDEN = "(not shown: it may contain a secret)"
 
 
 @typed_script(Script("return redis.error_reply('MY ' .. cjson.encode({t = ARGV[1]}))", name="json"))

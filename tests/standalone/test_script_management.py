@@ -187,7 +187,7 @@ async def test_a_flush_wants_a_flush_mode(client: GlideClient, mode: Any) -> Non
 async def start(
     client: GlideClient, watcher: GlideClient, script: Script, keys: list[str] | None = None
 ) -> asyncio.Task[Any]:
-    """A call of an endless script, under way for long enough that the server answers BUSY."""
+    """A call of an endless script, in flight for so long that the server answers BUSY."""
     await watcher.config_set({"lua-time-limit": "20"})
     task = asyncio.create_task(client.invoke_script(script, keys, timeout=60_000))
 

@@ -1,4 +1,7 @@
-"""Nothing of a secret is among the variables of the package's frames in a traceback."""
+"""Nothing of a secret is among the variables of the package's frames in a traceback.
+
+Tracebacks are shown by Python itself, by rich, and by an event of Sentry.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import sentry_sdk
+from rich.traceback import Traceback
+from sentry_sdk.envelope import Envelope
+from sentry_sdk.transport import Transport
 from tests.conftest import Connect
 
 from glide_scripts import Batch, GlideClient, Key, Observer, Script, Secret, typed_script
@@ -18,23 +25,29 @@ SECRET = "hunter2"
 
 
 @typed_script(Script("return 1", name="fits"))
-def fits(user: Secret[Key], token: Secret[str], number: int) -> int: ...  # type: ignore[empty-body]
+def fits(user: Secret[Key], token: Secret[str], number: int) -> int: ...
 
 
 @typed_script(Script("error('it failed')", name="fails"))
-def fails(user: Secret[Key], token: Secret[str]) -> int: ...  # type: ignore[empty-body]
+def fails(user: Secret[Key], token: Secret[str]) -> int: ...
 
 
 @typed_script(Script("return {ARGV[1], KEYS[1]}", name="answers"))
-def answers(user: Secret[Key], token: Secret[str]) -> int: ...  # type: ignore[empty-body]
+def answers(user: Secret[Key], token: Secret[str]) -> int: ...
 
 
 @typed_script(Script("while true do end", name="hangs"))
-def hangs(user: Secret[Key], tokens: Secret[list[str]]) -> int: ...  # type: ignore[empty-body]
+def hangs(user: Secret[Key], tokens: Secret[list[str]]) -> int: ...
 
 
-def variables(error: BaseException) -> str:
-    """What a traceback of it shows of the frames that are not the test's."""
+def shown(error: BaseException) -> str:
+    """What tracebacks of it show of the frames that are not the test's."""
+    shown_by = [in_python(error), in_rich(error), in_sentry(error)]
+    assert all(shown_by)
+    return "\n".join(shown_by)
+
+
+def in_python(error: BaseException) -> str:
     shown = []
     around: list[BaseException | None] = [error]
     while around:
@@ -47,6 +60,54 @@ def variables(error: BaseException) -> str:
         )
         shown += [f"{frame.name} {frame.locals}" for frame in stack if __file__ != frame.filename]
     return "\n".join(shown)
+
+
+def in_rich(error: BaseException) -> str:
+    trace = Traceback.extract(
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_length=1000,
+        locals_max_string=10_000,
+    )
+    return "\n".join(
+        f"{frame.name} {stack.exc_value} {[str(value) for value in (frame.locals or {}).values()]}"
+        for stack in trace.stacks
+        for frame in stack.frames
+        if frame.filename != __file__
+    )
+
+
+class Kept(Transport):
+    """Keeps what would be sent to Sentry."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self.events: list[Any] = []
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        self.events.append(envelope.get_event())
+
+
+def in_sentry(error: BaseException) -> str:
+    # Of its integrations, those for frameworks would change this process.
+    client = sentry_sdk.Client(
+        dsn="https://key@sentry.invalid/1", transport=Kept, default_integrations=False
+    )
+    with sentry_sdk.isolation_scope() as scope:
+        scope.set_client(client)
+        sentry_sdk.capture_exception(error)
+    kept = client.transport
+    assert isinstance(kept, Kept)
+    (event,) = kept.events
+    client.close()
+    return "\n".join(
+        f"{each['value']} {frame}"
+        for each in event["exception"]["values"]
+        for frame in each["stacktrace"]["frames"]
+        if frame["abs_path"] != __file__
+    )
 
 
 def pairs() -> list[Any]:
@@ -115,9 +176,7 @@ async def test_no_frame_of_an_error_holds_a_secret(
     client = await connect(server, observer=observer)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of many kinds
         await CALLS[name](client)
-    shown = variables(caught.value)
-    assert shown
-    assert SECRET not in shown
+    assert SECRET not in shown(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +189,7 @@ def test_no_frame_of_a_synchronous_client_s_error_holds_a_secret(
         made: Any = client
         with pytest.raises(Exception) as caught:  # noqa: PT011 - of many kinds
             CALLS[name](made)
-    shown = variables(caught.value)
-    assert shown
-    assert SECRET not in shown
+    assert SECRET not in shown(caught.value)
 
 
 @pytest.mark.parametrize("observer", [None, Observer()], ids=["plain", "observed"])
@@ -153,5 +210,4 @@ async def test_no_frame_of_a_timeout_a_cancellation_or_a_closed_client_holds_a_s
     with pytest.raises(Exception, match="closed") as closed:
         await hangs(client, SECRET, [SECRET])
     for caught in (late, cancelled, closed):
-        assert variables(caught.value)
-        assert SECRET not in variables(caught.value)
+        assert SECRET not in shown(caught.value)

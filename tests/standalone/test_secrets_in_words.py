@@ -17,7 +17,7 @@ from glide_scripts import (
     typed_script,
 )
 
-HIDDEN = "(the words are not shown: they hold a secret)"
+HIDDEN = "(not shown: it may contain a secret)"
 
 
 def says(code: str) -> Any:

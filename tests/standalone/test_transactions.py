@@ -513,7 +513,7 @@ class TestWatch:
         await client.ping()
         connections, tasks = clients(server), []
         for _ in range(20):
-            # It is enough that a task is done; somebody may hold on to it.
+            # A task that is done counts, even if something still refers to it.
             tasks.append(asyncio.create_task(task()))
             await tasks[-1]
             await until(lambda: not client._watches._of_owners)

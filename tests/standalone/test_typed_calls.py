@@ -268,7 +268,7 @@ async def test_a_call_that_does_not_fit_shows_the_signature_and_sends_nothing(  
         ({"point": Point(1, math.nan)}, "point.y is nan, which JSON does not have"),
         ({"table": [1]}, "table is list; pass dict[str, int]"),
         ({"table": {"a": "1"}}, "table['a'] is str; pass int"),
-        ({"table": {1: 1}}, "table: its key is int; pass str"),
+        ({"table": {1: 1}}, "table: a key is int; pass str"),
         ({"items": {}}, "items is dict; pass list[int]"),
         ({"items": [1, "2"]}, "items[1] is str; pass int"),
         ({"ids": 1}, "ids is int; pass a list of int"),
@@ -398,10 +398,10 @@ MISFITS: list[Any] = [
     ("return {{1}}", set[Any], "reply has an item that cannot be in a set"),
     ("return 'x'", AnyJson, "reply is not JSON"),
     ("return 1", Point, "reply is 1, not the JSON of Point"),
-    ("return '[]'", Point, "reply is JSON that does not fit: it is list, not Point"),
-    ("return '{}'", Point, "it has no 'x'"),
-    ('return \'{"x":1,"z":1}\'', Point, "it has 'z', which Point does not have"),
-    ('return \'{"x":"1"}\'', Point, "it['x'] is str, not int"),
+    ("return '[]'", Point, "reply is list, not Point"),
+    ("return '{}'", Point, "reply has no 'x'"),
+    ('return \'{"x":1,"z":1}\'', Point, "reply has 'z', which Point does not have"),
+    ('return \'{"x":"1"}\'', Point, "reply.x is str, not int"),
 ]
 
 

@@ -56,6 +56,8 @@ def test_a_count_that_is_none_is_refused(server: ValkeyServer) -> None:
             faults.lose_replies(0)
         with pytest.raises(TypeError, match="count is str"):
             faults.lose_replies("2")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="matching is int; pass str or bytes"):
+            faults.lose_replies(matching=2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("atomic", [False, True])
@@ -76,3 +78,13 @@ async def test_a_batch_loses_the_reply_of_its_script(server: ValkeyServer, atomi
                 assert replies[0] == OK
                 assert isinstance(replies[1], ConnectionError)
             assert await client.invoke_script(ADD, ["n"], ["1"]) == 2
+
+
+async def test_replies_to_other_commands_are_lost_by_their_text(server: ValkeyServer) -> None:
+    with ServerFaults(server) as faults:
+        async with await GlideClient.from_url(faults.url) as client:
+            faults.lose_replies(matching="\r\nINCR\r\n")
+            assert await client.set("n", "1") == OK
+            with pytest.raises(ConnectionError):
+                await client.incr("n")
+            assert await client.get("n") == b"2"

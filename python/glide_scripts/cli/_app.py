@@ -42,7 +42,7 @@ _REWORDED = [
 
 app = typer.Typer(
     name=_PROGRAM,
-    # Errors are told by `run`, and help is as wide as the terminal without a frame around it.
+    # `run` prints errors, and help is as wide as the terminal without a frame around it.
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 10_000},

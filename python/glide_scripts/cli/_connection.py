@@ -160,7 +160,7 @@ _KEY = "TLS: its key. Default: the one in --cert."
 
 _PARAMETERS: dict[str, tuple[Any, Any]] = {
     "cacert": (
-        _file("--cacert", about="TLS: whom to trust, in PEM. Default: the system's CAs."),
+        _file("--cacert", about="TLS: the CAs to trust, in PEM. Default: the system's."),
         None,
     ),
     "cert": (_file("--cert", about="TLS: the client's certificate in PEM."), None),
@@ -193,8 +193,8 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--address-map",
                 metavar="INNER=OUTER",
-                help="Connect to host:port OUTER where a server is named host:port INNER, as "
-                "behind NAT. Several times for several.",
+                help="Connect to OUTER in place of a server's own address INNER, both host:port, "
+                "as behind NAT; may be repeated.",
             ),
         ],
         None,

@@ -124,7 +124,7 @@ class Debugger:
         if isinstance(now, Ended) and now.error is not None:
             raise Failure(script_error_text(now.error, self._origin), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
-        self._say("the script runs in a fork of the server: none of its writes stay")
+        self._say("the script runs in a fork of the server: its writes are discarded")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")

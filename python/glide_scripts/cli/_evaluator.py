@@ -190,7 +190,7 @@ class Evaluator:
         task = asyncio.current_task()
         assert task is not None
         task.uncancel()
-        # The runner's own would break off in the midst of the loop.
+        # The runner's own handler would stop in the middle of the loop.
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, task.cancel)
         try:

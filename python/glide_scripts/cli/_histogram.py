@@ -19,7 +19,7 @@ class Histogram:
     def __init__(self) -> None:
         # By the least value of a bucket.
         self._counts: Counter[int] = Counter()
-        # The same in order, with how many there are before each; made anew when it is asked for.
+        # The same in order, with how many there are before each; made again when it is asked for.
         self._leasts: list[int] = []
         self._before: list[int] = [0]
         self.count = 0

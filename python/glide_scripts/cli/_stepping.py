@@ -56,7 +56,7 @@ class Stepper:
 
     def set_all(self) -> None:
         """Let the server stop at these breakpoints, and no others."""
-        # All are set anew: told to delete one of several, a server may delete another.
+        # All are set again: asked to delete one of several, a server may delete another.
         self._session.ask("break", 0)
         for place in sorted(self._breaks, key=str):
             self.set(place)

@@ -59,7 +59,12 @@ def command(
     ] = None,
     calls: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="The number of calls, instead.", show_default=False),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="The number of calls, instead of a duration.",
+            show_default=False,
+        ),
     ] = None,
     rate: Annotated[
         float | None,

@@ -52,8 +52,8 @@ def command(
 ) -> None:
     """Step through a Lua script line by line in the server's debugger.
 
-    The script runs in a fork of the server: none of its writes stay, and the server keeps serving
-    others. Lines are those of the files, including included files.
+    The script runs in a fork of the server: its writes are discarded, and the server serves other
+    clients meanwhile. Line numbers are those of the files, also of included files.
 
     \b
       step, s            run this line; step into functions
@@ -145,7 +145,7 @@ def _adapt(
 
 
 async def _reach(target: Servers) -> None:
-    """Connect as the other commands do, so that what is wrong is told as they tell it."""
+    """Connect as the other commands do, so that errors have the same texts."""
     async with await target.connect():
         pass
 

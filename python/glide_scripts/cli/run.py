@@ -77,7 +77,7 @@ def command(
     coverage: Annotated[
         bool,
         typer.Option(
-            "--coverage", help="Print which lines and branches ran to standard error, at the end."
+            "--coverage", help="At the end, report to standard error which lines and branches ran."
         ),
     ] = False,
     show_time: Annotated[

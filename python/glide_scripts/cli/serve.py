@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Keep a temporary server or cluster up, and print its URL.
 
-    The first line of the output is the URL, once it can be used. The server is in memory only, on
-    127.0.0.1, and ends with this command: by Ctrl-C, SIGTERM, or in whatever way.
+    When the server is ready, its URL is printed as the first line. It listens on 127.0.0.1, keeps
+    its data in memory, and stops when this command ends, by Ctrl-C, SIGTERM or otherwise.
 
     \b
       glide-scripts serve --data data.json > url &

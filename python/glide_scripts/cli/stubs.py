@@ -57,7 +57,7 @@ def command(
     *,
     lua: Annotated[
         bool,
-        typer.Option("--lua", help="Write definitions for Lua instead, of what scripts may use."),
+        typer.Option("--lua", help="Write definitions for the Lua language server instead."),
     ] = False,
     root: _options.Root = None,
     output: Annotated[

@@ -47,6 +47,7 @@ _METHODS = {
     "flushdb_async": "flushdb(FlushMode.ASYNC)",
     "connection_pool": _POOL,
     "from_pool": _POOL,
+    "aclose": "a synchronous client has close()",
     "set_response_callback": "replies are bytes; a typed script declares other types",
 }
 

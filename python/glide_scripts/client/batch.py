@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
 
 from .. import checks
 from .._core import Batch as Packed
@@ -99,6 +99,13 @@ class BaseBatch:
         copy.__dict__.update(self.__dict__)
         copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
         return copy
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(f"{name} is not pickled; make the batch in the process that executes it")
 
     def __repr__(self) -> str:
         count = len(self)
@@ -518,7 +525,19 @@ class ClusterBatch(BaseBatch):
     ) -> Self:
         """Add a call of a read-only function without keys, by a route.
 
-        See https://valkey.io/commands/fcall_ro/, and ``fcall_route``.
+        See https://valkey.io/commands/fcall_ro/, and ``GlideClusterClient.fcall_ro_route``.
+
+        Args:
+            function: The function's name, or the ``Function`` of a ``FunctionLibrary``.
+            arguments: Its arguments.
+            route: The nodes; None means any primary. Only in a pipeline.
+
+        In the results:
+            As for ``fcall_route``.
+
+        Raises:
+            TypeError: An argument has a wrong type.
+            RequestError: ``route`` is given in a transaction.
         """
         return self._add(functions.fcall_ro(function, None, arguments), route)
 

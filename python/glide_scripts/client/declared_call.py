@@ -80,7 +80,7 @@ class DeclaredCall:
 
 
 class ObservedDeclaredCall(DeclaredCall):
-    """A call whose reply is decoded for an observer, which is told first, and then given on."""
+    """A call whose reply is decoded before the observer sees the end of the call."""
 
     __slots__ = ("_decoded",)
 

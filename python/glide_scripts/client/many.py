@@ -156,14 +156,14 @@ class _Run:
         size = max(1, self.concurrency // BATCHES)
         source = _source(self.calls, size)
         sent: deque[_Sent] = deque()
-        under_way = taken = done = 0
+        in_flight = taken = done = 0
         calls: Sequence[Call] = ()
         replies: Sequence[TResult] = ()
         # What it ends in, once all before that is answered.
         failure: BaseException | None = None
         try:
             while True:
-                while failure is None and under_way + size <= self.concurrency:
+                while failure is None and in_flight + size <= self.concurrency:
                     calls = source.take()
                     if not calls:
                         failure = source.failure
@@ -172,8 +172,8 @@ class _Run:
                     taken += len(calls)
                     if len(batch):
                         sent.append(self._send(batch, calls))
-                        under_way += len(batch)
-                has_room = failure is None and under_way + size <= self.concurrency
+                        in_flight += len(batch)
+                has_room = failure is None and in_flight + size <= self.concurrency
                 wants_more = has_room and not source.is_at_end
                 if not sent and not wants_more:
                     break
@@ -187,7 +187,7 @@ class _Run:
                         continue
                 replies, failed_at = await oldest.replies()
                 sent.popleft()
-                under_way -= oldest.count
+                in_flight -= oldest.count
                 if failed_at is not None:
                     replies = await self._explained(replies, oldest)
                     _renumber(replies, done)

@@ -97,7 +97,7 @@ class Asyncio(Runtime):
                 except BaseException as error:
                     outcome.set_exception(error)
 
-        # No daemon: its thread must not end in the midst of an import, or of Rust.
+        # No daemon: its thread must not end during an import, or in Rust.
         threading.Thread(target=run, name="glide_scripts").start()
         return await asyncio.wrap_future(outcome)
 

@@ -76,7 +76,7 @@ def _converting(conversion: Conversion) -> Encoder:
             why = kind(f"{name}{mismatch.where} {mismatch.why}")
         else:
             return encode_as_sent(name, sent)
-        # Not within the except: its error would come along.
+        # Outside the except block: that error would be the context.
         raise why
 
     return encode
@@ -180,7 +180,7 @@ def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any
             return encode(name, value)
         except Exception as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-        # Not within the except: its error would come along.
+        # Outside the except block: that error would be the context.
         raise kind(f"{name} is {type(value).__name__} that cannot be sent as {what}")
 
     return encode_secretly

@@ -312,7 +312,7 @@ def _dict(kind: Any, key_conversion: Conversion | None, of: Codec) -> Codec:
             try:
                 changed[change(key)] = item
             except Mismatch as mismatch:
-                raise mismatch.within(": its key") from None
+                raise mismatch.within(": a key") from None
         return changed
 
     def encode(value: Any) -> Any:
@@ -337,7 +337,7 @@ def _dict_of_text(kind: Any, of: Codec) -> Codec:
         if not any_key and not _TEXT.issuperset(map(type, value)):
             for key in value:
                 if not isinstance(key, str):
-                    raise _not_sent(key, "str").within(": its key")
+                    raise _not_sent(key, "str").within(": a key")
         if all_go(value.values()):
             return value if isinstance(value, dict) else dict(value)
         return {key: _at_key(of.encode, item, key) for key, item in value.items()}
@@ -398,7 +398,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
                 try:
                     item = change(item)
                 except Mismatch as mismatch:
-                    raise mismatch.within(f".{field}") from None
+                    raise mismatch.at_field(field) from None
             plain[field] = item
         if type(value) is not kind:
             # Of a subclass, which may have more of them.
@@ -413,10 +413,12 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
         for field, types, change, needed in read:
             if field in value:
                 item = value[field]
-                if types is None or type(item) in types:
-                    given[field] = item
-                else:
-                    given[field] = _at_key(change, item, field)
+                if types is not None and type(item) not in types:
+                    try:
+                        item = change(item)
+                    except Mismatch as mismatch:
+                        raise mismatch.at_field(field) from None
+                given[field] = item
             elif needed:
                 raise Mismatch(f"has no {field!r}")
         if len(given) != len(value):

@@ -16,11 +16,15 @@ class Mismatch(Exception):
         super().__init__(why)
         self.why = why
         self.where = where
-        """The part: ``[2]['name']``; empty for the whole reply."""
+        """The part, as Python would reach it: ``.items[2]['name']``; empty for the whole value."""
 
     def within(self, where: str) -> Mismatch:
         """The same error within a larger value."""
         return type(self)(self.why, where + self.where)
+
+    def at_field(self, name: str) -> Mismatch:
+        """The same error at a field of a dataclass."""
+        return self.within(f".{name}")
 
     def at_key(self, key: object) -> Mismatch:
         """The same error at a key of a mapping."""

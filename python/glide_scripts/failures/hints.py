@@ -276,6 +276,8 @@ _SYNTAX: list[tuple[str, str, str, str]] = [
         "move parts of it into functions or tables",
     ),
 ]
+# No Lua program reads like this.
+_PATH = re.compile(rb"[\w./\\-]{1,200}\.lua")
 # A server's own words are shorter.
 _MAX_WORDS = 1000
 _OTHER_SYNTAX = "the script is not Lua 5.1, and did not run"
@@ -293,6 +295,12 @@ def hints(
         shown: What may be shown of a part of the words.
     """
     if isinstance(error, ScriptSyntaxError):
+        if _PATH.fullmatch(script.code):
+            path = script.code.decode()
+            return [
+                ("note", "this is the path of a file, not its code"),
+                ("help", f"read the file: Script.from_file({path!r})"),
+            ]
         found = _first(_SYNTAX, words, script, shown)
         return found or [("note", _OTHER_SYNTAX)]
     if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):

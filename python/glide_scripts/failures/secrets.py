@@ -26,7 +26,7 @@ from itertools import islice
 from typing import Any
 
 SECRET = "<secret>"
-HIDDEN = "(the words are not shown: they hold a secret)"
+HIDDEN = "(not shown: it may contain a secret)"
 CUT = "…"
 """The end of words of which the rest was left out."""
 
@@ -105,7 +105,7 @@ def _holds(text: str, meaning: str) -> bool:
         return _pattern(meaning).search(text) is not None
     if meaning[:_BEGINNING] in text:
         return True
-    # Words that were cut may end in the midst of it.
+    # Shortened text may end within the secret.
     return text.endswith(CUT) and any(
         text.endswith(meaning[:size] + CUT) for size in range(_SHORT, _BEGINNING)
     )

@@ -104,10 +104,14 @@ def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
 
     Raises:
         TypeError: ``path`` or ``root`` is not a path.
-        ScriptSourceError: As for ``directory_folder``; or ``path`` is not in ``root``.
+        ScriptSourceError: As for ``directory_folder``; or ``root`` is no folder, or ``path`` is not
+            in it.
     """
     directory_folder(path)
     folder = _path("root", root)
+    if not folder.is_dir():
+        why = f"root: the folder does not exist{looked_for(folder, str(folder))}"
+        raise ScriptSourceError(why, file=str(folder))
     inside = _inside(_path("path", path), folder)
     return Folder(folder, _shown(folder)), inside
 

@@ -179,6 +179,8 @@ class TypedLibrary:
 
             near = difflib.get_close_matches(name, self.__entries, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            if not self.__entries:
+                hint = "; no file in it is a script"
             if name in self.__left_out:
                 hint = f": {_why_left_out(self.__left_out[name])}"
             raise AttributeError(f"there is no script {name!r} in {self.__shown}{hint}")

@@ -30,6 +30,9 @@ TCall = TypeVar("TCall")
 TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 
+_UNKNOWN = object()
+"""The keys or arguments of a reply given to ``decode``, which may contain their secrets."""
+
 
 class _Batch(Protocol):
     def _invoke(  # noqa: PLR0917 - as the batches have it
@@ -134,10 +137,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         """
         try:
             if not isinstance(client, Client):
-                found = type(client).__name__
-                raise self._refusal(
-                    TypeError, f"client is {found}; pass a GlideClient or a GlideClusterClient"
-                )
+                raise self._refusal(TypeError, _no_client(client))
             calling = self._call(client, args, kwargs)
         finally:
             # Tracebacks may show local variables, and some may be secret.
@@ -229,7 +229,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             ReplyTypeError: It does not fit.
         """
         try:
-            return self._decoded(reply, None, None)
+            return self._decoded(reply, _UNKNOWN, _UNKNOWN)
         finally:
             del reply
 
@@ -327,7 +327,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             mismatch = error
         except Exception as error:
             mismatch = Mismatch(f"cannot be read: {type(error).__name__}: {error}")
-        # Not within the except: its error may show a secret, and would come along.
+        # Outside the except block: its error may show a secret, and would be the context.
         from ..failures.explanation import reply_type_error  # noqa: PLC0415 - saves time at import
 
         why = reply_type_error(self, mismatch, reply, keys, args)
@@ -336,6 +336,15 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             raise why
         finally:
             del why
+
+
+def _no_client(given: object) -> str:
+    if inspect.iscoroutine(given):
+        given.close()
+        return "client is a coroutine; await the call that makes the client"
+    if isinstance(given, type):
+        return f"client is the class {given.__name__}; make a client with create or from_url"
+    return f"client is {type(given).__name__}; pass a GlideClient or a GlideClusterClient"
 
 
 class _Doc:
@@ -370,12 +379,12 @@ def typed_script(
     and ``Sequence[...]`` stand for several values and must come last. Declare keys as
     ``Sequence[Key]``: type checkers do not accept a caller's ``list[str]`` as a ``list[Key]``.
     dicts, dataclasses, nested lists and ``Json[...]`` are sent as JSON, an enum as its value, and a
-    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. For a union, the
-    first type that the value has counts. Your own types need a ``Converter``. ``Secret[...]`` keeps
-    an argument out of all errors.
+    UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. A value of a
+    union is sent as the first of its types that the value belongs to. Your own types need a
+    ``Converter``. ``Secret[...]`` keeps an argument out of all errors.
 
-    mypy wants a body that returns: ``raise NotImplementedError``, or ``...`` with its error code
-    ``empty-body`` disabled for the module. pyright takes ``...``.
+    mypy accepts a body of ``...`` with the plugin ``glide_scripts.mypy``; without it, write ``raise
+    NotImplementedError``. pyright accepts ``...`` as it is.
 
     Args:
         script: The script. Its file must not declare parameters.

@@ -36,7 +36,10 @@ def server_binary(asked: str | os.PathLike[str] | None) -> Path:
 def _program(asked: str | os.PathLike[str], whence: str) -> Path:
     if found := shutil.which(asked):
         return Path(found).absolute()
-    raise ServerNotFound(f"no server program at {os.fspath(asked)!r}{whence}")
+    raise ServerNotFound(
+        f"no server program at {os.fspath(asked)!r}{whence}; pass the path of a valkey-server or a "
+        "redis-server, or a name on PATH"
+    )
 
 
 def _bundled() -> Path | None:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from ._cluster import ValkeyCluster
 from ._lifecycle import Startable
-from ._proxy import SCRIPT_CALLS, FaultProxy
+from ._proxy import SCRIPT_CALLS, FaultProxy, Matching
 from ._server import ValkeyServer
 from ._wait import wait_until
 from ._wire import ServerReplyError
@@ -25,9 +25,7 @@ class _Faults(Startable):
     _proxies: list[FaultProxy]
     _to_lose = False
 
-    def lose_replies(
-        self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
-    ) -> None:
+    def lose_replies(self, count: int = 1, *, matching: Matching = SCRIPT_CALLS) -> None:
         """Let the next calls run, and end their connections before the reply.
 
         If more calls than `count` are in flight together, the last ones lose their replies, since
@@ -37,8 +35,8 @@ class _Faults(Startable):
 
         Args:
             count: The number of replies to lose.
-            matching: Bytes, or several alternatives, that occur in the affected requests. The
-                default matches EVAL, EVALSHA, FCALL and their read-only forms.
+            matching: Text or bytes, or several alternatives, that occur in the affected requests,
+                such as `"SET"`. The default matches EVAL, EVALSHA, FCALL and their read-only forms.
         """
         for proxy in self._proxies:
             proxy.drop_replies(count, matching=matching)

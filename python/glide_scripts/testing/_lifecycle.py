@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from ..client.running import running
 
@@ -15,6 +15,12 @@ class Startable(ABC):
 
     @abstractmethod
     def stop(self) -> None: ...
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} belongs to this process and is neither pickled nor copied; "
+            "pass its url"
+        )
 
     def __enter__(self) -> Self:
         self.start()

@@ -13,7 +13,7 @@ from ._unanswered import Unanswered
 
 _CHUNK = 65536
 _LITTLE = 16384
-# In seconds. Calls that are made together have reached the proxy by then, in however many pieces.
+# In seconds. Within this time, calls that were made together have all reached the proxy.
 _BURST = 0.02
 # Zero seconds of lingering: closing sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)

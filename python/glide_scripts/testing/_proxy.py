@@ -15,7 +15,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .. import checks
 from ._damage import Damage, Loss
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _PATIENCE = 10.0
 SCRIPT_CALLS = (b"\r\nEVAL", b"\r\nFCALL")
+Matching: TypeAlias = str | bytes | tuple[str | bytes, ...]
+"""What occurs in the requests that a fault is for; one of several."""
 
 
 class FaultProxy(Startable):
@@ -54,9 +56,7 @@ class FaultProxy(Startable):
 
     # What may go wrong
 
-    def drop_replies(
-        self, count: int = 1, *, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
-    ) -> None:
+    def drop_replies(self, count: int = 1, *, matching: Matching = SCRIPT_CALLS) -> None:
         """Let the next requests with `matching` run, and end the connection before the reply.
 
         Requests that were sent earlier get their replies. Requests sent later on that connection
@@ -68,13 +68,13 @@ class FaultProxy(Startable):
 
         Args:
             count: The number of replies to drop.
-            matching: Bytes, or several alternatives, that occur in the affected requests. The
-                default matches EVAL, EVALSHA, FCALL and their read-only forms.
+            matching: Text or bytes, or several alternatives, that occur in the affected requests,
+                such as `"SET"`. The default matches EVAL, EVALSHA, FCALL and their read-only forms.
         """
         self._lose(count, matching, 0)
 
     def cut_replies(
-        self, count: int = 1, *, after: int = 3, matching: bytes | tuple[bytes, ...] = SCRIPT_CALLS
+        self, count: int = 1, *, after: int = 3, matching: Matching = SCRIPT_CALLS
     ) -> None:
         """Like `drop_replies`, but pass so many bytes of the reply before the end."""
         self._lose(count, matching, after)
@@ -182,9 +182,12 @@ class FaultProxy(Startable):
             await link.closed()
             self._links.discard(link)
 
-    def _lose(self, count: int, matching: bytes | tuple[bytes, ...], let_through: int) -> None:
+    def _lose(self, count: int, matching: Matching, let_through: int) -> None:
         checks.positive("count", count, "how many replies are to be lost")
-        any_of = (matching,) if isinstance(matching, bytes) else matching
+        alternatives = matching if isinstance(matching, tuple) else (matching,)
+        for each in alternatives:
+            checks.encodable("matching", each)
+        any_of = tuple(each.encode() if isinstance(each, str) else each for each in alternatives)
         self._do(lambda: self._damage.losses.extend([Loss(any_of, let_through)] * count))
 
     def _end_all(self, end: Callable[[Link], None], counted_as: str) -> int:

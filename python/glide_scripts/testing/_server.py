@@ -15,7 +15,7 @@ from ._process import ServerProcess, ServerStartError
 from ._wait import wait_until
 from ._wire import Connection, Reply, ServerReplyError, Word
 
-# Nothing is persisted, so that a server which does not end by then has nothing to lose.
+# Nothing is saved, so a server that does not end in time may be killed.
 _GRACE = 1.0
 _PROBE_TIMEOUT = 1.0
 _LOCKED_OUT = {"NOAUTH", "WRONGPASS", "NOPERM"}

@@ -83,7 +83,7 @@ impl Callers {
         callers
     }
 
-    /// Gives outcomes to whom they belong.
+    /// Gives each outcome to its caller.
     async fn hand_out(self: Rc<Self>) {
         loop {
             for (ticket, completion) in self.completions.take() {

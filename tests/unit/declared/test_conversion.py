@@ -252,8 +252,8 @@ UNREAD: list[tuple[Any, Any, str]] = [
     (int | float, b"x", "reply is bytes, not int | float"),
     (list[Status], [b"open", b"x"], "reply[1] is 'x', not a member of Status"),
     (Price, b"x", "reply is bytes that are not a whole number"),
-    (Span, b'["x"]', "it[0] is str, not int"),
-    (Item, b'{"price":"1","status":"x"}', "it['status'] is 'x', not a member of Status"),
+    (Span, b'["x"]', "reply[0] is str, not int"),
+    (Item, b'{"price":"1","status":"x"}', "reply.status is 'x', not a member of Status"),
 ]
 
 

@@ -164,24 +164,24 @@ def test_no_reply_is_none_where_json_may_be() -> None:
 
 
 UNREAD: list[tuple[Any, str, str]] = [
-    (Count, '{"value":-1}', "it makes no Count: ValueError: negative"),
-    (Json[list[Count]], '[{"value":1},{"value":-1}]', "it[1] makes no Count"),
-    (FLOAT, "1" * 400, "it is an integer that is too large for float"),
+    (Count, '{"value":-1}', "reply makes no Count: ValueError: negative"),
+    (Json[list[Count]], '[{"value":1},{"value":-1}]', "reply[1] makes no Count"),
+    (FLOAT, "1" * 400, "reply is an integer that is too large for float"),
     (INT, "1" * 5000, "is not JSON"),
-    (INT, "1e+300", "it is float, not int"),
-    (INT, "1.5", "it is float, not int"),
-    (INT, "true", "it is bool, not int"),
+    (INT, "1e+300", "reply is float, not int"),
+    (INT, "1.5", "reply is float, not int"),
+    (INT, "true", "reply is bool, not int"),
     (FLOAT, "NaN", "is not JSON: NaN is not a JSON number"),
     (ANY, "[-Infinity]", "is not JSON: -Infinity is not a JSON number"),
     (ANY, "[" * 5_000, "is not JSON"),
-    (Json[list[int]], '{"a":1}', "it is dict, not list[int]"),
-    (JSON[tuple[int, int]], "{}", "it has 0 items, not 2"),
-    (Node, '{"value":1,"next":{"value":"2"}}', "it['next']['value'] is str, not int"),
-    (Options, '{"a":1}', "it has no 'b'"),
-    (Options, '{"b":"x"}', "it has no 'a'"),
-    (Options, '{"a":1,"b":"x","d":1}', "it has 'd', which Options does not have"),
-    (Order, '{"count":{"value":-1}}', "it['count'] makes no Count"),
-    (Order, "[]", "it is list, not Order"),
+    (Json[list[int]], '{"a":1}', "reply is dict, not list[int]"),
+    (JSON[tuple[int, int]], "{}", "reply has 0 items, not 2"),
+    (Node, '{"value":1,"next":{"value":"2"}}', "reply.next.value is str, not int"),
+    (Options, '{"a":1}', "reply has no 'b'"),
+    (Options, '{"b":"x"}', "reply has no 'a'"),
+    (Options, '{"a":1,"b":"x","d":1}', "reply has 'd', which Options does not have"),
+    (Order, '{"count":{"value":-1}}', "reply['count'] makes no Count"),
+    (Order, "[]", "reply is list, not Order"),
 ]
 
 

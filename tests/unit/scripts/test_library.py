@@ -6,6 +6,7 @@ import pickle
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,23 @@ def test_includes_may_go_as_far_as_the_library(tmp_path: Path) -> None:
     assert b"local u" in ScriptLibrary.from_directory(tmp_path).a.b.main.code
     with pytest.raises(ScriptSourceError, match=r"main\.lua:1: .* outside of .*/a"):
         ScriptLibrary.from_directory(tmp_path / "a")
+
+
+def test_a_root_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    with pytest.raises(ScriptSourceError) as caught:
+        ScriptLibrary.from_directory(tmp_path / "scripts", root="nowhere")
+    at = Path("nowhere").absolute()
+    assert str(caught.value) == (
+        f"nowhere: root: the folder does not exist; it was looked for at {at}"
+    )
+
+
+def test_an_empty_folder_says_that_it_has_no_scripts(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Scripts")
+    library: Any = ScriptLibrary.from_directory(tmp_path)
+    with pytest.raises(AttributeError, match=r"no script 'limit' in .*; no file in it is a script"):
+        library.limit  # noqa: B018
 
 
 def test_a_root_around_the_folder_may_be_included_from(tmp_path: Path) -> None:

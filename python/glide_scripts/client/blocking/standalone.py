@@ -28,7 +28,12 @@ class GlideClient(BaseClient):
     def create(cls, config: GlideClientConfiguration) -> Self:
         """Connect to the server of a configuration.
 
-        Takes and raises what the asynchronous client's ``create`` does.
+        Args:
+            config: The settings, a ``GlideClientConfiguration``.
+
+        Raises:
+            ConfigurationError: A setting is wrong; the text names it.
+            ClosingError: The server could not be reached; the text says why.
         """
         return run_for(cls, cls._create(config))
 
@@ -37,7 +42,13 @@ class GlideClient(BaseClient):
     def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
         """Connect to the server of a URL.
 
-        Takes and raises what the asynchronous client's ``from_url`` does.
+        Args:
+            url: As for the asynchronous client's ``from_url``.
+            observer: Is called for each call; see ``Observer``.
+
+        Raises:
+            ConfigurationError: The URL is wrong.
+            ClosingError: The server could not be reached; the text says why.
         """
         opening = cls._from_url(url, observer)
         # Tracebacks may show local variables.

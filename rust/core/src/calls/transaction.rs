@@ -187,7 +187,7 @@ impl Transaction<'_> {
                         return Err(Box::new(self.discarded(index, &error)));
                     }
                     match &self.watched {
-                        // The keys are elsewhere now: somebody moved them.
+                        // The slot has moved, and its keys with it.
                         Some(_) if verdict.is_redirect() => return Ok(None),
                         Some(_) => return Err(Box::new(self.discarded(index, &error))),
                         None => {}

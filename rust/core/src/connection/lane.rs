@@ -306,7 +306,7 @@ impl Lane {
         self.liveness.note_taken(taken, begins, ends);
     }
 
-    /// Whether nobody has begun a probe of it; somebody has now.
+    /// Marks that a probe runs; returns false if one runs already.
     pub(crate) fn begin_probe(&self) -> bool {
         !self.liveness.is_probed.replace(true)
     }

@@ -208,8 +208,8 @@ fn numbered(number: usize) -> String {
     format!("<{number}>{:1000}", "")
 }
 
-/// Makes streams that take `TAKEN` bytes and no more until somebody reads. How much a socket takes is the kernel's
-/// secret, and changes with time.
+/// Makes streams that accept `TAKEN` bytes, and no more until they are read. The size of a real socket's buffer depends on
+/// the kernel and changes.
 #[derive(Debug)]
 struct Pipes(mpsc::UnboundedSender<DuplexStream>);
 

@@ -1,4 +1,4 @@
-//! What went wrong with a call, in its parts. The words are made when somebody reads them.
+//! What went wrong with a call, in its parts. The text is made only when it is read.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether a deadline passed for want of a connection.
+    /// Whether a deadline passed because there was no connection.
     pub fn is_unconnected(&self) -> bool {
         matches!(self, Self::Timeout { known, .. } if known.is_unconnected())
     }

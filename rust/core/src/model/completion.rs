@@ -117,7 +117,7 @@ impl fmt::Debug for Completions {
 #[derive(Debug)]
 pub struct ReplyTo {
     caller: Option<Caller>,
-    /// It is a part of somebody's call, of that number, and no call of its own.
+    /// The number of the call that this is a part of, if it is not a whole call.
     part: Option<NonZeroU64>,
     /// Counts this call among those in flight.
     permit: Option<Permit>,

@@ -1,4 +1,4 @@
-//! What a client is told when it is made, already parsed: nothing here can be wrong any more.
+//! The settings of a client, already parsed: they are valid.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -146,7 +146,7 @@ impl Credentials {
         Self { username, password: Mutex::new(password), ..Self::default() }
     }
 
-    /// Asks somebody for the password, each time that it is needed.
+    /// Asks `source` for the password of each new connection.
     pub fn asking(username: Option<String>, source: Questioner) -> Self {
         Self { username, source: Some(source), ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! What the core asks somebody outside, who answers when he can.
+//! Questions of the core to its user, such as for a password, which are answered later.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::model::address::Address;
 
-/// A question to whoever goes by a completion's ticket.
+/// A question to the owner of a completion's ticket.
 #[derive(Debug)]
 pub enum Question {
     /// The password, for one more connection.

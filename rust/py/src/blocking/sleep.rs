@@ -64,7 +64,7 @@ impl Drop for Waiting {
     }
 }
 
-/// How often a thread looked in vain, and how many calls it lets pass before it looks again.
+/// How often a thread looked without finding a reply, and how many calls it lets pass before it looks again.
 #[derive(Clone, Copy)]
 struct Spins {
     failures: u32,
@@ -75,9 +75,9 @@ thread_local! {
     static SPINS: Cell<Spins> = const { Cell::new(Spins { failures: 0, skip: 0 }) };
 }
 
-/// Looks for the end for a short time before the thread sleeps; whether it has come. To sleep and be woken costs more
-/// than the round trip to a server nearby. Only a thread that waits alone looks, as others need the cores, and ever more
-/// rarely where it is in vain.
+/// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and waking
+/// take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads need the
+/// cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, waiting: &Waiting) -> bool {
     const LENGTH: Duration = Duration::from_micros(150);
     const LOOKS: usize = 16;

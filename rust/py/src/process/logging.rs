@@ -1,6 +1,6 @@
 //! What the core logs, handed to Python's `logging` by an event loop that has clients: the I/O thread does not attach
 //! for it. The loops are woken for a record, and whichever is first takes it. Locks are only tried, because a fork may
-//! have left one locked for good.
+//! have left one locked forever.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};

@@ -45,11 +45,11 @@ pub struct Deployment {
     /// Nodes that have become free to read what waits for them.
     pub(super) unread: BTreeSet<NodeId>,
     pub(super) events: Vec<Event>,
-    /// What was said, once somebody wants to know.
+    /// What happened, if the run is traced.
     pub(super) trace: Option<Vec<Act>>,
 }
 
-/// What happens by itself. Whatever it was for may be gone by then.
+/// Events that happen later. The call or connection that they are for may be gone by then.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Timer {
     ScriptEnds(NodeId),
