@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
@@ -182,7 +182,7 @@ impl Bridge {
             completions.wake();
         }
         if polls {
-            if let Err(error) = Self::call_soon(slf, intern!(py, "poll")) {
+            if let Err(error) = Self::call_soon(slf, intern!(py, "poll"), None) {
                 bridge.shared.forget(ticket);
                 return Err(error);
             }
@@ -203,7 +203,7 @@ impl Bridge {
         } else if !state.deferred_wake.is_scheduled {
             // Also while `resolve` runs, which wakes the thread at its end: a step may run the loop within itself.
             drop(state);
-            Self::call_soon(slf, intern!(slf.py(), "wake_io_thread"))?;
+            Self::call_soon(slf, intern!(slf.py(), "wake_io_thread"), None)?;
             slf.get().shared.lock().deferred_wake.is_scheduled = true;
         }
         Ok(())
@@ -219,10 +219,15 @@ impl Bridge {
     /// Has the loop call `resolve` in its next turn.
     fn schedule(slf: &Bound<'_, Self>) -> PyResult<()> {
         let bridge = slf.get();
-        if bridge.shared.lock().is_scheduled {
-            return Ok(());
-        }
-        Self::call_soon(slf, intern!(slf.py(), "resolve"))?;
+        let turn = {
+            let mut state = bridge.shared.lock();
+            if state.is_scheduled {
+                return Ok(());
+            }
+            state.turn += 1;
+            state.turn
+        };
+        Self::call_soon(slf, intern!(slf.py(), "resolve"), Some(turn))?;
         bridge.shared.lock().is_scheduled = true;
         bridge.shared.completions.set_awake(true);
         Ok(())
@@ -231,10 +236,15 @@ impl Bridge {
     /// Has the loop call one of the methods below in its next turn. The caller notes only afterwards that it relies on
     /// that, since `KeyboardInterrupt` may come in between: then the descriptor has the loop come back, and one call too
     /// many does no harm.
-    fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>) -> PyResult<()> {
+    fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>, turn: Option<u64>) -> PyResult<()> {
         let (py, shared) = (slf.py(), &slf.get().shared);
         let event_loop = slf.get().event_loop(py).ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
-        let result = event_loop.call_method1(intern!(py, "call_soon"), (slf.getattr(method)?,)).map(drop);
+        let (call_soon, method) = (intern!(py, "call_soon"), slf.getattr(method)?);
+        let result = match turn {
+            Some(turn) => event_loop.call_method1(call_soon, (method, turn)),
+            None => event_loop.call_method1(call_soon, (method,)),
+        };
+        let result = result.map(drop);
         let mut state = shared.lock();
         state.asked_at = Some(Instant::now());
         if result.is_err() {
@@ -248,10 +258,10 @@ impl Bridge {
     }
 
     /// Handles the next completion that was taken; `None`: there is none.
-    fn handle_next(&self, py: Python<'_>, at_once: bool) -> Option<PyResult<()>> {
+    fn handle_next(&self, py: Python<'_>, at_once: bool, now: Instant) -> Option<PyResult<()>> {
         let mut state = self.shared.lock();
         // Steps may take long, and a call must not wait for other tasks.
-        state.deferred_wake.wake_if_old();
+        state.deferred_wake.wake_if_old(now);
         let (ticket, completion) = state.arrived.pop_front()?;
         let pending = match &completion {
             // The callbacks have tickets of their own.
@@ -306,47 +316,25 @@ impl Bridge {
         let calls = state.calls.len();
         if !has_replies && !state.busy_poll.is_over(calls) {
             drop(state);
-            return Self::call_soon(slf, intern!(py, "poll"));
+            return Self::call_soon(slf, intern!(py, "poll"), None);
         }
         state.busy_poll.end(has_replies);
         drop(state);
-        Self::resolve(slf)
+        Self::handle_arrived(slf)
     }
 
-    /// Ends the waits of all calls that have ended.
-    fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
-        const ROOM_KEPT: usize = 4096;
+    /// Ends the waits of calls that have ended, in the turn that it was scheduled for last. In another one, it was
+    /// scheduled again meanwhile, and would come twice in each turn.
+    fn resolve(slf: &Bound<'_, Self>, turn: u64) -> PyResult<()> {
         let Ok(_entered) = enter() else { return Ok(()) };
-        let (py, bridge) = (slf.py(), slf.get());
-        let arrived = {
-            let mut state = bridge.shared.lock();
-            state.is_scheduled = false;
-            // From here on the first completion wakes the loop, unless it polls.
-            bridge.shared.completions.set_awake(state.busy_poll.is_on());
-            state.arrived.extend(bridge.shared.completions.take());
-            state.arrived.len()
-        };
-        if arrived > 1 {
-            // Where there are several, more will have come by then. And if a step runs the loop within itself, or
-            // raises `KeyboardInterrupt`, the loop comes back for the rest.
-            Self::schedule(slf)?;
-        }
-        let at_once = may_run_user_code(py);
-        let _restore = at_once.then(|| remember(bridge.event_loop(py)));
-        let mut result = Ok(());
-        while result.is_ok() {
-            let Some(handled) = bridge.handle_next(py, at_once) else { break };
-            result = handled;
-        }
         {
-            let mut state = bridge.shared.lock();
-            state.deferred_wake.wake();
-            if state.arrived.is_empty() {
-                // The room of one great burst is not kept for ever.
-                state.arrived.shrink_to(ROOM_KEPT);
+            let mut state = slf.get().shared.lock();
+            if turn != state.turn {
+                return Ok(());
             }
+            state.is_scheduled = false;
         }
-        result.and(logging::hand_over(py))
+        Self::handle_arrived(slf)
     }
 
     /// Wakes the I/O thread for the calls of one turn of the loop.
@@ -358,11 +346,53 @@ impl Bridge {
     }
 }
 
+impl Bridge {
+    /// Ends the waits of calls that have ended: of all, unless that takes too long.
+    fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
+        const ROOM_KEPT: usize = 4096;
+        /// For so long the loop's other callbacks wait; then it is their turn, however many calls have ended.
+        const LONGEST: Duration = Duration::from_millis(1);
+        let (py, bridge) = (slf.py(), slf.get());
+        let arrived = {
+            let mut state = bridge.shared.lock();
+            // From here on the first completion wakes the loop, unless it comes by itself.
+            bridge.shared.completions.set_awake(state.busy_poll.is_on() || state.is_scheduled);
+            state.arrived.extend(bridge.shared.completions.take());
+            state.arrived.len()
+        };
+        if arrived > 1 {
+            // Where there are several, more will have come by then. And if a step runs the loop within itself, or
+            // raises `KeyboardInterrupt`, the loop comes back for the rest.
+            Self::schedule(slf)?;
+        }
+        let at_once = may_run_user_code(py);
+        let _restore = at_once.then(|| remember(bridge.event_loop(py)));
+        let mut result = Ok(());
+        let mut now = Instant::now();
+        let ends = now + LONGEST;
+        while result.is_ok() && now < ends {
+            let Some(handled) = bridge.handle_next(py, at_once, now) else { break };
+            result = handled;
+            now = Instant::now();
+        }
+        {
+            let mut state = bridge.shared.lock();
+            state.deferred_wake.wake();
+            if state.arrived.is_empty() {
+                // The room of one great burst is not kept for ever.
+                state.arrived.shrink_to(ROOM_KEPT);
+            }
+        }
+        result.and(logging::hand_over(py))
+    }
+}
+
 /// Called by a loop without `add_reader`, in place of [`Bridge::on_readable`].
 #[pyfunction]
 fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
+    let Ok(_entered) = enter() else { return Ok(()) };
     let (bridge, _) = Bridge::of_running_loop(py)?;
-    Bridge::resolve(bridge.bind(py))
+    Bridge::handle_arrived(bridge.bind(py))
 }
 
 /// Wakes a loop without `add_reader`, from the I/O thread. A loop that is gone or closed has no waiting calls.

@@ -38,9 +38,9 @@ impl DeferredWake {
         self.since = None;
     }
 
-    pub(super) fn wake_if_old(&mut self) {
+    pub(super) fn wake_if_old(&mut self, now: Instant) {
         const OLD: Duration = Duration::from_millis(1);
-        if self.since.is_some_and(|since| since.elapsed() > OLD) {
+        if self.since.is_some_and(|since| now.saturating_duration_since(since) > OLD) {
             self.wake();
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct LoopState<P> {
     pub(super) arrived: VecDeque<(u64, Completion)>,
     /// The loop will call `resolve`.
     pub(super) is_scheduled: bool,
+    /// The number of the turn for which that was scheduled last.
+    pub(super) turn: u64,
     /// When the loop was last asked to call something.
     pub(super) asked_at: Option<Instant>,
     pub(super) deferred_wake: DeferredWake,
@@ -37,6 +39,7 @@ impl<P> SharedLoop<P> {
             calls: Tickets::default(),
             arrived: VecDeque::new(),
             is_scheduled: false,
+            turn: 0,
             asked_at: None,
             deferred_wake: DeferredWake::default(),
             busy_poll: BusyPoll::default(),
@@ -57,8 +60,8 @@ impl<P> SharedLoop<P> {
 
 impl<P> LoopState<P> {
     /// Whether the loop has long not called what it was asked to; it is not relied on any more then. The loop loses a
-    /// callback where `KeyboardInterrupt` comes after it took that from its queue. A loop that was only busy calls once
-    /// more than it need.
+    /// callback where `KeyboardInterrupt` comes after it took that from its queue. What a loop calls late, because it
+    /// was only busy, does nothing.
     pub(super) fn has_lost_callbacks(&mut self, now: Instant) -> bool {
         const LONG: Duration = Duration::from_millis(20);
         let is_relied_on = self.busy_poll.is_on() || self.is_scheduled || self.deferred_wake.is_scheduled;
