@@ -426,7 +426,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
         try:
             return kind(**given)
         except Exception as error:
-            raise Mismatch(f"makes no {name}: {type(error).__name__}: {error}") from None
+            raise Mismatch(f"is not a valid {name}: {type(error).__name__}: {error}") from None
 
     return Codec(frozenset(), frozenset(), encode, decode)
 
