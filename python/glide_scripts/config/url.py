@@ -105,7 +105,7 @@ def _parse(url: str, cluster: bool) -> dict[str, Any]:
     if by_sentinels:
         service, _, database = database.partition("/")
         if not service:
-            refuse("it does not name the service that the Sentinels know the servers by")
+            refuse("it lacks the name of the service, which follows the hosts after '/'")
         settings.put("the service", "service_name", decoded("the service", service))
     if database:
         settings.put("the database", "database_id", whole_number("the database", database))
@@ -146,7 +146,7 @@ def _addresses(hosts: str, default_port: int) -> list[ServerAddress]:
 
 def _unix_address(hosts: str, path: str) -> list[ServerAddress]:
     if hosts or not path:
-        refuse("the path of a Unix socket begins with '/', so that three stand in a row")
+        refuse("the path of a Unix socket does not begin with '/'")
     if path == "/":
         refuse("it has no path of a Unix socket")
     socket = decoded("the path", path)

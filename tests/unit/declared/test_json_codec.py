@@ -264,8 +264,8 @@ def test_any_error_while_encoding_is_clear() -> None:
 @pytest.mark.parametrize(
     ("annotation", "words"),
     [
-        (Unresolved, "an annotation of Unresolved has no meaning here: name 'Nope' is not"),
-        (Json[list[Unresolved]], "an annotation of Unresolved has no meaning here"),
+        (Unresolved, "an annotation of Unresolved cannot be evaluated: name 'Nope' is not"),
+        (Json[list[Unresolved]], "an annotation of Unresolved cannot be evaluated"),
         (Json[set[int]], "it contains a type that JSON does not have"),
         (Json[dict[int, str]], "it contains a type that JSON does not have"),
     ],
