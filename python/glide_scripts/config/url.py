@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..checks import of_type
+from ..checks import wrong_type
 from ..errors import ConfigurationError
 from .address import check_unix_path, split_host_port
 from .cluster import GlideClusterClientConfiguration
-from .configuration_errors import configuration_errors
 from .node_address import NodeAddress, ServerAddress, UnixSocketAddress
 from .secrets import ServerCredentials
 from .sentinel import SentinelConfiguration
@@ -50,20 +49,28 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
         ConfigurationError: The URL is wrong. The text never shows the user, the password, or
             anything that may be part of them.
     """
-    with configuration_errors():
-        of_type("url", url, str, "str")
     try:
-        return _parse(url, cluster)
+        if not isinstance(url, str):
+            why = str(wrong_type("url", url, "str"))
+        else:
+            return _parse(url, cluster)
     except ValueError as error:
-        scheme = url.partition("://")[0]
-        example = "valkey://user:password@host:6379/0"
-        if scheme.endswith(_BY_SENTINELS):
-            example = "valkey+sentinel://user:password@host1:26379,host2:26379/service/0"
-        if cluster:
-            example = "valkey://user:password@host1:6379,host2:6379"
-        if scheme in _UNIX_SCHEMES:
-            example = "unix:///path/to/server.sock?db=0"
-        raise ConfigurationError(f"url: {error}; write it like {example}") from None
+        why = f"url: {error}; write it like {_example(url.partition('://')[0], cluster)}"
+    except ConfigurationError as error:
+        why = str(error)
+    # Tracebacks may show local variables: those of this frame, and of the error's own frames.
+    del url
+    raise ConfigurationError(why)
+
+
+def _example(scheme: str, cluster: bool) -> str:
+    if scheme in _UNIX_SCHEMES:
+        return "unix:///path/to/server.sock?db=0"
+    if cluster:
+        return "valkey://user:password@host1:6379,host2:6379"
+    if scheme.endswith(_BY_SENTINELS):
+        return "valkey+sentinel://user:password@host1:26379,host2:26379/service/0"
+    return "valkey://user:password@host:6379/0"
 
 
 def configuration_of(

@@ -251,7 +251,7 @@ def test_a_wrong_url_is_refused_without_showing_a_password(
         parse_url(url, cluster=cluster)
     assert text in str(caught.value)
     assert "hunt" not in str(caught.value)
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_a_refused_url_comes_with_an_example_of_its_kind() -> None:
