@@ -245,11 +245,12 @@ async def test_no_frame_holds_the_password_of_a_url_that_cannot_be_used(url: Any
 async def test_no_frame_holds_a_password_that_is_passed_in_a_wrong_way(client: GlideClient) -> None:
     connect: Any = GlideClient.from_url
     update: Any = client.update_connection_password
-    for call in (
+    calls: list[Callable[[], Awaitable[Any]]] = [
         lambda: connect("valkey://127.0.0.1", password=SECRET),
         lambda: update([SECRET]),
         lambda: update(SECRET, immediate_auth="yes"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(TypeError) as caught:
             await call()
         assert SECRET not in shown(caught.value)
