@@ -8,7 +8,10 @@ In pyproject.toml::
 mypy rejects such a body, since the function would return None. But the body never runs.
 """
 
+import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from mypy.nodes import (
     Block,
@@ -23,14 +26,25 @@ from mypy.nodes import (
     TryStmt,
     WithStmt,
 )
-from mypy.plugin import Plugin
+from mypy.plugin import Plugin, ReportConfigContext
 
 
 class TypedScriptPlugin(Plugin):
     """Tells mypy which functions exist for their signatures alone."""
 
+    def report_config_data(self, ctx: ReportConfigContext) -> Any:
+        """Keep files with typed scripts out of mypy's cache.
+
+        If mypy knows a file's imports from its cache, it does not call ``get_additional_deps``.
+        """
+        try:
+            has_some = b"typed_script" in Path(ctx.path).read_bytes()
+        except OSError:
+            return None
+        return time.time_ns() if has_some else None
+
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
-        """Called with each file before it is checked; there is no other hook for bodies."""
+        """Called with each new file before it is checked; there is no other hook for bodies."""
         for found in _decorated(file.defs):
             if any(_is_typed_script(each) for each in found.decorators):
                 # As if it stood under `if TYPE_CHECKING`, where mypy accepts any body.

@@ -133,9 +133,9 @@ def test_the_debugger_takes_one_from_the_command_line_only(server: ValkeyServer)
 def test_two_scripts_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("run", "check"):
         assert main([command, "x.lua", "-e", "return 1"]) == 2
-        assert_one_line(capsys, "-e CODE goes without a file, and x.lua is one")
+        assert_one_line(capsys, "-e CODE and a file do not go together; leave x.lua out")
     assert main(["run", "-e", "return 1", "--watch"]) == 2
-    assert_one_line(capsys, "--watch waits for a file to change; -e is none")
+    assert_one_line(capsys, "--watch needs a file; -e is not a file")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_server_that_ends_by_itself_is_an_error() -> None:
         host, _, port = url.removeprefix("valkey://").rpartition(":")
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(b"SHUTDOWN NOSAVE\r\n")
-        terminal.see("has ended by itself")
+        terminal.see("has ended unexpectedly")
         assert terminal.end() == 1
 
 

@@ -235,15 +235,19 @@ def test_each_wrong_call_fails(folder: Path) -> None:
     assert found == marked, output
 
 
-def test_the_example_of_typed_script_passes(folder: Path) -> None:
+def test_the_example_of_typed_script_passes_with_the_plugin(folder: Path) -> None:
+    (folder / "mypy.ini").write_text("[mypy]\nplugins = glide_scripts.mypy\n")
     example = (typed_script.__doc__ or "").partition("::\n\n")[2].partition("        allowed =")[0]
     assert "@typed_script(" in example
-    # A body of `...` is what mypy has a setting for.
-    head = (
-        '# mypy: disable-error-code="empty-body"\n'
-        "from glide_scripts import Key, Script, typed_script\n\n"
-    )
-    assert mypy(folder, head + textwrap.dedent(example)) == (0, "")
+    head = "from glide_scripts import Key, Script, typed_script\nfrom limits import USERS\n\n"
+    program = head + textwrap.dedent(example)
+    # mypy reads the unchanged program from its cache, and checks it again since USERS has changed.
+    for users in ("USERS = 1", "USERS = 'u'"):
+        (folder / "limits.py").write_text(users)
+        assert mypy(folder, program) == (0, "")
+    code, output = mypy(folder, f"{program}\ndef other() -> int: ...\n")
+    assert code == 1
+    assert output.count("error: ") == output.count("[empty-body]") == 1
 
 
 def test_a_stub_file_says_what_is_declared(folder: Path) -> None:

@@ -17,7 +17,17 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from tests.conftest import Connect
 
-from glide_scripts import Batch, GlideClient, Key, Observer, Script, Secret, typed_script
+from glide_scripts import (
+    Batch,
+    ClosingError,
+    ConfigurationError,
+    GlideClient,
+    Key,
+    Observer,
+    Script,
+    Secret,
+    typed_script,
+)
 from glide_scripts.sync import GlideClient as SyncClient
 from glide_scripts.testing import ValkeyServer
 
@@ -210,4 +220,37 @@ async def test_no_frame_of_a_timeout_a_cancellation_or_a_closed_client_holds_a_s
     with pytest.raises(Exception, match="closed") as closed:
         await hangs(client, SECRET, [SECRET])
     for caught in (late, cancelled, closed):
+        assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"valkey://:{SECRET}@127.0.0.1:x",
+        f"valkey://:{SECRET}@a@127.0.0.1",
+        f"valkey://ann:{SECRET}@127.0.0.1?databse=1",
+        f"valkey://127.0.0.1?password={SECRET}&timeout=soon",
+        f"valkeys://127.0.0.1?ssl_password={SECRET}",
+        f"valkey+sentinel://127.0.0.1/main?sentinel_password={SECRET}&db=one",
+        f"valkey://:{SECRET}@127.0.0.1:1",
+        f"valkey://:{SECRET}@127.0.0.1:1".encode(),
+    ],
+)
+async def test_no_frame_holds_the_password_of_a_url_that_cannot_be_used(url: Any) -> None:
+    with pytest.raises((ConfigurationError, ClosingError)) as caught:
+        await GlideClient.from_url(url)
+    assert SECRET not in shown(caught.value)
+
+
+async def test_no_frame_holds_a_password_that_is_passed_in_a_wrong_way(client: GlideClient) -> None:
+    connect: Any = GlideClient.from_url
+    update: Any = client.update_connection_password
+    calls: list[Callable[[], Awaitable[Any]]] = [
+        lambda: connect("valkey://127.0.0.1", password=SECRET),
+        lambda: update([SECRET]),
+        lambda: update(SECRET, immediate_auth="yes"),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError) as caught:
+            await call()
         assert SECRET not in shown(caught.value)

@@ -78,7 +78,7 @@ async def test_a_class_that_refuses_its_reply_loses_no_other(
     expected: list[object] = [Stock(1), Stock(2)]
     assert results == expected
     assert isinstance(error, ReplyTypeError)
-    assert "reply makes no Stock: ValueError: neg" in str(error)
+    assert "reply is not a valid Stock: ValueError: neg" in str(error)
 
 
 @pytest.mark.parametrize("is_atomic", [True, False], ids=["atomic", "pipeline"])

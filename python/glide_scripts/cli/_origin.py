@@ -63,7 +63,7 @@ def origin(file: Path | None, code: str | None, root: Path | None, *, stdin: boo
     """
     if code is not None:
         if file is not None:
-            raise Failure(f"-e CODE goes without a file, and {file} is one", UNUSABLE)
+            raise Failure(f"-e CODE and a file do not go together; leave {file} out", UNUSABLE)
         return _of_text("-e", os.fsencode(code), root)
     if not stdin and file in (None, STDIN):
         why = "its commands come from standard input; name the script's file, or write -e CODE"

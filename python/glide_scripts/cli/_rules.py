@@ -220,9 +220,9 @@ class _Rules:
         if not self._unit.declarations.once:
             return
         if self._unit.library is not None:
-            why = "functions of a library keep no records; call a script with --@once"
+            why = "functions cannot have --@once; use a script"
         elif self._read_only is not None:
-            why = f"{self._read_only} says that nothing is written, and --@once keeps a record"
+            why = f"{self._read_only} declares a read-only script, but --@once writes a record"
         else:
             return
         line = next(each.line for each in self._unit.source.directives if each.word == "once")

@@ -107,7 +107,7 @@ def _all(
 ) -> Iterator[Unit | ScriptSourceError]:
     if code is not None:
         if paths:
-            raise Failure(f"-e CODE goes without a file, and {paths[0]} is one", UNUSABLE)
+            raise Failure(f"-e CODE and a file do not go together; leave {paths[0]} out", UNUSABLE)
         yield from _text("-e", os.fsencode(code), root)
     elif not paths:
         if sys.stdin.isatty():

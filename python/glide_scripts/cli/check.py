@@ -138,7 +138,7 @@ async def _check(
             try:
                 found += await findings(unit, ask)
             except RecursionError as error:
-                why = f"{unit.file}: it is nested too deeply to be looked at"
+                why = f"{unit.file}: its code is nested too deeply to be checked"
                 raise Failure(why, UNUSABLE) from error
     return found
 

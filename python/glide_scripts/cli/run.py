@@ -104,7 +104,7 @@ def command(
     ids = _once(once, once_ttl)
     script = origin(file, code, root)
     if watch and script.file is None:
-        raise Failure(f"--watch waits for a file to change; {script} is none", UNUSABLE)
+        raise Failure(f"--watch needs a file; {script} is not a file", UNUSABLE)
     call = _Call(script, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
     try:
         # Before a server is started.

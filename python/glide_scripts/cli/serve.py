@@ -84,7 +84,7 @@ async def _serve(
         print("glide-scripts: Ctrl-C ends the server", file=sys.stderr, flush=True)
         while not is_over.is_set():
             if not all(node.running for node in nodes):
-                raise Failure(f"{started.url} has ended by itself", FAILED)
+                raise Failure(f"{started.url} has ended unexpectedly", FAILED)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(is_over.wait(), _LOOK)
 

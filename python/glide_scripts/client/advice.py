@@ -133,15 +133,19 @@ def with_advice(make: Callable[P, T]) -> Callable[P, T]:
     if inspect.iscoroutinefunction(make):
 
         async def advised(*args: Any, **kwargs: Any) -> Any:
-            call = _checked_call(make, args, kwargs)
-            del args, kwargs
+            try:
+                call = _checked_call(make, args, kwargs)
+            finally:
+                del args, kwargs
             return await call.value()
 
     else:
 
         def advised(*args: Any, **kwargs: Any) -> Any:
-            call = _checked_call(make, args, kwargs)
-            del args, kwargs
+            try:
+                call = _checked_call(make, args, kwargs)
+            finally:
+                del args, kwargs
             return call.value()
 
     result: Callable[P, T] = functools.wraps(make)(advised)

@@ -260,18 +260,21 @@ class BaseClient(Sending):
                 New connections use the password even if a server refused it, because the server may
                 accept it later.
         """
-        checks.optional(checks.of_type, "password", password, str, "a str, or None")
-        checks.flag("immediate_auth", immediate_auth)
-        if password == "":
-            raise ValueError("password is empty; pass the password, or None for none")
-        if password is None and immediate_auth:
-            raise ValueError("password is None and immediate_auth is True; pass the password")
-        if self._password_source is not None:
-            raise RequestError("the client has a password_callback; change the password there")
-        changed = self._core.update_password(password, immediate_auth)
-        self.config = _with_password(self.config, password)
-        # Tracebacks may show local variables.
-        del password
+        try:
+            if not isinstance(password, str | None):
+                raise checks.wrong_type("password", password, "a str, or None")
+            checks.flag("immediate_auth", immediate_auth)
+            if password == "":
+                raise ValueError("password is empty; pass the password, or None for none")
+            if password is None and immediate_auth:
+                raise ValueError("password is None and immediate_auth is True; pass the password")
+            if self._password_source is not None:
+                raise RequestError("the client has a password_callback; change the password there")
+            changed = self._core.update_password(password, immediate_auth)
+            self.config = _with_password(self.config, password)
+        finally:
+            # Tracebacks may show local variables.
+            del password
         result: TOK = await changed
         return result
 

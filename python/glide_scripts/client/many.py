@@ -345,7 +345,7 @@ class _Source:
 
     async def news(self, or_end_of: AnyPending | None = None) -> None:
         """Wait until there is a call to take, or the end is known, or a batch has ended."""
-        raise AssertionError("an iterable is not waited for")
+        raise AssertionError("an iterable is not awaited")
 
     async def close(self) -> None:
         """Take no further calls."""

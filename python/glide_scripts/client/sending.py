@@ -144,9 +144,11 @@ class Sending(Client):
         await cls._import(import_url)
         from ..config.url import configuration_of, parse_url  # noqa: PLC0415 - saves time at import
 
-        settings = parse_url(url, cluster=cls._in_cluster)
-        # Tracebacks may show local variables.
-        del url
+        try:
+            settings = parse_url(url, cluster=cls._in_cluster)
+        finally:
+            # Tracebacks may show local variables.
+            del url
         config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
         return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())}, config)
 

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..checks import of_type
+from ..checks import wrong_type
 from ..errors import ConfigurationError
 from .address import check_unix_path, split_host_port
 from .cluster import GlideClusterClientConfiguration
-from .configuration_errors import configuration_errors
 from .node_address import NodeAddress, ServerAddress, UnixSocketAddress
 from .secrets import ServerCredentials
 from .sentinel import SentinelConfiguration
@@ -50,20 +49,28 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
         ConfigurationError: The URL is wrong. The text never shows the user, the password, or
             anything that may be part of them.
     """
-    with configuration_errors():
-        of_type("url", url, str, "str")
     try:
-        return _parse(url, cluster)
+        if not isinstance(url, str):
+            why = str(wrong_type("url", url, "str"))
+        else:
+            return _parse(url, cluster)
     except ValueError as error:
-        scheme = url.partition("://")[0]
-        example = "valkey://user:password@host:6379/0"
-        if scheme.endswith(_BY_SENTINELS):
-            example = "valkey+sentinel://user:password@host1:26379,host2:26379/service/0"
-        if cluster:
-            example = "valkey://user:password@host1:6379,host2:6379"
-        if scheme in _UNIX_SCHEMES:
-            example = "unix:///path/to/server.sock?db=0"
-        raise ConfigurationError(f"url: {error}; write it like {example}") from None
+        why = f"url: {error}; write it like {_example(url.partition('://')[0], cluster)}"
+    except ConfigurationError as error:
+        why = str(error)
+    # Tracebacks may show local variables: those of this frame, and of the error's own frames.
+    del url
+    raise ConfigurationError(why)
+
+
+def _example(scheme: str, cluster: bool) -> str:
+    if scheme in _UNIX_SCHEMES:
+        return "unix:///path/to/server.sock?db=0"
+    if cluster:
+        return "valkey://user:password@host1:6379,host2:6379"
+    if scheme.endswith(_BY_SENTINELS):
+        return "valkey+sentinel://user:password@host1:26379,host2:26379/service/0"
+    return "valkey://user:password@host:6379/0"
 
 
 def configuration_of(
@@ -105,7 +112,7 @@ def _parse(url: str, cluster: bool) -> dict[str, Any]:
     if by_sentinels:
         service, _, database = database.partition("/")
         if not service:
-            refuse("it does not name the service that the Sentinels know the servers by")
+            refuse("it lacks the name of the service, which follows the hosts after '/'")
         settings.put("the service", "service_name", decoded("the service", service))
     if database:
         settings.put("the database", "database_id", whole_number("the database", database))
@@ -146,7 +153,7 @@ def _addresses(hosts: str, default_port: int) -> list[ServerAddress]:
 
 def _unix_address(hosts: str, path: str) -> list[ServerAddress]:
     if hosts or not path:
-        refuse("the path of a Unix socket begins with '/', so that three stand in a row")
+        refuse("the path of a Unix socket does not begin with '/'")
     if path == "/":
         refuse("it has no path of a Unix socket")
     socket = decoded("the path", path)

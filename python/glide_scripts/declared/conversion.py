@@ -209,7 +209,7 @@ def _decoding(decode: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
         try:
             return decode(value)
         except Exception as error:
-            why = f"makes no {name}: {type(error).__name__}: {error}"
+            why = f"is not a valid {name}: {type(error).__name__}: {error}"
         raise Mismatch(why)
 
     return decode_clearly

@@ -29,7 +29,7 @@ def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Sig
     try:
         hints = typing.get_type_hints(function, localns=dict(names), include_extras=True)
     except (NameError, TypeError, AttributeError, SyntaxError) as error:
-        raise TypeError(f"{where}: an annotation has no meaning here: {error}") from None
+        raise TypeError(f"{where}: an annotation cannot be evaluated: {error}") from None
     try:
         parameters = [
             _of_function(each, hints) for each in inspect.signature(function).parameters.values()

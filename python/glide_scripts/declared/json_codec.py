@@ -373,7 +373,7 @@ def _hints(kind: Any) -> dict[str, Any]:
             return typing.get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
     except Exception as error:
         raise NotJson(
-            f"an annotation of {kind.__qualname__} has no meaning here: {error}"
+            f"an annotation of {kind.__qualname__} cannot be evaluated: {error}"
         ) from None
 
 
@@ -426,7 +426,7 @@ def _dataclass(kind: Any, seen: dict[Any, Codec]) -> Codec:
         try:
             return kind(**given)
         except Exception as error:
-            raise Mismatch(f"makes no {name}: {type(error).__name__}: {error}") from None
+            raise Mismatch(f"is not a valid {name}: {type(error).__name__}: {error}") from None
 
     return Codec(frozenset(), frozenset(), encode, decode)
 

@@ -246,14 +246,20 @@ UNREAD: list[tuple[Any, Any, str]] = [
     (Status, 1, "reply is 1, not str"),
     (Literal["a"], b"x", "reply is 'x', not one of 'a'"),
     (Level, b"3", "reply is 3, not a member of Level"),
-    (uuid.UUID, b"x", "reply makes no UUID: ValueError: badly formed"),
-    (datetime.date, b"x", "reply makes no date: ValueError"),
-    (Decimal, b"x", "reply makes no Decimal"),
+    (uuid.UUID, b"x", "reply is not a valid UUID: ValueError: badly formed"),
+    (datetime.date, b"x", "reply is not a valid date: ValueError"),
+    (Decimal, b"x", "reply is not a valid Decimal"),
     (int | float, b"x", "reply is bytes, not int | float"),
     (list[Status], [b"open", b"x"], "reply[1] is 'x', not a member of Status"),
     (Price, b"x", "reply is bytes that are not a whole number"),
     (Span, b'["x"]', "reply[0] is str, not int"),
     (Item, b'{"price":"1","status":"x"}', "reply.status is 'x', not a member of Status"),
+    (
+        Order,
+        b'{"id":"%s","items":[{"price":"1"},{"price":"1"},{"price":"one"}]}' % str(ID).encode(),
+        "reply.items[2].price is not a valid Decimal",
+    ),
+    (list[Item], [b'{"price":"1"}', b'{"price":[]}'], "reply[1].price is list, not str | int"),
 ]
 
 
@@ -271,7 +277,7 @@ def test_a_converter_that_fails_names_what_failed() -> None:
     kind: Any = Annotated[Money, Converter(sent_as=int, encode=broken, decode=broken)]
     with pytest.raises(ValueError, match="value cannot be encoded: KeyError: 'gone'"):
         of(kind).pack(Money(1))
-    with pytest.raises(ReplyTypeError, match="reply makes no Money: KeyError: 'gone'"):
+    with pytest.raises(ReplyTypeError, match="reply is not a valid Money: KeyError: 'gone'"):
         of(kind).decode(b"1")
 
 

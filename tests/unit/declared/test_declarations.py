@@ -241,7 +241,7 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
         (keywords, "'users' has to be a plain parameter"),
         (bare, "'user' has no annotation; a key has Key"),
         (optional, "'count' is int | None, which cannot be sent"),
-        (unknown, "an annotation has no meaning here: name 'Nope' is not defined"),
+        (unknown, "an annotation cannot be evaluated: name 'Nope' is not defined"),
         (an_object, "'count' is object, which cannot be sent"),
         (holds_an_object, "'handle' is Handle, which cannot be sent"),
         (many_twice, "'a' takes all remaining arguments"),

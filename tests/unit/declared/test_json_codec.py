@@ -164,8 +164,8 @@ def test_no_reply_is_none_where_json_may_be() -> None:
 
 
 UNREAD: list[tuple[Any, str, str]] = [
-    (Count, '{"value":-1}', "reply makes no Count: ValueError: negative"),
-    (Json[list[Count]], '[{"value":1},{"value":-1}]', "reply[1] makes no Count"),
+    (Count, '{"value":-1}', "reply is not a valid Count: ValueError: negative"),
+    (Json[list[Count]], '[{"value":1},{"value":-1}]', "reply[1] is not a valid Count"),
     (FLOAT, "1" * 400, "reply is an integer that is too large for float"),
     (INT, "1" * 5000, "is not JSON"),
     (INT, "1e+300", "reply is float, not int"),
@@ -180,7 +180,7 @@ UNREAD: list[tuple[Any, str, str]] = [
     (Options, '{"a":1}', "reply has no 'b'"),
     (Options, '{"b":"x"}', "reply has no 'a'"),
     (Options, '{"a":1,"b":"x","d":1}', "reply has 'd', which Options does not have"),
-    (Order, '{"count":{"value":-1}}', "reply['count'] makes no Count"),
+    (Order, '{"count":{"value":-1}}', "reply['count'] is not a valid Count"),
     (Order, "[]", "reply is list, not Order"),
 ]
 
@@ -264,8 +264,8 @@ def test_any_error_while_encoding_is_clear() -> None:
 @pytest.mark.parametrize(
     ("annotation", "words"),
     [
-        (Unresolved, "an annotation of Unresolved has no meaning here: name 'Nope' is not"),
-        (Json[list[Unresolved]], "an annotation of Unresolved has no meaning here"),
+        (Unresolved, "an annotation of Unresolved cannot be evaluated: name 'Nope' is not"),
+        (Json[list[Unresolved]], "an annotation of Unresolved cannot be evaluated"),
         (Json[set[int]], "it contains a type that JSON does not have"),
         (Json[dict[int, str]], "it contains a type that JSON does not have"),
     ],
