@@ -86,6 +86,12 @@ Data = Annotated[
 Fill = Annotated[
     bool, typer.Option("--fill-url", help="Let --setup and --data write to the server of --url.")
 ]
+Coverage = Annotated[
+    bool,
+    typer.Option(
+        "--coverage", help="At the end, report to standard error which lines and branches ran."
+    ),
+]
 
 
 def _remember_json(context: typer.Context, is_wanted: bool) -> bool:

@@ -4,8 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -23,6 +22,7 @@ from .. import (
 )
 from . import _options
 from ._call_arguments import encoded, fit
+from ._coverage import covered, reported
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
 from ._origin import Origin, origin, refuse_empty
@@ -74,12 +74,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    coverage: Annotated[
-        bool,
-        typer.Option(
-            "--coverage", help="At the end, report to standard error which lines and branches ran."
-        ),
-    ] = False,
+    coverage: _options.Coverage = False,
     show_time: Annotated[
         bool, typer.Option("--time", help="Print each call's milliseconds to standard error.")
     ] = False,
@@ -115,7 +110,10 @@ def command(
             raise
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     target = servers(url, cluster=cluster, seed=filling)
-    with _coverage(call.origin, url) if coverage else nullcontext():
+    with (
+        covered(call.origin, url) if coverage else nullcontext() as measured,
+        reported(measured),
+    ):
         asyncio.run(_run(call, target, watch=watch))
 
 
@@ -174,35 +172,6 @@ def _once(once: str | None, once_ttl: float | None) -> dict[str, Any]:
     if once_ttl is not None:
         given["once_ttl"] = once_ttl
     return given
-
-
-@contextmanager
-def _coverage(source: Origin, url: Sequence[str] | None) -> Iterator[None]:
-    """Report on the lines of the script and of what it includes.
-
-    Raises:
-        Failure: The script is in no file, or not on a server of this command, or the extra is
-            missing.
-    """
-    if url is not None:
-        why = "--coverage reads the log of a temporary server; leave --url out"
-        raise Failure(why, UNUSABLE)
-    script = source.read()
-    source_map = script._source_map if isinstance(script, TypedScript) else None
-    if source.file is None or source_map is None:
-        raise Failure(f"{source}: --coverage is for a script in a file", UNUSABLE)
-    try:
-        from ..coverage import measure  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise Failure(str(error), UNUSABLE) from None
-    files = [path for path in source_map.paths if path is not None]
-    with measure(include=files) as measured:
-        try:
-            yield
-        finally:
-            # The servers have ended, and their logs are read.
-            if measured.get_data().measured_files():
-                measured.report(show_missing=True, file=sys.stderr)
 
 
 async def _run(call: _Call, targets: AbstractAsyncContextManager[Servers], *, watch: bool) -> None:
