@@ -15,6 +15,7 @@ from .. import Script, ScriptError
 from ..declared.lines import Place
 from ..testing._wire import ServerReplyError
 from ._call_arguments import fit
+from ._callee import refuse_library
 from ._coverage import NOT_COVERED, Covered
 from ._dap_stream import Stream
 from ._failure import failure_of, script_error_text
@@ -122,6 +123,7 @@ class Adapter:
         args = _words(given, "args", self._launch.args)
         script = source.read()
         refuse_empty(source, script.code)
+        refuse_library(source, script)
         fit(script, source, keys, args)
         self._file, self._listing = source, Listing(script)
         self._stops_on_entry = bool(given.get("stopOnEntry"))

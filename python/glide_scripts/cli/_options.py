@@ -37,6 +37,15 @@ Root = Annotated[
         "pyproject.toml.",
     ),
 ]
+Function = Annotated[
+    str | None,
+    typer.Option(
+        "--function",
+        metavar="NAME",
+        help="The function to call, if the file is a library of functions.",
+        show_default=False,
+    ),
+]
 Keys = Annotated[
     list[str] | None, typer.Option("--key", metavar="K", help="A key, for KEYS; may be repeated.")
 ]

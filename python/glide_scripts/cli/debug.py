@@ -10,6 +10,7 @@ import typer
 
 from . import _options
 from ._call_arguments import encoded, fit
+from ._callee import refuse_library
 from ._coverage import Covered, covered, reported
 from ._failure import FAILED
 from ._launch import Launch
@@ -105,6 +106,7 @@ def command(
         return
     source = origin(file, code, root, stdin=False)
     script = source.read()
+    refuse_library(source, script)
     words = encoded(keys), encoded(args)
     fit(script, source, *words)
     targets = servers(url, cluster=cluster, seed=filling)

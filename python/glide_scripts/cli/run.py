@@ -22,6 +22,7 @@ from .. import (
 )
 from . import _options
 from ._call_arguments import encoded, fit
+from ._callee import Callee, callee
 from ._coverage import covered, reported
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
@@ -40,6 +41,7 @@ def command(
     *,
     code: _options.Code = None,
     root: _options.Root = None,
+    function: _options.Function = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -88,6 +90,9 @@ def command(
     Keys and arguments are checked against the file's --@key and --@arg before anything is sent. The
     reply is converted to the type of --@returns.
 
+    With --function, the file is a library of functions. It is loaded on a temporary server; the
+    server of --url must have it, as the command load does.
+
     With --json, bytes are text, or {"base64": "..."} if they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
     {"error": "..."}; keys of maps are strings. A failure prints a line {"error": {"message": ...,
@@ -100,10 +105,13 @@ def command(
     script = origin(file, code, root)
     if watch and script.file is None:
         raise Failure(f"--watch waits for a file to change; {script} is none", UNUSABLE)
-    call = _Call(script, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
+    if ids and function is not None:
+        raise Failure("--once is for scripts, and goes without --function", UNUSABLE)
+    words = encoded(keys), encoded(args)
+    call = _Call(script, function, *words, repeat, as_json, raw, show_time, ids)
     try:
         # Before a server is started.
-        call.fit(script.read())
+        call.fit(callee(script, function).script)
     except ScriptSourceError:
         # What it includes may come to be.
         if not watch:
@@ -122,6 +130,7 @@ class _Call:
     """What is called, and how it is shown."""
 
     origin: Origin
+    function: str | None
     keys: list[bytes]
     args: list[bytes]
     repeat: int
@@ -142,18 +151,22 @@ class _Call:
         except ValueError as error:
             raise Failure(f"{self.origin}: {error}", UNUSABLE) from error
 
-    async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
+    async def run(
+        self, client: GlideClient | GlideClusterClient, called: Callee, target: Servers
+    ) -> None:
         """
         Raises:
             Failure: The script failed, or is called wrongly.
             GlideError: A call failed otherwise.
         """
+        script = called.script
         self.fit(script)
         refuse_empty(self.origin, script.code)
+        await called.prepare(client, target)
         for _ in range(self.repeat):
             start = time.perf_counter()
             try:
-                reply = await client.invoke_script(script, self.keys, self.args, **self.once)
+                reply = await called.call(client, self.keys, self.args, **self.once)
                 elapsed = time.perf_counter() - start
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
@@ -179,7 +192,7 @@ async def _run(call: _Call, targets: AbstractAsyncContextManager[Servers], *, wa
         if watch:
             await _watch(call, client, target)
         else:
-            await call.run(client, call.origin.read())
+            await call.run(client, callee(call.origin, call.function), target)
 
 
 async def _watch(
@@ -188,24 +201,25 @@ async def _watch(
     assert call.origin.file is not None
     folders = {call.origin.file.parent}
     while True:
-        script = _look(call.origin)
+        called = _look(call)
         try:
-            if isinstance(script, str):
-                raise Failure(script, UNUSABLE)
+            if isinstance(called, str):
+                raise Failure(called, UNUSABLE)
+            script = called.script
             if isinstance(script, TypedScript) and script._source_map is not None:
                 folders = {Path(file).parent for file in script._source_map.files}
-            await call.run(client, script)
+            await call.run(client, called, target)
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
                 raise
             print(f"glide-scripts: {failure.message}", file=sys.stderr)
         print(f"glide-scripts: waiting for a change of {call.origin}", file=sys.stderr)
-        await _changed(call.origin, script, folders)
+        await _changed(call, called, folders)
         await target.refill()
 
 
-async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> None:
+async def _changed(call: _Call, called: Callee | str, folders: set[Path]) -> None:
     """Wait until a script is another one, by its text and that of all it includes."""
     from watchfiles import awatch  # noqa: PLC0415 - saves time at import
 
@@ -218,13 +232,13 @@ async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> 
         yield_on_timeout=True,
         debounce=_DEBOUNCE_MS,
     ):
-        if _look(origin) != script:
+        if _look(call) != called:
             return
 
 
-def _look(origin: Origin) -> Script | str:
-    """The script as it is now, or why there is none."""
+def _look(call: _Call) -> Callee | str:
+    """What is called as it is now, or why there is nothing."""
     try:
-        return origin.read()
+        return callee(call.origin, call.function)
     except (Failure, ScriptSourceError) as error:
         return str(error)
