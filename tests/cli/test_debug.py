@@ -545,7 +545,7 @@ class TestCoverage:
             "debug", str(branches), "--key", "k", *words, "--data", '{"k": 3}', text="s\n" * 80
         )
         assert ended.out == plain.out
-        assert f"{branches}:19: two or more" in ended.out
+        assert f"debug, {branches}:19: " in ended.out
 
     def test_it_sums_up_the_runs_even_of_one_that_is_left(self, branches: Path) -> None:
         text = "b 10\ncontinue\nrestart\ncontinue\n"

@@ -68,6 +68,7 @@ def test_bench_calls_a_function(library: Path) -> None:
 
 
 @pytest.mark.every_server
+@pytest.mark.needs("a clock in functions")
 def test_profile_has_the_lines_of_a_function_and_leaves_nothing(
     library: Path, own_server: ValkeyServer
 ) -> None:
@@ -86,6 +87,7 @@ def test_profile_has_the_lines_of_a_function_and_leaves_nothing(
     assert len(listed) == 1
 
 
+@pytest.mark.needs("a clock in functions")
 def test_profile_counts_calls_that_fail(library: Path, own_server: ValkeyServer) -> None:
     own_server.command("FUNCTION", "LOAD", LIBRARY)
     workload = library.with_suffix(".jsonl")

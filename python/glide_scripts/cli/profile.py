@@ -186,6 +186,11 @@ async def _profiled(
                 for number, call in enumerate(calls, 1):
                     profile.add(await text.call(client, *call.words(number)))
         except ScriptError as error:
+            if called.library is not None and "global variable 'os'" in str(error):
+                why = "functions of this server have no clock, so they cannot be profiled"
+                raise Failure(
+                    f"{source}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
+                ) from error
             raise Failure(script_error_text(error, source), FAILED) from error
     return profile
 
