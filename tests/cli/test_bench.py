@@ -17,8 +17,10 @@ from tests.cli.terminal import CTRL_C, at_terminal, piped
 from tests.waiting import until
 
 from glide_scripts import GlideClient, Script
+from glide_scripts.cli._callee import Callee
 from glide_scripts.cli._chart import rows, svg, time_text
 from glide_scripts.cli._histogram import Histogram
+from glide_scripts.cli._origin import Origin
 from glide_scripts.cli._workload import Plan, Template, Workload
 from glide_scripts.testing import ValkeyServer
 
@@ -95,7 +97,7 @@ def test_braces_around_a_placeholder_make_a_hash_tag() -> None:
 
 
 def plan(**settings: float) -> Plan:
-    return Plan(Script("return 1"), [], [], concurrency=1, **settings)  # type: ignore[arg-type]
+    return Plan(Callee(Origin("-e", None), Script("return 1")), [], [], concurrency=1, **settings)  # type: ignore[arg-type]
 
 
 async def stalled(server: ValkeyServer, workload: Workload, seconds: float) -> None:

@@ -86,6 +86,31 @@ def test_keys_are_of_keys(check: Check, code: str, found: Found) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("redis.call('GET')", "GET takes 1 argument, not 0"),
+        ("redis.call('GET', KEYS[1], 'x')", "GET takes 1 argument, not 2"),
+        ("redis.pcall('set', KEYS[1])", "SET takes at least 2 arguments, not 1"),
+        ("local do_it = redis.call\ndo_it('LPUSH', KEYS[1])", "LPUSH takes at least 2 arguments"),
+        ("redis.call('SET', unpack(ARGV))", None),
+        ("redis.call('HSET', KEYS[1], 'a', ...)", None),
+        ("redis.call('GET', (KEYS[1]))", None),
+        ("redis.call('NO.SUCH')", None),
+        ("redis.call('TIME')", None),
+        ("redis.call('OBJECT', 'ENCODING', KEYS[1])", None),
+    ],
+)
+def test_a_call_has_as_many_arguments_as_its_command_takes(
+    file: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str], code: str, why: str | None
+) -> None:
+    file.write_text(f"#!lua\n{code}\n")
+    main(["check", str(file), "--format", "json", "--url", server.url])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    wrong = [each["message"] for each in found if each["code"] == "wrong-arity"]
+    assert wrong == [] if why is None else wrong[0].startswith(why)
+
+
+@pytest.mark.parametrize(
     ("code", "found"),
     [
         ("--@once\nredis.call('SELECT', 1)", [(3, 1, "not-for-once")]),

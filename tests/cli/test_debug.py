@@ -481,3 +481,117 @@ def test_of_several_breakpoints_one_is_deleted(script: Path, stocked: str) -> No
     assert then[6].startswith("take.lua:4: breakpoint\n")
     assert then[7].startswith("take.lua:5: breakpoint\n")
     assert then[8] == "the script returned 1\n"
+
+
+BRANCHES = """\
+--@include "lib/count.lua"
+local n = tonumber(ARGV[1])
+local seen = {}
+for i = 1, 3 do
+  if i == n then
+    break
+  end
+  seen[#seen + 1] = i
+end
+while n < 2 do
+  n = n + 1
+end
+repeat
+  n = n - 1
+until n <= 0
+if #seen > 5 then
+  return redis.error_reply('MANY')
+elseif #seen > 1 then
+  redis.debug('two or more')
+end
+local half = function(x)
+  return x / 2
+end
+return half(count(KEYS[1]))
+"""
+
+
+def rows(report: str) -> dict[str, str]:
+    """Return what a report of coverage says of each file."""
+    found = re.findall(r"^\S*?(\w+\.lua) +(.*?)\s*$", report, re.MULTILINE)
+    return {name: re.sub(r" +", " ", row) for name, row in found}
+
+
+class TestCoverage:
+    """``debug --coverage``."""
+
+    @pytest.fixture
+    def branches(self, script: Path) -> Path:
+        script.write_text(BRANCHES)
+        return script
+
+    def run(self, script: Path, *words: str, text: str) -> Ended:
+        words = (str(script), "--key", "k", "--data", '{"k": 3}', "--coverage", *words)
+        return piped("debug", *words, text=text)
+
+    @pytest.mark.parametrize("commands", ["c\n", "s\n" * 60, "n\n" * 40, "b count.lua:2\nc\nc\n"])
+    def test_it_reports_what_the_run_reached(self, branches: Path, commands: str) -> None:
+        words = ("--arg", "1")
+        plain = piped("run", str(branches), "--key", "k", *words, "--coverage", "--data", '{"k":3}')
+        assert rows(plain.err)["take.lua"] == "18 3 12 4 77% 4->10, 8, 17, 19"
+        ended = self.run(branches, *words, text=commands)
+        assert "the script returned 1\n" in ended.out
+        assert rows(ended.err) == rows(plain.err)
+
+    def test_it_stops_and_counts_lines_as_without(self, branches: Path) -> None:
+        words = ("--arg", "3")
+        ended = self.run(branches, *words, text="s\n" * 80)
+        plain = piped(
+            "debug", str(branches), "--key", "k", *words, "--data", '{"k": 3}', text="s\n" * 80
+        )
+        assert ended.out == plain.out
+        assert f"debug, {branches}:19: " in ended.out
+
+    def test_it_sums_up_the_runs_even_of_one_that_is_left(self, branches: Path) -> None:
+        text = "b 10\ncontinue\nrestart\ncontinue\n"
+        ended = self.run(branches, "--arg", "2", text=text)
+        assert rows(ended.err)["take.lua"].endswith(" 10-24")
+        assert rows(ended.err)["count.lua"].endswith(" 2, 5-6")
+
+    def test_a_script_that_fails_has_its_lines(self, branches: Path) -> None:
+        ended = self.run(branches, text="c\n")
+        assert ended.code == 1
+        assert "attempt to compare" in ended.out
+        assert rows(ended.err)["take.lua"].endswith(" 6, 11-24")
+
+    def test_in_a_cluster(self, branches: Path) -> None:
+        ended = piped(
+            "debug",
+            str(branches),
+            "--key",
+            "k",
+            "--arg",
+            "3",
+            "--cluster",
+            "--coverage",
+            text="c\n",
+        )
+        assert rows(ended.err)["count.lua"] == "5 0 0 0 100%"
+
+    def test_a_script_with_too_many_variables_is_debugged_without(self, branches: Path) -> None:
+        names = ", ".join(f"v{n}" for n in range(199))
+        branches.write_text(f"local {names}\nreturn 1\n")
+        ended = self.run(branches, text="c\n")
+        assert ended.code == 0
+        assert "too many variables for probes: it is debugged without coverage\n" in ended.out
+        assert "the script returned 1\n" in ended.out
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("{script}", "--url", "valkey://localhost"), "leave --url out"),
+            (("-e", "return 1"), "-e: --coverage is for a script in a file"),
+        ],
+    )
+    def test_it_needs_a_file_and_a_log(
+        self, branches: Path, words: tuple[str, ...], why: str
+    ) -> None:
+        words = tuple(word.replace("{script}", str(branches)) for word in words)
+        ended = piped("debug", *words, "--coverage", text="c\n")
+        assert (ended.code, ended.out) == (2, "")
+        assert why in ended.err

@@ -321,3 +321,28 @@ def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) ->
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("way", ["launch", "option"])
+def test_it_reports_the_lines_that_ran(script: Path, way: str) -> None:
+    words, arguments = (("--coverage",), {}) if way == "option" else ((), {"coverage": True})
+    with adapter(*words) as editor:
+        editor.launch(program=str(script), **arguments)
+        editor.expect(InitializedEvent)
+        editor.breaks(script, 5)
+        editor.start()
+        editor.stop("breakpoint")
+        editor.breaks(script)
+        editor.client.continue_(1)
+        editor.end(0)
+    found = dict(re.findall(r"(\w+\.lua) +(\d.*?) *\n", editor.output))
+    assert [re.sub(" +", " ", each) for each in found.values()] == [
+        "3 0 0 0 100%", "5 0 2 0 100%"
+    ]  # fmt: skip
+
+
+def test_coverage_needs_a_server_of_the_adapters_own(script: Path, url: str) -> None:
+    with adapter() as editor:
+        editor.launch(program=str(script), url=url, coverage=True)
+        assert "leave --url out" in str(editor.expect(ErrorResponse).message)
+        editor.client.disconnect()

@@ -32,6 +32,7 @@ CAPABILITIES = {
     "several at once": "CONFIG GET, CONFIG SET and INFO with several names",
     "commands of Redis 7": "EXPIRETIME, SINTERCARD, SORT_RO, BLMPOP, more of EXPIRE and SET",
     "client details": "CLIENT SETINFO; watches and protocol in CLIENT LIST",
+    "a clock in functions": "`os.clock` in functions, which `profile` needs",
     "script eviction": "eviction of scripts that came by EVAL: at most 500 are kept",
     "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script permanently after EVAL",
     "SET IFEQ": "SET with IFEQ",
@@ -86,7 +87,9 @@ _FROM_REDIS_7 = frozenset(
         "commands of Redis 7",
     }
 )
-_AFTER_REDIS_7_0 = frozenset({"client details", "script eviction", "queueing without memory"})
+_AFTER_REDIS_7_0 = frozenset(
+    {"a clock in functions", "client details", "script eviction", "queueing without memory"}
+)
 _OF_VALKEY = frozenset({"SET IFEQ", "SCRIPT SHOW", "availability zones"})
 
 SERVERS = {

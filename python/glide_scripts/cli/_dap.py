@@ -15,6 +15,8 @@ from .. import Script, ScriptError
 from ..declared.lines import Place
 from ..testing._wire import ServerReplyError
 from ._call_arguments import fit
+from ._callee import refuse_library
+from ._coverage import NOT_COVERED, Covered
 from ._dap_stream import Stream
 from ._failure import failure_of, script_error_text
 from ._inspection import BREAKPOINT, Frame, Inspected, Value
@@ -49,15 +51,21 @@ class Adapter:
     """Answers the requests of one client, until it disconnects."""
 
     def __init__(
-        self, stream: Stream, enter: Callable[[Sequence[str] | None], Servers], launch: Launch
+        self,
+        stream: Stream,
+        enter: Callable[[Sequence[str] | None], Servers],
+        cover: Callable[[Origin, Sequence[str] | None], Covered],
+        launch: Launch,
     ) -> None:
         """
         Args:
             stream: The client.
             enter: Starts or finds the server, given its URLs or None.
+            cover: Measures a script, given the same URLs.
             launch: What is debugged unless the client says otherwise.
         """
-        self._stream, self._enter, self._launch = stream, enter, launch
+        self._stream, self._enter, self._cover, self._launch = stream, enter, cover, launch
+        self._covered: Covered | None = None
         self._session: Inspected | None = None
         self._stepper: Stepper | None = None
         self._breaks: dict[Place, str] = {}
@@ -115,10 +123,14 @@ class Adapter:
         args = _words(given, "args", self._launch.args)
         script = source.read()
         refuse_empty(source, script.code)
+        refuse_library(source, script)
         fit(script, source, keys, args)
         self._file, self._listing = source, Listing(script)
         self._stops_on_entry = bool(given.get("stopOnEntry"))
-        session = self._begin(self._enter(self._urls(given)), script, keys, args)
+        urls = self._urls(given)
+        if given.get("coverage", self._launch.coverage):
+            self._covered = self._cover(source, urls)
+        session = self._begin(self._enter(urls), script, keys, args)
         self._stepper = Stepper(session, self._listing, self._breaks, self._complain)
         # Only now is it known which lines can have breakpoints.
         return {"then": lambda: self._stream.event("initialized")}
@@ -143,13 +155,15 @@ class Adapter:
         self, target: Servers, script: Script, keys: list[bytes], args: list[bytes]
     ) -> Inspected:
         try:
-            session = Inspected(target, script, keys, args)
+            session = Inspected(target, script, keys, args, self._covered)
         except ServerReplyError as error:
             raise Refused(f"{target.shown}: {error}") from error
         except OSError as error:
             raise Refused(f"{target.shown} cannot be reached: {error.strerror or error}") from error
         if isinstance(session.now, Ended) and session.now.error is not None:
             raise Refused(script_error_text(session.now.error, self._file))
+        if self._covered is not None and session.program is None:
+            self._complain(NOT_COVERED)
         self._session = session
         return session
 
@@ -174,9 +188,10 @@ class Adapter:
         """End the session. While the script runs, its thread reads; it is woken, and closes."""
         session, self._session = self._session, None
         if session is not None:
-            session.wake()
             if self._running is None:
                 session.close()
+            else:
+                session.wake()
 
     # Breakpoints
 
@@ -305,6 +320,8 @@ class Adapter:
         )
 
     def _end(self, code: int) -> None:
+        if self._covered is not None and (report := self._covered.report()):
+            self._stream.event("output", category="console", output=report)
         self._stream.event("exited", exitCode=code)
         self._stream.event("terminated")
 

@@ -14,6 +14,7 @@ from .. import Script, ScriptSourceError
 from ..declared.lines import Place
 from ..testing._wire import ServerReplyError
 from ._console import Output
+from ._coverage import NOT_COVERED, Covered
 from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._inspection import STEP, Frame, Inspected
 from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
@@ -46,9 +47,10 @@ class Debugger:
         *,
         about: str,
         refill: Callable[[], None],
+        covered: Covered | None = None,
     ) -> None:
         self._target, self._origin, self._keys, self._args = target, origin, keys, args
-        self._about, self._refill = about, refill
+        self._about, self._refill, self._covered = about, refill, covered
         self._console = Output(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._session: Inspected | None = None
         self._stepper: Stepper | None = None
@@ -105,7 +107,9 @@ class Debugger:
         # LDB would end the connection.
         refuse_empty(self._origin, self._script.code)
         try:
-            self._session = Inspected(self._target, self._script, self._keys, self._args)
+            self._session = Inspected(
+                self._target, self._script, self._keys, self._args, self._covered
+            )
             tell = partial(self._say, style="red")
             self._stepper = Stepper(self._session, self._listing, self._breaks, tell)
             if isinstance(self._session.now, Stopped):
@@ -125,6 +129,8 @@ class Debugger:
             raise Failure(script_error_text(now.error, self._origin), FAILED) from now.error
         self.has_failed, self._shown_file = False, None
         self._say("the script runs in a fork of the server: its writes are discarded")
+        if self._covered is not None and self._session.program is None:
+            self._say(NOT_COVERED, "yellow")
         self._given = {"KEYS": list(self._keys), "ARGV": list(self._args)}
         for name, values in self._given.items():
             self._say(f"{name} = {values}")

@@ -11,15 +11,19 @@ because of the probes is debugged without.
 """
 
 import bisect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter_lua
 from tree_sitter import Language, Node, Parser
 
+from ..probes.insertion import Insertions
 from ._lua_value import SHOWN
 
 _PARSER = Parser(Language(tree_sitter_lua.language()))
+_END = re.compile(rb"\s*end\s*(?:--.*)?\n?")
+"""A line on which only a block ends."""
 _MAX_SHOWN = 50
 """Variables of one closure."""
 
@@ -175,16 +179,16 @@ class Program:
         return any(each.lines.start == line < each.body_line for each in self.functions[1:])
 
 
-def with_probes(code: bytes) -> Program | None:
-    """Return a script with probes on its lines; None if it is no Lua."""
+def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
+    """Return a script with probes on its lines, and with others; None if it is no Lua."""
     root = _PARSER.parse(code).root_node
     if root.has_error or b"\r" in code:
         return None
-    return _Weaver(code, root).program
+    return _Weaver(code, root, others).program
 
 
 class _Weaver:
-    def __init__(self, code: bytes, root: Node) -> None:
+    def __init__(self, code: bytes, root: Node, others: Insertions | None) -> None:
         self._insertions: list[tuple[int, int, str]] = []
         self._code = code
         self.program = program = Program(code)
@@ -198,6 +202,10 @@ class _Weaver:
         self._insert(first, f"local __d = loadstring({library}, '=debugger')() ", order=0)
         self._insert(first, _enter(0), order=1)
         self._block(root, 0, len(code), [])
+        if others is not None:
+            self._insert(first, others.head, order=0)
+            for at, piece in others.pieces:
+                self._insert(at, piece, order=4)
         text, last = bytearray(), 0
         for at, _, inserted in sorted(self._insertions, key=lambda each: each[:2]):
             text += code[last:at] + inserted.encode()
@@ -273,9 +281,15 @@ class _Weaver:
             if body is not None:
                 if body.start_point.row > node.start_point.row:
                     self.program.loops.add(node.start_point.row + 1)
+                    self._end_of_loop(node.end_point.row + 1)
                 self._block(body, function, node.end_byte, inner)
         else:
             self._nested(node, function, scope)
+
+    def _end_of_loop(self, line: int) -> None:
+        start, *following = self.program.line_starts[line - 1 : line + 1]
+        if _END.fullmatch(self._code[start : following[0] if following else None]):
+            self.program.quiet.add(line)
 
     def _after(self, node: Node, function: int, scope: list[Variable]) -> None:
         self._insert(node.end_byte, self._site(node.end_byte, function, scope), order=2)

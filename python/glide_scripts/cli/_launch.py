@@ -16,3 +16,5 @@ class Launch:
     args: list[bytes]
     urls: Sequence[str] | None
     """None: a temporary server."""
+    coverage: bool = False
+    """Whether to report which lines and branches ran."""

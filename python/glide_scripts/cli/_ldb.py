@@ -5,6 +5,7 @@ the script writes stays. What it answers are arrays of lines of text; one that e
 followed by the reply of EVAL. See https://valkey.io/topics/ldb/.
 """
 
+import contextlib
 import os
 import re
 import ssl
@@ -28,6 +29,7 @@ from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
+from ._coverage import Covered
 from ._frames import with_probes
 from ._servers import Servers
 
@@ -74,10 +76,17 @@ class Session:
     """
 
     def __init__(
-        self, servers: Servers, script: Script, keys: Sequence[bytes], args: Sequence[bytes]
+        self,
+        servers: Servers,
+        script: Script,
+        keys: Sequence[bytes],
+        args: Sequence[bytes],
+        covered: Covered | None = None,
     ) -> None:
         self._script, self._keys, self._args = script, keys, args
-        self.program = with_probes(script.code)
+        self.now: Event = Ended([])
+        further = None if covered is None else covered.probes(script)
+        self.program = with_probes(script.code, further)
         address = first = _primary(servers)
         while True:
             self._connect = partial(_connect, servers, _mapped(servers, address))
@@ -122,6 +131,10 @@ class Session:
 
     def close(self) -> None:
         """End the session, and the server's fork with it, unless the script never stops."""
+        if isinstance(self.now, Stopped):
+            # The script would run to its end.
+            with contextlib.suppress(OSError):
+                self._connection.send("abort")
         self._connection.close()
 
     def _started(self) -> Event:

@@ -37,6 +37,15 @@ Root = Annotated[
         "pyproject.toml.",
     ),
 ]
+Function = Annotated[
+    str | None,
+    typer.Option(
+        "--function",
+        metavar="NAME",
+        help="The function to call, if the file is a library of functions.",
+        show_default=False,
+    ),
+]
 Keys = Annotated[
     list[str] | None, typer.Option("--key", metavar="K", help="A key, for KEYS; may be repeated.")
 ]
@@ -85,6 +94,12 @@ Data = Annotated[
 ]
 Fill = Annotated[
     bool, typer.Option("--fill-url", help="Let --setup and --data write to the server of --url.")
+]
+Coverage = Annotated[
+    bool,
+    typer.Option(
+        "--coverage", help="At the end, report to standard error which lines and branches ran."
+    ),
 ]
 
 

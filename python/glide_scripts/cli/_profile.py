@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,7 @@ class Profile:
     def lines(self) -> dict[int, Row]:
         """The lines of the text that ran: each with its commands, without functions it calls."""
         rows: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0.0])
+        entered: Counter[int] = Counter()
         for node in _all(self.root):
             if node.kind == "line":
                 commands = (each for each in node.below.values() if each.kind == "command")
@@ -97,7 +98,12 @@ class Profile:
                 # Before its first line; of a function, that is the line that defines it.
                 line = node.line or min((each.line for each in node.below.values()), default=1)
                 rows[line][1] += node.micros
-        return {line: Row(int(row[0]), max(row[1], 0.0)) for line, row in sorted(rows.items())}
+                entered[line] += node.count if node.kind == "function" else 0
+        # The line that defines a library's function runs while that is loaded.
+        return {
+            line: Row(int(row[0]) or entered[line], max(row[1], 0.0))
+            for line, row in sorted(rows.items())
+        }
 
     def commands(self) -> dict[str, Row]:
         """The commands, the slowest first."""

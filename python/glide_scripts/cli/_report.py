@@ -137,7 +137,8 @@ class Report:
         histogram = result.histogram
         return {
             "file": self._name,
-            "sha1": plan.script.hash,
+            "function": plan.called.function,
+            "sha1": plan.called.script.hash,
             "concurrency": plan.concurrency,
             "clients": self._clients,
             "rate": plan.rate,

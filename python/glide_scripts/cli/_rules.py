@@ -40,6 +40,8 @@ class CommandInfo(NamedTuple):
     writes: bool
     keys: list[bytes]
     """Those of the words that are keys."""
+    arity: int = 0
+    """How many words it takes; if negative, at least so many; 0 if that is not known."""
 
 
 Ask = Callable[[Sequence[Sequence[bytes]]], Awaitable[list[CommandInfo]]]
@@ -64,6 +66,7 @@ async def findings(unit: Unit, ask: Ask) -> list[Finding]:
         found += rules.undeclared_keys(command, {key for info in each for key in info.keys})
         if not each[0].is_known:
             found += rules.unknown_command(command)
+        found += rules.wrong_arity(command, each[0].arity)
         if any(info.writes for info in each):
             found += rules.write_in_read_only(command)
         found += rules.not_for_once(command)
@@ -167,6 +170,17 @@ class _Rules:
         if "." not in command.name:
             why = f"the server has no command {command.name}"
             yield self._finding(command.arguments[0], "unknown-command", why)
+
+    def wrong_arity(self, command: _Command, arity: int) -> Iterator[Finding]:
+        given = len(command.words)
+        is_open = len(command.variants()) > 1
+        if not arity or is_open or given == arity or (arity < 0 and given >= -arity):
+            return
+        least = "at least " if arity < 0 else ""
+        wanted = abs(arity) - 1
+        plural = "" if wanted == 1 else "s"
+        why = f"{command.name} takes {least}{wanted} argument{plural}, not {given - 1}"
+        yield self._finding(command.call, "wrong-arity", why)
 
     def write_in_read_only(self, command: _Command) -> Iterator[Finding]:
         if declared := self._read_only or self._flag_of_function(command.call):

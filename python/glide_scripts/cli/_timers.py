@@ -7,10 +7,12 @@ functions, their lines, and the commands and functions that these call.
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .. import FunctionLibrary
 from ..declared.lines import LINE_END, line_starts
 from ..probes.program import blank_shebang, parser, program
 
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 # A node of the tree counts how often it began (n), and sums up its own seconds (t). Time is that of
 # the server's processor: the server's clock stands still within a script. `line` begins a line,
 # `enter` and `leave` a function of the script, and `timed` makes what calls a command.
-_HEAD = r"""
-local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (function()
-  local clock, root = os.clock, {n = 1, t = 0, c = {}}
+_BASE = r"""
+  local root = {n = 1, t = 0, c = {}}
   local current, since, began = root, 0, 0
   local function child(node, key)
     local made = {n = 0, t = 0, c = {}}
@@ -66,9 +67,6 @@ local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (functi
       return back(at, call(...))
     end
   end
-  local function with_timers(api)
-    return setmetatable({call = timed(api.call), pcall = timed(api.pcall)}, {__index = api})
-  end
   local function cost(of, ...)
     local least
     for _ = 1, 4 do
@@ -105,6 +103,14 @@ local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (functi
       table.concat(pieces, '\n')
     }
   end
+"""
+_SCRIPT = rf"""
+local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (function()
+  local clock = os.clock
+  {_BASE}
+  local function with_timers(api)
+    return setmetatable({{call = timed(api.call), pcall = timed(api.pcall)}}, {{__index = api}})
+  end
   local has_server, api = pcall(function() return server end)
   local timed_redis, timed_server = with_timers(redis), has_server and api and with_timers(api)
   began = clock()
@@ -112,6 +118,44 @@ local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot = (functi
   return line, enter, leave, timed_redis, timed_server, finish, root
 end)()
 """
+# While a library is loaded, there is nothing but what registers functions and writes to the log.
+# The names are those of what else there is.
+_LIBRARY = rf"""
+local NAMEline, NAMEenter, NAMEleave, redis, server = (function()
+  local clock, is_ready = function() return 0 end, false
+  {_BASE}
+  local api = {{log = redis.log, LOG_DEBUG = redis.LOG_DEBUG, LOG_VERBOSE = redis.LOG_VERBOSE,
+    LOG_NOTICE = redis.LOG_NOTICE, LOG_WARNING = redis.LOG_WARNING,
+    REDIS_VERSION = redis.REDIS_VERSION, REDIS_VERSION_NUM = redis.REDIS_VERSION_NUM}}
+  api.call = timed(function(...) return redis.call(...) end)
+  api.pcall = timed(function(...) return redis.pcall(...) end)
+  local function begin()
+    if not is_ready then
+      clock, is_ready = os.clock, true
+      setmetatable(api, {{__index = redis}})
+    end
+    root.n, root.t, root.c = 1, 0, {{}}
+    began = clock()
+    current, since = root, began
+  end
+  function api.register_function(name, callback)
+    local given = name
+    if callback then given = {{function_name = name, callback = callback}} end
+    local own = given.callback
+    given.function_name = given.function_name .. 'SUFFIX'
+    given.callback = function(keys, args)
+      begin()
+      return finish(pcall(own, keys, args))
+    end
+    return redis.register_function(given)
+  end
+  return line, enter, leave, api, api
+end)()
+"""
+_NAME = re.compile(rb"(\sname=\w+)", re.IGNORECASE)
+
+
+_FUNCTIONS = ("function_definition", "function_declaration")
 
 
 @dataclass(frozen=True)
@@ -128,39 +172,76 @@ def with_timers(code: bytes) -> Timed | None:
     found = program(code)
     if found is None:
         return None
-    return _Writing(code).write([each.node for each in found.statements])
+    name = _free_name(code)
+    writing = _Writing(code, name)
+    for each in found.statements:
+        writing.statement(each.node)
+    writing.returns()
+    head = f"{_on_one_line(_SCRIPT, name)} return {name}end(pcall(function({name}f) "
+    return writing.written(head, f"\nend, {name}root))")
+
+
+def library_with_timers(library: FunctionLibrary, suffix: str) -> Timed | None:
+    """Return a library's text with timers; None if it does not parse.
+
+    Args:
+        library: The library.
+        suffix: What its name and those of its functions get at their ends.
+    """
+    code = library.code
+    found = program(code)
+    if found is None:
+        return None
+    name = _free_name(code)
+    writing = _Writing(code, name)
+    for each in found.statements:
+        # The others run while it is loaded.
+        if _is_in_function(each.node):
+            writing.statement(each.node)
+    writing.returns()
+    timed = writing.written(_on_one_line(_LIBRARY, name).replace("SUFFIX", suffix), "")
+    renamed = _NAME.sub(rb"\1" + suffix.encode(), timed.code, count=1)
+    return Timed(renamed, timed.functions)
+
+
+def _free_name(code: bytes) -> str:
+    name = "_timer"
+    while name.encode() in code:
+        name += "_"
+    return name
+
+
+def _on_one_line(text: str, name: str) -> str:
+    return " ".join(line.strip() for line in text.replace("NAME", name).splitlines())
+
+
+def _is_in_function(node: Node) -> bool:
+    around = node.parent
+    while around is not None and around.type not in _FUNCTIONS:
+        around = around.parent
+    return around is not None
 
 
 class _Writing:
-    def __init__(self, code: bytes) -> None:
-        self._code = code
+    def __init__(self, code: bytes, name: str) -> None:
+        self._code, self._name = code, name
         self._starts = line_starts(code)
-        self._name = "_timer"
-        while self._name.encode() in code:
-            self._name += "_"
         self._inserted: list[tuple[int, str]] = []
         self._functions: list[tuple[str, int]] = []
 
-    def write(self, statements: list[Node]) -> Timed:
-        root = parser().parse(blank_shebang(self._code)).root_node
-        name = self._name
-        for node in statements:
-            self._statement(node)
-        self._returns(root, within=False)
+    def written(self, head: str, tail: str) -> Timed:
         begin = 0
         if self._code.startswith(b"#!"):
             end = LINE_END.search(self._code)
             begin = end.end() if end else len(self._code)
-        head = " ".join(line.strip() for line in _HEAD.replace("NAME", name).splitlines())
-        pieces, taken = [self._code[:begin]], begin
-        pieces.append(f"{head} return {name}end(pcall(function({name}f) ".encode())
+        pieces, taken = [self._code[:begin], head.encode()], begin
         for at, text in sorted(self._inserted, key=lambda each: each[0]):
             pieces += self._code[taken:at], text.encode()
             taken = at
-        pieces += self._code[taken:], f"\nend, {name}root))".encode()
+        pieces += self._code[taken:], tail.encode()
         return Timed(b"".join(pieces), tuple(self._functions))
 
-    def _statement(self, node: Node) -> None:
+    def statement(self, node: Node) -> None:
         line = f"{self._name}line({self._name}f,{self._line(node)})"
         if node.type in ("elseif_statement", "while_statement"):
             # With each time that its condition is looked at.
@@ -170,9 +251,12 @@ class _Writing:
         else:
             self._insert(node.start_byte, f"{line};")
 
-    def _returns(self, node: Node, *, within: bool) -> None:
+    def returns(self) -> None:
         """Have each function of the script say when it begins and when it ends."""
-        if node.type in ("function_definition", "function_declaration"):
+        self._returns(parser().parse(blank_shebang(self._code)).root_node, within=False)
+
+    def _returns(self, node: Node, *, within: bool) -> None:
+        if node.type in _FUNCTIONS:
             self._function(node)
             within = True
         elif node.type == "return_statement" and within:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 import typer
 
-from .. import GlideClient, GlideClusterClient, GlideError, Script
+from .. import GlideClient, GlideClusterClient, GlideError
+from ._callee import Callee
 from ._histogram import Histogram
 
 _PLACEHOLDER = re.compile(rb"\{n\}|\{rand:([1-9]\d{0,17})\}")
@@ -74,7 +75,7 @@ def _of_option(option: str, texts: Sequence[str] | None) -> list[Template]:
 class Plan:
     """The parameters of a load."""
 
-    script: Script
+    called: Callee
     keys: Sequence[Template]
     args: Sequence[Template]
     concurrency: int
@@ -180,7 +181,7 @@ class Workload:
     ) -> None:
         keys = [key.fill(number) for key in self.plan.keys]
         args = [arg.fill(number) for arg in self.plan.args]
-        await client.invoke_script(self.plan.script, keys, args, timeout=timeout)
+        await self.plan.called.call(client, keys, args, timeout=timeout)
 
     def _is_over(self, now: int) -> bool:
         if self.plan.calls is not None:

@@ -11,6 +11,7 @@ from .. import ScriptError
 from .. import TimeoutError as CallTimeoutError
 from . import _options
 from ._call_arguments import fit
+from ._callee import callee
 from ._failure import FAILED, Failure, script_error_text
 from ._origin import Origin, origin, refuse_empty
 from ._seed import seed
@@ -31,6 +32,7 @@ def command(
     *,
     code: _options.Code = None,
     root: _options.Root = None,
+    function: _options.Function = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -115,10 +117,10 @@ def command(
         raise typer.BadParameter("it goes without --calls", param_hint="--duration")
     given = templates(keys, args)
     source = origin(file, code, root)
-    script = source.read()
-    fit(script, source, *([each.fill(0) for each in words] for words in given))
+    called = callee(source, function)
+    fit(called.script, source, *([each.fill(0) for each in words] for words in given))
     plan = Plan(
-        script,
+        called,
         *given,
         concurrency,
         DURATION if duration is None else duration,
@@ -150,7 +152,8 @@ async def _bench(
             client = await target.connect(**_settings(target, plan))
             await stack.enter_async_context(client)
             made.append(client)
-        refuse_empty(origin, plan.script.code)
+        refuse_empty(origin, plan.called.script.code)
+        await plan.called.prepare(made[0], target)
         load = Workload(plan, made)
         timeout = target.settings.get("request_timeout", _FIRST_PATIENCE)
         try:

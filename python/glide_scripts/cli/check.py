@@ -188,12 +188,16 @@ async def _ask(
     keys: list[Any] = replies[1:]
     if isinstance(about, RequestError):
         raise about
-    # Of a command with subcommands, the second is the one that is called.
-    writes = [_writes(about[at]) or _writes(about[at + 1]) for at in range(0, len(about), 2)]
     # A command that has no keys, or does not exist, is an error.
     return [
-        CommandInfo(known is not None, is_write, each if isinstance(each, list) else [])
-        for known, is_write, each in zip(about[::2], writes, keys, strict=True)
+        CommandInfo(
+            whole is not None,
+            _writes(whole) or _writes(sub),
+            each if isinstance(each, list) else [],
+            # Of a command with subcommands, the second is the one that is called.
+            next((int(info[1]) for info in (sub, whole) if info is not None), 0),
+        )
+        for whole, sub, each in zip(about[::2], about[1::2], keys, strict=True)
     ]
 
 

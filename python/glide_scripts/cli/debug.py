@@ -3,16 +3,18 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, nullcontext
 from typing import Annotated
 
 import typer
 
 from . import _options
 from ._call_arguments import encoded, fit
+from ._callee import refuse_library
+from ._coverage import Covered, covered, reported
 from ._failure import FAILED
 from ._launch import Launch
-from ._origin import origin
+from ._origin import Origin, origin
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -43,6 +45,7 @@ def command(
             "--port", metavar="PORT", min=0, max=65535, help="With --dap: listen on 127.0.0.1:PORT."
         ),
     ] = None,
+    coverage: _options.Coverage = False,
     url: _options.Urls = None,
     cluster: _options.Cluster = False,
     setup: _options.Setup = None,
@@ -78,6 +81,8 @@ def command(
     the step. A script also stops where it calls redis.breakpoint(). Ctrl-C ends a running script.
     If standard input is not a terminal, its lines are the commands.
 
+    With --coverage, the lines and branches of all runs are reported at the end.
+
     With --dap, it speaks the Debug Adapter Protocol, and an editor is in command: the guide
     "Debugging from an editor" says how.
 
@@ -94,31 +99,35 @@ def command(
         source = None if file is None and code is None else origin(file, code, root, stdin=False)
         _adapt(
             port,
-            Launch(source, encoded(keys), encoded(args), url),
+            Launch(source, encoded(keys), encoded(args), url, coverage=coverage),
             # The options are about this server, and not about one that the editor names.
             lambda urls: servers(urls, cluster=cluster, seed=filling if urls == url else None),
         )
         return
     source = origin(file, code, root, stdin=False)
     script = source.read()
+    refuse_library(source, script)
     words = encoded(keys), encoded(args)
     fit(script, source, *words)
     targets = servers(url, cluster=cluster, seed=filling)
-    with asyncio.Runner() as runner, entered(runner, targets) as target:
+    with (
+        covered(source, url) if coverage else nullcontext() as measured,
+        asyncio.Runner() as runner,
+        entered(runner, targets) as target,
+    ):
         debugger = Debugger(
             target,
             source,
             *words,
             about=_about(),
             refill=lambda: runner.run(target.refill()),
+            covered=measured,
         )
-        try:
+        with closing(debugger), reported(measured):
             debugger.prepare(script, breaks or [])
             runner.run(_reach(target))
             debugger.start()
             debugger.converse()
-        finally:
-            debugger.close()
     if debugger.has_failed:
         raise typer.Exit(FAILED)
 
@@ -141,7 +150,10 @@ def _adapt(
                 runner.run(_reach(target))
                 return target
 
-            Adapter(stream, enter, launch).run()
+            def cover(source: Origin, urls: Sequence[str] | None) -> Covered:
+                return stack.enter_context(covered(source, urls))
+
+            Adapter(stream, enter, cover, launch).run()
 
 
 async def _reach(target: Servers) -> None:

@@ -1,11 +1,14 @@
 ---@meta
 
+---Texts by their numbers. Not `string[]`, of which some language servers say that an element may be nil.
+---@alias redis.Strings table<integer, string>
+
 ---The script's keys, as strings. In functions of a library they are a parameter instead.
----@type string[]
+---@type redis.Strings
 KEYS = {}
 
 ---The script's arguments, as strings. In functions of a library they are a parameter instead.
----@type string[]
+---@type redis.Strings
 ARGV = {}
 
 ---What a command takes: numbers are sent as their text.
@@ -24,7 +27,7 @@ ARGV = {}
 
 ---@class redis.FunctionFlags
 ---@field function_name string
----@field callback fun(keys: string[], args: string[]): any
+---@field callback fun(keys: redis.Strings, args: redis.Strings): any
 ---@field flags? ("no-writes"|"allow-oom"|"allow-stale"|"no-cluster"|"allow-cross-slot-keys")[]
 ---@field description? string
 
@@ -97,7 +100,7 @@ function redis.acl_check_cmd(command, ...) end
 
 ---Register a function of a library, whose file begins with `#!lua name=…`.
 ---@param name string
----@param callback fun(keys: string[], args: string[]): any
+---@param callback fun(keys: redis.Strings, args: redis.Strings): any
 ---@overload fun(function: redis.FunctionFlags)
 function redis.register_function(name, callback) end
 

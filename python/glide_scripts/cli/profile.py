@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +15,15 @@ from .. import GlideClient, GlideClusterClient, Script, ScriptError
 from ..declared.script import DeclaredScript
 from . import _options
 from ._call_arguments import fit
+from ._callee import Callee, callee
 from ._failure import FAILED, UNUSABLE, Failure, script_error_text
-from ._origin import Origin, origin, read_file
+from ._origin import origin, read_file
 from ._seed import seed
 from ._servers import Servers, servers
 
 if TYPE_CHECKING:
     from ._profile import Profile
+    from ._timers import Timed
     from ._workload import Template
 
 
@@ -29,6 +32,7 @@ def command(
     *,
     code: _options.Code = None,
     root: _options.Root = None,
+    function: _options.Function = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -81,6 +85,9 @@ def command(
     their own time is measured and subtracted. So the time of a line that takes less than a timer is
     an estimate, while its count is exact.
 
+    With --function, the file is a library. With timers it is loaded under another name, and deleted
+    at the end.
+
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
     """
@@ -90,14 +97,14 @@ def command(
     if workload is not None and (keys or args):
         raise typer.BadParameter("it goes without --key and --arg", param_hint="--workload")
     source = origin(file, code, root)
-    script = source.read()
+    called = callee(source, function)
     calls = _given(keys, args) if workload is None else _of_file(workload)
     for each in calls:
-        fit(script, source, *each.words(0))
+        fit(called.script, source, *each.words(0))
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     rounds = repeat or (100 if workload is None else 1)
     target = servers(url, cluster=cluster, seed=filling)
-    profile = asyncio.run(_profiled(source, script, [*calls] * rounds, target))
+    profile = asyncio.run(_profiled(called, [*calls] * rounds, target))
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
     if stacks is not None:
@@ -161,40 +168,56 @@ def _of_file(path: Path) -> list[_Call]:
 
 
 async def _profiled(
-    source: Origin,
-    script: Script,
+    called: Callee,
     calls: Sequence[_Call],
     targets: contextlib.AbstractAsyncContextManager[Servers],
 ) -> "Profile":
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
-    from ._timers import with_timers  # noqa: PLC0415 - saves time at import
 
+    source, script = called.origin, called.script
     source_map = script._source_map if isinstance(script, DeclaredScript) else None
     async with targets as target, await target.connect() as client:
-        await _first(source, script, calls[0], client)
-        timed = with_timers(script.code)
-        if timed is None:
-            # The server takes it, so it is a text that the parser does not know.
-            raise Failure(f"{source}: it does not parse as Lua 5.1", UNUSABLE)
-        profile = Profile(str(source), script.code, timed, source_map)
-        text = Script(timed.code, name=str(source), read_only=script.read_only)
-        for number, call in enumerate(calls, 1):
-            try:
-                profile.add(await client.invoke_script(text, *call.words(number)))
-            except ScriptError as error:
-                raise Failure(script_error_text(error, source), FAILED) from error
+        await called.prepare(client, target)
+        try:
+            # As it is, so that errors name its own lines.
+            await called.call(client, *calls[0].words(0))
+            async with _with_timers(called, client) as (timed, text):
+                profile = Profile(str(source), script.code, timed, source_map)
+                for number, call in enumerate(calls, 1):
+                    profile.add(await text.call(client, *call.words(number)))
+        except ScriptError as error:
+            if called.library is not None and "global variable 'os'" in str(error):
+                why = "functions of this server have no clock, so they cannot be profiled"
+                raise Failure(
+                    f"{source}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
+                ) from error
+            raise Failure(script_error_text(error, source), FAILED) from error
     return profile
 
 
-async def _first(
-    source: Origin, script: Script, call: _Call, client: GlideClient | GlideClusterClient
-) -> None:
-    """Run the script as it is, whose errors name its own lines.
+@contextlib.asynccontextmanager
+async def _with_timers(
+    called: Callee, client: GlideClient | GlideClusterClient
+) -> AsyncIterator[tuple["Timed", Callee]]:
+    """Yield what is called, with timers. A library is on the server meanwhile, under another name.
 
     Raises:
-        Failure: It failed.
+        Failure: It does not parse.
     """
+    from ._timers import library_with_timers, with_timers  # noqa: PLC0415 - saves time at import
+
+    source, script, library = called.origin, called.script, called.library
+    suffix = f"_timed_{os.urandom(4).hex()}"
+    timed = with_timers(script.code) if library is None else library_with_timers(library, suffix)
+    if timed is None:
+        # The server takes it, so it is a text that the parser does not know.
+        raise Failure(f"{source}: it does not parse as Lua 5.1", UNUSABLE)
+    if library is None:
+        text = Script(timed.code, name=str(source), read_only=script.read_only)
+        yield timed, Callee(source, text)
+        return
+    await client.function_load(timed.code, replace=True)
     try:
-        await client.invoke_script(script, *call.words(0))
-    except ScriptError as error:
-        raise Failure(script_error_text(error, source), FAILED) from error
+        yield timed, Callee(source, script, f"{called.function}{suffix}", library)
+    finally:
+        await client.function_delete(f"{library.name}{suffix}")

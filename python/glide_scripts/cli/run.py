@@ -4,8 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -23,6 +22,8 @@ from .. import (
 )
 from . import _options
 from ._call_arguments import encoded, fit
+from ._callee import Callee, callee
+from ._coverage import covered, reported
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
 from ._origin import Origin, origin, refuse_empty
@@ -40,6 +41,7 @@ def command(
     *,
     code: _options.Code = None,
     root: _options.Root = None,
+    function: _options.Function = None,
     keys: _options.Keys = None,
     args: _options.Args = None,
     url: _options.Urls = None,
@@ -74,12 +76,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    coverage: Annotated[
-        bool,
-        typer.Option(
-            "--coverage", help="At the end, report to standard error which lines and branches ran."
-        ),
-    ] = False,
+    coverage: _options.Coverage = False,
     show_time: Annotated[
         bool, typer.Option("--time", help="Print each call's milliseconds to standard error.")
     ] = False,
@@ -93,6 +90,9 @@ def command(
     Keys and arguments are checked against the file's --@key and --@arg before anything is sent. The
     reply is converted to the type of --@returns.
 
+    With --function, the file is a library of functions. It is loaded on a temporary server; the
+    server of --url must have it, as the command load does.
+
     With --json, bytes are text, or {"base64": "..."} if they are not UTF-8; nan and infinite
     numbers are the strings "nan", "inf" and "-inf"; sets are lists; errors inside a reply are
     {"error": "..."}; keys of maps are strings. A failure prints a line {"error": {"message": ...,
@@ -105,17 +105,23 @@ def command(
     script = origin(file, code, root)
     if watch and script.file is None:
         raise Failure(f"--watch needs a file; {script} is not a file", UNUSABLE)
-    call = _Call(script, encoded(keys), encoded(args), repeat, as_json, raw, show_time, ids)
+    if ids and function is not None:
+        raise Failure("--once is for scripts, and goes without --function", UNUSABLE)
+    words = encoded(keys), encoded(args)
+    call = _Call(script, function, *words, repeat, as_json, raw, show_time, ids)
     try:
         # Before a server is started.
-        call.fit(script.read())
+        call.fit(callee(script, function).script)
     except ScriptSourceError:
         # What it includes may come to be.
         if not watch:
             raise
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     target = servers(url, cluster=cluster, seed=filling)
-    with _coverage(call.origin, url) if coverage else nullcontext():
+    with (
+        covered(call.origin, url) if coverage else nullcontext() as measured,
+        reported(measured),
+    ):
         asyncio.run(_run(call, target, watch=watch))
 
 
@@ -124,6 +130,7 @@ class _Call:
     """What is called, and how it is shown."""
 
     origin: Origin
+    function: str | None
     keys: list[bytes]
     args: list[bytes]
     repeat: int
@@ -144,18 +151,22 @@ class _Call:
         except ValueError as error:
             raise Failure(f"{self.origin}: {error}", UNUSABLE) from error
 
-    async def run(self, client: GlideClient | GlideClusterClient, script: Script) -> None:
+    async def run(
+        self, client: GlideClient | GlideClusterClient, called: Callee, target: Servers
+    ) -> None:
         """
         Raises:
             Failure: The script failed, or is called wrongly.
             GlideError: A call failed otherwise.
         """
+        script = called.script
         self.fit(script)
         refuse_empty(self.origin, script.code)
+        await called.prepare(client, target)
         for _ in range(self.repeat):
             start = time.perf_counter()
             try:
-                reply = await client.invoke_script(script, self.keys, self.args, **self.once)
+                reply = await called.call(client, self.keys, self.args, **self.once)
                 elapsed = time.perf_counter() - start
                 if isinstance(script, TypedScript) and not self.raw:
                     reply = script.decode(reply)
@@ -176,41 +187,12 @@ def _once(once: str | None, once_ttl: float | None) -> dict[str, Any]:
     return given
 
 
-@contextmanager
-def _coverage(source: Origin, url: Sequence[str] | None) -> Iterator[None]:
-    """Report on the lines of the script and of what it includes.
-
-    Raises:
-        Failure: The script is in no file, or not on a server of this command, or the extra is
-            missing.
-    """
-    if url is not None:
-        why = "--coverage reads the log of a temporary server; leave --url out"
-        raise Failure(why, UNUSABLE)
-    script = source.read()
-    source_map = script._source_map if isinstance(script, TypedScript) else None
-    if source.file is None or source_map is None:
-        raise Failure(f"{source}: --coverage is for a script in a file", UNUSABLE)
-    try:
-        from ..coverage import measure  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise Failure(str(error), UNUSABLE) from None
-    files = [path for path in source_map.paths if path is not None]
-    with measure(include=files) as measured:
-        try:
-            yield
-        finally:
-            # The servers have ended, and their logs are read.
-            if measured.get_data().measured_files():
-                measured.report(show_missing=True, file=sys.stderr)
-
-
 async def _run(call: _Call, targets: AbstractAsyncContextManager[Servers], *, watch: bool) -> None:
     async with targets as target, await target.connect() as client:
         if watch:
             await _watch(call, client, target)
         else:
-            await call.run(client, call.origin.read())
+            await call.run(client, callee(call.origin, call.function), target)
 
 
 async def _watch(
@@ -219,24 +201,25 @@ async def _watch(
     assert call.origin.file is not None
     folders = {call.origin.file.parent}
     while True:
-        script = _look(call.origin)
+        called = _look(call)
         try:
-            if isinstance(script, str):
-                raise Failure(script, UNUSABLE)
+            if isinstance(called, str):
+                raise Failure(called, UNUSABLE)
+            script = called.script
             if isinstance(script, TypedScript) and script._source_map is not None:
                 folders = {Path(file).parent for file in script._source_map.files}
-            await call.run(client, script)
+            await call.run(client, called, target)
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
                 raise
             print(f"glide-scripts: {failure.message}", file=sys.stderr)
         print(f"glide-scripts: waiting for a change of {call.origin}", file=sys.stderr)
-        await _changed(call.origin, script, folders)
+        await _changed(call, called, folders)
         await target.refill()
 
 
-async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> None:
+async def _changed(call: _Call, called: Callee | str, folders: set[Path]) -> None:
     """Wait until a script is another one, by its text and that of all it includes."""
     from watchfiles import awatch  # noqa: PLC0415 - saves time at import
 
@@ -249,13 +232,13 @@ async def _changed(origin: Origin, script: Script | str, folders: set[Path]) -> 
         yield_on_timeout=True,
         debounce=_DEBOUNCE_MS,
     ):
-        if _look(origin) != script:
+        if _look(call) != called:
             return
 
 
-def _look(origin: Origin) -> Script | str:
-    """The script as it is now, or why there is none."""
+def _look(call: _Call) -> Callee | str:
+    """What is called as it is now, or why there is nothing."""
     try:
-        return origin.read()
+        return callee(call.origin, call.function)
     except (Failure, ScriptSourceError) as error:
         return str(error)

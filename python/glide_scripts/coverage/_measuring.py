@@ -15,7 +15,7 @@ from coverage.files import canonical_filename, relative_filename
 from ..declared.source import SourceMap
 from ..probes import logs
 from ..probes.commands import substitute
-from ..probes.insertion import with_probes
+from ..probes.insertion import Form, Insertions, insertions
 from ..probes.program import program
 from ..probes.substitutes import Substitutes
 from ._reporters import only_lua
@@ -36,7 +36,7 @@ class Measuring:
     """What the scripts of this process have run, until it is written to coverage.py's data."""
 
     def __init__(self, coverage: Coverage) -> None:
-        self._coverage = coverage
+        self.coverage = coverage
         self._scope = Scope(coverage)
         self._id = os.urandom(4).hex()
         self._hits: dict[str, list[Hit | None]] = {}
@@ -50,8 +50,8 @@ class Measuring:
     def begin(self) -> None:
         """Measure from now on."""
         # Through these two coverage.py says when a test begins, and when the data is wanted.
-        set_method(self._coverage, "switch_context", self._switched)
-        set_method(self._coverage, "get_data", self._data)
+        set_method(self.coverage, "switch_context", self._switched)
+        set_method(self.coverage, "get_data", self._data)
         logs.listen(self._ran)
         self._before = substitute(Substitutes(self.insert))
 
@@ -69,10 +69,10 @@ class Measuring:
         logs.read()
         if self._found:
             # Of Python there may be none.
-            self._coverage._warn_no_data = False
+            self.coverage._warn_no_data = False
         data = self._get_data()
-        name = relative_filename if self._coverage.get_option("run:relative_files") else str
-        has_branches = bool(self._coverage.get_option("run:branch"))
+        name = relative_filename if self.coverage.get_option("run:relative_files") else str
+        has_branches = bool(self.coverage.get_option("run:branch"))
         add: Callable[[Any], None] = data.add_arcs if has_branches else data.add_lines
         # So the data is of lines or of arcs, even if nothing ran.
         add({})
@@ -88,7 +88,7 @@ class Measuring:
         data.set_context(self._context)
         self._found.clear()
         if self._scope.has_source:
-            is_of_lua = self._coverage in only_lua
+            is_of_lua = self.coverage in only_lua
             files = self._scope.files_with_lua() if is_of_lua else self._scope.lua_files()
             data.touch_files([name(path) for path in files])
         return data
@@ -101,11 +101,18 @@ class Measuring:
 
     def insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
         """Return a text with probes, if it is of a file that is measured."""
+        found = self.probes(code, source_map)
+        return None if found is None else found.into(code)
+
+    def probes(
+        self, code: bytes, source_map: SourceMap | None, form: Form | None = None
+    ) -> Insertions | None:
+        """Return the probes for a text, if it is of a file that is measured."""
         places = self._places(code, source_map)
         if places is None or (parsed := program(code)) is None:
             return None
         id = f"{self._id}x{len(self._hits)}"
-        text, probes = with_probes(code, parsed, id)
+        found = insertions(code, parsed, id, form)
         # A file's outcomes are those of the file alone, in its order.
         numbers: dict[int, tuple[str, Text, int]] = {}
         seen: Counter[str] = Counter()
@@ -114,7 +121,7 @@ class Measuring:
             numbers[number] = path, part, seen[path]
             seen[path] += 1
         hits: list[Hit | None] = []
-        for probe in probes:
+        for probe in found.probes:
             path, part, line = places(probe.line)
             hit: Hit | None = (path, _ENTRY, line)
             if probe.outcome is not None:
@@ -127,7 +134,7 @@ class Measuring:
         if not any(hits):
             return None
         self._hits[id] = hits
-        return text
+        return found
 
     def _places(
         self, code: bytes, source_map: SourceMap | None

@@ -89,6 +89,19 @@ def measure(
         The ``coverage.Coverage``, with ``report``, ``html_report``, ``xml_report`` and ``save``.
         It measures no Python.
     """
+    with measuring(source=source, include=include, branch=branch, config_file=config_file) as begun:
+        yield begun.coverage
+
+
+@contextmanager
+def measuring(
+    *,
+    source: Sequence[str | os.PathLike[str]] | None = None,
+    include: Sequence[str | os.PathLike[str]] | None = None,
+    branch: bool = True,
+    config_file: str | bool = False,
+) -> Iterator[Measuring]:
+    """Measure as `measure` does, and yield what also gives the probes for a text."""
     made = Coverage(
         data_file=None,
         branch=branch,
@@ -100,12 +113,12 @@ def measure(
     register(made)
     # This loads the plugin.
     made.get_data()
-    measuring = Measuring(made)
-    measuring.begin()
+    begun = Measuring(made)
+    begun.begin()
     try:
-        yield made
+        yield begun
     finally:
-        measuring.end()
+        begun.end()
         made.get_data()
 
 

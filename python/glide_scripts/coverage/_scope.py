@@ -28,7 +28,10 @@ class Scope:
         sources = [*option("run:source"), *option("run:source_pkgs"), *option("run:source_dirs")]
         self.has_source = bool(sources)
         self._roots = [root for each in sources for root in _folders(each)]
-        self._include = None if sources else _matcher(option("run:include"))
+        include = [] if sources else option("run:include")
+        self._include = _matcher(include)
+        # They may be elsewhere than below the current folder.
+        self._named = [canonical_filename(each) for each in include if os.path.isfile(each)]
         self._omit = _matcher(option("run:omit"))
 
     def contains(self, path: str) -> bool:
@@ -56,7 +59,7 @@ class Scope:
 
     @cached_property
     def _files(self) -> list[str]:
-        found = []
+        found = self._named.copy()
         for root in self._roots or [canonical_filename(os.curdir)]:
             for folder, folders, names in os.walk(root):
                 folders[:] = [

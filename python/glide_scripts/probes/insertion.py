@@ -18,23 +18,58 @@ MARK = "glide-scripts-probe"
 LOGGED = re.compile(rb"glide-scripts-probe (\w+) (\d+)\r?$", re.MULTILINE)
 """Finds in a log which text ran, and which of its probes."""
 
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How probes are written: templates, where ``n`` is the number of one."""
+
+    head: str
+    """What comes before the first statement."""
+    statement: str
+    """Logs the number."""
+    true: str
+    """An expression that logs the number, and is true."""
+    false: str
+    last: str = ""
+    """What comes after the last statement."""
+
+
 # A number is logged when it is first set or read. It is set before a statement. It is read in
 # a condition: false for a number, and true for a negative one.
-_TABLE = (
-    "local {name}b,{name}=0,setmetatable({{}},{{"
-    "__newindex=function(t,k)rawset(t,k,1)redis.log(3,'{mark} {id} '..k)end,"
-    "__index=function(t,k)rawset(t,k,k<0)redis.log(3,'{mark} {id} '..(k<0 and-k or k))"
-    "return k<0 end}});"
+SCRIPT = Form(
+    head=(
+        "local {name}b,{name}=0,setmetatable({{}},{{"
+        "__newindex=function(t,k)rawset(t,k,1)redis.log(3,'{mark} {id} '..k)end,"
+        "__index=function(t,k)rawset(t,k,k<0)redis.log(3,'{mark} {id} '..(k<0 and-k or k))"
+        "return k<0 end}});"
+    ),
+    statement="{name}[{n}]=1",
+    true="{name}[-{n}]",
+    false="{name}[{n}]",
 )
 # The same for a library of functions. While it is loaded, there are no metatables, and Valkey 9.1
 # crashes if it writes to the log: so what runs then is logged by the first call of a function.
-_FUNCTION = (
-    "local {name}b,{name}t,{name}w,{name}d,{name}=0,{{}},{{}},false;function {name}(k)"
-    "if {name}t[k]==nil then {name}t[k]=1 {name}w[#{name}w+1]=k<0 and-k or k "
-    "if {name}d then for i=1,#{name}w do redis.log(3,'{mark} {id} '..{name}w[i])end {name}w={{}}"
-    "end end return k<0 end;"
+LIBRARY = Form(
+    head=(
+        "local {name}b,{name}t,{name}w,{name}d,{name}=0,{{}},{{}},false;function {name}(k)"
+        "if {name}t[k]==nil then {name}t[k]=1 {name}w[#{name}w+1]=k<0 and-k or k "
+        "if {name}d then for i=1,#{name}w do redis.log(3,'{mark} {id} '..{name}w[i])end "
+        "{name}w={{}}end end return k<0 end;"
+    ),
+    statement="{name}({n})",
+    true="{name}(-{n})",
+    false="{name}({n})",
+    last=" {name}d=true ",
 )
-_LOADED = " {name}d=true "
+# The same for the server's debugger, which would stop in functions of the text. Those of the server
+# are none.
+_LOG = "{name}.set({name},{n},1) and {name}.log(3,'{mark} {id} {n}')"
+DEBUGGED = Form(
+    head="local {name}b,{name}=0,{{set=rawset,log=redis.log}};",
+    statement="if not {name}[{n}] then {name}[{n}]=1 {name}.log(3,'{mark} {id} {n}')end",
+    true=f"({{name}}[{{n}}] or {_LOG} or true)",
+    false=f"(not {{name}}[{{n}}] and {_LOG})",
+)
 _OF_LIBRARY = re.compile(rb"#![^\n]*\sname=", re.IGNORECASE)
 
 
@@ -48,78 +83,105 @@ class Probe:
     """The number of the outcome among the program's; None: a statement on that line."""
 
 
-def with_probes(code: bytes, program: Program, id: str) -> tuple[bytes, list[Probe]]:
-    """Return a text with probes, and what each of them stands for: the first one is number 1."""
-    writing = _Writing(code, program, is_library=_OF_LIBRARY.match(code) is not None)
+@dataclass(frozen=True, slots=True)
+class Insertions:
+    """The probes of a text, and where they go."""
+
+    head: str
+    """What comes before the first statement, on its line or above."""
+    pieces: list[tuple[int, str]]
+    """The others with their places, in bytes of the text. Those at one place are in their order."""
+    probes: list[Probe]
+    """What each of them stands for: the first one is number 1."""
+
+    def into(self, code: bytes) -> bytes:
+        """Return the text with all of them."""
+        begin = 0
+        # Its first line may declare flags.
+        if code.startswith(b"#!"):
+            end = LINE_END.search(code)
+            begin = end.end() if end else len(code)
+        parts, taken = [code[:begin], self.head.encode()], begin
+        for at, inserted in sorted(self.pieces, key=lambda each: each[0]):
+            parts += code[taken:at], inserted.encode()
+            taken = at
+        return b"".join([*parts, code[taken:]])
+
+
+def insertions(code: bytes, program: Program, id: str, form: Form | None = None) -> Insertions:
+    """Return the probes for a text.
+
+    Args:
+        code: The text.
+        program: What can run in it.
+        id: What the log calls it.
+        form: How they are written. None means the form for the text: a script, or a library of
+            functions.
+    """
+    writing = _Writing(code, id, form or (LIBRARY if _OF_LIBRARY.match(code) else SCRIPT))
     for statement in program.statements:
         writing.statement(statement)
     for number, decision in enumerate(program.decisions):
         writing.decision(decision, 2 * number)
-    return writing.text(id), writing.probes
+    return writing.finish(program.end)
 
 
 class _Writing:
-    def __init__(self, code: bytes, program: Program, *, is_library: bool) -> None:
-        self._code = code
-        self._end = program.end
-        self._is_library = is_library
+    def __init__(self, code: bytes, id: str, form: Form) -> None:
+        self._id, self._form = id, form
         self._name = "_probe"
         while self._name.encode() in code:
             self._name += "_"
-        self.probes: list[Probe] = []
-        self._inserted: list[tuple[int, str]] = []
+        self._probes: list[Probe] = []
+        self._pieces: list[tuple[int, str]] = []
 
     def statement(self, statement: Statement) -> None:
         number, node = self._number(Probe(statement.line)), statement.node
         if node.type == "elseif_statement":
-            self._insert(node.children[0].end_byte, f" {self._read(number)}or")
+            self._insert(node.children[0].end_byte, f" {self._false(number)}or")
         elif node.type == "until":
-            self._insert(node.end_byte, f" {self._read(number)}or")
+            self._insert(node.end_byte, f" {self._false(number)}or")
         else:
-            self._insert(node.start_byte, f"{self._set(number)};")
+            self._insert(node.start_byte, f"{self._logs(number)};")
 
     def decision(self, decision: Decision, first: int) -> None:
         node, line = decision.node, decision.outcomes[0].line
         yes, no = (self._number(Probe(line, first + index)) for index in (0, 1))
         if node.type != "for_statement":
             self._insert(node.start_byte, " (")
-            self._insert(node.end_byte, f")and {self._read(-yes)}or {self._read(no)}")
+            true = self._written(self._form.true, yes)
+            self._insert(node.end_byte, f")and {true}or {self._false(no)}")
             return
         begins = next(child for child in node.children if child.type == "do")
-        self._insert(begins.end_byte, f" {self._set(yes)};")
-        left, ended = f"{self._name}b", self._set(no)
+        self._insert(begins.end_byte, f" {self._logs(yes)};")
+        left, ended = f"{self._name}b", self._logs(no)
         if decision.breaks:
             ended = f"if {left}=={no} then {left}=0 else {ended} end"
         for each in decision.breaks:
             self._insert(each.start_byte, f"{left}={no};")
         self._insert(node.end_byte, f" {ended} ")
 
-    def text(self, id: str) -> bytes:
-        """The text with all that was inserted, after its first line if that declares flags."""
-        begin = 0
-        if self._code.startswith(b"#!"):
-            end = LINE_END.search(self._code)
-            begin = end.end() if end else len(self._code)
-        head = _FUNCTION if self._is_library else _TABLE
-        head = head.format(name=self._name, mark=MARK, id=id)
-        if self._is_library:
-            self._insert(self._end, _LOADED.format(name=self._name))
-        pieces, taken = [self._code[:begin], head.encode()], begin
-        for at, inserted in sorted(self._inserted, key=lambda each: each[0]):
-            pieces += self._code[taken:at], inserted.encode()
-            taken = at
-        return b"".join([*pieces, self._code[taken:]])
+    def finish(self, end: int) -> Insertions:
+        """
+        Args:
+            end: Where the last statement ends.
+        """
+        if self._form.last:
+            self._insert(end, self._written(self._form.last))
+        return Insertions(self._written(self._form.head), self._pieces, self._probes)
 
-    def _set(self, number: int) -> str:
-        return self._read(number) if self._is_library else f"{self._name}[{number}]=1"
+    def _logs(self, number: int) -> str:
+        return self._written(self._form.statement, number)
 
-    def _read(self, number: int) -> str:
-        return f"{self._name}({number})" if self._is_library else f"{self._name}[{number}]"
+    def _false(self, number: int) -> str:
+        return self._written(self._form.false, number)
+
+    def _written(self, template: str, number: int = 0) -> str:
+        return template.format(name=self._name, mark=MARK, id=self._id, n=number)
 
     def _number(self, probe: Probe) -> int:
-        self.probes.append(probe)
-        return len(self.probes)
+        self._probes.append(probe)
+        return len(self._probes)
 
     def _insert(self, at: int, text: str) -> None:
-        # The order of those at one place is that in which they come.
-        self._inserted.append((at, text))
+        self._pieces.append((at, text))
