@@ -1,4 +1,4 @@
-"""What a client does on the thread of the event loop: it imports nothing there, and never blocks."""
+"""What a client does on the event loop's thread: it imports nothing there, and opens no socket."""
 
 from __future__ import annotations
 
