@@ -20,6 +20,8 @@ MUTATIONS_ARGS ?=
 SERVERS ?=
 # The suites of tests/adoption/suites.toml to run; empty means all.
 SUITES ?=
+# The versions of redis-py to test the transport under, beside the newest.
+REDIS_PYS ?= 5.0.1 5.3.1 6.4.0 7.4.1
 # The targets of Rust to build wheels for; empty means those that are installed.
 WHEELS_FOR ?=
 FAULTS_REPORT := --json docs/reliability.json --docs docs/reliability.md
@@ -58,7 +60,7 @@ demo: $(DEMO)/.ready ## run a rate limiter on a temporary server until it refuse
 	$(DEMO)/bin/glide-scripts run examples/rate_limiter.lua --key user:1 --arg 3 --arg 60 --repeat 5
 
 .PHONY: test
-test: test-rust bench-instructions test-python test-servers-short test-adoption-short ## test the core, and the built wheel in a clean environment
+test: test-rust bench-instructions test-python test-servers-short test-redis-pys-short test-adoption-short ## test the core, and the built wheel in a clean environment
 
 .PHONY: check
 check: check-format check-lint check-clippy check-types docs ## check formatting, lints, types and documentation; changes nothing
@@ -166,6 +168,25 @@ test-adoption: $(TEST)/.ready ## run the suites of libraries that use redis-py o
 .PHONY: test-adoption-short
 test-adoption-short: $(TEST)/.ready
 	$(TEST)/bin/python -m tests.adoption --wheel "$$(ls dist/*.whl)" --short
+
+# Each version is in a folder that goes before the one in the environment.
+REDIS_PY := $(BUILD)/redis-py
+.PHONY: test-redis-pys
+test-redis-pys: $(TEST)/.ready $(REDIS_PYS:%=$(REDIS_PY)/%/.ready) ## the transport's tests under old versions of redis-py; REDIS_PYS=5.3.1
+	set -e; for version in $(REDIS_PYS); do \
+	  echo "redis-py $$version"; \
+	  PYTHONPATH="$(ROOT)/$(REDIS_PY)/$$version" $(TEST)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) \
+	    --dist worksteal -k "not valkey-" tests/transport $(PYTEST_ARGS); \
+	done
+
+.PHONY: test-redis-pys-short
+test-redis-pys-short:
+	$(MAKE) test-redis-pys REDIS_PYS=$(firstword $(REDIS_PYS))
+
+$(REDIS_PY)/%/.ready: | $(TOOLS)/.ready
+	@rm -rf $(@D)
+	$(PIP) install --quiet --target $(@D) redis==$*
+	@touch $@
 
 # Checks, the quickest first
 

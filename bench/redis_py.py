@@ -1,9 +1,9 @@
 """Compare redis-py's clients on their own connections and on this package's.
 
-    python -m bench.redis_py [--secs 2]
+    python -m bench.redis_py [--secs 2] [--turns 10]
 
-Needs redis-py with hiredis, and limits. Both transports run in turn against one server, and against
-a cluster where redis-py has the operation there.
+Needs redis-py with hiredis, and limits. The two transports take turns against one server, then
+against one cluster: of a busy machine, both get the same share. A ratio is the median of the turns.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import argparse
 import asyncio
 import itertools
 import resource
+import statistics
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from limits import RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage
+from limits.aio.storage import RedisClusterStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from redis.asyncio.lock import Lock
 
-from glide_scripts.redis import Redis, install
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.redis import Redis, RedisCluster, install
+from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 SCRIPT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 Operation = Callable[[int], Awaitable[object]]
@@ -30,28 +32,55 @@ Operation = Callable[[int], Awaitable[object]]
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.redis_py")
-    parser.add_argument("--secs", type=float, default=2.0)
+    parser.add_argument("--secs", type=float, default=2.0, help="of each transport, for a line")
+    parser.add_argument("--turns", type=int, default=10)
     options = parser.parse_args()
-    print(f"{'operation':24}{'in flight':>10}{'redis-py':>12}{'here':>12}{'ratio':>8}{'CPU':>8}")
+    print(f"{'operation':34}{'in flight':>10}{'redis-py':>10}{'here':>10}  {'ratio':18}{'CPU':>6}")
     with ValkeyServer() as server:
-        for name, make in OPERATIONS.items():
-            for in_flight in (1, 100):
-                own = await measured(make, server, False, in_flight, options.secs)
-                here = await measured(make, server, True, in_flight, options.secs)
-                print(
-                    f"{name:24}{in_flight:>10}{own[0]:>12,.0f}{here[0]:>12,.0f}"
-                    f"{here[0] / own[0]:>8.1f}{here[1] / own[1]:>8.2f}"
-                )
+        url = server.url.replace("valkey://", "redis://")
+        await compare("", url, OPERATIONS, options)
+    with ValkeyCluster() as cluster:
+        host, port = cluster.addresses[0]
+        operations = {name: OPERATIONS[name] for name in IN_CLUSTER}
+        await compare("cluster, ", f"redis+cluster://{host}:{port}", operations, options)
 
 
-async def measured(
-    make: Callable[..., Any], server: ValkeyServer, is_here: bool, in_flight: int, seconds: float
-) -> tuple[float, float]:
-    """Return the operations a second, and the seconds of CPU of each."""
-    url = server.url.replace("valkey://", "redis://")
-    operation, close = make(url, is_here)
-    for _ in range(3):
-        await operation(0)
+async def compare(
+    where: str, url: str, operations: dict[str, Callable[..., Any]], options: argparse.Namespace
+) -> None:
+    for name, make in operations.items():
+        both = [make(url, is_here) for is_here in (False, True)]
+        for operation, _ in both:
+            for number in range(200):
+                await operation(number)
+        for in_flight in (1, 100):
+            turns = []
+            for turn in range(options.turns):
+                rates: dict[bool, Rate] = {}
+                # Neither always comes first.
+                for is_here in (bool(turn % 2), not turn % 2):
+                    rates[is_here] = await measured(
+                        both[is_here][0], in_flight, options.secs / options.turns
+                    )
+                turns.append((rates[False], rates[True]))
+            own, here = (statistics.median(turn[i].each_second for turn in turns) for i in (0, 1))
+            ratios = sorted(here.each_second / own.each_second for own, here in turns)
+            cpus = statistics.median(here.cpu / own.cpu for own, here in turns)
+            ratio = f"{statistics.median(ratios):.1f} [{ratios[0]:.1f}..{ratios[-1]:.1f}]"
+            line = f"{where + name:34}{in_flight:>10}{own:>10,.0f}{here:>10,.0f}"
+            print(f"{line}  {ratio:18}{cpus:>6.2f}", flush=True)
+        for _, close in both:
+            await close()
+
+
+class Rate(NamedTuple):
+    """How often an operation was done each second, and the seconds of CPU that one took."""
+
+    each_second: float
+    cpu: float
+
+
+async def measured(operation: Operation, in_flight: int, seconds: float) -> Rate:
     done, numbers = 0, itertools.count()
     end = time.perf_counter() + seconds
 
@@ -64,9 +93,7 @@ async def measured(
     before, started = cpu(), time.perf_counter()
     await asyncio.gather(*(work() for _ in range(in_flight)))
     elapsed = time.perf_counter() - started
-    used = cpu() - before
-    await close()
-    return done / elapsed, used / done
+    return Rate(done / elapsed, (cpu() - before) / done)
 
 
 def cpu() -> float:
@@ -75,6 +102,9 @@ def cpu() -> float:
 
 
 def client(url: str, is_here: bool) -> Any:
+    if "cluster" in url:
+        kind: Any = RedisCluster if is_here else redis.asyncio.RedisCluster
+        return kind.from_url(url.replace("+cluster", ""), max_connections=200)
     kind = Redis if is_here else redis.asyncio.Redis
     return kind.from_url(url, max_connections=200)
 
@@ -82,7 +112,8 @@ def client(url: str, is_here: bool) -> Any:
 def limits_window(strategy: Any) -> Callable[..., Any]:
     def make(url: str, is_here: bool) -> tuple[Operation, Any]:
         made = install() if is_here else None
-        storage = RedisStorage(f"async+{url}", implementation="redispy")
+        kind = RedisClusterStorage if "cluster" in url else RedisStorage
+        storage = kind(f"async+{url}", implementation="redispy")
         if made is not None:
             made.uninstall()
         limiter, item = strategy(storage), RateLimitItemPerSecond(1_000_000)
@@ -95,9 +126,11 @@ def limits_window(strategy: Any) -> Callable[..., Any]:
 
 def lock(url: str, is_here: bool) -> tuple[Operation, Any]:
     made = client(url, is_here)
+    # The class keeps the scripts that its first client made.
+    kind = type("Lock", (Lock,), dict.fromkeys(("lua_release", "lua_extend", "lua_reacquire")))
 
     async def hold(number: int) -> None:
-        async with made.lock(f"lock:{number}", timeout=10):
+        async with made.lock(f"lock:{number}", timeout=10, lock_class=kind):
             pass
 
     return hold, made.aclose
@@ -129,6 +162,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Lock": lock,
     "pipeline of 100 scripts": pipeline,
 }
+
+# A cluster pipeline of redis-py's own holds no scripts.
+IN_CLUSTER = ("registered script", "limits, fixed window", "limits, moving window", "Lock")
 
 if __name__ == "__main__":
     asyncio.run(main())

@@ -126,7 +126,12 @@ def prepared(folder: Path, suite: dict[str, Any], wheel: Path) -> tuple[Path, Pa
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
     shutil.copy(HERE / "plugin.py", plugins / "adoption_plugin.py")
+    # Where a library has no settings for pytest, those of this project do not apply.
+    (folder / "pytest.ini").touch()
     (source,) = (folder / "source").iterdir()
+    shutil.copytree(HERE / "programs", source / "programs", dirs_exist_ok=True)
+    for ours, place in suite.get("adds", {}).items():
+        shutil.copy(HERE / "programs" / ours, source / place)
     # The installed library is tested, not the one beside the tests.
     return python, source
 

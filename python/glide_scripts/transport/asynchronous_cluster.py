@@ -9,7 +9,7 @@ from ..client.cluster import GlideClusterClient
 from ..errors import GlideError
 from . import pipelines
 from .asynchronous import close_lane, execute_batch, open_lane
-from .clusters import LaneOfCluster, queued
+from .clusters import LaneOfCluster, emptied, queued
 from .lane import Lane
 from .library import Library
 from .placement import SHARED, place, way
@@ -98,6 +98,13 @@ class AsyncClusterPipeline:
     def evalsha(self: Any, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
         return self.execute_command("EVALSHA", sha, numkeys, *keys_and_args)
 
+    async def initialize(self: Any) -> Any:
+        # The library would connect to each node.
+        if self._watches:
+            return await super().initialize()  # type: ignore[misc]
+        emptied(self)
+        return self
+
     def _watch_itself(self: Any) -> None:
         """Become a transaction of the library's, which has a connection that watches."""
         if self._is_atomic and not self._watches:
@@ -141,4 +148,4 @@ class AsyncClusterPipeline:
                 GlideClusterClient,
             )
         finally:
-            await self.initialize()
+            emptied(self)

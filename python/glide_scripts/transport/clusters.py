@@ -61,15 +61,26 @@ class LaneOfCluster(Lane):
 
 def queued(pipeline: Any) -> list[pipelines.Queued]:
     """Return the commands of a library's cluster pipeline."""
+    owner, name = _queue(pipeline)
+    return [(each.args, _options(each)) for each in getattr(owner, name)]
+
+
+def emptied(pipeline: Any) -> None:
+    """Remove the commands from a library's cluster pipeline."""
+    owner, name = _queue(pipeline)
+    setattr(owner, name, [])
+
+
+def _queue(pipeline: Any) -> tuple[Any, str]:
+    """Return the object that has the commands, and the attribute's name."""
     strategy = getattr(pipeline, "_execution_strategy", None)
     for owner, name in (
         (strategy, "_command_queue"),
         (pipeline, "_command_stack"),
         (pipeline, "command_stack"),
     ):
-        commands = getattr(owner, name, None)
-        if commands is not None:
-            return [(each.args, _options(each)) for each in commands]
+        if getattr(owner, name, None) is not None:
+            return owner, name
     raise AttributeError("no commands were found in the library's cluster pipeline")
 
 

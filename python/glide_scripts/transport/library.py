@@ -71,7 +71,7 @@ def _default_protocol(package: str) -> int:
 
 def _sets_are_lists(package: str) -> bool:
     """Whether the library's parsers return a set as a list."""
-    from inspect import getsource  # noqa: PLC0415 - saves time at import
-
-    parser = import_module(f"{package}._parsers.resp3")
-    return "return sets as list" in getsource(parser)
+    parser: Any = import_module(f"{package}._parsers.resp3")
+    # Faster than inspect.getsource, which is a tenth of the time to import this package's part.
+    source: str | None = parser.__loader__.get_source(parser.__name__)
+    return "return sets as list" in (source or "")
