@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.certificates import Certificate, self_signed
+from tests.certificates import Certificate, openssl, self_signed
 from tests.servers.debian import debian_program
 
 from glide_scripts.cli import _connection
@@ -28,7 +28,7 @@ def script(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in _connection.PASSWORD_VARIABLES:
+    for name in (*_connection.PASSWORD_VARIABLES, _connection.KEY_PASSWORD_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -146,3 +146,51 @@ def test_options_of_tls(
     assert "--insecure is an option of TLS" in capsys.readouterr().err
     assert run([*command, "--cacert", str(tmp_path / "none.pem")]) == 2
     assert "--cacert" in capsys.readouterr().err
+
+
+@pytest.mark.needs_program("redis-7.0")
+def test_an_encrypted_key_has_its_password_from_elsewhere_than_the_command_line(
+    secure: tuple[str, Certificate],
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url, own = secure
+    key = tmp_path / "locked.key"
+    openssl("pkcs8", "-topk8", "-in", own.key, "-passout", f"pass:{PASSWORD}", "-out", key)
+    by_options = ["run", str(script), "--url", url, "--insecure", "--cert", str(own.cert)]
+    plain, locked = [*by_options, "--tls-key", str(own.key)], [*by_options, "--tls-key", str(key)]
+    query = f"?ssl_cert_reqs=none&ssl_certfile={own.cert}&ssl_keyfile={key}"
+    by_url = ["run", str(script), "--url", f"{url}/{query}"]
+
+    for command in (locked, by_url):
+        assert run(command) == 2
+        advice = "pass --ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD)"
+        assert advice in capsys.readouterr().err
+    monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, PASSWORD)
+    # It is not for keys without a password, nor in place of one in the URL.
+    assert [run(command) for command in (locked, by_url, plain)] == [0, 0, 0]
+    assert run([*by_url[:3], f"{by_url[3]}&ssl_password=wrong"]) == 2
+    monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, "wrong")
+    capsys.readouterr()
+    assert run(locked) == 2
+    error = capsys.readouterr().err
+    assert "--ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD): --tls-key cannot be" in error
+    assert "wrong" not in error
+
+    asked: list[str] = []
+
+    def getpass(prompt: str, stream: object) -> str:
+        asked.append(prompt)
+        return PASSWORD
+
+    monkeypatch.setattr("getpass.getpass", getpass)
+    assert run([*locked, "--ask-key-password"]) == 0
+    monkeypatch.delenv(_connection.KEY_PASSWORD_VARIABLE)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert run(locked) == 0
+    assert run(plain) == 0
+    assert asked == ["Password of the key: "] * 2
+    assert run([*by_options[:5], "--ask-key-password"]) == 2
+    assert "--ask-key-password is set without a key" in capsys.readouterr().err

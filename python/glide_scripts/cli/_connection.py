@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from ..config.address_map import mappings
 from ._console import Color, color
 
 PASSWORD_VARIABLES = ("VALKEYCLI_AUTH", "REDISCLI_AUTH")
+KEY_PASSWORD_VARIABLE = "GLIDE_SCRIPTS_KEY_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Connecting:
     sni: str | None = None
     timeout: float | None = None
     askpass: bool = False
+    ask_key_password: bool = False
     address_map: tuple[str, ...] | None = None
     when: Color = Color.auto
     verbose: bool = False
@@ -67,22 +71,44 @@ class Connecting:
         values: dict[str, Any] = {}
         if self.timeout is not None:
             values["connection_timeout"] = max(1, round(self.timeout * 1000))
-        if tls := self._tls():
-            option, _ = next(iter(tls.items()))
+        tls = before.tls_config if before is not None else None
+        if options := self._tls():
+            option, _ = next(iter(options.items()))
             if not settings["use_tls"]:
                 raise ConfigurationError(
                     f"{_OPTIONS[option]} is an option of TLS; write the URL with valkeys://"
                 )
-            if before is not None and before.tls_config is not None:
+            if tls is not None:
                 raise ConfigurationError(
                     f"{_OPTIONS[option]} and settings of TLS in the URL do not go together"
                 )
-            values["tls_config"] = kinds.tls(**tls)
+            values["tls_config"] = tls = kinds.tls(**options)
+        if (password := self._key_password(tls)) is not None:
+            values["tls_config"] = dataclasses.replace(tls, key_password=password)
         if not values:
             return {}
         if before is not None:
             values = {name: getattr(before, name) for name in before.__slots__} | values
         return {"advanced_config": kinds.advanced(**values)}
+
+    def _key_password(self, tls: Any) -> str | None:
+        """The password of the client's key, where the URL has none."""
+        if tls is None or tls.client_key_pem is None:
+            if self.ask_key_password:
+                raise ConfigurationError(
+                    "--ask-key-password is set without a key; pass --cert and --tls-key"
+                )
+            return None
+        if tls.key_password is not None:
+            return None
+        if not self.ask_key_password:
+            if not _is_encrypted(tls.client_key_pem):
+                return None
+            if password := os.environ.get(KEY_PASSWORD_VARIABLE):
+                return password
+            if not sys.stdin.isatty():
+                return None
+        return asked_password("Password of the key: ")
 
     def _tls(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -121,11 +147,21 @@ class Kinds:
     tls: Callable[..., Any]
 
 
-def asked_password() -> str:
+def asked_password(prompt: str = "Password: ") -> str:
     """What is typed without being shown."""
     from getpass import getpass  # noqa: PLC0415 - saves time at import
 
-    return getpass("Password: ", None)
+    return getpass(prompt, None)
+
+
+def _is_encrypted(key: bytes | str) -> bool:
+    """Whether a key in PEM, or the file at that path, needs a password."""
+    try:
+        content = key if isinstance(key, bytes) else Path(key).read_bytes()
+    except OSError:
+        # The client says so.
+        return False
+    return b"BEGIN ENCRYPTED PRIVATE KEY" in content
 
 
 _OPTIONS = {
@@ -210,6 +246,17 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
         Annotated[
             bool,
             typer.Option("-v", "--verbose", help="Print the server's address to standard error."),
+        ],
+        False,
+    ),
+    "ask_key_password": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--ask-key-password",
+                help="TLS: ask for the password of an encrypted key. Otherwise "
+                f"{KEY_PASSWORD_VARIABLE} in the environment has it, or the URL.",
+            ),
         ],
         False,
     ),

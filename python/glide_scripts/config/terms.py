@@ -22,7 +22,7 @@ COMMAND_LINE_TERMS = URL_TERMS | {
     "root_pem_cacerts": "--cacert",
     "client_cert_pem": "--cert",
     "client_key_pem": "--tls-key",
-    "ssl_password": "ssl_password in the URL, and the certificate and its key there, too",
+    "key_password": "--ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD)",
     "use_insecure_tls": "--insecure",
     "server_name in the TLS configuration": "--sni",
 }

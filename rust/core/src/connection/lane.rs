@@ -100,6 +100,10 @@ impl Lane {
         &self.address
     }
 
+    pub(crate) fn has_tls(&self) -> bool {
+        self.config.tls.is_some()
+    }
+
     pub(crate) fn connection_timeout(&self) -> Duration {
         self.config.timeout
     }

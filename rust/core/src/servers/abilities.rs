@@ -12,4 +12,6 @@ pub(crate) struct Abilities {
     pub(crate) cannot_eval: Cell<bool>,
     /// A connection ended over ROLE, and not over INFO.
     pub(crate) cannot_ask_role: Cell<bool>,
+    /// A connection ended over CLUSTER SLOTS, and not over CLUSTER SHARDS.
+    pub(crate) cannot_ask_slots: Cell<bool>,
 }

@@ -3,12 +3,14 @@
 pub(crate) mod abilities;
 pub(crate) mod directory;
 pub(crate) mod discovery;
+mod fields;
 pub(crate) mod learning;
 pub(crate) mod node;
 pub(crate) mod refresh;
 mod roles;
 pub(crate) mod sentinel;
 pub(crate) mod sentinels;
+mod shard_view;
 mod slots;
 pub(crate) mod supervision;
 pub(crate) mod teaching;

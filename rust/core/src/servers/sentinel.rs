@@ -9,6 +9,7 @@ use crate::connection::connect::{Connection, Purpose, connect};
 use crate::model::address::Address;
 use crate::model::config::ConnectionConfig;
 use crate::model::status::Unreachable;
+use crate::servers::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};
 
@@ -92,7 +93,7 @@ impl Sentinel {
         };
         let primary = primary.ok_or("its reply to SENTINEL GET-MASTER-ADDR-BY-NAME makes no sense")?;
         let details = Entry::read(details);
-        let epoch = details.as_ref().and_then(|entry| entry.text("config-epoch")?.parse().ok());
+        let epoch = details.as_ref().and_then(|entry| entry.0.text("config-epoch")?.parse().ok());
         let is_failing_over = details.is_some_and(|entry| entry.has_flag(&["failover_in_progress"]));
         let entries: Vec<_> = replicas.into_elements().into_iter().flatten().filter_map(Entry::read).collect();
         let replicas = entries.iter().filter_map(Entry::replica).filter(|replica| *replica != primary).collect();
@@ -104,7 +105,7 @@ impl Sentinel {
     /// `known` is its reply to SENTINEL MASTERS.
     fn unknown_service(&self, known: Reply) -> String {
         let entries = known.into_elements().into_iter().flatten();
-        let names = entries.filter_map(|entry| Some(format!("{:?}", Entry::read(entry)?.text("name")?)));
+        let names = entries.filter_map(|entry| Some(format!("{:?}", Fields::read(entry)?.text("name")?)));
         let names: Vec<_> = names.collect();
         let known = if names.is_empty() { String::new() } else { format!(", only {}", names.join(", ")) };
         format!("it knows no service {:?}{known}", self.service)
@@ -129,35 +130,27 @@ fn address(host: &Reply, port: &Reply) -> Option<Address> {
     (!host.is_empty() && port != 0).then(|| Address::new(host, port))
 }
 
-/// What a Sentinel says of one server: names, each followed by its value.
-struct Entry(Vec<Reply>);
+/// What a Sentinel says of one server.
+struct Entry(Fields);
 
 impl Entry {
     fn read(reply: Reply) -> Option<Self> {
-        reply.into_elements().map(Self)
-    }
-
-    fn value(&self, name: &str) -> Option<&Reply> {
-        self.0.chunks_exact(2).find(|pair| pair[0].as_bytes() == Some(name.as_bytes())).map(|pair| &pair[1])
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.value(name)?.as_bytes()?).ok()
+        Fields::read(reply).map(Self)
     }
 
     fn has_flag(&self, any_of: &[&str]) -> bool {
-        self.text("flags").is_some_and(|flags| flags.split(',').any(|flag| any_of.contains(&flag)))
+        self.0.text("flags").is_some_and(|flags| flags.split(',').any(|flag| any_of.contains(&flag)))
     }
 
     fn address(&self) -> Option<Address> {
-        address(self.value("ip")?, self.value("port")?)
+        address(self.0.value("ip")?, self.0.value("port")?)
     }
 
     /// Where the replica is that it is of; `None` where it seems to be down, or still takes itself for a primary, as one
     /// does for seconds after a failover that it had no part in.
     fn replica(&self) -> Option<Address> {
-        let is_primary = self.text("role-reported") == Some("master");
-        if is_primary || self.text("flags").is_none() || self.has_flag(&["s_down", "o_down"]) {
+        let is_primary = self.0.text("role-reported") == Some("master");
+        if is_primary || self.0.text("flags").is_none() || self.has_flag(&["s_down", "o_down"]) {
             return None;
         }
         self.address()
@@ -176,7 +169,7 @@ mod tests {
     }
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
-        Entry(fields.iter().flat_map(|(name, value)| [word(name), word(value)]).collect())
+        Entry(Fields(fields.iter().flat_map(|(name, value)| [word(name), word(value)]).collect()))
     }
 
     #[test]

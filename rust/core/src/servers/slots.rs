@@ -4,7 +4,8 @@ use tokio::task::JoinSet;
 
 use crate::model::config::Address;
 use crate::servers::directory::Servers;
-use crate::servers::discovery::{self, ShardView};
+use crate::servers::discovery;
+use crate::servers::shard_view::ShardView;
 use crate::servers::topology::{Shard, Topology};
 use crate::servers::visit::Visit;
 
@@ -17,8 +18,11 @@ impl Servers {
             let visits: Vec<_> = group.iter().map(|candidate| self.visit_candidate(candidate)).collect();
             let mut asking = JoinSet::new();
             for visit in &visits {
-                let lane = visit.lane.clone();
-                asking.spawn_local(async move { (lane.address().clone(), discovery::shards(&lane).await) });
+                let (lane, abilities) = (visit.lane.clone(), self.abilities.clone());
+                asking.spawn_local(async move {
+                    let shards = discovery::shards(&lane, &abilities).await;
+                    (lane.address().clone(), shards)
+                });
             }
             while let Some(Ok((address, answer))) = asking.join_next().await {
                 match answer {
