@@ -36,7 +36,7 @@ from ..observing.client import Client
 from ..observing.observer import Observer
 from ..probes.switch import probed
 from ..values import OK, TOK, TEncodable, TResult
-from .after_fork import UnopenedCore, reopen_in_child, stay_closed
+from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
 from .core import AnyPending, Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .in_thread import import_url, imported
@@ -86,13 +86,15 @@ class Sending(Client):
         self._sources: list[BasePasswordSource | BaseAddressSource] = []
         # GLIDE's attribute. After `update_connection_password` it has the new password.
         self.config: BaseClientConfiguration = cast("Any", None)
+        self._unopened: dict[str, Any] | None = None
+        """The settings of a core that was not made yet."""
+        self._watches: Watches = self._no_watches()
         self._core: Core
         if isinstance(given, CompiledCore):
             self._core = given
         else:
-            self._core = self._unconnected(self._checked_lazy(given))
-            reopen_in_child(self)
-        self._watches: Watches = self._no_watches()
+            self.config = self._checked_lazy(given)
+            self._connects_later(self._prepared(self.config))
 
     def _no_watches(self) -> Watches:
         return ThreadWatches() if self._is_blocking else TaskWatches()
@@ -107,16 +109,17 @@ class Sending(Client):
             )
         return config
 
-    def _unconnected(self, config: BaseClientConfiguration, *, may_block: bool = False) -> Core:
-        """Make the core of a client that connects with its first call.
+    def _prepared(
+        self, config: BaseClientConfiguration, *, may_block: bool = False
+    ) -> dict[str, Any]:
+        """Return the core's settings for a client that connects with its first call.
 
         Args:
             config: The configuration.
             may_block: Whether certificates are read on an event loop, too.
         """
         settings = self._settings_of(config)
-        self.config = config
-        is_in_loop = not self._is_blocking and (is_asyncio() or is_trio())
+        is_in_loop = self._is_in_loop()
         for part in _parts(settings):
             if part["tls"] is not None:
                 if is_in_loop and not may_block:
@@ -131,17 +134,34 @@ class Sending(Client):
             self._check_callbacks(settings)
             _import_explanation()
         self._password_source, self._sources = self._sources_of(settings)
-        core = CompiledCore.open_unconnected(settings, partial(_join, weakref.ref(self)))
-        return core if settings["observer"] is None else self._observed(core, settings)
+        return settings
+
+    def _is_in_loop(self) -> bool:
+        return not self._is_blocking and (is_asyncio() or is_trio())
+
+    def _connects_later(self, settings: dict[str, Any]) -> None:
+        """Have the core made by the first call: by then, the process may have forked."""
+        self._unopened, self._core = settings, UnopenedCore(self)
+        reopen_in_child(self)
+        if self._is_in_loop():
+            # Callbacks are called on the loop that runs here.
+            open_core(self._core)
 
     def _forked(self) -> None:
-        self._core = UnopenedCore(self)
-        # The parent's are on its connections.
+        # What the parent has prepared may be locked, and what it watches is on its connections.
+        self._unopened, self._core = None, UnopenedCore(self)
         self._watches = self._no_watches()
 
-    def _reopen(self) -> None:
-        # Nobody awaits this, so certificates are read here.
-        self._core = self._unconnected(self.config, may_block=True)
+    def _made_core(self) -> CompiledCore:
+        # Nobody awaits this, so a child process reads certificates here.
+        self._unopened = self._unopened or self._prepared(self.config, may_block=True)
+        return CompiledCore.open_unconnected(self._unopened, partial(_join, weakref.ref(self)))
+
+    def _with_observer(self, core: CompiledCore) -> Core:
+        settings, self._unopened = self._unopened, None
+        if settings is None or settings["observer"] is None:
+            return core
+        return self._observed(core, settings)
 
     def _check_callbacks(self, settings: dict[str, Any]) -> None:
         if self._is_blocking:
@@ -188,6 +208,8 @@ class Sending(Client):
                 set_up = partial(_tls_setup, part["tls"], dict(settings["terms"]))
                 part["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
         sources = cls._sources_of(settings)
+        if settings["lazy"] and cls._is_blocking and config is not None:
+            return cls._unconnected(settings, config, sources)
         core, opened = CompiledCore.open(settings)
         client = cls(core)
         client.config = config
@@ -199,10 +221,19 @@ class Sending(Client):
             raise
         if settings["observer"] is not None:
             client._core = client._observed(core, settings)
-        if settings["lazy"]:
+        if settings["lazy"] and config is not None:
             reopen_in_child(client)
         if not (cls._is_blocking or settings["any_runtime"]):
             running().closes(client)
+        return client
+
+    @classmethod
+    def _unconnected(cls, settings: dict[str, Any], config: Any, sources: Any) -> Self:
+        client = cls.__new__(cls)
+        client.config, client._unopened = config, None
+        client._password_source, client._sources = sources
+        client._watches = client._no_watches()
+        client._connects_later(settings)
         return client
 
     @classmethod
