@@ -180,6 +180,25 @@ def test_an_observer_sees_its_calls(server: ValkeyServer) -> None:
     assert operations == ["GET"]
 
 
+def test_an_observer_may_use_a_client_as_soon_as_it_hears_of_it(server: ValkeyServer) -> None:
+    calls: list[int] = []
+
+    class Seen(Observer):
+        def client_opened(self, client: Any) -> None:
+            calls.append(client.stats().calls)
+
+    with glide_scripts.sync.GlideClient(lazy(server, observer=Seen())) as client:
+        assert client.ping() == b"PONG"
+    assert calls == [0]
+
+
+def test_a_client_that_was_never_used_needs_no_closing(server: ValkeyServer) -> None:
+    client: Any = GlideClient(lazy(server))
+    assert repr(client) == "<GlideClient open>"
+    # Warnings are errors here.
+    client.__del__()
+
+
 def password() -> str:
     return "hunter2"
 

@@ -117,6 +117,26 @@ client.close()
     assert run_program(program, server.url) == "b'3200'\n"
 
 
+def test_such_a_client_serves_a_child_of_whose_fork_python_was_not_told(
+    server: ValkeyServer,
+) -> None:
+    """As uWSGI forks: ``os.register_at_fork`` does nothing then."""
+    program = f"""{LAZY}
+import ctypes
+
+process = ctypes.PyDLL(None).fork()
+if process == 0:
+    try:
+        assert client.incr("calls") == 1
+    finally:
+        os._exit(client.get("calls") != b"1")
+ended(process)
+print(client.incr("calls"))
+client.close()
+"""
+    assert run_program(program, server.url) == "2\n"
+
+
 def test_of_such_a_client_a_child_has_neither_the_watch_nor_the_end(server: ValkeyServer) -> None:
     program = f"""{LAZY}
 change = Batch(is_atomic=True).set("k", "v")
