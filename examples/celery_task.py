@@ -2,15 +2,14 @@
 
     python examples/celery_task.py
 
-starts a temporary server and a worker in this process, and sends tasks to it. To run workers:
-``VALKEY_URL=valkey://localhost BROKER_URL=amqp://localhost celery --workdir examples --app
-celery_task worker``. The script is ``scripts/token_bucket.lua``.
+starts a temporary server and a worker in this process, and sends tasks to it. To run workers with
+the server at localhost: ``BROKER_URL=amqp://localhost celery --workdir examples --app celery_task
+worker``. The script is ``scripts/token_bucket.lua``.
 
-The client is made by a process's first task: Celery's workers are forked before that. A task that
+The client connects with the first task of each process, since Celery forks its workers. A task that
 is not allowed yet frees its worker, and Celery runs it again when the next token is there.
 """
 
-import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -30,19 +29,13 @@ app = Celery(
     broker=os.environ.get("BROKER_URL", "memory://"),
     backend=os.environ.get("RESULT_URL", "cache+memory://"),
 )
-app.conf.valkey_url = os.environ.get("VALKEY_URL", "valkey://localhost")
-
-
-@functools.cache
-def client() -> GlideClient:
-    """Return this process's client."""
-    return GlideClient.from_url(app.conf.valkey_url)
+client = GlideClient.from_url(os.environ.get("VALKEY_URL", "valkey://localhost?lazy_connect=true"))
 
 
 @app.task(bind=True, max_retries=None)  # type: ignore[untyped-decorator]
 def tell_partner(task: Any, order: str) -> str:
     """Tell the partner of an order: two at once, then 20 a second."""
-    allowed, _, wait_ms = scripts.token_bucket(client(), "partner", capacity=2, per_second=20.0)
+    allowed, _, wait_ms = scripts.token_bucket(client, "partner", capacity=2, per_second=20.0)
     if not allowed:
         raise task.retry(countdown=wait_ms / 1000)
     return f"the partner knows of {order}"
@@ -56,7 +49,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with ValkeyServer() as server:
-        app.conf.valkey_url = server.url
-        with client():
-            main()
+    with ValkeyServer() as server, GlideClient.from_url(server.url) as client:
+        main()

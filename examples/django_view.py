@@ -2,11 +2,11 @@
 
     python examples/django_view.py
 
-starts a temporary server and sends requests to the view in this process. To serve it:
-``VALKEY_URL=valkey://localhost?timeout=500 gunicorn --chdir examples django_view:application``.
-The script is ``scripts/token_bucket.lua``.
+starts a temporary server and sends requests to the view in this process. To serve it with the
+server at localhost: ``gunicorn --chdir examples django_view:application``. The script is
+``scripts/token_bucket.lua``.
 
-The client is made on a process's first request: gunicorn's workers are forked before that. All
+The client connects with the first request of each process, since gunicorn forks its workers. All
 threads of a worker share it.
 """
 
@@ -42,15 +42,11 @@ if not settings.configured:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
         SECRET_KEY="only for the example",
-        VALKEY_URL=os.environ.get("VALKEY_URL", "valkey://localhost?timeout=500"),
+        VALKEY_URL=os.environ.get("VALKEY_URL", "valkey://localhost?timeout=500&lazy_connect=true"),
     )
     django.setup()
 
-
-@functools.cache
-def client() -> GlideClient:
-    """Return this process's client."""
-    return GlideClient.from_url(settings.VALKEY_URL)
+client = GlideClient.from_url(settings.VALKEY_URL)
 
 
 def limited(capacity: int, per_second: float) -> Callable[[View], View]:
@@ -63,7 +59,7 @@ def limited(capacity: int, per_second: float) -> Callable[[View], View]:
             bucket = f"bucket:{request.path}:{request.META['REMOTE_ADDR']}"
             try:
                 allowed, _, wait_ms = scripts.token_bucket(
-                    client(), bucket, capacity=capacity, per_second=per_second
+                    client, bucket, capacity=capacity, per_second=per_second
                 )
             except (RequestError, ClosingError):
                 # A limiter that refuses everything when it cannot count turns one outage into two.
@@ -97,7 +93,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with ValkeyServer() as server:
-        settings.VALKEY_URL = f"{server.url}?timeout=500"
-        with client():
-            main()
+    with ValkeyServer() as server, GlideClient.from_url(f"{server.url}?timeout=500") as client:
+        main()

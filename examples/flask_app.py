@@ -3,19 +3,17 @@
     python examples/flask_app.py
 
 starts a temporary server and sends requests to the app from several threads of this process. To
-serve it: ``VALKEY_URL=valkey://localhost gunicorn --chdir examples 'flask_app:create_app()'``. The
+serve it with the server at localhost: ``gunicorn --chdir examples 'flask_app:create_app()'``. The
 script is ``scripts/vote.lua``.
 
-All threads of a process share one client. It is made on the first request, since gunicorn's workers
-are forked before that.
+All threads of a process share one client. It connects with the first request of each process, since
+gunicorn forks its workers.
 """
 
-import functools
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, abort, request
 
@@ -28,16 +26,16 @@ if TYPE_CHECKING:
 scripts = cast("Library", ScriptLibrary.from_directory(Path(__file__).with_name("scripts")))
 
 
-def create_app(url: str = os.environ.get("VALKEY_URL", "valkey://localhost")) -> Flask:
+URL = os.environ.get("VALKEY_URL", "valkey://localhost?lazy_connect=true")
+
+
+def create_app(url: str = URL) -> Flask:
     """Return the app, which keeps the votes on the server of `url`."""
     app = Flask(__name__)
-
-    @functools.cache
-    def client() -> GlideClient:
-        return GlideClient.from_url(url)
+    client = app.extensions["valkey"] = GlideClient.from_url(url)
 
     def votes(poll: str) -> dict[str, int]:
-        counts = client().hgetall(f"votes:{{{poll}}}")
+        counts = client.hgetall(f"votes:{{{poll}}}")
         return {choice.decode(): int(count) for choice, count in sorted(counts.items())}
 
     @app.get("/polls/<poll>")
@@ -50,7 +48,7 @@ def create_app(url: str = os.environ.get("VALKEY_URL", "valkey://localhost")) ->
         voter, choice = request.form["voter"], request.form["choice"]
         keys = f"votes:{{{poll}}}", f"voters:{{{poll}}}"
         try:
-            counts = scripts.vote(client(), *keys, voter=voter, choice=choice)
+            counts = scripts.vote(client, *keys, voter=voter, choice=choice)
         except (RequestError, ClosingError) as error:
             # It may count or not. Who sends it again does no harm.
             abort(503, f"try again: {error}")
@@ -58,7 +56,6 @@ def create_app(url: str = os.environ.get("VALKEY_URL", "valkey://localhost")) ->
             abort(409, "you have voted")
         return votes(poll)
 
-    app.extensions["valkey"] = client
     return app
 
 
@@ -76,6 +73,5 @@ def main(app: Flask) -> None:
 if __name__ == "__main__":
     with ValkeyServer() as server:
         app = create_app(server.url)
-        client: Callable[[], Any] = app.extensions["valkey"]
-        with client():
+        with app.extensions["valkey"]:
             main(app)

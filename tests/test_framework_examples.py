@@ -13,21 +13,19 @@ from typing import Any
 import pytest
 import trio
 from celery.contrib.testing.worker import start_worker
-from django.conf import settings
 from django.test import Client as Browser
 from examples import celery_task, django_view, flask_app, trio_service
 
+from glide_scripts.sync import GlideClient
 from glide_scripts.testing import ValkeyServer
 
 
 class TestDjangoView:
     @pytest.fixture
-    def browser(self, own_server: ValkeyServer) -> Iterator[Any]:
-        settings.VALKEY_URL = f"{own_server.url}?timeout=50"
-        django_view.client.cache_clear()
-        with django_view.client():
+    def browser(self, own_server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        with GlideClient.from_url(f"{own_server.url}?timeout=50") as client:
+            monkeypatch.setattr(django_view, "client", client)
             yield Browser()
-        django_view.client.cache_clear()
 
     def test_requests_of_several_threads_get_no_more_than_the_bucket_holds(
         self, browser: Any
@@ -51,7 +49,7 @@ class TestFlaskApp:
     @pytest.fixture
     def app(self, server: ValkeyServer) -> Iterator[Any]:
         app = flask_app.create_app(server.url)
-        with app.extensions["valkey"]():
+        with app.extensions["valkey"]:
             yield app
 
     def test_of_the_same_votes_at_once_one_counts(self, app: Any) -> None:
@@ -73,20 +71,19 @@ class TestFlaskApp:
         assert app.test_client().post("/polls/lunch", data={"choice": "yes"}).status_code == 400
 
 
-def test_tasks_of_celery_reach_the_partner_as_often_as_it_allows(server: ValkeyServer) -> None:
-    app = celery_task.app
-    app.conf.valkey_url = server.url
-    celery_task.client.cache_clear()
+def test_tasks_of_celery_reach_the_partner_as_often_as_it_allows(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (
-        celery_task.client() as client,
-        start_worker(app, pool="threads", concurrency=4, perform_ping_check=False),
+        GlideClient.from_url(server.url) as client,
+        start_worker(celery_task.app, pool="threads", concurrency=4, perform_ping_check=False),
     ):
+        monkeypatch.setattr(celery_task, "client", client)
         tasks = [celery_task.tell_partner.delay(str(number)) for number in range(6)]
         told = {task.get(timeout=60) for task in tasks}
         assert told == {f"the partner knows of {number}" for number in range(6)}
         # Two at once are allowed, so the others had to be refused at least once.
         assert client.stats().calls > 6
-    celery_task.client.cache_clear()
 
 
 class TestTrioService:

@@ -117,7 +117,9 @@ class Client:
     @staticmethod
     def open(settings: Mapping[str, object]) -> tuple[Client, _AnyPending]: ...
     @staticmethod
-    def open_unconnected(settings: Mapping[str, object]) -> Client: ...
+    def open_unconnected(
+        settings: Mapping[str, object], joins: Callable[[Any], object]
+    ) -> Client: ...
     def invoke_script(
         self,
         script: Script,

@@ -17,6 +17,7 @@ PROGRAMS = Path(__file__).with_name("glide_programs")
 def moved(program: str) -> str:
     """The program with another import."""
     program = re.sub(r"^from glide_sync\b", "from glide_scripts.sync", program, flags=re.M)
+    program = re.sub(r"^from glide_shared\b", "from glide_scripts.shared", program, flags=re.M)
     return re.sub(r"^from glide\b", "from glide_scripts", program, flags=re.M)
 
 
@@ -39,6 +40,7 @@ def printed(program: str, host: str, port: int) -> list[str]:
         pytest.param("functions", marks=pytest.mark.needs("functions")),
         "batches",
         pytest.param("commands", marks=pytest.mark.needs("commands of Redis 7")),
+        "shared",
         "surroundings",
         "synchronous",
     ],

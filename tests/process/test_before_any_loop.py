@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -106,6 +108,31 @@ async def test_it_may_be_made_in_a_loop_too(server: ValkeyServer) -> None:
         assert await client.get("k") == b"v"
 
 
+def test_a_child_process_connects_again(server: ValkeyServer) -> None:
+    opened: list[int] = []
+
+    class Seen(Observer):
+        def client_opened(self, _: Any) -> None:
+            opened.append(os.getpid())
+
+    client = GlideClient(lazy(server, observer=Seen()))
+    add = client.bind(ADD)
+    assert asyncio.run(add(["n"], ["1"])) == 1
+    process = os.fork()
+    if process == 0:
+        try:
+            assert asyncio.run(add(["n"], ["1"])) == 2
+            assert opened[1:] == [os.getpid()]
+            asyncio.run(client.close())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert asyncio.run(add(["n"], ["1"])) == 3
+    asyncio.run(client.close())
+
+
 def test_a_server_that_is_not_there_is_an_error_of_the_first_call(own_server: ValkeyServer) -> None:
     config = lazy(own_server, request_timeout=300)
     own_server.stop()
@@ -151,6 +178,25 @@ def test_an_observer_sees_its_calls(server: ValkeyServer) -> None:
 
     asyncio.run(main())
     assert operations == ["GET"]
+
+
+def test_an_observer_may_use_a_client_as_soon_as_it_hears_of_it(server: ValkeyServer) -> None:
+    calls: list[int] = []
+
+    class Seen(Observer):
+        def client_opened(self, client: Any) -> None:
+            calls.append(client.stats().calls)
+
+    with glide_scripts.sync.GlideClient(lazy(server, observer=Seen())) as client:
+        assert client.ping() == b"PONG"
+    assert calls == [0]
+
+
+def test_a_client_that_was_never_used_needs_no_closing(server: ValkeyServer) -> None:
+    client: Any = GlideClient(lazy(server))
+    assert repr(client) == "<GlideClient open>"
+    # Warnings are errors here.
+    client.__del__()
 
 
 def password() -> str:

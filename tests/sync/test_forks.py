@@ -78,6 +78,106 @@ print(client.get("calls"))
     assert run_program(program, server.url) == "b'400'\n"
 
 
+LAZY = f"""{PRELUDE}
+host, port = URL.removeprefix("valkey://").rstrip("/").split(":")
+config = GlideClientConfiguration([NodeAddress(host, int(port))], lazy_connect=True)
+client = GlideClient(config)
+"""
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+@pytest.mark.parametrize(
+    "made",
+    ["client", "GlideClient.create(config)", 'GlideClient.from_url(URL + "?lazy_connect=1")'],
+)
+def test_workers_that_are_forked_share_a_client_that_connects_with_its_first_call(
+    server: ValkeyServer, made: str, is_used: bool
+) -> None:
+    """As of a module that the parent imports: each process has connections of its own."""
+    program = f"""{LAZY}
+client = {made}
+if {is_used}:
+    client.ping()
+
+def work():
+    def calls(_):
+        return [client.incr("calls") for _ in range(100)]
+
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(calls, range(8)))
+    assert client.custom_command(["CLIENT", "LIST"]).count(b"lib-name=") <= 5
+    client.close()
+
+for process in [in_child(work) for _ in range(4)]:
+    ended(process)
+print(client.get("calls"))
+client.close()
+"""
+    assert run_program(program, server.url) == "b'3200'\n"
+
+
+def test_such_a_client_serves_a_child_of_whose_fork_python_was_not_told(
+    server: ValkeyServer,
+) -> None:
+    """As uWSGI forks: ``os.register_at_fork`` does nothing then."""
+    program = f"""{LAZY}
+import ctypes
+
+process = ctypes.PyDLL(None).fork()
+if process == 0:
+    try:
+        assert client.incr("calls") == 1
+    finally:
+        os._exit(client.get("calls") != b"1")
+ended(process)
+print(client.incr("calls"))
+client.close()
+"""
+    assert run_program(program, server.url) == "2\n"
+
+
+def test_of_such_a_client_a_child_has_neither_the_watch_nor_the_end(server: ValkeyServer) -> None:
+    program = f"""{LAZY}
+change = Batch(is_atomic=True).set("k", "v")
+client.watch(["k"])
+
+def work():
+    assert client.exec(change, True) is not None
+    client.watch(["k"])
+    with GlideClient.from_url(URL) as other:
+        other.set("k", "changed")
+    assert client.exec(change, True) is None
+    client.close()
+    ended(in_child(closed))
+
+def closed():
+    try:
+        client.ping()
+    except ClosingError:
+        return
+    raise AssertionError("it answered")
+
+ended(in_child(work))
+print(client.exec(change, True))
+client.close()
+ended(in_child(closed))
+"""
+    assert run_program(program, server.url) == "None\n"
+
+
+def test_a_child_that_does_not_use_such_a_client_has_nothing_to_close(server: ValkeyServer) -> None:
+    program = f"""{LAZY}
+client.ping()
+if os.fork() == 0:
+    assert repr(client) == "<GlideClient open>"
+    sys.exit()
+os.wait()
+client.close()
+"""
+    run_program(program, server.url)
+
+
 def test_a_fork_among_threads_that_call_harms_neither(server: ValkeyServer) -> None:
     program = f"""{PRELUDE}
 client = GlideClient.from_url(URL)

@@ -44,6 +44,21 @@ def test_a_module_has_the_package_s_own_objects(module: str) -> None:
         assert hasattr(imported, name)
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_glide_shared_has_the_same_names(module: str) -> None:
+    if module == "glide_client":
+        return
+    name = module.replace("async_commands.core", "async_commands.core_options")
+    shared = importlib.import_module(
+        f"glide_scripts.shared.{name.replace('async_commands', 'commands')}"
+    )
+    for each in MODULES[module].split():
+        assert getattr(shared, each) is getattr(glide_scripts, each)
+        assert getattr(importlib.import_module("glide_scripts.shared"), each) is getattr(
+            glide_scripts, each
+        )
+
+
 def test_the_synchronous_package_has_modules_too() -> None:
     client = importlib.import_module("glide_scripts.sync.glide_client")
     assert client.GlideClient is glide_scripts.sync.GlideClient

@@ -27,10 +27,12 @@ from ..config.secrets import ServerCredentials
 from ..errors import ReplyTypeError, RequestError
 from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
 from .advice import raise_advised
+from .after_fork import stay_closed
 from .bound import BoundScript, bound
 from .command_methods import coroutine_function, describe
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .raising import raise_explained
+from .running import to_its_end
 from .sending import Sending
 
 P = ParamSpec("P")
@@ -77,11 +79,12 @@ class BaseClient(Sending):
             TypeError: ``err_message`` is not a str.
         """
         checks.optional(checks.of_type, "err_message", err_message, str, "str")
+        stay_closed(self)
         for source in self._sources:
             source.close()
         closing = self._core.close(err_message or None)
         if closing is not None:
-            await closing
+            await to_its_end(closing)
 
     async def aclose(self, err_message: str | None = None) -> None:
         """Close the connections, like ``close``. For ``contextlib.aclosing``.
@@ -320,7 +323,7 @@ class BaseClient(Sending):
             An object to await for the list of replies, or to iterate over with ``async for``.
             Replies have the order of the calls. No further call is sent while you do not ask for
             the next reply. If you stop early, calls in flight are cancelled; calls that were not
-            written are never sent.
+            written are never sent. If ``calls`` is an async generator, it is closed at the end.
 
         Raises:
             TypeError: An argument has a wrong type. For a wrong call, the error names it, such as

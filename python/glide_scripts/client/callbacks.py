@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import ConfigurationError
 
@@ -34,7 +36,18 @@ def in_daemon(ask: Callable[[], None], failed: Callable[[BaseException], None]) 
         ask: Asks it.
         failed: Is called if there can be no further thread.
     """
+    thread = threading.Thread(target=ask, name="glide_scripts", daemon=True)
     try:
-        threading.Thread(target=ask, name="glide_scripts", daemon=True).start()
+        thread.start()
     except RuntimeError as error:
         failed(error)
+        return
+    if _threads_are_greenlets():
+        # It runs in this thread, which the core has for this question alone, and ends with it.
+        thread.join()
+
+
+def _threads_are_greenlets() -> bool:
+    """Whether gevent has put greenlets in the place of threads."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Callable,
     Generator,
     Iterable,
@@ -364,8 +365,10 @@ class _AsyncSource(_Source):
         self._reader = self._runtime.start(self._read_all)
 
     async def _read_all(self) -> None:
+        calls: AsyncIterator[Call] | None = None
         try:
-            async for call in self._calls:
+            calls = aiter(self._calls)
+            async for call in calls:
                 self._read.append(call)
                 self._has_news.set()
                 if len(self._read) >= self._size:
@@ -378,6 +381,9 @@ class _AsyncSource(_Source):
         finally:
             self.is_at_end = True
             self._has_news.set()
+            if isinstance(calls, AsyncGenerator):
+                # Its caller has often kept no name for it.
+                await calls.aclose()
 
     def take(self) -> list[Call]:
         calls, self._read = self._read, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from .runtime import ASYNCIO, Runtime
@@ -33,6 +34,17 @@ def running_trio() -> TrioRun | None:
     from .trio_run import current_run  # noqa: PLC0415 - trio is optional
 
     return current_run()
+
+
+async def to_its_end(waiting: Awaitable[object]) -> None:
+    """Await something that takes no time, also in a scope of trio that is cancelled already."""
+    if not is_trio():
+        await waiting
+        return
+    import trio  # noqa: PLC0415 - trio is optional
+
+    with trio.CancelScope(shield=True):
+        await waiting
 
 
 async def turn() -> None:

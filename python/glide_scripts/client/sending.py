@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
@@ -35,6 +36,7 @@ from ..observing.client import Client
 from ..observing.observer import Observer
 from ..probes.switch import probed
 from ..values import OK, TOK, TEncodable, TResult
+from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
 from .core import AnyPending, Core
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .in_thread import import_url, imported
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .batch import BaseBatch
     from .batch_options import BatchOptions, ClusterBatchOptions
     from .passwords import BasePasswordSource
+    from .runtime import Runtime
 
 T = TypeVar("T")
 
@@ -83,11 +86,20 @@ class Sending(Client):
         self._sources: list[BasePasswordSource | BaseAddressSource] = []
         # GLIDE's attribute. After `update_connection_password` it has the new password.
         self.config: BaseClientConfiguration = cast("Any", None)
-        self._core: Core = given if isinstance(given, CompiledCore) else self._unconnected(given)
-        self._watches: Watches = ThreadWatches() if self._is_blocking else TaskWatches()
+        self._unopened: dict[str, Any] | None = None
+        """The settings of a core that was not made yet."""
+        self._watches: Watches = self._no_watches()
+        self._core: Core
+        if isinstance(given, CompiledCore):
+            self._core = given
+        else:
+            self.config = self._checked_lazy(given)
+            self._connects_later(self._prepared(self.config))
 
-    def _unconnected(self, config: object) -> Core:
-        """Make the core of a client that connects with its first call."""
+    def _no_watches(self) -> Watches:
+        return ThreadWatches() if self._is_blocking else TaskWatches()
+
+    def _checked_lazy(self, config: object) -> BaseClientConfiguration:
         if not isinstance(config, BaseClientConfiguration) or not config.lazy_connect:
             kind = type(self).__name__
             made = f"{self._await}{kind}"
@@ -95,12 +107,22 @@ class Sending(Client):
                 f"make a client with {made}.create(config) or {made}.from_url(url), or with "
                 f"{kind}(config) and lazy_connect=True in config"
             )
+        return config
+
+    def _prepared(
+        self, config: BaseClientConfiguration, *, may_block: bool = False
+    ) -> dict[str, Any]:
+        """Return the core's settings for a client that connects with its first call.
+
+        Args:
+            config: The configuration.
+            may_block: Whether certificates are read on an event loop, too.
+        """
         settings = self._settings_of(config)
-        self.config = config
-        is_in_loop = not self._is_blocking and (is_asyncio() or is_trio())
+        is_in_loop = self._is_in_loop()
         for part in _parts(settings):
             if part["tls"] is not None:
-                if is_in_loop:
+                if is_in_loop and not may_block:
                     raise RuntimeError(
                         "an event loop runs here, and reading certificates would block it; make "
                         f"the client with await {type(self).__name__}.create(config)"
@@ -112,8 +134,34 @@ class Sending(Client):
             self._check_callbacks(settings)
             _import_explanation()
         self._password_source, self._sources = self._sources_of(settings)
-        core = CompiledCore.open_unconnected(settings)
-        return core if settings["observer"] is None else self._observed(core, settings)
+        return settings
+
+    def _is_in_loop(self) -> bool:
+        return not self._is_blocking and (is_asyncio() or is_trio())
+
+    def _connects_later(self, settings: dict[str, Any]) -> None:
+        """Have the core made by the first call: by then, the process may have forked."""
+        self._unopened, self._core = settings, UnopenedCore(self)
+        reopen_in_child(self)
+        if self._is_in_loop():
+            # Callbacks are called on the loop that runs here.
+            open_core(self._core)
+
+    def _forked(self) -> None:
+        # What the parent has prepared may be locked, and what it watches is on its connections.
+        self._unopened, self._core = None, UnopenedCore(self)
+        self._watches = self._no_watches()
+
+    def _made_core(self) -> CompiledCore:
+        # Nobody awaits this, so a child process reads certificates here.
+        self._unopened = self._unopened or self._prepared(self.config, may_block=True)
+        return CompiledCore.open_unconnected(self._unopened, partial(_join, weakref.ref(self)))
+
+    def _with_observer(self, core: CompiledCore) -> Core:
+        settings, self._unopened = self._unopened, None
+        if settings is None or settings["observer"] is None:
+            return core
+        return self._observed(core, settings)
 
     def _check_callbacks(self, settings: dict[str, Any]) -> None:
         if self._is_blocking:
@@ -162,6 +210,8 @@ class Sending(Client):
                 set_up = partial(_tls_setup, part["tls"], dict(settings["terms"]))
                 part["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
         sources = cls._sources_of(settings)
+        if settings["lazy"] and cls._is_blocking and config is not None:
+            return cls._unconnected(settings, config, sources)
         core, opened = CompiledCore.open(settings)
         client = cls(core)
         client.config = config
@@ -173,8 +223,19 @@ class Sending(Client):
             raise
         if settings["observer"] is not None:
             client._core = client._observed(core, settings)
+        if settings["lazy"] and config is not None:
+            reopen_in_child(client)
         if not (cls._is_blocking or settings["any_runtime"]):
             running().closes(client)
+        return client
+
+    @classmethod
+    def _unconnected(cls, settings: dict[str, Any], config: Any, sources: Any) -> Self:
+        client = cls.__new__(cls)
+        client.config, client._unopened = config, None
+        client._password_source, client._sources = sources
+        client._watches = client._no_watches()
+        client._connects_later(settings)
         return client
 
     @classmethod
@@ -218,6 +279,7 @@ class Sending(Client):
 
     def _run_ended(self) -> None:
         """Close the client, as its run of trio has ended."""
+        stay_closed(self)
         self._was_left_open = not self._core.is_closed
         self._core.abandon()
 
@@ -230,7 +292,9 @@ class Sending(Client):
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
-        if core is not None and (self._was_left_open or not core.is_closed):
+        if core is None or isinstance(core, UnopenedCore):
+            return
+        if self._was_left_open or not core.is_closed:
             warnings.warn(
                 f"{self!r} was never closed; use {'async ' if self._await else ''}with, "
                 f"or {self._await and 'await its '}close()",
@@ -305,7 +369,7 @@ class Sending(Client):
         owner = owner or self._watches.caller()
         if owner is None:
             raise RuntimeError("watch() was called outside a task; call it in a task")
-        watch, call = self._watches.begin(self._core, owner), object()
+        watch, call = self._watches.begin(self, owner), object()
         try:
             started = self._core.watch(watch.connection, keys, None)
             watch.standing.add(call)
@@ -456,6 +520,13 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
             # Each in a turn of the loop of its own: thousands may have failed.
             await turn()
             results[index] = explained(error, error.script, None, None)
+
+
+def _join(client: weakref.ref[Sending], run: Runtime) -> None:
+    """Have a client closed at the end of the run of trio that it belongs to from now on."""
+    joining = client()
+    if joining is not None:
+        run.closes(joining)
 
 
 def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:

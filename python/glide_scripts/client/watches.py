@@ -9,7 +9,7 @@ import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .core import Core
+from .bound import HasCore
 from .what_runs import is_trio
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ Owner: TypeAlias = "asyncio.Task[Any] | trio.lowlevel.Task | threading.Thread"
 class Watch:
     """An owner's connection for watching keys. It is released when it is no longer referenced."""
 
-    def __init__(self, core: Core, connection: int) -> None:
+    def __init__(self, client: HasCore, connection: int) -> None:
         self.connection = connection
         """The core's name for the connection."""
         self.standing: set[object] = set()
         """The calls of ``watch`` that are in force, as far as is known."""
         # An owner may outlive its client, whose connections must not wait for that.
-        weakref.finalize(self, _release, weakref.ref(core), connection).atexit = False
+        weakref.finalize(self, _release, weakref.ref(client), connection).atexit = False
 
 
 class Watches(ABC):
@@ -50,11 +50,11 @@ class Watches(ABC):
         """The owner's watch, if it has one."""
         return None if owner is None else self._of_owners.get(owner)
 
-    def begin(self, core: Core, owner: Owner) -> Watch:
+    def begin(self, client: HasCore, owner: Owner) -> Watch:
         """The owner's watch; a new one if it has none."""
         watch = self._of_owners.get(owner)
         if watch is None:
-            watch = self._of_owners[owner] = Watch(core, next(self._connections))
+            watch = self._of_owners[owner] = Watch(client, next(self._connections))
             self._began(owner)
         return watch
 
@@ -104,7 +104,7 @@ class ThreadWatches(Watches):
                 self._ended(other)
 
 
-def _release(core: weakref.ref[Core], connection: int) -> None:
-    owner = core()
+def _release(client: weakref.ref[HasCore], connection: int) -> None:
+    owner = client()
     if owner is not None:
-        owner.release(connection)
+        owner._core.release(connection)

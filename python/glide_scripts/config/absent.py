@@ -10,10 +10,16 @@ from ..public import show_as_public
 
 
 class NodeDiscoveryMode(Enum):
-    """How a client learns the roles of servers; for programs that name GLIDE's default."""
+    """How a client learns the roles of servers. Of GLIDE's modes, only ``STANDARD`` is here."""
 
     STANDARD = 0
     """The client asks the servers in ``addresses`` for their roles."""
+
+    STATIC = 1
+    """GLIDE's client takes the first address for the primary; a ``ConfigurationError`` here."""
+
+    DISCOVER_ALL = 2
+    """GLIDE's client asks the servers for further ones; a ``ConfigurationError`` here."""
 
 
 INSTEAD = {

@@ -7,7 +7,8 @@ from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
 from .absent import check_absent
 from .configuration_errors import configuration_errors
-from .settings import AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
+from .glide_order import by_position
+from .settings import IN_BOTH, AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
 
 DEFAULT_PERIODIC_CHECKS_MS = 60_000
 
@@ -40,6 +41,13 @@ class PeriodicChecksManualInterval:
         within("duration_in_sec", self.duration_in_sec, 1, MAX_UINT32 // 1000)
 
 
+@by_position(
+    "connection_timeout",
+    "tls_config",
+    "refresh_topology_from_initial_nodes",
+    "tcp_nodelay",
+    "pubsub_reconciliation_interval",
+)
 @dataclass(frozen=True, slots=True)
 class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
     """Advanced settings of a cluster client: those of ``AdvancedGlideClientConfiguration``, and one
@@ -67,6 +75,22 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
         optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
+@by_position(
+    *IN_BOTH,
+    "periodic_checks",
+    "pubsub_subscriptions",
+    "inflight_requests_limit",
+    "recovery_requests_queue_size",
+    "client_az",
+    "advanced_config",
+    "lazy_connect",
+    "compression",
+    "client_side_cache",
+    "address_resolver",
+    "client_circuit_breaker",
+    "lib_name",
+    "client_info_tag",
+)
 @dataclass(frozen=True, slots=True)
 class GlideClusterClientConfiguration(BaseClientConfiguration):
     """The settings of a cluster client: those of ``GlideClientConfiguration``, and one more.

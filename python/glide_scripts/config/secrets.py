@@ -8,6 +8,7 @@ from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
 from .absent import check_absent
 from .configuration_errors import configuration_errors
+from .glide_order import by_position
 
 
 class Hidden:
@@ -28,6 +29,7 @@ class Hidden:
         return "***"
 
 
+@by_position("password", "username", "iam_config")
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerCredentials:
     """The client's credentials.

@@ -26,6 +26,7 @@ from ..public import show_as_public
 from .absent import NodeDiscoveryMode, check_absent
 from .address_map import AddressMap, checked_address_map
 from .configuration_errors import configuration_errors
+from .glide_order import by_position
 from .node_address import ServerAddress, UnixSocketAddress
 from .secrets import Hidden, ServerCredentials, check_text
 from .tls import TlsAdvancedConfiguration
@@ -40,6 +41,19 @@ _ABSENT = (
     "client_circuit_breaker",
     "lib_name",
     "client_info_tag",
+)
+
+# What GLIDE's configurations begin with.
+IN_BOTH = (
+    "addresses",
+    "use_tls",
+    "credentials",
+    "read_from",
+    "request_timeout",
+    "reconnect_strategy",
+    "database_id",
+    "client_name",
+    "protocol",
 )
 
 DEFAULT_REQUEST_TIMEOUT_MS = 5000
@@ -149,6 +163,7 @@ class AdvancedBaseClientConfiguration:
         flag("send_client_info", self.send_client_info, "True or False")
 
 
+@by_position("connection_timeout", "tls_config", "tcp_nodelay", "pubsub_reconciliation_interval")
 @dataclass(frozen=True, slots=True)
 class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
     """Advanced settings of a standalone client.
@@ -299,6 +314,22 @@ def credentials_settings(credentials: ServerCredentials | None) -> dict[str, obj
     }
 
 
+@by_position(
+    *IN_BOTH,
+    "pubsub_subscriptions",
+    "inflight_requests_limit",
+    "client_az",
+    "advanced_config",
+    "lazy_connect",
+    "compression",
+    "read_only",
+    "client_side_cache",
+    "node_discovery_mode",
+    "address_resolver",
+    "client_circuit_breaker",
+    "lib_name",
+    "client_info_tag",
+)
 @dataclass(frozen=True, slots=True)
 class GlideClientConfiguration(BaseClientConfiguration):
     """The settings of a client of one server, or of a primary and its replicas.

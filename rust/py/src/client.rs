@@ -32,6 +32,8 @@ pub(crate) struct Client {
     is_blocking: bool,
     /// Unset while a client that may be used on any runtime has not been used.
     runtime: OnceLock<Runtime>,
+    /// Called with the run of trio that such a client belongs to from its first call on.
+    joins: Option<Py<PyAny>>,
 }
 
 type Started<'py> = PyResult<Bound<'py, PyAny>>;
@@ -62,12 +64,13 @@ impl Client {
         };
         let in_cluster = config.mode != Mode::Standalone;
         let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, reply_to))?));
-        Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime }, pending))
+        Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime, joins: None }, pending))
     }
 
     /// Makes a client that connects at its first call; no event loop has to run, unless there are callbacks to ask.
+    /// `joins` is called with the run of trio that makes the first call.
     #[staticmethod]
-    fn open_unconnected(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+    fn open_unconnected(settings: &Bound<'_, PyDict>, joins: Py<PyAny>) -> PyResult<Self> {
         let py = settings.py();
         let _entered = enter()?;
         let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
@@ -79,7 +82,7 @@ impl Client {
         })?;
         let in_cluster = config.mode != Mode::Standalone;
         let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, ReplyTo::nobody()))?));
-        Ok(Self { core, in_cluster, is_blocking, runtime: OnceLock::new() })
+        Ok(Self { core, in_cluster, is_blocking, runtime: OnceLock::new(), joins: Some(joins) })
     }
 
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
@@ -204,8 +207,7 @@ impl Client {
     }
 
     /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any runtime
-    /// may close it. A task that is cancelled already closes it, too, and does not wait for the end. `text`: what calls
-    /// in flight are told.
+    /// may close it. `text`: what calls in flight are told.
     #[pyo3(signature = (text=None))]
     fn close<'py>(&self, py: Python<'py>, text: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {
@@ -292,7 +294,16 @@ impl Client {
             Some(runtime) => Ok(runtime),
             None => {
                 let running = Runtime::running(py)?;
-                Ok(self.runtime.get_or_init(|| running))
+                let run = running.run(py);
+                let mut is_first = false;
+                let runtime = self.runtime.get_or_init(|| {
+                    is_first = true;
+                    running
+                });
+                if let Some((joins, run)) = self.joins.as_ref().zip(run).filter(|_| is_first) {
+                    joins.call1(py, (run,))?;
+                }
+                Ok(runtime)
             }
         }
     }

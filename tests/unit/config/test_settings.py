@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
+import glide
 import pytest
 
 from glide_scripts import (
@@ -15,6 +16,7 @@ from glide_scripts import (
     ConfigurationError,
     GlideClientConfiguration,
     NodeAddress,
+    NodeDiscoveryMode,
     ProtocolVersion,
     ReadFrom,
     ServerCredentials,
@@ -188,54 +190,72 @@ class TestWhatTheCoreIsTold:
 
 
 @pytest.mark.parametrize(
-    ("kind", "positional", "by_name"),
+    ("kind", "own"),
     [
-        (NodeAddress, "host port", ""),
-        (ServerCredentials, "password username", "password_callback iam_config"),
-        (BackoffStrategy, "num_of_retries factor exponent_base jitter_percent", ""),
-        (PeriodicChecksManualInterval, "duration_in_sec", ""),
-        (
-            TlsAdvancedConfiguration,
-            "use_insecure_tls root_pem_cacerts client_cert_pem client_key_pem",
-            "key_password server_name verify_hostname",
-        ),
+        (NodeAddress, ""),
+        (ServerCredentials, "password_callback"),
+        (BackoffStrategy, ""),
+        (PeriodicChecksManualInterval, ""),
+        (TlsAdvancedConfiguration, "key_password server_name verify_hostname"),
         (
             AdvancedGlideClientConfiguration,
-            "connection_timeout tls_config tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit send_client_info "
-            "pubsub_reconciliation_interval",
+            "heartbeat_interval pending_bytes_limit send_client_info",
         ),
         (
             AdvancedGlideClusterClientConfiguration,
-            "connection_timeout tls_config refresh_topology_from_initial_nodes tcp_nodelay",
-            "heartbeat_interval pending_bytes_limit send_client_info "
-            "pubsub_reconciliation_interval",
+            "heartbeat_interval pending_bytes_limit send_client_info",
         ),
-        (
-            GlideClientConfiguration,
-            "addresses use_tls credentials read_from request_timeout reconnect_strategy "
-            "database_id client_name protocol",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map "
-            "pubsub_subscriptions compression client_side_cache address_resolver "
-            "client_circuit_breaker lib_name client_info_tag read_only node_discovery_mode",
-        ),
-        (
-            GlideClusterClientConfiguration,
-            "addresses use_tls credentials read_from request_timeout reconnect_strategy "
-            "database_id client_name protocol periodic_checks",
-            "inflight_requests_limit client_az advanced_config lazy_connect observer address_map "
-            "pubsub_subscriptions compression client_side_cache address_resolver "
-            "client_circuit_breaker lib_name client_info_tag recovery_requests_queue_size",
-        ),
+        (GlideClientConfiguration, "observer address_map"),
+        (GlideClusterClientConfiguration, "observer address_map"),
     ],
 )
-def test_names_and_order_are_those_of_valkey_glide(
-    kind: type, positional: str, by_name: str
-) -> None:
+def test_names_and_order_are_those_of_valkey_glide(kind: type, own: str) -> None:
     parameters = inspect.signature(kind).parameters.values()
-    keyword_only = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert [p.name for p in parameters if p.name not in keyword_only] == positional.split()
-    assert keyword_only == set(by_name.split())
+    keyword_only = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    theirs = inspect.signature(getattr(glide, kind.__name__)).parameters
+    assert [p.name for p in parameters if p.name not in keyword_only] == list(theirs)
+    assert keyword_only == own.split()
+
+
+def test_all_of_glide_s_settings_are_taken_by_position() -> None:
+    # The checkers know fewer by position.
+    made: Any = GlideClientConfiguration
+    made_advanced: Any = AdvancedGlideClientConfiguration
+    made_credentials: Any = ServerCredentials
+    addresses, credentials = [NodeAddress()], made_credentials("password", None, None)
+    both: list[Any] = [addresses, False, credentials, ReadFrom.PRIMARY, 100, None, 1, "me"]
+    both.append(ProtocolVersion.RESP2)
+    advanced = made_advanced(50, None, False, None)
+    left_out = [None] * 4
+    configuration = made(
+        *both,
+        None,
+        7,
+        "a",
+        advanced,
+        True,
+        None,
+        False,
+        None,
+        NodeDiscoveryMode.STANDARD,
+        *left_out,
+    )
+    assert configuration == GlideClientConfiguration(
+        addresses,
+        credentials=credentials,
+        request_timeout=100,
+        database_id=1,
+        client_name="me",
+        protocol=ProtocolVersion.RESP2,
+        inflight_requests_limit=7,
+        client_az="a",
+        advanced_config=advanced,
+        lazy_connect=True,
+    )
+    with pytest.raises(TypeError, match="takes 22 arguments by position, and 23 were given"):
+        made(*both, *[None] * 14)
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'use_tls'"):
+        made(addresses, False, use_tls=True)
 
 
 class TestWhatIsRefused:

@@ -130,8 +130,8 @@ fn lookup(rules: &[(&'static str, Rule)], word: &[u8]) -> Option<Rule> {
 const NO_REPLY_EACH: &str = "it does not get one reply, so that replies would reach wrong callers";
 const CHANGES_ALL: &str = "it would change the connection for all callers";
 const BETWEEN_SERVERS: &str = "it is for connections between servers, and would make the shared one such a connection";
-const IN_TRANSACTION: &str =
-    "a transaction needs a connection that no other caller uses: Batch(is_atomic=True), watch() and unwatch()";
+const IN_TRANSACTION: &str = "it is not allowed on a connection that others use, and a transaction needs one of its own: \
+                              Batch(is_atomic=True), watch() and unwatch()";
 const ENDS_SERVER: &str = "it ends the server, which then does not answer";
 const ENDS_CONNECTION: &str =
     "the server takes it for an attack by a web page, and closes the connection of all callers";

@@ -22,6 +22,14 @@ impl Runtime {
         if run.is_none() { Ok(Self::Asyncio) } else { Ok(Self::Trio(Bridge::of_loop(&run)?)) }
     }
 
+    /// The run of trio, unless it is gone.
+    pub(crate) fn run<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::Asyncio => None,
+            Self::Trio(bridge) => bridge.get().event_loop(py),
+        }
+    }
+
     /// An error where the caller runs on another.
     #[inline]
     pub(crate) fn here<'py>(&self, py: Python<'py>) -> PyResult<Here<'py>> {

@@ -1,10 +1,10 @@
 //! When Rust may call Python: not once the interpreter is ending, and some code on its main thread only.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyImportError, PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -23,10 +23,11 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has forks counted, and [`end`] called when the interpreter ends.
 pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_subinterpreters()?;
     extern "C" fn in_child() {
         count_fork();
         // Of a child's threads, the one that forked is there, whichever it was.
-        MAIN.store(this_thread(), Ordering::Relaxed);
+        IS_MAIN.set(Some(true));
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
     // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
@@ -37,6 +38,20 @@ pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let end = wrap_pyfunction!(end, module)?;
     module.py().import("atexit")?.call_method1("register", (end,))?;
     Ok(())
+}
+
+/// What is kept once a process, such as the types of the bindings, belongs to one interpreter.
+fn refuse_subinterpreters() -> PyResult<()> {
+    const MAIN: i64 = 0;
+    // SAFETY: the interpreter is attached.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == MAIN {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "glide_scripts runs in a process's main interpreter only, and this is a subinterpreter; under mod_wsgi set \
+         \"WSGIApplicationGroup %{GLOBAL}\", under uWSGI \"single-interpreter = true\"",
+    ))
 }
 
 /// Held while Rust may call Python. The end of the interpreter waits for it: `CPython` before 3.14 unwinds a daemon
@@ -67,23 +82,26 @@ pub(crate) fn may_run_user_code(py: Python<'_>) -> bool {
     is_main_thread(py) || py.version_info() >= (3, 14)
 }
 
-/// The thread that handles signals; 0 before it was asked for.
-static MAIN: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Whether this thread handles signals; `None` before it was asked for.
+    static IS_MAIN: Cell<Option<bool>> = const { Cell::new(None) };
+}
 
 /// Whether this is the thread that handles signals.
 pub(crate) fn is_main_thread(py: Python<'_>) -> bool {
-    if MAIN.load(Ordering::Relaxed) == 0 {
-        let main = py.import("threading").and_then(|threading| threading.call_method0("main_thread"));
-        let ident: u64 = main.and_then(|main| main.getattr("ident")?.extract()).unwrap_or_default();
-        MAIN.store(ident, Ordering::Relaxed);
-    }
-    MAIN.load(Ordering::Relaxed) == this_thread()
+    IS_MAIN.get().unwrap_or_else(|| {
+        let is_main = handles_signals(py).unwrap_or(false);
+        IS_MAIN.set(Some(is_main));
+        is_main
+    })
 }
 
-fn this_thread() -> u64 {
-    // SAFETY: it reads what the system knows of the calling thread.
-    #[allow(clippy::useless_conversion, reason = "it is of 32 bits on some systems")]
-    u64::from(unsafe { ffi::PyThread_get_thread_ident() })
+/// `CPython` says it only by what it refuses to other threads. `threading` knows it, too, but not under gevent, where its
+/// threads are greenlets.
+fn handles_signals(py: Python<'_>) -> PyResult<bool> {
+    const NO_DESCRIPTOR: i32 = i32::MAX;
+    let result = py.import("signal")?.call_method1("set_wakeup_fd", (NO_DESCRIPTOR,));
+    Ok(!result.is_err_and(|error| error.is_instance_of::<PyValueError>(py)))
 }
 
 /// Called when the interpreter ends: starts nothing more, and waits for what has been started.

@@ -1,0 +1,89 @@
+"""Clients that connect with their first call, and in a child process with their first one there."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any, Protocol
+
+from .._core import Client as CompiledCore
+from ..errors import ClosingError
+from .core import Core
+
+
+class Reopened(Protocol):
+    """A client that connects with its first call."""
+
+    _core: Core
+
+    def _forked(self) -> None:
+        """In a child process: forget the parent's core, and have one made by the first call."""
+
+    def _made_core(self) -> CompiledCore:
+        """Return a new core."""
+        raise NotImplementedError
+
+    def _with_observer(self, core: CompiledCore) -> Core:
+        """Return what calls the client's observer, if it has one, for each call of the core."""
+        raise NotImplementedError
+
+
+_clients: weakref.WeakSet[Reopened] = weakref.WeakSet()
+
+
+def reopen_in_child(client: Reopened) -> None:
+    """Have a client connect again in a child process, if it is used there."""
+    _clients.add(client)
+
+
+def stay_closed(client: Reopened) -> None:
+    """Leave a client closed, in a child process, too."""
+    _clients.discard(client)
+
+
+class UnopenedCore:
+    """The core of such a client until its first call.
+
+    Not every process that forks says so to Python, as uWSGI does not: what is not there yet needs
+    not be made again. And many processes use none of their parent's clients.
+    """
+
+    is_closed = False
+
+    def __init__(self, client: Reopened) -> None:
+        self._client = weakref.ref(client)
+        self._made: CompiledCore | None = None
+        # An observer may use the client as soon as it is told of it.
+        self._lock = threading.RLock()
+
+    def release(self, watch: int) -> None:
+        """There is no watch yet: that connection is the parent's."""
+
+    def _opened(self) -> Core:
+        client = self._client()
+        if client is None:
+            raise ClosingError("the client is gone")
+        with self._lock:
+            if self._made is None:
+                self._made = client._made_core()
+                client._core = client._with_observer(self._made)
+        core = client._core
+        return self._made if core is self else core
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened(), name)
+
+
+def open_core(core: Core) -> None:
+    """Make the core of such a client now."""
+    if isinstance(core, UnopenedCore):
+        core._opened()
+
+
+def _in_child() -> None:
+    for client in list(_clients):
+        client._forked()
+
+
+os.register_at_fork(after_in_child=_in_child)

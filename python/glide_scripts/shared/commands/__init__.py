@@ -1,0 +1,1 @@
+"""The names of GLIDE's package ``glide_shared.commands``."""
