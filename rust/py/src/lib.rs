@@ -28,6 +28,8 @@ mod _core {
     #[pymodule_export]
     use crate::batch::Batch;
     #[pymodule_export]
+    use crate::batch::ScriptBatch;
+    #[pymodule_export]
     use crate::blocking::pending::BlockingPending;
     #[pymodule_export]
     use crate::client::Client;
