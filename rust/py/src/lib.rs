@@ -10,6 +10,7 @@ mod errors;
 mod event_loop;
 mod library;
 mod once;
+mod polling;
 mod probes;
 mod process;
 mod python;
