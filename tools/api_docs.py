@@ -2,7 +2,8 @@
 
 - A method that is made of a command's definition, such as ``get = method_of(strings.get)``, has
   that definition's parameters and docstring.
-- `Script` is compiled; its docstrings are those of the built class.
+- `Script` and the batches' `invoke_script` are compiled; their docstrings are those of the built
+  classes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import griffe
 
 import glide_scripts
+from glide_scripts._core import ScriptBatch
 
 CLIENT, BATCH = "method_of", "adding"
 MADE = re.compile(rf"({CLIENT}|{BATCH})\((\w+)\.(\w+)\)")
@@ -35,12 +37,13 @@ class ApiDocs(griffe.Extension):
                 if isinstance(made, griffe.Attribute):
                     _put_method(kind, made, pkg)
             _mend_constructor(kind)
-        script = pkg["_core.Script"]
-        script.docstring = _docstring(inspect.getdoc(glide_scripts.Script), script)
-        for name, member in script.members.items():
-            if not name.startswith("_"):
-                text = inspect.getdoc(getattr(glide_scripts.Script, name))
-                member.docstring = _docstring(text, member)
+        for compiled in (glide_scripts.Script, ScriptBatch):
+            kind = pkg[f"_core.{compiled.__name__}"]
+            kind.docstring = _docstring(inspect.getdoc(compiled), kind)
+            for name, member in kind.members.items():
+                if not name.startswith("_"):
+                    text = inspect.getdoc(getattr(compiled, name))
+                    member.docstring = _docstring(text, member)
         _mend_examples(pkg)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "PasswordAnswer",
     "Pending",
     "Script",
+    "ScriptBatch",
     "TlsSetup",
     "__version__",
     "add_probes",
@@ -111,6 +112,20 @@ class Batch:
     def copy(self) -> Batch: ...
     def names(self) -> list[str]: ...
     def __len__(self) -> int: ...
+
+@disjoint_base
+class ScriptBatch:
+    _packed: Batch
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
+    def invoke_script(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None = None,
+        args: Iterable[TEncodable] | None = None,
+        *,
+        once: bool | TEncodable | None = None,
+        once_ttl: float | None = None,
+    ) -> Self: ...
 
 @final
 class Client:

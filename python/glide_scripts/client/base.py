@@ -63,6 +63,8 @@ def method_of(
 class BaseClient(Sending):
     """The base of ``GlideClient`` and ``GlideClusterClient``."""
 
+    _bound = bound
+
     def _run(self, calling: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]:
         return calling
 
@@ -226,7 +228,7 @@ class BaseClient(Sending):
         checks.of_type("script", script, Script, "a Script")
         checks.optional(checks.milliseconds, "timeout", timeout)
         _check_kill(on_timeout, script)
-        return bound(self, script, timeout, on_timeout == "kill")
+        return self._bound(script, timeout, on_timeout == "kill")
 
     async def _observed_call(self, call: DeclaredCall) -> Any:
         """Run a declared script, so that the observer also learns whether its reply fits."""

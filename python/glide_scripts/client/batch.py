@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 
 from .. import checks
 from .._core import Batch as Packed
-from .._core import Script
+from .._core import Script, ScriptBatch
 from ..commands import (
     custom,
     functions,
@@ -63,7 +63,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
     return method
 
 
-class BaseBatch:
+class BaseBatch(ScriptBatch):
     """The base of ``Batch`` and ``ClusterBatch``."""
 
     _in_cluster = False
@@ -95,7 +95,7 @@ class BaseBatch:
 
     def __copy__(self) -> Self:
         # Not a method copy(): in GLIDE's batches that is the command COPY.
-        copy = object.__new__(type(self))
+        copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy._packed, copy._decoders = self._packed.copy(), dict(self._decoders)
         return copy
@@ -144,51 +144,22 @@ class BaseBatch:
             raise
         return self._decoded(index, decode)
 
+    def _invoke_typed(
+        self,
+        script: Script,
+        keys: Iterable[TEncodable] | None,
+        args: Iterable[TEncodable] | None,
+        once: bool | TEncodable | None,
+        once_ttl: float | None,
+    ) -> Self:
+        """Add a script that is more than a ``Script``, for ``invoke_script``."""
+        decode = _undecoded_call(script, keys, args)
+        return self._invoke(script, keys, args, decode, None, once, once_ttl)
+
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
         """Set how a command's reply is decoded."""
         if decode is not None:
             self._decoders[index] = decode
-        return self
-
-    def invoke_script(
-        self,
-        script: Script,
-        keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | None = None,
-        *,
-        once: bool | TEncodable | None = None,
-        once_ttl: float | None = None,
-    ) -> Self:
-        """Add a script. The code is sent only if the server may lack it.
-
-        In a transaction, the script is never missing. In a pipeline, it is missing only if another
-        client has flushed the server's scripts since this client loaded it. It then runs once, but
-        after the commands that follow it.
-
-        See https://valkey.io/commands/evalsha/ and the client's ``invoke_script``.
-
-        Args:
-            script: The script.
-            keys: The keys: ``KEYS`` in the script.
-            args: The arguments: ``ARGV`` in the script.
-            once: As for the client's ``invoke_script``. With True, the client that sends the batch
-                makes a new id each time.
-            once_ttl: As for the client's ``invoke_script``.
-
-        In the results:
-            What the script returns.
-
-        Raises:
-            TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of
-                str or bytes.
-            ValueError: ``once`` or ``once_ttl`` cannot be used, as of ``invoke_script``.
-            CrossSlotError: ``keys`` are in several slots of a cluster.
-        """
-        # A typed script's errors hold no secret, and have its library's classes.
-        if type(script) is not Script:
-            decode = _undecoded_call(script, keys, args)
-            return self._invoke(script, keys, args, decode, None, once, once_ttl)
-        self._packed.invoke_script(script, keys, args, None, once, once_ttl)
         return self
 
     eval = adding(scripting.eval)

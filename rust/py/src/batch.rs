@@ -1,10 +1,12 @@
-//! The class `Batch`: commands packed as they are added.
+//! The class `Batch`: commands packed as they are added; and the class that adds scripts to one for Python.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use glide_scripts_core::{Batch as CoreBatch, Entry, OwnIds};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::command::{Command, Routing, Sent, pack_script};
 use crate::library::Library;
@@ -106,5 +108,69 @@ impl Batch {
 
     fn __len__(&self) -> usize {
         self.core().entries().len()
+    }
+}
+
+/// The base of Python's batches. Most batches run scripts, thousands of them, so that none of this package's Python runs
+/// for each.
+#[pyclass(subclass, module = "glide_scripts._core")]
+pub(crate) struct ScriptBatch {
+    /// What it adds to; `None` before Python has set it.
+    #[pyo3(get, set, name = "_packed")]
+    packed: Option<Py<Batch>>,
+}
+
+#[pymethods]
+impl ScriptBatch {
+    /// The arguments are for `__init__` of Python's class.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { packed: None }
+    }
+
+    /// Add a script. The code is sent only if the server may lack it.
+    ///
+    /// In a transaction, the script is never missing. In a pipeline, it is missing only if another client has flushed the
+    /// server's scripts since this client loaded it. It then runs once, but after the commands that follow it.
+    ///
+    /// See https://valkey.io/commands/evalsha/ and the client's ``invoke_script``.
+    ///
+    /// Args:
+    ///     script: The script.
+    ///     keys: The keys: ``KEYS`` in the script.
+    ///     args: The arguments: ``ARGV`` in the script.
+    ///     once: As for the client's ``invoke_script``. With True, the client that sends the batch makes a new id each
+    ///         time.
+    ///     once_ttl: As for the client's ``invoke_script``.
+    ///
+    /// In the results:
+    ///     What the script returns.
+    ///
+    /// Raises:
+    ///     TypeError: ``script`` is not a ``Script``, or ``keys`` or ``args`` is not a list of str or bytes.
+    ///     ValueError: ``once`` or ``once_ttl`` cannot be used, as of ``invoke_script``.
+    ///     CrossSlotError: ``keys`` are in several slots of a cluster.
+    #[expect(clippy::doc_markdown, reason = "the text is Python's docstring")]
+    #[pyo3(signature = (script, keys=None, args=None, *, once=None, once_ttl=None))]
+    fn invoke_script<'py>(
+        slf: Bound<'py, Self>,
+        script: &Bound<'py, PyAny>,
+        keys: Option<&Bound<'py, PyAny>>,
+        args: Option<&Bound<'py, PyAny>>,
+        once: Option<&Bound<'py, PyAny>>,
+        once_ttl: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !script.is_exact_instance_of::<Script>() {
+            // A typed script's errors hold no secret, and have its library's classes.
+            return slf.call_method1(intern!(slf.py(), "_invoke_typed"), (script, keys, args, once, once_ttl));
+        }
+        let this = slf.borrow();
+        let Some(packed) = &this.packed else {
+            return Err(PyRuntimeError::new_err("the batch was not initialized; call super().__init__()"));
+        };
+        packed.get().invoke_script(script, keys, args, None, once, once_ttl)?;
+        drop(this);
+        Ok(slf.into_any())
     }
 }

@@ -50,13 +50,13 @@ impl Client {
         let own_runtime = OnceLock::new();
         let (config, pending, reply_to) = if is_blocking {
             let config = config::from_settings(settings, blocking::questions::questioner)?;
-            let (pending, reply_to) = BlockingPending::expect_reply(py, None)?;
+            let (pending, reply_to) = BlockingPending::expect_reply(py, None, 1)?;
             (config, pending.into_any(), reply_to)
         } else {
             let runtime = Runtime::running(py)?;
             let here = runtime.here(py)?;
             let config = config::from_settings(settings, |callback| here.bridge.get().questioner(callback))?;
-            let (pending, reply_to) = Bridge::expect_reply(&here, None, Instant::now())?;
+            let (pending, reply_to) = Bridge::expect_reply(&here, None, Instant::now(), 1)?;
             if !is_of_any_runtime {
                 let _ = own_runtime.set(runtime);
             }
@@ -141,7 +141,7 @@ impl Client {
         match command.pack()? {
             Entry::Whole { request, route, .. } => self.enqueue(py, request, route, timeout),
             Entry::Parts { parts, gather } => {
-                self.send(py, |core, reply_to| core.call_in_parts(parts, gather, timeout, reply_to))
+                self.send(py, 1, |core, reply_to| core.call_in_parts(parts, gather, timeout, reply_to))
             }
         }
     }
@@ -162,7 +162,8 @@ impl Client {
         let timeout = milliseconds(timeout)?;
         let route = route.map(route::parse).transpose()?;
         let options = BatchOptions { timeout, route, retries_lost: retry_connection_error, watch };
-        self.send(py, |core, reply_to| core.exec(batch.get().core().clone(), options, reply_to))
+        let batch = batch.get().core().clone();
+        self.send(py, batch.entries().len(), |core, reply_to| core.exec(batch, options, reply_to))
     }
 
     /// Sends WATCH on a connection that only this watch uses; `watch` names both.
@@ -178,14 +179,14 @@ impl Client {
         pack_keys(py, &keys, self.in_cluster, &mut packer)?;
         let route = packer.route();
         let keys = Some((packer.finish(false), route));
-        self.send(py, |core, reply_to| core.watch(watch, keys, timeout, reply_to))
+        self.send(py, 1, |core, reply_to| core.watch(watch, keys, timeout, reply_to))
     }
 
     /// Ends the watch.
     fn unwatch<'py>(&self, py: Python<'py>, watch: u64, timeout: Option<&Bound<'py, PyAny>>) -> Started<'py> {
         let _entered = enter()?;
         let timeout = milliseconds(timeout)?;
-        self.send(py, |core, reply_to| core.watch(watch, None, timeout, reply_to))
+        self.send(py, 1, |core, reply_to| core.watch(watch, None, timeout, reply_to))
     }
 
     /// Gives back the connection of a watch.
@@ -198,7 +199,7 @@ impl Client {
     /// New connections log in with that password, and with `authenticate` the open ones do, too.
     fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = enter()?;
-        self.send(py, |core, reply_to| core.update_password(password, authenticate, reply_to))
+        self.send(py, 1, |core, reply_to| core.update_password(password, authenticate, reply_to))
     }
 
     /// What the client has counted: see `crate::stats`.
@@ -215,10 +216,10 @@ impl Client {
         }
         let _entered = enter()?;
         if self.is_blocking {
-            return self.block(py, |core, closed| core.close(text, closed)).map(Some);
+            return self.block(py, 1, |core, closed| core.close(text, closed)).map(Some);
         }
         let here = Runtime::running(py)?.here(py)?;
-        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), Instant::now())?;
+        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), Instant::now(), 1)?;
         self.core(py)?.close(text, reply_to);
         Ok(Some(pending.into_any()))
     }
@@ -239,31 +240,35 @@ impl Client {
 impl Client {
     /// Starts a call. One wake of the I/O thread may serve several of them.
     fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        if self.is_blocking {
-            return self.block(py, |core, reply_to| core.call(request, route, timeout, reply_to));
-        }
         let now = Instant::now();
-        self.start(py, self.runtime(py)?, now, |core, bridge, reply_to| {
+        if self.is_blocking {
+            let core = self.core(py)?;
+            let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()), 1)?;
+            core.enqueue(request, route, timeout, now, reply_to);
+            pending.borrow_mut().wake_io_thread_soon();
+            return Ok(pending.into_any());
+        }
+        self.start(py, self.runtime(py)?, now, 1, |core, bridge, reply_to| {
             core.enqueue(request, route, timeout, now, reply_to);
             Bridge::wake_for_call(bridge, core.bell(), now)
         })
     }
 
-    /// Starts a call and wakes the I/O thread at once.
-    fn send<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
+    /// Starts a call of so many commands, and wakes the I/O thread at once.
+    fn send<'py>(&self, py: Python<'py>, commands: usize, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
         if self.is_blocking {
-            return self.block(py, call);
+            return self.block(py, commands, call);
         }
-        self.start(py, self.runtime(py)?, Instant::now(), |core, _, reply_to| {
+        self.start(py, self.runtime(py)?, Instant::now(), commands, |core, _, reply_to| {
             call(core, reply_to);
             Ok(())
         })
     }
 
     /// Starts a call that a thread waits for.
-    fn block<'py>(&self, py: Python<'py>, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
+    fn block<'py>(&self, py: Python<'py>, commands: usize, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
         let core = self.core(py)?;
-        let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()))?;
+        let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()), commands)?;
         call(core, reply_to);
         Ok(pending.into_any())
     }
@@ -275,6 +280,7 @@ impl Client {
         py: Python<'py>,
         runtime: &Runtime,
         now: Instant,
+        commands: usize,
         call: impl FnOnce(&CoreClient, &Bound<'py, Bridge>, ReplyTo) -> PyResult<()>,
     ) -> Started<'py> {
         let core = self.core(py)?;
@@ -282,7 +288,7 @@ impl Client {
         if here.is_cancelled {
             return Ok(Bridge::never_sent(&here)?.into_any());
         }
-        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), now)?;
+        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), now, commands)?;
         call(core, &here.bridge, reply_to)?;
         Ok(pending.into_any())
     }

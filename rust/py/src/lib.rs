@@ -10,6 +10,7 @@ mod errors;
 mod event_loop;
 mod library;
 mod once;
+mod polling;
 mod probes;
 mod process;
 mod python;
@@ -27,6 +28,8 @@ mod tls;
 mod _core {
     #[pymodule_export]
     use crate::batch::Batch;
+    #[pymodule_export]
+    use crate::batch::ScriptBatch;
     #[pymodule_export]
     use crate::blocking::pending::BlockingPending;
     #[pymodule_export]

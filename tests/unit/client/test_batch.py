@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -74,6 +76,34 @@ def test_a_batch_grows_by_what_its_methods_add(kind: type[BaseBatch], is_atomic:
     assert batch.clear() is batch
     assert len(batch) == 0
     assert len(batch.get("k")) == 1
+
+
+@BOTH
+def test_to_add_a_script_runs_none_of_the_package_s_python(kind: type[BaseBatch]) -> None:
+    batch, called = kind(False), []
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_globals["__name__"].startswith("glide_scripts"):
+            called.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        for number in range(3):
+            batch.invoke_script(HELLO, [f"k{number}"], ["value"])
+    finally:
+        sys.setprofile(None)
+    assert called == []
+    assert len(batch) == 3
+
+
+@BOTH
+def test_a_batch_that_was_not_initialized_says_so(kind: Any) -> None:
+    class Own(kind):
+        def __init__(self) -> None:
+            """Forgets the base class."""
+
+    with pytest.raises(RuntimeError, match=r"super\(\)\.__init__"):
+        Own().invoke_script(HELLO)
 
 
 @BOTH

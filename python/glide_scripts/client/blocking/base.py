@@ -11,6 +11,7 @@ from ...values import TOK, TEncodable
 from .. import base
 from ..sending import Sending
 from . import bound
+from .invoking import invoking
 from .methods import blocking, run_for
 from .replies import in_thread
 
@@ -67,9 +68,10 @@ class BaseClient(Sending):
         self.close()
 
     _run = run_for
+    _bound = bound.bound
     _observed_call = base.BaseClient._observed_call
     close = blocking(base.BaseClient.close)
-    invoke_script = blocking(base.BaseClient.invoke_script)
+    invoke_script = invoking(base.BaseClient.invoke_script)
     bind = bound.in_thread(base.BaseClient.bind)
     invoke_script_many = in_thread(base.BaseClient.invoke_script_many)
     update_connection_password = blocking(base.BaseClient.update_connection_password)

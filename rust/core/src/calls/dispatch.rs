@@ -20,16 +20,18 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
     }
 }
 
-/// The servers of a client, whose lanes hand back here what they cannot finish.
-pub(crate) fn servers(config: Config, stats: Arc<Stats>) -> Rc<Servers> {
-    Servers::new(config, stats, |servers| Rc::new(Events { servers }))
+/// The servers of a client, whose lanes hand back here what they cannot finish. `at_rest` is called whenever nothing is in
+/// flight any more.
+pub(crate) fn servers(config: Config, stats: Arc<Stats>, at_rest: impl Fn() + 'static) -> Rc<Servers> {
+    Servers::new(config, stats, |servers| Rc::new(Events { servers, at_rest }))
 }
 
-struct Events {
+struct Events<F> {
     servers: Weak<Servers>,
+    at_rest: F,
 }
 
-impl LaneEvents for Events {
+impl<F: Fn()> LaneEvents for Events<F> {
     fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>) {
         if let Some(servers) = self.servers.upgrade() {
             single::recover(&servers, Some(lane.clone()), call, unfinished, place);
@@ -40,6 +42,10 @@ impl LaneEvents for Events {
         if let Some(servers) = self.servers.upgrade() {
             servers.unanswered();
         }
+    }
+
+    fn at_rest(&self) {
+        (self.at_rest)();
     }
 
     fn disconnected(&self, lane: &Rc<Lane>) {

@@ -15,6 +15,7 @@ use crate::calls::dispatch;
 use crate::calls::fanout;
 use crate::calls::watch::{self, Watching};
 use crate::client::io_thread::IoThread;
+use crate::client::linger::Linger;
 use crate::client::outbox::{Bell, Receiver, Sender, outbox};
 use crate::model::batch::{Batch, BatchOptions, Sending};
 use crate::model::call::Call;
@@ -109,7 +110,8 @@ impl Client {
             closed: AtomicBool::new(false),
             closing_text: OnceLock::new(),
         };
-        io.spawn(move || serve(config, stats, incoming, opened));
+        let is_simulated = io.is_simulated();
+        io.spawn(move || serve(config, stats, incoming, opened, is_simulated));
         client
     }
 
@@ -264,15 +266,28 @@ impl Client {
 }
 
 /// The life of a client on the I/O thread.
-async fn serve(config: Config, stats: Arc<Stats>, mut incoming: Receiver<Message>, opened: ReplyTo) {
-    let servers = dispatch::servers(config, stats);
+async fn serve(
+    config: Config,
+    stats: Arc<Stats>,
+    mut incoming: Receiver<Message>,
+    opened: ReplyTo,
+    is_simulated: bool,
+) {
+    let linger = Rc::new(Linger::new(is_simulated));
+    let (bell, lingers) = (incoming.bell().clone(), linger.clone());
+    let at_rest = move || {
+        if lingers.is_due() {
+            bell.ring()
+        }
+    };
+    let servers = dispatch::servers(config, stats, at_rest);
     let mut unheard = VecDeque::new();
     if open(&servers, &mut incoming, &mut unheard, opened).await {
         let (checked, kept) = (servers.clone(), servers.clone());
         let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
         let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
         let news = listen_to_sentinels(&servers);
-        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard)).await.is_err() {}
+        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard, &linger)).await.is_err() {}
         checks.abort();
         heartbeats.abort();
         news.iter().for_each(JoinHandle::abort);
@@ -313,7 +328,12 @@ async fn open(
 }
 
 /// Handles what is sent to the client, until it is closed.
-async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard: &mut VecDeque<Message>) {
+async fn listen(
+    servers: &Rc<Servers>,
+    incoming: &mut Receiver<Message>,
+    unheard: &mut VecDeque<Message>,
+    linger: &Linger,
+) {
     // Whether calls were cancelled that may have waited on connections of their own.
     let mut closes = false;
     loop {
@@ -339,8 +359,27 @@ async fn listen(servers: &Rc<Servers>, incoming: &mut Receiver<Message>, unheard
         if !gone.is_empty() {
             servers.cancel(gone);
         }
-        if !incoming.take(unheard).await {
+        if !next(servers, incoming, unheard, linger).await {
             return;
+        }
+    }
+}
+
+/// Waits for what is sent to the client; false: nothing will come any more.
+async fn next(
+    servers: &Servers,
+    incoming: &mut Receiver<Message>,
+    unheard: &mut VecDeque<Message>,
+    linger: &Linger,
+) -> bool {
+    loop {
+        if let Some(is_open) = incoming.look(unheard) {
+            return is_open;
+        }
+        incoming.rung().await;
+        // It is rung for a rest, too.
+        if !incoming.has_items() && servers.stats.is_at_rest() {
+            linger.look(|| incoming.has_items(), || servers.stats.is_at_rest()).await;
         }
     }
 }

@@ -53,6 +53,10 @@ impl IoThread {
         Self { tasks, ended, is_simulated: true }
     }
 
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.is_simulated
+    }
+
     /// Random bytes that no other client has, in any process; in a simulation they are the seed's.
     pub(crate) fn nonce(&self) -> [u8; OwnIds::NONCE] {
         let mut nonce = [0; OwnIds::NONCE];

@@ -2,4 +2,5 @@
 
 pub(crate) mod handle;
 pub(crate) mod io_thread;
+mod linger;
 pub(crate) mod outbox;

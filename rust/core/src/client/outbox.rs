@@ -4,13 +4,15 @@
 //! are put in one by one, and the thread is woken once.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 /// Makes the two ends.
 pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared { queue: Mutex::new(Queue { items: VecDeque::new(), is_open: true }) });
+    let queue = Mutex::new(Queue { items: VecDeque::new(), is_open: true });
+    let shared = Arc::new(Shared { queue, has_items: AtomicBool::new(false) });
     let bell = Bell(Arc::default());
     (Sender { shared: shared.clone(), bell: bell.clone() }, Receiver { shared, bell })
 }
@@ -18,6 +20,8 @@ pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
 #[derive(Debug)]
 struct Shared<T> {
     queue: Mutex<Queue<T>>,
+    /// For looking without the lock.
+    has_items: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -62,6 +66,7 @@ impl<T> Sender<T> {
             return Err(item);
         }
         queue.items.push_back(item);
+        self.shared.has_items.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -86,23 +91,44 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
     pub(crate) async fn take(&mut self, items: &mut VecDeque<T>) -> bool {
-        const KEPT: usize = 4096;
         loop {
-            {
-                let mut queue = self.shared.queue();
-                if !queue.items.is_empty() {
-                    std::mem::swap(&mut queue.items, items);
-                    return true;
-                }
-                if !queue.is_open {
-                    return false;
-                }
-                // The room of one great burst is not kept for ever.
-                queue.items.shrink_to(KEPT);
-                items.shrink_to(KEPT);
+            if let Some(is_open) = self.look(items) {
+                return is_open;
             }
-            self.bell.0.notified().await;
+            self.rung().await;
         }
+    }
+
+    /// The same without waiting; `None`: there is nothing now.
+    pub(crate) fn look(&mut self, items: &mut VecDeque<T>) -> Option<bool> {
+        const KEPT: usize = 4096;
+        let mut queue = self.shared.queue();
+        if !queue.items.is_empty() {
+            std::mem::swap(&mut queue.items, items);
+            self.shared.has_items.store(false, Ordering::Relaxed);
+            return Some(true);
+        }
+        if !queue.is_open {
+            return Some(false);
+        }
+        // The room of one great burst is not kept for ever.
+        queue.items.shrink_to(KEPT);
+        items.shrink_to(KEPT);
+        None
+    }
+
+    /// Waits until the bell is rung.
+    pub(crate) async fn rung(&self) {
+        self.bell.0.notified().await;
+    }
+
+    /// Whether there is something to take.
+    pub(crate) fn has_items(&self) -> bool {
+        self.shared.has_items.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Takes the rest; nothing more is let in.

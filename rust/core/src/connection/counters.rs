@@ -38,8 +38,10 @@ impl Counters {
         let before = self.in_flight.replace(now);
         if now > before {
             self.node.in_flight.fetch_add(now - before, Ordering::Relaxed);
+            self.client.in_flight.fetch_add(now - before, Ordering::Relaxed);
         } else if now < before {
             self.node.in_flight.fetch_sub(before - now, Ordering::Relaxed);
+            self.client.in_flight.fetch_sub(before - now, Ordering::Relaxed);
         }
     }
 }

@@ -33,9 +33,14 @@ async fn bounded(work: impl Future<Output = ()>) {
 struct Clumsy {
     panics_on_errors: bool,
     panics_on_losses: Cell<u32>,
+    rests: Cell<u32>,
 }
 
 impl LaneEvents for Clumsy {
+    fn at_rest(&self) {
+        self.rests.update(|rests| rests + 1);
+    }
+
     fn unfinished(&self, _lane: &Rc<Lane>, call: Call, unfinished: Unfinished, _place: Option<Place>) {
         let error = match unfinished {
             Unfinished::Answered(_) => {
@@ -135,6 +140,26 @@ async fn a_name_is_looked_up_anew_for_each_connection() {
         let lane = lane(&owner);
         assert_eq!(serve(b":1\r\n", &lane).await, Some(1));
         assert_eq!(serve(b":2\r\n", &lane).await, Some(2));
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn the_owner_learns_when_nothing_is_in_flight_any_more() {
+    let owner = Rc::new(Clumsy::default());
+    let work = async {
+        let listener = listen().await;
+        let lane = lane(&owner);
+        let (first, second) = (submit(&lane, "FIRST", BOUND), submit(&lane, "SECOND", BOUND));
+        let mut server = accept(&listener).await;
+        hear(&mut server, "SECOND").await;
+        server.write_all(b":1\r\n").await.expect("a client that listens");
+        outcome(first).await.expect("a reply");
+        assert_eq!(owner.rests.get(), 0, "the second call has no reply");
+        server.write_all(b":2\r\n").await.expect("a client that listens");
+        outcome(second).await.expect("a reply");
+        assert_eq!(owner.rests.get(), 1);
+        lane.close();
     };
     bounded(work).await;
 }

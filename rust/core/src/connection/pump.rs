@@ -175,6 +175,11 @@ impl Lane {
             self.counters.node.record(times.into_iter());
             self.publish_in_flight();
             self.queues.borrow_mut().give_back_room();
+            if self.counters.client.is_at_rest()
+                && let Some(events) = self.events.upgrade()
+            {
+                events.at_rest();
+            }
         }
         result
     }

@@ -42,6 +42,8 @@ pub struct Stats {
     pub from_records: Counter,
     /// Bytes that wait to be written.
     pub(crate) pending_bytes: AtomicUsize,
+    /// Requests written that have no reply yet, over all servers.
+    pub(crate) in_flight: AtomicU64,
     nodes: Mutex<Nodes>,
 }
 
@@ -140,6 +142,11 @@ impl Stats {
 
     pub fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is written or waits to be.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0 && self.pending_bytes() == 0
     }
 
     fn nodes_now(&self) -> MutexGuard<'_, Nodes> {

@@ -28,6 +28,10 @@ pub(crate) struct BlockingPending {
     id: CallId,
     /// `None` for a client that is being opened, which is abandoned as a whole.
     client: Option<Arc<ForkLocal<CoreClient>>>,
+    /// Of how many commands it is.
+    commands: usize,
+    /// The I/O thread was not woken for the call yet.
+    is_held: bool,
     generation: u64,
     /// What is known of an observed call besides its result.
     trace: Option<Box<CallTrace>>,
@@ -43,15 +47,34 @@ enum State {
 }
 
 impl BlockingPending {
-    /// Makes what Python waits for, and where the core sends the reply.
+    /// Makes what Python waits for, for a call of so many commands, and where the core sends the reply.
     pub(crate) fn expect_reply(
         py: Python<'_>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
+        commands: usize,
     ) -> PyResult<(Bound<'_, Self>, ReplyTo)> {
         let (reply_to, mailbox, id) = ReplyTo::thread();
         let (state, generation) = (State::Waiting, generation());
-        let pending = Self { state, mailbox, id, client, generation, trace: None, callbacks: Vec::new() };
+        let (trace, callbacks) = (None, Vec::new());
+        let pending = Self { state, mailbox, id, client, commands, is_held: false, generation, trace, callbacks };
         Ok((Bound::new(py, pending)?, reply_to))
+    }
+
+    /// Wakes the I/O thread for the call: at once, or where other threads may run while this one waits. To wake it takes
+    /// longer than all else that a call does while it holds the GIL.
+    pub(crate) fn wake_io_thread_soon(&mut self) {
+        self.is_held = true;
+        if !sleep::others_wait() {
+            self.wake_io_thread();
+        }
+    }
+
+    fn wake_io_thread(&mut self) {
+        if std::mem::take(&mut self.is_held)
+            && let Some(client) = self.client.as_ref().and_then(|client| client.get())
+        {
+            client.bell().ring();
+        }
     }
 
     /// Waits for the end. An exception that a signal's handler raises meanwhile is the call's end, and cancels it.
@@ -63,9 +86,10 @@ impl BlockingPending {
             return Ok(());
         }
         let _entered = enter()?;
-        let (mailbox, made) = {
-            let this = slf.borrow();
-            (this.mailbox.clone(), this.generation)
+        let (mailbox, made, commands, mut held) = {
+            let mut this = slf.borrow_mut();
+            let held = if std::mem::take(&mut this.is_held) { this.client.clone() } else { None };
+            (this.mailbox.clone(), this.generation, this.commands, held)
         };
         let longest = is_main_thread(py).then_some(BETWEEN_SIGNALS);
         while !mailbox.has_ended() {
@@ -74,7 +98,12 @@ impl BlockingPending {
                 Self::finish(slf, Err(error));
                 return Ok(());
             }
-            py.detach(|| sleep::until_end(&mailbox, longest));
+            py.detach(|| {
+                if let Some(client) = held.take().as_ref().and_then(|client| client.get()) {
+                    client.bell().ring();
+                }
+                sleep::until_end(&mailbox, commands, longest);
+            });
             if longest.is_some()
                 && let Err(error) = py.check_signals()
             {
@@ -143,6 +172,13 @@ impl BlockingPending {
     }
 }
 
+/// A call that nobody waits for is sent, too.
+impl Drop for BlockingPending {
+    fn drop(&mut self) {
+        self.wake_io_thread();
+    }
+}
+
 #[pymethods]
 impl BlockingPending {
     fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -180,7 +216,7 @@ impl BlockingPending {
 
     /// Whether it was waited for until now. What was not written yet will not be.
     fn cancel(slf: &Bound<'_, Self>) -> bool {
-        if slf.borrow().done() {
+        if slf.borrow_mut().done() {
             return false;
         }
         slf.borrow().cancel_call();
@@ -193,7 +229,8 @@ impl BlockingPending {
         matches!(self.state, State::Cancelled)
     }
 
-    fn done(&self) -> bool {
+    fn done(&mut self) -> bool {
+        self.wake_io_thread();
         !matches!(self.state, State::Waiting) || self.mailbox.has_ended()
     }
 

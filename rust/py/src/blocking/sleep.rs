@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 
 use glide_scripts_core::{Completion, Mailbox};
 
-/// Waits until the call has ended, or at most until `longest` has passed; it may end early. The thread is detached.
-pub(super) fn until_end(mailbox: &Mailbox<Completion>, longest: Option<Duration>) {
+use crate::polling::worthwhile;
+
+/// Waits until the call of so many commands has ended, or at most until `longest` has passed; it may end early. The thread
+/// is detached.
+pub(super) fn until_end(mailbox: &Mailbox<Completion>, commands: usize, longest: Option<Duration>) {
     let waiting = Waiting::begin();
-    if spin(mailbox, &waiting) {
+    if spin(mailbox, commands, &waiting) {
         return;
     }
     WAKER.with(|waker| {
@@ -43,6 +46,11 @@ impl Wake for Unpark {
 
 /// How many threads wait. After a fork it may count those of the parent, too, and the child spins less.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether any thread waits.
+pub(super) fn others_wait() -> bool {
+    WAITING.load(Ordering::Relaxed) > 0
+}
 
 struct Waiting(());
 
@@ -78,21 +86,18 @@ thread_local! {
 /// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and waking
 /// take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads need the
 /// cores. If it often finds nothing, it looks less often.
-fn spin(mailbox: &Mailbox<Completion>, waiting: &Waiting) -> bool {
-    const LENGTH: Duration = Duration::from_micros(150);
+fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
     const LOOKS: usize = 16;
     const MOST_FAILURES: u32 = 10;
     static HAS_CORES: LazyLock<bool> = LazyLock::new(|| available_parallelism().is_ok_and(|cores| cores.get() > 1));
-    if !*HAS_CORES || !waiting.is_alone() {
-        return false;
-    }
+    let Some(length) = worthwhile(commands).filter(|_| *HAS_CORES && waiting.is_alone()) else { return false };
     let mut spins = SPINS.get();
     if spins.skip > 0 {
         spins.skip -= 1;
         SPINS.set(spins);
         return false;
     }
-    let ends = Instant::now() + LENGTH;
+    let ends = Instant::now() + length;
     let has_ended = loop {
         let has_ended = (0..LOOKS).any(|_| {
             std::hint::spin_loop();

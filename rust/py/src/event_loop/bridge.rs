@@ -21,6 +21,7 @@ use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
 use super::running_loop::{remember, running_loop};
 use super::wakeup::Wakeup;
+use crate::polling::worthwhile;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
 use crate::process::logging;
@@ -160,11 +161,12 @@ impl Bridge {
         Bound::new(here.bridge.py(), Pending::never_sent(&here.event_loop, shared))
     }
 
-    /// Makes what Python awaits for one call, and where the core sends its reply.
+    /// Makes what Python awaits for one call of so many commands, and where the core sends its reply.
     pub(crate) fn expect_reply<'py>(
         here: &Here<'py>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
         now: Instant,
+        commands: usize,
     ) -> PyResult<(Bound<'py, Pending>, ReplyTo)> {
         let (py, slf, bridge) = (here.bridge.py(), &here.bridge, here.bridge.get());
         let completions = &bridge.shared.completions;
@@ -174,7 +176,7 @@ impl Bridge {
             let has_lost_callbacks = state.has_lost_callbacks(now);
             let ticket = state.calls.insert(pending.clone().unbind());
             let calls = state.calls.len();
-            (ticket, state.busy_poll.start(calls, now), has_lost_callbacks)
+            (ticket, state.busy_poll.start(calls, now, worthwhile(commands)), has_lost_callbacks)
         };
         pending.borrow_mut().ticket = ticket;
         if has_lost_callbacks {

@@ -18,8 +18,6 @@ pub(super) struct BusyPoll {
 }
 
 impl BusyPoll {
-    const LENGTH: Duration = Duration::from_micros(150);
-
     /// With more calls in flight, replies come in bursts and waking up is cheap for each.
     pub(super) fn is_few(calls: usize) -> bool {
         calls <= 4
@@ -29,21 +27,20 @@ impl BusyPoll {
         self.ends.is_some()
     }
 
-    /// Starts or prolongs it for a new call, one of that many; whether the loop must be asked to poll.
-    pub(super) fn start(&mut self, calls: usize, now: Instant) -> bool {
+    /// Starts or prolongs it for a new call, one of that many; whether the loop must be asked to poll. `length`: for how
+    /// long the call is worth it.
+    pub(super) fn start(&mut self, calls: usize, now: Instant, length: Option<Duration>) -> bool {
         /// With one core, polling would keep the server from answering.
         static HAS_CORES: LazyLock<bool> =
             LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
-        if !Self::is_few(calls) || !*HAS_CORES {
-            return false;
-        }
+        let Some(length) = length.filter(|_| Self::is_few(calls) && *HAS_CORES) else { return false };
         if self.skip > 0 && !self.is_on() {
             self.skip -= 1;
             return false;
         }
         // One that should have ended may have been forgotten by the loop.
         let was_on = self.ends.is_some_and(|ends| ends > now);
-        self.ends = Some(now + Self::LENGTH);
+        self.ends = self.ends.max(Some(now + length));
         !was_on
     }
 

@@ -72,7 +72,8 @@ impl Commands {
 
 /// The same commands in writes of a bounded length each, of at least one command.
 pub(super) fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
-    const LONGEST: usize = 256 << 10;
+    /// What was answered is looked at while the server runs the rest.
+    const LONGEST: usize = 32 << 10;
     let mut commands = commands.into_iter().peekable();
     std::iter::from_fn(move || {
         let first = commands.next()?;
