@@ -39,10 +39,7 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
         if timeout_at(deadline, servers.learn_first()).await.is_err() {
-            return Err(Box::new(Error::timeout(
-                timeout,
-                AtDeadline::NotSent(Obstacle::unconnected("no node is known")),
-            )));
+            return Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::NoNode))));
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
@@ -76,10 +73,7 @@ async fn ask_nodes(
                     Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
                 }
                 Ok(Err(_)) => None,
-                Err(_) => Some(Err(Box::new(Error::timeout(
-                    timeout,
-                    AtDeadline::NotSent(Obstacle::unconnected("no connection yet")),
-                )))),
+                Err(_) => Some(Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::Connecting))))),
             };
             (index, outcome)
         });

@@ -96,7 +96,7 @@ impl Servers {
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                waiting_for.replace(Obstacle::unconnected(format!("no connection to {} yet", lane.address())));
+                waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
                 attempt.back_off();
                 continue;
             }

@@ -27,13 +27,13 @@ use crate::connection::queues::Queues;
 use crate::connection::session::Session;
 use crate::connection::step::{Step, StepOptions, StepProgress, Steps, Unfinished};
 use crate::model::call::Call;
-use crate::model::cause::PANICKED;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::Error;
 use crate::model::request::Request;
 use crate::model::stats::Stats;
-use crate::model::status::{Status, Unreachable};
+use crate::model::status::Status;
+use crate::model::unreachable::Unreachable;
 use crate::model::used::CodeId;
 use crate::tasks::guard;
 use crate::tasks::signal::Signal;
@@ -48,8 +48,6 @@ pub(crate) trait LaneEvents {
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>);
 }
-
-const CLOSED: &str = "the connection was closed";
 
 pub(crate) struct Lane {
     pub(super) address: Address,
@@ -406,7 +404,7 @@ impl Lane {
     /// Ends the connection; callers of what is in flight get a closing error.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.status.set(Status::Down(Unreachable(CLOSED.into())));
+        self.status.set(Status::Down(Unreachable::Closed));
         if let Some(task) = self.task.borrow_mut().take() {
             task.abort();
         }
@@ -468,7 +466,7 @@ impl Lane {
     async fn keep_running(self: Rc<Self>) {
         while guard::run("a connection", self.clone().run()).await.is_err() {
             self.status.set(Status::Connecting);
-            self.lose_in_flight(u64::MAX, &Unreachable(PANICKED.into()));
+            self.lose_in_flight(u64::MAX, &Unreachable::Panicked);
             sleep(self.config.backoff.pause(0)).await;
         }
     }
@@ -487,14 +485,15 @@ impl Lane {
                 }
                 Err(reason) => (reason, false, "no"),
             };
-            if last_reason.as_ref() != Some(&reason) {
-                log::info!("{verb} connection to {}: {reason}", self.address);
+            let words = reason.to_string();
+            if last_reason.as_ref() != Some(&words) {
+                log::info!("{verb} connection to {}: {words}", self.address);
             }
-            last_reason = Some(reason.clone());
+            last_reason = Some(words);
             if self.closed.get() {
                 return;
             }
-            self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
+            self.status.set(if served { Status::Connecting } else { Status::Down(reason) });
             if let Some(events) = self.events.upgrade() {
                 events.disconnected(&self);
             }
@@ -610,7 +609,7 @@ impl Begun {
             return Unfinished::Unsent;
         }
         self.progress.written.set(u64::MAX);
-        Unfinished::Lost(Unreachable("it was dropped".into()))
+        Unfinished::Lost(Unreachable::Dropped)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::address::Address;
 use crate::model::cause::{AtDeadline, Cause, CrossSlot};
 use crate::model::script::Script;
 use crate::model::script_words::{own_words, shown};
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::wire::resp::ServerError;
 
 /// The one error of the crate. Its text is worded for whoever reads it, and holds no secret.

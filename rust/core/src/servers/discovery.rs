@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::connection::lane::Lane;
 use crate::model::config::Address;
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::model::verdict;
 use crate::servers::abilities::Abilities;
 use crate::wire::pack;

@@ -132,6 +132,13 @@ impl ServerError {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 
+    /// The same, less the arguments of a command that the server does not know, of which one may be a password.
+    pub fn without_arguments(&self) -> String {
+        let mut text = self.text();
+        text.truncate(text.find(", with args beginning with").unwrap_or(text.len()));
+        text
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
