@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{About, Gather, LaneKind, Request, words_of};
+use super::words::words_of;
+use super::{About, Gather, LaneKind, Request};
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
 use crate::model::once::{self, Once, Recorded};
