@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::calls::single;
 use crate::model::call::Call;
-use crate::model::cause::{AtDeadline, Obstacle};
+use crate::model::cause::{AtDeadline, Cause, Obstacle};
 use crate::model::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
@@ -312,7 +312,7 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
 }
 
 fn no_nodes() -> Error {
-    Error::new(Kind::Connection, "not sent: no node is known")
+    Error::because(Kind::Connection, Cause::NoNode)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::connection::lane::Place;
-use crate::model::cause::Obstacle;
+use crate::model::cause::{Cause, Obstacle};
 use crate::model::config::Deadlines;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Request;
@@ -47,8 +47,7 @@ pub(crate) async fn connected_lane(
         } else if let Route::Address(address) = route
             && looked
         {
-            let message = format!("not sent: no node of the cluster is at {address}");
-            return Err(Box::new(Error::new(Kind::Request, message)));
+            return Err(Box::new(Error::because(Kind::Request, Cause::NoNodeAt(address.clone()))));
         } else {
             waiting_for.replace(servers.why_unknown(route));
         }

@@ -28,6 +28,29 @@ pub enum Cause {
     Panicked,
     #[error("a node answered something other than {expected}")]
     Unexpected { expected: &'static str },
+    #[error("EXEC has no reply")]
+    NoReplyToExec,
+    /// Though it was allowed a moment before.
+    #[error("MULTI was refused, so that the commands ran one by one: {}", .0.text())]
+    MultiRefused(ServerError),
+    #[error("not sent: no node is known")]
+    NoNode,
+    #[error("not sent: no node of the cluster is at {0}")]
+    NoNodeAt(Address),
+    #[error("inflight_requests_limit: {limit} requests are already in flight")]
+    TooManyInFlight { limit: usize },
+    #[error(
+        "pending_bytes_limit: {pending} bytes wait to be written already, because the server does not take them; the \
+         limit is {limit}"
+    )]
+    TooManyBytes { pending: usize, limit: usize },
+    #[error("the client is closed")]
+    Closed,
+    #[error("the client was closed while it connected")]
+    ClosedWhileConnecting,
+    /// The server refused a changed password.
+    #[error("{node}: AUTH was refused: {}", .answer.without_arguments())]
+    PasswordRefused { node: Address, answer: ServerError },
     #[error("{0}")]
     Other(Cow<'static, str>),
 }

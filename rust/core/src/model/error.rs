@@ -95,7 +95,7 @@ impl Error {
         Self::because(kind, Cause::Other(message.into()))
     }
 
-    fn because(kind: Kind, cause: Cause) -> Self {
+    pub(crate) fn because(kind: Kind, cause: Cause) -> Self {
         Self {
             kind,
             cause: Box::new(cause),
@@ -151,7 +151,7 @@ impl Error {
 
     /// The client was closed before the call was issued.
     pub(crate) fn closed() -> Self {
-        Self::new(Kind::Closing, "the client is closed")
+        Self::because(Kind::Closing, Cause::Closed)
     }
 
     /// The client was closed before the call ended.

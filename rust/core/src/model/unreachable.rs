@@ -1,4 +1,4 @@
-//! Why there is no connection to a server, in its parts. The words are made when somebody reads them.
+//! Why there is no connection to a server, in its parts. The text is made only when it is read.
 
 use std::io;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
 use crate::connection::lane::{Lane, LaneEvents};
-use crate::model::cause::Obstacle;
+use crate::model::cause::{Cause, Obstacle};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::model::error::{Error, Kind};
@@ -249,8 +249,8 @@ impl Servers {
                 // A connection that is lost logs in when it is replaced.
                 let reply = lane.ask(auth).await.ok()?;
                 let error = reply.error()?;
-                let message = format!("{}: AUTH was refused: {}", lane.address(), error.without_arguments());
-                Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) })
+                let cause = Cause::PasswordRefused { node: lane.address().clone(), answer: error.clone() };
+                Some(Error { code: Some(error.code().to_owned()), ..Error::because(Kind::Request, cause) })
             });
         }
         let refused = asking.join_all().await.into_iter().flatten().next();

@@ -7,6 +7,7 @@ use super::Transaction;
 use super::queue::Queue;
 use crate::calls::attempt::{Answered, Attempt};
 use crate::connection::lane::Lane;
+use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Form;
@@ -32,13 +33,14 @@ impl Transaction<'_> {
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
         let Some(executed) = replies.next() else {
-            return Answer::Failed(Box::new(Error::new(Kind::Connection, "EXEC has no reply").may_have_executed(true)));
+            return Answer::Failed(Box::new(
+                Error::because(Kind::Connection, Cause::NoReplyToExec).may_have_executed(true),
+            ));
         };
         if let Some(error) = begun.as_ref().and_then(Reply::error) {
-            // It was allowed a moment ago.
             let ran = queued.iter().any(|reply| reply.error().is_none());
-            let message = format!("MULTI was refused, so that the commands ran one by one: {}", error.text());
-            return Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(ran)));
+            let cause = Cause::MultiRefused(error.clone());
+            return Answer::Failed(Box::new(Error::because(Kind::Request, cause).may_have_executed(ran)));
         }
         let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
         match (executed.error(), refused) {
