@@ -42,4 +42,5 @@ pub use crate::model::tls::{Identity, Pem, Tls, TlsOptions};
 pub use crate::model::unreachable::{Stranger, Unreachable};
 pub use crate::model::wait::Wait;
 pub use crate::tasks::mailbox::Mailbox;
+pub use crate::tasks::room::ROOM_KEPT;
 pub use crate::wire::resp;

@@ -25,6 +25,7 @@ use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Load, Next};
 use crate::servers::directory::Servers;
 use crate::servers::watches::Watched;
+use crate::wire::pack;
 use crate::wire::resp::{Item, Reply, ServerError};
 
 use self::answer::Answer;
@@ -192,7 +193,7 @@ impl Transaction<'_> {
             return Ok(true);
         }
         let connection = lane.connection();
-        let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
+        let commands = vec![begin.wire().clone(), pack::command(&[b"EXEC"])];
         let progress = Rc::default();
         if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
             attempt.lane = None;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::tasks::room::ROOM_KEPT;
+
 /// Makes the two ends.
 pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared { queue: Mutex::new(Queue { items: VecDeque::new(), is_open: true }) });
@@ -86,7 +88,6 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// Waits until there is something, and exchanges it for `items`, which is empty; false: nothing will come any more.
     pub(crate) async fn take(&mut self, items: &mut VecDeque<T>) -> bool {
-        const KEPT: usize = 4096;
         loop {
             {
                 let mut queue = self.shared.queue();
@@ -97,9 +98,8 @@ impl<T> Receiver<T> {
                 if !queue.is_open {
                     return false;
                 }
-                // The room of one great burst is not kept for ever.
-                queue.items.shrink_to(KEPT);
-                items.shrink_to(KEPT);
+                queue.items.shrink_to(ROOM_KEPT);
+                items.shrink_to(ROOM_KEPT);
             }
             self.bell.0.notified().await;
         }

@@ -15,7 +15,7 @@ use crate::model::once::Recorded;
 use crate::model::script::Script;
 use crate::model::used::CodeId;
 use crate::model::wait::Wait;
-use crate::wire::pack::{write_header, write_word};
+use crate::wire::pack::{self, write_header, write_word};
 
 pub use self::packer::Packer;
 
@@ -279,7 +279,7 @@ impl fmt::Debug for Request {
 }
 
 pub(crate) fn asking() -> Bytes {
-    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
+    pack::command(&[b"ASKING"])
 }
 
 /// How a script is named to the server, once the form it was packed in will not do.

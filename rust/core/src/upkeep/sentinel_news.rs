@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::connect::{Connection, Purpose, connect};
+use crate::connection::ping::ping;
 use crate::model::unreachable::Unreachable;
 use crate::servers::directory::Servers;
 use crate::servers::sentinel::Sentinel;
@@ -86,7 +87,7 @@ async fn listen(servers: &Servers, connection: &mut Connection) -> Unreachable {
             Err(_) if is_asked => Err(Unreachable::NoReplyInTime { command: "PING", within: interval }),
             Err(_) => {
                 is_asked = true;
-                connection.send(b"*1\r\n$4\r\nPING\r\n").await
+                connection.send(&ping()).await
             }
         };
         if let Err(reason) = heard {

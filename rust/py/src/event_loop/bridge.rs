@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ReplyTo};
+use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ROOM_KEPT, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -315,7 +315,6 @@ impl Bridge {
 
     /// Ends the waits of all calls that have ended.
     fn resolve(slf: &Bound<'_, Self>) -> PyResult<()> {
-        const ROOM_KEPT: usize = 4096;
         let Ok(_entered) = enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
         let arrived = {
@@ -342,7 +341,6 @@ impl Bridge {
             let mut state = bridge.shared.lock();
             state.deferred_wake.wake();
             if state.arrived.is_empty() {
-                // The room of one great burst is not kept for ever.
                 state.arrived.shrink_to(ROOM_KEPT);
             }
         }

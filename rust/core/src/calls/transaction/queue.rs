@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Transaction;
 use crate::calls::attempt::{Attempt, code_form};
 use crate::model::request::{Form, asking};
+use crate::wire::pack;
 
 /// A transaction as it goes over the wire, less MULTI and EXEC.
 pub(super) struct Queue {
@@ -32,9 +33,9 @@ impl Queue {
             // It holds until EXEC.
             framed.push(asking());
         }
-        framed.push(Bytes::from_static(b"*1\r\n$5\r\nMULTI\r\n"));
+        framed.push(pack::command(&[b"MULTI"]));
         framed.extend(self.commands.iter().cloned());
-        framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
+        framed.push(pack::command(&[b"EXEC"]));
         framed
     }
 }
