@@ -33,7 +33,7 @@ pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::{Library, library_name};
 pub use crate::model::once::{Once, OwnIds};
 pub use crate::model::question::{Answer, Question, Questioner};
-pub use crate::model::request::{Gather, LaneKind, LaneKind as Lane, Packer, Request};
+pub use crate::model::request::{Gather, LaneKind, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};

@@ -135,7 +135,7 @@ impl Client {
             request.hold_to_deadline();
         }
         let (timeout, deadline) = self.due(timeout, Instant::from_std(now));
-        request.bound(timeout);
+        request.set_timeout(timeout);
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 

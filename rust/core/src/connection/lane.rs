@@ -158,12 +158,12 @@ impl Lane {
             let mut queues = self.queues.borrow_mut();
             (queues.put(job), queues.waiting.bytes)
         };
-        self.has_more(bytes);
+        self.queue_has_grown(bytes);
         Some(number)
     }
 
-    /// There is more to be written: so many bytes in all.
-    fn has_more(self: &Rc<Self>, bytes: usize) {
+    /// The queue has grown, to so many bytes.
+    fn queue_has_grown(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
         if bytes > self.counters.published_bytes() + NEWS {
             self.publish_bytes();
@@ -171,8 +171,8 @@ impl Lane {
         self.wake();
     }
 
-    /// There is less: jobs were taken out.
-    pub(super) fn has_less(self: &Rc<Self>) {
+    /// The queue has shrunk: jobs were taken out.
+    pub(super) fn queue_has_shrunk(self: &Rc<Self>) {
         self.publish_bytes();
         self.publish_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
@@ -230,7 +230,7 @@ impl Lane {
         if let Some((Job::Step(step), bytes)) = removed {
             step.progress.sent.set(bytes > 0);
             step.progress.written.set(bytes);
-            self.has_less();
+            self.queue_has_shrunk();
         }
     }
 
@@ -268,7 +268,7 @@ impl Lane {
     pub(crate) fn cancel(self: &Rc<Self>, gone: &mut BTreeSet<CallId>) {
         let cancelled = self.queues.borrow_mut().cancelled(gone);
         if !cancelled.is_empty() {
-            self.has_less();
+            self.queue_has_shrunk();
             cancelled.into_iter().for_each(|(call, _)| call.reply_to.forget());
         }
     }

@@ -61,7 +61,7 @@ impl Lane {
             return Poll::Ready(reason);
         }
         if self.liveness.is_checked.take() {
-            self.look(io);
+            self.measure_progress(io);
         }
         let written = io.written;
         loop {
@@ -279,7 +279,7 @@ impl Lane {
         if expired.is_empty() {
             return;
         }
-        self.has_less();
+        self.queue_has_shrunk();
         if expired.iter().any(|(_, was_begun)| *was_begun)
             && let Some(events) = self.events.upgrade()
         {

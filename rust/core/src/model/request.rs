@@ -109,7 +109,7 @@ impl Request {
     }
 
     /// It keeps none of the memory that others were packed into.
-    pub(crate) fn apart(mut self) -> Self {
+    pub(crate) fn detached(mut self) -> Self {
         self.wire = Bytes::copy_from_slice(&self.wire);
         self
     }

@@ -30,7 +30,7 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
         sleep(interval / 2).await;
         for lane in servers.lanes() {
             if lane.is_up() && lane.silence() >= interval / 2 {
-                lane.check_taking();
+                lane.check_progress();
             }
             if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
                 let servers = servers.clone();
@@ -48,8 +48,8 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
 
 /// Why a silent connection is of no use any more, if it is not.
 async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option<Unreachable> {
-    let (connection, heard_at) = (lane.connection(), lane.heard_at());
-    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.heard_at() == heard_at;
+    let (connection, heard_at) = (lane.connection(), lane.last_sign_of_life());
+    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.last_sign_of_life() == heard_at;
     let was_idle = lane.is_idle();
     if was_idle {
         // What the answer is does not matter, nor that there may be none in time.

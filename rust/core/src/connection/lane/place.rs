@@ -60,7 +60,7 @@ impl Place {
         };
         let number = match placed {
             Ok((number, bytes)) => {
-                lane.has_more(bytes);
+                lane.queue_has_grown(bytes);
                 Some(number)
             }
             Err(step) => lane.push(Job::Step(step)),

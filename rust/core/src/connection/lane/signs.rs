@@ -10,18 +10,18 @@ use crate::connection::io::Io;
 
 impl Lane {
     /// When there last was a sign of life: the server said something, or its machine took more of a request.
-    pub(crate) fn heard_at(&self) -> Instant {
+    pub(crate) fn last_sign_of_life(&self) -> Instant {
         self.liveness.seen_at()
     }
 
     /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
     pub(crate) fn silence(&self) -> Duration {
         let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
-        asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
+        asked_at.map_or(self.last_sign_of_life(), |asked_at| asked_at.max(self.last_sign_of_life())).elapsed()
     }
 
     /// Has a look soon whether the server's machine takes the request whose reply is due; it takes two looks.
-    pub(crate) fn check_taking(self: &Rc<Self>) {
+    pub(crate) fn check_progress(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
             self.liveness.is_checked.set(true);
             self.wake();
@@ -36,7 +36,7 @@ impl Lane {
     }
 
     /// Looks how much the server's machine has taken.
-    pub(in crate::connection) fn look(&self, io: &Io) {
+    pub(in crate::connection) fn measure_progress(&self, io: &Io) {
         let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
         let (Some((begins, ends)), Some(taken)) = (front, io.taken(self.config.unacknowledged)) else { return };
         self.liveness.note_taken(taken, begins, ends);

@@ -43,9 +43,9 @@ impl Request {
     }
 
     /// Learns how long its call may take.
-    pub(crate) fn bound(&mut self, timeout: Duration) {
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         if let Some(record) = self.record_mut() {
-            record.bound(timeout);
+            record.set_timeout(timeout);
         }
     }
 
