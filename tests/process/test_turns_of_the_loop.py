@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from glide_scripts import GlideClient, Script
 from tests.waiting import block_until
+
+from glide_scripts import GlideClient, Script
 
 CALLS = 100
 WORK_SECS = 0.002

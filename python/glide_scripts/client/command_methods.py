@@ -1,4 +1,4 @@
-"""Names, docstrings and signatures for methods that are made from commands."""
+"""Methods that are made from commands, with their names, docstrings and signatures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,33 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine
 from types import CodeType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..commands.command import Command
+from .advice import raise_advised
+
+P = ParamSpec("P")
+T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+def method_of(
+    build: Callable[P, Command[T]],
+) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+    """Return a method that sends the command which ``build`` makes of its arguments."""
+
+    async def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            command = build(*args, **kwargs)
+        except TypeError as error:
+            raise_advised(error, build, args, kwargs)
+        reply: T = await self._execute(command)
+        return reply
+
+    # At run time it looks like a client's method that returns the decoded reply.
+    returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
+    describe(method, build, "BaseClient", returns)
+    return method
 
 
 def coroutine_function(method: C) -> C:

@@ -13,8 +13,8 @@ from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
 from .advice import with_advice
-from .base import BaseClient, method_of
-from .command_methods import coroutine_function
+from .base import BaseClient
+from .command_methods import coroutine_function, method_of
 
 
 class GlideClient(BaseClient):

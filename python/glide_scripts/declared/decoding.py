@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 from . import json_text
 from .annotations import Mark, is_union, optional_of, shown, without_marks
 from .conversion import Unconvertible, conversion_of
-from .json_codec import NotJson
+from .json_values import NotJson
 from .mismatch import Mismatch
 
 Decoder: TypeAlias = Callable[[Any], Any]

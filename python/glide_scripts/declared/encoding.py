@@ -22,7 +22,7 @@ from .annotations import (
     without_marks,
 )
 from .conversion import Conversion, Unconvertible, conversion_of, has_converter
-from .json_codec import NotJson
+from .json_values import NotJson
 from .mismatch import Mismatch, Unsendable
 
 Encoder: TypeAlias = Callable[[str, Any], TEncodable]

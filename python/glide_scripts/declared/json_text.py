@@ -9,7 +9,9 @@ from typing import Any
 
 from .. import checks
 from .conversion import conversion_of
-from .json_codec import MAX_INT, codec, own_fields
+from .json_classes import own_fields
+from .json_codec import codec
+from .json_values import MAX_INT
 from .mismatch import MAX_KEY, Mismatch, Unsendable, shortened_repr
 
 # What may be an integer beyond it: 16 digits, found by what makes any digit a 0. No regular

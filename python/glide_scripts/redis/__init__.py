@@ -79,39 +79,31 @@ def install() -> Installation:
     Returns:
         A context manager that calls ``uninstall`` at its end.
     """
-    global _installation  # noqa: PLW0603
-    if _installation is None:
-        import redis.asyncio.cluster  # noqa: PLC0415 - saves time at import
-        import redis.cluster  # noqa: PLC0415
+    from ..transport import installing  # noqa: PLC0415 - saves time at import
 
-        from ..transport.installing import Installation  # noqa: PLC0415
-        from . import cluster, sync, sync_cluster  # noqa: PLC0415
-
-        _installation = Installation(
-            "redis",
-            {
-                redis.asyncio.Redis: Redis,
-                redis.asyncio.RedisCluster: cluster.RedisCluster,
-                redis.Redis: sync.Redis,
-                redis.RedisCluster: sync_cluster.RedisCluster,
-            },
-            _uninstalled,
-        )
-    return _installation
+    return installing.install("redis", _replacements)
 
 
 def uninstall() -> None:
     """Put redis-py's own classes back. Clients that were made meanwhile stay as they are."""
-    if _installation is not None:
-        _installation.uninstall()
+    from ..transport import installing  # noqa: PLC0415 - saves time at import
+
+    installing.uninstall("redis")
 
 
-def _uninstalled() -> None:
-    global _installation  # noqa: PLW0603
-    _installation = None
+def _replacements() -> dict[type, type]:
+    import redis.asyncio.cluster  # noqa: PLC0415 - saves time at import
+    import redis.cluster  # noqa: PLC0415
 
+    from . import cluster, sync, sync_cluster  # noqa: PLC0415
 
-_installation: Installation | None = None
+    return {
+        redis.asyncio.Redis: Redis,
+        redis.asyncio.RedisCluster: cluster.RedisCluster,
+        redis.Redis: sync.Redis,
+        redis.RedisCluster: sync_cluster.RedisCluster,
+    }
+
 
 if not TYPE_CHECKING:
 

@@ -10,16 +10,8 @@ from types import TracebackType
 class Installation:
     """Classes that stand in the places of others, until ``uninstall`` or the end of a ``with``."""
 
-    def __init__(
-        self, package: str, classes: Mapping[type, type], uninstalled: Callable[[], None]
-    ) -> None:
-        """
-        Args:
-            package: The library, whose modules are changed.
-            classes: From each class of the library to the one that takes its place.
-            uninstalled: Is called when the library's classes are back.
-        """
-        self._uninstalled = uninstalled
+    def __init__(self, package: str, classes: Mapping[type, type]) -> None:
+        self._package = package
         self._replaced: list[tuple[object, str, type]] = []
         for name in ("", ".client", ".cluster", ".asyncio", ".asyncio.client", ".asyncio.cluster"):
             module = import_module(f"{package}{name}")
@@ -35,7 +27,7 @@ class Installation:
         while self._replaced:
             module, attribute, value = self._replaced.pop()
             setattr(module, attribute, value)
-        self._uninstalled()
+        _installed.pop(self._package, None)
 
     def __enter__(self) -> Installation:
         return self
@@ -47,3 +39,24 @@ class Installation:
         traceback: TracebackType | None,
     ) -> None:
         self.uninstall()
+
+
+_installed: dict[str, Installation] = {}
+
+
+def install(package: str, classes: Callable[[], Mapping[type, type]]) -> Installation:
+    """Put classes in the places of a library's, unless they are there.
+
+    Args:
+        package: The library, whose modules are changed.
+        classes: Returns, for each class of the library, the one that takes its place.
+    """
+    if package not in _installed:
+        _installed[package] = Installation(package, classes())
+    return _installed[package]
+
+
+def uninstall(package: str) -> None:
+    """Put a library's classes back, if others are in their places."""
+    if package in _installed:
+        _installed[package].uninstall()

@@ -79,39 +79,31 @@ def install() -> Installation:
     Returns:
         A context manager that calls ``uninstall`` at its end.
     """
-    global _installation  # noqa: PLW0603
-    if _installation is None:
-        import valkey.asyncio.cluster  # noqa: PLC0415 - saves time at import
-        import valkey.cluster  # noqa: PLC0415
+    from ..transport import installing  # noqa: PLC0415 - saves time at import
 
-        from ..transport.installing import Installation  # noqa: PLC0415
-        from . import cluster, sync, sync_cluster  # noqa: PLC0415
-
-        _installation = Installation(
-            "valkey",
-            {
-                valkey.asyncio.Valkey: Valkey,
-                valkey.asyncio.ValkeyCluster: cluster.ValkeyCluster,
-                valkey.Valkey: sync.Valkey,
-                valkey.ValkeyCluster: sync_cluster.ValkeyCluster,
-            },
-            _uninstalled,
-        )
-    return _installation
+    return installing.install("valkey", _replacements)
 
 
 def uninstall() -> None:
     """Put valkey-py's own classes back. Clients that were made meanwhile stay as they are."""
-    if _installation is not None:
-        _installation.uninstall()
+    from ..transport import installing  # noqa: PLC0415 - saves time at import
+
+    installing.uninstall("valkey")
 
 
-def _uninstalled() -> None:
-    global _installation  # noqa: PLW0603
-    _installation = None
+def _replacements() -> dict[type, type]:
+    import valkey.asyncio.cluster  # noqa: PLC0415 - saves time at import
+    import valkey.cluster  # noqa: PLC0415
 
+    from . import cluster, sync, sync_cluster  # noqa: PLC0415
 
-_installation: Installation | None = None
+    return {
+        valkey.asyncio.Valkey: Valkey,
+        valkey.asyncio.ValkeyCluster: cluster.ValkeyCluster,
+        valkey.Valkey: sync.Valkey,
+        valkey.ValkeyCluster: sync_cluster.ValkeyCluster,
+    }
+
 
 if not TYPE_CHECKING:
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glide_scripts_core::script::{Options, Script as CoreScript};
 use glide_scripts_core::{
-    Entry, Error, Gather, Kind, Lane, Packer, Part, Placement, Route, library_name, split_by_slot,
+    Entry, Error, Gather, Kind, LaneKind, Packer, Part, Placement, Route, library_name, split_by_slot,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -128,7 +128,7 @@ impl Command<'_, '_> {
             request = request.calling(library.get().0.clone());
         }
         if self.admin {
-            request = request.over(Lane::Admin);
+            request = request.over(LaneKind::Admin);
         }
         Ok(Entry::Whole { request, route, key })
     }

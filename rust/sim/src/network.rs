@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use glide_scripts_core::{Address, ConnectionConfig, Opening, Stream, Transport, Unacknowledged};
+use glide_scripts_core::{Address, ConnectionConfig, Opening, Stream, Transport, Unacknowledged, Unreachable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -32,16 +32,18 @@ impl Transport for Simulated {
             sleep(latency(&world)).await;
             if world.is_rough() && world.once_in(12) {
                 if world.once_in(2) {
-                    return Err("Connection refused (simulated)".into());
+                    return Err(Unreachable::NoStream("Connection refused (simulated)".into()));
                 }
                 // Nobody answers. The client gives up, or the network heals.
                 while world.is_rough() {
                     sleep(Duration::from_millis(10)).await;
                 }
             }
-            let Address::Tcp { host, port } = address else { return Err("no Unix sockets here".into()) };
+            let Address::Tcp { host, port } = address else {
+                return Err(Unreachable::NoStream("no Unix sockets here".into()));
+            };
             let connection = world.with_model(|model| model.node_at(host, *port).and_then(|node| model.connect(node)));
-            let Some(id) = connection else { return Err("Connection refused (model)".into()) };
+            let Some(id) = connection else { return Err(Unreachable::NoStream("Connection refused (model)".into())) };
             let wire = Rc::new(Line::new(id, &world));
             world.log(format_args!("connected {id} to {address} {:?}", wire.fate.get()));
             world.wires.borrow_mut().insert(id, wire.clone());

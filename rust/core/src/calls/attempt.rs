@@ -182,14 +182,14 @@ impl Attempt {
             }
             Next::Moved(slot, address) => {
                 servers.stats.redirects.add(1);
-                waiting_for.replace(Obstacle::other(error.text()));
+                waiting_for.replace(Obstacle::Redirected(error.clone()));
                 self.patience.redirected();
                 self.asking = false;
                 self.lane = Some(servers.redirected(*slot, address.clone()));
             }
             Next::Ask(address) => {
                 servers.stats.redirects.add(1);
-                waiting_for.replace(Obstacle::other(error.text()));
+                waiting_for.replace(Obstacle::Redirected(error.clone()));
                 self.patience.redirected();
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
@@ -229,7 +229,7 @@ impl Attempt {
 
     /// Has the request wait, and then go where it belongs by then.
     pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<Obstacle>) {
-        waiting_for.replace(Obstacle::other(format!("the server answered {}", error.text())));
+        waiting_for.replace(Obstacle::Refused(error.clone()));
         servers.refresh();
         self.patience.wait();
         self.lane = None;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::calls::single;
 use crate::model::call::Call;
-use crate::model::cause::{AtDeadline, Obstacle};
+use crate::model::cause::{AtDeadline, Cause, Obstacle};
 use crate::model::completion::{CallId, Completion, Outcome, ReplyTo};
 use crate::model::config::Address;
 use crate::model::error::{Error, Kind};
@@ -39,10 +39,7 @@ async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
         if timeout_at(deadline, servers.learn_first()).await.is_err() {
-            return Err(Box::new(Error::timeout(
-                timeout,
-                AtDeadline::NotSent(Obstacle::unconnected("no node is known")),
-            )));
+            return Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::NoNode))));
         }
         ask_nodes(&servers, request, &route, timeout, deadline).await
     };
@@ -76,10 +73,7 @@ async fn ask_nodes(
                     Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
                 }
                 Ok(Err(_)) => None,
-                Err(_) => Some(Err(Box::new(Error::timeout(
-                    timeout,
-                    AtDeadline::NotSent(Obstacle::unconnected("no connection yet")),
-                )))),
+                Err(_) => Some(Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::Connecting))))),
             };
             (index, outcome)
         });
@@ -318,7 +312,7 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
 }
 
 fn no_nodes() -> Error {
-    Error::new(Kind::Connection, "not sent: no node is known")
+    Error::because(Kind::Connection, Cause::NoNode)
 }
 
 #[cfg(test)]

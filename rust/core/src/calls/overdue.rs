@@ -61,7 +61,7 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
             }
             return;
         }
-        lane.check_taking();
+        lane.check_progress();
         sleep(PAUSE).await;
         arrived_at = arrived_at.or_else(|| lane.has_arrived().then(Instant::now)).filter(|_| is_busy);
     }

@@ -25,7 +25,7 @@ use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::Outcome;
 use crate::model::error::Error;
 use crate::model::library::is_library;
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::model::verdict::{self, Load, Meaning, Ran};
 use crate::model::wait::Wait;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
@@ -261,8 +261,7 @@ impl Context {
                 if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
                     let own = self.own_lane(&lane);
                     let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
-                    let obstacle = format!("no connection to {}: {reason}", own.address());
-                    self.waiting_for.replace(Obstacle::unconnected(obstacle));
+                    self.waiting_for.replace(Obstacle::UnreachableAt(own.address().clone(), reason));
                     pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
                 }
             } else if lane.is_up() {

@@ -150,10 +150,8 @@ impl Progress {
             // These are not bounded: one that waits may be what ends another's wait.
             None if waits => servers.lend(target),
             None => {
-                let reason = self.waiting_for.replace(Obstacle::other(format!(
-                    "calls with on_timeout=\"kill\" have at most {OWN_CONNECTIONS} connections to {}, and others use them",
-                    target.address()
-                )));
+                let (most, address) = (OWN_CONNECTIONS, target.address().clone());
+                let reason = self.waiting_for.replace(Obstacle::OwnConnections { most, address });
                 let lease = servers.lend_in_turn(target).await;
                 self.waiting_for.replace(reason);
                 lease
@@ -220,7 +218,7 @@ async fn attempts(
                     return Err(Box::new(Error::lost(reason)));
                 }
                 progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
-                progress.waiting_for.replace(Obstacle::unconnected(reason.to_string()));
+                progress.waiting_for.replace(Obstacle::Lost(reason));
                 attempt.lane = None;
             }
         }

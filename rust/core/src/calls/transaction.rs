@@ -5,27 +5,30 @@
 //! server that refuses a command when it is queued executes none of them, so what passes by itself is waited for and the
 //! whole is sent again. Once EXEC was written and its reply is lost, nothing is.
 
+mod answer;
+mod queue;
+
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use bytes::Bytes;
-
-use crate::calls::attempt::{Answered, Attempt, code_form};
+use crate::calls::attempt::Attempt;
 use crate::calls::waiting::{connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
 use crate::model::cause::{AtDeadline, Doubt, Obstacle};
 use crate::model::completion::Outcome;
-use crate::model::error::{Error, Kind};
+use crate::model::error::Error;
 use crate::model::library::Library;
-use crate::model::request::{Form, Packer, Request, asking};
+use crate::model::request::{Form, Packer, Request};
 use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Load, Meaning, Next, Ran};
+use crate::model::verdict::{self, Asked, Load, Next};
 use crate::servers::directory::Servers;
 use crate::servers::watches::Watched;
+use crate::wire::pack;
 use crate::wire::resp::{Item, Reply, ServerError};
+
+use self::answer::Answer;
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
 pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
@@ -87,29 +90,6 @@ struct Transaction<'a> {
     /// A replica executed what of it only reads.
     ran_on_replica: Cell<bool>,
     waiting_for: RefCell<Obstacle>,
-}
-
-/// A transaction as it goes over the wire, less MULTI and EXEC.
-struct Queue {
-    commands: Vec<Bytes>,
-    /// For each command, which request it is; `None`: it loads a library.
-    requests: Vec<Option<usize>>,
-    /// For each command, how its request is sent; `None`: as it was packed.
-    forms: Vec<Option<Form>>,
-    flushes_scripts: bool,
-}
-
-/// What a transaction's replies mean.
-enum Answer {
-    Executed(Vec<Outcome>),
-    KeyChanged,
-    /// Nothing was executed, as this server's answer to that request says.
-    Refused(usize, ServerError),
-    /// A replica executed it, refused its writes in these words, and nothing else of it left a trace.
-    OnReplica(ServerError),
-    /// Nothing was executed, because a library may not be loaded.
-    CannotLoad,
-    Failed(Box<Error>),
 }
 
 impl Transaction<'_> {
@@ -213,7 +193,7 @@ impl Transaction<'_> {
             return Ok(true);
         }
         let connection = lane.connection();
-        let commands = vec![begin.wire().clone(), Packer::single("EXEC").wire().clone()];
+        let commands = vec![begin.wire().clone(), pack::command(&[b"EXEC"])];
         let progress = Rc::default();
         if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
             attempt.lane = None;
@@ -276,149 +256,6 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    fn queue(&self, loads_libraries: bool) -> Queue {
-        /// A server keeps at least so many scripts.
-        const KEPT: usize = 256;
-        let flushes = self.requests.iter().any(|request| request.flushes_scripts());
-        let mut queue =
-            Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new(), flushes_scripts: flushes };
-        let evals = self.requests.iter().filter(|request| request.is_eval()).count();
-        let can_eval = !self.servers.abilities.cannot_eval.get();
-        let mut brought = HashMap::new();
-        for (index, request) in self.requests.iter().copied().enumerate() {
-            let plain = Attempt::first(self.servers, request).form;
-            if let Some(library) = request.library().filter(|_| loads_libraries)
-                && brought.insert(library.key.as_str(), index).is_none()
-            {
-                queue.commands.push(library.load(false));
-                queue.requests.push(None);
-                queue.forms.push(None);
-            }
-            let bring = request.bringable_script().is_some_and(|script| {
-                let is_first = brought.insert(script.hash(), index).is_none();
-                can_eval && (is_first || flushes || brought.len() + evals > KEPT)
-            });
-            let form = if bring { Some(code_form(request, plain)) } else { plain };
-            queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-            queue.requests.push(Some(index));
-            queue.forms.push(form);
-        }
-        queue
-    }
-
-    fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool, lane: &Rc<Lane>) -> Answer {
-        let mut replies = replies.into_iter().skip(usize::from(asked));
-        let begun = replies.next();
-        let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
-        let Some(executed) = replies.next() else {
-            return Answer::Failed(Box::new(Error::new(Kind::Connection, "EXEC has no reply").may_have_executed(true)));
-        };
-        if let Some(error) = begun.as_ref().and_then(Reply::error) {
-            // It was allowed a moment ago.
-            let ran = queued.iter().any(|reply| reply.error().is_none());
-            let message = format!("MULTI was refused, so that the commands ran one by one: {}", error.text());
-            return Answer::Failed(Box::new(Error::new(Kind::Request, message).may_have_executed(ran)));
-        }
-        let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
-        match (executed.error(), refused) {
-            (Some(_), Some((error, None))) if verdict::load(Some(error), "FUNCTION") == Load::Forbidden => {
-                Answer::CannotLoad
-            }
-            (Some(_), Some((error, index))) => {
-                let calls_function = || self.requests.iter().position(|request| request.library().is_some());
-                Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
-            }
-            (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
-            (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
-            (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_by_replica(queue, &elements) {
-                    Some(error) => Answer::OnReplica(error),
-                    None => Answer::Executed(self.outcomes(queue, elements, lane)),
-                },
-                None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
-            },
-        }
-    }
-
-    /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
-    /// second run would double.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<ServerError> {
-        if self.watched.is_some() {
-            return None;
-        }
-        let mut refused = None;
-        for (position, reply) in elements.iter().enumerate() {
-            let Some(index) = queue.requests[position] else { continue };
-            let request = self.requests[index];
-            let refusal = request.refusal_of_record(reply);
-            let (form, is_queued) = (queue.forms[position], refusal.is_some());
-            let asked = Asked { form, is_queued, ..Asked::plainly(request, &self.route) };
-            let error = refusal.or_else(|| reply.error());
-            let verdict = error.map(|error| verdict::of_error(error, &asked));
-            let may_be_repeated = request.is_repeatable() || !request.may_publish();
-            if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
-                return None;
-            }
-            if let Some(error) = error.filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
-                refused.get_or_insert_with(|| error.clone());
-            }
-        }
-        refused
-    }
-
-    /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
-    /// could not be loaded: their errors are those.
-    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(self.requests.len());
-        let mut failed: HashMap<&str, ServerError> = HashMap::new();
-        let mut loading = None;
-        for (position, (reply, index)) in elements.into_iter().zip(&queue.requests).enumerate() {
-            let Some(index) = *index else {
-                let has_failed = !matches!(verdict::load(reply.error(), "FUNCTION"), Load::Done | Load::WasThere);
-                loading = reply.error().filter(|_| has_failed).cloned();
-                continue;
-            };
-            let request = self.requests[index];
-            if reply.error().is_none() && !request.is_answered_from_record(&reply) {
-                outcomes.push(Ok(reply));
-                continue;
-            }
-            let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
-            let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
-                Answered::Failed(error, verdict) => (error, verdict),
-                Answered::Done { outcome, .. } => {
-                    outcomes.push(outcome);
-                    continue;
-                }
-                Answered::Refused(error, verdict) => {
-                    outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
-                    continue;
-                }
-            };
-            if let Some(script) = request.bringable_script() {
-                if verdict.meaning == Meaning::MissingScript {
-                    attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
-                    error = failed.get(script.hash()).cloned().unwrap_or(error);
-                } else {
-                    attempt.form = queue.forms[position];
-                    failed.entry(script.hash()).or_insert_with(|| error.clone());
-                }
-            }
-            if let Some(library) = request.library() {
-                if let Some(loading) = loading.take() {
-                    failed.insert(&library.key, loading);
-                }
-                if verdict.meaning == Meaning::MissingFunction {
-                    attempt.brings_library = true;
-                    error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
-                }
-            }
-            verdict = attempt.judge(self.servers, request, &self.route, &error);
-            outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
-        }
-        outcomes
-    }
-
     /// EXECABORT, and what it was for. `index` is none of the requests' where EXEC itself was refused.
     fn discarded(&self, index: usize, error: &ServerError) -> Error {
         if let Some(request) = self.requests.get(index) {
@@ -426,27 +263,6 @@ impl Transaction<'_> {
         }
         let exec = Packer::single("EXEC");
         Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
-    }
-}
-
-impl Queue {
-    /// How a request is sent; `None`: as it was packed.
-    fn form_of(&self, request: usize) -> Option<Form> {
-        let position = self.requests.iter().position(|index| *index == Some(request))?;
-        self.forms[position]
-    }
-
-    /// With what makes a transaction of it.
-    fn framed(&self, ask: bool) -> Vec<Bytes> {
-        let mut framed = Vec::with_capacity(self.commands.len() + 3);
-        if ask {
-            // It holds until EXEC.
-            framed.push(asking());
-        }
-        framed.push(Bytes::from_static(b"*1\r\n$5\r\nMULTI\r\n"));
-        framed.extend(self.commands.iter().cloned());
-        framed.push(Bytes::from_static(b"*1\r\n$4\r\nEXEC\r\n"));
-        framed
     }
 }
 

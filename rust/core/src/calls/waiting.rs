@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::connection::lane::Place;
-use crate::model::cause::Obstacle;
+use crate::model::cause::{Cause, Obstacle};
 use crate::model::config::Deadlines;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Request;
@@ -35,12 +35,11 @@ pub(crate) async fn connected_lane(
                 return Ok(place.unwrap_or_else(|| lane.end_of_line()));
             }
             let kept = place.take().unwrap_or_else(|| lane.keep_place());
-            waiting_for.replace(Obstacle::unconnected(format!("no connection to {} yet", lane.address())));
+            waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
             match timeout(LOOK_AGAIN, lane.connected()).await {
                 Ok(Ok(())) => return Ok(kept),
                 Ok(Err(reason)) => {
-                    let obstacle = format!("no connection to {}: {reason}", lane.address());
-                    waiting_for.replace(Obstacle::unconnected(obstacle));
+                    waiting_for.replace(Obstacle::UnreachableAt(lane.address().clone(), reason));
                 }
                 Err(_) => {}
             }
@@ -48,10 +47,9 @@ pub(crate) async fn connected_lane(
         } else if let Route::Address(address) = route
             && looked
         {
-            let message = format!("not sent: no node of the cluster is at {address}");
-            return Err(Box::new(Error::new(Kind::Request, message)));
+            return Err(Box::new(Error::because(Kind::Request, Cause::NoNodeAt(address.clone()))));
         } else {
-            waiting_for.replace(Obstacle::unconnected(servers.why_unknown(route)));
+            waiting_for.replace(servers.why_unknown(route));
         }
         servers.refresh();
         let up = async { if let Some(lane) = &lane { lane.up().await } else { pending().await } };

@@ -10,12 +10,13 @@ use crate::calls::attempt::Attempt;
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress};
-use crate::model::cause::{AtDeadline, CrossSlot, Obstacle};
+use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
 use crate::model::route::Route;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
+use crate::servers::watches;
 use crate::tasks::guard;
 use crate::wire::resp::{Item, Reply};
 
@@ -78,11 +79,7 @@ impl Servers {
         let turn = self.watches.entry(watch).turn.clone();
         let _in_turn = turn.lock().await;
         let slot = if let Route::Slot(slot) = route { Some(*slot) } else { None };
-        if let (Some(watched), Some(keys)) = (self.watches.slot(watch), slot)
-            && keys != watched
-        {
-            return Err(Box::new(Error::cross_slot(CrossSlot::Watch { watched, keys })));
-        }
+        watches::reaches(self.watches.slot(watch), slot)?;
         let mut attempt = Attempt::default();
         loop {
             attempt.pause().await;
@@ -96,7 +93,7 @@ impl Servers {
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                waiting_for.replace(Obstacle::unconnected(format!("no connection to {} yet", lane.address())));
+                waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
                 attempt.back_off();
                 continue;
             }

@@ -19,7 +19,7 @@ use crate::client::linger::Linger;
 use crate::client::outbox::{Bell, Receiver, Sender, outbox};
 use crate::model::batch::{Batch, BatchOptions, Sending};
 use crate::model::call::Call;
-use crate::model::cause::AtDeadline;
+use crate::model::cause::{AtDeadline, Cause};
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials, Mode};
 use crate::model::error::{Error, Kind};
@@ -137,7 +137,7 @@ impl Client {
             request.hold_to_deadline();
         }
         let (timeout, deadline) = self.due(timeout, Instant::from_std(now));
-        request.bound(timeout);
+        request.set_timeout(timeout);
         self.put(Message::Call(Call { request, route, timeout, deadline, reply_to }));
     }
 
@@ -209,18 +209,14 @@ impl Client {
         }
         let pending = self.stats.pending_bytes();
         if pending > self.pending_bytes_limit {
-            let message = format!(
-                "pending_bytes_limit: {pending} bytes wait to be written already, because the server does not take \
-                 them; the limit is {}",
-                self.pending_bytes_limit
-            );
-            self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
+            let cause = Cause::TooManyBytes { pending, limit: self.pending_bytes_limit };
+            self.stats.finish(reply_to, Err(Box::new(Error::because(Kind::Request, cause))));
             return None;
         }
         if let Some(limit) = self.inflight_limit {
             let Some(permit) = Permit::take(&self.in_flight, limit) else {
-                let message = format!("inflight_requests_limit: {limit} requests are already in flight");
-                self.stats.finish(reply_to, Err(Box::new(Error::new(Kind::Request, message))));
+                let cause = Cause::TooManyInFlight { limit };
+                self.stats.finish(reply_to, Err(Box::new(Error::because(Kind::Request, cause))));
                 return None;
             };
             reply_to.hold(permit);
@@ -320,7 +316,7 @@ async fn open(
     let result = tokio::select! {
         biased;
         result = opening => result,
-        () = closing => Err(Error::new(Kind::Closing, "the client was closed while it connected")),
+        () = closing => Err(Error::because(Kind::Closing, Cause::ClosedWhileConnecting)),
     };
     let can_serve = result.is_ok();
     opened.finish(result.map(|()| OKAY).map_err(Box::new));

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::tasks::room::ROOM_KEPT;
+
 /// Makes the two ends.
 pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
     let queue = Mutex::new(Queue { items: VecDeque::new(), is_open: true });
@@ -101,7 +103,6 @@ impl<T> Receiver<T> {
 
     /// The same without waiting; `None`: there is nothing now.
     pub(crate) fn look(&mut self, items: &mut VecDeque<T>) -> Option<bool> {
-        const KEPT: usize = 4096;
         let mut queue = self.shared.queue();
         if !queue.items.is_empty() {
             std::mem::swap(&mut queue.items, items);
@@ -111,9 +112,8 @@ impl<T> Receiver<T> {
         if !queue.is_open {
             return Some(false);
         }
-        // The room of one great burst is not kept for ever.
-        queue.items.shrink_to(KEPT);
-        items.shrink_to(KEPT);
+        queue.items.shrink_to(ROOM_KEPT);
+        items.shrink_to(ROOM_KEPT);
         None
     }
 

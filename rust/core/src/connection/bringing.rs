@@ -1,35 +1,41 @@
 //! Code that is on its way to a server, so that many requests that miss it send it once.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::model::used::CodeId;
 use crate::tasks::signal::Signal;
 
-/// The code that goes over a lane, with the number of the job that brings it.
-pub(crate) struct Bringing(Rc<Signal<HashMap<CodeId, u64>>>);
+/// The code that goes over a lane.
+pub(crate) struct Bringing {
+    /// What jobs bring, with their numbers.
+    jobs: Rc<Signal<HashMap<CodeId, u64>>>,
+    /// The hashes of scripts that SCRIPT LOAD brings.
+    loads: RefCell<HashSet<String>>,
+}
 
 impl Default for Bringing {
     fn default() -> Self {
-        Self(Rc::new(Signal::new(HashMap::new())))
+        Self { jobs: Rc::new(Signal::new(HashMap::new())), loads: RefCell::default() }
     }
 }
 
 impl Bringing {
     /// Whether a request that is in line or in flight brings this code: what comes behind it finds the code there.
     pub(crate) fn has(&self, code: CodeId) -> bool {
-        self.0.borrow().contains_key(&code)
+        self.jobs.borrow().contains_key(&code)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.jobs.borrow().is_empty()
     }
 
     /// Waits until no job before `number` brings this code. What comes later in line may wait for that job itself, so
     /// nothing waits for it here.
     pub(super) async fn is_over_before(&self, code: CodeId, number: u64) {
         let is_over = |jobs: &HashMap<CodeId, u64>| jobs.get(&code).is_none_or(|job| *job >= number);
-        self.0.wait_for(|jobs| is_over(jobs).then_some(())).await;
+        self.jobs.wait_for(|jobs| is_over(jobs).then_some(())).await;
     }
 
     /// Notes that a job brings this code; `None` if another one does already.
@@ -37,8 +43,17 @@ impl Bringing {
         if self.has(code) {
             return None;
         }
-        self.0.update(|jobs| jobs.insert(code, number));
-        Some(Lead { jobs: self.0.clone(), code })
+        self.jobs.update(|jobs| jobs.insert(code, number));
+        Some(Lead { jobs: self.jobs.clone(), code })
+    }
+
+    /// Whether no SCRIPT LOAD of this script is on its way; one is now.
+    pub(super) fn begin_load(&self, hash: &str) -> bool {
+        self.loads.borrow_mut().insert(hash.to_owned())
+    }
+
+    pub(super) fn end_load(&self, hash: &str) {
+        self.loads.borrow_mut().remove(hash);
     }
 }
 

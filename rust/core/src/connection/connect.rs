@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,9 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::greeting::{ECHO, Greeting, Manner, Weight, greetings};
 use crate::connection::stranger;
-use crate::connection::transport::why_broken;
 use crate::model::config::{Address, ConnectionConfig, Stream};
-use crate::model::status::Unreachable;
+use crate::model::unreachable::{Stranger, Unreachable};
 use crate::model::verdict;
 use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
@@ -55,17 +55,24 @@ enum Failure {
 }
 
 impl Failure {
-    fn last(reason: impl Into<String>) -> Self {
-        Self::Final(Unreachable(reason.into()))
-    }
-
     /// Of a stream that broke.
-    fn of(error: &io::Error) -> Self {
+    fn of(error: Arc<io::Error>) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        let reason = Unreachable(format!("the connection was lost in its first commands: {}", why_broken(error)));
-        match error.kind() {
+        let kind = error.kind();
+        let reason = Unreachable::LostInGreeting(error);
+        match kind {
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Self::Ended(reason),
             _ => Self::Final(reason),
+        }
+    }
+}
+
+impl From<Unreachable> for Failure {
+    fn from(reason: Unreachable) -> Self {
+        match reason {
+            Unreachable::ClosedByServer => Self::Ended(reason),
+            Unreachable::Lost(error) => Self::of(error),
+            reason => Self::Final(reason),
         }
     }
 }
@@ -78,33 +85,26 @@ pub(crate) async fn connect(
 ) -> Result<Connection, Unreachable> {
     let Some(map) = &config.address_map else { return connect_to(address, config, purpose).await };
     let limit = config.timeout;
-    let target = timeout(limit, map.target(address)).await;
-    let target = target
-        .unwrap_or_else(|_| Err(format!("address_map has not answered within {} ms", limit.as_millis())))
-        .map_err(Unreachable)?;
-    let connected = connect_to(&target, config, purpose).await;
-    connected.map_err(|reason| if target == *address { reason } else { reason.at(&target) })
+    let target = timeout(limit, map.target(address)).await.map_err(|_| Unreachable::NoAddressInTime(limit))?;
+    let target = target.map_err(Unreachable::CallbackFailed)?;
+    connect_to(&target, config, purpose).await.map_err(|reason| match target {
+        target if target == *address => reason,
+        target => Unreachable::Elsewhere { reason: Box::new(reason), target },
+    })
 }
 
 /// Connects within the configured time.
 async fn connect_to(address: &Address, config: &ConnectionConfig, purpose: Purpose) -> Result<Connection, Unreachable> {
     let waits_for = Cell::new(WaitsFor::Server);
     if let Ok(result) = timeout(config.timeout, open(address, config, purpose, &waits_for)).await {
-        return result.map_err(|Unreachable(reason)| Unreachable(config.in_terms(reason)));
+        return result.map_err(|reason| config.in_terms(reason));
     }
-    let limit = config.timeout.as_millis();
-    Err(Unreachable(match waits_for.get() {
-        WaitsFor::Password => {
-            format!("password_callback has not answered within the {limit} ms that connecting may take")
-        }
-        WaitsFor::Script => {
-            format!("the server was busy running a script for the {limit} ms that connecting may take")
-        }
-        WaitsFor::Server => {
-            let doubt = if config.tls.is_some() { " (does the server speak TLS on this port?)" } else { "" };
-            format!("no connection within {limit} ms{doubt}")
-        }
-    }))
+    let within = config.timeout;
+    Err(match waits_for.get() {
+        WaitsFor::Password => Unreachable::NoPasswordInTime(within),
+        WaitsFor::Script => Unreachable::BusyWithScript(within),
+        WaitsFor::Server => Unreachable::NotInTime { within, over_tls: config.tls.is_some() },
+    })
 }
 
 /// Connects in as many manners as it takes.
@@ -126,9 +126,9 @@ async fn open(
         }
     }
     if config.tls.is_none() && config.transport.speaks_tls(address).await {
-        return Err(Unreachable(stranger::TLS.into()));
+        return Err(Unreachable::Stranger(Stranger::Tls));
     }
-    Err(ended.unwrap_or_else(|| Unreachable("the server closed the connection".into())))
+    Err(ended.unwrap_or(Unreachable::ClosedByServer))
 }
 
 async fn open_in(
@@ -138,10 +138,10 @@ async fn open_in(
     purpose: Purpose,
     waits_for: &Cell<WaitsFor>,
 ) -> Result<Connection, Failure> {
-    let stream = config.transport.open(address, config).await.map_err(Failure::last)?;
+    let stream = config.transport.open(address, config).await.map_err(Failure::Final)?;
     let mut connection = Connection::new(stream);
     waits_for.set(WaitsFor::Password);
-    let password = config.credentials.password().await.map_err(Failure::last)?;
+    let password = config.credentials.password().await.map_err(Unreachable::CallbackFailed)?;
     waits_for.set(WaitsFor::Server);
     let mut next = greetings(config, password.as_deref(), purpose, manner);
     loop {
@@ -158,7 +158,7 @@ async fn open_in(
             Greeted::WithoutHello => greetings(config, password.as_deref(), purpose, Manner::Resp2),
             Greeted::NotLoggedIn(reason) => {
                 config.credentials.set_refused(true);
-                return Err(Failure::last(reason));
+                return Err(Failure::Final(reason));
             }
         }
     }
@@ -173,28 +173,27 @@ enum Greeted {
     Done(Vec<Greeting>),
     /// It takes no HELLO, and what followed may have been refused because of that.
     WithoutHello,
-    NotLoggedIn(String),
+    NotLoggedIn(Unreachable),
 }
 
 impl Connection {
     /// Logs in and sets the connection up, all in one write.
     async fn greet(&mut self, greetings: Vec<Greeting>, purpose: Purpose) -> Result<Greeted, Failure> {
         let wire: Vec<u8> = greetings.iter().flat_map(|greeting| greeting.command.iter().copied()).collect();
-        self.stream.write_all(&wire).await.map_err(|error| Failure::of(&error))?;
-        self.stream.flush().await.map_err(|error| Failure::of(&error))?;
+        self.send(&wire).await?;
         let (mut refused, mut is_without_hello, mut lacks_echo) = (Vec::new(), false, false);
         for greeting in greetings {
-            let reply = self.reply().await?;
+            let reply = self.receive().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
             match (reply.error(), greeting.weight) {
                 (None, Weight::Hello) if stranger::is_sentinel(&reply) => {
-                    return Err(Failure::last(stranger::SENTINEL));
+                    return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel)));
                 }
                 (None, _) => {}
                 (Some(_), Weight::Offered) if is_busy => {}
                 (Some(_), _) if is_busy => refused.push(greeting),
                 (Some(error), _) if verdict::turns_away(error) => {
-                    return Err(Failure::last(without_arguments(&error.text())));
+                    return Err(Failure::Final(Unreachable::TurnedAway(error.clone())));
                 }
                 // What is at the other end may want AUTH before anything else, HELLO with AUTH in it included.
                 (Some(error), Weight::Hello) if !verdict::denies_login(error) => is_without_hello = true,
@@ -205,94 +204,55 @@ impl Connection {
                 (Some(error), _) if verdict::wants_password(error) => {
                     return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
                 }
-                (Some(error), Weight::Needed) => return Err(Failure::last(greeting.refusal(error))),
+                (Some(error), Weight::Needed) => return Err(Failure::Final(greeting.refusal(error))),
                 (Some(_), Weight::Wanted | Weight::Offered) => lacks_echo |= greeting.name == ECHO,
             }
         }
         if lacks_echo && purpose != Purpose::Sentinel && self.is_sentinel().await? {
-            return Err(Failure::last(stranger::SENTINEL));
+            return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel)));
         }
         Ok(if is_without_hello { Greeted::WithoutHello } else { Greeted::Done(refused) })
     }
 
     /// Over RESP2 there is no HELLO whose reply says so.
     async fn is_sentinel(&mut self) -> Result<bool, Failure> {
-        self.stream.write_all(&pack::command(&[b"ROLE"])).await.map_err(|error| Failure::of(&error))?;
-        self.stream.flush().await.map_err(|error| Failure::of(&error))?;
-        Ok(stranger::has_role_of_sentinel(&self.reply().await?))
-    }
-
-    async fn reply(&mut self) -> Result<Reply, Failure> {
-        self.next_reply().await.map_err(|broken| match broken {
-            Broken::Closed => Failure::Ended(broken.reason()),
-            Broken::Lost(error) => Failure::of(&error),
-            Broken::Strange(_) => Failure::Final(broken.reason()),
-        })
-    }
-
-    async fn next_reply(&mut self) -> Result<Reply, Broken> {
-        loop {
-            if !self.has_answered
-                && let Some(who) = stranger::of_first_bytes(&self.buffer)
-            {
-                return Err(Broken::Strange(who));
-            }
-            self.has_answered |= !self.buffer.is_empty();
-            match self.decoder.decode(&mut self.buffer) {
-                Ok(Some(Frame::Reply(reply))) => return Ok(reply),
-                Ok(Some(Frame::Push(_))) => {}
-                Err(error) => return Err(Broken::Strange(error.to_string())),
-                Ok(None) => match self.stream.read_buf(&mut self.buffer).await {
-                    Ok(0) => return Err(Broken::Closed),
-                    Ok(_) => {}
-                    Err(error) => return Err(Broken::Lost(error)),
-                },
-            }
-        }
+        self.send(&pack::command(&[b"ROLE"])).await?;
+        Ok(stranger::has_role_of_sentinel(&self.receive().await?))
     }
 
     /// Writes commands; their replies come in the same order.
     pub(crate) async fn send(&mut self, commands: &[u8]) -> Result<(), Unreachable> {
-        let lost = |error| Broken::Lost(error).reason();
-        self.stream.write_all(commands).await.map_err(lost)?;
-        self.stream.flush().await.map_err(lost)
+        self.stream.write_all(commands).await.map_err(Unreachable::lost)?;
+        self.stream.flush().await.map_err(Unreachable::lost)
     }
 
     /// The next reply. Dropped before its end, it loses nothing.
     pub(crate) async fn receive(&mut self) -> Result<Reply, Unreachable> {
-        self.next_reply().await.map_err(|broken| broken.reason())
-    }
-}
-
-/// Why there is no next reply.
-enum Broken {
-    Closed,
-    Lost(io::Error),
-    /// What came is no reply.
-    Strange(String),
-}
-
-impl Broken {
-    fn reason(&self) -> Unreachable {
-        Unreachable(match self {
-            Self::Closed => "the server closed the connection".into(),
-            Self::Lost(error) => format!("the connection was lost: {}", why_broken(error)),
-            Self::Strange(what) => what.clone(),
-        })
+        loop {
+            if !self.has_answered
+                && let Some(who) = stranger::of_first_bytes(&self.buffer)
+            {
+                return Err(Unreachable::Stranger(who));
+            }
+            self.has_answered |= !self.buffer.is_empty();
+            match self.decoder.decode(&mut self.buffer)? {
+                Some(Frame::Reply(reply)) => return Ok(reply),
+                Some(Frame::Push(_)) => {}
+                None => {
+                    if self.stream.read_buf(&mut self.buffer).await.map_err(Unreachable::lost)? == 0 {
+                        return Err(Unreachable::ClosedByServer);
+                    }
+                }
+            }
+        }
     }
 }
 
 impl Greeting {
-    fn refusal(&self, error: &ServerError) -> String {
-        let text = error.text();
-        let advice = if verdict::wants_password(error) { ": the server wants credentials" } else { "" };
-        format!("{} was refused: {}{advice}", self.name, without_arguments(&text))
+    fn refusal(&self, error: &ServerError) -> Unreachable {
+        let wants_credentials = verdict::wants_password(error);
+        Unreachable::Refused { command: self.name, answer: error.clone(), wants_credentials }
     }
-}
-
-/// Servers quote the arguments of commands that they do not know, and one may be a password.
-pub(crate) fn without_arguments(text: &str) -> &str {
-    text.split_once(", with args beginning with").map_or(text, |(before, _)| before)
 }
 
 #[cfg(test)]

@@ -3,41 +3,40 @@
 //! Replies come in the order of requests, so pairing is a queue. The lane knows of every request whether it was
 //! written; what was not, waits for the next connection or is handed back as certainly not executed.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashSet};
-use std::future::Future;
-use std::pin::Pin;
+mod code;
+mod place;
+mod running;
+mod signs;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::{Instant, sleep};
 
-use crate::connection::bringing::{Bringing, Lead};
-use crate::connection::connect::{Purpose, connect};
+use crate::connection::bringing::Bringing;
+use crate::connection::connect::Purpose;
 use crate::connection::counters::Counters;
-use crate::connection::io::Io;
 use crate::connection::job::Job;
 use crate::connection::liveness::Liveness;
 use crate::connection::queues::Queues;
 use crate::connection::session::Session;
-use crate::connection::step::{Step, StepOptions, StepProgress, Steps, Unfinished};
+use crate::connection::step::{StepOptions, StepProgress, Steps, Unfinished};
 use crate::model::call::Call;
-use crate::model::cause::PANICKED;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::Error;
-use crate::model::request::Request;
 use crate::model::stats::Stats;
-use crate::model::status::{Status, Unreachable};
-use crate::model::used::CodeId;
-use crate::tasks::guard;
+use crate::model::status::Status;
+use crate::model::unreachable::Unreachable;
 use crate::tasks::signal::Signal;
 use crate::wire::resp::Reply;
+
+pub(crate) use self::place::{Begun, Place};
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait LaneEvents {
@@ -51,8 +50,6 @@ pub(crate) trait LaneEvents {
     fn disconnected(&self, lane: &Rc<Lane>);
 }
 
-const CLOSED: &str = "the connection was closed";
-
 pub(crate) struct Lane {
     pub(super) address: Address,
     pub(super) config: Arc<ConnectionConfig>,
@@ -62,14 +59,20 @@ pub(crate) struct Lane {
     pub(super) status: Signal<Status>,
     /// Wakes the task that runs the lane.
     pub(super) waker: RefCell<Option<Waker>>,
-    task: RefCell<Option<AbortHandle>>,
-    closed: Cell<bool>,
-    /// Scripts that are being loaded, so that many calls that miss one load it once.
-    loading: RefCell<HashSet<String>>,
+    task: RefCell<Task>,
     bringing: Bringing,
     pub(super) session: Session,
     pub(super) counters: Counters,
     pub(super) liveness: Liveness,
+}
+
+/// The task that keeps a lane's connection up.
+#[derive(Default)]
+enum Task {
+    #[default]
+    Unstarted,
+    Running(AbortHandle),
+    Ended,
 }
 
 impl Lane {
@@ -92,8 +95,6 @@ impl Lane {
             status: Signal::new(Status::Connecting),
             waker: RefCell::default(),
             task: RefCell::default(),
-            closed: Cell::new(false),
-            loading: RefCell::default(),
             bringing: Bringing::default(),
         })
     }
@@ -113,13 +114,13 @@ impl Lane {
     /// Starts connecting, unless it has been started or closed.
     pub(crate) fn start(self: &Rc<Self>) {
         let mut task = self.task.borrow_mut();
-        if task.is_none() && !self.closed.get() {
-            *task = Some(spawn_local(self.clone().keep_running()).abort_handle());
+        if matches!(*task, Task::Unstarted) {
+            *task = Task::Running(spawn_local(self.clone().keep_running()).abort_handle());
         }
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        self.task.borrow().is_some()
+        matches!(*self.task.borrow(), Task::Running(_))
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -127,7 +128,7 @@ impl Lane {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.get()
+        matches!(*self.task.borrow(), Task::Ended)
     }
 
     pub(crate) fn is_down(&self) -> bool {
@@ -153,31 +154,9 @@ impl Lane {
         self.push(Job::Call(call));
     }
 
-    /// The code that is on its way to the server.
-    pub(crate) fn bringing(&self) -> &Bringing {
-        &self.bringing
-    }
-
-    /// Whether a command of the client's own that is not known there may end the connection.
-    pub(crate) fn is_fragile(&self) -> bool {
-        self.session.is_fragile()
-    }
-
-    /// SCRIPT LOAD was the next to be answered when a connection ended.
-    pub(crate) fn distrust(&self) {
-        self.session.distrust();
-    }
-
-    /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
-    pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
-        if self.is_up() && !self.is_fragile() && self.loading.borrow_mut().insert(hash.to_owned()) {
-            self.push(Job::Load(wire, hash.to_owned()));
-        }
-    }
-
     /// Puts a job in line, and says its number there; a closed lane hands it back at once.
     fn push(self: &Rc<Self>, job: Job) -> Option<u64> {
-        if self.closed.get() {
+        if self.is_closed() {
             self.return_job(job, Unfinished::Unsent);
             return None;
         }
@@ -185,12 +164,12 @@ impl Lane {
             let mut queues = self.queues.borrow_mut();
             (queues.put(job), queues.waiting.bytes)
         };
-        self.has_more(bytes);
+        self.queue_has_grown(bytes);
         Some(number)
     }
 
-    /// There is more to be written: so many bytes in all.
-    fn has_more(self: &Rc<Self>, bytes: usize) {
+    /// The queue has grown, to so many bytes.
+    fn queue_has_grown(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
         if bytes > self.counters.published_bytes() + NEWS {
             self.publish_bytes();
@@ -198,8 +177,8 @@ impl Lane {
         self.wake();
     }
 
-    /// There is less: jobs were taken out.
-    pub(super) fn has_less(self: &Rc<Self>) {
+    /// The queue has shrunk: jobs were taken out.
+    pub(super) fn queue_has_shrunk(self: &Rc<Self>) {
         self.publish_bytes();
         self.publish_in_flight();
         if self.queues.borrow().is_mostly_withdrawn() {
@@ -257,7 +236,7 @@ impl Lane {
         if let Some((Job::Step(step), bytes)) = removed {
             step.progress.sent.set(bytes > 0);
             step.progress.written.set(bytes);
-            self.has_less();
+            self.queue_has_shrunk();
         }
     }
 
@@ -279,48 +258,6 @@ impl Lane {
         self.purpose == Purpose::Reads
     }
 
-    /// When there last was a sign of life: the server said something, or its machine took more of a request.
-    pub(crate) fn heard_at(&self) -> Instant {
-        self.liveness.seen_at()
-    }
-
-    /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
-    pub(crate) fn silence(&self) -> Duration {
-        let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
-        asked_at.map_or(self.heard_at(), |asked_at| asked_at.max(self.heard_at())).elapsed()
-    }
-
-    /// Has a look soon whether the server's machine takes the request whose reply is due; it takes two looks.
-    pub(crate) fn check_taking(self: &Rc<Self>) {
-        if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
-            self.liveness.is_checked.set(true);
-            self.wake();
-        }
-    }
-
-    /// Whether the server's machine had all of the request whose reply is due at the last look, or it cannot be asked.
-    pub(crate) fn has_arrived(&self) -> bool {
-        let due = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
-        self.config.unacknowledged.is_none()
-            || matches!((due, self.liveness.looked_at.get()), (Some((begins, ends)), Some((same, taken))) if same == begins && taken >= ends)
-    }
-
-    /// Looks how much the server's machine has taken.
-    pub(super) fn look(&self, io: &Io) {
-        let front = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
-        let (Some((begins, ends)), Some(taken)) = (front, io.taken(self.config.unacknowledged)) else { return };
-        self.liveness.note_taken(taken, begins, ends);
-    }
-
-    /// Marks that a probe runs; returns false if one runs already.
-    pub(crate) fn begin_probe(&self) -> bool {
-        !self.liveness.is_probed.replace(true)
-    }
-
-    pub(crate) fn end_probe(&self) {
-        self.liveness.is_probed.set(false);
-    }
-
     /// Whether a request is in flight that the server may answer at any time.
     pub(crate) fn may_block(&self) -> bool {
         self.queues.borrow().in_flight.iter().any(|entry| entry.job.as_ref().is_some_and(Job::may_block))
@@ -332,65 +269,12 @@ impl Lane {
         self.wake();
     }
 
-    /// Which of its connections the lane has now; another one knows nothing of what was said on it.
-    pub(crate) fn connection(&self) -> u64 {
-        self.session.number()
-    }
-
-    /// Whether this connection has loaded what goes by that name.
-    pub(crate) fn has_loaded(&self, name: &str) -> bool {
-        self.session.has_loaded(name)
-    }
-
-    pub(crate) fn set_loaded(&self, name: &str, loaded: bool) {
-        self.session.set_loaded(name, loaded);
-    }
-
-    /// A call has had the server forget all scripts.
-    pub(crate) fn forget_loaded(&self) {
-        self.session.forget_loaded();
-        self.queues.borrow_mut().used.clear();
-    }
-
-    /// The server has the script of that hash.
-    pub(crate) fn note_code(&self, hash: &str) {
-        self.queues.borrow_mut().used.insert(CodeId::new(hash));
-    }
-
-    /// Whether the server may lack the code that a request runs.
-    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
-        request.code().is_some_and(|code| self.queues.borrow_mut().used.is_first(code))
-    }
-
-    /// The server has the code that a request runs.
-    pub(crate) fn note_use(&self, request: &Request) {
-        if let Some(code) = request.code() {
-            self.queues.borrow_mut().used.insert(code);
-        }
-    }
-
-    /// The server lacks the code that a request runs: its next use counts as the first.
-    pub(crate) fn forget_use(&self, request: &Request) {
-        if let Some(code) = request.code() {
-            self.queues.borrow_mut().used.remove(code);
-        }
-    }
-
-    /// Whether the server is known to let this connection's user begin transactions.
-    pub(crate) fn transacts(&self) -> bool {
-        self.session.transacts()
-    }
-
-    pub(crate) fn set_transacts(&self, connection: u64) {
-        self.session.set_transacts(connection);
-    }
-
     /// Forgets calls whose callers have gone, and takes those that it had out of `gone`. What the socket has not taken
     /// never will be sent.
     pub(crate) fn cancel(self: &Rc<Self>, gone: &mut BTreeSet<CallId>) {
         let cancelled = self.queues.borrow_mut().cancelled(gone);
         if !cancelled.is_empty() {
-            self.has_less();
+            self.queue_has_shrunk();
             cancelled.into_iter().for_each(|(call, _)| call.reply_to.forget());
         }
     }
@@ -411,9 +295,9 @@ impl Lane {
 
     /// Ends the connection; callers of what is in flight get a closing error.
     pub(crate) fn close(&self) {
-        self.closed.set(true);
-        self.status.set(Status::Down(Unreachable(CLOSED.into())));
-        if let Some(task) = self.task.borrow_mut().take() {
+        let task = self.task.replace(Task::Ended);
+        self.status.set(Status::Down(Unreachable::Closed));
+        if let Task::Running(task) = task {
             task.abort();
         }
         let mut queues = std::mem::take(&mut *self.queues.borrow_mut());
@@ -461,171 +345,12 @@ impl Lane {
                 let _ = step.answer.send(Err(unfinished));
             }
             Job::Load(_, hash) => {
-                self.loading.borrow_mut().remove(&hash);
+                self.bringing.end_load(&hash);
                 if matches!(unfinished, Unfinished::Answered(reply) if reply.error().is_none()) {
                     self.set_loaded(&hash, true);
                 }
             }
             Job::Place(_) => {}
-        }
-    }
-
-    /// Runs the lane again after a panic, without which what waits would never meet its deadlines.
-    async fn keep_running(self: Rc<Self>) {
-        while guard::run("a connection", self.clone().run()).await.is_err() {
-            self.status.set(Status::Connecting);
-            self.lose_in_flight(u64::MAX, &Unreachable(PANICKED.into()));
-            sleep(self.config.backoff.pause(0)).await;
-        }
-    }
-
-    async fn run(self: Rc<Self>) {
-        let mut failures = 0;
-        let mut last_reason = None;
-        loop {
-            let connecting = connect(&self.address, &self.config, self.purpose);
-            let (reason, served, verb) = match self.while_sweeping(connecting).await {
-                Ok(connection) => {
-                    let again = if last_reason.take().is_some() { " again" } else { "" };
-                    log::info!("connected to {}{again}", self.address);
-                    let (reason, served) = self.serve(connection).await;
-                    (reason, served, "lost the")
-                }
-                Err(reason) => (reason, false, "no"),
-            };
-            if last_reason.as_ref() != Some(&reason) {
-                log::info!("{verb} connection to {}: {reason}", self.address);
-            }
-            last_reason = Some(reason.clone());
-            if self.closed.get() {
-                return;
-            }
-            self.status.set(if served { Status::Connecting } else { Status::Down(reason.clone()) });
-            if let Some(events) = self.events.upgrade() {
-                events.disconnected(&self);
-            }
-            if served {
-                // The first attempt is made at once.
-                failures = 0;
-                continue;
-            }
-            self.while_sweeping(sleep(self.config.backoff.pause(failures))).await;
-            failures = failures.saturating_add(1);
-        }
-    }
-}
-
-/// A place in a lane's line, for steps that go out one after the other before what comes later. Without a number it is
-/// the end of the line.
-pub(crate) struct Place {
-    pub(super) lane: Rc<Lane>,
-    pub(super) number: Option<u64>,
-}
-
-impl Place {
-    pub(crate) fn lane(&self) -> &Rc<Lane> {
-        &self.lane
-    }
-
-    /// Waits until nothing before it brings this code to the server.
-    pub(crate) async fn after_code(self, code: CodeId) -> Self {
-        if !self.lane.bringing.has(code) {
-            return self;
-        }
-        let place = self.kept();
-        if let Some(number) = place.number {
-            place.lane.bringing.is_over_before(code, number).await;
-        }
-        place
-    }
-
-    /// The same place, or where there is none the end of the line, kept from now on.
-    pub(crate) fn kept(self) -> Self {
-        if self.number.is_some() { self } else { self.lane.keep_place() }
-    }
-
-    /// Puts commands in line, for one write; see [`Lane::begin`].
-    pub(crate) fn begin(&self, commands: Vec<Bytes>, options: StepOptions, progress: &Rc<StepProgress>) -> Begun {
-        let (answer, answered) = oneshot::channel();
-        progress.clear();
-        let step = Step { commands, options, progress: progress.clone(), answer };
-        let lane = &self.lane;
-        let placed = match self.number {
-            Some(number) => {
-                let waiting = &mut lane.queues.borrow_mut().waiting;
-                waiting.put_at_place(number, step).map(|number| (number, waiting.bytes))
-            }
-            None => Err(step),
-        };
-        let number = match placed {
-            Ok((number, bytes)) => {
-                lane.has_more(bytes);
-                Some(number)
-            }
-            Err(step) => lane.push(Job::Step(step)),
-        };
-        Begun { lane: lane.clone(), progress: progress.clone(), number, answered: Some(answered) }
-    }
-
-    /// Sends one command and waits for its reply.
-    pub(crate) async fn ask(&self, wire: Bytes) -> Result<Reply, Unfinished> {
-        let progress = Rc::default();
-        self.begin(vec![wire], StepOptions::default(), &progress).await?;
-        progress.take_replies().pop().ok_or(Unfinished::Unsent)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.lane.queues.borrow_mut().waiting.leave_place(number);
-            self.lane.wake();
-        }
-    }
-}
-
-/// A step that is in line, or on its way. Dropping it before the socket takes any of it unsends it.
-pub(crate) struct Begun {
-    lane: Rc<Lane>,
-    progress: Rc<StepProgress>,
-    /// Where it is in line; `None`: it was handed back.
-    number: Option<u64>,
-    answered: Option<oneshot::Receiver<Result<(), Unfinished>>>,
-}
-
-impl Future for Begun {
-    type Output = Result<(), Unfinished>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(answered) = &mut self.answered else { return Poll::Ready(Err(Unfinished::Unsent)) };
-        let answer = std::task::ready!(Pin::new(answered).poll(cx));
-        self.answered = None;
-        Poll::Ready(answer.unwrap_or_else(|_| Err(self.dropped())))
-    }
-}
-
-impl Begun {
-    /// Notes that the step brings this code; `None` if another request does already.
-    pub(crate) fn brings(&self, code: CodeId) -> Option<Lead> {
-        self.number.and_then(|number| self.lane.bringing.begin(code, number))
-    }
-
-    /// What is known of a step that the lane dropped, because it was closed or met a panic.
-    fn dropped(&self) -> Unfinished {
-        if !self.progress.was_sent() {
-            return Unfinished::Unsent;
-        }
-        self.progress.written.set(u64::MAX);
-        Unfinished::Lost(Unreachable("it was dropped".into()))
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if self.answered.take().is_some()
-            && let Some(number) = self.number
-        {
-            self.lane.unsend(number);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use tokio::time::Instant;
 
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 
 pub(crate) struct Liveness {
     /// When the server last said something.

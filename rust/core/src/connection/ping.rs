@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::model::verdict;
+use crate::wire::pack;
 use crate::wire::resp::Reply;
 
 /// Whether the server runs a script, and so answers nothing else.
@@ -11,5 +12,5 @@ pub(crate) fn is_busy(reply: &Reply) -> bool {
 }
 
 pub(crate) fn ping() -> Bytes {
-    Bytes::from_static(b"*1\r\n$4\r\nPING\r\n")
+    pack::command(&[b"PING"])
 }

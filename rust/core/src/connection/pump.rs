@@ -13,9 +13,9 @@ use crate::connection::job::{InFlight, Job};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::Unfinished;
 use crate::model::call::Call;
-use crate::model::cause::PANICKED;
 use crate::model::config::Deadlines;
-use crate::model::status::{Status, Unreachable};
+use crate::model::status::Status;
+use crate::model::unreachable::Unreachable;
 use crate::tasks::guard;
 use crate::wire::resp::{Frame, Item, Reply};
 
@@ -31,7 +31,7 @@ impl Lane {
         let reason = poll_fn(|cx| {
             // Caught here, where it is known how much was written.
             let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
-            step.unwrap_or_else(|_| Poll::Ready(Unreachable(PANICKED.into())))
+            step.unwrap_or_else(|_| Poll::Ready(Unreachable::Panicked))
         })
         .await;
         self.status.set(Status::Connecting);
@@ -61,18 +61,18 @@ impl Lane {
             return Poll::Ready(reason);
         }
         if self.liveness.is_checked.take() {
-            self.look(io);
+            self.measure_progress(io);
         }
         let written = io.written;
         loop {
             self.fill(io);
             match self.poll_write(io, cx) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable::system(error)),
                 Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
                 _ => {}
             }
             match io.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable("the server closed the connection".into())),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable::ClosedByServer),
                 Poll::Ready(Ok(count)) => {
                     self.counters.node.bytes_received.add(count as u64);
                     self.liveness.heard_at.set(Instant::now());
@@ -80,7 +80,7 @@ impl Lane {
                         return Poll::Ready(reason);
                     }
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable(error.to_string())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable::system(error)),
                 Poll::Pending => break,
             }
         }
@@ -164,11 +164,11 @@ impl Lane {
                 },
                 // Such a push stands in place of a reply, and the client asks for none.
                 Ok(Some(Frame::Push(items))) if confirms_subscription(&items) => {
-                    break Err(Unreachable("the server confirmed a subscription that nobody asked for".into()));
+                    break Err(Unreachable::UnaskedSubscription);
                 }
                 Ok(Some(Frame::Push(_))) => {}
                 Ok(None) => break Ok(()),
-                Err(error) => break Err(Unreachable(error.to_string())),
+                Err(error) => break Err(error.into()),
             }
         };
         if !times.is_empty() {
@@ -197,10 +197,8 @@ impl Lane {
             }
         };
         let Some(entry) = queues.in_flight.front_mut().filter(may_be_answered) else {
-            return Err(Unreachable(match reply.error() {
-                Some(error) => error.text(),
-                None => "the server sent a reply that nobody asked for".into(),
-            }));
+            let error = reply.error().cloned();
+            return Err(error.map_or(Unreachable::UnaskedReply, Unreachable::UnaskedError));
         };
         let sent_at = entry.sent_at;
         if reply.error().is_some() {
@@ -286,7 +284,7 @@ impl Lane {
         if expired.is_empty() {
             return;
         }
-        self.has_less();
+        self.queue_has_shrunk();
         if expired.iter().any(|(_, was_begun)| *was_begun)
             && let Some(events) = self.events.upgrade()
         {

@@ -13,6 +13,7 @@ use crate::connection::waiting::{STRIDE, Waiting};
 use crate::model::call::Call;
 use crate::model::completion::CallId;
 use crate::model::used::Used;
+use crate::tasks::room::ROOM_KEPT;
 
 /// What a lane has to do and has done.
 #[derive(Default)]
@@ -232,12 +233,10 @@ impl Queues {
         self.register.earliest_stranger = None;
     }
 
-    /// The room of one great burst is not kept for ever.
     pub(crate) fn give_back_room(&mut self) {
-        const KEPT: usize = 4096;
         if self.in_flight.is_empty() && self.waiting.is_empty() {
-            self.in_flight.entries.shrink_to(KEPT);
-            self.waiting.line.entries.shrink_to(KEPT);
+            self.in_flight.entries.shrink_to(ROOM_KEPT);
+            self.waiting.line.entries.shrink_to(ROOM_KEPT);
         }
     }
 }

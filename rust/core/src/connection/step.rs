@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::wire::resp::Reply;
 
 /// Why a call did not end in a value; its next step is the ladder's to choose.

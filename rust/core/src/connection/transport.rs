@@ -16,11 +16,13 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::Error as TlsError;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error as TlsError};
 
+use crate::model::broken_stream::tls_error;
 use crate::model::config::{Address, ConnectionConfig, Opening, Stream, Transport, Unacknowledged};
 use crate::model::tls::{Tls, TlsOptions};
+use crate::model::unreachable::Unreachable;
 
 #[cfg(test)]
 use tests::lookup_host;
@@ -70,12 +72,12 @@ impl Transport for System {
             let (host, port) = match address {
                 Address::Tcp { host, port } => (&**host, *port),
                 Address::Unix(path) => {
-                    let stream = UnixStream::connect(&**path).await.map_err(|error| error.to_string())?;
+                    let stream = UnixStream::connect(&**path).await.map_err(Unreachable::system)?;
                     return Ok(Box::new(stream) as Box<dyn Stream>);
                 }
             };
-            let tcp = reach(host, port).await.map_err(|error| error.to_string())?;
-            set_options(&tcp, config).map_err(|error| error.to_string())?;
+            let tcp = reach(host, port).await.map_err(Unreachable::system)?;
+            set_options(&tcp, config).map_err(Unreachable::system)?;
             let stream: Box<dyn Stream> = match &config.tls {
                 None => Box::new(tcp),
                 Some(tls) => Box::new(secure(tcp, (host, port), tls, config.timeout).await?),
@@ -142,12 +144,11 @@ async fn secure(
     (host, port): (&str, u16),
     tls: &Tls,
     within: Duration,
-) -> Result<TlsStream<TcpStream>, String> {
+) -> Result<TlsStream<TcpStream>, Unreachable> {
     // A zone belongs to the way to the server, not to its name.
     let host_name = host.split_once('%').map_or(host, |(address, _)| address);
     let name = tls.server_name().unwrap_or(host_name);
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|_| format!("{name:?} cannot be a server name in TLS; set server_name"))?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| Unreachable::ServerName(name.to_owned()))?;
     let setup = tls.clone();
     let read = async { if tls.has_files() { spawn_blocking(move || setup.config()).await.ok() } else { None } };
     let config = read.await.unwrap_or_else(|| tls.config());
@@ -160,12 +161,10 @@ async fn secure(
     };
     tokio::select! {
         biased;
-        result = handshake => result.map_err(|error| format!("TLS: {}", why_broken(&error))),
-        () = in_plain => Err(format!("TLS: {NO_TLS}")),
+        result = handshake => result.map_err(|error| Unreachable::Handshake(Arc::new(error))),
+        () = in_plain => Err(Unreachable::SpeaksNoTls),
     }
 }
-
-const NO_TLS: &str = "the server does not speak TLS on this port; pass use_tls=False";
 
 /// Whether a server answers to PING without TLS.
 async fn speaks_plain(host: &str, port: u16) -> bool {
@@ -179,72 +178,6 @@ async fn speaks_plain(host: &str, port: u16) -> bool {
 /// Whether the peer ended the handshake in the words of TLS.
 fn is_alert(error: &io::Error) -> bool {
     tls_error(error).is_some_and(|error| matches!(error, TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_)))
-}
-
-fn tls_error(error: &io::Error) -> Option<&TlsError> {
-    error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>())
-}
-
-/// Why a stream broke, and what may be done about it where that is a matter of TLS.
-pub(super) fn why_broken(error: &io::Error) -> String {
-    let Some(tls) = tls_error(error) else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the server closed the connection in the handshake".into(),
-            _ => error.to_string(),
-        };
-    };
-    let advice = match tls {
-        TlsError::InvalidCertificate(certificate) => why_distrusted(certificate),
-        TlsError::AlertReceived(alert) => match alert {
-            Alert::CertificateRequired | Alert::NoCertificate => {
-                "the server wants a certificate; pass client_cert_pem and client_key_pem"
-            }
-            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate => {
-                "the server does not accept the client's certificate; pass one of its CA as client_cert_pem"
-            }
-            Alert::CertificateExpired | Alert::CertificateRevoked => {
-                "the client's certificate has ended; pass a new one as client_cert_pem"
-            }
-            Alert::ProtocolVersion => "the server speaks neither TLS 1.2 nor 1.3",
-            Alert::UnrecognisedName => "the server does not know the name; set server_name in the TLS configuration",
-            Alert::HandshakeFailure => {
-                "the server takes none of the offered ciphers, or wants a certificate: pass client_cert_pem and \
-                 client_key_pem"
-            }
-            _ => "",
-        },
-        TlsError::InvalidMessage(_) => NO_TLS,
-        _ => "",
-    };
-    if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") }
-}
-
-fn why_distrusted(error: &CertificateError) -> &'static str {
-    use CertificateError as Why;
-    match error {
-        Why::UnknownIssuer => {
-            "the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
-        }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "the server's certificate is for another name; set server_name in the TLS configuration, or pass \
-             verify_hostname=False"
-        }
-        Why::Expired | Why::ExpiredContext { .. } => "the server's certificate has expired; renew it",
-        Why::NotValidYet | Why::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet; compare the clocks"
-        }
-        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
-            "the server's certificate is not for servers; make one with extendedKeyUsage=serverAuth"
-        }
-        Why::BadSignature => "the server's certificate was changed, or signed by another key than its CA's",
-        Why::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is a CA's, and is not trusted; pass it, or its CA, as root_pem_cacerts"
-        }
-        Why::BadEncoding | Why::Other(_) => {
-            "the server's certificate is of an old or broken form, such as X.509 version 1; make a new one, of version 3"
-        }
-        _ => "",
-    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Batch {
         const SMALL: usize = 64;
         let entry = match entry {
             Entry::Whole { request, route, key } if self.entries.len() < SMALL => {
-                Entry::Whole { request: request.apart(), route, key }
+                Entry::Whole { request: request.detached(), route, key }
             }
             entry => entry,
         };
@@ -89,7 +89,7 @@ impl Batch {
         if self.has_records {
             for entry in Arc::make_mut(&mut self.entries) {
                 if let Entry::Whole { request, .. } = entry {
-                    request.bound(timeout);
+                    request.set_timeout(timeout);
                     request.renew_id(|| ids.next());
                 }
             }

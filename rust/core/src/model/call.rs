@@ -27,9 +27,9 @@ impl Call {
     pub(crate) fn timed_out(&self, sent: bool, lane: &Status) -> Error {
         let known = match lane {
             _ if sent => verdict::no_reply(&self.request),
-            Status::Down(reason) => AtDeadline::NotSent(Obstacle::unconnected(format!("no connection: {reason}"))),
-            Status::Connecting => AtDeadline::NotSent(Obstacle::unconnected("no connection yet")),
-            Status::Up => AtDeadline::NotSent(Obstacle::other("the server takes no more requests")),
+            Status::Down(reason) => AtDeadline::NotSent(Obstacle::Unreachable(reason.clone())),
+            Status::Connecting => AtDeadline::NotSent(Obstacle::Connecting),
+            Status::Up => AtDeadline::NotSent(Obstacle::Congested),
         };
         Error::timeout(self.timeout, known)
     }

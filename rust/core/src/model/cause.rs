@@ -3,12 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::model::address::Address;
 use crate::model::route::Slot;
-use crate::model::status::Unreachable;
+use crate::model::unreachable::{PANICKED, Unreachable};
 use crate::wire::resp::ServerError;
-
-/// What errors say to those whose calls or connection a panic has hit.
-pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Cause {
@@ -30,6 +28,29 @@ pub enum Cause {
     Panicked,
     #[error("a node answered something other than {expected}")]
     Unexpected { expected: &'static str },
+    #[error("EXEC has no reply")]
+    NoReplyToExec,
+    /// Though it was allowed a moment before.
+    #[error("MULTI was refused, so that the commands ran one by one: {}", .0.text())]
+    MultiRefused(ServerError),
+    #[error("not sent: no node is known")]
+    NoNode,
+    #[error("not sent: no node of the cluster is at {0}")]
+    NoNodeAt(Address),
+    #[error("inflight_requests_limit: {limit} requests are already in flight")]
+    TooManyInFlight { limit: usize },
+    #[error(
+        "pending_bytes_limit: {pending} bytes wait to be written already, because the server does not take them; the \
+         limit is {limit}"
+    )]
+    TooManyBytes { pending: usize, limit: usize },
+    #[error("the client is closed")]
+    Closed,
+    #[error("the client was closed while it connected")]
+    ClosedWhileConnecting,
+    /// The server refused a changed password.
+    #[error("{node}: AUTH was refused: {}", .answer.without_arguments())]
+    PasswordRefused { node: Address, answer: ServerError },
     #[error("{0}")]
     Other(Cow<'static, str>),
 }
@@ -63,20 +84,44 @@ pub enum Obstacle {
     #[default]
     #[error("")]
     None,
-    /// There is no connection to the server that it is for.
+    /// No connection has been tried to its end yet.
+    #[error("no connection yet")]
+    Connecting,
+    #[error("no connection to {0} yet")]
+    ConnectingTo(Address),
+    #[error("no connection: {0}")]
+    Unreachable(#[source] Unreachable),
+    #[error("no connection to {0}: {1}")]
+    UnreachableAt(Address, #[source] Unreachable),
+    /// It was sent before.
     #[error("{0}")]
-    Unconnected(Cow<'static, str>),
-    #[error("{0}")]
-    Other(Cow<'static, str>),
+    Lost(#[source] Unreachable),
+    /// Nobody knows a server that it could go to, for this reason.
+    #[error("no connection ({0})")]
+    Unlearned(String),
+    #[error("no node holds slot {0}")]
+    NoNodeOf(Slot),
+    #[error("no node is known")]
+    NoNode,
+    #[error("its nodes could not be reached")]
+    NodesUnreachable,
+    #[error("the server takes no more requests")]
+    Congested,
+    #[error("{}", .0.text())]
+    Redirected(ServerError),
+    #[error("the server answered {}", .0.text())]
+    Refused(ServerError),
+    #[error("calls with on_timeout=\"kill\" have at most {most} connections to {address}, and others use them")]
+    OwnConnections { most: usize, address: Address },
 }
 
 impl Obstacle {
-    pub(crate) fn unconnected(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::Unconnected(reason.into())
-    }
-
-    pub(crate) fn other(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::Other(reason.into())
+    /// Whether there is no connection to the server that the call is for.
+    fn is_unconnected(&self) -> bool {
+        !matches!(
+            self,
+            Self::None | Self::Congested | Self::Redirected(_) | Self::Refused(_) | Self::OwnConnections { .. }
+        )
     }
 }
 
@@ -102,7 +147,7 @@ pub enum Doubt {
 impl AtDeadline {
     /// Whether the call was not sent because there was no connection.
     fn is_unconnected(&self) -> bool {
-        matches!(self, Self::NotSent(Obstacle::Unconnected(_)) | Self::NotExecuted(Obstacle::Unconnected(_)))
+        matches!(self, Self::NotSent(obstacle) | Self::NotExecuted(obstacle) if obstacle.is_unconnected())
     }
 
     pub(crate) fn may_have_executed(&self) -> bool {

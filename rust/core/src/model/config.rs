@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::model::address_map::AddressMap;
 use crate::model::question::{Question, Questioner, ask};
 use crate::model::tls::Tls;
+use crate::model::unreachable::Unreachable;
 use crate::wire::pack;
 
 pub(crate) use crate::model::address::Address;
@@ -93,9 +94,12 @@ pub struct ConnectionConfig {
 }
 
 impl ConnectionConfig {
-    /// A text with the settings in it called what the caller calls them.
-    pub(crate) fn in_terms(&self, text: String) -> String {
-        self.terms.iter().fold(text, |text, (setting, term)| text.replace(setting, term))
+    /// A reason with the settings in it called what the caller calls them.
+    pub(crate) fn in_terms(&self, reason: Unreachable) -> Unreachable {
+        if self.terms.is_empty() {
+            return reason;
+        }
+        Unreachable::InTerms { reason: Box::new(reason), terms: self.terms.clone() }
     }
 }
 
@@ -229,7 +233,7 @@ pub trait Transport: fmt::Debug + Send + Sync {
 }
 
 /// A stream that is being opened.
-pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + 'a>>;
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Unreachable>> + 'a>>;
 
 /// The bytes to and from one server.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {

@@ -9,7 +9,7 @@ use crate::model::address::Address;
 use crate::model::cause::{AtDeadline, Cause, CrossSlot};
 use crate::model::script::Script;
 use crate::model::script_words::{own_words, shown};
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::wire::resp::ServerError;
 
 /// The one error of the crate. Its text is worded for whoever reads it, and holds no secret.
@@ -95,7 +95,7 @@ impl Error {
         Self::because(kind, Cause::Other(message.into()))
     }
 
-    fn because(kind: Kind, cause: Cause) -> Self {
+    pub(crate) fn because(kind: Kind, cause: Cause) -> Self {
         Self {
             kind,
             cause: Box::new(cause),
@@ -151,7 +151,7 @@ impl Error {
 
     /// The client was closed before the call was issued.
     pub(crate) fn closed() -> Self {
-        Self::new(Kind::Closing, "the client is closed")
+        Self::because(Kind::Closing, Cause::Closed)
     }
 
     /// The client was closed before the call ended.

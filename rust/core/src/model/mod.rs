@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod address_map;
 pub(crate) mod batch;
+pub(crate) mod broken_stream;
 pub(crate) mod call;
 pub(crate) mod cause;
 pub(crate) mod commands;
@@ -21,6 +22,7 @@ pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tls;
+pub(crate) mod unreachable;
 pub(crate) mod used;
 pub(crate) mod verdict;
 pub(crate) mod wait;

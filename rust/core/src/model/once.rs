@@ -102,7 +102,7 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// Learns how long the call may take. A copy that is sent at the end of that time may be on its way for as long.
-    pub(crate) fn bound(&mut self, timeout: Duration) {
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.outlives_call = self.ttl >= 2 * timeout;
     }
 

@@ -1,6 +1,8 @@
 //! One command, packed once into the form in which it goes over the wire.
 
 mod packer;
+mod recorded;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,13 +11,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::model::library::Library;
-use crate::model::once::{Answer, Recorded};
-use crate::model::route::Slot;
+use crate::model::once::Recorded;
 use crate::model::script::Script;
 use crate::model::used::CodeId;
 use crate::model::wait::Wait;
-use crate::wire::pack::{write_header, write_word};
-use crate::wire::resp::{Reply, ServerError};
+use crate::wire::pack::{self, write_header, write_word};
 
 pub use self::packer::Packer;
 
@@ -109,7 +109,7 @@ impl Request {
     }
 
     /// It keeps none of the memory that others were packed into.
-    pub(crate) fn apart(mut self) -> Self {
+    pub(crate) fn detached(mut self) -> Self {
         self.wire = Bytes::copy_from_slice(&self.wire);
         self
     }
@@ -197,63 +197,6 @@ impl Request {
         self.record().map(|record| &record.script).or_else(|| self.script()).map(Script::without_probes)
     }
 
-    /// The record of a call with `once`.
-    pub(crate) fn record(&self) -> Option<&Recorded> {
-        match &self.about {
-            About::Script { record, .. } => record.as_deref(),
-            _ => None,
-        }
-    }
-
-    fn record_mut(&mut self) -> Option<&mut Recorded> {
-        match &mut self.about {
-            About::Script { record, .. } => record.as_deref_mut(),
-            _ => None,
-        }
-    }
-
-    /// Whether a reply to it is not the script's own, but comes from the record of an earlier call.
-    pub(crate) fn is_answered_from_record(&self, reply: &Reply) -> bool {
-        self.record().is_some_and(|record| record.is_answered_by(reply))
-    }
-
-    /// The server's words, where it refused the record of a call with `once`: nothing of it has taken effect.
-    pub(crate) fn refusal_of_record<'a>(&self, reply: &'a Reply) -> Option<&'a ServerError> {
-        self.record().and_then(|record| record.refusal(reply))
-    }
-
-    /// What the record's wrapper answered; the reply itself where it is the script's own, or another request's.
-    pub(crate) fn read_record(&self, reply: Reply) -> Result<Answer, Reply> {
-        match self.record() {
-            Some(record) => record.read(reply),
-            None => Err(reply),
-        }
-    }
-
-    /// Learns how long its call may take.
-    pub(crate) fn bound(&mut self, timeout: Duration) {
-        if let Some(record) = self.record_mut() {
-            record.bound(timeout);
-        }
-    }
-
-    /// Gives it a new id, if its client has made the one that it has.
-    pub(crate) fn renew_id(&mut self, next: impl FnOnce() -> Vec<u8>) {
-        if let Some(id) = self.record().filter(|record| record.is_own).map(|record| record.id.clone()) {
-            let mut wire = BytesMut::from(&self.wire[..]);
-            wire[id].copy_from_slice(&next());
-            self.wire = wire.freeze();
-        }
-    }
-
-    /// The id of a call with `once`, for people to read.
-    pub(crate) fn shown_id(&self) -> String {
-        const LONGEST: usize = 64;
-        let id = self.record().map_or(&[][..], |record| &self.wire[record.id.clone()]);
-        let shown = String::from_utf8_lossy(&id[..id.len().min(LONGEST)]).into_owned();
-        format!("{shown:?}{}", if id.len() > LONGEST { "…" } else { "" })
-    }
-
     /// Whether it is a script's, which has other forms.
     pub(crate) fn has_forms(&self) -> bool {
         matches!(self.about, About::Script { .. })
@@ -262,33 +205,6 @@ impl Request {
     /// Whether a run on a replica, which ends at the first write, may have left anything behind: messages are not writes.
     pub(crate) fn may_publish(&self) -> bool {
         self.callers_script().is_none_or(|script| script.may_publish())
-    }
-
-    /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
-    pub(crate) fn runs_nothing(&self) -> bool {
-        // It may name the script, for errors.
-        matches!(self.about, About::Command | About::Code { .. })
-            && self.words > 1
-            && self.word(0).eq_ignore_ascii_case("SCRIPT")
-            && ["LOAD", "EXISTS"].iter().any(|name| self.word(1).eq_ignore_ascii_case(name))
-    }
-
-    /// The command's name, in capital letters.
-    pub(crate) fn command_name(&self) -> String {
-        self.word(0).to_ascii_uppercase()
-    }
-
-    /// The slot of the keys of what runs Lua: its third word counts them.
-    pub(crate) fn slot_of_script(&self) -> Option<Slot> {
-        let mut words = self.words().skip(2);
-        let has_keys = words.next()? != b"0";
-        words.next().filter(|_| has_keys).map(Slot::of_key)
-    }
-
-    /// The second word, where it names a subcommand.
-    pub(crate) fn subcommand(&self) -> Option<String> {
-        let has_one = self.words > 1 && CONTAINERS.contains(&self.command_name().as_str());
-        has_one.then(|| self.word(1).to_ascii_uppercase())
     }
 
     /// The script to bring to a server that does not have it.
@@ -314,51 +230,6 @@ impl Request {
             About::Function { library } => Some(library.id),
             _ => None,
         }
-    }
-
-    /// Whether servers forget their scripts by it.
-    pub(crate) fn flushes_scripts(&self) -> bool {
-        matches!(self.about, About::Command)
-            && (2..=3).contains(&self.words)
-            && self.word(0).eq_ignore_ascii_case("SCRIPT")
-            && self.word(1).eq_ignore_ascii_case("FLUSH")
-    }
-
-    /// Whether it brings code that the server keeps for a while.
-    pub(crate) fn is_eval(&self) -> bool {
-        !self.has_forms() && matches!(self.word(0).to_ascii_uppercase().as_str(), "EVAL" | "EVAL_RO")
-    }
-
-    /// The name of the function that it calls.
-    pub(crate) fn function_name(&self) -> String {
-        self.word(1)
-    }
-
-    /// Whether it is FCALL or its read-only form.
-    pub(crate) fn calls_function(&self) -> bool {
-        self.library().is_some() || self.word(0).to_ascii_uppercase().starts_with("FCALL")
-    }
-
-    /// The command's name, with its subcommand or the script's name where it has one, for people to read.
-    pub fn name(&self) -> String {
-        let mut name = self.command_name();
-        if let Some(subcommand) = self.subcommand() {
-            name = format!("{name} {subcommand}");
-        } else if let Some(script) = self.script().and_then(|script| script.options().name.as_ref()) {
-            name = format!("{name} {script}");
-        }
-        name
-    }
-
-    /// One of the first words, which hold no secret where they are names.
-    fn word(&self, index: usize) -> String {
-        String::from_utf8_lossy(self.words().nth(index).unwrap_or_default()).into_owned()
-    }
-
-    /// The command's name and its arguments.
-    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
-        let words = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
-        words_of(words)
     }
 
     /// Whether it may be sent again when it may have run already.
@@ -400,27 +271,6 @@ impl Request {
     }
 }
 
-/// The words of a packed command, less the line that counts them.
-fn words_of(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, after) = line(rest)?;
-        let length = length.iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-        let word = &after[..length];
-        rest = &after[length + 2..];
-        Some(word)
-    })
-}
-
-/// What a packed command's line says, and what follows it.
-fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr(b'\n', wire)?;
-    Some((&wire[1..end - 1], &wire[end + 1..]))
-}
-
-/// Commands whose second word names what they do.
-const CONTAINERS: [&str; 11] =
-    ["ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT", "SLOWLOG"];
-
 impl fmt::Debug for Request {
     /// Shows the command's name alone: arguments may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -429,7 +279,7 @@ impl fmt::Debug for Request {
 }
 
 pub(crate) fn asking() -> Bytes {
-    Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n")
+    pack::command(&[b"ASKING"])
 }
 
 /// How a script is named to the server, once the form it was packed in will not do.

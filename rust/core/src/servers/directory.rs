@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
-use crate::connection::connect::without_arguments;
 use crate::connection::lane::{Lane, LaneEvents};
+use crate::model::cause::{Cause, Obstacle};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, Config, ConnectionConfig, Mode, ReadFrom};
 use crate::model::error::{Error, Kind};
@@ -82,12 +82,12 @@ impl Servers {
     }
 
     /// Why no node is known for a call.
-    pub(crate) fn why_unknown(&self, route: &Route) -> String {
+    pub(crate) fn why_unknown(&self, route: &Route) -> Obstacle {
         let failure = self.learning.failure.borrow();
         match route {
-            Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => format!("no node holds slot {slot}"),
-            _ if failure.is_empty() => "no connection yet".into(),
-            _ => format!("no connection ({failure})"),
+            Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => Obstacle::NoNodeOf(*slot),
+            _ if failure.is_empty() => Obstacle::Connecting,
+            _ => Obstacle::Unlearned(failure.clone()),
         }
     }
 
@@ -249,8 +249,8 @@ impl Servers {
                 // A connection that is lost logs in when it is replaced.
                 let reply = lane.ask(auth).await.ok()?;
                 let error = reply.error()?;
-                let message = format!("{}: AUTH was refused: {}", lane.address(), without_arguments(&error.text()));
-                Some(Error { code: Some(error.code().to_owned()), ..Error::new(Kind::Request, message) })
+                let cause = Cause::PasswordRefused { node: lane.address().clone(), answer: error.clone() };
+                Some(Error { code: Some(error.code().to_owned()), ..Error::because(Kind::Request, cause) })
             });
         }
         let refused = asking.join_all().await.into_iter().flatten().next();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::connection::lane::Lane;
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::model::verdict;
 use crate::servers::abilities::Abilities;
 use crate::servers::shard_view::{self, ShardView};

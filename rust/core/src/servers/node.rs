@@ -206,12 +206,11 @@ impl Lease {
 
     /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
     pub(crate) fn introduce(&self) {
-        const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
         if self.node.data.is_fragile() {
             return;
         }
         let progress = Rc::default();
-        let asking = self.lane.begin(vec![Bytes::from_static(CLIENT_INFO)], StepOptions::default(), &progress);
+        let asking = self.lane.begin(vec![pack::command(&[b"CLIENT", b"INFO"])], StepOptions::default(), &progress);
         self.known_as.replace(Some((asking, progress)));
     }
 

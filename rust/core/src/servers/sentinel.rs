@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::connection::connect::{Connection, Purpose, connect};
 use crate::model::address::Address;
 use crate::model::config::ConnectionConfig;
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::servers::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};

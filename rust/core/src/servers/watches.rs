@@ -89,11 +89,16 @@ impl Watched {
 
     /// A watch does not reach a transaction elsewhere.
     pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
-        match (self.slot, slot) {
-            (Some(watched), Some(keys)) if watched != keys => {
-                Err(Box::new(Error::cross_slot(CrossSlot::Watch { watched, keys })))
-            }
-            _ => Ok(()),
+        reaches(self.slot, slot)
+    }
+}
+
+/// An error if keys in one slot are watched, and what comes next is in another.
+pub(crate) fn reaches(watched: Option<Slot>, keys: Option<Slot>) -> Result<(), Box<Error>> {
+    match (watched, keys) {
+        (Some(watched), Some(keys)) if watched != keys => {
+            Err(Box::new(Error::cross_slot(CrossSlot::Watch { watched, keys })))
         }
+        _ => Ok(()),
     }
 }

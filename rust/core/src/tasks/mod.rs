@@ -2,4 +2,5 @@
 
 pub(crate) mod guard;
 pub(crate) mod mailbox;
+pub(crate) mod room;
 pub(crate) mod signal;

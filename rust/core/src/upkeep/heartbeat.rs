@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::lane::Lane;
 use crate::connection::ping::{is_busy, ping};
-use crate::model::status::Unreachable;
+use crate::model::unreachable::Unreachable;
 use crate::servers::directory::Servers;
 use crate::tasks::guard;
 
@@ -30,14 +30,14 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
         sleep(interval / 2).await;
         for lane in servers.lanes() {
             if lane.is_up() && lane.silence() >= interval / 2 {
-                lane.check_taking();
+                lane.check_progress();
             }
             if lane.is_up() && lane.silence() >= interval && lane.begin_probe() {
                 let servers = servers.clone();
                 spawn_local(async move {
                     if let Ok(Some(reason)) = guard::run("a heartbeat", probe(&servers, &lane, interval)).await {
                         log::warn!("the connection to {} is given up: {reason}", lane.address());
-                        lane.sever(Unreachable(reason));
+                        lane.sever(reason);
                     }
                     lane.end_probe();
                 });
@@ -47,9 +47,9 @@ pub(crate) async fn keep(servers: Rc<Servers>) {
 }
 
 /// Why a silent connection is of no use any more, if it is not.
-async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option<String> {
-    let (connection, heard_at) = (lane.connection(), lane.heard_at());
-    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.heard_at() == heard_at;
+async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option<Unreachable> {
+    let (connection, heard_at) = (lane.connection(), lane.last_sign_of_life());
+    let is_unheard = || lane.is_up() && lane.connection() == connection && lane.last_sign_of_life() == heard_at;
     let was_idle = lane.is_idle();
     if was_idle {
         // What the answer is does not matter, nor that there may be none in time.
@@ -64,15 +64,12 @@ async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option
         None => None,
     };
     let silence = lane.silence();
-    let milliseconds = silence.as_millis();
     match answer {
         _ if !is_unheard() => None,
         Some(reply) if is_busy(&reply) => None,
         Some(_) if lane.may_block() => None,
-        Some(_) if was_idle || silence >= interval * PATIENCE => {
-            Some(format!("no reply for {milliseconds} ms, and the server runs no script"))
-        }
-        None if silence >= interval * PATIENCE => Some(format!("the server has not answered for {milliseconds} ms")),
+        Some(_) if was_idle || silence >= interval * PATIENCE => Some(Unreachable::Silent(silence)),
+        None if silence >= interval * PATIENCE => Some(Unreachable::SilentServer(silence)),
         _ => None,
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::connect::{Connection, Purpose, connect};
-use crate::model::status::Unreachable;
+use crate::connection::ping::ping;
+use crate::model::unreachable::Unreachable;
 use crate::servers::directory::Servers;
 use crate::servers::sentinel::Sentinel;
 use crate::wire::pack;
@@ -45,6 +46,7 @@ pub(crate) async fn keep(servers: Rc<Servers>, sentinel: Rc<Sentinel>) {
             }
             Err(reason) => reason,
         };
+        let reason = reason.to_string();
         if last_reason.as_ref() != Some(&reason) {
             log::info!("the Sentinel at {} is not listened to: {reason}", sentinel.address);
         }
@@ -58,10 +60,11 @@ async fn subscribe(sentinel: &Sentinel) -> Result<Connection, Unreachable> {
     let bound = sentinel.config.timeout;
     for _ in EVENTS {
         let confirmed = timeout(bound, connection.receive()).await;
-        let confirmed = confirmed.unwrap_or_else(|_| Err(Unreachable("no reply to SUBSCRIBE".into())))?;
+        let confirmed = confirmed.unwrap_or(Err(Unreachable::NoReplyTo("SUBSCRIBE")))?;
         if let Some(error) = confirmed.error() {
             sleep(REFUSED).await;
-            return Err(Unreachable(format!("SUBSCRIBE was refused: {}", error.text())));
+            let (command, answer) = ("SUBSCRIBE", error.clone());
+            return Err(Unreachable::Refused { command, answer, wants_credentials: false });
         }
     }
     Ok(connection)
@@ -81,12 +84,10 @@ async fn listen(servers: &Servers, connection: &mut Connection) -> Unreachable {
                 Ok(())
             }
             Ok(Err(reason)) => Err(reason),
-            Err(_) if is_asked => {
-                Err(Unreachable(format!("it has not answered PING within {} ms", interval.as_millis())))
-            }
+            Err(_) if is_asked => Err(Unreachable::NoReplyInTime { command: "PING", within: interval }),
             Err(_) => {
                 is_asked = true;
-                connection.send(b"*1\r\n$4\r\nPING\r\n").await
+                connection.send(&ping()).await
             }
         };
         if let Err(reason) = heard {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ReplyTo};
+use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ROOM_KEPT, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -351,7 +351,6 @@ impl Bridge {
 impl Bridge {
     /// Ends the waits of calls that have ended: of all, unless that takes too long.
     fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
-        const ROOM_KEPT: usize = 4096;
         /// For so long the loop's other callbacks wait; then it is their turn, however many calls have ended.
         const LONGEST: Duration = Duration::from_millis(1);
         let (py, bridge) = (slf.py(), slf.get());
@@ -381,7 +380,6 @@ impl Bridge {
             let mut state = bridge.shared.lock();
             state.deferred_wake.wake();
             if state.arrived.is_empty() {
-                // The room of one great burst is not kept for ever.
                 state.arrived.shrink_to(ROOM_KEPT);
             }
         }

@@ -117,7 +117,7 @@ impl Context {
                             shapes.push(Shape::Nodes(nodes));
                         }
                         Err(_) => {
-                            let known = AtDeadline::NotSent(Obstacle::unconnected("its nodes could not be reached"));
+                            let known = AtDeadline::NotSent(Obstacle::NodesUnreachable);
                             shapes.push(Shape::Unknown(Error::timeout(self.sending.timeout, known)));
                         }
                     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{About, Gather, LaneKind, Request, words_of};
+use super::words::words_of;
+use super::{About, Gather, LaneKind, Request};
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
 use crate::model::once::{self, Once, Recorded};
@@ -264,9 +265,9 @@ mod tests {
     fn it_may_be_sent_again_only_while_its_record_lives() {
         let mut request = called_once(Once::given(b"id".to_vec(), Some(Duration::from_secs(10))), &[b"k"], &[]);
         assert!(!request.is_repeatable(), "nobody has said how long it may take");
-        request.bound(Duration::from_secs(5));
+        request.set_timeout(Duration::from_secs(5));
         assert!(request.is_repeatable());
-        request.bound(Duration::from_millis(5001));
+        request.set_timeout(Duration::from_millis(5001));
         assert!(!request.is_repeatable());
     }
 }

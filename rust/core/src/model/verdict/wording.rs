@@ -4,11 +4,18 @@
 //! compared with what was sent. `rust/core/tests/wordings` holds what five servers say, and `verdict_tests.rs` what each
 //! of these lines must be taken for.
 
+mod compiling;
+mod permission;
+mod redirect;
+
 use super::{Asked, Meaning};
-use crate::model::config::Address;
 use crate::model::request::Request;
-use crate::model::route::Slot;
 use crate::wire::resp::ServerError;
+
+pub(crate) use self::compiling::is_not_compiled;
+use self::compiling::is_of_first_line;
+pub(crate) use self::permission::forbids;
+pub(crate) use self::redirect::Redirect;
 
 /// Refusals that pass by themselves. No command within a script is refused in these words.
 const PASSING: [&str; 10] = [
@@ -89,41 +96,6 @@ const BUSY: [&str; 6] = [
     "BUSY Valkey is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
     "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
 ];
-
-/// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
-const FORBIDDEN: [&str; 5] = [
-    "NOPERM No permissions to access a channel",
-    "NOPERM No permissions to access a key",
-    "NOPERM No permissions to access database",
-    "NOPERM this user has no permissions to access one of the channels used as arguments",
-    "NOPERM this user has no permissions to access one of the keys used as arguments",
-];
-
-/// Of rights that were taken between queueing and EXEC; the reason follows.
-const FORBIDDEN_BY_NOW: &str = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
-                                EXEC call. This command is no longer allowed for the following reason: no permission";
-
-/// The rest of its reasons.
-const REASONS: [&str; 4] = [
-    "",
-    " to access one of the channels used as arguments",
-    " to execute the command or subcommand",
-    " to touch the specified keys",
-];
-
-/// The name of the engine follows, in quotes.
-const NO_ENGINE: &str = "ERR Could not find scripting engine '";
-
-/// What begins the answer to code whose first line declares what a server does not have: one word follows.
-const NOT_TO_BE_HAD: [&str; 3] = [
-    "ERR Unexpected engine in script shebang: #!",
-    "ERR Unexpected flag in script shebang: ",
-    "ERR Unknown lua shebang option: ",
-];
-
-/// What begins the answer to code that does not compile; its line follows, and what Lua says of it.
-const NOT_COMPILED: [&str; 2] =
-    ["ERR Error compiling function: user_function:", "ERR Error compiling script (new function): user_script:"];
 
 pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     let request = asked.request;
@@ -231,63 +203,6 @@ fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
     })
 }
 
-/// Where a redirect points to.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Redirect {
-    To(Slot, Address),
-    /// The server does not know the address itself yet.
-    Nowhere,
-}
-
-impl Redirect {
-    /// The slot, which must be the expected one, and the node; without a host it is at the one that was asked.
-    pub(crate) fn read(text: &str, expected: Option<Slot>, asked: Option<&Address>) -> Option<Self> {
-        let mut words = text.split(' ').skip(1);
-        let number = words.next()?;
-        let slot = Slot::new(number.parse().ok()?)?;
-        let (host, digits) = words.next()?.rsplit_once(':')?;
-        let port: u16 = digits.parse().ok()?;
-        // Numbers are written in one way.
-        let is_plain = slot.to_string() == number && port.to_string() == digits;
-        if !is_plain || words.next().is_some() || expected.is_some_and(|expected| expected != slot) {
-            return None;
-        }
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Some(match (host, asked) {
-            ("?", _) | ("", None) => Self::Nowhere,
-            ("", Some(asked)) => Self::To(slot, asked.beside(port)),
-            (host, _) => Self::To(slot, Address::new(host, port)),
-        })
-    }
-}
-
-/// Whether the server forbids the user that command, or one of its keys or channels.
-pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
-    let text = error.text();
-    let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
-    if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
-        return true;
-    }
-    let whom = |text: &str| {
-        let text = text.strip_prefix("NOPERM ")?;
-        let of_user = |text: &str| {
-            let (user, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
-            (!user.contains(' ')).then(|| rest.to_owned())
-        };
-        let rest = text.strip_prefix("this user has no permissions to run the '").map(str::to_owned);
-        rest.or_else(|| of_user(text))
-    };
-    let Some(rest) = whom(&text) else { return false };
-    let name = rest.strip_suffix("' command").or_else(|| rest.strip_suffix("' command or its subcommand"));
-    let command = command.to_lowercase();
-    name.is_some_and(|name| match name.split_once('|') {
-        None => name == command,
-        Some((container, sub)) => {
-            container == command && subcommand.is_some_and(|subcommand| subcommand.eq_ignore_ascii_case(sub))
-        }
-    })
-}
-
 /// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, `0`, ``, of the command that was sent.
 fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
     [('`', "`, "), ('\'', "' ")].into_iter().any(|(open, close)| {
@@ -316,40 +231,6 @@ fn shown(asked: &Asked<'_>, open: char, close: &str) -> String {
         shown.extend_from_slice(close.as_bytes());
     }
     String::from_utf8_lossy(&shown).into_owned()
-}
-
-/// A script that does not compile, or whose first line declares what the server does not know.
-pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
-    let text = error.text();
-    text == "ERR Invalid script shebang"
-        || text.strip_prefix(NO_ENGINE).and_then(|name| name.strip_suffix('\'')).is_some()
-        || NOT_TO_BE_HAD.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
-        || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
-}
-
-/// Lua names the token that it stopped at, but for bounds that code went beyond.
-fn is_said_by_compiler(text: &str) -> bool {
-    let Some((line, text)) = text.split_once(": ") else { return false };
-    line.parse::<u32>().is_ok()
-        && ((text.contains(" near '") && text.ends_with('\''))
-            || text.contains("function has more than ")
-            || (text.starts_with("function at line ") && text.contains(" has more than "))
-            || text == "chunk has too many syntax levels")
-}
-
-/// Whether what a server says of a script's first line is of this script's, where that is known.
-fn is_of_first_line(text: &str, request: &Request) -> bool {
-    let Some(script) = request.script() else { return true };
-    let first = script.code().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let has = |word: &str| first.split(u8::is_ascii_whitespace).any(|other| other == word.as_bytes());
-    if let Some(name) = text.strip_prefix(NO_ENGINE) {
-        return has(&format!("#!{}", name.trim_end_matches('\'')));
-    }
-    match text.split_once(" script shebang: ").or_else(|| text.split_once(" lua shebang option: ")) {
-        Some((before, flag)) if before.ends_with("flag in") => script.declares(flag),
-        Some((_, word)) => has(word),
-        None => text != "ERR Invalid script shebang" || first.starts_with(b"#!"),
-    }
 }
 
 /// A script that `SCRIPT KILL` or `FUNCTION KILL` stopped.

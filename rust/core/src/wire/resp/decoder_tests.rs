@@ -237,5 +237,5 @@ fn no_stream_makes_it_panic() {
     }
 }
 
-#[path = "resp_hostile_tests.rs"]
+#[path = "hostile_tests.rs"]
 mod hostile;

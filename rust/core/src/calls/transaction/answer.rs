@@ -1,0 +1,144 @@
+//! What the replies to a transaction mean.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::Transaction;
+use super::queue::Queue;
+use crate::calls::attempt::{Answered, Attempt};
+use crate::connection::lane::Lane;
+use crate::model::cause::Cause;
+use crate::model::completion::Outcome;
+use crate::model::error::{Error, Kind};
+use crate::model::request::Form;
+use crate::model::verdict::{self, Asked, Load, Meaning, Ran};
+use crate::wire::resp::{Item, Reply, ServerError};
+
+/// What a transaction's replies mean.
+pub(super) enum Answer {
+    Executed(Vec<Outcome>),
+    KeyChanged,
+    /// Nothing was executed, as this server's answer to that request says.
+    Refused(usize, ServerError),
+    /// A replica executed it, refused its writes in these words, and nothing else of it left a trace.
+    OnReplica(ServerError),
+    /// Nothing was executed, because a library may not be loaded.
+    CannotLoad,
+    Failed(Box<Error>),
+}
+
+impl Transaction<'_> {
+    pub(super) fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool, lane: &Rc<Lane>) -> Answer {
+        let mut replies = replies.into_iter().skip(usize::from(asked));
+        let begun = replies.next();
+        let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
+        let Some(executed) = replies.next() else {
+            return Answer::Failed(Box::new(
+                Error::because(Kind::Connection, Cause::NoReplyToExec).may_have_executed(true),
+            ));
+        };
+        if let Some(error) = begun.as_ref().and_then(Reply::error) {
+            let ran = queued.iter().any(|reply| reply.error().is_none());
+            let cause = Cause::MultiRefused(error.clone());
+            return Answer::Failed(Box::new(Error::because(Kind::Request, cause).may_have_executed(ran)));
+        }
+        let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
+        match (executed.error(), refused) {
+            (Some(_), Some((error, None))) if verdict::load(Some(error), "FUNCTION") == Load::Forbidden => {
+                Answer::CannotLoad
+            }
+            (Some(_), Some((error, index))) => {
+                let calls_function = || self.requests.iter().position(|request| request.library().is_some());
+                Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
+            }
+            (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
+            (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
+            (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
+                Some(elements) => match self.refused_by_replica(queue, &elements) {
+                    Some(error) => Answer::OnReplica(error),
+                    None => Answer::Executed(self.outcomes(queue, elements, lane)),
+                },
+                None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
+            },
+        }
+    }
+
+    /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
+    /// second run would double.
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<ServerError> {
+        if self.watched.is_some() {
+            return None;
+        }
+        let mut refused = None;
+        for (position, reply) in elements.iter().enumerate() {
+            let Some(index) = queue.requests[position] else { continue };
+            let request = self.requests[index];
+            let refusal = request.refusal_of_record(reply);
+            let (form, is_queued) = (queue.forms[position], refusal.is_some());
+            let asked = Asked { form, is_queued, ..Asked::plainly(request, &self.route) };
+            let error = refusal.or_else(|| reply.error());
+            let verdict = error.map(|error| verdict::of_error(error, &asked));
+            let may_be_repeated = request.is_repeatable() || !request.may_publish();
+            if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
+                return None;
+            }
+            if let Some(error) = error.filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
+                refused.get_or_insert_with(|| error.clone());
+            }
+        }
+        refused
+    }
+
+    /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
+    /// could not be loaded: their errors are those.
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(self.requests.len());
+        let mut failed: HashMap<&str, ServerError> = HashMap::new();
+        let mut loading = None;
+        for (position, (reply, index)) in elements.into_iter().zip(&queue.requests).enumerate() {
+            let Some(index) = *index else {
+                let has_failed = !matches!(verdict::load(reply.error(), "FUNCTION"), Load::Done | Load::WasThere);
+                loading = reply.error().filter(|_| has_failed).cloned();
+                continue;
+            };
+            let request = self.requests[index];
+            if reply.error().is_none() && !request.is_answered_from_record(&reply) {
+                outcomes.push(Ok(reply));
+                continue;
+            }
+            let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
+            let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
+                Answered::Failed(error, verdict) => (error, verdict),
+                Answered::Done { outcome, .. } => {
+                    outcomes.push(outcome);
+                    continue;
+                }
+                Answered::Refused(error, verdict) => {
+                    outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
+                    continue;
+                }
+            };
+            if let Some(script) = request.bringable_script() {
+                if verdict.meaning == Meaning::MissingScript {
+                    attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
+                    error = failed.get(script.hash()).cloned().unwrap_or(error);
+                } else {
+                    attempt.form = queue.forms[position];
+                    failed.entry(script.hash()).or_insert_with(|| error.clone());
+                }
+            }
+            if let Some(library) = request.library() {
+                if let Some(loading) = loading.take() {
+                    failed.insert(&library.key, loading);
+                }
+                if verdict.meaning == Meaning::MissingFunction {
+                    attempt.brings_library = true;
+                    error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
+                }
+            }
+            verdict = attempt.judge(self.servers, request, &self.route, &error);
+            outcomes.push(Err(Box::new(Error::answered(&error, &verdict, request))));
+        }
+        outcomes
+    }
+}

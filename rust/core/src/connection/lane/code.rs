@@ -1,0 +1,88 @@
+//! What a lane knows of the code that its server has, and of what its connection may.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::Lane;
+use crate::connection::bringing::Bringing;
+use crate::connection::job::Job;
+use crate::model::request::Request;
+use crate::model::used::CodeId;
+
+impl Lane {
+    /// The code that is on its way to the server.
+    pub(crate) fn bringing(&self) -> &Bringing {
+        &self.bringing
+    }
+
+    /// Whether a command of the client's own that is not known there may end the connection.
+    pub(crate) fn is_fragile(&self) -> bool {
+        self.session.is_fragile()
+    }
+
+    /// SCRIPT LOAD was the next to be answered when a connection ended.
+    pub(crate) fn distrust(&self) {
+        self.session.distrust();
+    }
+
+    /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
+    pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
+        if self.is_up() && !self.is_fragile() && self.bringing.begin_load(hash) {
+            self.push(Job::Load(wire, hash.to_owned()));
+        }
+    }
+
+    /// Which of its connections the lane has now; another one knows nothing of what was said on it.
+    pub(crate) fn connection(&self) -> u64 {
+        self.session.number()
+    }
+
+    /// Whether this connection has loaded what goes by that name.
+    pub(crate) fn has_loaded(&self, name: &str) -> bool {
+        self.session.has_loaded(name)
+    }
+
+    pub(crate) fn set_loaded(&self, name: &str, loaded: bool) {
+        self.session.set_loaded(name, loaded);
+    }
+
+    /// A call has had the server forget all scripts.
+    pub(crate) fn forget_loaded(&self) {
+        self.session.forget_loaded();
+        self.queues.borrow_mut().used.clear();
+    }
+
+    /// The server has the script of that hash.
+    pub(crate) fn note_code(&self, hash: &str) {
+        self.queues.borrow_mut().used.insert(CodeId::new(hash));
+    }
+
+    /// Whether the server may lack the code that a request runs.
+    pub(crate) fn is_first_use(&self, request: &Request) -> bool {
+        request.code().is_some_and(|code| self.queues.borrow_mut().used.is_first(code))
+    }
+
+    /// The server has the code that a request runs.
+    pub(crate) fn note_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.queues.borrow_mut().used.insert(code);
+        }
+    }
+
+    /// The server lacks the code that a request runs: its next use counts as the first.
+    pub(crate) fn forget_use(&self, request: &Request) {
+        if let Some(code) = request.code() {
+            self.queues.borrow_mut().used.remove(code);
+        }
+    }
+
+    /// Whether the server is known to let this connection's user begin transactions.
+    pub(crate) fn transacts(&self) -> bool {
+        self.session.transacts()
+    }
+
+    pub(crate) fn set_transacts(&self, connection: u64) {
+        self.session.set_transacts(connection);
+    }
+}

@@ -1,0 +1,99 @@
+//! The words of a request, and what they say that it does.
+
+use super::{About, Request};
+use crate::model::route::Slot;
+
+impl Request {
+    /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
+    pub(crate) fn runs_nothing(&self) -> bool {
+        // It may name the script, for errors.
+        matches!(self.about, About::Command | About::Code { .. })
+            && self.words > 1
+            && self.word(0).eq_ignore_ascii_case("SCRIPT")
+            && ["LOAD", "EXISTS"].iter().any(|name| self.word(1).eq_ignore_ascii_case(name))
+    }
+
+    /// The command's name, in capital letters.
+    pub(crate) fn command_name(&self) -> String {
+        self.word(0).to_ascii_uppercase()
+    }
+
+    /// The slot of the keys of what runs Lua: its third word counts them.
+    pub(crate) fn slot_of_script(&self) -> Option<Slot> {
+        let mut words = self.words().skip(2);
+        let has_keys = words.next()? != b"0";
+        words.next().filter(|_| has_keys).map(Slot::of_key)
+    }
+
+    /// The second word, where it names a subcommand.
+    pub(crate) fn subcommand(&self) -> Option<String> {
+        let has_one = self.words > 1 && CONTAINERS.contains(&self.command_name().as_str());
+        has_one.then(|| self.word(1).to_ascii_uppercase())
+    }
+
+    /// Whether servers forget their scripts by it.
+    pub(crate) fn flushes_scripts(&self) -> bool {
+        matches!(self.about, About::Command)
+            && (2..=3).contains(&self.words)
+            && self.word(0).eq_ignore_ascii_case("SCRIPT")
+            && self.word(1).eq_ignore_ascii_case("FLUSH")
+    }
+
+    /// Whether it brings code that the server keeps for a while.
+    pub(crate) fn is_eval(&self) -> bool {
+        !self.has_forms() && matches!(self.word(0).to_ascii_uppercase().as_str(), "EVAL" | "EVAL_RO")
+    }
+
+    /// The name of the function that it calls.
+    pub(crate) fn function_name(&self) -> String {
+        self.word(1)
+    }
+
+    /// Whether it is FCALL or its read-only form.
+    pub(crate) fn calls_function(&self) -> bool {
+        self.library().is_some() || self.word(0).to_ascii_uppercase().starts_with("FCALL")
+    }
+
+    /// The command's name, with its subcommand or the script's name where it has one, for people to read.
+    pub fn name(&self) -> String {
+        let mut name = self.command_name();
+        if let Some(subcommand) = self.subcommand() {
+            name = format!("{name} {subcommand}");
+        } else if let Some(script) = self.script().and_then(|script| script.options().name.as_ref()) {
+            name = format!("{name} {script}");
+        }
+        name
+    }
+
+    /// One of the first words, which hold no secret where they are names.
+    pub(super) fn word(&self, index: usize) -> String {
+        String::from_utf8_lossy(self.words().nth(index).unwrap_or_default()).into_owned()
+    }
+
+    /// The command's name and its arguments.
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let words = line(&self.wire).map_or(&self.wire[..0], |(_, words)| words);
+        words_of(words)
+    }
+}
+
+/// The words of a packed command, less the line that counts them.
+pub(super) fn words_of(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, after) = line(rest)?;
+        let length = length.iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+        let word = &after[..length];
+        rest = &after[length + 2..];
+        Some(word)
+    })
+}
+
+/// What a packed command's line says, and what follows it.
+fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', wire)?;
+    Some((&wire[1..end - 1], &wire[end + 1..]))
+}
+
+/// Commands whose second word names what they do.
+const CONTAINERS: [&str; 11] =
+    ["ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT", "SLOWLOG"];

@@ -1,0 +1,129 @@
+//! Why there is no connection to a server, in its parts. The text is made only when it is read.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::address::Address;
+use crate::model::broken_stream::{SPEAKS_NO_TLS, explained};
+use crate::wire::resp::{ProtocolError, ServerError};
+
+/// What errors say to those whose calls or connection a panic has hit.
+pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
+
+/// Why there is no connection, or none any more. It holds no secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unreachable {
+    /// The client closed it.
+    #[error("the connection was closed")]
+    Closed,
+    #[error("the server closed the connection")]
+    ClosedByServer,
+    /// What waited for it was dropped.
+    #[error("it was dropped")]
+    Dropped,
+    #[error("{PANICKED}")]
+    Panicked,
+
+    /// The system made no stream, or broke one.
+    #[error("{0}")]
+    System(#[source] Arc<io::Error>),
+    #[error("TLS: {}", explained(.0))]
+    Handshake(#[source] Arc<io::Error>),
+    #[error("TLS: {SPEAKS_NO_TLS}")]
+    SpeaksNoTls,
+    #[error("{0:?} cannot be a server name in TLS; set server_name")]
+    ServerName(String),
+    #[error("the connection was lost in its first commands: {}", explained(.0))]
+    LostInGreeting(#[source] Arc<io::Error>),
+    #[error("the connection was lost: {}", explained(.0))]
+    Lost(#[source] Arc<io::Error>),
+    /// A transport of somebody else's has no stream, and says why.
+    #[error("{0}")]
+    NoStream(String),
+
+    #[error("no connection within {} ms{}", .within.as_millis(), doubt(*.over_tls))]
+    NotInTime { within: Duration, over_tls: bool },
+    #[error("the server was busy running a script for the {} ms that connecting may take", .0.as_millis())]
+    BusyWithScript(Duration),
+    #[error("password_callback has not answered within the {} ms that connecting may take", .0.as_millis())]
+    NoPasswordInTime(Duration),
+    #[error("address_map has not answered within {} ms", .0.as_millis())]
+    NoAddressInTime(Duration),
+    /// How `password_callback` or `address_map` failed.
+    #[error("{0}")]
+    CallbackFailed(String),
+
+    /// The server refused one of the first commands.
+    #[error("{command} was refused: {}{}", .answer.without_arguments(), advice(*.wants_credentials))]
+    Refused { command: &'static str, answer: ServerError, wants_credentials: bool },
+    /// The server takes no connection.
+    #[error("{}", .0.without_arguments())]
+    TurnedAway(ServerError),
+    #[error("{0}")]
+    Stranger(Stranger),
+
+    #[error("{0}")]
+    InvalidReply(#[from] ProtocolError),
+    #[error("{}", .0.text())]
+    UnaskedError(ServerError),
+    #[error("the server sent a reply that nobody asked for")]
+    UnaskedReply,
+    #[error("the server confirmed a subscription that nobody asked for")]
+    UnaskedSubscription,
+
+    #[error("no reply for {} ms, and the server runs no script", .0.as_millis())]
+    Silent(Duration),
+    #[error("the server has not answered for {} ms", .0.as_millis())]
+    SilentServer(Duration),
+    #[error("no reply to {0}")]
+    NoReplyTo(&'static str),
+    #[error("it has not answered {command} within {} ms", .within.as_millis())]
+    NoReplyInTime { command: &'static str, within: Duration },
+
+    /// The same, of a server that `address_map` has at another address.
+    #[error("{reason} (address_map: it is at {target})")]
+    Elsewhere { reason: Box<Self>, target: Address },
+    /// The same, where the caller has other names for settings: pairs of ours and his.
+    #[error("{}", renamed(.reason, .terms))]
+    InTerms { reason: Box<Self>, terms: Vec<(String, String)> },
+}
+
+impl Unreachable {
+    pub(crate) fn system(error: io::Error) -> Self {
+        Self::System(Arc::new(error))
+    }
+
+    pub(crate) fn lost(error: io::Error) -> Self {
+        Self::Lost(Arc::new(error))
+    }
+}
+
+fn doubt(over_tls: bool) -> &'static str {
+    if over_tls { " (does the server speak TLS on this port?)" } else { "" }
+}
+
+fn advice(wants_credentials: bool) -> &'static str {
+    if wants_credentials { ": the server wants credentials" } else { "" }
+}
+
+fn renamed(reason: &Unreachable, terms: &[(String, String)]) -> String {
+    terms.iter().fold(reason.to_string(), |text, (setting, term)| text.replace(setting, term))
+}
+
+/// What answers where a server was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stranger {
+    #[error("the server speaks TLS on this port; pass use_tls=True")]
+    Tls,
+    #[error("an HTTP server answers there; connect to the port of Valkey or Redis")]
+    Http,
+    #[error(
+        "a Sentinel answers there; connect to the server itself, or name the Sentinels and the service in a \
+         SentinelConfiguration or a valkey+sentinel:// URL"
+    )]
+    Sentinel,
+    /// Its first bytes, escaped.
+    #[error("what answers there is no Valkey or Redis: it begins with \"{0}\"")]
+    Unknown(String),
+}

@@ -1,0 +1,51 @@
+//! How servers word that a user has no right to a command, a key or a channel.
+
+use crate::wire::resp::ServerError;
+
+/// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
+const FORBIDDEN: [&str; 5] = [
+    "NOPERM No permissions to access a channel",
+    "NOPERM No permissions to access a key",
+    "NOPERM No permissions to access database",
+    "NOPERM this user has no permissions to access one of the channels used as arguments",
+    "NOPERM this user has no permissions to access one of the keys used as arguments",
+];
+
+/// Of rights that were taken between queueing and EXEC; the reason follows.
+const FORBIDDEN_BY_NOW: &str = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
+                                EXEC call. This command is no longer allowed for the following reason: no permission";
+
+/// The rest of its reasons.
+const REASONS: [&str; 4] = [
+    "",
+    " to access one of the channels used as arguments",
+    " to execute the command or subcommand",
+    " to touch the specified keys",
+];
+
+/// Whether the server forbids the user that command, or one of its keys or channels.
+pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
+    let text = error.text();
+    let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
+    if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
+        return true;
+    }
+    let whom = |text: &str| {
+        let text = text.strip_prefix("NOPERM ")?;
+        let of_user = |text: &str| {
+            let (user, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
+            (!user.contains(' ')).then(|| rest.to_owned())
+        };
+        let rest = text.strip_prefix("this user has no permissions to run the '").map(str::to_owned);
+        rest.or_else(|| of_user(text))
+    };
+    let Some(rest) = whom(&text) else { return false };
+    let name = rest.strip_suffix("' command").or_else(|| rest.strip_suffix("' command or its subcommand"));
+    let command = command.to_lowercase();
+    name.is_some_and(|name| match name.split_once('|') {
+        None => name == command,
+        Some((container, sub)) => {
+            container == command && subcommand.is_some_and(|subcommand| subcommand.eq_ignore_ascii_case(sub))
+        }
+    })
+}

@@ -1,0 +1,43 @@
+//! An error as a server words it.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// An error reply as the server worded it: `CODE and more words`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerError(Bytes);
+
+impl ServerError {
+    pub fn new(line: impl Into<Bytes>) -> Self {
+        Self(line.into())
+    }
+
+    /// The first word, which says what kind of error it is.
+    pub fn code(&self) -> &str {
+        let end = memchr::memchr(b' ', &self.0).unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..end]).unwrap_or("ERR")
+    }
+
+    /// The whole line; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+
+    /// The same, less the arguments of a command that the server does not know, of which one may be a password.
+    pub fn without_arguments(&self) -> String {
+        let mut text = self.text();
+        text.truncate(text.find(", with args beginning with").unwrap_or(text.len()));
+        text
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerError({:?})", self.text())
+    }
+}
