@@ -23,14 +23,14 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has forks counted, and [`end`] called when the interpreter ends.
 pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    refuse_subinterpreters()?;
     extern "C" fn in_child() {
         count_fork();
         // Of a child's threads, the one that forked is there, whichever it was.
         IS_MAIN.set(Some(true));
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
-    // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
+    refuse_subinterpreters()?;
+    // SAFETY: the handler does nothing but set atomics and cells of its thread, which is allowed between fork and exec.
     let failed = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     if failed != 0 {
         return Err(std::io::Error::from_raw_os_error(failed).into());
