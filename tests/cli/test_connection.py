@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.certificates import Certificate, openssl, self_signed
 from tests.servers.debian import debian_program
 
+from glide_scripts import AdvancedGlideClientConfiguration
 from glide_scripts.cli import _connection
 from glide_scripts.cli._app import run
 from glide_scripts.testing import ValkeyServer
@@ -95,6 +98,13 @@ def test_connecting_has_a_time(script: Path, capsys: pytest.CaptureFixture[str])
         url = f"valkey://127.0.0.1:{silent.getsockname()[1]}"
         assert run(["run", str(script), "--url", url, "--timeout", "0.2"]) == 2
     assert "no connection within 200 ms" in capsys.readouterr().err
+
+
+def test_an_option_leaves_the_url_s_other_settings_as_they_are() -> None:
+    before = AdvancedGlideClientConfiguration(heartbeat_interval=700, tcp_nodelay=False)
+    kinds: Any = None
+    applied = _connection.Connecting(timeout=0.2).applied_to({"advanced_config": before}, kinds)
+    assert applied["advanced_config"] == dataclasses.replace(before, connection_timeout=200)
 
 
 @pytest.fixture

@@ -83,12 +83,13 @@ class Connecting:
                     f"{_OPTIONS[option]} and settings of TLS in the URL do not go together"
                 )
             values["tls_config"] = tls = kinds.tls(**options)
-        if (password := self._key_password(tls)) is not None:
+        password = self._key_password(tls)
+        if tls is not None and password is not None:
             values["tls_config"] = dataclasses.replace(tls, key_password=password)
         if not values:
             return {}
         if before is not None:
-            values = {name: getattr(before, name) for name in before.__slots__} | values
+            return {"advanced_config": dataclasses.replace(before, **values)}
         return {"advanced_config": kinds.advanced(**values)}
 
     def _key_password(self, tls: Any) -> str | None:

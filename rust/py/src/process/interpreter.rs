@@ -30,7 +30,7 @@ pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
     refuse_subinterpreters()?;
-    // SAFETY: the handler does nothing but set atomics, which is allowed between fork and exec.
+    // SAFETY: the handler does nothing but set atomics and cells of its thread, which is allowed between fork and exec.
     let failed = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     if failed != 0 {
         return Err(std::io::Error::from_raw_os_error(failed).into());
