@@ -1,4 +1,4 @@
-"""A primary with replicas and Sentinels; and a Sentinel that says what it is told to."""
+"""A primary with replicas and Sentinels; and a Sentinel with scripted answers."""
 
 from __future__ import annotations
 

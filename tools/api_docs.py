@@ -1,4 +1,4 @@
-"""What griffe cannot read from the source of the API, told to it, for the reference pages.
+"""What griffe cannot read from the source of the API, for the reference pages.
 
 - A method that is made of a command's definition, such as ``get = method_of(strings.get)``, has
   that definition's parameters and docstring.

@@ -1,4 +1,4 @@
-"""A cluster that answers as it is told: for what a real one does not do on demand."""
+"""A cluster with scripted answers: for what a real one does not do on demand."""
 
 from __future__ import annotations
 

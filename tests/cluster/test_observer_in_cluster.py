@@ -1,4 +1,4 @@
-"""What an observer is told of calls in a cluster."""
+"""What an observer sees of calls in a cluster."""
 
 from __future__ import annotations
 

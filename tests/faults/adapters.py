@@ -37,7 +37,7 @@ class Settings:
 
 
 class Adapter(Protocol):
-    """One client of one server or cluster. What it is not told stays at the client's defaults."""
+    """One client of one server or cluster. Other settings stay at the client's defaults."""
 
     name: str
     not_driven: Mapping[str, str]

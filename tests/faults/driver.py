@@ -25,7 +25,7 @@ redis.call('INCR', KEYS[2])
 return {ARGV[1], runs}
 """
 
-# Longer than any deadline of a scenario: a call that has not ended by then never will.
+# Longer than any deadline of a scenario: a call that has not ended after that time never will.
 _HUNG_AFTER = 30.0
 
 

@@ -21,7 +21,7 @@ from glide_scripts import (
 from glide_scripts.testing import ValkeyServer
 
 ENDLESS = Script("while true do end", read_only=True)
-# It ends when it is told to, and so never stays behind.
+# It ends by itself, so it never stays behind.
 LONG = Script("for i = 1, 3e8 do end return 'done'", read_only=True)
 
 

@@ -1,4 +1,4 @@
-"""What an observer is told of a client and its calls."""
+"""What an observer sees of a client and its calls."""
 
 from __future__ import annotations
 

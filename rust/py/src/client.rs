@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any runtime
-    /// may close it. `text`: what calls in flight are told.
+    /// may close it. `text`: the error text of calls in flight.
     #[pyo3(signature = (text=None))]
     fn close<'py>(&self, py: Python<'py>, text: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {

@@ -1,4 +1,4 @@
-"""Routes: what they take, what they refuse, and what the core is told."""
+"""Routes: what they take, what they refuse, and what the core gets."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Configurations: what they take, what they refuse, and what the core is told."""
+"""Configurations: what they take, what they refuse, and what the core gets."""
 
 import copy
 import inspect

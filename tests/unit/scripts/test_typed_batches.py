@@ -1,4 +1,4 @@
-"""What a typed script asks of a batch: one method, by which it is also told the reply."""
+"""What a typed script asks of a batch: one method, which also gives it the reply."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ pub struct Client {
     stats: Arc<Stats>,
     own_ids: OwnIds,
     closed: AtomicBool,
-    /// What calls in flight are told, if the caller of `close` gave a text.
+    /// The error text of calls in flight, if the caller of `close` gave one.
     closing_text: OnceLock<Box<str>>,
 }
 
@@ -251,7 +251,7 @@ impl Client {
         }
     }
 
-    /// What calls in flight are told of the end.
+    /// The error text of calls in flight when the client closes.
     pub fn closing_text(&self) -> Option<&str> {
         self.closing_text.get().map(|text| &**text)
     }

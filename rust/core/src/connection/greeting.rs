@@ -18,8 +18,8 @@ pub(crate) enum Purpose {
     Sentinel,
 }
 
-/// How much a new connection is told. Each says less than the one before it, for servers and proxies that end a
-/// connection over a command that they do not know.
+/// Which commands a new connection begins with. Each variant has fewer than the one before it, for servers and proxies
+/// that end a connection over a command that they do not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Manner {
     Resp3,

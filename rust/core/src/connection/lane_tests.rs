@@ -234,8 +234,8 @@ fn numbered(number: usize) -> String {
     format!("<{number}>{:1000}", "")
 }
 
-/// Makes streams that accept `TAKEN` bytes, and no more until they are read. The size of a real socket's buffer depends on
-/// the kernel and changes.
+/// Makes streams that accept `TAKEN` bytes, and no more until they are read. The size of a real socket's buffer depends
+/// on the kernel and changes.
 #[derive(Debug)]
 struct Pipes(mpsc::UnboundedSender<DuplexStream>);
 

@@ -85,7 +85,7 @@ pub struct ConnectionConfig {
     /// Where to connect to the servers that others name; `None`: where they say.
     pub address_map: Option<Arc<AddressMap>>,
     pub deadlines: Deadlines,
-    /// Whether callers are told [`CallTrace`](crate::CallTrace) of their calls.
+    /// Whether callers get the [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
     /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
     pub unacknowledged: Option<Unacknowledged>,

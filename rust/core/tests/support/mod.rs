@@ -1,4 +1,4 @@
-//! Servers for the tests: real ones, and one that answers what it is told to.
+//! Servers for the tests: real ones, and one with scripted answers.
 
 #![allow(unreachable_pub, dead_code, reason = "each file of tests has this module in it, and uses a part of it")]
 

@@ -145,7 +145,7 @@ impl BlockingPending {
         Self::call_back(slf);
     }
 
-    /// Calls whoever was to be told of the end. What one raises is reported, and harms nothing else.
+    /// Calls the callbacks that wait for the end. An exception in one is reported, and the others still run.
     fn call_back(slf: &Bound<'_, Self>) {
         let py = slf.py();
         let callbacks = std::mem::take(&mut slf.borrow_mut().callbacks);

@@ -83,9 +83,9 @@ thread_local! {
     static SPINS: Cell<Spins> = const { Cell::new(Spins { failures: 0, skip: 0 }) };
 }
 
-/// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and waking
-/// take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads need the
-/// cores. If it often finds nothing, it looks less often.
+/// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and
+/// waking take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads
+/// need the cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
     const LOOKS: usize = 16;
     const MOST_FAILURES: u32 = 10;
