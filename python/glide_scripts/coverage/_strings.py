@@ -39,7 +39,7 @@ class Literal:
     def filled(self) -> Iterator[bytes]:
         """Return the text with something for its values: what is tried until it is Lua."""
         for alone, within in _FILLERS if self.is_template else _FILLERS[:1]:
-            text = _ALONE.sub(lambda found, alone=alone: found[1] + alone, self.text)
+            text = _ALONE.sub(rf"\g<1>{alone}", self.text)
             yield text.replace(_VALUE, within).encode(errors="replace")
 
     def places_in(self, sent: bytes) -> tuple[int, ...] | None:
