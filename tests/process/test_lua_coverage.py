@@ -219,6 +219,28 @@ def test_without_the_extra_it_says_what_to_install(
     result.stdout.fnmatch_lines(['*coverage of Lua needs*pip install "glide-scripts?coverage?"'])
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_text_that_is_in_no_file_is_named(
+    pytester: pytest.Pytester, project: Path, workers: tuple[str, ...]
+) -> None:
+    (project / "shop/built.py").write_text(
+        "async def built(client):\n"
+        "    lines = ['local n = 1', 'return n']\n"
+        "    await client.eval('return 1')\n"
+        "    return await client.eval('\\n'.join(lines))\n"
+    )
+    (project / "test_built.py").write_text(
+        "from shop.built import built\n\n\n"
+        "async def test_built(valkey_client):\n    assert await built(valkey_client) == 1\n"
+    )
+    result = run(pytester, *workers, "--cov=shop", "test_built.py")
+    result.assert_outcomes(passed=1)
+    (line,) = [line for line in result.outlines if "no measured file" in line]
+    assert line.endswith("they are sent at shop/built.py:4")
+    result = run(pytester, *workers, "--cov=shop", "test_shop.py")
+    result.stdout.no_fnmatch_line("*no measured file*")
+
+
 def test_it_can_be_turned_off(pytester: pytest.Pytester, project: Path) -> None:
     result = run(pytester, "--cov=shop", "-p", "no:glide_scripts_coverage")
     result.assert_outcomes(passed=4)

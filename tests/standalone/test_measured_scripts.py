@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,83 @@ async def test_strings_in_python_files_are_shown_at_their_places(
         assert await client.eval(dedented, ["k"], []) == b"k"
     assert lines(coverage, program) == [4, 5, 8, 11, 12]
     assert missing(coverage, program) == "6"
+
+
+JOINED = """\
+JOINED = (
+    "local n = tonumber(ARGV[1])\\n"
+    'if n > 3 then\\n'
+    "  return 'it\\\\'s ' .. n\\n"
+    "end\\n"
+    "return n"
+)
+"""
+ADDED = """\
+ADDED = "local n = tonumber(ARGV[1])\\n" + (
+    "if n > 3 then\\n"
+    + "  return 'big'\\n"
+    + "end\\n"
+    + "return n"
+)
+"""
+FORMATTED = """\
+LIMIT, HEAD = 3, "local function id(a)\\n  return a\\nend"
+FORMATTED = f\'\'\'
+    {HEAD}
+    local n = id(tonumber(ARGV[1]))
+    local t = {{n = n}}
+    if t.n > {LIMIT} then
+      return '{LIMIT}'
+    end
+    return n
+\'\'\'
+"""
+PERCENT = """\
+PERCENT = \'\'\'
+local n = tonumber(ARGV[1])
+if n %% 100 > %d then
+  return '%s'
+end
+return n
+\'\'\' % (3, "big")
+"""
+BY_FORMAT = """\
+BY_FORMAT = \'\'\'
+local n = tonumber(ARGV[1])
+local t = {{n = n}}
+if n > {limit} then
+  return '{name}'
+end
+return t.n
+\'\'\'.format(limit=3, name="big")
+"""
+
+
+@pytest.mark.parametrize("change", ["as it is", "dedented", "stripped"])
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (JOINED, ([2, 3, 6], "4")),
+        (ADDED, ([1, 2, 5], "3")),
+        (FORMATTED, ([4, 5, 6, 9], "7")),
+        (PERCENT, ([2, 3, 6], "4")),
+        (BY_FORMAT, ([2, 3, 4, 7], "5")),
+    ],
+    ids=["joined", "added", "f-string", "percent", "format"],
+)
+async def test_strings_that_python_puts_together_are_shown_at_their_places(
+    client: GlideClient, folder: Path, source: str, expected: tuple[list[int], str], change: str
+) -> None:
+    program = folder / "program.py"
+    program.write_text(source)
+    names: dict[str, Any] = {}
+    exec(source, names)
+    code = next(value for name, value in reversed(names.items()) if isinstance(value, str))
+    if change != "as it is":
+        code = textwrap.dedent(code) if change == "dedented" else code.strip()
+    with measure(source=[folder]) as coverage:
+        assert await client.eval(code, [], ["2"]) == 2
+    assert (lines(coverage, program), missing(coverage, program)) == expected
 
 
 async def test_what_is_left_out_is_sent_as_it_is(client: GlideClient, folder: Path) -> None:

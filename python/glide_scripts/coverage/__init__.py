@@ -15,6 +15,6 @@ their logs.
 
 from __future__ import annotations
 
-from ._plugin import LuaPlugin, begin, coverage_init, measure, register
+from ._plugin import LuaPlugin, begin, coverage_init, measure, register, unplaced
 
-__all__ = ["LuaPlugin", "begin", "coverage_init", "measure", "register"]
+__all__ = ["LuaPlugin", "begin", "coverage_init", "measure", "register", "unplaced"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from ._texts import Text, texts_of
 if TYPE_CHECKING:
     from coverage import CoverageData
 
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 # Before the line of a statement that ran there is no line that led to it.
 _ENTRY = -1
 
@@ -43,6 +45,8 @@ class Measuring:
         self._context = self._static_context = str(coverage.get_option("run:context") or "")
         self._found: defaultdict[str, set[Hit]] = defaultdict(set)
         self._changed: set[str] = set()
+        self.unplaced: set[str] = set()
+        """Where measured files send texts of several lines that no measured file has."""
         self._before: Substitutes | None = None
         self._get_data = coverage.get_data
         self._switch_context = coverage.switch_context
@@ -109,6 +113,8 @@ class Measuring:
     ) -> Insertions | None:
         """Return the probes for a text, if it is of a file that is measured."""
         places = self._places(code, source_map)
+        if places is None and b"\n" in code and (sender := self._sender()) is not None:
+            self.unplaced.add(sender)
         if places is None or (parsed := program(code)) is None:
             return None
         id = f"{self._id}x{len(self._hits)}"
@@ -123,7 +129,8 @@ class Measuring:
         hits: list[Hit | None] = []
         for probe in found.probes:
             path, part, line = places(probe.line)
-            hit: Hit | None = (path, _ENTRY, line)
+            # What stands in a value that Python put in is in no file.
+            hit: Hit | None = (path, _ENTRY, line) if line in part.lines else None
             if probe.outcome is not None:
                 path, part, number = numbers[probe.outcome]
                 outcomes = part.outcomes
@@ -144,8 +151,8 @@ class Measuring:
             found = self._scope.find(code)
             if found is None:
                 return None
-            path, text = found
-            return lambda line: (path, text, text.place(line))
+            path, text, places = found
+            return lambda line: (path, text, places[min(line, len(places)) - 1])
         files: list[tuple[str, Text]] = []
         for each in source_map.paths:
             if each is None:
@@ -163,6 +170,14 @@ class Measuring:
                 self._warn_changed(path)
                 return None
         return lambda line: (*files[source_map.lines[line - 1][0]], source_map.lines[line - 1][1])
+
+    def _sender(self) -> str | None:
+        """Where a text is sent now, if that is in a measured file."""
+        frame = sys._getframe()
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+            frame = frame.f_back
+        path = canonical_filename(frame.f_code.co_filename)
+        return f"{relative_filename(path)}:{frame.f_lineno}" if self._scope.contains(path) else None
 
     def _warn_changed(self, path: str) -> None:
         if path not in self._changed and self._scope.contains(path):

@@ -63,6 +63,11 @@ def begin(coverage: Coverage) -> None:
         _measuring.begin()
 
 
+def unplaced() -> set[str]:
+    """Return where this process has sent texts of Lua that no measured file has."""
+    return set() if _measuring is None else set(_measuring.unplaced)
+
+
 @contextmanager
 def measure(
     *,

@@ -53,9 +53,30 @@ class Scope:
         """All ``.lua`` files that are measured, and the Python files with strings of Lua."""
         return {*self.lua_files(), *(path for path, _ in self._texts.values())}
 
-    def find(self, code: bytes) -> tuple[str, Text] | None:
-        """Return the file and the text that a program has sent; None if it is in no file."""
-        return self._texts.get(code)
+    def find(self, code: bytes) -> tuple[str, Text, tuple[int, ...]] | None:
+        """Find a text that a program has sent.
+
+        Returns:
+            The file, its text there, and the file's line of each line that was sent; None if it is
+            in no file.
+        """
+        known = self._texts.get(code)
+        if known is not None:
+            path, text = known
+            return path, text, text.places
+        for path, text in self._templates:
+            assert text.literal is not None
+            if (places := text.literal.places_in(code)) is not None:
+                return path, text, places
+        return None
+
+    @cached_property
+    def _templates(self) -> list[tuple[str, Text]]:
+        found: dict[int, tuple[str, Text]] = {}
+        for path, text in self._texts.values():
+            if text.literal is not None and text.literal.is_template:
+                found.setdefault(id(text.literal), (path, text))
+        return list(found.values())
 
     @cached_property
     def _files(self) -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..declared.lines import split_lines
 from ..probes.program import Outcome, Program, program
+from ._strings import Literal, literals
 
 # A string without any of these is not taken for Lua.
 _LUA = re.compile(rb"\b(?:KEYS|ARGV|redis|server)\b")
@@ -26,6 +26,8 @@ class Text:
     code: bytes
     places: tuple[int, ...]
     """The file's line of each of its lines."""
+    literal: Literal | None = None
+    """Where it is a string in a Python file, that string."""
 
     @cached_property
     def program(self) -> Program | None:
@@ -94,39 +96,19 @@ def _strings(source: bytes) -> Iterator[Text]:
 
     A line on which a statement of Python begins belongs to Python.
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return
-    lines = source.decode(errors="replace").splitlines()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, (str, bytes)):
+    for literal in literals(source):
+        if "\n" not in literal.text or not _LUA.search(literal.text.encode(errors="replace")):
             continue
-        value = node.value.encode(errors="replace") if isinstance(node.value, str) else node.value
-        if node.end_lineno == node.lineno or b"\n" not in value or not _LUA.search(value):
-            continue
-        text = Text(value, tuple(_places(value, node, lines)))
-        if text.program is not None:
+        texts = (Text(code, literal.places, literal) for code in literal.filled())
+        text = next((each for each in texts if each.program is not None), None)
+        if text is not None:
             yield text
-
-
-def _places(code: bytes, node: ast.Constant, lines: list[str]) -> Iterator[int]:
-    """The file's line of each of a string's lines, which may be of several literals."""
-    at, end = node.lineno, node.end_lineno or node.lineno
-    for line in split_lines(code):
-        shown = line.decode(errors="replace").strip()
-        found = next((n for n in range(at, end + 1) if shown in lines[n - 1]), None)
-        yield at if found is None else found
-        if found is not None and shown:
-            at = min(found + 1, end)
-        elif not shown:
-            at = min(at + 1, end)
 
 
 def forms(text: Text) -> Iterator[Text]:
     """Return a text in the forms in which programs send it: as it is, dedented, stripped."""
     dedented = textwrap.dedent(text.code.decode(errors="replace")).encode(errors="replace")
     for code in (text.code, dedented):
-        yield Text(code, text.places)
+        yield replace(text, code=code)
         first = len(split_lines(code[: len(code) - len(code.lstrip())])) - 1
-        yield Text(code.strip(), text.places[first:])
+        yield replace(text, code=code.strip(), places=text.places[first:])
