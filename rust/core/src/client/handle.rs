@@ -273,7 +273,7 @@ async fn serve(
     let (bell, lingers) = (incoming.bell().clone(), linger.clone());
     let at_rest = move || {
         if lingers.is_due() {
-            bell.ring()
+            bell.ring();
         }
     };
     let servers = dispatch::servers(config, stats, at_rest);
