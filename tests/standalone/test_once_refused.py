@@ -56,8 +56,9 @@ async def test_a_server_out_of_memory_runs_nothing(
     await client.invoke_script(script, ["n"], ["1"], once="before")
     before = await client.get("n")
     own_server.command("CONFIG", "SET", "maxmemory", "1")
-    with pytest.raises(RequestError, match=r"OOM|maxmemory"):
+    with pytest.raises(RequestError, match=r"OOM|maxmemory") as caught:
         await client.invoke_script(script, ["n"], ["1"], once="order")
+    assert not caught.value.may_have_executed
     assert await client.invoke_script(script, ["n"], ["1"], once="before") == (
         1 if script is ADD else b"1"
     )
@@ -96,6 +97,22 @@ async def test_a_call_on_a_replica_is_made_once_on_the_primary_to_come(
         await call
         await client.invoke_script(script, ["n"], ["1"], once=script.hash)
         assert await client.get("n") == count
+
+
+@pytest.mark.parametrize("script", [ADD, PUBLISH])
+@pytest.mark.every_server
+async def test_a_call_waits_while_a_server_has_too_few_replicas(
+    own_server: ValkeyServer, connect: Connect, script: Script
+) -> None:
+    client = await connect(own_server, request_timeout=30_000)
+    own_server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+    call = asyncio.ensure_future(client.invoke_script(script, ["n"], ["1"], once="order"))
+    refused = own_server.command("INFO", "commandstats")
+    await until(lambda: own_server.command("INFO", "commandstats") != refused)
+    own_server.command("CONFIG", "SET", "min-replicas-to-write", "0")
+    await call
+    await client.invoke_script(script, ["n"], ["1"], once="order")
+    assert await client.get("n") == b"1"
 
 
 @pytest.mark.every_server

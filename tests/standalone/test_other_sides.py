@@ -103,8 +103,8 @@ async def test_what_only_ends_connections_is_not_taken_for_a_server(
 async def test_a_server_that_is_full_says_so(
     own_server: ValkeyServer, protocol: ProtocolVersion
 ) -> None:
-    own_server.command("CONFIG", "SET", "maxclients", "1")
-    with own_server.connect():
+    with own_server.connect() as connection:
+        connection.command("CONFIG", "SET", "maxclients", "1")
         assert "max number of clients" in await refusal(own_server.port, protocol=protocol)
 
 

@@ -59,6 +59,9 @@ WORK: dict[str, Work] = {
     "transaction of scripts": lambda client: _exec(
         client, True, lambda batch: batch.invoke_script(PLAIN, ["n"])
     ),
+    "transaction of scripts and reads": lambda client: _exec(
+        client, True, lambda batch: batch.get("k").invoke_script(PLAIN, ["n"]).get("n")
+    ),
     "transaction of flagged scripts": lambda client: _exec(
         client, True, lambda batch: batch.invoke_script(FLAGGED, ["n"])
     ),

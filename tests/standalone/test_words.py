@@ -99,6 +99,8 @@ OWN_WORDS = [
     "NOPERM not yours",
     "NOPERM User bob has no permissions",
     "NOPERM User bob has no permissions to run the 'set' command",
+    "NOPERM User carol has no permissions to run the 'evalsha' command",
+    "NOPERM User carol has no permissions to run the 'eval' command",
     "NOPERM this user has no permissions to run the 'set' command or its subcommand",
     "CLUSTERDOWN Hash slot not served yet, says my app",
     "MOVED 3 items to the basket",

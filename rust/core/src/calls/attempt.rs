@@ -116,11 +116,12 @@ impl Attempt {
         self.judge_as(servers, error, &Asked { is_queued: true, ..self.asked(servers, request, route) })
     }
 
-    pub(super) fn asked<'a>(&'a self, servers: &Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
+    pub(super) fn asked<'a>(&'a self, servers: &'a Servers, request: &'a Request, route: &'a Route) -> Asked<'a> {
         Asked {
             form: self.form,
             node: self.lane.as_ref().map(|lane| lane.address()),
             in_cluster: servers.is_cluster(),
+            user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
             ..Asked::plainly(request, route)

@@ -45,6 +45,8 @@ pub(crate) struct Asked<'a> {
     /// The node that answered, where it is known.
     pub(crate) node: Option<&'a Address>,
     pub(crate) in_cluster: bool,
+    /// The user that the server names in its refusals; `None`: it is not known.
+    pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
     pub(crate) is_ahead: bool,
     /// The function's library went ahead of it.
@@ -63,6 +65,7 @@ impl<'a> Asked<'a> {
             route,
             node: None,
             in_cluster: false,
+            user: None,
             is_ahead: false,
             brings_library: false,
             is_queued: false,

@@ -286,6 +286,10 @@ fn a_user_without_a_right_is_told_so_in_the_servers_words_for_what_was_sent() {
             "{line}"
         );
     }
+    let of_bob = "NOPERM User bob has no permissions to run the 'evalsha' command";
+    for (user, ran) in [("bob", Ran::No), ("default", Ran::Yes)] {
+        assert_eq!(judge(of_bob, &plain(), |asked| asked.user = Some(user)).ran, ran, "{user}");
+    }
     let ahead = |line| {
         judge(line, &plain(), |asked| {
             asked.form = Some(Form::Code);

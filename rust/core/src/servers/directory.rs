@@ -106,6 +106,12 @@ impl Servers {
         )
     }
 
+    /// The user that the servers know the client as; `None` over TLS, where its certificate may say so.
+    pub(crate) fn user(&self) -> Option<&str> {
+        let connection = &self.config.connection;
+        connection.credentials.username().or_else(|| connection.tls.is_none().then_some("default"))
+    }
+
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.config.mode, Mode::Cluster { .. })
     }

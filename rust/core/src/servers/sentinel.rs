@@ -9,6 +9,7 @@ use crate::connection::connect::{Connection, Purpose, connect};
 use crate::model::address::Address;
 use crate::model::config::ConnectionConfig;
 use crate::model::unreachable::Unreachable;
+use crate::model::verdict;
 use crate::servers::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};
@@ -81,6 +82,8 @@ impl Sentinel {
         let details = connection.receive().await.map_err(lost)?;
         let replicas = connection.receive().await.map_err(lost)?;
         if let Some(error) = primary.error() {
+            // One before Redis 7.2 says so to none of the first commands, since it knows none of them.
+            self.config.credentials.set_refused(verdict::wants_password(error));
             return Err(why_refused(error));
         }
         let Some(place) = primary.into_elements() else {

@@ -63,7 +63,11 @@ impl Deployment {
         kept.push(b'2');
         encode(&reply, &mut kept);
         match self.keep(c, execution, &record, kept) {
-            Reply::Error(error) if is_done && !record.is_noted_first => {
+            // The script may have been stopped by what refuses the record, too.
+            Reply::Error(error)
+                if !record.is_noted_first
+                    && (is_done || matches!(&reply, Reply::Error(words) if words.starts_with(&error))) =>
+            {
                 self.refuse_record(c, execution, &record, &error)
             }
             _ => reply,

@@ -75,10 +75,10 @@ impl Transaction<'_> {
             let request = self.requests[index];
             let refusal = request.refusal_of_record(reply);
             let (form, is_queued) = (queue.forms[position], refusal.is_some());
-            let asked = Asked { form, is_queued, ..Asked::plainly(request, &self.route) };
+            let asked = Asked { form, is_queued, user: self.servers.user(), ..Asked::plainly(request, &self.route) };
             let error = refusal.or_else(|| reply.error());
             let verdict = error.map(|error| verdict::of_error(error, &asked));
-            let may_be_repeated = request.is_repeatable() || !request.may_publish();
+            let may_be_repeated = request.is_repeatable() || request.is_read_only() || !request.may_publish();
             if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
                 return None;
             }

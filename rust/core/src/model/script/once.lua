@@ -194,7 +194,9 @@ end
 -- Its effects may have been for this server alone.
 pcall(redis.set_repl, redis.REPL_ALL)
 local kept = redis.pcall('SET', key, record, 'PX', ttl)
-if kept.err and is_done and not is_noted_first then
+-- The script was stopped by what refuses the record, too.
+local is_stopped = kept.err and not is_done and string.sub(value.err, 1, #kept.err) == kept.err
+if kept.err and (is_done or is_stopped) and not is_noted_first then
   -- So the script wrote nothing.
   return refused(kept)
 elseif is_kept and is_unordered then

@@ -164,7 +164,9 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     let text = std::str::from_utf8(line).ok()?;
     match error.code() {
         "MOVED" | "ASK" => redirect(text, asked),
-        "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref()) => Some(Meaning::Forbidden),
+        "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref(), asked.user) => {
+            Some(Meaning::Forbidden)
+        }
         "ERR" if is_unknown_command(text, asked) => Some(Meaning::UnknownCommand),
         "ERR" if text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase()) => {
             Some(Meaning::Refused)
@@ -294,7 +296,7 @@ pub(crate) fn load(error: Option<&ServerError>, command: &str) -> Load {
     let is_unknown = text.replace('`', "'").starts_with(&unknown) || text.starts_with("ERR unknown subcommand 'LOAD'");
     match () {
         () if text.starts_with("ERR Library '") && text.ends_with("' already exists") => Load::WasThere,
-        () if is_unknown || forbids(error, command, Some("LOAD")) => Load::Forbidden,
+        () if is_unknown || forbids(error, command, Some("LOAD"), None) => Load::Forbidden,
         () => Load::Failed,
     }
 }

@@ -23,8 +23,8 @@ const REASONS: [&str; 4] = [
     " to touch the specified keys",
 ];
 
-/// Whether the server forbids the user that command, or one of its keys or channels.
-pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>) -> bool {
+/// Whether the server forbids the user that command, or one of its keys or channels. `None`: any user.
+pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>, user: Option<&str>) -> bool {
     let text = error.text();
     let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
     if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
@@ -33,8 +33,8 @@ pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&st
     let whom = |text: &str| {
         let text = text.strip_prefix("NOPERM ")?;
         let of_user = |text: &str| {
-            let (user, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
-            (!user.contains(' ')).then(|| rest.to_owned())
+            let (whom, rest) = text.strip_prefix("User ")?.split_once(" has no permissions to run the '")?;
+            user.map_or(!whom.contains(' '), |user| whom == user).then(|| rest.to_owned())
         };
         let rest = text.strip_prefix("this user has no permissions to run the '").map(str::to_owned);
         rest.or_else(|| of_user(text))
