@@ -1,10 +1,11 @@
 """Compare libraries on redis-py's connections and on this package's.
 
-    python -m bench.libraries [--secs 2] [--turns 10] [saq ...]
+    python -m bench.libraries [--secs 2] [--turns 10] [--docs docs/migrating/libraries] [saq ...]
 
 Each library runs in two processes, one with ``install()`` before its import. They take turns
 against one server: of a busy machine, both get the same share. A ratio is the median of the turns.
-Needs redis-py with hiredis, and the libraries that are to be measured.
+Needs redis-py with hiredis, and the libraries that are to be measured. With ``--docs``, the tables
+of their pages are written.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from glide_scripts.testing import ValkeyServer
 
+HEAD = "| in flight | calls a second, redis-py | here | ratio | CPU of a call |"
 Operation = Callable[[int], Awaitable[object]]
 Make = Callable[[str], Awaitable[Operation]]
 
@@ -47,7 +50,7 @@ async def pyrate_limiter(url: str) -> Operation:
     return lambda number: limiter.try_acquire_async(f"user:{number % 100}")
 
 
-async def throttled(url: str) -> Operation:
+async def throttled_py(url: str) -> Operation:
     from throttled.asyncio import RateLimiterType, Throttled, rate_limiter, store
 
     made = Throttled(
@@ -110,7 +113,8 @@ async def channels_redis(url: str) -> Operation:
 LIBRARIES: dict[str, Make] = {
     each.__name__: each
     for each in (
-        limits, pyrate_limiter, throttled, aiocache, arq, saq, bullmq, taskiq_redis, channels_redis
+        limits, pyrate_limiter, throttled_py, aiocache, arq, saq, bullmq, taskiq_redis,
+        channels_redis,
     )
 }  # fmt: skip
 
@@ -120,6 +124,7 @@ def main() -> None:
     parser.add_argument("libraries", nargs="*", choices=[*LIBRARIES, []])
     parser.add_argument("--secs", type=float, default=2.0, help="of each transport, for a line")
     parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--docs", type=Path, help="the folder of the libraries' pages")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -127,10 +132,23 @@ def main() -> None:
         return
     print(f"{'library':16}{'in flight':>10}{'redis-py':>10}{'here':>10}  {'ratio':20}{'CPU':>6}")
     for name in options.libraries or LIBRARIES:
-        compare(name, options.secs, options.turns)
+        table = compare(name, options.secs, options.turns)
+        if options.docs is not None:
+            write(options.docs / f"{name.replace('_', '-')}.md", table)
 
 
-def compare(name: str, seconds: float, turns: int) -> None:
+def write(page: Path, table: list[str]) -> None:
+    """Put a table in the place of a page's present one."""
+    before, _, rest = page.read_text().partition(f"{HEAD}\n")
+    lines = rest.splitlines(keepends=True)
+    while lines and lines[0].startswith("|"):
+        del lines[0]
+    page.write_text("".join([before, HEAD, "\n", *(f"{line}\n" for line in table), *lines]))
+
+
+def compare(name: str, seconds: float, turns: int) -> list[str]:
+    """Print a library's lines, and return them for its page."""
+    table = ["|---|---|---|---|---|"]
     with ExitStack() as stack:
         workers = []
         for transport in ("own", "here"):
@@ -156,6 +174,8 @@ def compare(name: str, seconds: float, turns: int) -> None:
             ratio = f"{statistics.median(ratios):.1f} [{ratios[0]:.1f}..{ratios[-1]:.1f}]"
             line = f"{name:16}{in_flight:>10}{own:>10,.0f}{here:>10,.0f}"
             print(f"{line}  {ratio:20}{cpu:>6.2f}", flush=True)
+            table.append(f"| {in_flight} | {own:,.0f} | {here:,.0f} | {ratio} | {cpu:.2f} × |")
+    return table
 
 
 def ask(worker: subprocess.Popen[str], in_flight: int, seconds: float) -> tuple[float, float]:

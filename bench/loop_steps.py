@@ -30,9 +30,9 @@ steps: list[float] = []
 def watch_steps() -> None:
     run = asyncio.events.Handle._run
 
-    def measured(handle: asyncio.Handle) -> None:
+    def measured(self: asyncio.Handle) -> None:
         started = time.thread_time()
-        run(handle)
+        run(self)
         steps.append(time.thread_time() - started)
 
     asyncio.events.Handle._run = measured  # type: ignore[method-assign]
