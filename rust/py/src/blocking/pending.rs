@@ -172,10 +172,12 @@ impl BlockingPending {
     }
 }
 
-/// A call that nobody waits for is sent, too.
+/// Nobody waits for the call any more: an interrupt came before its thread began to. What was not written yet will not be.
 impl Drop for BlockingPending {
     fn drop(&mut self) {
-        self.wake_io_thread();
+        if matches!(self.state, State::Waiting) && !self.mailbox.has_ended() {
+            self.cancel_call();
+        }
     }
 }
 
