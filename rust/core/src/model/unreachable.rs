@@ -127,3 +127,37 @@ pub enum Stranger {
     #[error("what answers there is no Valkey or Redis: it begins with \"{0}\"")]
     Unknown(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::error::Error;
+
+    #[test]
+    fn an_error_keeps_the_systems_error_among_its_sources() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let error = Error::lost(Unreachable::system(reset));
+        let mut source: Option<&dyn std::error::Error> = Some(&error);
+        let mut kinds = Vec::new();
+        while let Some(error) = source {
+            kinds.extend(error.downcast_ref::<Arc<io::Error>>().map(|error| error.kind()));
+            source = error.source();
+        }
+        assert_eq!(kinds, [io::ErrorKind::ConnectionReset]);
+    }
+
+    #[test]
+    fn a_refusal_shows_no_argument_of_the_command() {
+        let answer =
+            ServerError::new("ERR unknown command 'HELLO', with args beginning with: 'AUTH' 's3cret'".as_bytes());
+        let reason = Unreachable::Refused { command: "HELLO", answer, wants_credentials: false };
+        assert_eq!(reason.to_string(), "HELLO was refused: ERR unknown command 'HELLO'");
+    }
+
+    #[test]
+    fn settings_are_called_what_the_caller_calls_them() {
+        let terms = vec![("use_tls=False".to_owned(), "valkey://".to_owned())];
+        let reason = Unreachable::InTerms { reason: Box::new(Unreachable::SpeaksNoTls), terms };
+        assert_eq!(reason.to_string(), "TLS: the server does not speak TLS on this port; pass valkey://");
+    }
+}
