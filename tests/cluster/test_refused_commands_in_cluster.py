@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import pytest
 from tests.cluster.support import a_key_each
@@ -82,7 +83,7 @@ async def works(client: GlideClusterClient, cluster: ValkeyCluster) -> None:
     """Calls of every kind have their replies, from every shard."""
     for key in a_key_each(cluster):
         assert await client.invoke_script(SET, [key], ["value"]) == b"OK"
-        await until(lambda key=key: read(client, key))
+        await until(partial(read, client, key))
         batch = ClusterBatch(is_atomic=False).get(key)
         batch.invoke_script(Script("return {KEYS[1], 1}"), [key])
         assert await client.exec(batch, raise_on_error=True) == [b"value", [key.encode(), 1]]
