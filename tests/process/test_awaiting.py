@@ -285,7 +285,7 @@ def test_a_call_does_not_wait_for_the_steps_of_others(server: ValkeyServer) -> N
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         # All replies come, in one burst.
-        block_until(lambda: client.stats().calls == len(callers))
+        block_until(lambda: client.stats().calls >= len(callers))
         assert all(await asyncio.gather(*callers))
 
     with_client(asyncio.SelectorEventLoop, server, body)

@@ -171,8 +171,7 @@ impl Attempt {
                 self.brings_library = !self.follow_code(request);
             }
             Next::WithoutCode => {
-                // Of a user without the right to EVAL, the scripts are there already, or they have none.
-                servers.abilities.cannot_eval.set(true);
+                // Not noted for the calls after it: a script can answer in these words.
                 *self =
                     Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
             }

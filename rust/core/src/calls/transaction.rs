@@ -159,7 +159,8 @@ impl Transaction<'_> {
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
                     if verdict.next == Next::WithoutCode {
-                        // Of a user without the right to EVAL, the scripts are there already, or they have none.
+                        // Of a user without the right to EVAL, the scripts are there already, or they have none. It is
+                        // the server's own word: nothing runs while commands are queued.
                         self.servers.abilities.cannot_eval.set(true);
                         continue;
                     }
