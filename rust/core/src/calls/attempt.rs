@@ -39,6 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) asking: bool,
     /// The code goes along although the server has not said that it misses it.
     pub(crate) is_ahead: bool,
+    /// The server refused its user the command that brings the code.
+    pub(crate) cannot_bring: bool,
     /// Its function's library goes before it.
     pub(crate) brings_library: bool,
     /// How often it was sent behind another request that brings its code.
@@ -172,8 +174,12 @@ impl Attempt {
             }
             Next::WithoutCode => {
                 // Not noted for the calls after it: a script can answer in these words.
-                *self =
-                    Self { lane: self.lane.take(), patience: self.patience.clone(), ..Self::first(servers, request) };
+                *self = Self {
+                    lane: self.lane.take(),
+                    patience: self.patience.clone(),
+                    cannot_bring: true,
+                    ..Self::first(servers, request)
+                };
             }
             Next::PlainForm => {
                 servers.abilities.lacks_read_only_forms.set(true);

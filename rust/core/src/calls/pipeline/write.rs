@@ -161,7 +161,7 @@ impl Context {
         if may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
             write.loads.push_back((commands.0.len(), script.hash().to_owned()));
             commands.push(script.load());
-        } else if self.servers.abilities.cannot_eval.get() {
+        } else if attempt.cannot_bring || self.servers.abilities.cannot_eval.get() {
             return;
         } else {
             attempt.is_ahead = true;
