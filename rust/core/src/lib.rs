@@ -43,4 +43,5 @@ pub use crate::model::unreachable::{Stranger, Unreachable};
 pub use crate::model::wait::Wait;
 pub use crate::tasks::mailbox::Mailbox;
 pub use crate::tasks::room::ROOM_KEPT;
+pub use crate::tasks::tries::{Tries, has_cores};
 pub use crate::wire::resp;

@@ -1,34 +1,31 @@
 //! Looking for the next call before the I/O thread sleeps.
 
 use std::cell::Cell;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::task::yield_now;
+
+use crate::tasks::tries::{Tries, has_cores};
 
 /// A program that makes one call after another makes the next one soon after a reply. To sleep and be woken takes longer
 /// than that, so the thread first looks for a moment whether it comes. Where none comes, it looks more and more rarely.
 pub(super) struct Linger {
     is_allowed: bool,
-    /// How often it looked in vain, and how many rests it lets pass before it looks again.
-    failures: Cell<u32>,
-    skip: Cell<u32>,
+    tries: Cell<Tries>,
 }
 
 impl Linger {
-    /// In a simulation time does not pass meanwhile, and with one core nobody else would run.
+    /// In a simulation time does not pass meanwhile.
     pub(super) fn new(is_simulated: bool) -> Self {
-        let has_cores = || available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        Self { is_allowed: !is_simulated && has_cores(), failures: Cell::new(0), skip: Cell::new(0) }
+        Self { is_allowed: !is_simulated && has_cores(), tries: Cell::default() }
     }
 
     /// Whether to look after this rest.
     pub(super) fn is_due(&self) -> bool {
-        if self.skip.get() > 0 {
-            self.skip.update(|skip| skip - 1);
-            return false;
-        }
-        self.is_allowed
+        let mut tries = self.tries.get();
+        let is_due = tries.is_due();
+        self.tries.set(tries);
+        is_due && self.is_allowed
     }
 
     /// Looks until a call has come, or while the client is at rest, or for as long as it is worth.
@@ -36,7 +33,6 @@ impl Linger {
         const LONGEST: Duration = Duration::from_micros(50);
         /// In a row: some microseconds, for which no other client's replies are read.
         const LOOKS: usize = 32;
-        const MOST_FAILURES: u32 = 10;
         let ends = Instant::now() + LONGEST;
         loop {
             // Whatever else there is to do comes first.
@@ -49,9 +45,9 @@ impl Linger {
                 has_come()
             });
             if found || Instant::now() >= ends {
-                let failures = if found { 0 } else { (self.failures.get() + 1).min(MOST_FAILURES) };
-                self.failures.set(failures);
-                self.skip.set((1 << failures) - 1);
+                let mut tries = self.tries.get();
+                tries.end(found);
+                self.tries.set(tries);
                 return;
             }
         }

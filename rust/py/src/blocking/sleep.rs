@@ -1,13 +1,13 @@
 //! How a thread sleeps until its call has ended.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread, available_parallelism};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Completion, Mailbox};
+use glide_scripts_core::{Completion, Mailbox, Tries};
 
 use crate::polling::worthwhile;
 
@@ -72,15 +72,8 @@ impl Drop for Waiting {
     }
 }
 
-/// How often a thread looked without finding a reply, and how many calls it lets pass before it looks again.
-#[derive(Clone, Copy)]
-struct Spins {
-    failures: u32,
-    skip: u32,
-}
-
 thread_local! {
-    static SPINS: Cell<Spins> = const { Cell::new(Spins { failures: 0, skip: 0 }) };
+    static TRIES: Cell<Tries> = const { Cell::new(Tries::NONE) };
 }
 
 /// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and
@@ -88,13 +81,11 @@ thread_local! {
 /// need the cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
     const LOOKS: usize = 16;
-    const MOST_FAILURES: u32 = 10;
-    static HAS_CORES: LazyLock<bool> = LazyLock::new(|| available_parallelism().is_ok_and(|cores| cores.get() > 1));
-    let Some(length) = worthwhile(commands).filter(|_| *HAS_CORES && waiting.is_alone()) else { return false };
-    let mut spins = SPINS.get();
-    if spins.skip > 0 {
-        spins.skip -= 1;
-        SPINS.set(spins);
+    let Some(length) = worthwhile(commands).filter(|_| waiting.is_alone()) else { return false };
+    let mut tries = TRIES.get();
+    let is_due = tries.is_due();
+    TRIES.set(tries);
+    if !is_due {
         return false;
     }
     let ends = Instant::now() + length;
@@ -107,8 +98,7 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bo
             break has_ended;
         }
     };
-    spins.failures = if has_ended { 0 } else { (spins.failures + 1).min(MOST_FAILURES) };
-    spins.skip = (1 << spins.failures) - 1;
-    SPINS.set(spins);
+    tries.end(has_ended);
+    TRIES.set(tries);
     has_ended
 }

@@ -1,7 +1,8 @@
 //! Polling for replies in place of sleeping.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+use glide_scripts_core::Tries;
 
 /// Keeps a loop that waits for one reply, or very few, from falling asleep just before it comes.
 ///
@@ -11,10 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(super) struct BusyPoll {
     ends: Option<Instant>,
-    /// Polls in a row that ended without a reply.
-    failures: u32,
-    /// Calls to let pass before the next one.
-    skip: u32,
+    tries: Tries,
 }
 
 impl BusyPoll {
@@ -30,12 +28,8 @@ impl BusyPoll {
     /// Starts or prolongs it for a new call, one of that many; whether the loop must be asked to poll. `length`: for how
     /// long the call is worth it.
     pub(super) fn start(&mut self, calls: usize, now: Instant, length: Option<Duration>) -> bool {
-        /// With one core, polling would keep the server from answering.
-        static HAS_CORES: LazyLock<bool> =
-            LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
-        let Some(length) = length.filter(|_| Self::is_few(calls) && *HAS_CORES) else { return false };
-        if self.skip > 0 && !self.is_on() {
-            self.skip -= 1;
+        let Some(length) = length.filter(|_| Self::is_few(calls)) else { return false };
+        if !self.is_on() && !self.tries.is_due() {
             return false;
         }
         // One that should have ended may have been forgotten by the loop.
@@ -53,9 +47,7 @@ impl BusyPoll {
     }
 
     pub(super) fn end(&mut self, has_replies: bool) {
-        const MOST_FAILURES: u32 = 10;
         self.ends = None;
-        self.failures = if has_replies { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
-        self.skip = (1 << self.failures) - 1;
+        self.tries.end(has_replies);
     }
 }

@@ -1,0 +1,62 @@
+//! Whether it is worth to look for something before a thread sleeps.
+
+use std::sync::LazyLock;
+
+/// How often it was looked for in vain, and how many occasions are let pass before the next look: where nothing is found,
+/// it is looked for more and more rarely.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tries {
+    failures: u32,
+    skip: u32,
+}
+
+impl Tries {
+    /// Before the first look.
+    pub const NONE: Self = Self { failures: 0, skip: 0 };
+
+    /// Whether to look on this occasion, or else one is let pass.
+    pub fn is_due(&mut self) -> bool {
+        let is_due = self.skip == 0;
+        self.skip = self.skip.saturating_sub(1);
+        is_due
+    }
+
+    /// Notes how a look ended.
+    pub fn end(&mut self, has_found: bool) {
+        const MOST_FAILURES: u32 = 10;
+        self.failures = if has_found { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
+        self.skip = (1 << self.failures) - 1;
+    }
+}
+
+/// Whether others can run meanwhile. With one core, looking keeps them from making what is looked for.
+pub fn has_cores() -> bool {
+    static HAS_CORES: LazyLock<bool> =
+        LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
+    *HAS_CORES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many occasions pass until the next look.
+    fn passed(tries: &mut Tries) -> u32 {
+        let mut passed = 0;
+        while !tries.is_due() {
+            passed += 1;
+        }
+        passed
+    }
+
+    #[test]
+    fn what_is_not_found_is_looked_for_more_and_more_rarely() {
+        let mut tries = Tries::NONE;
+        for wanted in [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 1023] {
+            assert_eq!(passed(&mut tries), wanted);
+            tries.end(false);
+        }
+        tries.end(true);
+        assert_eq!(passed(&mut tries), 0);
+    }
+}
