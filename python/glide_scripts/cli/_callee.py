@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import FunctionLibrary, GlideClient, GlideClusterClient, Script, ScriptError
+from ..commands.function_library import names_library
 from ._failure import FAILED, UNUSABLE, Failure, script_error_text
 from ._origin import Origin
 from ._servers import Servers
@@ -95,12 +96,6 @@ def refuse_library(origin: Origin, script: Script) -> None:
     if names_library(script.code):
         why = "it is a library of functions, and the servers' debugger takes only scripts"
         raise Failure(f"{origin}: {why}", UNUSABLE)
-
-
-def names_library(code: bytes) -> bool:
-    """Whether a text is a library of functions, by its first line."""
-    first = code.partition(b"\n")[0].lower()
-    return first.startswith(b"#!") and b" name=" in first
 
 
 def _library(origin: Origin, script: Script) -> FunctionLibrary:

@@ -19,6 +19,7 @@ import tree_sitter_lua
 from tree_sitter import Language, Node, Parser
 
 from ..probes.insertion import Insertions
+from ..probes.weaving import woven
 from ._lua_value import SHOWN
 
 _PARSER = Parser(Language(tree_sitter_lua.language()))
@@ -206,11 +207,8 @@ class _Weaver:
             self._insert(first, others.head, order=0)
             for at, piece in others.pieces:
                 self._insert(at, piece, order=4)
-        text, last = bytearray(), 0
-        for at, _, inserted in sorted(self._insertions, key=lambda each: each[:2]):
-            text += code[last:at] + inserted.encode()
-            last = at
-        program.code = bytes(text + code[last:])
+        ordered = sorted(self._insertions, key=lambda each: each[:2])
+        program.code = woven(code, [(at, inserted) for at, _, inserted in ordered])
 
     def _line(self, at: int) -> int:
         return bisect.bisect(self.program.line_starts, at)

@@ -13,6 +13,7 @@ from .. import (
     Script,
     ScriptError,
 )
+from ..commands.function_library import names_library
 from . import _command_lines, _data
 from ._failure import FAILED, UNUSABLE, Failure, script_error_text
 from ._origin import Origin, read_file
@@ -113,8 +114,7 @@ def _of_data(given: str) -> Iterator[Step]:
 
 def _of_lua(file: Path, root: Path | None, *, cluster: bool) -> Step:
     script = Origin(str(file), root).read()
-    first, *_ = script.code.splitlines()
-    if first.startswith(b"#!") and b" name=" in first.lower():
+    if names_library(script.code):
         return Command(str(file), [b"FUNCTION", b"LOAD", b"REPLACE", script.code])
     if cluster:
         why = "a Lua script writes to one node only; set a cluster up with commands, or --data"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import FunctionLibrary
-from ..declared.lines import LINE_END, line_starts
+from ..declared.lines import line_starts
 from ..probes.program import blank_shebang, parser, program
+from ..probes.weaving import begin_of_code, woven
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -169,14 +170,10 @@ class Timed:
 
 def with_timers(code: bytes) -> Timed | None:
     """Return a script's text with timers; None if it does not parse."""
-    found = program(code)
-    if found is None:
+    writing = _timed(code, lambda _: True)
+    if writing is None:
         return None
-    name = _free_name(code)
-    writing = _Writing(code, name)
-    for each in found.statements:
-        writing.statement(each.node)
-    writing.returns()
+    name = writing.name
     head = f"{_on_one_line(_SCRIPT, name)} return {name}end(pcall(function({name}f) "
     return writing.written(head, f"\nend, {name}root))")
 
@@ -189,19 +186,26 @@ def library_with_timers(library: FunctionLibrary, suffix: str) -> Timed | None:
         suffix: What its name and those of its functions get at their ends.
     """
     code = library.code
+    # The other statements run while it is loaded.
+    writing = _timed(code, _is_in_function)
+    if writing is None:
+        return None
+    timed = writing.written(_on_one_line(_LIBRARY, writing.name).replace("SUFFIX", suffix), "")
+    renamed = _NAME.sub(rb"\1" + suffix.encode(), timed.code, count=1)
+    return Timed(renamed, timed.functions)
+
+
+def _timed(code: bytes, chosen: Callable[[Node], bool]) -> _Writing | None:
+    """Put timers before the chosen statements and into functions; None if it does not parse."""
     found = program(code)
     if found is None:
         return None
-    name = _free_name(code)
-    writing = _Writing(code, name)
+    writing = _Writing(code, _free_name(code))
     for each in found.statements:
-        # The others run while it is loaded.
-        if _is_in_function(each.node):
+        if chosen(each.node):
             writing.statement(each.node)
     writing.returns()
-    timed = writing.written(_on_one_line(_LIBRARY, name).replace("SUFFIX", suffix), "")
-    renamed = _NAME.sub(rb"\1" + suffix.encode(), timed.code, count=1)
-    return Timed(renamed, timed.functions)
+    return writing
 
 
 def _free_name(code: bytes) -> str:
@@ -224,25 +228,18 @@ def _is_in_function(node: Node) -> bool:
 
 class _Writing:
     def __init__(self, code: bytes, name: str) -> None:
-        self._code, self._name = code, name
+        self._code, self.name = code, name
         self._starts = line_starts(code)
         self._inserted: list[tuple[int, str]] = []
         self._functions: list[tuple[str, int]] = []
 
     def written(self, head: str, tail: str) -> Timed:
-        begin = 0
-        if self._code.startswith(b"#!"):
-            end = LINE_END.search(self._code)
-            begin = end.end() if end else len(self._code)
-        pieces, taken = [self._code[:begin], head.encode()], begin
-        for at, text in sorted(self._inserted, key=lambda each: each[0]):
-            pieces += self._code[taken:at], text.encode()
-            taken = at
-        pieces += self._code[taken:], tail.encode()
-        return Timed(b"".join(pieces), tuple(self._functions))
+        code = self._code
+        pieces = [(begin_of_code(code), head), *self._inserted, (len(code), tail)]
+        return Timed(woven(code, pieces), tuple(self._functions))
 
     def statement(self, node: Node) -> None:
-        line = f"{self._name}line({self._name}f,{self._line(node)})"
+        line = f"{self.name}line({self.name}f,{self._line(node)})"
         if node.type in ("elseif_statement", "while_statement"):
             # With each time that its condition is looked at.
             self._insert(node.children[0].end_byte, f" {line}or ")
@@ -260,7 +257,7 @@ class _Writing:
             self._function(node)
             within = True
         elif node.type == "return_statement" and within:
-            leave = f" {self._name}leave({self._name}f"
+            leave = f" {self.name}leave({self.name}f"
             if node.named_children:
                 self._insert(node.children[0].end_byte, f"{leave}, ")
                 self._insert(node.named_children[-1].end_byte, ")")
@@ -277,11 +274,11 @@ class _Writing:
         parameters, body = (node.child_by_field_name(each) for each in ("parameters", "body"))
         assert parameters is not None
         number = len(self._functions)
-        enter = f" local {self._name}f={self._name}enter(-{number});"
+        enter = f" local {self.name}f={self.name}enter(-{number});"
         self._insert(parameters.end_byte, enter)
         last = [each for each in _children(body) if each.type != "comment"][-1:]
         if not last or last[0].type != "return_statement":
-            self._insert(node.children[-1].start_byte, f" {self._name}leave({self._name}f) ")
+            self._insert(node.children[-1].start_byte, f" {self.name}leave({self.name}f) ")
 
     def _line(self, node: Node) -> int:
         return bisect.bisect(self._starts, node.start_byte)

@@ -9,6 +9,7 @@ from ..public import show_as_public
 from ..values import TEncodable
 
 _NAME = re.compile(rb"[A-Za-z0-9_]+")
+_NAMES_LIBRARY = re.compile(rb"#![^\n]*\sname=", re.IGNORECASE)
 
 
 class FunctionLibrary:
@@ -104,6 +105,11 @@ class Function:
         if not _NAME.fullmatch(self.name.encode("utf-8", "replace")):
             raise ValueError(f"name is {self.name!r}; pass letters, digits and underscores")
         checks.flag("read_only", self.read_only)
+
+
+def names_library(code: bytes) -> bool:
+    """Whether a text is a library of functions, by its first line."""
+    return _NAMES_LIBRARY.match(code) is not None
 
 
 def _name_in(code: bytes) -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..declared.lines import LINE_END
+from ..commands.function_library import names_library
 from .program import Decision, Program, Statement
+from .weaving import begin_of_code, woven
 
 MARK = "glide-scripts-probe"
 LOGGED = re.compile(rb"glide-scripts-probe (\w+) (\d+)\r?$", re.MULTILINE)
@@ -70,7 +71,6 @@ DEBUGGED = Form(
     true=f"({{name}}[{{n}}] or {_LOG} or true)",
     false=f"(not {{name}}[{{n}}] and {_LOG})",
 )
-_OF_LIBRARY = re.compile(rb"#![^\n]*\sname=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,7 @@ class Insertions:
 
     def into(self, code: bytes) -> bytes:
         """Return the text with all of them."""
-        begin = 0
-        # Its first line may declare flags.
-        if code.startswith(b"#!"):
-            end = LINE_END.search(code)
-            begin = end.end() if end else len(code)
-        parts, taken = [code[:begin], self.head.encode()], begin
-        for at, inserted in sorted(self.pieces, key=lambda each: each[0]):
-            parts += code[taken:at], inserted.encode()
-            taken = at
-        return b"".join([*parts, code[taken:]])
+        return woven(code, [(begin_of_code(code), self.head), *self.pieces])
 
 
 def insertions(code: bytes, program: Program, id: str, form: Form | None = None) -> Insertions:
@@ -118,7 +109,7 @@ def insertions(code: bytes, program: Program, id: str, form: Form | None = None)
         form: How they are written. None means the form for the text: a script, or a library of
             functions.
     """
-    writing = _Writing(code, id, form or (LIBRARY if _OF_LIBRARY.match(code) else SCRIPT))
+    writing = _Writing(code, id, form or (LIBRARY if names_library(code) else SCRIPT))
     for statement in program.statements:
         writing.statement(statement)
     for number, decision in enumerate(program.decisions):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from ..commands.function_library import FunctionLibrary
+from ..commands.function_library import FunctionLibrary, names_library
 from ..declared.comments import Declarations, from_comments, script_name
 from ..declared.signature import Undeclarable
 from ..declared.source import INCLUDE, Source, included, read
@@ -97,8 +97,7 @@ def _content(folder: Folder, path: tuple[str, ...]) -> Content | ScriptSourceErr
 
 
 def _functions(source: Source) -> FunctionLibrary | None:
-    first, *_ = source.code.splitlines() or [b""]
-    if not (first.startswith(b"#!") and b" name=" in first.lower()):
+    if not names_library(source.code):
         return None
     try:
         return FunctionLibrary(source.code)
