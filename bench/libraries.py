@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
-import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from bench.operations import Operation, rate_of
+
 from glide_scripts.testing import ValkeyServer
 
 HEAD = "| in flight | calls a second, redis-py | here | ratio | CPU of a call |"
-Operation = Callable[[int], Awaitable[object]]
 Make = Callable[[str], Awaitable[Operation]]
 
 
@@ -197,27 +195,7 @@ async def work(transport: str, url: str, name: str) -> None:
     for number in range(200):
         await operation(number)
     for line in sys.stdin:
-        print(json.dumps(await measured(operation, *json.loads(line))), flush=True)
-
-
-async def measured(operation: Operation, in_flight: int, seconds: float) -> tuple[float, float]:
-    done, numbers = 0, itertools.count()
-    end = time.perf_counter() + seconds
-
-    async def repeat() -> None:
-        nonlocal done
-        while time.perf_counter() < end:
-            await operation(next(numbers))
-            done += 1
-
-    before, started = cpu_seconds(), time.perf_counter()
-    await asyncio.gather(*(repeat() for _ in range(in_flight)))
-    return done / (time.perf_counter() - started), (cpu_seconds() - before) / done
-
-
-def cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+        print(json.dumps(await rate_of(operation, *json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
-import resource
 import statistics
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import redis.asyncio
+from bench.operations import Operation, Rate, rate_of
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisClusterStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
@@ -27,7 +25,6 @@ from glide_scripts.redis import Redis, RedisCluster, install
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 SCRIPT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
-Operation = Callable[[int], Awaitable[object]]
 
 
 async def main() -> None:
@@ -59,7 +56,7 @@ async def compare(
                 rates: dict[bool, Rate] = {}
                 # Neither always comes first.
                 for is_here in (bool(turn % 2), not turn % 2):
-                    rates[is_here] = await measured(
+                    rates[is_here] = await rate_of(
                         both[is_here][0], in_flight, options.secs / options.turns
                     )
                 turns.append((rates[False], rates[True]))
@@ -71,34 +68,6 @@ async def compare(
             print(f"{line}  {ratio:18}{cpus:>6.2f}", flush=True)
         for _, close in both:
             await close()
-
-
-class Rate(NamedTuple):
-    """How often an operation was done each second, and the seconds of CPU that one took."""
-
-    each_second: float
-    cpu: float
-
-
-async def measured(operation: Operation, in_flight: int, seconds: float) -> Rate:
-    done, numbers = 0, itertools.count()
-    end = time.perf_counter() + seconds
-
-    async def work() -> None:
-        nonlocal done
-        while time.perf_counter() < end:
-            await operation(next(numbers))
-            done += 1
-
-    before, started = cpu(), time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(in_flight)))
-    elapsed = time.perf_counter() - started
-    return Rate(done / elapsed, (cpu() - before) / done)
-
-
-def cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def client(url: str, is_here: bool) -> Any:
