@@ -14,6 +14,29 @@ from glide_scripts.testing import ValkeyServer
 
 _SAY = "return redis.error_reply(ARGV[1])"
 
+OWN_COMMANDS = [
+    "HELLO",
+    "CLIENT SETNAME",
+    "CLIENT SETINFO",
+    "CLIENT INFO",
+    "CLIENT",
+    "CONFIG",
+    "INFO",
+    "ROLE",
+    "PING",
+    "ECHO",
+    "SCRIPT",
+    "SCRIPT LOAD",
+    "COMMAND",
+]
+"""What any client may send of its own."""
+
+REFUSALS = [
+    "ERR unknown command 'it'",
+    "NOPERM this user has no permissions to run the 'it' command",
+    "forbidden by policy",
+]
+
 
 @dataclass
 class Filter:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from tests.cluster.support import a_key_each
-from tests.filter_proxy import Filter, filter_proxy, naming
+from tests.filter_proxy import OWN_COMMANDS, REFUSALS, Filter, filter_proxy, naming
 from tests.waiting import until
 
 from glide_scripts import (
@@ -27,29 +27,12 @@ from glide_scripts.testing import ValkeyCluster
 SET = Script("return redis.call('SET', KEYS[1], ARGV[1])")
 GET = Script("return redis.call('GET', KEYS[1])", read_only=True)
 
-OWN_COMMANDS = [
-    "HELLO",
-    "CLIENT SETNAME",
-    "CLIENT SETINFO",
-    "CLIENT INFO",
-    "CLIENT",
-    "CONFIG",
-    "INFO",
-    "ROLE",
-    "PING",
-    "ECHO",
+COMMANDS = [
+    *OWN_COMMANDS,
     "READONLY",
-    "SCRIPT",
-    "SCRIPT LOAD",
     "CLUSTER SLOTS",
     "CLUSTER SHARDS",
     "CLUSTER NODES",
-    "COMMAND",
-]
-REFUSALS = [
-    "ERR unknown command 'it'",
-    "NOPERM this user has no permissions to run the 'it' command",
-    "forbidden by policy",
 ]
 
 
@@ -97,9 +80,9 @@ async def read(client: GlideClusterClient, key: str) -> bool:
 @pytest.mark.needs("hostnames in a cluster")
 @pytest.mark.parametrize(
     ("name", "words"),
-    [(name, "forbidden by policy") for name in OWN_COMMANDS]
+    [(name, "forbidden by policy") for name in COMMANDS]
     # A connection that ends over SCRIPT LOAD is lost once: see the standalone tests.
-    + [(name, None) for name in OWN_COMMANDS if not name.startswith("SCRIPT")],
+    + [(name, None) for name in COMMANDS if not name.startswith("SCRIPT")],
 )
 async def test_a_cluster_client_does_without_any_one_command_of_its_own(
     cluster: ValkeyCluster, protocol: ProtocolVersion, name: str, words: str | None

@@ -10,7 +10,7 @@ from pathlib import Path
 from socket import create_connection, create_server
 
 import pytest
-from tests.filter_proxy import filter_proxy, naming
+from tests.filter_proxy import OWN_COMMANDS, REFUSALS, filter_proxy, naming
 from tests.servers.debian import debian_program
 from tests.waiting import until
 
@@ -51,36 +51,14 @@ def configuration(port: int, **settings: object) -> GlideClientConfiguration:
     return GlideClientConfiguration([NodeAddress(HOST, port)], **settings)  # type: ignore[arg-type]
 
 
-OWN_COMMANDS = [
-    "HELLO",
-    "CLIENT SETNAME",
-    "CLIENT SETINFO",
-    "CLIENT INFO",
-    "CLIENT",
-    "CONFIG",
-    "INFO",
-    "ROLE",
-    "PING",
-    "ECHO",
-    "SCRIPT",
-    "SCRIPT LOAD",
-    "CLUSTER",
-    "COMMAND",
-]
-
-
-REFUSALS = [
-    "ERR unknown command 'it'",
-    "NOPERM this user has no permissions to run the 'it' command",
-    "forbidden by policy",
-]
+COMMANDS = [*OWN_COMMANDS, "CLUSTER"]
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [(name, words) for name in OWN_COMMANDS for words in REFUSALS]
+    [(name, words) for name in COMMANDS for words in REFUSALS]
     # SCRIPT LOAD has a test of its own.
-    + [(name, None) for name in OWN_COMMANDS if not name.startswith("SCRIPT")],
+    + [(name, None) for name in COMMANDS if not name.startswith("SCRIPT")],
 )
 @pytest.mark.parametrize("with_password", [False, True])
 @pytest.mark.needs("client details")
