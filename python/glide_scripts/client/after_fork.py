@@ -54,7 +54,7 @@ class UnopenedCore:
     def __init__(self, client: Reopened) -> None:
         self._client = weakref.ref(client)
         self._made: CompiledCore | None = None
-        # An observer may use the client as soon as it is told of it.
+        # Reentrant, since an observer that gets the client may call it at once.
         self._lock = threading.RLock()
 
     def release(self, watch: int) -> None:
