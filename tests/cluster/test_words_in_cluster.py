@@ -92,6 +92,8 @@ def own_words(cluster: ValkeyCluster, key: str) -> list[str]:
         "CLUSTERDOWN The cluster is down and only accepts read commands.",
         "TRYAGAIN Multiple keys request during rehashing of slots",
         "CROSSSLOT Keys in request don't hash to the same slot as mine",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        "ERR Number of keys can't be greater than number of args",
         "NOPERM not yours",
         "NOPERM No permissions to access a key of mine",
         "READONLY You can't write against a read only replica, my dear",

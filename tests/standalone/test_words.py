@@ -28,6 +28,7 @@ from glide_scripts import (
     TimeoutError,
 )
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._slots import key_slot
 
 WORDINGS = Path(__file__).parents[2] / "rust" / "core" / "tests" / "wordings"
 _unseen = itertools.count()
@@ -158,6 +159,46 @@ async def test_a_script_of_its_own_words_runs_once_and_says_so(
         error = await failure(call(script_client, script, ["n"], [words]))
         assert await script_client.get("n") == b"%d" % count, words
         assert error.may_have_executed is True, words
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", CALLS)
+async def test_what_this_server_has_no_reason_to_say_is_the_script_s_own(
+    script_client: GlideClient, call: Call
+) -> None:
+    for count, words in enumerate(
+        [
+            "CLUSTERDOWN Hash slot not served",
+            "CLUSTERDOWN The cluster is down",
+            "CLUSTERDOWN The cluster is down and only accepts read commands",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "CROSSSLOT Keys in request don't hash to the same slot",
+            f"MOVED {key_slot('n')} 127.0.0.1:1",
+            f"ASK {key_slot('n')} 127.0.0.1:1",
+            "ERR Can not run script on cluster, 'no-cluster' flag is set.",
+            "ERR Can not execute a script with write flag using *_ro command.",
+            "ERR Number of keys can't be greater than number of args",
+            "ERR wrong number of arguments for 'evalsha' command",
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > "
+            "'maxmemory'",
+            "READONLY Can not run script with write flag on readonly replica",
+        ],
+        1,
+    ):
+        script = unseen("redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])")
+        error = await failure(call(script_client, script, ["n", "another"], [words]))
+        assert await script_client.get("n") == b"%d" % count, words
+        assert error.may_have_executed is True, words
+
+
+@pytest.mark.needs("commands of Redis 7")
+async def test_a_command_s_words_that_are_also_eval_s_are_the_script_s_own(
+    client: GlideClient,
+) -> None:
+    script = unseen("redis.call('INCR', KEYS[1]) return redis.pcall('SINTERCARD', 2, KEYS[1])")
+    error = await failure(client.invoke_script(script, ["n"]))
+    assert "greater than number of args" in str(error)
+    assert error.may_have_executed is True
 
 
 async def test_so_does_each_of_more_scripts_than_a_server_keeps(

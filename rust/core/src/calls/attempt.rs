@@ -123,6 +123,7 @@ impl Attempt {
             form: self.form,
             node: self.lane.as_ref().map(|lane| lane.address()),
             in_cluster: servers.is_cluster(),
+            is_without_cluster: self.lane.as_ref().is_some_and(|lane| lane.is_without_cluster()),
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,

@@ -29,12 +29,14 @@ pub(crate) struct Connection {
     has_answered: bool,
     /// Whether what is at the other end ends connections over commands that it does not know.
     pub(crate) is_fragile: bool,
+    /// The server has said that it is no node of a cluster.
+    pub(crate) is_without_cluster: bool,
 }
 
 impl Connection {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         let (buffer, decoder) = (BytesMut::new(), Decoder::default());
-        Self { stream, buffer, decoder, has_answered: false, is_fragile: false }
+        Self { stream, buffer, decoder, has_answered: false, is_fragile: false, is_without_cluster: false }
     }
 }
 
@@ -186,9 +188,10 @@ impl Connection {
             let reply = self.receive().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
             match (reply.error(), greeting.weight) {
-                (None, Weight::Hello) if stranger::is_sentinel(&reply) => {
-                    return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel)));
-                }
+                (None, Weight::Hello) => match stranger::mode(&reply).as_deref() {
+                    Some(b"sentinel") => return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel))),
+                    mode => self.is_without_cluster = mode == Some(b"standalone"),
+                },
                 (None, _) => {}
                 (Some(_), Weight::Offered) if is_busy => {}
                 (Some(_), _) if is_busy => refused.push(greeting),

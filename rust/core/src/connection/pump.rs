@@ -22,7 +22,7 @@ use crate::wire::resp::{Frame, Item, Reply};
 impl Lane {
     /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
     pub(super) async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
-        self.session.begin(connection.is_fragile);
+        self.session.begin(&connection);
         let mut io = Io::new(connection);
         self.liveness.begin();
         self.counters.node.connects.add(1);

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
+use crate::connection::connect::Connection;
+
 #[derive(Default)]
 pub(crate) struct Session {
     /// Counts the connections.
@@ -15,18 +17,25 @@ pub(crate) struct Session {
     is_fragile: Cell<bool>,
     /// Whether an earlier connection ended over such a command.
     is_distrusted: Cell<bool>,
+    is_without_cluster: Cell<bool>,
 }
 
 impl Session {
     /// There is a new connection.
-    pub(super) fn begin(&self, is_fragile: bool) {
-        self.is_fragile.set(is_fragile);
+    pub(super) fn begin(&self, connection: &Connection) {
+        self.is_fragile.set(connection.is_fragile);
+        self.is_without_cluster.set(connection.is_without_cluster);
         self.number.update(|number| number + 1);
         self.loaded.borrow_mut().clear();
     }
 
     pub(super) fn is_fragile(&self) -> bool {
         self.is_fragile.get() || self.is_distrusted.get()
+    }
+
+    /// Whether the server has said that it is no node of a cluster.
+    pub(super) fn is_without_cluster(&self) -> bool {
+        self.is_without_cluster.get()
     }
 
     /// A command of the client's own was the next to be answered when the connection ended.

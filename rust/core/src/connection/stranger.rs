@@ -17,10 +17,11 @@ pub(super) fn of_first_bytes(begin: &[u8]) -> Option<Stranger> {
     }
 }
 
-/// Whether the reply to HELLO is a Sentinel's.
-pub(super) fn is_sentinel(hello: &Reply) -> bool {
-    let Some(fields) = hello.clone().into_elements() else { return false };
-    fields.chunks_exact(2).any(|pair| pair[0].as_bytes() == Some(b"mode") && pair[1].as_bytes() == Some(b"sentinel"))
+/// How the server runs that replied so to HELLO: `standalone`, `cluster` or `sentinel`.
+pub(super) fn mode(hello: &Reply) -> Option<Vec<u8>> {
+    let fields = hello.clone().into_elements()?;
+    let mode = fields.chunks_exact(2).find(|pair| pair[0].as_bytes() == Some(b"mode"))?;
+    mode[1].as_bytes().map(<[u8]>::to_vec)
 }
 
 /// Whether the reply to ROLE is a Sentinel's.

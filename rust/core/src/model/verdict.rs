@@ -3,7 +3,8 @@
 //!
 //! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
-//! of its own (`redis.pcall`): see [`wording`]. A script that makes up a server's exact line is taken for the server.
+//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script that makes up a
+//! server's exact line is taken for the server only where that server may have said it of this request.
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
@@ -45,6 +46,8 @@ pub(crate) struct Asked<'a> {
     /// The node that answered, where it is known.
     pub(crate) node: Option<&'a Address>,
     pub(crate) in_cluster: bool,
+    /// The server that answered is known to be no node of a cluster.
+    pub(crate) is_without_cluster: bool,
     /// The user that the server names in its refusals; `None`: it is not known.
     pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
@@ -65,6 +68,7 @@ impl<'a> Asked<'a> {
             route,
             node: None,
             in_cluster: false,
+            is_without_cluster: false,
             user: None,
             is_ahead: false,
             brings_library: false,

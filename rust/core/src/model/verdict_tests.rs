@@ -16,8 +16,12 @@ fn slot_route() -> Route {
 }
 
 fn script(code: &str, options: Options) -> Request {
-    let mut packer = Packer::script(&Arc::new(Script::new(code.to_owned(), options)), 1, 0);
-    packer.key(b"k").expect("one key");
+    script_of(code, options, &["k"])
+}
+
+fn script_of(code: &str, options: Options, keys: &[&str]) -> Request {
+    let mut packer = Packer::script(&Arc::new(Script::new(code.to_owned(), options)), keys.len(), 0);
+    keys.iter().for_each(|key| packer.word(key.as_bytes()));
     packer.finish(true)
 }
 
@@ -40,7 +44,7 @@ fn command(words: &[&str]) -> Request {
 }
 
 fn function() -> Request {
-    command(&["FCALL", "f", "0"]).calling(Arc::new(Library::new("#!lua name=l")))
+    command(&["FCALL", "f", "1", "k"]).calling(Arc::new(Library::new("#!lua name=l")))
 }
 
 fn judge(line: &str, request: &Request, change: impl FnOnce(&mut Asked<'_>)) -> Verdict {
@@ -151,7 +155,6 @@ fn what_declares_its_flags_is_refused_before_it_starts() {
         for line in [
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
             "MISCONF Errors writing to the AOF file: No space left on device",
-            "ERR Can not execute a script with write flag using *_ro command.",
         ] {
             assert_eq!(outcome(line, &request), (Ran::No, Next::Deliver), "{line}");
         }
@@ -159,6 +162,41 @@ fn what_declares_its_flags_is_refused_before_it_starts() {
     let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
     assert_eq!(outcome(out_of_memory, &flagged()).0, Ran::No);
     assert_eq!(outcome(out_of_memory, &function()).0, Ran::Yes, "one that declares not to write may relay it");
+}
+
+#[test]
+fn a_servers_line_is_the_scripts_own_where_the_server_has_no_reason_for_it() {
+    let keys = |keys| script_of("return 1", Options::default(), keys);
+    let code = |code| script(code, Options::default());
+    let (none, one, two, same) = (keys(&[]), keys(&["k"]), keys(&["k", "l"]), keys(&["k", "{k}"]));
+    let only_reads = script("#!lua\nreturn 1", Options { read_only: true, ..Options::default() });
+    let packed_by_caller = command(&["EVAL", "return 1", "7", "k"]).running(None);
+    for (line, reason, no_reason) in [
+        ("CLUSTERDOWN Hash slot not served", one.clone(), none.clone()),
+        ("CLUSTERDOWN The cluster is down", one.clone(), none.clone()),
+        ("CLUSTERDOWN The cluster is down and only accepts read commands", one.clone(), none.clone()),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", two.clone(), none.clone()),
+        ("CROSSSLOT Keys in request don't hash to the same slot", two.clone(), none),
+        ("CROSSSLOT Keys in request don't hash to the same slot", two.clone(), one.clone()),
+        ("CROSSSLOT Keys in request don't hash to the same slot", two, same),
+        ("ERR Can not run script on cluster, 'no-cluster' flag is set.", code("#!lua flags=no-cluster"), flagged()),
+        ("ERR Can not execute a script with write flag using *_ro command.", only_reads, flagged()),
+        ("ERR Number of keys can't be greater than number of args", packed_by_caller, one.clone()),
+        ("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'", flagged(), one),
+        ("READONLY Can not run script with write flag on readonly replica", flagged(), plain()),
+    ] {
+        assert_eq!(sent(line, &reason).ran, Ran::No, "{line}");
+        assert_eq!(outcome(line, &no_reason), (Ran::Yes, Next::Deliver), "{line}");
+        if line.starts_with('C') || line.starts_with('T') || line.contains("on cluster") {
+            let verdict = judge(line, &reason, |asked| asked.is_without_cluster = true);
+            assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver), "{line}");
+        }
+    }
+    let moved = format!("MOVED {SLOT} 127.0.0.1:6381");
+    let verdict = judge(&moved, &plain(), |asked| asked.is_without_cluster = true);
+    assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver));
+    let verdict = judge(&moved, &command(&["GET", "k"]), |asked| asked.is_without_cluster = true);
+    assert_eq!(verdict.ran, Ran::No, "no command is executed and redirected");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a lane knows of the code that its server has, and of what its connection may.
+//! What a lane knows of its server: of the code that it has, and of what its connection may.
 
 use std::rc::Rc;
 
@@ -19,6 +19,11 @@ impl Lane {
     /// Whether a command of the client's own that is not known there may end the connection.
     pub(crate) fn is_fragile(&self) -> bool {
         self.session.is_fragile()
+    }
+
+    /// Whether the server is known to be no node of a cluster.
+    pub(crate) fn is_without_cluster(&self) -> bool {
+        self.session.is_without_cluster()
     }
 
     /// SCRIPT LOAD was the next to be answered when a connection ended.

@@ -18,11 +18,22 @@ impl Request {
         self.word(0).to_ascii_uppercase()
     }
 
-    /// The slot of the keys of what runs Lua: its third word counts them.
-    pub(crate) fn slot_of_script(&self) -> Option<Slot> {
+    /// The slots of the keys of what runs Lua: its third word counts them.
+    fn slots_of_script(&self) -> impl Iterator<Item = Slot> {
         let mut words = self.words().skip(2);
-        let has_keys = words.next()? != b"0";
-        words.next().filter(|_| has_keys).map(Slot::of_key)
+        let count = words.next().and_then(|count| std::str::from_utf8(count).ok()?.parse().ok());
+        words.take(count.unwrap_or_default()).map(Slot::of_key)
+    }
+
+    /// The slot of the first key of what runs Lua.
+    pub(crate) fn slot_of_script(&self) -> Option<Slot> {
+        self.slots_of_script().next()
+    }
+
+    /// Whether the keys of what runs Lua are in several slots.
+    pub(crate) fn spans_slots(&self) -> bool {
+        let first = self.slot_of_script();
+        self.slots_of_script().any(|slot| Some(slot) != first)
     }
 
     /// The second word, where it names a subcommand.

@@ -6,6 +6,7 @@
 
 mod compiling;
 mod permission;
+mod reasons;
 mod redirect;
 
 use super::{Asked, Meaning};
@@ -15,6 +16,7 @@ use crate::wire::resp::ServerError;
 pub(crate) use self::compiling::is_not_compiled;
 use self::compiling::is_of_first_line;
 pub(crate) use self::permission::forbids;
+use self::reasons::has_reason;
 pub(crate) use self::redirect::Redirect;
 
 /// Refusals that pass by themselves. No command within a script is refused in these words.
@@ -73,13 +75,23 @@ const NO_APPENDING_SCRIPT: [&str; 2] = [
      scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ",
 ];
 
-/// Other refusals. No command within a script is refused in these words.
+/// To a script that declares that it writes, sent as one that only reads.
+const WRITES_READ_ONLY: &str = "ERR Can not execute a script with write flag using *_ro command.";
+
+/// To a script that declares to run in no cluster.
+const NO_CLUSTER: &str = "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+
+/// The first is said to SINTERCARD, too.
+const WRONG_COUNT_OF_KEYS: [&str; 2] =
+    ["ERR Number of keys can't be greater than number of args", "ERR Number of keys can't be negative"];
+
+/// Other refusals. But for what is said of a wrong count of keys, no command within a script is refused in these words.
 const REFUSALS: [&str; 9] = [
     "CROSSSLOT Keys in request don't hash to the same slot",
-    "ERR Can not execute a script with write flag using *_ro command.",
-    "ERR Can not run script on cluster, 'no-cluster' flag is set.",
-    "ERR Number of keys can't be greater than number of args",
-    "ERR Number of keys can't be negative",
+    WRITES_READ_ONLY,
+    NO_CLUSTER,
+    WRONG_COUNT_OF_KEYS[0],
+    WRONG_COUNT_OF_KEYS[1],
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
      are blocked. Use 'no-writes' flag for read only scripts.",
     "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts \
@@ -130,6 +142,9 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     let runs_lua = request.runs_lua() && !asked.is_queued;
     let is = |wording: &str| line == wording.as_bytes();
     let is_one = |wordings: &[&str]| wordings.iter().any(|wording| is(wording));
+    if runs_lua && !has_reason(&error.text(), asked) {
+        return None;
+    }
     if is_one(&MISSING_SCRIPT) && asked.command().starts_with("EVALSHA") {
         return Some(Meaning::MissingScript);
     }

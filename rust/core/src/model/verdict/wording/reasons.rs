@@ -1,0 +1,43 @@
+//! Whether a server has a reason to say a line of a request. Where it has none, a script has made the line up.
+
+use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, READ_ONLY_FLAGGED, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
+use crate::model::verdict::Asked;
+
+/// Whether a server may say that of what runs Lua, before any Lua runs.
+pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
+    let request = asked.request;
+    match line.split(' ').next().unwrap_or_default() {
+        // A node of a cluster looks at keys, and answers what has none itself.
+        "ASK" | "CLUSTERDOWN" | "MOVED" | "TRYAGAIN" => may_be_in_cluster(asked) && request.slot_of_script().is_some(),
+        "CROSSSLOT" => may_be_in_cluster(asked) && request.spans_slots(),
+        _ if line == NO_CLUSTER => may_be_in_cluster(asked) && may_declare(asked, "no-cluster"),
+        _ if line == WRITES_READ_ONLY => may_have_flags(asked) && asked.command().ends_with("_RO"),
+        _ if is_of_flags(line) => may_have_flags(asked),
+        // The client counts keys and arguments of its own calls.
+        _ if WRONG_COUNT_OF_KEYS.contains(&line) || line.starts_with("ERR wrong number of arguments for ") => {
+            !request.has_forms()
+        }
+        _ => true,
+    }
+}
+
+/// Whether only a script whose first line declares its flags is refused so.
+fn is_of_flags(line: &str) -> bool {
+    line == READ_ONLY_FLAGGED
+        || line.starts_with("OOM allow-oom flag ")
+        || line.contains(" Writable scripts are blocked.")
+        || NO_APPENDING_SCRIPT.iter().any(|wording| line.starts_with(wording))
+}
+
+fn may_be_in_cluster(asked: &Asked<'_>) -> bool {
+    !asked.is_without_cluster
+}
+
+/// Whether the code may declare its flags: that of a function does, and some code is not known.
+fn may_have_flags(asked: &Asked<'_>) -> bool {
+    asked.request.script().is_none_or(|script| script.code().starts_with(b"#!"))
+}
+
+fn may_declare(asked: &Asked<'_>, flag: &str) -> bool {
+    asked.request.script().is_none_or(|script| script.declares(flag))
+}
