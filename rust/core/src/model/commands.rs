@@ -63,8 +63,8 @@ enum Time {
     Seconds(usize),
     LastSeconds,
     Milliseconds(usize),
-    /// After BLOCK, without which it does not wait. The number: where its options begin.
-    BlockOption(usize),
+    /// After BLOCK, without which it does not wait.
+    BlockOption,
 }
 
 impl Time {
@@ -75,13 +75,13 @@ impl Time {
             Self::Seconds(index) => (words.nth(index), 1.0),
             Self::LastSeconds => (words.last(), 1.0),
             Self::Milliseconds(index) => (words.nth(index), MILLISECOND),
-            Self::BlockOption(first) => (Some(block_option(words.skip(first))?), MILLISECOND),
+            Self::BlockOption => (Some(block_option(words.skip(1))?), MILLISECOND),
         };
         Some(word.map_or(Wait::For(Duration::ZERO), |word| wait(word, unit)))
     }
 }
 
-/// What stands after the last BLOCK among the options of a command that reads streams.
+/// What stands after the last BLOCK among the options of a command that reads streams, which come in any order.
 fn block_option<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     let mut block = None;
     while let Some(word) = words.next().filter(|word| !is(word, "STREAMS")) {
@@ -89,6 +89,9 @@ fn block_option<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8
             block = words.next().or(block);
         } else if is(word, "COUNT") || is(word, "CLAIM") {
             words.next();
+        } else if is(word, "GROUP") {
+            // The group's name and the consumer's.
+            words.nth(1);
         }
     }
     block
@@ -180,9 +183,8 @@ static RULES: &[(&str, Rule)] = &[
     ("WAIT", WaitsForOwnWrites(Time::Milliseconds(2))),
     ("WAITAOF", WaitsForOwnWrites(Time::Milliseconds(3))),
     ("WATCH", Refused(IN_TRANSACTION)),
-    ("XREAD", Blocks(Time::BlockOption(1))),
-    // After GROUP, the group's name and the consumer's.
-    ("XREADGROUP", Blocks(Time::BlockOption(4))),
+    ("XREAD", Blocks(Time::BlockOption)),
+    ("XREADGROUP", Blocks(Time::BlockOption)),
 ];
 
 /// What only reports on the connection (ID, INFO, …) reports on the shared one.
@@ -275,6 +277,8 @@ mod tests {
         assert_eq!(of("XREAD STREAMS BLOCK 0"), Placement::Shared);
         assert_eq!(of("XREADGROUP GROUP BLOCK 5 STREAMS s >"), Placement::Shared);
         assert_eq!(of("XREADGROUP GROUP g STREAMS NOACK BLOCK 5 STREAMS s >"), seconds(0.005));
+        assert_eq!(of("XREADGROUP COUNT 1 BLOCK 5 GROUP g c STREAMS s >"), seconds(0.005));
+        assert_eq!(of("XREADGROUP NOACK GROUP BLOCK BLOCK STREAMS s >"), Placement::Shared);
     }
 
     #[test]

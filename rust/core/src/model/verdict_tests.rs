@@ -181,7 +181,7 @@ fn a_servers_line_is_the_scripts_own_where_the_server_has_no_reason_for_it() {
         ("CROSSSLOT Keys in request don't hash to the same slot", two, same),
         ("ERR Can not run script on cluster, 'no-cluster' flag is set.", code("#!lua flags=no-cluster"), flagged()),
         ("ERR Can not execute a script with write flag using *_ro command.", only_reads, flagged()),
-        ("ERR Number of keys can't be greater than number of args", packed_by_caller, one.clone()),
+        ("ERR Number of keys can't be greater than number of args", packed_by_caller, function()),
         ("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'", flagged(), one),
         ("READONLY Can not run script with write flag on readonly replica", flagged(), plain()),
     ] {

@@ -18,11 +18,19 @@ impl Request {
         self.word(0).to_ascii_uppercase()
     }
 
-    /// The slots of the keys of what runs Lua: its third word counts them.
+    /// How many keys what runs Lua has, as its third word says.
+    fn count_of_keys(&self) -> Option<usize> {
+        std::str::from_utf8(self.words().nth(2)?).ok()?.parse().ok()
+    }
+
+    /// Whether what runs Lua has as many keys as it says.
+    pub(crate) fn counts_its_keys(&self) -> bool {
+        self.count_of_keys().is_some_and(|count| count <= self.words - 3)
+    }
+
+    /// The slots of the keys of what runs Lua.
     fn slots_of_script(&self) -> impl Iterator<Item = Slot> {
-        let mut words = self.words().skip(2);
-        let count = words.next().and_then(|count| std::str::from_utf8(count).ok()?.parse().ok());
-        words.take(count.unwrap_or_default()).map(Slot::of_key)
+        self.words().skip(3).take(self.count_of_keys().unwrap_or_default()).map(Slot::of_key)
     }
 
     /// The slot of the first key of what runs Lua.

@@ -183,9 +183,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
             Some(Meaning::Forbidden)
         }
         "ERR" if is_unknown_command(text, asked) => Some(Meaning::UnknownCommand),
-        "ERR" if text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase()) => {
-            Some(Meaning::Refused)
-        }
+        "ERR" if lacks_arguments(text, asked) => Some(Meaning::Refused),
         "ERR" if asked.brings_code() && is_not_compiled(error) && is_of_first_line(text, request) => {
             Some(Meaning::NotCompiled)
         }
@@ -218,6 +216,12 @@ fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
         Redirect::To(_, address) => Meaning::Ask(address),
         Redirect::Nowhere => Meaning::Nowhere,
     })
+}
+
+/// What runs a script has three words at least.
+fn lacks_arguments(text: &str, asked: &Asked<'_>) -> bool {
+    let may_lack = !asked.request.runs_lua() || asked.request.words().nth(2).is_none();
+    may_lack && text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase())
 }
 
 /// ``ERR unknown command `EVALSHA_RO`, with args beginning with: `5ca1ab1e`, `0`, ``, of the command that was sent.

@@ -13,10 +13,7 @@ pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
         _ if line == NO_CLUSTER => may_be_in_cluster(asked) && may_declare(asked, "no-cluster"),
         _ if line == WRITES_READ_ONLY => may_have_flags(asked) && asked.command().ends_with("_RO"),
         _ if is_of_flags(line) => may_have_flags(asked),
-        // The client counts keys and arguments of its own calls.
-        _ if WRONG_COUNT_OF_KEYS.contains(&line) || line.starts_with("ERR wrong number of arguments for ") => {
-            !request.has_forms()
-        }
+        _ if WRONG_COUNT_OF_KEYS.contains(&line) => !request.counts_its_keys(),
         _ => true,
     }
 }
