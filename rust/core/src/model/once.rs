@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha1::{Digest, Sha1};
 
 use crate::model::route::{Slot, hashed_part};
-use crate::model::script::Script;
+use crate::model::script::{Script, sha1_hex};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// The id under which a script takes effect at most once, and how long its record lives.
@@ -61,25 +61,26 @@ impl OwnIds {
     }
 }
 
-/// The name of an id's record, and where in it the id is: in the slot of the first key, if there is one.
+/// The name of an id's record, and where in it the id is: in the slot of the first key, if there is one. No other key has
+/// the same record, but for keys with the same hash tag.
 pub(crate) fn record_name(first_key: Option<&[u8]>, id: &[u8]) -> (Vec<u8>, Range<usize>) {
     /// A longer part of a key is not repeated in the name.
     const LONGEST_TAG: usize = 128;
     let mut name = b"once:".to_vec();
     if let Some(key) = first_key {
         let tag = hashed_part(key);
-        name.push(b'{');
         if tag.is_empty() || tag.len() > LONGEST_TAG || tag.contains(&b'}') {
-            // What cannot stand in braces, or is long: a number has the same slot.
+            // What cannot stand in braces, or is long: a number has the same slot, as other keys may have.
             let slot = Slot::of_key(key);
             let same =
                 (0..1_000_000).map(|number: u32| number.to_string()).find(|tag| Slot::of_key(tag.as_bytes()) == slot);
-            name.extend_from_slice(same.expect("some number is in each slot").as_bytes());
+            let number = same.expect("some number is in each slot");
+            name.extend_from_slice(format!("{{{number}}}{}", sha1_hex(tag)).as_bytes());
         } else {
-            name.extend_from_slice(tag);
+            name.extend_from_slice(&[&b"{"[..], tag, b"}"].concat());
         }
-        name.extend_from_slice(b"}:");
     }
+    name.push(b':');
     let begin = name.len();
     name.extend_from_slice(id);
     (name, begin..begin + id.len())
@@ -202,8 +203,12 @@ mod tests {
                 assert!(name.len() < 128 + 64);
             }
         }
+        let slot = Slot::of_key(long.as_bytes());
+        let beside = (0..1_000_000).map(|n| format!("{n}{long}")).find(|key| Slot::of_key(key.as_bytes()) == slot);
+        let beside = beside.expect("another key in that slot");
+        assert_ne!(record_name(Some(long.as_bytes()), b"o1"), record_name(Some(beside.as_bytes()), b"o1"));
         assert_eq!(record_name(Some(b"{user:1}:cart"), b"o1").0, b"once:{user:1}:o1");
-        assert_eq!(record_name(None, b"o1").0, b"once:o1");
+        assert_eq!(record_name(None, b"{user:1}:o1").0, b"once::{user:1}:o1");
     }
 
     #[test]
