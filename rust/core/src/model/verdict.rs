@@ -149,7 +149,7 @@ pub(crate) enum Meaning {
     NotPrimary,
     /// A script that had started was stopped at its first write, because its server is a replica.
     StoppedOnReplica,
-    /// The user has not the right to it.
+    /// The user has not the right to the command.
     Forbidden,
     UnknownCommand,
     /// A script is running.

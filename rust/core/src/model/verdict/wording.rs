@@ -16,6 +16,7 @@ use crate::wire::resp::ServerError;
 pub(crate) use self::compiling::is_not_compiled;
 use self::compiling::is_of_first_line;
 pub(crate) use self::permission::forbids;
+use self::permission::is_about_keys;
 use self::reasons::has_reason;
 pub(crate) use self::redirect::Redirect;
 
@@ -180,7 +181,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     match error.code() {
         "MOVED" | "ASK" => redirect(text, asked),
         "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref(), asked.user) => {
-            Some(Meaning::Forbidden)
+            Some(if is_about_keys(error) { Meaning::Refused } else { Meaning::Forbidden })
         }
         "ERR" if is_unknown_command(text, asked) => Some(Meaning::UnknownCommand),
         "ERR" if lacks_arguments(text, asked) => Some(Meaning::Refused),

@@ -23,11 +23,16 @@ const REASONS: [&str; 4] = [
     " to touch the specified keys",
 ];
 
+/// Whether it is keys or channels that the user has no right to, in whatever form the command comes.
+pub(super) fn is_about_keys(error: &ServerError) -> bool {
+    FORBIDDEN.contains(&error.text().as_str())
+}
+
 /// Whether the server forbids the user that command, or one of its keys or channels. `None`: any user.
 pub(crate) fn forbids(error: &ServerError, command: &str, subcommand: Option<&str>, user: Option<&str>) -> bool {
     let text = error.text();
     let by_now = text.strip_prefix(FORBIDDEN_BY_NOW);
-    if FORBIDDEN.contains(&text.as_str()) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
+    if is_about_keys(error) || by_now.is_some_and(|reason| REASONS.contains(&reason)) {
         return true;
     }
     let whom = |text: &str| {
