@@ -15,6 +15,7 @@ from tests.waiting import until
 
 from glide_scripts import (
     AdvancedGlideClientConfiguration,
+    Batch,
     GlideClient,
     NotBusyError,
     ProtocolVersion,
@@ -72,6 +73,17 @@ async def test_a_script_can_be_killed_whatever_the_connections_need(
     )
     async with endless_script(client, own_server):
         await kill(client)
+
+
+async def test_a_kill_as_a_custom_command_reaches_the_own_script(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=10_000)
+    async with endless_script(client, own_server):
+        assert await client.custom_command(["script", b"kill"]) == "OK"
+    async with endless_script(client, own_server):
+        batch = Batch(is_atomic=False).custom_command(["SCRIPT", "KILL"])
+        assert await client.exec(batch, raise_on_error=True) == ["OK"]
 
 
 async def test_a_script_whose_deadline_passed_is_killed_whatever_the_connections_need(

@@ -255,7 +255,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             TypeError: ``route`` is not a route.
         """
         result: TClusterResponse[dict[bytes, Any]] = await self._routed(
-            self._function_stats(), route
+            functions.function_stats(), route
         )
         return result
 

@@ -38,7 +38,6 @@ class Core(Protocol):
         read_only: bool = False,
         code: bytes | None = None,
         library: Library | None = None,
-        admin: bool = False,
         keys: tuple[int, int] | None = None,
         step: int | None = None,
         route: tuple[object, ...] | None = None,

@@ -18,7 +18,6 @@ import glide_scripts
 from .. import checks
 from .._core import Client as CompiledCore
 from .._core import TlsSetup
-from ..commands import functions
 from ..commands.command import Command
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
@@ -356,12 +355,6 @@ class Sending(Client):
             raise_explained(error, error.script, None, None)
         decode = decoder(command, route)
         return reply if decode is None else decode(reply)
-
-    def _function_stats(self) -> Command[dict[bytes, Any]]:
-        # In a batch it keeps its place, but here it should get through.
-        command = functions.function_stats()
-        command.admin = True
-        return command
 
     async def _watch(self, keys: Sequence[TEncodable], owner: Owner | None) -> TOK:
         checks.encodables("keys", keys)

@@ -189,7 +189,7 @@ class GlideClient(BaseClient):
             and ``b"functions_count"``.
         """
         result: dict[bytes, dict[bytes, Any]]
-        result = await self._routed(self._function_stats(), None)
+        result = await self._routed(functions.function_stats(), None)
         return result
 
 

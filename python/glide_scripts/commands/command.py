@@ -23,7 +23,7 @@ class Command(Generic[T]):
     Not a dataclass: creating one takes longer than importing all commands.
     """
 
-    __slots__ = ("admin", "code", "decode", "library", "read_only", "words")
+    __slots__ = ("code", "decode", "library", "read_only", "words")
 
     def __init__(
         self,
@@ -32,7 +32,6 @@ class Command(Generic[T]):
         *,
         read_only: bool = False,
         code: bytes | None = None,
-        admin: bool = False,
         library: Library | None = None,
     ) -> None:
         self.words = words
@@ -43,8 +42,6 @@ class Command(Generic[T]):
         """Whether it reads keys and nothing else, so that a replica may answer it."""
         self.code = code
         """The Lua code it runs, so that its errors are a script's; empty where not known."""
-        self.admin = admin
-        """Whether it must get through while a script is running."""
         self.library = library
         """The library of the function it calls, which is loaded where it is missing."""
 
@@ -53,6 +50,5 @@ class Command(Generic[T]):
         return {
             "read_only": self.read_only,
             "code": self.code,
-            "admin": self.admin,
             **({} if self.library is None else {"library": self.library}),
         }

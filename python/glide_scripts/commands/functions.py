@@ -153,7 +153,7 @@ def function_kill() -> Command[TOK]:
         NotBusyError: No function is running.
         UnkillableError: The function has already written.
     """
-    return Command(["FUNCTION", "KILL"], admin=True)
+    return Command(["FUNCTION", "KILL"])
 
 
 @routed("FUNCTION STATS", all_nodes("by_node"))

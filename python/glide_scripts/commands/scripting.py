@@ -214,7 +214,7 @@ def script_kill() -> Command[TOK]:
         NotBusyError: No script is running.
         UnkillableError: The script has already written.
     """
-    return Command(["SCRIPT", "KILL"], admin=True)
+    return Command(["SCRIPT", "KILL"])
 
 
 def _run(

@@ -50,7 +50,6 @@ def _probed(substitutes: Substitutes, command: Command[T]) -> Command[T]:
         _after(command.decode, own),
         read_only=command.read_only,
         code=command.code,
-        admin=command.admin,
         library=library,
     )
 

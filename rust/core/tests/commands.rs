@@ -33,6 +33,7 @@ fn sorted(command: &str) -> &'static str {
         Placement::Shared => "shared",
         Placement::Refused(_) => "refused",
         Placement::OwnConnection(_) => "own",
+        Placement::Admin => "admin",
     }
 }
 

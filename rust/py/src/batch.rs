@@ -67,7 +67,7 @@ impl Batch {
 
     /// Adds a command, and gives its index; see `Client.command`.
     #[pyo3(signature = (
-        words, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None, gather=None
+        words, *, read_only=false, code=None, library=None, keys=None, step=None, route=None, gather=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "all but one are keywords in Python")]
     fn command(
@@ -76,7 +76,6 @@ impl Batch {
         read_only: bool,
         code: Option<&Bound<'_, PyBytes>>,
         library: Option<&Bound<'_, Library>>,
-        admin: bool,
         keys: Option<(usize, usize)>,
         step: Option<usize>,
         route: Option<&Bound<'_, PyTuple>>,
@@ -84,7 +83,7 @@ impl Batch {
     ) -> PyResult<usize> {
         let sent = if self.is_atomic() { Sent::InTransaction } else { Sent::InPipeline };
         let routing = Routing { in_cluster: self.in_cluster, sent, keys, step, route, gather };
-        let command = Command { words, read_only, code, library, admin, routing };
+        let command = Command { words, read_only, code, library, routing };
         Ok(self.push(command.pack()?))
     }
 

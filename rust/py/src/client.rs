@@ -116,7 +116,7 @@ impl Client {
 
     /// Calls a command, given word by word; see the fields of `Command` and `Routing`.
     #[pyo3(signature = (
-        words, timeout, *, read_only=false, code=None, library=None, admin=false, keys=None, step=None, route=None,
+        words, timeout, *, read_only=false, code=None, library=None, keys=None, step=None, route=None,
         gather=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "all but two are keywords in Python")]
@@ -127,7 +127,6 @@ impl Client {
         read_only: bool,
         code: Option<&Bound<'py, PyBytes>>,
         library: Option<&Bound<'py, Library>>,
-        admin: bool,
         keys: Option<(usize, usize)>,
         step: Option<usize>,
         route: Option<&Bound<'py, PyTuple>>,
@@ -137,7 +136,7 @@ impl Client {
         let _entered = enter()?;
         let timeout = milliseconds(timeout)?;
         let routing = Routing { in_cluster: self.in_cluster, sent: Sent::Alone, keys, step, route, gather };
-        let command = Command { words, read_only, code, library, admin, routing };
+        let command = Command { words, read_only, code, library, routing };
         match command.pack()? {
             Entry::Whole { request, route, .. } => self.enqueue(py, request, route, timeout),
             Entry::Parts { parts, gather } => {

@@ -58,7 +58,6 @@ pub(crate) struct Command<'a, 'py> {
     pub(crate) code: Option<&'a Bound<'py, PyBytes>>,
     /// The library whose function it calls.
     pub(crate) library: Option<&'a Bound<'py, Library>>,
-    pub(crate) admin: bool,
     pub(crate) routing: Routing<'a, 'py>,
 }
 
@@ -112,6 +111,7 @@ impl Command<'_, '_> {
                 return Err(errors::to_python(py, Error::new(Kind::Request, message)));
             }
             Placement::OwnConnection(wait) => request = request.blocking(wait),
+            Placement::Admin => request = request.over(LaneKind::Admin),
         }
         if self.read_only {
             request = request.read_only();
@@ -126,9 +126,6 @@ impl Command<'_, '_> {
         }
         if let Some(library) = self.library {
             request = request.calling(library.get().0.clone());
-        }
-        if self.admin {
-            request = request.over(LaneKind::Admin);
         }
         Ok(Entry::Whole { request, route, key })
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::request::Request;
 use crate::model::wait::Wait;
 
-use Rule::{Blocks, BySubcommand, Except, Refused, WaitsForOwnWrites};
+use Rule::{Blocks, BySubcommand, Except, Refused, Urgent, UrgentAlone, WaitsForOwnWrites};
 
 /// Where a command may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Placement {
     Refused(&'static str),
     /// It waits for what others do, for so long.
     OwnConnection(Wait),
+    /// It must reach a server that is running a script.
+    Admin,
 }
 
 impl Placement {
@@ -37,6 +39,9 @@ impl Placement {
             Rule::Shared | BySubcommand(_) => Self::Shared,
             Refused(why) | Except(_, why) => Self::Refused(why),
             Blocks(time) => time.of(request).map_or(Self::Shared, Self::OwnConnection),
+            Urgent => Self::Admin,
+            UrgentAlone if in_batch => Self::Shared,
+            UrgentAlone => Self::Admin,
             WaitsForOwnWrites(_) if !in_batch => Self::Refused(WAITS_FOR_NOTHING),
             WaitsForOwnWrites(time) => time.of(request).map_or(Self::Shared, Self::OwnConnection),
         }
@@ -53,6 +58,10 @@ enum Rule {
     Blocks(Time),
     /// It waits until what its own connection wrote is on other servers, or on disk.
     WaitsForOwnWrites(Time),
+    /// It is about the script that is running.
+    Urgent,
+    /// The same; in a batch, what goes before it counts more.
+    UrgentAlone,
     BySubcommand(&'static [(&'static str, Rule)]),
 }
 
@@ -158,6 +167,7 @@ static RULES: &[(&str, Rule)] = &[
     ("DEBUG", BySubcommand(DEBUG)),
     ("DISCARD", Refused(IN_TRANSACTION)),
     ("EXEC", Refused(IN_TRANSACTION)),
+    ("FUNCTION", BySubcommand(&[("KILL", Urgent), ("STATS", UrgentAlone)])),
     ("HELLO", Refused("it would change the connection for all callers; set protocol")),
     ("HOST:", Refused(ENDS_CONNECTION)),
     ("MONITOR", Refused(NO_REPLY_EACH)),
@@ -171,7 +181,7 @@ static RULES: &[(&str, Rule)] = &[
     ("READWRITE", Refused("it would change the connection for all callers; set read_from")),
     ("REPLCONF", Refused(BETWEEN_SERVERS)),
     ("RESET", Refused(CHANGES_ALL)),
-    ("SCRIPT", BySubcommand(&[("DEBUG", Refused(CHANGES_ALL))])),
+    ("SCRIPT", BySubcommand(&[("DEBUG", Refused(CHANGES_ALL)), ("KILL", Urgent)])),
     ("SELECT", Refused("it would change the connection for all callers; set database_id")),
     ("SHUTDOWN", Except("ABORT", ENDS_SERVER)),
     ("SSUBSCRIBE", Refused(NO_REPLY_EACH)),
@@ -279,6 +289,14 @@ mod tests {
         assert_eq!(of("XREADGROUP GROUP g STREAMS NOACK BLOCK 5 STREAMS s >"), seconds(0.005));
         assert_eq!(of("XREADGROUP COUNT 1 BLOCK 5 GROUP g c STREAMS s >"), seconds(0.005));
         assert_eq!(of("XREADGROUP NOACK GROUP BLOCK BLOCK STREAMS s >"), Placement::Shared);
+    }
+
+    #[test]
+    fn what_is_about_the_running_script_does_not_wait_behind_it() {
+        assert_eq!(of("script kill"), Placement::Admin);
+        assert_eq!(of("FUNCTION KILL"), Placement::Admin);
+        assert_eq!(placed(&[b"FUNCTION", b"STATS"], false), Placement::Admin);
+        assert_eq!(placed(&[b"FUNCTION", b"STATS"], true), Placement::Shared);
     }
 
     #[test]
