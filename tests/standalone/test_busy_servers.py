@@ -80,10 +80,10 @@ async def test_a_kill_as_a_custom_command_reaches_the_own_script(
 ) -> None:
     client = await connect(own_server, request_timeout=10_000)
     async with endless_script(client, own_server):
-        assert await client.custom_command(["script", b"kill"]) == "OK"
+        assert await client.custom_command(["script", b"kill"]) == b"OK"
     async with endless_script(client, own_server):
         batch = Batch(is_atomic=False).custom_command(["SCRIPT", "KILL"])
-        assert await client.exec(batch, raise_on_error=True) == ["OK"]
+        assert await client.exec(batch, raise_on_error=True) == [b"OK"]
 
 
 async def test_a_script_whose_deadline_passed_is_killed_whatever_the_connections_need(
