@@ -60,7 +60,13 @@ async def one_of_many(
     return [reply async for reply in client.invoke_script_many(script, [(keys, args)])]
 
 
-CALLS = [alone, in_pipeline, in_transaction, one_of_many]
+async def as_custom_command(
+    client: GlideClusterClient, script: Script, keys: list[str], args: list[str]
+) -> object:
+    return await client.custom_command(["EVAL", script.code, str(len(keys)), *keys, *args])
+
+
+CALLS = [alone, in_pipeline, in_transaction, one_of_many, as_custom_command]
 
 
 async def failure(call: Awaitable[object]) -> Any:

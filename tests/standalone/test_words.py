@@ -71,7 +71,29 @@ async def one_of_many(
     return [reply async for reply in client.invoke_script_many(script, [(keys, args)])]
 
 
-CALLS = [alone, in_pipeline, in_transaction, after_watch, one_of_many]
+async def as_custom_command(
+    client: GlideClient, script: Script, keys: list[str], args: list[str]
+) -> object:
+    words = ["eval", script.code, str(len(keys)), *keys, *args]
+    return await client.custom_command(words)
+
+
+async def as_custom_command_in_pipeline(
+    client: GlideClient, script: Script, keys: list[str], args: list[str]
+) -> object:
+    batch = Batch(False).custom_command([b"EVAL", script.code, str(len(keys)), *keys, *args])
+    return await client.exec(batch, raise_on_error=True)
+
+
+CALLS = [
+    alone,
+    in_pipeline,
+    in_transaction,
+    after_watch,
+    one_of_many,
+    as_custom_command,
+    as_custom_command_in_pipeline,
+]
 
 
 async def failure(call: Awaitable[object]) -> Any:

@@ -45,11 +45,14 @@ def _probed(substitutes: Substitutes, command: Command[T]) -> Command[T]:
     library = None if command.library is None else substitutes.library(command.library)
     if words is command.words and own is None and library is command.library:
         return command
+    code = command.code
+    if code is None and as_bytes(words[0]).upper() in (b"EVAL", b"EVAL_RO"):
+        code = as_bytes(command.words[1])
     return Command(
         list(words),
         _after(command.decode, own),
         read_only=command.read_only,
-        code=command.code,
+        code=code,
         library=library,
     )
 

@@ -23,7 +23,7 @@ pub use crate::model::address::Address;
 pub use crate::model::address_map::AddressMap;
 pub use crate::model::batch::{Batch, BatchOptions, Entry};
 pub use crate::model::cause::{AtDeadline, Cause, CrossSlot, Doubt, InSlot, Obstacle};
-pub use crate::model::commands::Placement;
+pub use crate::model::commands::{Placement, runs_lua};
 pub use crate::model::completion::{CallId, CallTrace, Completion, Completions, Outcome, ReplyTo};
 pub use crate::model::config::{
     Backoff, Config, ConnectionConfig, Credentials, Deadlines, Mode, Opening, Protocol, ReadFrom, SentinelConfig,

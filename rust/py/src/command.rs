@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use glide_scripts_core::script::{Options, Script as CoreScript};
 use glide_scripts_core::{
-    Entry, Error, Gather, Kind, LaneKind, Packer, Part, Placement, Route, library_name, split_by_slot,
+    Entry, Error, Gather, Kind, LaneKind, Packer, Part, Placement, Route, library_name, runs_lua,
+    split_by_slot,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -122,6 +123,9 @@ impl Command<'_, '_> {
                 let options = Options { name: library_name(code), ..Options::default() };
                 Arc::new(CoreScript::new(code.to_vec(), options))
             });
+            request = request.running(script);
+        } else if let Some(code) = runs_lua(&request) {
+            let script = code.map(|code| Arc::new(CoreScript::new(code.to_vec(), Options::default())));
             request = request.running(script);
         }
         if let Some(library) = self.library {

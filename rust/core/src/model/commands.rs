@@ -48,6 +48,16 @@ impl Placement {
     }
 }
 
+/// Whether a command runs Lua, as its name says: the code, where that stands in it.
+pub fn runs_lua(request: &Request) -> Option<Option<&[u8]>> {
+    let name = significant(request.words().next()?);
+    let is_one = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+    if is_one(&["EVAL", "EVAL_RO"]) {
+        return Some(request.words().nth(1));
+    }
+    is_one(&["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"]).then_some(None)
+}
+
 /// A command that is not simply shared.
 #[derive(Clone, Copy)]
 enum Rule {
@@ -289,6 +299,25 @@ mod tests {
         assert_eq!(of("XREADGROUP GROUP g STREAMS NOACK BLOCK 5 STREAMS s >"), seconds(0.005));
         assert_eq!(of("XREADGROUP COUNT 1 BLOCK 5 GROUP g c STREAMS s >"), seconds(0.005));
         assert_eq!(of("XREADGROUP NOACK GROUP BLOCK BLOCK STREAMS s >"), Placement::Shared);
+    }
+
+    #[test]
+    fn what_runs_lua_is_known_by_its_name() {
+        let lua = |words: &str| {
+            let mut packer = Packer::command(words.split(' ').count());
+            words.split(' ').for_each(|word| packer.word(word.as_bytes()));
+            let request = packer.finish(false);
+            runs_lua(&request).map(|code| code.map(<[u8]>::to_vec))
+        };
+        assert_eq!(lua("eval code 0"), Some(Some(b"code".to_vec())));
+        assert_eq!(lua("EVAL_RO\0x code 0"), Some(Some(b"code".to_vec())));
+        assert_eq!(lua("eval"), Some(None));
+        for by_name in ["EvalSha x 0", "evalsha_ro x 0", "FCALL f 0", "fcall_ro f 0"] {
+            assert_eq!(lua(by_name), Some(None), "{by_name}");
+        }
+        for other in ["GET eval", "SCRIPT LOAD x", "", "EVALX code"] {
+            assert_eq!(lua(other), None, "{other}");
+        }
     }
 
     #[test]
