@@ -24,6 +24,7 @@ from glide_scripts import (
     NodeAddress,
     ProtocolVersion,
     Script,
+    TimeoutError,
     TlsAdvancedConfiguration,
 )
 from glide_scripts.testing import ValkeyServer
@@ -200,6 +201,29 @@ async def test_certificates_are_read_again_when_they_have_changed(
         server.server.restart()
         os.replace(second.cert, ca)
         assert await client.invoke_script(ECHO, args=["b"], timeout=20_000) == b"b"
+
+
+async def test_a_changed_file_that_cannot_be_used_is_named(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = self_signed(tmp_path)
+    used = Certificate(tmp_path / "used.crt", tmp_path / "used.key")
+    ca = tmp_path / "ca.pem"
+    for source, copy in ((own.cert, used.cert), (own.key, used.key), (own.cert, ca)):
+        shutil.copy(source, copy)
+    server = start(used)
+    async with await GlideClient.from_url(server.url(f"?ssl_ca_certs={ca}")) as client:
+        other = self_signed(tmp_path, "other")
+        shutil.copy(other.cert, used.cert)
+        shutil.copy(other.key, used.key)
+        ca.write_text("no certificate yet")
+        server.server.restart()
+        with pytest.raises(TimeoutError, match="cannot be used: ssl_ca_certs: no certificate"):
+            await client.invoke_script(ECHO, args=["a"], timeout=3000)
+        os.replace(other.cert, ca)
+        assert await client.invoke_script(ECHO, args=["b"], timeout=20_000) == b"b"
+    warnings = [each for each in caplog.records if "cannot be used" in each.getMessage()]
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize("cipher", ["aes-256-cbc", "aes-128-cbc"])

@@ -203,7 +203,6 @@ async def test_what_this_server_has_no_reason_to_say_is_the_script_s_own(
             "ERR wrong number of arguments for 'evalsha' command",
             "OOM allow-oom flag is not set on the script, can not run it when used memory > "
             "'maxmemory'",
-            "READONLY Can not run script with write flag on readonly replica",
         ],
         1,
     ):

@@ -97,6 +97,8 @@ class Settings:
 
 
 def _credentials(values: dict[str, Any]) -> ServerCredentials:
+    if not any(values.values()):
+        refuse(f"{' and '.join(values)} after '?' has no value; write one, or leave it out")
     return ServerCredentials(values.get("password") or None, values.get("username") or None)
 
 
@@ -172,6 +174,11 @@ def _seconds(name: str, value: str) -> int:
     return max(1, round(seconds * 1000)) if seconds else 0
 
 
+def _time_limit(name: str, value: str) -> int:
+    """Milliseconds."""
+    return _seconds(name, value) or refuse(f"{name} is 0; write more than 0 seconds")
+
+
 def _bool(name: str, value: str) -> bool:
     if value.lower() in ("true", "1", "yes", "on"):
         return True
@@ -214,8 +221,8 @@ def _periodic_checks(name: str, value: str) -> PeriodicChecksStatus | PeriodicCh
             return PeriodicChecksStatus.ENABLED_DEFAULT_CONFIGS
         case "disabled":
             return PeriodicChecksStatus.DISABLED
-    if not value.isdigit():
-        refuse(f"{name} is not enabled, disabled or a number of seconds")
+    if not value.strip("0").isdigit():
+        refuse(f"{name} is not enabled, disabled or a number of seconds of 1 or more")
     return PeriodicChecksManualInterval(whole_number(name, value))
 
 
@@ -232,9 +239,9 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "client_name": ("client_name", _text),
     "timeout": ("request_timeout", whole_number),
     "request_timeout": ("request_timeout", whole_number),
-    "socket_timeout": ("request_timeout", _seconds),
+    "socket_timeout": ("request_timeout", _time_limit),
     "connection_timeout": ("advanced.connection_timeout", whole_number),
-    "socket_connect_timeout": ("advanced.connection_timeout", _seconds),
+    "socket_connect_timeout": ("advanced.connection_timeout", _time_limit),
     "heartbeat_interval": ("advanced.heartbeat_interval", whole_number),
     "health_check_interval": ("advanced.heartbeat_interval", _seconds),
     "db": ("database_id", whole_number),

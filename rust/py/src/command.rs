@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use glide_scripts_core::script::{Options, Script as CoreScript};
 use glide_scripts_core::{
-    Entry, Error, Gather, Kind, LaneKind, Packer, Part, Placement, Route, library_name, runs_lua,
-    split_by_slot,
+    Entry, Error, Gather, Kind, LaneKind, Packer, Part, Placement, Route, library_name, runs_lua, split_by_slot,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

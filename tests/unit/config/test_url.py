@@ -158,6 +158,8 @@ def test_settings_of_clusters_are_for_clusters() -> None:
     assert off["periodic_checks"] is PeriodicChecksStatus.DISABLED
     with pytest.raises(ConfigurationError, match="periodic_checks is a setting of clusters"):
         parse_url(url, cluster=False)
+    with pytest.raises(ConfigurationError, match="periodic_checks is not .* of 1 or more"):
+        parse_url("valkey://a?periodic_checks=0", cluster=True)
 
 
 WRONG = [
@@ -208,6 +210,9 @@ WRONG = [
     ("valkey://a?username=ann&username=bob", "username is given twice"),
     ("valkey://a/1?db=2", "db and the database are both given, and mean the same setting"),
     ("valkey://a?timeout=1&socket_timeout=2", "socket_timeout and timeout are both given"),
+    ("valkey://a?socket_timeout=0", "socket_timeout is 0; write more than 0 seconds"),
+    ("valkey://a?socket_connect_timeout=0.0", "socket_connect_timeout is 0; write more than 0"),
+    ("valkey://a?username=&password=", "username and password after '?' has no value"),
     ("valkey://a?socket_timeout=1s", "socket_timeout is not a number of seconds"),
     ("valkey://a?socket_timeout=-1", "socket_timeout is not a number of seconds"),
     ("valkey://a?socket_timeout=nan", "socket_timeout is not a number of seconds"),

@@ -96,6 +96,12 @@ pub struct ConnectionConfig {
 impl ConnectionConfig {
     /// A reason with the settings in it called what the caller calls them.
     pub(crate) fn in_terms(&self, reason: Unreachable) -> Unreachable {
+        let is_of_tls = matches!(reason, Unreachable::Handshake(_) | Unreachable::LostInGreeting(_));
+        let unusable = self.tls.as_ref().filter(|_| is_of_tls).and_then(Tls::unusable);
+        let reason = match unusable {
+            Some(why) => Unreachable::WithFormerFiles { reason: Box::new(reason), why },
+            None => reason,
+        };
         if self.terms.is_empty() {
             return reason;
         }

@@ -91,6 +91,8 @@ struct Made {
     config: Arc<ClientConfig>,
     /// How the files were that it was made of.
     files: Vec<Option<Stamp>>,
+    /// Why it cannot be made of them as they are now.
+    unusable: Option<String>,
 }
 
 /// What changes when a file does.
@@ -103,7 +105,7 @@ impl TlsOptions {
             ServerName::try_from(name.as_str())
                 .map_err(|_| wrong("server_name", format!("{name:?} is not a host name or an address")))?;
         }
-        let made = Made { files: self.stamps(), config: Arc::new(self.config()?) };
+        let made = Made { files: self.stamps(), config: Arc::new(self.config()?), unusable: None };
         Ok(Tls(Arc::new(Setup { options: self, made: Mutex::new(made) })))
     }
 
@@ -173,16 +175,27 @@ impl Tls {
         let options = &self.0.options;
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
         let files = options.stamps();
-        if files != made.files {
-            match options.config() {
-                Ok(config) => *made = Made { config: Arc::new(config), files },
-                // A certificate and its key change one after the other: they are looked at again next time.
-                Err(error) => {
-                    log::warn!("the changed TLS files cannot be used, and the former ones still are: {error}");
+        if files == made.files {
+            made.unusable = None;
+            return made.config.clone();
+        }
+        match options.config() {
+            Ok(config) => *made = Made { config: Arc::new(config), files, unusable: None },
+            // A certificate and its key change one after the other: they are looked at again next time.
+            Err(error) => {
+                let why = error.to_string();
+                if made.unusable.as_ref() != Some(&why) {
+                    log::warn!("the changed TLS files cannot be used, and the former ones still are: {why}");
                 }
+                made.unusable = Some(why);
             }
         }
         made.config.clone()
+    }
+
+    /// Why the files cannot be used as they were when a connection was last made.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        self.0.made.lock().unwrap_or_else(PoisonError::into_inner).unusable.clone()
     }
 
     /// Whether anything may change.

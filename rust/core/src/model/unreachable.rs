@@ -30,6 +30,9 @@ pub enum Unreachable {
     System(#[source] Arc<io::Error>),
     #[error("TLS: {}", explained(.0))]
     Handshake(#[source] Arc<io::Error>),
+    /// The same with files that were read before they changed.
+    #[error("{reason} (the TLS files have changed and cannot be used: {why})")]
+    WithFormerFiles { reason: Box<Self>, why: String },
     #[error("TLS: {SPEAKS_NO_TLS}")]
     SpeaksNoTls,
     #[error("{0:?} cannot be a server name in TLS; set server_name")]

@@ -183,7 +183,6 @@ fn a_servers_line_is_the_scripts_own_where_the_server_has_no_reason_for_it() {
         ("ERR Can not execute a script with write flag using *_ro command.", only_reads, flagged()),
         ("ERR Number of keys can't be greater than number of args", packed_by_caller, function()),
         ("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'", flagged(), one),
-        ("READONLY Can not run script with write flag on readonly replica", flagged(), plain()),
     ] {
         assert_eq!(sent(line, &reason).ran, Ran::No, "{line}");
         assert_eq!(outcome(line, &no_reason), (Ran::Yes, Next::Deliver), "{line}");

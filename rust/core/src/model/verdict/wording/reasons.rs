@@ -1,6 +1,6 @@
 //! Whether a server has a reason to say a line of a request. Where it has none, a script has made the line up.
 
-use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, READ_ONLY_FLAGGED, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
+use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
 use crate::model::verdict::Asked;
 
 /// Whether a server may say that of what runs Lua, before any Lua runs.
@@ -20,8 +20,7 @@ pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
 
 /// Whether only a script whose first line declares its flags is refused so.
 fn is_of_flags(line: &str) -> bool {
-    line == READ_ONLY_FLAGGED
-        || line.starts_with("OOM allow-oom flag ")
+    line.starts_with("OOM allow-oom flag ")
         || line.contains(" Writable scripts are blocked.")
         || NO_APPENDING_SCRIPT.iter().any(|wording| line.starts_with(wording))
 }
