@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::lane::Lane;
 use crate::model::cause::Obstacle;
@@ -251,9 +251,12 @@ impl Attempt {
         self.form == Some(Form::Sha) || self.brings_library
     }
 
-    /// How long to wait first, as the last verdict asks for.
-    pub(crate) fn take_pause(&mut self) -> Duration {
-        std::mem::take(&mut self.patience.pause)
+    /// How long to wait first, as the last verdict asks for. If less time than that would then be left for an answer,
+    /// the deadline passes first: what was refused each time has not run, and without an answer nobody would know.
+    pub(crate) fn take_pause(&mut self, deadline: Instant) -> Duration {
+        let pause = std::mem::take(&mut self.patience.pause);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if 2 * pause > left { left + LONGEST_PAUSE } else { pause }
     }
 
     /// Has the next attempt wait.
@@ -261,8 +264,8 @@ impl Attempt {
         self.patience.wait();
     }
 
-    pub(crate) async fn pause(&mut self) {
-        let pause = self.take_pause();
+    pub(crate) async fn pause(&mut self, deadline: Instant) {
+        let pause = self.take_pause(deadline);
         if !pause.is_zero() {
             sleep(pause).await;
         }
@@ -329,6 +332,8 @@ pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Repl
     }
 }
 
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Pauses between attempts: longer and longer, and never two alike.
 #[derive(Clone, Default)]
 pub(crate) struct Patience {
@@ -340,8 +345,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     fn wait(&mut self) {
-        const LONGEST: Duration = Duration::from_millis(100);
-        let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST);
+        let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST_PAUSE);
         self.waits += 1;
         self.pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
     }
@@ -353,5 +357,35 @@ impl Patience {
         if self.redirects > AT_ONCE {
             self.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_not_sent_so_late_that_its_answer_would_have_less_time_than_the_pause() {
+        for milliseconds in [1, 2, 5, 20, 100, 5_000, 60_000] {
+            let mut attempt = Attempt::default();
+            let mut gave_up = false;
+            for _ in 0..20 {
+                attempt.back_off();
+                let deadline = Instant::now() + Duration::from_millis(milliseconds);
+                let most = deadline - Instant::now();
+                let pause = attempt.take_pause(deadline);
+                let least = deadline - Instant::now();
+                assert!(2 * pause <= most || pause > least, "{pause:?}, {least:?} before the deadline");
+                assert!(pause <= LONGEST_PAUSE || least < 2 * LONGEST_PAUSE, "{least:?} before the deadline");
+                gave_up |= pause > least;
+            }
+            assert_eq!(gave_up, milliseconds <= 100, "{milliseconds} ms");
+        }
+    }
+
+    #[test]
+    fn what_was_not_refused_is_sent_at_once_until_the_deadline() {
+        let deadline = Instant::now() + Duration::from_millis(1);
+        assert_eq!(Attempt::default().take_pause(deadline), Duration::ZERO);
     }
 }

@@ -251,7 +251,8 @@ impl Context {
         lane: Option<Rc<Lane>>,
         pieces: &mut [Piece],
     ) -> Result<Option<lane::Place>, Box<Error>> {
-        let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause()).max().unwrap_or_default();
+        let deadline = self.sending.deadline;
+        let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause(deadline)).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
         }

@@ -225,7 +225,7 @@ async fn attempts(
         // Nobody else waits for what waits itself, or goes elsewhere.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
         let had_place = before.is_some();
-        attempt.pause().await;
+        attempt.pause(call.deadline).await;
         attempt.drop_unreachable().await;
         let place = match attempt.lane.take() {
             Some(lane) => before.unwrap_or_else(|| lane.end_of_line()),

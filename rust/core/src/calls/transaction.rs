@@ -11,6 +11,8 @@ mod queue;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use tokio::time::Instant;
+
 use crate::calls::attempt::Attempt;
 use crate::calls::waiting::{connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
@@ -50,6 +52,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         first_route: asked.unwrap_or_else(|| route.clone()),
         route,
         watched,
+        deadline: sending.deadline,
         progress: Rc::default(),
         ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
@@ -86,6 +89,7 @@ struct Transaction<'a> {
     /// Where its keys are, by which it may be redirected.
     route: Route,
     watched: Option<Watched>,
+    deadline: Instant,
     progress: Rc<StepProgress>,
     /// A replica executed what of it only reads.
     ran_on_replica: Cell<bool>,
@@ -100,7 +104,7 @@ impl Transaction<'_> {
         let length = self.requests.iter().map(|request| request.wire().len()).sum();
         loop {
             let held = self.servers.stats.hold(length);
-            attempt.pause().await;
+            attempt.pause(self.deadline).await;
             attempt.drop_unreachable().await;
             let place = match (&self.watched, attempt.lane.take()) {
                 (Some(watched), _) => watched.lane().end_of_line(),

@@ -41,7 +41,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
         let waiting_for = RefCell::default();
         let work = async {
             match keys {
-                Some((request, route)) => servers.watch(watch, &request, &route, &waiting_for).await,
+                Some((request, route)) => servers.watch(watch, &request, &route, deadline, &waiting_for).await,
                 None => {
                     servers.unwatch(watch).await;
                     Ok(Reply::One(Item::Okay))
@@ -74,6 +74,7 @@ impl Servers {
         watch: u64,
         request: &Request,
         route: &Route,
+        deadline: Instant,
         waiting_for: &RefCell<Obstacle>,
     ) -> Outcome {
         let turn = self.watches.entry(watch).turn.clone();
@@ -82,7 +83,7 @@ impl Servers {
         watches::reaches(self.watches.slot(watch), slot)?;
         let mut attempt = Attempt::default();
         loop {
-            attempt.pause().await;
+            attempt.pause(deadline).await;
             attempt.drop_unreachable().await;
             let target = match attempt.lane.take() {
                 Some(lane) => lane,
