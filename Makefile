@@ -36,6 +36,7 @@ BENCH := $(BUILD)/venv-bench
 SERVER_PROGRAMS := $(BUILD)/servers
 DOCS := $(BUILD)/venv-docs
 WHEELS := $(BUILD)/venv-wheels
+PORTABLE := $(BUILD)/venv-portable
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/release
 
 # Only the virtual environment made here is importable, whatever the caller's shell has set.
@@ -160,6 +161,17 @@ test-pythons: $(BUILD)/.wheel $(DEBIAN:%=$(SERVER_PROGRAMS)/%.ready) ## the whee
 	$(TOOLS)/bin/python tools/pythons.py dist/*.whl $(BUILD) \
 	  --numprocesses $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+# In another folder than the wheel to publish, since only the features differ.
+.PHONY: test-portable
+test-portable: | $(TEST)/.ready ## the tests of event loops on a wheel that wakes them as on Windows
+	rm -rf $(PORTABLE) $(PORTABLE)-dist
+	$(TOOLS)/bin/maturin build --release $(LOCKED) --features portable --interpreter $(TOOLS)/bin/python \
+	  --out $(PORTABLE)-dist
+	$(PYTHON) -m venv --without-pip $(PORTABLE)
+	$(PIP) --python $(PORTABLE)/bin/python install --quiet "$$(ls $(PORTABLE)-dist/*.whl)[cli,coverage,testing]" --group test
+	$(PORTABLE)/bin/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal \
+	  tests/portable tests/process $(PYTEST_ARGS)
+
 # Suites of libraries that use redis-py, from their source distributions on PyPI.
 .PHONY: test-adoption
 test-adoption: $(TEST)/.ready ## run the suites of libraries that use redis-py on both transports, an hour; SUITES=limits
@@ -213,12 +225,16 @@ check-lint: $(TOOLS)/.ready
 .PHONY: check-clippy
 check-clippy: rust-tools $(TOOLS)/.ready
 	PYO3_PYTHON=$(ROOT)/$(TOOLS)/bin/python $(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	PYO3_PYTHON=$(ROOT)/$(TOOLS)/bin/python $(CARGO) clippy $(LOCKED) --package glide-scripts-py --features portable -- -D warnings
 
-# The package as it stands in the tree; what uses it, against the package as it is installed; and
-# the stub file against the extension module, as it was built.
+# The package as it stands in the tree, and as on Windows, where it starts no servers; what uses it,
+# against the package as it is installed; and the stub file against the extension module, as it was
+# built.
 .PHONY: check-types
 check-types: $(CHECK)/.ready
 	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-package python/glide_scripts
+	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-windows --platform win32 --follow-imports silent \
+	  --exclude /testing/ python/glide_scripts
 	$(CHECK)/bin/mypy --cache-dir $(BUILD)/mypy-users --explicit-package-bases tests bench examples
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(CHECK)/bin/pyright --pythonpath $(CHECK)/bin/python --warnings
 	$(CHECK)/bin/stubtest --mypy-config-file pyproject.toml glide_scripts._core

@@ -21,6 +21,7 @@ from .. import (
 from ..declared.lines import Place, split_lines
 from ..failures.explanation import explained
 from ._lua_value import Value, value_of, with_value
+from ._signals import on_signals
 
 # It only compiles, so that nothing runs before it is known how much there is. The last line ends,
 # so that a string that is not closed is an error and not a piece that goes on.
@@ -190,16 +191,13 @@ class Evaluator:
         task = asyncio.current_task()
         assert task is not None
         task.uncancel()
-        # The runner's own handler would stop in the middle of the loop.
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
         try:
-            await self._kill()
-            return await call
+            # The runner's own handler would stop in the middle of the loop.
+            with on_signals(task.cancel, signal.SIGINT):
+                await self._kill()
+                return await call
         except asyncio.CancelledError:
             raise LeftAloneError from None
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
 
     async def _kill(self) -> None:
         try:

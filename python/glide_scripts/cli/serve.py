@@ -14,6 +14,7 @@ from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
 from ._seed import Seed, seed
 from ._servers import temporary
+from ._signals import on_signals
 
 # Seconds. A server that ends by itself ends the command within them.
 _LOOK = 0.5
@@ -78,8 +79,7 @@ async def _serve(
             await stack.enter_async_context(started)
         await temporary(started.url, cluster=primaries is not None, seed=filling).fill()
         is_over = asyncio.Event()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(each, is_over.set)
+        stack.enter_context(on_signals(is_over.set, signal.SIGINT, signal.SIGTERM))
         print(started.url, flush=True)
         print("glide-scripts: Ctrl-C ends the server", file=sys.stderr, flush=True)
         while not is_over.is_set():

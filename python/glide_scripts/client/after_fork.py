@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from typing import Any, Protocol
@@ -86,4 +87,5 @@ def _in_child() -> None:
         client._forked()
 
 
-os.register_at_fork(after_in_child=_in_child)
+if sys.platform != "win32":  # has no forks
+    os.register_at_fork(after_in_child=_in_child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 MAX_PORT = 65535
 MAX_UNIX_PATH = 107
@@ -67,6 +68,8 @@ def check_unix_path(path: str) -> None:
     Raises:
         ValueError: What is wrong.
     """
+    if sys.platform == "win32":
+        raise ValueError("Windows has no Unix sockets; pass a host and a port")
     if not path:
         raise ValueError("it is empty; pass the path of the server's socket file")
     if "\0" in path:

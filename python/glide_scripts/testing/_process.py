@@ -165,4 +165,5 @@ def _disown_all() -> None:
         process.disown()
 
 
-os.register_at_fork(after_in_child=_disown_all)
+if sys.platform != "win32":  # has no forks
+    os.register_at_fork(after_in_child=_disown_all)

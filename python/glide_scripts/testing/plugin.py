@@ -7,8 +7,8 @@
         assert replies == [1, 1, 0]
 
 pytest finds them by itself; ``-p no:glide_scripts`` turns them off. They are not async fixtures, so
-tests may run under pytest-asyncio (in either mode), under anyio's plugin (on asyncio), or call
-``asyncio.run`` themselves.
+tests may run under pytest-asyncio (in either mode), under anyio's plugin (on asyncio and trio), or
+call ``asyncio.run`` or ``trio.run`` themselves.
 
 ==============================  ====================================================================
 ``valkey_server``               a ``ValkeyServer``, one a session

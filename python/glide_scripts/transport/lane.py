@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -255,7 +256,8 @@ def _forget_all() -> None:
         lane._forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+if sys.platform != "win32":  # has no forks
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _count(text: Any) -> int | None:

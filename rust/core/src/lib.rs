@@ -45,3 +45,4 @@ pub use crate::tasks::mailbox::Mailbox;
 pub use crate::tasks::room::ROOM_KEPT;
 pub use crate::tasks::tries::{Tries, has_cores};
 pub use crate::wire::resp;
+pub use socket2::SockRef;

@@ -9,9 +9,10 @@ pub(crate) const UNACKNOWLEDGED: Option<Unacknowledged> = Some(unacknowledged);
 pub(crate) const UNACKNOWLEDGED: Option<Unacknowledged> = None;
 
 #[cfg(target_os = "linux")]
-fn unacknowledged(socket: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
+fn unacknowledged(socket: &glide_scripts_core::SockRef<'_>) -> Option<usize> {
+    use std::os::fd::AsRawFd;
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is open as long as the socket is borrowed, and the request writes one int.
-    let failed = unsafe { libc::ioctl(std::os::fd::AsRawFd::as_raw_fd(&socket), libc::TIOCOUTQ, &raw mut bytes) };
+    let failed = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if failed == 0 { usize::try_from(bytes).ok() } else { None }
 }

@@ -2,16 +2,17 @@
 //! a simulation.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 #[cfg(not(test))]
 use tokio::net::lookup_host;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -33,17 +34,18 @@ impl Stream for TcpStream {
     }
 
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
-        ask?(self.as_fd())
+        ask?(&SockRef::from(self))
     }
 }
 
+#[cfg(unix)]
 impl Stream for UnixStream {
     fn is_plain(&self) -> bool {
         true
     }
 
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
-        ask?(self.as_fd())
+        ask?(&SockRef::from(self))
     }
 }
 
@@ -53,7 +55,7 @@ impl Stream for TlsStream<TcpStream> {
     }
 
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
-        ask?(self.get_ref().0.as_fd())
+        ask?(&SockRef::from(self.get_ref().0))
     }
 }
 
@@ -71,10 +73,7 @@ impl Transport for System {
         Box::pin(async move {
             let (host, port) = match address {
                 Address::Tcp { host, port } => (&**host, *port),
-                Address::Unix(path) => {
-                    let stream = UnixStream::connect(&**path).await.map_err(Unreachable::system)?;
-                    return Ok(Box::new(stream) as Box<dyn Stream>);
-                }
+                Address::Unix(path) => return reach_file(path).await.map_err(Unreachable::system),
             };
             let tcp = reach(host, port).await.map_err(Unreachable::system)?;
             set_options(&tcp, config).map_err(Unreachable::system)?;
@@ -126,6 +125,16 @@ async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+}
+
+#[cfg(unix)]
+async fn reach_file(path: &str) -> io::Result<Box<dyn Stream>> {
+    Ok(Box::new(UnixStream::connect(path).await?))
+}
+
+#[cfg(not(unix))]
+async fn reach_file(_path: &str) -> io::Result<Box<dyn Stream>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }
 
 /// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not

@@ -1,13 +1,13 @@
 //! The settings of a client, already parsed: they are valid.
 
 use std::fmt;
-use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::model::address_map::AddressMap;
@@ -63,7 +63,7 @@ pub enum Mode {
 }
 
 /// How many bytes of a connection the peer's machine has not acknowledged, as the system says.
-pub type Unacknowledged = fn(BorrowedFd<'_>) -> Option<usize>;
+pub type Unacknowledged = fn(&SockRef<'_>) -> Option<usize>;
 
 /// How to get from a host's name to a connection that is ready for commands.
 #[derive(Clone, Debug)]

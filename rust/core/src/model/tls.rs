@@ -96,7 +96,25 @@ struct Made {
 }
 
 /// What changes when a file does.
-type Stamp = (SystemTime, u64, u64);
+type Stamp = (SystemTime, u64, FileId);
+
+/// Differs between a file and the one that takes its place.
+#[cfg(unix)]
+type FileId = u64;
+
+#[cfg(unix)]
+fn file_id(about: &fs::Metadata) -> FileId {
+    std::os::unix::fs::MetadataExt::ino(about)
+}
+
+/// When it was made, where Rust cannot ask for a file's number.
+#[cfg(not(unix))]
+type FileId = Option<SystemTime>;
+
+#[cfg(not(unix))]
+fn file_id(about: &fs::Metadata) -> FileId {
+    about.created().ok()
+}
 
 impl TlsOptions {
     /// Reads and parses all that was given. Errors are of kind `Configuration` and name the setting.
@@ -156,10 +174,9 @@ impl TlsOptions {
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {
-        use std::os::unix::fs::MetadataExt;
         let stamp = |path: &Path| {
             let about = fs::metadata(path).ok()?;
-            Some((about.modified().ok()?, about.len(), about.ino()))
+            Some((about.modified().ok()?, about.len(), file_id(&about)))
         };
         self.files().map(stamp).collect()
     }

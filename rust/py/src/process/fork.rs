@@ -11,6 +11,7 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// Called in the child of each fork.
+#[cfg(unix)]
 pub(super) fn count_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }

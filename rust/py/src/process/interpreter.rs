@@ -8,7 +8,6 @@ use pyo3::exceptions::{PyImportError, PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::fork::count_fork;
 use super::io_thread::stop_io_thread;
 
 /// How many [`Entered`] there are, of all threads.
@@ -23,21 +22,28 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has forks counted, and [`end`] called when the interpreter ends.
 pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_subinterpreters()?;
+    // Windows has no forks.
+    #[cfg(unix)]
+    have_forks_counted()?;
+    let end = wrap_pyfunction!(end, module)?;
+    module.py().import("atexit")?.call_method1("register", (end,))?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn have_forks_counted() -> std::io::Result<()> {
     extern "C" fn in_child() {
-        count_fork();
+        super::fork::count_fork();
         // Of a child's threads, the one that forked is there, whichever it was.
         IS_MAIN.set(Some(true));
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
-    refuse_subinterpreters()?;
     // SAFETY: the handler does nothing but set atomics and cells of its thread, which is allowed between fork and exec.
-    let failed = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    if failed != 0 {
-        return Err(std::io::Error::from_raw_os_error(failed).into());
+    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
+        0 => Ok(()),
+        failed => Err(std::io::Error::from_raw_os_error(failed)),
     }
-    let end = wrap_pyfunction!(end, module)?;
-    module.py().import("atexit")?.call_method1("register", (end,))?;
-    Ok(())
 }
 
 /// What is kept once a process, such as the types of the bindings, belongs to one interpreter.

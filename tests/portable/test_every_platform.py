@@ -1,0 +1,211 @@
+"""What works on every platform, on each of its event loops.
+
+These tests start no server where a URL is given, and need neither forks nor uvloop. On Windows CI
+runs them alone, without the fixtures of the other tests:
+
+    GLIDE_SCRIPTS_TEST_URL=valkey://localhost pytest --confcutdir=tests/portable tests/portable
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
+
+import pytest
+import trio
+
+import glide_scripts.sync as blocking
+from glide_scripts import Batch, ConfigurationError, GlideClient, Script, ScriptError
+from glide_scripts.testing import ServerNotFound, ValkeyServer
+
+T = TypeVar("T")
+Loop = Callable[[], asyncio.AbstractEventLoop]
+Main = Callable[[GlideClient], Coroutine[Any, Any, T]]
+
+ECHO = Script("return ARGV[1]")
+CALLS = 300
+
+
+class WithoutReaders(asyncio.SelectorEventLoop):
+    """Waits for no descriptors, as the usual loop on Windows."""
+
+    def add_reader(self, *_: object) -> NoReturn:
+        raise NotImplementedError
+
+
+LOOPS: list[Loop] = [asyncio.SelectorEventLoop, WithoutReaders]
+if sys.platform == "win32":
+    LOOPS.append(asyncio.ProactorEventLoop)
+
+
+@pytest.fixture
+def key() -> str:
+    """One that no other test uses, since the server may be shared."""
+    return f"portable:{uuid4()}"
+
+
+@pytest.fixture(params=LOOPS, ids=lambda loop: loop.__name__)
+def run(request: pytest.FixtureRequest, url: str) -> Callable[[Main[Any]], Any]:
+    """Run a function with a client on one kind of loop."""
+
+    def run(main: Main[Any]) -> Any:
+        async def with_client() -> Any:
+            async with await GlideClient.from_url(url) as client:
+                return await asyncio.wait_for(main(client), 60)
+
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(with_client())
+
+    return run
+
+
+async def echoes(client: GlideClient) -> bool:
+    """Whether each of many calls gets its own reply."""
+    words = [str(number) for number in range(CALLS)]
+    calls = (client.invoke_script(ECHO, args=[word]) for word in words)
+    return await asyncio.gather(*calls) == [word.encode() for word in words]
+
+
+def test_each_of_many_calls_gets_its_own_reply(run: Callable[[Main[bool]], bool]) -> None:
+    assert run(echoes)
+
+
+def test_one_call_follows_another(run: Callable[[Main[list[Any]]], list[Any]]) -> None:
+    async def main(client: GlideClient) -> list[Any]:
+        return [await client.invoke_script(ECHO, args=[str(number)]) for number in range(50)]
+
+    assert run(main) == [str(number).encode() for number in range(50)]
+
+
+def test_large_values_come_back_whole(run: Callable[[Main[Any]], Any]) -> None:
+    large = b"x" * 3_000_000
+
+    async def main(client: GlideClient) -> Any:
+        return await client.invoke_script(ECHO, args=[large])
+
+    assert run(main) == large
+
+
+def test_a_script_s_error_names_its_line(run: Callable[[Main[None]], None]) -> None:
+    async def main(client: GlideClient) -> None:
+        with pytest.raises(ScriptError) as caught:
+            await client.invoke_script(Script("local a = 1\nreturn a.b.c"))
+        assert caught.value.line == 2
+
+    run(main)
+
+
+def test_a_batch_gives_each_reply(run: Callable[[Main[Any]], Any], key: str) -> None:
+    async def main(client: GlideClient) -> Any:
+        batch = Batch(is_atomic=True).set(key, "1").incr(key).invoke_script(ECHO, args=["a"])
+        return await client.exec(batch, raise_on_error=True)
+
+    assert run(main) == ["OK", 2, b"a"]
+
+
+def test_a_cancelled_call_leaves_the_connection_to_others(
+    run: Callable[[Main[bool]], bool], key: str
+) -> None:
+    async def main(client: GlideClient) -> bool:
+        waiting = asyncio.create_task(client.custom_command(["BLPOP", key, "0"]))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return await echoes(client)
+
+    assert run(main)
+
+
+def test_a_client_serves_two_loops_in_turn(url: str) -> None:
+    for loop in LOOPS:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            client = runner.run(GlideClient.from_url(url))
+            assert runner.run(echoes(client))
+        assert asyncio.run(echoes(client))
+        asyncio.run(client.close())
+
+
+def test_trio_runs_many_calls(url: str) -> None:
+    replies: dict[str, Any] = {}
+
+    async def echo(client: GlideClient, word: str) -> None:
+        replies[word] = await client.invoke_script(ECHO, args=[word])
+
+    async def main() -> None:
+        with trio.fail_after(60):
+            async with await GlideClient.from_url(url) as client, trio.open_nursery() as nursery:
+                for number in range(CALLS):
+                    nursery.start_soon(echo, client, str(number))
+
+    trio.run(main)
+    assert replies == {str(number): str(number).encode() for number in range(CALLS)}
+
+
+def test_threads_share_a_synchronous_client(url: str) -> None:
+    with blocking.GlideClient.from_url(url) as client, ThreadPoolExecutor(8) as threads:
+        words = [str(number) for number in range(CALLS)]
+        replies = threads.map(lambda word: client.invoke_script(ECHO, args=[word]), words)
+        assert list(replies) == [word.encode() for word in words]
+
+
+def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
+    with blocking.GlideClient.from_url(url) as client, blocking.GlideClient.from_url(url) as other:
+
+        def interrupt_the_call() -> None:
+            blocked = 0
+            while not blocked:
+                info: Any = other.custom_command(["INFO", "clients"])
+                blocked = int(re.search(rb"blocked_clients:(\d+)", info)[1])
+            signal.raise_signal(signal.SIGINT)
+
+        interrupting = threading.Thread(target=interrupt_the_call)
+        interrupting.start()
+        with pytest.raises(KeyboardInterrupt):
+            client.custom_command(["BLPOP", key, "60"])
+        interrupting.join()
+        assert client.invoke_script(ECHO, args=["again"]) == b"again"
+
+
+AT_EXIT = """
+import asyncio, sys, threading
+import glide_scripts.sync as blocking
+from glide_scripts import GlideClient
+
+url, key = sys.argv[1:]
+client = blocking.GlideClient.from_url(url)
+waiting = lambda: client.custom_command(["BLPOP", key, "60"])
+threading.Thread(target=waiting, daemon=True).start()
+
+async def main():
+    client = await GlideClient.from_url(url)
+    asyncio.get_running_loop().create_task(client.custom_command(["BLPOP", key, "60"]))
+    await client.ping()
+
+asyncio.run(main())
+print("the end")
+"""
+
+
+def test_a_program_ends_while_calls_wait(url: str, key: str) -> None:
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", AT_EXIT, url, key]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "the end\n"), ended.stderr
+
+
+def test_windows_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(
+        ConfigurationError, match=r"Windows has no Unix sockets; pass a host and a port"
+    ):
+        blocking.GlideClient.from_url("unix:///run/valkey.sock")
+    with pytest.raises(ServerNotFound, match=r"servers cannot be started on Windows"):
+        ValkeyServer().start()
