@@ -25,7 +25,7 @@ from bench.operations import Operation, rate_of
 
 from glide_scripts.testing import ValkeyServer
 
-HEAD = "| in flight | calls a second, redis-py | here | ratio | CPU of a call |"
+HEAD = "| in flight | calls a second, redis-py | glide_scripts | ratio | CPU of a call |"
 Make = Callable[[str], Awaitable[Operation]]
 
 
