@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ METHODS = [
     ("scan_iter", "call scan()"),
     ("connection_pool", "no pool"),
     ("zrangebyscore", "RangeByScore(start, end)"),
+    ("blpop", "custom_command(['BLPOP', 'key', '0'])"),
+    ("auth", "update_connection_password"),
+    ("select", "database_id"),
+    ("client_setname", "client_name"),
+    ("get_message", "no publish and subscribe"),
+    ("get_primaries", "AllPrimaries()"),
+    ("quit", "close()"),
     ("georadius", "custom_command(['NAME', 'argument', …]) sends any command"),
 ]
 
@@ -68,6 +76,35 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda c: c.eval("return 1", 0), "keys is int; .*without the number of keys"),
     (lambda c: c.eval("return 1", 1, "k", "a"), "eval(): .*without the number of keys"),
     (lambda c: c.evalsha("f" * 40, 1, "k", "a"), "evalsha(): .*without the number of keys"),
+    (lambda c: c.fcall("f", 1, "k", "a"), "fcall(): .*without the number of keys"),
+    (lambda c: c.set("k", "v", condition=1), "'condition'.*ONLY_IF_DOES_NOT_EXIST"),
+    (lambda c: c.set("k", "v", 60), "conditional_set is int; .*ExpirySet(ExpiryType.SEC"),
+    (lambda c: c.set("k", "v", ex=timedelta(seconds=1)), "ExpirySet(ExpiryType.SEC"),
+    (lambda c: c.mset("a", "1", "b", "2"), "mset({'key': 'value'})"),
+    (lambda c: c.mset(mapping={"a": "1"}), "mset({'key': 'value'})"),
+    (lambda c: c.incr("k", 5), "incr(): .*call incrby(key, amount)"),
+    (lambda c: c.incr("k", amount=5), "call incrby(key, amount)"),
+    (lambda c: c.decr("k", 5), "call decrby(key, amount)"),
+    (lambda c: c.lpop("k", 2), "call lpop_count(key, count)"),
+    (lambda c: c.rpop("k", 2, "x"), "call rpop_count(key, count)"),
+    (lambda c: c.spop("k", count=2), "call spop_count(key, count)"),
+    (lambda c: c.expire("k", time=5), "pass seconds="),
+    (lambda c: c.expire("k", timedelta(seconds=5)), "a timedelta has total_seconds()"),
+    (lambda c: c.expire("k", 5, nx=True), "option=ExpireOptions.HasNoExpiry"),
+    (lambda c: c.expireat("k", when=5), "pass unix_seconds="),
+    (lambda c: c.expireat("k", datetime.now(UTC)), "a datetime has timestamp()"),
+    (lambda c: c.zadd("k", {"m": 1}, nx=True), "existing_options=ConditionalChange"),
+    (lambda c: c.zadd("k", {"m": 1}, gt=True), "UpdateOptions.GREATER_THAN"),
+    (lambda c: c.zadd("k", 1, "m", 2, "n", 3), "zadd(key, {'member': 1.5})"),
+    (lambda c: c.zadd("k", {1.5: "m"}), "members_scores"),
+    (lambda c: c.zadd("k", 1.5, "m"), "members_scores is float"),
+    (lambda c: c.zincrby("k", amount=1, value="m"), "zincrby(key, increment, member)"),
+    (lambda c: c.zrange("k", 0, -1), "range_query is int; pass .*RangeByIndex"),
+    (lambda c: c.zrange("k", 0, -1, True), "RangeByIndex(start, end)"),
+    (lambda c: c.zrange("k", 0, -1, withscores=True), "call zrange_withscores"),
+    (lambda c: c.zcount("k", min=0, max=1), "ScoreBoundary(score)"),
+    (lambda c: c.hdel("k", "a", "b"), "hdel(): .*one argument"),
+    (lambda c: c.hget("k", "a", "b"), "hget(): .*its parameters are key, field"),
     (lambda c: c.ttl("k", unit="s"), "ttl(): .*its parameters are key"),
 ]
 
@@ -82,6 +119,22 @@ async def test_arguments_of_redis_py_are_a_type_error_with_advice(
         await call(client)
     with pytest.raises(TypeError, match=pattern):
         call(Batch(is_atomic=True))
+
+
+async def test_commands_of_clients_alone_give_advice(client: GlideClient) -> None:
+    anything: Any = client
+    for call, advice in (
+        (lambda: anything.config_set("name", "value"), "config_set({'name': 'value'})"),
+        (lambda: anything.config_get("a", "b"), "config_get(…, ['a', 'b'])"),
+        (lambda: anything.info(section="server"), "info([InfoSection.SERVER])"),
+        (lambda: anything.script_exists("a", "b"), "script_exists(…, ['a', 'b'])"),
+        (lambda: anything.script_flush(sync_type="SYNC"), "mode=FlushMode.SYNC"),
+        (lambda: anything.scan(_type="hash"), "type=ObjectType."),
+        (lambda: anything.flushall(asynchronous=True), "flush_mode=FlushMode.ASYNC"),
+    ):
+        with pytest.raises(TypeError) as caught:
+            await call()
+        assert advice in str(caught.value)
 
 
 async def test_other_errors_of_arguments_stay_as_they_are(client: GlideClient) -> None:
@@ -101,6 +154,11 @@ async def test_other_errors_of_arguments_stay_as_they_are(client: GlideClient) -
         ({"password": "hunter2"}, "ServerCredentials(password)"),
         ({"socket_timeout": 1}, "pass request_timeout"),
         ({"max_connections": 5}, "no pool"),
+        ({"startup_nodes": []}, "addresses=[NodeAddress(host, port)]"),
+        ({"ssl_ca_certs": "ca.pem"}, "root_pem_cacerts=path"),
+        ({"retry_on_timeout": True}, "never repeated"),
+        ({"read_from_replicas": True}, "ReadFrom.PREFER_REPLICA"),
+        ({"credential_provider": 1}, "password_callback"),
     ],
 )
 async def test_settings_of_redis_py_are_a_type_error_with_advice(

@@ -45,6 +45,15 @@ class Kind:
         module = self.own if own else self.here
         return getattr(module, f"{self.name}Cluster")(host=host, port=port, **options)
 
+    def sentinel(self, addresses: list[tuple[str, int]], *, own: bool = False, **options: Any) -> Any:
+        return (self.own if own else self.here).Sentinel(addresses, **options)
+
+    def retries(self, count: int) -> Any:
+        """The library's object for so many repeats without a wait."""
+        sub = "" if self.is_sync else ".asyncio"
+        backoff = import_module(f"{self.library}.backoff").NoBackoff()
+        return import_module(f"{self.library}{sub}.retry").Retry(backoff, count)
+
     def __str__(self) -> str:
         return f"{self.library}-{'sync' if self.is_sync else 'asyncio'}"
 

@@ -100,10 +100,7 @@ async def test_script_whose_reply_is_lost_runs_once_whatever_retry_says(
 ) -> None:
     options: dict[str, Any] = {}
     if retries is not None:
-        sub = "" if kind.is_sync else ".asyncio"
-        retry = import_module(f"{kind.library}{sub}.retry").Retry
-        backoff = import_module(f"{kind.library}.backoff").NoBackoff
-        options = {"retry": retry(backoff(), retries), "retry_on_timeout": True}
+        options = {"retry": kind.retries(retries), "retry_on_timeout": True}
     client = connect(valkey_faults.url, **options)
     script = client.register_script(INCREMENT)
     assert await done(script(["count"])) == 1

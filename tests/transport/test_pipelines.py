@@ -93,6 +93,22 @@ async def test_lost_transaction_runs_once(
     assert await done(client.get("count")) == b"1"
 
 
+async def test_a_script_runs_at_once_in_a_pipeline_that_watches(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    client = connect(server)
+    script = client.register_script(ECHO)
+    pipe = client.pipeline()
+    await done(pipe.watch("k"))
+    for _ in range(2):
+        await done(client.script_flush())
+        assert await done(script(["k"], ["v"], client=pipe)) == [b"k", b"v"]
+    pipe.multi()
+    await done(script(["k"], ["v"], client=pipe))
+    assert await done(pipe.execute()) == [[b"k", b"v"]]
+    await done(pipe.reset())
+
+
 async def test_lock_of_the_library(kind: Kind, server: ValkeyServer, connect: Connect) -> None:
     client = connect(server)
     lock = client.lock("name", timeout=30)

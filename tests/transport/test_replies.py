@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import pytest
+import redis
 from tests.transport.conftest import Connect
 from tests.transport.kinds import Kind, closed, done
+from tests.transport.outcomes import outcome
 
 from glide_scripts.testing import ValkeyServer
 
@@ -145,23 +148,11 @@ DECODING: list[dict[str, Any]] = [
 ]
 
 
-async def outcome(call: Callable[[Any], Any], client: Any) -> Any:
-    """What a call returns or raises, in a form to compare."""
-    try:
-        return plain(await done(call(client)))
-    except Exception as error:
-        return type(error).__name__, [base.__name__ for base in type(error).__mro__[1:]], str(error)
-
-
-def plain(value: Any) -> Any:
-    """A reply with the types of its parts, since 1 == 1.0 == True."""
-    if isinstance(value, dict):
-        return dict, sorted(((plain(k), plain(v)) for k, v in value.items()), key=repr)
-    if isinstance(value, set):
-        return set, sorted((plain(each) for each in value), key=repr)
-    if isinstance(value, (list, tuple)):
-        return type(value), [plain(each) for each in value]
-    return type(value), value
+# From redis-py 8 on, replies of RESP2 and RESP3 can have one form.
+if "legacy_responses" in signature(redis.Redis.__init__).parameters:
+    OF_REDIS_PY = [{"legacy_responses": False}, {"legacy_responses": False, "protocol": 2}]
+else:
+    OF_REDIS_PY = []
 
 
 @pytest.mark.parametrize("options", DECODING, ids=str)
@@ -169,11 +160,26 @@ async def test_replies_and_errors_are_the_librarys(
     kind: Kind, own_server: ValkeyServer, connect: Connect, options: dict[str, Any]
 ) -> None:
     clients = kind.client(own_server.url, own=True, **options), connect(own_server, **options)
+    await compare(*clients)
+
+
+@pytest.mark.parametrize("options", OF_REDIS_PY, ids=str)
+@pytest.mark.parametrize("is_sync", [False, True])
+async def test_so_are_the_new_forms_of_redis_py(
+    own_server: ValkeyServer, options: dict[str, Any], is_sync: bool
+) -> None:
+    kind = Kind("redis", is_sync)
+    own, here = (kind.client(own_server.url, own=own, **options) for own in (True, False))
+    await compare(own, here)
+    await closed(here)
+
+
+async def compare(own: Any, here: Any) -> None:
+    """Makes all calls by both clients, and closes the first."""
     results: list[dict[str, Any]] = []
-    for client in clients:
+    for client in (own, here):
         await done(client.flushall())
         results.append({name: await outcome(call, client) for name, call in CALLS.items()})
-    await closed(clients[0])
-    own, here = results
+    await closed(own)
     for name in CALLS:
-        assert here[name] == own[name], name
+        assert results[1][name] == results[0][name], name

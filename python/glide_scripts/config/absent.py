@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
 from typing import Any
 
 from ..public import show_as_public
@@ -20,6 +21,30 @@ class NodeDiscoveryMode(Enum):
 
     DISCOVER_ALL = 2
     """GLIDE's client asks the servers for further ones; a ``ConfigurationError`` here."""
+
+
+class PubSubChannelModes(IntEnum):
+    """How a channel of ``PubSubSubscriptions`` is meant."""
+
+    Exact = 0
+    Pattern = 1
+
+
+class ClusterPubSubChannelModes(IntEnum):
+    """The same in a cluster."""
+
+    Exact = 0
+    Pattern = 1
+    Sharded = 2
+
+
+@dataclass
+class PubSubSubscriptions:
+    """What GLIDE's client subscribes to. A configuration refuses it here, and says so."""
+
+    channels_and_patterns: Mapping[Any, set[str]]
+    callback: Callable[[Any, Any], None] | None
+    context: Any
 
 
 INSTEAD = {

@@ -5,6 +5,7 @@ from enum import Enum
 
 from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
+from . import absent
 from .absent import check_absent
 from .configuration_errors import configuration_errors
 from .glide_order import by_position
@@ -106,6 +107,9 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
+
+    PubSubChannelModes = absent.ClusterPubSubChannelModes
+    PubSubSubscriptions = absent.PubSubSubscriptions
 
     periodic_checks: PeriodicChecksStatus | PeriodicChecksManualInterval = (
         PeriodicChecksStatus.ENABLED_DEFAULT_CONFIGS

@@ -23,6 +23,7 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
+from . import absent
 from .absent import NodeDiscoveryMode, check_absent
 from .address_map import AddressMap, checked_address_map
 from .configuration_errors import configuration_errors
@@ -369,6 +370,9 @@ class GlideClientConfiguration(BaseClientConfiguration):
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
+    PubSubChannelModes = absent.PubSubChannelModes
+    PubSubSubscriptions = absent.PubSubSubscriptions
+
     advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
     read_only: Literal[False] = field(default=False, kw_only=True, repr=False)
     node_discovery_mode: NodeDiscoveryMode = field(
@@ -378,8 +382,9 @@ class GlideClientConfiguration(BaseClientConfiguration):
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        absent = {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
-        check_absent(absent)
+        check_absent(
+            {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
+        )
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_advanced(self.advanced_config)
 

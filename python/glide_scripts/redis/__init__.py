@@ -20,8 +20,10 @@ library = Library("redis", "redis-py", range(5, 9))
 
 import redis.asyncio  # noqa: E402
 import redis.asyncio.client  # noqa: E402
+import redis.asyncio.sentinel  # noqa: E402
 
 from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
+from ..transport.sentinels import SentinelWithClients  # noqa: E402
 
 if TYPE_CHECKING:
     from ..transport.installing import Installation
@@ -32,6 +34,7 @@ __all__ = [
     "Pipeline",
     "Redis",
     "RedisCluster",
+    "Sentinel",
     "StrictRedis",
     "from_url",
     "install",
@@ -58,6 +61,17 @@ class Redis(AsyncClient, redis.asyncio.Redis):  # type: ignore[misc] # redis-py'
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Sentinel(SentinelWithClients, redis.asyncio.sentinel.Sentinel):
+    """redis-py's Sentinel, whose clients follow the primary over this package's connections.
+
+    redis-py's own connections go to the Sentinels. For a client of ``slave_for``, they carry all
+    but reads.
+    """
+
+    _library = library
+    _client = Redis
 
 
 StrictRedis = Redis
@@ -94,14 +108,17 @@ def uninstall() -> None:
 def _replacements() -> dict[type, type]:
     import redis.asyncio.cluster  # noqa: PLC0415 - saves time at import
     import redis.cluster  # noqa: PLC0415
+    import redis.sentinel  # noqa: PLC0415
 
     from . import cluster, sync, sync_cluster  # noqa: PLC0415
 
     return {
         redis.asyncio.Redis: Redis,
         redis.asyncio.RedisCluster: cluster.RedisCluster,
+        redis.asyncio.sentinel.Sentinel: Sentinel,
         redis.Redis: sync.Redis,
         redis.RedisCluster: sync_cluster.RedisCluster,
+        redis.sentinel.Sentinel: sync.Sentinel,
     }
 
 

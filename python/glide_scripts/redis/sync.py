@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 import redis.client
+import redis.sentinel
 
 from ..transport.blocking import BlockingClient, BlockingPipeline
+from ..transport.sentinels import SentinelWithClients
 from . import library
 
 if TYPE_CHECKING:
     from .sync_cluster import ClusterPipeline, RedisCluster
 
-__all__ = ["ClusterPipeline", "Pipeline", "Redis", "RedisCluster", "StrictRedis", "from_url"]
+__all__ = [
+    "ClusterPipeline",
+    "Pipeline",
+    "Redis",
+    "RedisCluster",
+    "Sentinel",
+    "StrictRedis",
+    "from_url",
+]
 
 
 class Pipeline(BlockingPipeline, redis.client.Pipeline):
@@ -37,6 +47,13 @@ class Redis(BlockingClient, redis.Redis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Sentinel(SentinelWithClients, redis.sentinel.Sentinel):
+    """redis-py's Sentinel, as ``glide_scripts.redis.Sentinel`` for threads."""
+
+    _library = library
+    _client = Redis
 
 
 StrictRedis = Redis

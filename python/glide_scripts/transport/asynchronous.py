@@ -12,7 +12,7 @@ from ..errors import GlideError
 from . import pipelines
 from .lane import Lane
 from .library import Library
-from .placement import SHARED, Place, place, way
+from .placement import Place, place, way
 from .pools import lane_of_pool
 from .scripts import AsyncScript
 
@@ -33,10 +33,10 @@ async def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
         async with asyncio.timeout(limit):
             await asyncio.shield(opening)
     except GlideError as error:
-        raise lane.failure(error, ("PING",)) from error
+        raise lane.not_opened(error) from error
     except TimeoutError as error:
-        raised = lane.library.exceptions.ConnectionError(f"no connection within {limit} s")
-        raised.may_have_executed = False
+        raised = lane.no_server(f"no connection within {limit} s")
+        raised.may_have_executed = False  # type: ignore[attr-defined]
         raise raised from error
 
 
@@ -103,8 +103,7 @@ class AsyncClient:
         self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        where = place(way(args[0]), args)
-        if lane.reason is None and self.connection is None and where in SHARED:
+        if self.connection is None and lane.carries(args):
             started = monotonic()
             await open_lane(lane)
             try:
@@ -113,7 +112,7 @@ class AsyncClient:
                 return lane.failed(error, args, options)
             reply = lane.finished(reply, args, self.response_callbacks, options)
             return await reply if hasattr(reply, "__await__") else reply
-        if where is Place.CHANGES and self.single_connection_client:
+        if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
             await super().initialize()  # type: ignore[misc]
         reply = await super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
@@ -186,7 +185,9 @@ def _disconnecting(pool: Any, lane: Lane) -> Any:
     found, disconnect = weakref.ref(pool), type(pool).disconnect
 
     async def disconnect_all(*args: Any, **kwargs: Any) -> Any:
-        await close_lane(lane)
+        if all((*args, *kwargs.values())):
+            # Otherwise the connections in use stay.
+            await close_lane(lane)
         pool = found()
         return None if pool is None else await disconnect(pool, *args, **kwargs)
 

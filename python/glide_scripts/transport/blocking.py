@@ -13,7 +13,7 @@ from ..errors import GlideError
 from . import pipelines
 from .lane import Lane
 from .library import Library
-from .placement import SHARED, Place, place, way
+from .placement import Place, place, way
 from .pools import lane_of_pool
 from .scripts import BlockingScript
 
@@ -30,8 +30,9 @@ def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
         try:
             client = run(client_class._open(lane.settings()))
         except GlideError as error:
-            raise lane.failure(error, ("PING",)) from error
+            raise lane.not_opened(error) from error
         lane.opened(client)
+        lane.is_forgettable = True
 
 
 def close_lane(lane: Lane) -> None:
@@ -95,8 +96,7 @@ class BlockingClient:
         self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        where = place(way(args[0]), args)
-        if lane.reason is None and self.connection is None and where in SHARED:
+        if self.connection is None and lane.carries(args):
             started = monotonic()
             open_lane(lane)
             try:
@@ -104,7 +104,7 @@ class BlockingClient:
             except GlideError as error:
                 return lane.failed(error, args, options)
             return lane.finished(reply, args, self.response_callbacks, options)
-        if where is Place.CHANGES and self._is_single:
+        if self._is_single and place(way(args[0]), args) is Place.CHANGES:
             self._take_connection()
         reply = super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
@@ -177,7 +177,9 @@ def _disconnecting(pool: Any, lane: Lane) -> Any:
     found, disconnect = weakref.ref(pool), type(pool).disconnect
 
     def disconnect_all(*args: Any, **kwargs: Any) -> Any:
-        close_lane(lane)
+        if all((*args, *kwargs.values())):
+            # Otherwise the connections in use stay.
+            close_lane(lane)
         pool = found()
         return None if pool is None else disconnect(pool, *args, **kwargs)
 

@@ -10,9 +10,8 @@ from ..errors import GlideError
 from . import pipelines
 from .blocking import close_lane, execute_batch, open_lane
 from .clusters import LaneOfCluster, queued
-from .lane import Lane
+from .lane import Lane, lane_of
 from .library import Library
-from .placement import SHARED, place, way
 from .scripts import BlockingScript
 
 
@@ -25,9 +24,7 @@ class BlockingClusterClient:
     @property
     def _lane(self) -> Lane:
         lane: Lane | None = self.__dict__.get("_glide_lane")
-        if lane is None:
-            lane = self.__dict__["_glide_lane"] = LaneOfCluster(self._library, self)
-        return lane
+        return lane or lane_of(self, lambda: LaneOfCluster(self._library, self))[0]
 
     @property
     def _callbacks(self: Any) -> Any:
@@ -55,9 +52,7 @@ class BlockingClusterClient:
         self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        found = way(args[0])
-        is_ours = place(found, args) in SHARED and not found.by_nodes
-        if lane.reason is None and is_ours and "target_nodes" not in options:
+        if "target_nodes" not in options and lane.carries(args):
             started = monotonic()
             open_lane(lane, GlideClusterClient)
             try:

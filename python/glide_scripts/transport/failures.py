@@ -9,6 +9,7 @@ from .._core import Script
 from ..errors import (
     AuthenticationError,
     ClosingError,
+    ConfigurationError,
     ConnectionError,
     CrossSlotError,
     ExecAbortError,
@@ -19,15 +20,29 @@ from ..errors import (
 from .library import Library
 
 
-def translated(error: GlideError, library: Library, words: str | None = None) -> Exception:
+def translated(
+    error: GlideError,
+    library: Library,
+    words: str | None = None,
+    *,
+    unconnected: type[Exception] | None = None,
+) -> Exception:
     """Return the library's exception for an error, which becomes its cause.
 
     It has ``may_have_executed``, and what explains the error as a note.
 
     Args:
         words: What the exception says; None: what the error says.
+        unconnected: The exception in place of the library's ConnectionError.
     """
-    raised = _exception(error, library, words or str(error).split("\n", 1)[0])
+    kind = _kind(error, library)
+    words = words or str(error).split("\n", 1)[0]
+    if kind is None:
+        raised = _answer(error, words, library)
+    elif kind is library.exceptions.ConnectionError and unconnected is not None:
+        raised = unconnected(words)
+    else:
+        raised = kind(words)
     _, _, explanation = str(error).partition("\n")
     if explanation:
         raised.add_note(explanation)
@@ -47,22 +62,22 @@ def explained(
     return translated(explain(error, script, keys, args), library, words)
 
 
-def _exception(error: GlideError, library: Library, words: str) -> Exception:
+def _kind(error: GlideError, library: Library) -> type[Exception] | None:
+    """The library's exception; None: the one that it makes of the server's answer."""
     exceptions: Any = library.exceptions
-    kind: type[Exception]
+    kind: type[Exception] | None
     if isinstance(error, TimeoutError):
         kind = exceptions.ConnectionError if error.is_unconnected else exceptions.TimeoutError
     elif isinstance(error, AuthenticationError):
         kind = exceptions.AuthenticationError
-    elif isinstance(error, (ConnectionError, ClosingError)):
+    elif isinstance(error, (ConnectionError, ClosingError, ConfigurationError)):
+        # Of the configuration, only what connecting needs was not checked before: its files.
         kind = exceptions.ConnectionError
     elif isinstance(error, CrossSlotError):
         kind = library.cross_slot_error
-    elif getattr(error, "code", None) is None:
-        kind = library.base_error
     else:
-        return _answer(error, words, library)
-    return kind(words)
+        kind = library.base_error if getattr(error, "code", None) is None else None
+    return kind
 
 
 def _answer(error: GlideError, words: str, library: Library) -> Exception:

@@ -7,18 +7,27 @@ from importlib import import_module
 from types import TracebackType
 
 
+_MODULES = [
+    f"{side}{module}"
+    for side in ("", ".asyncio")
+    for module in ("", ".client", ".cluster", ".sentinel")
+]
+
+
 class Installation:
     """Classes that stand in the places of others, until ``uninstall`` or the end of a ``with``."""
 
     def __init__(self, package: str, classes: Mapping[type, type]) -> None:
         self._package = package
         self._replaced: list[tuple[object, str, type]] = []
-        for name in ("", ".client", ".cluster", ".asyncio", ".asyncio.client", ".asyncio.cluster"):
+        for name in _MODULES:
             module = import_module(f"{package}{name}")
             for attribute, value in list(vars(module).items()):
-                # The library's cluster clients make clients of single nodes, which stay its own.
-                is_of_nodes = name.endswith("cluster") and "Cluster" not in attribute
-                if isinstance(value, type) and value in classes and not is_of_nodes:
+                # The library's cluster clients make clients of single nodes, and its Sentinels
+                # such of Sentinels. They stay its own.
+                subject = name.rpartition(".")[2].capitalize()
+                is_inner = subject in {"Cluster", "Sentinel"} and subject not in attribute
+                if isinstance(value, type) and value in classes and not is_inner:
                     setattr(module, attribute, classes[value])
                     self._replaced.append((module, attribute, value))
 

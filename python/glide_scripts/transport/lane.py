@@ -9,7 +9,7 @@ import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -18,7 +18,7 @@ from .._core import Script
 from ..errors import ConfigurationError, GlideError, RequestError
 from .failures import explained, translated
 from .library import Library
-from .placement import Place, place, way
+from .placement import SHARED, Place, place, way
 from .words import Words
 
 log = logging.getLogger("glide_scripts")
@@ -30,6 +30,8 @@ class Lane(ABC):
     """One of this package's clients, and what the library's clients that share it need."""
 
     in_cluster = False
+    only_reads = False
+    """Whether the library's connections carry everything but reads."""
 
     def __init__(self, library: Library, encoder: Any, options: Mapping[str, Any]) -> None:
         """
@@ -52,10 +54,12 @@ class Lane(ABC):
         self.opening: dict[Any, Any] = {}
         """Attempts to connect, by event loop."""
         _lanes.add(self)
+        self.no_server: type[Exception] = library.exceptions.ConnectionError
+        """What the library raises if there is no connection."""
+        self.is_forgettable = False
+        """Whether nobody has to close it, as the library's synchronous connections."""
         self.reason = self._reason()
         """Why all commands go to the library's connections; None if they need not."""
-        if self.reason is not None:
-            self._say(self.reason)
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -70,16 +74,17 @@ class Lane(ABC):
             self.settings()
         except ConfigurationError as error:
             return str(error)
-        except (TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         return None
 
-    def _say(self, reason: str) -> None:
-        log.warning(
-            "%s's own connections carry all commands of this client, because %s",
-            self.library.title,
-            reason,
-        )
+    def say_reason(self) -> None:
+        if self.reason is not None:
+            log.warning(
+                "%s's own connections carry all commands of this client, because %s",
+                self.library.title,
+                self.reason,
+            )
 
     # Scripts
 
@@ -120,6 +125,13 @@ class Lane(ABC):
         return script, words[:count], words[count:]
 
     # Calls
+
+    def carries(self, args: tuple[Any, ...]) -> bool:
+        """Whether a command goes over the shared connection."""
+        found = way(args[0])
+        if self.reason is not None or (self.in_cluster and found.by_nodes):
+            return False
+        return place(found, args) in SHARED
 
     def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
         """Send a command over the shared connection, and return what waits for its reply.
@@ -175,6 +187,10 @@ class Lane(ABC):
             if called is not None:
                 return explained(error, *called, self.library)
         return translated(error, self.library)
+
+    def not_opened(self, error: GlideError) -> Exception:
+        """Return the library's exception for a failed attempt to connect."""
+        return translated(error, self.library, unconnected=self.no_server)
 
     def failed(self, error: GlideError, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Raise the library's exception, or return what an option has in place of an error."""
@@ -237,14 +253,30 @@ class Lane(ABC):
             self.client, self.core = client, client._core
         return None
 
+    def __del__(self) -> None:
+        core = getattr(self, "core", None)
+        if core is not None and self.is_forgettable:
+            core.abandon()
+
     def _forget(self) -> None:
         """In a child process: the connections are the parent's."""
         self.lock = threading.Lock()
         self.opening_lock = threading.Lock()
+        self.opening = {}
         if self.client is not None:
             # What is deleted without having been closed would warn.
             _of_parent.append(self.client)
         self.core = self.client = None
+
+
+def lane_of(owner: Any, make: Callable[[], Lane]) -> tuple[Lane, bool]:
+    """Return the lane of a pool or a cluster client, and whether it was made now."""
+    lane = make()
+    # In one step, since another thread may make one, too. A lock would stay locked in a fork.
+    kept: Lane = owner.__dict__.setdefault("_glide_lane", lane)
+    if kept is lane:
+        lane.say_reason()
+    return kept, kept is lane
 
 
 _lanes: weakref.WeakSet[Lane] = weakref.WeakSet()

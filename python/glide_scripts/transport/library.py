@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from types import ModuleType
 from typing import Any
 
@@ -58,6 +59,13 @@ class Library:
         self.parse_error: Any = import_module(f"{package}._parsers.base").BaseParser.parse_error
         self.default_protocol: int = _default_protocol(package)
         self.sets_are_lists = _sets_are_lists(package)
+
+    @property
+    def checks_host_names(self) -> bool:
+        """Whether a certificate must bear the host's name, unless an option says otherwise."""
+        kind: Any = import_module(f"{self.package}.connection").SSLConnection
+        found = signature(kind).parameters.get("ssl_check_hostname")
+        return bool(found and found.default)
 
 
 def _default_protocol(package: str) -> int:

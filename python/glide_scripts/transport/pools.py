@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from threading import Lock
 from typing import Any
 
+from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
-from .lane import Lane
+from .lane import Lane, lane_of
 from .library import Library
-from .settings import standalone_settings
+from .placement import way
+from .settings import sentinel_settings, standalone_settings
 
-_making = Lock()
+_KINDS = {
+    "Connection": False,
+    "UnixDomainSocketConnection": False,
+    "SSLConnection": True,
+    "SentinelManagedConnection": False,
+    "SentinelManagedSSLConnection": True,
+}
+"""The library's classes of connections, and whether they use TLS."""
 
 
 class PoolLane(Lane):
@@ -23,8 +31,52 @@ class PoolLane(Lane):
         super().__init__(library, pool.get_encoder(), pool.connection_kwargs)
 
     def settings(self) -> dict[str, Any]:
-        is_tls = _is_tls(self._kind, self.library)
-        return standalone_settings(self.options, is_tls, self.library.default_protocol)
+        return standalone_settings(self.options, _is_tls(self._kind, self.library), self.library)
+
+
+class SentinelLane(PoolLane):
+    """The lane of a service's primary, which the library's Sentinel finds."""
+
+    _read_from = ReadFrom.PRIMARY
+    _not_found = "MasterNotFoundError"
+
+    def __init__(self, library: Library, pool: Any) -> None:
+        self._service, self._sentinel = pool.service_name, pool.sentinel_manager
+        super().__init__(library, pool)
+        module = import_module(self._kind.__module__)
+        self.no_server = getattr(module, self._not_found, self.no_server)
+
+    def settings(self) -> dict[str, Any]:
+        of_sentinels = [each.connection_pool for each in self._sentinel.sentinels]
+        return sentinel_settings(
+            self.options,
+            _is_tls(self._kind, self.library),
+            self.library,
+            self._service,
+            self._sentinel,
+            _is_tls(of_sentinels[0].connection_class, self.library),
+            self._read_from,
+        )
+
+
+class ReplicaLane(SentinelLane):
+    """The lane of a service's replicas. The library's own connections carry all but reads.
+
+    They end at a replica, too, which refuses what writes.
+    """
+
+    only_reads = True
+    _read_from = ReadFrom.PREFER_REPLICA
+    _not_found = "SlaveNotFoundError"
+
+    def carries(self, args: tuple[Any, ...]) -> bool:
+        return way(args[0]).is_read and super().carries(args)
+
+    def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
+        return super().issue(args, timeout) if way(args[0]).is_read else None
+
+    def batch(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> None:
+        return None
 
 
 def lane_of_pool(pool: Any, library: Library, disconnecting: Callable[[Any, Lane], Any]) -> Lane:
@@ -35,12 +87,12 @@ def lane_of_pool(pool: Any, library: Library, disconnecting: Callable[[Any, Lane
         library: The library it is of.
         disconnecting: Makes the pool's method that disconnects, of which the lane has to know.
     """
-    with _making:
-        lane: Lane | None = getattr(pool, "_glide_lane", None)
-        if lane is None:
-            lane = PoolLane(library, pool)
-            pool.disconnect = disconnecting(pool, lane)
-            pool._glide_lane = lane
+    kind: type[PoolLane] = PoolLane
+    if hasattr(pool, "sentinel_manager"):
+        kind = SentinelLane if pool.is_master else ReplicaLane
+    lane, is_new = lane_of(pool, lambda: kind(library, pool))
+    if is_new:
+        pool.disconnect = disconnecting(pool, lane)
     return lane
 
 
@@ -49,14 +101,16 @@ def _is_tls(kind: type, library: Library) -> bool:
     Raises:
         ConfigurationError: Connections of this class do what this package cannot know.
     """
-    for module in ("asyncio.connection", "connection"):
-        classes = import_module(f"{library.package}.{module}")
-        if kind in (classes.Connection, classes.UnixDomainSocketConnection):
-            return False
-        if kind is getattr(classes, "SSLConnection", None):
-            return True
-    raise ConfigurationError(
-        f"its pool makes connections of the class {kind.__module__}.{kind.__qualname__}; for "
-        "glide_scripts' connections, pass host and port or a URL, or a pool of "
-        f"{library.package}'s own connections"
-    )
+    package = library.package
+    modules = {
+        f"{package}{part}.{module}"
+        for part in ("", ".asyncio")
+        for module in ("connection", "sentinel")
+    }
+    if kind.__module__ not in modules or kind.__name__ not in _KINDS:
+        raise ConfigurationError(
+            f"its pool makes connections of the class {kind.__module__}.{kind.__qualname__}; for "
+            "glide_scripts' connections, pass host and port or a URL, or a pool of "
+            f"{package}'s own connections"
+        )
+    return _KINDS[kind.__name__]

@@ -25,12 +25,16 @@ class BaseScript:
         self.sha = self._script.hash
 
     def _queue(self, client: Any, keys: Any, args: Any) -> Any:
-        """Add the script to a pipeline."""
+        """Add the script to a pipeline; one that watches sends it, and returns its reply."""
         client._lane.keep(self.sha, self._script)
         if hasattr(client, "scripts"):
             # A pipeline that watches loads its scripts itself.
             client.scripts.add(self)
         return client.evalsha(self.sha, len(keys), *keys, *args)
+
+    def _with_code(self, pipeline: Any, keys: Any, args: Any) -> Any:
+        """Send the script with its code in a pipeline that watches, whose server lacks it."""
+        return pipeline.execute_command("EVAL", self.script, len(keys), *keys, *args)
 
     def _failure(self, lane: Any, error: GlideError, keys: Any, args: Any) -> Exception:
         if isinstance(error, RequestError):
@@ -55,8 +59,8 @@ class AsyncScript(BaseScript):
         if lane is None:
             return await super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
-            return self._queue(client, tuple(keys), tuple(args))
-        if lane.core is None or client._sends_itself():
+            return await self._in_pipeline(client, tuple(keys), tuple(args))
+        if lane.core is None or lane.only_reads or client._sends_itself():
             # The first call opens the connection.
             lane.keep(self.sha, self._script)
             return await super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
@@ -66,6 +70,15 @@ class AsyncScript(BaseScript):
         except GlideError as error:
             raise self._failure(lane, error, keys, args) from error
         return reply if type(reply) is int else lane.words.decoded(reply)
+
+    async def _in_pipeline(self, pipeline: Any, keys: Any, args: Any) -> Any:
+        queued = self._queue(pipeline, keys, args)
+        if queued is pipeline:
+            return queued
+        try:
+            return await queued
+        except pipeline._lane.library.exceptions.NoScriptError:
+            return await self._with_code(pipeline, keys, args)
 
 
 class BlockingScript(BaseScript):
@@ -85,8 +98,8 @@ class BlockingScript(BaseScript):
         if lane is None:
             return super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
-            return self._queue(client, tuple(keys), tuple(args))
-        if lane.core is None or client._sends_itself():
+            return self._in_pipeline(client, tuple(keys), tuple(args))
+        if lane.core is None or lane.only_reads or client._sends_itself():
             # The first call opens the connection.
             lane.keep(self.sha, self._script)
             return super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
@@ -96,3 +109,9 @@ class BlockingScript(BaseScript):
         except GlideError as error:
             raise self._failure(lane, error, keys, args) from error
         return reply if type(reply) is int else lane.words.decoded(reply)
+
+    def _in_pipeline(self, pipeline: Any, keys: Any, args: Any) -> Any:
+        try:
+            return self._queue(pipeline, keys, args)
+        except pipeline._lane.library.exceptions.NoScriptError:
+            return self._with_code(pipeline, keys, args)

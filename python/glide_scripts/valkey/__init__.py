@@ -20,8 +20,10 @@ library = Library("valkey", "valkey-py", range(6, 7))
 
 import valkey.asyncio  # noqa: E402
 import valkey.asyncio.client  # noqa: E402
+import valkey.asyncio.sentinel  # noqa: E402
 
 from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
+from ..transport.sentinels import SentinelWithClients  # noqa: E402
 
 if TYPE_CHECKING:
     from ..transport.installing import Installation
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClusterPipeline",
     "Pipeline",
+    "Sentinel",
     "StrictValkey",
     "Valkey",
     "ValkeyCluster",
@@ -58,6 +61,17 @@ class Valkey(AsyncClient, valkey.asyncio.Valkey):  # type: ignore[misc] # valkey
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Sentinel(SentinelWithClients, valkey.asyncio.sentinel.Sentinel):
+    """valkey-py's Sentinel, whose clients follow the primary over this package's connections.
+
+    valkey-py's own connections go to the Sentinels. For a client of ``slave_for``, they carry all
+    but reads.
+    """
+
+    _library = library
+    _client = Valkey
 
 
 StrictValkey = Valkey
@@ -94,14 +108,17 @@ def uninstall() -> None:
 def _replacements() -> dict[type, type]:
     import valkey.asyncio.cluster  # noqa: PLC0415 - saves time at import
     import valkey.cluster  # noqa: PLC0415
+    import valkey.sentinel  # noqa: PLC0415
 
     from . import cluster, sync, sync_cluster  # noqa: PLC0415
 
     return {
         valkey.asyncio.Valkey: Valkey,
         valkey.asyncio.ValkeyCluster: cluster.ValkeyCluster,
+        valkey.asyncio.sentinel.Sentinel: Sentinel,
         valkey.Valkey: sync.Valkey,
         valkey.ValkeyCluster: sync_cluster.ValkeyCluster,
+        valkey.sentinel.Sentinel: sync.Sentinel,
     }
 
 

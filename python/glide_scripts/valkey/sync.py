@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import valkey
 import valkey.client
+import valkey.sentinel
 
 from ..transport.blocking import BlockingClient, BlockingPipeline
+from ..transport.sentinels import SentinelWithClients
 from . import library
 
 if TYPE_CHECKING:
     from .sync_cluster import ClusterPipeline, ValkeyCluster
 
-__all__ = ["ClusterPipeline", "Pipeline", "StrictValkey", "Valkey", "ValkeyCluster", "from_url"]
+__all__ = [
+    "ClusterPipeline",
+    "Pipeline",
+    "Sentinel",
+    "StrictValkey",
+    "Valkey",
+    "ValkeyCluster",
+    "from_url",
+]
 
 
 class Pipeline(BlockingPipeline, valkey.client.Pipeline):
@@ -41,6 +51,13 @@ class Valkey(BlockingClient, valkey.Valkey):
             self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
         return pipeline
+
+
+class Sentinel(SentinelWithClients, valkey.sentinel.Sentinel):
+    """valkey-py's Sentinel, as ``glide_scripts.valkey.Sentinel`` for threads."""
+
+    _library = library
+    _client = Valkey
 
 
 StrictValkey = Valkey

@@ -82,3 +82,14 @@ def test_all_of_them_go_together_as_a_program_for_glide_writes_them() -> None:
         credentials=ServerCredentials(password="password", username="user", iam_config=None),
     )
     assert config._settings()["request_timeout_ms"] == DEFAULT_REQUEST_TIMEOUT_MS
+
+
+@pytest.mark.parametrize("make", [standalone, cluster])
+def test_subscriptions_can_be_written_and_are_refused(make: Callable[..., Any]) -> None:
+    kind = type(make())
+    modes = kind.PubSubChannelModes
+    subscriptions = kind.PubSubSubscriptions({modes.Exact: {"news"}}, None, None)
+    assert subscriptions.channels_and_patterns[modes.Exact] == {"news"}
+    assert ("Sharded" in modes.__members__) is (make is cluster)
+    with pytest.raises(ConfigurationError, match="pubsub_subscriptions is set.*another client"):
+        make(pubsub_subscriptions=subscriptions)

@@ -1,0 +1,216 @@
+"""How people write for the libraries' cluster clients: the same over both kinds of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+from tests.transport.kinds import Kind, closed, done
+from tests.transport.outcomes import outcome
+from tests.waiting import until
+
+from glide_scripts.testing import ValkeyCluster
+
+ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+
+
+class Side:
+    """Makes cluster clients of one transport, and closes them."""
+
+    def __init__(self, kind: Kind, cluster: ValkeyCluster, *, own: bool) -> None:
+        self.kind, self.own = kind, own
+        self.address = cluster.addresses[0]
+        self.clients: list[Any] = []
+
+    def __call__(self, **options: Any) -> Any:
+        host, port = self.address
+        self.clients.append(self.kind.cluster(host, port, own=self.own, **options))
+        return self.clients[-1]
+
+    @property
+    def type(self) -> Any:
+        return getattr(self.kind.own if self.own else self.kind.here, f"{self.kind.name}Cluster")
+
+
+Habit = Callable[[Side], Awaitable[Any]]
+HABITS: dict[str, Habit] = {}
+
+
+def habit(function: Habit) -> Habit:
+    HABITS[function.__name__] = function
+    return function
+
+
+@habit
+async def startup_nodes(make: Side) -> Any:
+    sub = "" if make.kind.is_sync else ".asyncio"
+    node = import_module(f"{make.kind.library}{sub}.cluster").ClusterNode
+    client = make.type(startup_nodes=[node(*make.address)])
+    make.clients.append(client)
+    return await done(client.set("a", 1)), await done(client.register_script(ADD)(["a"], [1]))
+
+
+@habit
+async def url(make: Side) -> Any:
+    host, port = make.address
+    client = make.type.from_url(f"{make.kind.library}://{host}:{port}", decode_responses=True)
+    make.clients.append(client)
+    return await done(client.set("a", "ä")), await done(client.get("a"))
+
+
+@habit
+async def client_as_context(make: Side) -> Any:
+    if make.kind.is_sync:
+        with make() as client:
+            return client.set("a", 1)
+    async with make() as client:
+        return await client.set("a", 1)
+
+
+@habit
+async def reads_from_replicas(make: Side) -> Any:
+    client = make(read_from_replicas=True)
+    await done(client.set("a", 1))
+
+    async def is_there() -> bool:
+        return bool(await done(client.get("a")) == b"1")
+
+    await until(is_there)
+    return await done(client.register_script(ADD)(["a"], [1]))
+
+
+@habit
+async def nodes_of_the_callers_choice(make: Side) -> Any:
+    client = make()
+    nodes = client.get_primaries()
+    await done(client.mset_nonatomic({"a": 1, "b": 2, "c": 3}))
+    return [
+        await outcome(lambda c: c.ping(target_nodes=c.PRIMARIES), client),
+        await outcome(lambda c: c.dbsize(target_nodes="primaries"), client),
+        await outcome(lambda c: c.ping(target_nodes=nodes[0]), client),
+        await outcome(lambda c: c.execute_command("PING", target_nodes=nodes), client),
+        await outcome(lambda c: c.get("a", target_nodes="none"), client),
+        len(await done(client.keys("*", target_nodes="primaries"))),
+    ]
+
+
+@habit
+async def scripts_without_keys(make: Side) -> Any:
+    client = make()
+    return (
+        await done(client.register_script("return ARGV[1]")(args=["v"])),
+        await done(client.eval("return 1", 0)),
+    )
+
+
+@habit
+async def keys_of_several_slots(make: Side) -> Any:
+    client = make()
+    calls: list[Callable[[Any], Any]] = [
+        lambda c: c.mget("a", "b"),
+        lambda c: c.mset({"a": 1, "b": 2}),
+        lambda c: c.mget("{t}a", "{t}b"),
+        lambda c: c.exists("a", "b"),
+        lambda c: c.delete("a", "b", "c"),
+        lambda c: c.rename("{t}none", "{t}other"),
+    ]
+    results = [await outcome(call, client) for call in calls]
+    # Which error it is differs between the libraries, their versions and here.
+    return [kind if isinstance(kind, type) else "error" for kind, *_ in results]
+
+
+@habit
+async def lock(make: Side) -> Any:
+    client = make()
+    held = client.lock("name", timeout=20)
+    return [
+        await done(held.acquire()),
+        await done(held.extend(10)),
+        await done(held.release()),
+        await outcome(lambda each: each.release(), held),
+    ]
+
+
+@habit
+async def iterator(make: Side) -> Any:
+    client = make()
+    await done(client.mset_nonatomic({f"key:{n}": n for n in range(30)}))
+    found = client.scan_iter("key:*")
+    if make.kind.is_sync:
+        return sorted(found)
+    return sorted([each async for each in found])
+
+
+@habit
+async def pipeline(make: Side) -> Any:
+    client = make()
+    pipe = client.pipeline().set("a", 1).set("b", 2).incr("a").get("none").lpush("b", 1)
+    return len(pipe), await outcome(lambda p: p.execute(raise_on_error=False), pipe), len(pipe)
+
+
+@habit
+async def transaction_that_watches(make: Side) -> Any:
+    if make.kind.library == "valkey":
+        return None
+    client = make()
+    await done(client.set("{t}n", 5))
+    pipe = client.pipeline(transaction=True)
+    await done(pipe.watch("{t}n"))
+    seen = await done(pipe.get("{t}n"))
+    pipe.multi()
+    pipe.incr("{t}n").set("{t}m", 1)
+    results = await done(pipe.execute())
+    await done(pipe.watch("{t}n"))
+    await done(client.incr("{t}n"))
+    pipe.multi()
+    pipe.incr("{t}n")
+    return seen, results, (await outcome(lambda p: p.execute(), pipe))[0]
+
+
+@habit
+async def concurrent_calls(make: Side) -> Any:
+    client = make()
+    script = client.register_script(ADD)
+    if make.kind.is_sync:
+        calls = [asyncio.to_thread(script, [f"n{n % 7}"], [1]) for n in range(70)]
+    else:
+        calls = [script([f"n{n % 7}"], [1]) for n in range(70)]
+    return sorted(await asyncio.gather(*calls))
+
+
+@pytest.fixture
+async def sides(kind: Kind, valkey_cluster: ValkeyCluster) -> AsyncIterator[tuple[Side, Side]]:
+    made = Side(kind, valkey_cluster, own=True), Side(kind, valkey_cluster, own=False)
+    yield made
+    for side in made:
+        for client in side.clients:
+            await closed(client)
+
+
+async def test_habits_are_served_as_by_the_library(sides: tuple[Side, Side]) -> None:
+    cleaning = sides[0]()
+    different = {}
+    for name, act in HABITS.items():
+        results = []
+        for side in sides:
+            await done(cleaning.flushall(target_nodes="primaries"))
+            results.append(await outcome(act, side))
+        if results[0] != results[1]:
+            different[name] = results
+    assert different == {}
+
+
+async def test_passwords(kind: Kind) -> None:
+    with ValkeyCluster(primaries=1, replicas=0, password="secret") as cluster:
+        host, port = cluster.addresses[0]
+        client = kind.cluster(host, port, password="secret")
+        script = client.register_script(ADD)
+        assert await done(script(["n"], [2])) == 2
+        await done(client.script_flush())
+        pipe = client.pipeline()
+        await done(script(["n"], [2], client=pipe))
+        assert await done(pipe.execute()) == [4]
+        await closed(client)
