@@ -400,18 +400,20 @@ class Sending(Client):
         if options_type is None or getattr(batch, "_in_cluster", None) is not self._in_cluster:
             raise self._unfit_batch(batch)
         checks.flag("raise_on_error", raise_on_error)
-        options = options_type() if options is None else options
-        if not isinstance(options, options_type):
-            raise self._unfit_options(options, options_type)
-        route, retry, where = None, False, None
+        timeout, route, retry, where = None, None, False, None
         for_each_node: Any = ()
-        if self._in_cluster:
-            route, strategy = options.route, options.retry_strategy
-            retry = strategy is not None and strategy.retry_connection_error
-            if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
-                raise RequestError(
-                    "options.retry_strategy is only for pipelines; leave it out for a transaction"
-                )
+        if options is not None:
+            if not isinstance(options, options_type):
+                raise self._unfit_options(options, options_type)
+            timeout = options.timeout
+            if self._in_cluster:
+                route, strategy = options.route, options.retry_strategy
+                retry = strategy is not None and strategy.retry_connection_error
+                if batch.is_atomic and (retry or (strategy and strategy.retry_server_error)):
+                    raise RequestError(
+                        "options.retry_strategy is only for pipelines; leave it out for a "
+                        "transaction"
+                    )
         if route is not None:
             from ..commands.directions import EachNode, target  # noqa: PLC0415 - saves time at import
 
@@ -436,7 +438,7 @@ class Sending(Client):
         try:
             pending = self._core.exec(
                 batch._packed,
-                options.timeout,
+                timeout,
                 route=where,
                 retry_connection_error=retry,
                 watch=None if watch is None else watch.connection,

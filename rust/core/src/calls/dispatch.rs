@@ -21,8 +21,8 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
 }
 
 /// The servers of a client, whose lanes hand back here what they cannot finish. `at_rest` is called whenever nothing is in
-/// flight any more.
-pub(crate) fn servers(config: Config, stats: Arc<Stats>, at_rest: impl Fn() + 'static) -> Rc<Servers> {
+/// flight any more, with the number of commands that were sent together last.
+pub(crate) fn servers(config: Config, stats: Arc<Stats>, at_rest: impl Fn(usize) + 'static) -> Rc<Servers> {
     Servers::new(config, stats, |servers| Rc::new(Events { servers, at_rest }))
 }
 
@@ -31,7 +31,7 @@ struct Events<F> {
     at_rest: F,
 }
 
-impl<F: Fn()> LaneEvents for Events<F> {
+impl<F: Fn(usize)> LaneEvents for Events<F> {
     fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>) {
         if let Some(servers) = self.servers.upgrade() {
             single::recover(&servers, Some(lane.clone()), call, unfinished, place);
@@ -44,8 +44,8 @@ impl<F: Fn()> LaneEvents for Events<F> {
         }
     }
 
-    fn at_rest(&self) {
-        (self.at_rest)();
+    fn at_rest(&self, commands: usize) {
+        (self.at_rest)(commands);
     }
 
     fn disconnected(&self, lane: &Rc<Lane>) {

@@ -271,8 +271,8 @@ async fn serve(
 ) {
     let linger = Rc::new(Linger::new(is_simulated));
     let (bell, lingers) = (incoming.bell().clone(), linger.clone());
-    let at_rest = move || {
-        if lingers.is_due() {
+    let at_rest = move |commands| {
+        if lingers.is_due(commands) {
             bell.ring();
         }
     };

@@ -8,21 +8,25 @@ use tokio::task::yield_now;
 use crate::tasks::tries::{Tries, has_cores};
 
 /// A program that makes one call after another makes the next one soon after a reply. To sleep and be woken takes longer
-/// than that, so the thread first looks for a moment whether it comes. Where none comes, it looks more and more rarely.
+/// than that, so the thread first looks for a moment whether it comes: for longer after a batch, since it takes the program
+/// a while to make the next one. Where none comes, it looks more and more rarely.
 pub(super) struct Linger {
     is_allowed: bool,
     tries: Cell<Tries>,
+    /// For how long it looks next.
+    length: Cell<Duration>,
 }
 
 impl Linger {
     /// In a simulation time does not pass meanwhile.
     pub(super) fn new(is_simulated: bool) -> Self {
-        Self { is_allowed: !is_simulated && has_cores(), tries: Cell::default() }
+        Self { is_allowed: !is_simulated && has_cores(), tries: Cell::default(), length: Cell::default() }
     }
 
-    /// Whether to look after this rest.
-    pub(super) fn is_due(&self) -> bool {
+    /// Whether to look after this rest, before which so many commands were sent together.
+    pub(super) fn is_due(&self, commands: usize) -> bool {
         let mut tries = self.tries.get();
+        self.length.set(tries.length(worthwhile(commands)));
         let is_due = tries.is_due();
         self.tries.set(tries);
         is_due && self.is_allowed
@@ -30,10 +34,9 @@ impl Linger {
 
     /// Looks until a call has come, or while the client is at rest, or for as long as it is worth.
     pub(super) async fn look(&self, has_come: impl Fn() -> bool, is_at_rest: impl Fn() -> bool) {
-        const LONGEST: Duration = Duration::from_micros(50);
         /// In a row: some microseconds, for which no other client's replies are read.
         const LOOKS: usize = 32;
-        let ends = Instant::now() + LONGEST;
+        let ends = Instant::now() + self.length.get();
         loop {
             // Whatever else there is to do comes first.
             yield_now().await;
@@ -54,6 +57,15 @@ impl Linger {
     }
 }
 
+/// How long to look after so many commands.
+fn worthwhile(commands: usize) -> Duration {
+    const LENGTH: Duration = Duration::from_micros(50);
+    const EACH: Duration = Duration::from_micros(3);
+    const MOST: u32 = 50;
+    let further = u32::try_from(commands.saturating_sub(1)).unwrap_or(MOST).min(MOST);
+    LENGTH + EACH * further
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +77,7 @@ mod tests {
     /// How many rests pass until it looks.
     fn rests(linger: &Linger) -> u32 {
         let mut rests = 0;
-        while !linger.is_due() {
+        while !linger.is_due(1) {
             rests += 1;
         }
         rests
@@ -92,6 +104,6 @@ mod tests {
 
     #[test]
     fn it_never_looks_in_a_simulation() {
-        assert!(!Linger::new(true).is_due());
+        assert!(!Linger::new(true).is_due(1));
     }
 }

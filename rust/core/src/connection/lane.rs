@@ -44,8 +44,8 @@ pub(crate) trait LaneEvents {
     fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
-    /// All that the client sent has its reply.
-    fn at_rest(&self) {}
+    /// All that the client sent has its reply; the last of it were so many commands.
+    fn at_rest(&self, _commands: usize) {}
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>);
 }

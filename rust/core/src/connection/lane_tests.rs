@@ -38,7 +38,7 @@ struct Clumsy {
 }
 
 impl LaneEvents for Clumsy {
-    fn at_rest(&self) {
+    fn at_rest(&self, _commands: usize) {
         self.rests.update(|rests| rests + 1);
     }
 

@@ -155,11 +155,14 @@ impl Lane {
 
     fn deliver(self: &Rc<Self>, io: &mut Io) -> Result<(), Unreachable> {
         let now = self.liveness.heard_at.get();
-        let mut times = Vec::new();
+        let (mut times, mut commands) = (Vec::new(), 0);
         let result = loop {
             match io.decoder.decode(&mut io.input) {
                 Ok(Some(Frame::Reply(reply))) => match self.pair(io, reply) {
-                    Ok(sent_at) => times.push(now.saturating_duration_since(sent_at)),
+                    Ok((sent_at, sent_together)) => {
+                        times.push(now.saturating_duration_since(sent_at));
+                        commands = sent_together;
+                    }
                     Err(reason) => break Err(reason),
                 },
                 // Such a push stands in place of a reply, and the client asks for none.
@@ -178,14 +181,14 @@ impl Lane {
             if self.counters.client.is_at_rest()
                 && let Some(events) = self.events.upgrade()
             {
-                events.at_rest();
+                events.at_rest(commands);
             }
         }
         result
     }
 
-    /// Gives a reply to the request that it answers: when that was sent.
-    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<Instant, Unreachable> {
+    /// Gives a reply to the request that it answers: when that was sent, and with how many commands.
+    fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<(Instant, usize), Unreachable> {
         io.received += 1;
         let mut queues = self.queues.borrow_mut();
         // A server may refuse what it has read only the beginning of, but not answer it.
@@ -207,17 +210,18 @@ impl Lane {
         entry.missing -= 1;
         let is_last = entry.missing == 0;
         if let Some(Job::Step(step)) = &entry.job {
+            let commands = step.commands.len();
             step.progress.replies.borrow_mut().push(reply);
             if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
                 // Its receiver is gone when the step's task has ended: then nobody wants to know.
                 let _ = step.answer.send(Ok(()));
             }
-            return Ok(sent_at);
+            return Ok((sent_at, commands));
         }
         if !is_last {
-            return Ok(sent_at);
+            return Ok((sent_at, 1));
         }
-        let Some((number, entry)) = queues.in_flight.pop_front() else { return Ok(sent_at) };
+        let Some((number, entry)) = queues.in_flight.pop_front() else { return Ok((sent_at, 1)) };
         drop(queues);
         let place = entry.is_first_use.then(|| Place { lane: self.clone(), number: Some(number) });
         match entry.job {
@@ -234,7 +238,7 @@ impl Lane {
             Some(job) => self.return_from(place, job, Unfinished::Answered(reply)),
             None => {}
         }
-        Ok(sent_at)
+        Ok((sent_at, 1))
     }
 
     /// What was in flight when the connection went: unsent where the server cannot have read the whole command.

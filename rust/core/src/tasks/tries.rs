@@ -1,6 +1,7 @@
 //! Whether it is worth to look for something before a thread sleeps.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// How often it was looked for in vain, and how many occasions are let pass before the next look: where nothing is found,
 /// it is looked for more and more rarely.
@@ -21,9 +22,16 @@ impl Tries {
         is_due
     }
 
+    /// For how long to look where it is usually worth `usual`. After looks in vain, all that takes part has slept, and is
+    /// slower than once it is awake: with the usual length, no look would ever find anything again.
+    pub fn length(&self, usual: Duration) -> Duration {
+        if self.failures == 0 { usual } else { 2 * usual }
+    }
+
     /// Notes how a look ended.
     pub fn end(&mut self, has_found: bool) {
-        const MOST_FAILURES: u32 = 10;
+        /// Looks in vain then take a fiftieth of the time or less.
+        const MOST_FAILURES: u32 = 6;
         self.failures = if has_found { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
         self.skip = (1 << self.failures) - 1;
     }
@@ -52,11 +60,21 @@ mod tests {
     #[test]
     fn what_is_not_found_is_looked_for_more_and_more_rarely() {
         let mut tries = Tries::NONE;
-        for wanted in [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 1023] {
+        for wanted in [0, 1, 3, 7, 15, 31, 63, 63] {
             assert_eq!(passed(&mut tries), wanted);
             tries.end(false);
         }
         tries.end(true);
         assert_eq!(passed(&mut tries), 0);
+    }
+
+    #[test]
+    fn after_a_look_in_vain_the_next_one_is_longer() {
+        const USUAL: Duration = Duration::from_micros(50);
+        let mut tries = Tries::NONE;
+        for has_found in [true, false, false, true] {
+            tries.end(has_found);
+            assert_eq!(tries.length(USUAL) > USUAL, !has_found);
+        }
     }
 }

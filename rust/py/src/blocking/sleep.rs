@@ -88,7 +88,7 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bo
     if !is_due {
         return false;
     }
-    let ends = Instant::now() + length;
+    let ends = Instant::now() + tries.length(length);
     let has_ended = loop {
         let has_ended = (0..LOOKS).any(|_| {
             std::hint::spin_loop();

@@ -34,7 +34,7 @@ impl BusyPoll {
         }
         // One that should have ended may have been forgotten by the loop.
         let was_on = self.ends.is_some_and(|ends| ends > now);
-        self.ends = self.ends.max(Some(now + length));
+        self.ends = self.ends.max(Some(now + self.tries.length(length)));
         !was_on
     }
 
