@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::connection::greeting::{ECHO, Greeting, Manner, Weight, greetings};
 use crate::connection::stranger;
 use crate::model::config::{Address, ConnectionConfig, Stream};
-use crate::model::unreachable::{Stranger, Unreachable};
+use crate::model::unreachable::{Refused, Stranger, Unreachable};
 use crate::model::verdict;
 use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
@@ -85,8 +85,7 @@ pub(crate) async fn connect(
 ) -> Result<Connection, Unreachable> {
     let Some(map) = &config.address_map else { return connect_to(address, config, purpose).await };
     let limit = config.timeout;
-    let target = timeout(limit, map.target(address)).await.map_err(|_| Unreachable::NoAddressInTime(limit))?;
-    let target = target.map_err(Unreachable::CallbackFailed)?;
+    let target = timeout(limit, map.target(address)).await.map_err(|_| Unreachable::NoAddressInTime(limit))??;
     connect_to(&target, config, purpose).await.map_err(|reason| match target {
         target if target == *address => reason,
         target => Unreachable::Elsewhere { reason: Box::new(reason), target },
@@ -147,7 +146,6 @@ async fn open_in(
     loop {
         next = match connection.greet(next, purpose).await? {
             Greeted::Done(refused) if refused.is_empty() || purpose == Purpose::Admin => {
-                config.credentials.set_refused(false);
                 return Ok(connection);
             }
             Greeted::Done(refused) => {
@@ -156,10 +154,7 @@ async fn open_in(
                 refused
             }
             Greeted::WithoutHello => greetings(config, password.as_deref(), purpose, Manner::Resp2),
-            Greeted::NotLoggedIn(reason) => {
-                config.credentials.set_refused(true);
-                return Err(Failure::Final(reason));
-            }
+            Greeted::NotLoggedIn(refused) => return Err(Failure::Final(Unreachable::LoginRefused(refused))),
         }
     }
 }
@@ -173,7 +168,7 @@ enum Greeted {
     Done(Vec<Greeting>),
     /// It takes no HELLO, and what followed may have been refused because of that.
     WithoutHello,
-    NotLoggedIn(Unreachable),
+    NotLoggedIn(Refused),
 }
 
 impl Connection {
@@ -199,12 +194,12 @@ impl Connection {
                 (Some(error), Weight::Hello) if !verdict::denies_login(error) => is_without_hello = true,
                 (Some(_), _) if is_without_hello => {}
                 (Some(error), Weight::Hello | Weight::Login) => {
-                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                    return Ok(Greeted::NotLoggedIn(greeting.refused(error)));
                 }
                 (Some(error), _) if verdict::wants_password(error) => {
-                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                    return Ok(Greeted::NotLoggedIn(greeting.refused(error)));
                 }
-                (Some(error), Weight::Needed) => return Err(Failure::Final(greeting.refusal(error))),
+                (Some(error), Weight::Needed) => return Err(Failure::Final(Unreachable::Refused(greeting.refused(error)))),
                 (Some(_), Weight::Wanted | Weight::Offered) => lacks_echo |= greeting.name == ECHO,
             }
         }
@@ -249,9 +244,9 @@ impl Connection {
 }
 
 impl Greeting {
-    fn refusal(&self, error: &ServerError) -> Unreachable {
+    fn refused(&self, error: &ServerError) -> Refused {
         let wants_credentials = verdict::wants_password(error);
-        Unreachable::Refused { command: self.name, answer: error.clone(), wants_credentials }
+        Refused { command: self.name, answer: error.clone(), wants_credentials }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod split;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tls;
+pub(crate) mod topology_error;
 pub(crate) mod unreachable;
 pub(crate) mod used;
 pub(crate) mod verdict;
