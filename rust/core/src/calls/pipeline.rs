@@ -156,9 +156,9 @@ impl Context {
             .collect();
         drop(place);
         let first = chunks.first().map(|(_, _, answer)| answer);
-        let leads = first.into_iter().flat_map(|first| write.lead(first)).collect();
+        let bringers = first.into_iter().flat_map(|first| write.bringers(first)).collect();
         let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
-        let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), leads };
+        let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), bringers };
         for (count, progress, answer) in chunks {
             let answered = self.in_time(|| progress.was_sent(), answer).await;
             self.was_sent.set(self.was_sent.get() || progress.was_sent());

@@ -17,16 +17,20 @@ use crate::servers::node::Lease;
 impl Context {
     /// A place on a lane with a connection, behind what brings code that the pieces run, so that it is sent once; `None`
     /// where the pieces may now have another.
-    pub(super) async fn reach(&self, lane: Option<Rc<Lane>>, pieces: &mut [Piece]) -> Result<Option<lane::Place>, Box<Error>> {
+    pub(super) async fn reach(
+        &self,
+        lane: Option<Rc<Lane>>,
+        pieces: &mut [Piece],
+    ) -> Result<Option<lane::Place>, Box<Error>> {
         let Some(mut place) = self.find_place(lane, pieces).await? else { return Ok(None) };
-        if place.lane().bringing().is_empty() {
+        if place.lane().code_in_flight().is_empty() {
             return Ok(Some(place));
         }
         let mut waited = HashSet::new();
         for piece in pieces {
             let request = self.request_of(piece.entry, piece.part);
             let Some(code) = request.code() else { continue };
-            if !waited.contains(&code) && place.lane().bringing().has(code) {
+            if !waited.contains(&code) && place.lane().code_in_flight().has(code) {
                 waited.insert(code);
                 place = place.after_code(code).await;
             }

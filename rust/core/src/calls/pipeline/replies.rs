@@ -8,7 +8,7 @@ use super::write::Write;
 use super::{Context, Round};
 use crate::calls::attempt::{Answered, reply_or_failed_load};
 use crate::calls::waiting::TooLate;
-use crate::connection::bringing::Lead;
+use crate::connection::code_in_flight::BringsCode;
 use crate::connection::lane::Lane;
 use crate::model::error::Error;
 use crate::model::library::is_library;
@@ -24,7 +24,7 @@ pub(super) struct Reading {
     /// Scripts whose fate with EVAL is known.
     pub(super) taught: HashSet<String>,
     /// For the code that the write brings, with the commands that bring it.
-    pub(super) leads: Vec<(usize, Lead)>,
+    pub(super) bringers: Vec<(usize, BringsCode)>,
 }
 
 /// Why there are no more replies.
@@ -47,10 +47,10 @@ impl Context {
         ending: &WriteEnd,
         round: &mut Round,
     ) {
-        let Reading { write, lane, pieces, taught, leads } = reading;
+        let Reading { write, lane, pieces, taught, bringers } = reading;
         let first = write.read;
         write.read += count;
-        leads.retain(|(index, _)| *index >= write.read);
+        bringers.retain(|(index, _)| *index >= write.read);
         while let Some((_, name)) = write.loads.front().filter(|(index, _)| *index < write.read) {
             let (index, name) = (write.loads[0].0 - first, name.clone());
             write.loads.pop_front();
