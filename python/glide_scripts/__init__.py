@@ -216,8 +216,9 @@ if typing.TYPE_CHECKING:
     from .declared.conversion import Converter
     from .logger import Logger, LogLevel
     from .observing.stats import Latency, NodeStats, Stats
+    from .scripts.decorator import typed_script
     from .scripts.library import ScriptLibrary, TypedLibrary
-    from .scripts.typed import TBatch, TCall, TypedScript, typed_script
+    from .scripts.typed import TBatch, TCall, TypedScript
 
 # What a program of one server and one script does not need is imported when it is asked for: that
 # halves the time of the import.
@@ -262,7 +263,8 @@ _LATER = {
         ),
         "logger": ("LogLevel", "Logger"),
         "observing.stats": ("Latency", "NodeStats", "Stats"),
-        "scripts.typed": ("TBatch", "TCall", "TypedScript", "typed_script"),
+        "scripts.decorator": ("typed_script",),
+        "scripts.typed": ("TBatch", "TCall", "TypedScript"),
     }.items()
     for name in names
 }

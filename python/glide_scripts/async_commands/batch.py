@@ -1,6 +1,7 @@
 """The batches, under the name that GLIDE's module has."""
 
-from ..client.batch import BaseBatch, Batch, ClusterBatch, ClusterTransaction, Transaction
+from ..client.base_batch import BaseBatch
+from ..client.batch import Batch, ClusterBatch, ClusterTransaction, Transaction
 from ..scripts.typed import TBatch
 
 __all__ = [

@@ -14,33 +14,19 @@ from typing import Any
 from .. import Script, ScriptError
 from ..declared.lines import Place
 from ..testing._wire import ServerReplyError
+from . import _dap_bodies as bodies
 from ._call_arguments import fit
 from ._callee import refuse_library
 from ._coverage import NOT_COVERED, Covered
 from ._dap_stream import Stream
 from ._failure import failure_of, script_error_text
-from ._inspection import BREAKPOINT, Frame, Inspected, Value
+from ._inspection import BREAKPOINT, Frame, Inspected
 from ._launch import Launch
 from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
 from ._origin import Origin, origin, refuse_empty
 from ._servers import Servers
 from ._shown import shown_reply
 from ._stepping import Stepper
-
-_THREAD = 1
-_LOCALS, _GLOBALS, _FIELDS = 1_000, 900, 10_000
-"""Where references to variables begin: of a frame, of KEYS and ARGV, of tables."""
-_CAPABILITIES = {
-    "supportsConfigurationDoneRequest": True,
-    "supportsConditionalBreakpoints": True,
-    "supportsEvaluateForHovers": True,
-    "supportsExceptionInfoRequest": True,
-    "supportsTerminateRequest": True,
-    "supportTerminateDebuggee": True,
-    "exceptionBreakpointFilters": [
-        {"filter": "error", "label": "Errors of the script", "default": True}
-    ],
-}
 
 
 class Refused(Exception):
@@ -115,7 +101,7 @@ class Adapter:
     # The beginning and the end
 
     def _do_initialize(self, _: dict[str, Any]) -> dict[str, Any]:
-        return dict(_CAPABILITIES)
+        return dict(bodies.CAPABILITIES)
 
     def _do_launch(self, given: dict[str, Any]) -> dict[str, Any]:
         source = self._source_of(given)
@@ -218,7 +204,7 @@ class Adapter:
             return self._unverified(str(error))
         self._breaks[place] = str(wanted.get("condition") or "").strip()
         number = next(self._numbers)
-        return {"id": number, "verified": True, "line": place.line, "source": _source(file)}
+        return {"id": number, "verified": True, "line": place.line, "source": bodies.source(file)}
 
     def _unverified(self, why: str) -> dict[str, Any]:
         return {"id": next(self._numbers), "verified": False, "message": why}
@@ -292,7 +278,7 @@ class Adapter:
 
     def _tell(self, event: Event, reason: str) -> None:
         for line in event.log:
-            self._stream.event("output", category="console", output=f"{_logged(line)}\n")
+            self._stream.event("output", category="console", output=f"{bodies.log_line(line)}\n")
         if isinstance(event, Stopped):
             reason = "breakpoint" if event.reason == BREAKPOINT else reason
             if event.reason not in (BREAKPOINT, "step over"):
@@ -316,7 +302,7 @@ class Adapter:
 
     def _stopped(self, reason: str, **more: str) -> None:
         self._stream.event(
-            "stopped", reason=reason, threadId=_THREAD, allThreadsStopped=True, **more
+            "stopped", reason=reason, threadId=bodies.THREAD, allThreadsStopped=True, **more
         )
 
     def _end(self, code: int) -> None:
@@ -331,15 +317,15 @@ class Adapter:
     # What is there
 
     def _do_threads(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"threads": [{"id": _THREAD, "name": "script"}]}
+        return {"threads": [{"id": bodies.THREAD, "name": "script"}]}
 
     def _do_stackTrace(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._error is not None:
             place = Place(self._error.file or self._listing.files[0], self._error.line or 1)
-            frames = [_frame(1, "top level", place)]
+            frames = [bodies.frame(1, "top level", place)]
         else:
             frames = [
-                _frame(number, each.name, self._listing.place(each.line))
+                bodies.frame(number, each.name, self._listing.place(each.line))
                 for number, each in enumerate(self._all_frames(), start=1)
             ]
         start = given.get("startFrame") or 0
@@ -349,55 +335,34 @@ class Adapter:
     def _do_scopes(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._error is not None:
             return {"scopes": []}
-        number = int(given["frameId"])
-        return {
-            "scopes": [
-                {
-                    "name": "Locals",
-                    "presentationHint": "locals",
-                    "variablesReference": _LOCALS + number,
-                    "expensive": False,
-                },
-                {"name": "KEYS and ARGV", "variablesReference": _GLOBALS, "expensive": False},
-            ]
-        }
+        return {"scopes": bodies.scopes(int(given["frameId"]))}
 
     def _do_variables(self, given: dict[str, Any]) -> dict[str, Any]:
         ref = int(given["variablesReference"])
         session = self._live()
-        if ref >= _FIELDS:
-            values = session.fields(ref - _FIELDS)
-        elif ref >= _LOCALS:
-            values = session.variables(self._frame_of(ref - _LOCALS))
+        if ref >= bodies.FIELDS:
+            values = session.fields(ref - bodies.FIELDS)
+        elif ref >= bodies.LOCALS:
+            values = session.variables(self._frame_of(ref - bodies.LOCALS))
         else:
             frame = self._all_frames()[-1]
             values = [session.evaluate(name, frame) for name in ("KEYS", "ARGV")]
-            return {
-                "variables": [
-                    _variable(each, name)
-                    for each, name in zip(values, ("KEYS", "ARGV"), strict=True)
-                ]
-            }
-        return {"variables": [_variable(each, each.name) for each in values]}
+            named = zip(values, ("KEYS", "ARGV"), strict=True)
+            return {"variables": [bodies.variable(each, name) for each, name in named]}
+        return {"variables": [bodies.variable(each, each.name) for each in values]}
 
     def _do_evaluate(self, given: dict[str, Any]) -> dict[str, Any]:
         session = self._live()
         number = given.get("frameId")
         frame = self._all_frames()[0] if number is None else self._frame_of(int(number))
         value = session.evaluate(str(given.get("expression")), frame)
-        shown = _variable(value, "")
+        shown = bodies.variable(value, "")
         return {"result": shown.pop("value")} | shown
 
     def _do_exceptionInfo(self, _: dict[str, Any]) -> dict[str, Any]:
         if self._error is None:
             raise Refused("the script has not failed")
-        first, *more = str(self._error).split("\n", 1)
-        return {
-            "exceptionId": self._error.code or "ERR",
-            "description": first,
-            "breakMode": "always",
-            "details": {"message": first, "stackTrace": "".join(more)},
-        }
+        return bodies.exception(self._error)
 
     # Helpers
 
@@ -435,34 +400,3 @@ def _words(given: dict[str, Any], name: str, default: list[bytes]) -> list[bytes
 
 def _is_same(file: str, path: str) -> bool:
     return os.path.realpath(file) == os.path.realpath(path)
-
-
-def _source(file: str) -> dict[str, str]:
-    return {"name": os.path.basename(file), "path": os.path.abspath(file)}
-
-
-def _frame(number: int, name: str, place: Place) -> dict[str, Any]:
-    return {
-        "id": number,
-        "name": name,
-        "source": _source(place.file),
-        "line": place.line,
-        "column": 1,
-    }
-
-
-def _variable(value: Value, name: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "name": name,
-        "value": value.text,
-        "variablesReference": _FIELDS + value.ref if value.ref else 0,
-    }
-    if value.kind:
-        shown["type"] = value.kind
-    return shown
-
-
-def _logged(line: str) -> str:
-    kind, _, rest = line.partition(" ")
-    marks = {"<command>": "> ", "<redis>": "> ", "<reply>": "< ", "<debug>": "debug: "}
-    return f"{marks[kind]}{rest}" if kind in marks else line

@@ -11,15 +11,14 @@ from typing import Literal, NamedTuple
 from tree_sitter import Node
 
 from ..declared.lines import line_starts
+from ._expressions import SERVER, integer_of, is_command, operator_of
 from ._findings import Finding
 from ._globals import GLOBALS, MEMBERS
 from ._lua import Program, arguments, parse, text_of
+from ._precision import lost_precision
 from ._scripts import Unit
 
 _ALLOW = re.compile(rb"--.*\bglide-scripts: allow ([\w-]+(?:[, ]+[\w-]+)*)")
-_SERVER = (b"redis", b"server")
-_FLOATS = (b"sqrt", b"exp", b"log", b"log10", b"pi", b"huge")
-_MAX_EXACT = 2**53
 
 # What leaves a call without its record.
 _AGAINST_ONCE = {
@@ -28,9 +27,6 @@ _AGAINST_ONCE = {
     "FLUSHALL": "deletes the records of all other calls",
     "FLUSHDB": "deletes the records of all other calls",
 }
-
-# Their replies are numbers with a fraction, as text.
-_FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEODIST")
 
 
 class CommandInfo(NamedTuple):
@@ -102,7 +98,6 @@ class _Rules:
         self._unit = unit
         self._program: Program = parse(unit.code)
         self._line_starts = line_starts(unit.code)
-        self._floats: dict[int, bool] = {}
         self._read_only = (
             "--@readonly"
             if unit.declarations.read_only
@@ -116,7 +111,7 @@ class _Rules:
     def commands(self) -> Iterator[_Command]:
         for call in self._program.calls:
             callee, given = call.child_by_field_name("name"), arguments(call)
-            if callee is None or not given or not self._is_command(callee):
+            if callee is None or not given or not is_command(self._program, callee):
                 continue
             if (name := text_of(given[0])) is None:
                 continue
@@ -125,12 +120,6 @@ class _Rules:
                 text = node.text if node.type == "number" else text_of(node)
                 words.append(b"\0%d" % position if text is None else text)
             yield _Command(call, given, words)
-
-    def _is_command(self, callee: Node) -> bool:
-        return any(
-            self._program.is_field(value, _SERVER, (b"call", b"pcall"))
-            for value in self._program.values(callee)
-        )
 
     def undeclared_keys(self, command: _Command, keys: set[bytes]) -> Iterator[Finding]:
         for node, word in zip(command.arguments[1:], command.words[1:], strict=True):
@@ -143,7 +132,7 @@ class _Rules:
         for value in self._program.values(node):
             if value.type == "string":
                 return "a string of the script"
-            if value.type == "binary_expression" and _operator(value) == "..":
+            if value.type == "binary_expression" and operator_of(value) == "..":
                 return "built from strings"
             if value.type == "function_call":
                 callee = value.child_by_field_name("name")
@@ -204,7 +193,7 @@ class _Rules:
             callee, given = register.child_by_field_name("name"), arguments(register)
             if (
                 callee is None
-                or not self._program.is_field(callee, _SERVER, (b"register_function",))
+                or not self._program.is_field(callee, SERVER, (b"register_function",))
                 or not given
                 or given[0].type != "table_constructor"
             ):
@@ -279,7 +268,7 @@ class _Rules:
                 is_counted = True
                 continue
             index = parent.child_by_field_name("field") if parent is not None else None
-            position = _integer(index) if index is not None and index != node else None
+            position = integer_of(index) if index is not None and index != node else None
             if position is None:
                 # All of it is given to something, or walked through.
                 return
@@ -308,105 +297,8 @@ class _Rules:
                     yield self._finding(used[last], code, why)
 
     def lost_precision(self) -> Iterator[Finding]:
-        for node in self._program.numbers:
-            text = (node.text or b"").decode("ascii", "replace")
-            whole = _integer(node)
-            if whole is not None and whole > _MAX_EXACT and float(whole) != whole:
-                why = f"{text} is beyond 2**53, so Lua changes it; write it as a string"
-                yield self._finding(node, "lost-precision", why)
-        for node, function in self._program.returns:
-            if function is not None and not self._is_callback(function):
-                # For another part of the script, which may round it.
-                continue
-            for expressions in node.named_children:
-                for value in expressions.named_children:
-                    for inexact in self._inexact(value, set()):
-                        why = "a reply truncates floats to integers; return tostring(…)"
-                        yield self._finding(inexact, "lost-precision", why)
-
-    def _is_callback(self, function: Node) -> bool:
-        return self._unit.library is not None and any(
-            self._program.is_field(callee, _SERVER, (b"register_function",))
-            and any(
-                value.id == function.id
-                for given in _leaves(arguments(call))
-                for value in self._program.values(given)
-            )
-            for call in self._program.calls
-            if (callee := call.child_by_field_name("name")) is not None
-        )
-
-    def _inexact(self, reply: Node, seen: set[int]) -> Iterator[Node]:
-        """The parts of a reply that are floats, as far as that can be told."""
-        for value in self._program.values(reply):
-            if value.id in seen:
-                # A table may be made of itself.
-                continue
-            seen.add(value.id)
-            if value.type == "table_constructor":
-                for each in value.named_children:
-                    # A field with a name is no part of the reply, or is {double = …}.
-                    inner = each.child_by_field_name("value")
-                    if inner is not None and each.child_by_field_name("name") is None:
-                        yield from self._inexact(inner, seen)
-            elif self._is_float(value):
-                yield reply
-                return
-
-    def _is_float(self, node: Node) -> bool:
-        for value in self._program.values(node):
-            if value.id not in self._floats:
-                # Of what is made of itself, the rest decides.
-                self._floats[value.id] = False
-                self._floats[value.id] = self._is_float_value(value)
-            if self._floats[value.id]:
-                return True
-        return False
-
-    def _is_float_value(self, node: Node) -> bool:
-        match node.type:
-            case "number":
-                return _integer(node) is None
-            case "unary_expression":
-                operand = node.child_by_field_name("operand")
-                return _operator(node) == "-" and bool(operand and self._is_float(operand))
-            case "dot_index_expression":
-                return self._program.is_field(node, (b"math",), (b"pi", b"huge"))
-            case "function_call":
-                callee = node.child_by_field_name("name")
-                if callee is None:
-                    return False
-                if self._program.is_field(callee, (b"math",), (b"random",)):
-                    return not arguments(node)
-                if self._program.is_global(callee, b"tonumber"):
-                    return any(self._is_float_reply(each) for each in arguments(node)[:1])
-                return self._program.is_field(callee, (b"math",), _FLOATS)
-            case "binary_expression":
-                left = node.child_by_field_name("left")
-                right = node.child_by_field_name("right")
-                if left is None or right is None:
-                    return False
-                match _operator(node):
-                    case "/":
-                        over, under = _integer(left), _integer(right)
-                        return not (over is not None and under and over % under == 0)
-                    case "+" | "-" | "*" | "%" | "and" | "or":
-                        return self._is_float(left) or self._is_float(right)
-        return False
-
-    def _is_float_reply(self, node: Node) -> bool:
-        """Whether it is a command's reply, maybe with a default, that is a float's text."""
-        for value in self._program.values(node):
-            if value.type == "binary_expression" and _operator(value) == "or":
-                left = value.child_by_field_name("left")
-                if left is not None and self._is_float_reply(left):
-                    return True
-            elif value.type == "function_call":
-                callee, given = value.child_by_field_name("name"), arguments(value)
-                name = text_of(given[0]) if given else None
-                if callee and name and name.upper() in _FLOAT_COMMANDS and self._is_command(callee):
-                    return True
-        return False
+        for node, why in lost_precision(self._program, is_library=self._unit.library is not None):
+            yield self._finding(node, "lost-precision", why)
 
     # Places
 
@@ -429,39 +321,6 @@ class _Rules:
         place = self._unit.source.map.place(line)
         column = len(before.decode("utf-8", "replace")) + 1
         return Finding(place.file, place.line, column, code, message)
-
-
-def _leaves(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Expressions, and those in tables."""
-    for node in nodes:
-        if node.type == "table_constructor":
-            for each in node.named_children:
-                value = each.child_by_field_name("value")
-                if value is not None:
-                    yield value
-        else:
-            yield node
-
-
-def _operator(node: Node) -> str:
-    """The operator of an expression with one or two operands."""
-    return next((child.type for child in node.children if not child.is_named), "")
-
-
-def _integer(node: Node) -> int | None:
-    """The value of a number that stands there and is whole."""
-    if node.type != "number" or node.text is None:
-        return None
-    text = node.text.decode("ascii", "replace").lower()
-    try:
-        if text.startswith("0x"):
-            return int(text, 16)
-        if text.isdecimal():
-            return int(text)
-        value = float(text)
-    except ValueError:
-        return None
-    return int(value) if value.is_integer() else None
 
 
 def _shown(node: Node) -> str:

@@ -32,14 +32,18 @@ pub use crate::model::config::{
 pub use crate::model::error::{Error, Kind, Place};
 pub use crate::model::library::{Library, library_name};
 pub use crate::model::once::{Once, OwnIds};
-pub use crate::model::question::{Answer, Question, Questioner};
+pub use crate::model::question::{Answer, CallbackError, Question, Questioner};
 pub use crate::model::request::{Gather, LaneKind, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};
 pub use crate::model::stats::{Latency, NodeStats, Stats};
+pub use crate::model::tls::setting_error::{SettingError, Unusable};
 pub use crate::model::tls::{Identity, Pem, Tls, TlsOptions};
-pub use crate::model::unreachable::{Stranger, Unreachable};
+pub use crate::model::topology_error::{
+    AtServer, CommandRefused, DiscoveryError, NotConfirmed, SentinelError, TopologyError,
+};
+pub use crate::model::unreachable::{Refused, Stranger, Unreachable};
 pub use crate::model::wait::Wait;
 pub use crate::tasks::mailbox::Mailbox;
 pub use crate::tasks::room::ROOM_KEPT;

@@ -32,7 +32,7 @@ from glide_scripts import (
     SlotType,
     Transaction,
 )
-from glide_scripts.client.batch import BaseBatch
+from glide_scripts.client.base_batch import BaseBatch
 
 HELLO = Script("return 'hello'", name="hello.lua")
 BOTH = pytest.mark.parametrize("kind", [Batch, ClusterBatch])

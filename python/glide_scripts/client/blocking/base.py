@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol, Self, cast, overload
 
 from ...commands.expiry import ExpirySet
 from ...commands.strings import ConditionalChange, OnlyIfEqual
+from ...observing.observer import Observer
 from ...values import TOK, TEncodable
 from .. import base
+from ..advice import with_advice
 from ..sending import Sending
 from . import bound
 from .invoking import invoking
@@ -55,6 +57,24 @@ class BaseClient(Sending):
     _await = ""
     _has_warned = False
     """Whether it has warned that it blocks an event loop."""
+
+    @classmethod
+    @with_advice
+    def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
+        """Connect to the server or the cluster of a URL.
+
+        Args:
+            url: As for the asynchronous client's ``from_url``.
+            observer: Is called for each call; see ``Observer``.
+
+        Raises:
+            ConfigurationError: The URL is wrong.
+            ClosingError: No server could be reached; the text says why.
+        """
+        opening = cls._from_url(url, observer)
+        # Tracebacks may show local variables.
+        del url
+        return run_for(cls, opening)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Self
 
 from ...config.settings import GlideClientConfiguration
-from ...observing.observer import Observer
 from ...public import show_as_public
 from .. import standalone
 from ..advice import with_advice
@@ -36,24 +35,6 @@ class GlideClient(BaseClient):
             ClosingError: The server could not be reached; the text says why.
         """
         return run_for(cls, cls._create(config))
-
-    @classmethod
-    @with_advice
-    def from_url(cls, url: str, *, observer: Observer | None = None) -> Self:
-        """Connect to the server of a URL.
-
-        Args:
-            url: As for the asynchronous client's ``from_url``.
-            observer: Is called for each call; see ``Observer``.
-
-        Raises:
-            ConfigurationError: The URL is wrong.
-            ClosingError: The server could not be reached; the text says why.
-        """
-        opening = cls._from_url(url, observer)
-        # Tracebacks may show local variables.
-        del url
-        return run_for(cls, opening)
 
     exec = blocking(standalone.GlideClient.exec)
     unwatch = blocking(standalone.GlideClient.unwatch)

@@ -209,7 +209,7 @@ impl Attempt {
     /// Has it go behind another request that brings its code to the same server, if there is one. That one may fail, so
     /// the next of those behind it brings the code; all do at last.
     fn follow_code(&mut self, request: &Request) -> bool {
-        let is_coming = |lane: &Rc<Lane>| request.code().is_some_and(|code| lane.bringing().has(code));
+        let is_coming = |lane: &Rc<Lane>| request.code().is_some_and(|code| lane.code_in_flight().has(code));
         let follows = !self.has_place && self.may_follow() && self.lane.as_ref().is_some_and(is_coming);
         self.follows += u32::from(follows);
         follows

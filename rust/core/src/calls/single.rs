@@ -260,10 +260,10 @@ async fn attempts(
         // What comes before the request is of use without it.
         let options = StepOptions { separable: true, waits: request.wait().is_some(), ..StepOptions::default() };
         let sending = place.begin(commands, options, &progress.step);
-        let lead = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
+        let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
         kept = may_lack_code.then_some(place);
         let answer = sending.await;
-        drop(lead);
+        drop(brings);
         let mut replies = progress.step.take_replies();
         progress.step.clear();
         unfinished = match answer {

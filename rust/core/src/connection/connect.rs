@@ -9,10 +9,10 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::greeting::{ECHO, Greeting, Manner, Weight, greetings};
+use crate::connection::greeting::{ECHO, Greeting, GreetingStyle, IfRefused, greetings};
 use crate::connection::stranger;
 use crate::model::config::{Address, ConnectionConfig, Stream};
-use crate::model::unreachable::{Stranger, Unreachable};
+use crate::model::unreachable::{Refused, Stranger, Unreachable};
 use crate::model::verdict;
 use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
@@ -87,8 +87,7 @@ pub(crate) async fn connect(
 ) -> Result<Connection, Unreachable> {
     let Some(map) = &config.address_map else { return connect_to(address, config, purpose).await };
     let limit = config.timeout;
-    let target = timeout(limit, map.target(address)).await.map_err(|_| Unreachable::NoAddressInTime(limit))?;
-    let target = target.map_err(Unreachable::CallbackFailed)?;
+    let target = timeout(limit, map.target(address)).await.map_err(|_| Unreachable::NoAddressInTime(limit))??;
     connect_to(&target, config, purpose).await.map_err(|reason| match target {
         target if target == *address => reason,
         target => Unreachable::Elsewhere { reason: Box::new(reason), target },
@@ -109,7 +108,7 @@ async fn connect_to(address: &Address, config: &ConnectionConfig, purpose: Purpo
     })
 }
 
-/// Connects in as many manners as it takes.
+/// Connects in as many styles as it takes.
 async fn open(
     address: &Address,
     config: &ConnectionConfig,
@@ -117,10 +116,10 @@ async fn open(
     waits_for: &Cell<WaitsFor>,
 ) -> Result<Connection, Unreachable> {
     let mut ended = None;
-    for manner in Manner::all(config.protocol) {
-        match open_in(*manner, address, config, purpose, waits_for).await {
+    for style in GreetingStyle::all(config.protocol) {
+        match open_in(*style, address, config, purpose, waits_for).await {
             Ok(mut connection) => {
-                connection.is_fragile = ended.is_some() && Some(manner) != Manner::all(config.protocol).first();
+                connection.is_fragile = ended.is_some() && Some(style) != GreetingStyle::all(config.protocol).first();
                 return Ok(connection);
             }
             Err(Failure::Ended(reason)) => ended = ended.or(Some(reason)),
@@ -134,7 +133,7 @@ async fn open(
 }
 
 async fn open_in(
-    manner: Manner,
+    style: GreetingStyle,
     address: &Address,
     config: &ConnectionConfig,
     purpose: Purpose,
@@ -145,11 +144,10 @@ async fn open_in(
     waits_for.set(WaitsFor::Password);
     let password = config.credentials.password().await.map_err(Unreachable::CallbackFailed)?;
     waits_for.set(WaitsFor::Server);
-    let mut next = greetings(config, password.as_deref(), purpose, manner);
+    let mut next = greetings(config, password.as_deref(), purpose, style);
     loop {
         next = match connection.greet(next, purpose).await? {
             Greeted::Done(refused) if refused.is_empty() || purpose == Purpose::Admin => {
-                config.credentials.set_refused(false);
                 return Ok(connection);
             }
             Greeted::Done(refused) => {
@@ -157,11 +155,8 @@ async fn open_in(
                 sleep(BUSY_PAUSE).await;
                 refused
             }
-            Greeted::WithoutHello => greetings(config, password.as_deref(), purpose, Manner::Resp2),
-            Greeted::NotLoggedIn(reason) => {
-                config.credentials.set_refused(true);
-                return Err(Failure::Final(reason));
-            }
+            Greeted::WithoutHello => greetings(config, password.as_deref(), purpose, GreetingStyle::Resp2),
+            Greeted::NotLoggedIn(refused) => return Err(Failure::Final(Unreachable::LoginRefused(refused))),
         }
     }
 }
@@ -175,7 +170,7 @@ enum Greeted {
     Done(Vec<Greeting>),
     /// It takes no HELLO, and what followed may have been refused because of that.
     WithoutHello,
-    NotLoggedIn(Unreachable),
+    NotLoggedIn(Refused),
 }
 
 impl Connection {
@@ -187,28 +182,30 @@ impl Connection {
         for greeting in greetings {
             let reply = self.receive().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
-            match (reply.error(), greeting.weight) {
-                (None, Weight::Hello) => match stranger::mode(&reply).as_deref() {
+            match (reply.error(), greeting.if_refused) {
+                (None, IfRefused::Hello) => match stranger::mode(&reply).as_deref() {
                     Some(b"sentinel") => return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel))),
                     mode => self.is_without_cluster = mode == Some(b"standalone"),
                 },
                 (None, _) => {}
-                (Some(_), Weight::Offered) if is_busy => {}
+                (Some(_), IfRefused::Offered) if is_busy => {}
                 (Some(_), _) if is_busy => refused.push(greeting),
                 (Some(error), _) if verdict::turns_away(error) => {
                     return Err(Failure::Final(Unreachable::TurnedAway(error.clone())));
                 }
                 // What is at the other end may want AUTH before anything else, HELLO with AUTH in it included.
-                (Some(error), Weight::Hello) if !verdict::denies_login(error) => is_without_hello = true,
+                (Some(error), IfRefused::Hello) if !verdict::denies_login(error) => is_without_hello = true,
                 (Some(_), _) if is_without_hello => {}
-                (Some(error), Weight::Hello | Weight::Login) => {
-                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                (Some(error), IfRefused::Hello | IfRefused::Login) => {
+                    return Ok(Greeted::NotLoggedIn(greeting.refused(error)));
                 }
                 (Some(error), _) if verdict::wants_password(error) => {
-                    return Ok(Greeted::NotLoggedIn(greeting.refusal(error)));
+                    return Ok(Greeted::NotLoggedIn(greeting.refused(error)));
                 }
-                (Some(error), Weight::Needed) => return Err(Failure::Final(greeting.refusal(error))),
-                (Some(_), Weight::Wanted | Weight::Offered) => lacks_echo |= greeting.name == ECHO,
+                (Some(error), IfRefused::Needed) => {
+                    return Err(Failure::Final(Unreachable::Refused(greeting.refused(error))));
+                }
+                (Some(_), IfRefused::Wanted | IfRefused::Offered) => lacks_echo |= greeting.name == ECHO,
             }
         }
         if lacks_echo && purpose != Purpose::Sentinel && self.is_sentinel().await? {
@@ -252,9 +249,9 @@ impl Connection {
 }
 
 impl Greeting {
-    fn refusal(&self, error: &ServerError) -> Unreachable {
+    fn refused(&self, error: &ServerError) -> Refused {
         let wants_credentials = verdict::wants_password(error);
-        Unreachable::Refused { command: self.name, answer: error.clone(), wants_credentials }
+        Refused { command: self.name, answer: error.clone(), wants_credentials }
     }
 }
 

@@ -21,15 +21,15 @@ pub(crate) enum Purpose {
 /// Which commands a new connection begins with. Each variant has fewer than the one before it, for servers and proxies
 /// that end a connection over a command that they do not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Manner {
+pub(super) enum GreetingStyle {
     Resp3,
     Resp2,
     /// Nothing of the client.
     Terse,
 }
 
-impl Manner {
-    /// In which manners a connection is tried, one after the other. HELLO is tried twice: a connection may also end
+impl GreetingStyle {
+    /// In which styles a connection is tried, one after the other. HELLO is tried twice: a connection may also end
     /// because its server does, and replies of RESP2 are not as those of RESP3.
     pub(super) fn all(protocol: Protocol) -> &'static [Self] {
         match protocol {
@@ -41,7 +41,7 @@ impl Manner {
 
 /// What becomes of a connection if one of the first commands is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weight {
+pub(super) enum IfRefused {
     /// It speaks RESP2 then.
     Hello,
     /// It is of no use, because nobody is logged in.
@@ -61,7 +61,7 @@ pub(super) const ECHO: &str = "ECHO";
 pub(super) struct Greeting {
     pub(super) name: &'static str,
     pub(super) command: Bytes,
-    pub(super) weight: Weight,
+    pub(super) if_refused: IfRefused,
 }
 
 /// The first commands, in their order.
@@ -69,41 +69,49 @@ pub(super) fn greetings(
     config: &ConnectionConfig,
     password: Option<&str>,
     purpose: Purpose,
-    manner: Manner,
+    style: GreetingStyle,
 ) -> Vec<Greeting> {
     let mut greetings = Vec::new();
-    let mut add = |name, weight, command| greetings.push(Greeting { name, command, weight });
+    let mut add = |name, if_refused, command| greetings.push(Greeting { name, command, if_refused });
     let client_name = config.client_name.as_deref();
-    if manner == Manner::Resp3 {
+    if style == GreetingStyle::Resp3 {
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
         if let Some(password) = password {
             let username = config.credentials.username().unwrap_or("default");
             hello.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
         }
-        add("HELLO", Weight::Hello, pack::command(&hello));
+        add("HELLO", IfRefused::Hello, pack::command(&hello));
     } else if let Some(password) = password {
-        add("AUTH", Weight::Login, config.credentials.auth(password));
-    } else if manner == Manner::Terse {
+        add("AUTH", IfRefused::Login, config.credentials.auth(password));
+    } else if style == GreetingStyle::Terse {
         // Proxies know it that know no ECHO.
-        add("PING", Weight::Offered, ping::ping());
+        add("PING", IfRefused::Offered, ping::ping());
     } else {
         // Its answer shows that there is a server, and whether it wants a password.
-        add(ECHO, Weight::Offered, pack::command(&[b"ECHO", b""]));
+        add(ECHO, IfRefused::Offered, pack::command(&[b"ECHO", b""]));
     }
-    if let Some(name) = client_name.filter(|_| manner <= Manner::Resp2) {
-        add("CLIENT SETNAME", Weight::Wanted, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
+    if let Some(name) = client_name.filter(|_| style <= GreetingStyle::Resp2) {
+        add("CLIENT SETNAME", IfRefused::Wanted, pack::command(&[b"CLIENT", b"SETNAME", name.as_bytes()]));
     }
-    if config.sends_client_info && manner <= Manner::Resp2 {
+    if config.sends_client_info && style <= GreetingStyle::Resp2 {
         // Servers before Redis 7.2 do not know SETINFO, and a busy one refuses it.
         let version = env!("CARGO_PKG_VERSION");
-        add("CLIENT SETINFO", Weight::Offered, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-NAME", b"glide_scripts"]));
-        add("CLIENT SETINFO", Weight::Offered, pack::command(&[b"CLIENT", b"SETINFO", b"LIB-VER", version.as_bytes()]));
+        add(
+            "CLIENT SETINFO",
+            IfRefused::Offered,
+            pack::command(&[b"CLIENT", b"SETINFO", b"LIB-NAME", b"glide_scripts"]),
+        );
+        add(
+            "CLIENT SETINFO",
+            IfRefused::Offered,
+            pack::command(&[b"CLIENT", b"SETINFO", b"LIB-VER", version.as_bytes()]),
+        );
     }
     if config.database != 0 && purpose != Purpose::Admin {
-        add("SELECT", Weight::Needed, pack::command(&[b"SELECT", config.database.to_string().as_bytes()]));
+        add("SELECT", IfRefused::Needed, pack::command(&[b"SELECT", config.database.to_string().as_bytes()]));
     }
     if purpose == Purpose::Reads {
-        add("READONLY", Weight::Needed, pack::command(&[b"READONLY"]));
+        add("READONLY", IfRefused::Needed, pack::command(&[b"READONLY"]));
     }
     greetings
 }

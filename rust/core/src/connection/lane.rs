@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::{AbortHandle, spawn_local};
 
-use crate::connection::bringing::Bringing;
+use crate::connection::code_in_flight::CodeInFlight;
 use crate::connection::connect::Purpose;
 use crate::connection::counters::Counters;
 use crate::connection::job::Job;
@@ -36,7 +36,7 @@ use crate::model::unreachable::Unreachable;
 use crate::tasks::signal::Signal;
 use crate::wire::resp::Reply;
 
-pub(crate) use self::place::{Begun, Place};
+pub(crate) use self::place::{Place, SubmittedStep};
 
 /// What becomes of calls that the lane cannot finish, and of its losses.
 pub(crate) trait LaneEvents {
@@ -60,7 +60,7 @@ pub(crate) struct Lane {
     /// Wakes the task that runs the lane.
     pub(super) waker: RefCell<Option<Waker>>,
     task: RefCell<Task>,
-    bringing: Bringing,
+    code_in_flight: CodeInFlight,
     pub(super) session: Session,
     pub(super) counters: Counters,
     pub(super) liveness: Liveness,
@@ -95,7 +95,7 @@ impl Lane {
             status: Signal::new(Status::Connecting),
             waker: RefCell::default(),
             task: RefCell::default(),
-            bringing: Bringing::default(),
+            code_in_flight: CodeInFlight::default(),
         })
     }
 
@@ -216,7 +216,7 @@ impl Lane {
         commands: Vec<Bytes>,
         options: StepOptions,
         progress: &Rc<StepProgress>,
-    ) -> Begun {
+    ) -> SubmittedStep {
         self.end_of_line().begin(commands, options, progress)
     }
 
@@ -345,7 +345,7 @@ impl Lane {
                 let _ = step.answer.send(Err(unfinished));
             }
             Job::Load(_, hash) => {
-                self.bringing.end_load(&hash);
+                self.code_in_flight.end_load(&hash);
                 if matches!(unfinished, Unfinished::Answered(reply) if reply.error().is_none()) {
                     self.set_loaded(&hash, true);
                 }

@@ -1,6 +1,6 @@
 //! One connection: how it is made, written to and read from.
 
-pub(crate) mod bringing;
+pub(crate) mod code_in_flight;
 pub(crate) mod connect;
 pub(crate) mod counters;
 mod greeting;

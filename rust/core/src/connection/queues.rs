@@ -12,7 +12,7 @@ use crate::connection::step::Steps;
 use crate::connection::waiting::{STRIDE, Waiting};
 use crate::model::call::Call;
 use crate::model::completion::CallId;
-use crate::model::used::Used;
+use crate::model::known_code::KnownCode;
 use crate::tasks::room::ROOM_KEPT;
 
 /// What a lane has to do and has done.
@@ -28,7 +28,7 @@ pub(crate) struct Queues {
     /// What is in the output that nobody waits for, and of which the socket has taken nothing.
     withdrawn: Option<Withdrawn>,
     /// The code that the server has, as answers over this connection have shown.
-    pub(crate) used: Used,
+    pub(crate) known_code: KnownCode,
     /// What the next job is numbered.
     next: u64,
     register: Register,
@@ -91,11 +91,11 @@ impl Queues {
         match &entry.job {
             Some(Job::Call(call)) => {
                 if call.request.flushes_scripts() {
-                    self.used.clear();
+                    self.known_code.clear();
                 }
-                entry.is_first_use = call.request.code().is_some_and(|code| self.used.is_first(code));
+                entry.is_first_use = call.request.code().is_some_and(|code| self.known_code.is_first(code));
             }
-            Some(Job::Step(step)) if step.options.flushes_scripts => self.used.clear(),
+            Some(Job::Step(step)) if step.options.flushes_scripts => self.known_code.clear(),
             _ => {}
         }
         let is_first_use = entry.is_first_use;
@@ -158,7 +158,7 @@ impl Queues {
     /// Takes out what is in flight, since its connection is lost.
     pub(crate) fn lose_in_flight(&mut self) -> VecDeque<(u64, InFlight)> {
         (self.taken, self.queued, self.withdrawn) = (0, 0, None);
-        self.used.clear();
+        self.known_code.clear();
         let in_flight = self.in_flight.take();
         // What is sent again is looked at again.
         let first_uses = in_flight.iter().filter(|(_, entry)| entry.is_first_use);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::model::address::Address;
-use crate::model::question::{Question, Questioner, ask};
+use crate::model::question::{CallbackError, Question, Questioner, ask};
 
 /// From a server's own address to the one to connect to.
 pub enum AddressMap {
@@ -22,7 +22,7 @@ impl AddressMap {
     }
 
     /// Where to connect, or why nobody knows.
-    pub(crate) async fn target(&self, address: &Address) -> Result<Address, String> {
+    pub(crate) async fn target(&self, address: &Address) -> Result<Address, CallbackError> {
         match (self, address) {
             (Self::Table(table), _) => Ok(table.get(address).unwrap_or(address).clone()),
             // It is on this machine.

@@ -1,10 +1,13 @@
 //! What went wrong with a call, in its parts. The text is made only when it is read.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::address::Address;
 use crate::model::route::Slot;
+use crate::model::tls::setting_error::SettingError;
+use crate::model::topology_error::TopologyError;
 use crate::model::unreachable::{PANICKED, Unreachable};
 use crate::wire::resp::ServerError;
 
@@ -44,10 +47,14 @@ pub enum Cause {
          limit is {limit}"
     )]
     TooManyBytes { pending: usize, limit: usize },
+    #[error("{0}")]
+    Setting(#[source] SettingError),
     #[error("the client is closed")]
     Closed,
     #[error("the client was closed while it connected")]
     ClosedWhileConnecting,
+    #[error("the client could not connect: {0}")]
+    NotConnected(#[source] TopologyError),
     /// The server refused a changed password.
     #[error("{node}: AUTH was refused: {}", .answer.without_arguments())]
     PasswordRefused { node: Address, answer: ServerError },
@@ -98,7 +105,7 @@ pub enum Obstacle {
     Lost(#[source] Unreachable),
     /// Nobody knows a server that it could go to, for this reason.
     #[error("no connection ({0})")]
-    Unlearned(String),
+    Unlearned(#[source] Arc<TopologyError>),
     #[error("no node holds slot {0}")]
     NoNodeOf(Slot),
     #[error("no node is known")]

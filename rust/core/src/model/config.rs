@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::model::address_map::AddressMap;
-use crate::model::question::{Question, Questioner, ask};
+use crate::model::question::{CallbackError, Question, Questioner, ask};
 use crate::model::tls::Tls;
 use crate::model::unreachable::Unreachable;
 use crate::wire::pack;
@@ -147,8 +146,6 @@ pub struct Credentials {
     /// `None`: connections do not log in.
     password: Mutex<Option<String>>,
     source: Option<Questioner>,
-    /// Whether the last login was refused.
-    refused: AtomicBool,
 }
 
 impl Credentials {
@@ -165,22 +162,13 @@ impl Credentials {
         self.username.as_deref()
     }
 
-    /// Whether the server refused the last login.
-    pub(crate) fn are_refused(&self) -> bool {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_refused(&self, refused: bool) {
-        self.refused.store(refused, Ordering::Relaxed);
-    }
-
     /// For the connections to come.
     pub fn set_password(&self, password: Option<String>) {
         *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
     }
 
     /// The password as it is now, or why nobody knows it.
-    pub(crate) async fn password(&self) -> Result<Option<String>, String> {
+    pub(crate) async fn password(&self) -> Result<Option<String>, CallbackError> {
         let Some(source) = &self.source else {
             return Ok(self.password.lock().unwrap_or_else(PoisonError::into_inner).clone());
         };

@@ -4,8 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::model::known_code::CodeId;
 use crate::model::script::{line, sha1_hex};
-use crate::model::used::CodeId;
 use crate::wire::pack;
 
 /// The code of a library. Cheap to share: wrap it in an `Arc`.

@@ -20,13 +20,23 @@ pub enum Question {
 pub type Questioner = Box<dyn Fn(Question) + Send + Sync>;
 
 /// Takes the answer. Dropping it says that nobody will give one.
-pub struct Answer<T>(oneshot::Sender<Result<T, String>>);
+pub struct Answer<T>(oneshot::Sender<Result<T, CallbackError>>);
+
+/// Why a callback gave no answer. It holds no secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// In its own words.
+    #[error("{0}")]
+    Failed(String),
+    #[error("{callback}: its event loop is gone")]
+    LoopGone { callback: &'static str },
+}
 
 impl<T> Answer<T> {
     /// Gives the answer, or why there is none, which holds no secret.
     pub fn give(self, answer: Result<T, String>) {
         // The attempt to connect may have been given up.
-        let _ = self.0.send(answer);
+        let _ = self.0.send(answer.map_err(CallbackError::Failed));
     }
 }
 
@@ -36,13 +46,13 @@ impl<T> fmt::Debug for Answer<T> {
     }
 }
 
-/// Asks a question and waits for the answer. `whom` is the setting that names who is asked.
+/// Asks a question and waits for the answer. `callback` is the setting that names who is asked.
 pub(crate) async fn ask<T>(
     questioner: &Questioner,
-    whom: &str,
+    callback: &'static str,
     question: impl FnOnce(Answer<T>) -> Question,
-) -> Result<T, String> {
+) -> Result<T, CallbackError> {
     let (answer, answered) = oneshot::channel();
     questioner(question(Answer(answer)));
-    answered.await.unwrap_or_else(|_| Err(format!("{whom}: its event loop is gone")))
+    answered.await.unwrap_or(Err(CallbackError::LoopGone { callback }))
 }

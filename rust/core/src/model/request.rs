@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::model::known_code::CodeId;
 use crate::model::library::Library;
 use crate::model::once::Recorded;
 use crate::model::script::Script;
-use crate::model::used::CodeId;
 use crate::model::wait::Wait;
 use crate::wire::pack::{self, write_header, write_word};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
-use crate::model::used::CodeId;
+use crate::model::known_code::CodeId;
 use crate::wire::pack;
 
 /// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.

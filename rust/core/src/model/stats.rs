@@ -135,9 +135,9 @@ impl Stats {
     }
 
     /// Counts bytes among those that wait, as long as what it gives lives.
-    pub(crate) fn hold(&self, bytes: usize) -> Held<'_> {
+    pub(crate) fn hold(&self, bytes: usize) -> HeldBytes<'_> {
         self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Held { stats: self, bytes }
+        HeldBytes { stats: self, bytes }
     }
 
     pub fn pending_bytes(&self) -> usize {
@@ -181,12 +181,12 @@ impl Stats {
 }
 
 /// Bytes that wait for a connection.
-pub(crate) struct Held<'a> {
+pub(crate) struct HeldBytes<'a> {
     stats: &'a Stats,
     bytes: usize,
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldBytes<'_> {
     fn drop(&mut self) {
         self.stats.pending_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod private_key;
+pub(crate) mod setting_error;
 mod verifier;
 
 use std::fs;
@@ -14,7 +15,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::model::cause::Cause;
 use crate::model::error::{Error, Kind};
+use setting_error::{SettingError, Unusable};
 use verifier::{AcceptAny, Verifier};
 
 /// Where a certificate or a key is.
@@ -121,7 +124,7 @@ impl TlsOptions {
     pub fn build(self) -> Result<Tls, Error> {
         if let Some(name) = &self.server_name {
             ServerName::try_from(name.as_str())
-                .map_err(|_| wrong("server_name", format!("{name:?} is not a host name or an address")))?;
+                .map_err(|_| wrong("server_name", Unusable::NoHostName(name.clone())))?;
         }
         let made = Made { files: self.stamps(), config: Arc::new(self.config()?), unusable: None };
         Ok(Tls(Arc::new(Setup { options: self, made: Mutex::new(made) })))
@@ -159,7 +162,7 @@ impl TlsOptions {
         let found = rustls_native_certs::load_native_certs();
         store.add_parsable_certificates(found.certs);
         if store.is_empty() {
-            return Err(wrong("use_tls", "the system has no certificate authorities; pass root_pem_cacerts"));
+            return Err(wrong("use_tls", Unusable::NoAuthorities));
         }
         Ok((store, Vec::new()))
     }
@@ -221,23 +224,26 @@ impl Tls {
     }
 }
 
-fn read(setting: &str, pem: &Pem) -> Result<Vec<u8>, Error> {
+fn read(setting: &'static str, pem: &Pem) -> Result<Vec<u8>, Error> {
     match pem {
         Pem::Content(content) => Ok(content.clone()),
-        Pem::File(path) => fs::read(path).map_err(|error| wrong(setting, format!("{}: {error}", path.display()))),
+        Pem::File(path) => fs::read(path).map_err(|error| {
+            let (path, error) = (path.clone(), Arc::new(error));
+            wrong(setting, Unusable::Unreadable { path, error })
+        }),
     }
 }
 
-fn certificates_of(setting: &str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates_of(setting: &'static str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates = CertificateDer::pem_slice_iter(&read(setting, pem)?)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| wrong(setting, format!("not a PEM certificate: {error}")))?;
+        .map_err(|error| wrong(setting, Unusable::NotPem(Arc::new(error))))?;
     if certificates.is_empty() {
-        return Err(wrong(setting, "no certificate in PEM in it"));
+        return Err(wrong(setting, Unusable::NoCertificate));
     }
     Ok(certificates)
 }
 
-fn wrong(setting: &str, why: impl std::fmt::Display) -> Error {
-    Error::new(Kind::Configuration, format!("{setting}: {why}"))
+fn wrong(setting: &'static str, reason: impl Into<Unusable>) -> Error {
+    Error::because(Kind::Configuration, Cause::Setting(SettingError { setting, reason: reason.into() }))
 }

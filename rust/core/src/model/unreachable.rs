@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::address::Address;
 use crate::model::broken_stream::{SPEAKS_NO_TLS, explained};
+use crate::model::question::CallbackError;
 use crate::wire::resp::{ProtocolError, ServerError};
 
 /// What errors say to those whose calls or connection a panic has hit.
@@ -55,18 +56,21 @@ pub enum Unreachable {
     NoAddressInTime(Duration),
     /// How `password_callback` or `address_map` failed.
     #[error("{0}")]
-    CallbackFailed(String),
+    CallbackFailed(#[from] CallbackError),
 
     /// The server refused one of the first commands.
-    #[error("{command} was refused: {}{}", .answer.without_arguments(), advice(*.wants_credentials))]
-    Refused { command: &'static str, answer: ServerError, wants_credentials: bool },
+    #[error("{0}")]
+    Refused(Refused),
+    /// And that was the login.
+    #[error("{0}")]
+    LoginRefused(Refused),
     /// The server takes no connection.
     #[error("{}", .0.without_arguments())]
     TurnedAway(ServerError),
     #[error("{0}")]
     Stranger(Stranger),
 
-    #[error("{0}")]
+    #[error("the server's reply is not valid RESP: {0}")]
     InvalidReply(#[from] ProtocolError),
     #[error("{}", .0.text())]
     UnaskedError(ServerError),
@@ -100,6 +104,23 @@ impl Unreachable {
     pub(crate) fn lost(error: io::Error) -> Self {
         Self::Lost(Arc::new(error))
     }
+
+    pub(crate) fn is_login_refused(&self) -> bool {
+        match self {
+            Self::LoginRefused(_) => true,
+            Self::Elsewhere { reason, .. } | Self::InTerms { reason, .. } => reason.is_login_refused(),
+            _ => false,
+        }
+    }
+}
+
+/// How a server refused one of the first commands.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{command} was refused: {}{}", .answer.without_arguments(), advice(*.wants_credentials))]
+pub struct Refused {
+    pub command: &'static str,
+    pub answer: ServerError,
+    pub wants_credentials: bool,
 }
 
 fn doubt(over_tls: bool) -> &'static str {
@@ -153,7 +174,7 @@ mod tests {
     fn a_refusal_shows_no_argument_of_the_command() {
         let answer =
             ServerError::new("ERR unknown command 'HELLO', with args beginning with: 'AUTH' 's3cret'".as_bytes());
-        let reason = Unreachable::Refused { command: "HELLO", answer, wants_credentials: false };
+        let reason = Refused { command: "HELLO", answer, wants_credentials: false };
         assert_eq!(reason.to_string(), "HELLO was refused: ERR unknown command 'HELLO'");
     }
 

@@ -25,8 +25,8 @@
 mod wording;
 
 pub(crate) use wording::{
-    Load, denies_login, is_busy, is_not_busy, is_not_compiled, lacks_function, line_number, load, passes, turns_away,
-    wants_password,
+    Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, lacks_command, lacks_function,
+    line_number, load, passes, turns_away, wants_password,
 };
 
 use crate::model::address::Address;

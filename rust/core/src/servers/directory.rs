@@ -83,11 +83,9 @@ impl Servers {
 
     /// Why no node is known for a call.
     pub(crate) fn why_unknown(&self, route: &Route) -> Obstacle {
-        let failure = self.learning.failure.borrow();
         match route {
             Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => Obstacle::NoNodeOf(*slot),
-            _ if failure.is_empty() => Obstacle::Connecting,
-            _ => Obstacle::Unlearned(failure.clone()),
+            _ => self.learning.failure.borrow().clone().map_or(Obstacle::Connecting, Obstacle::Unlearned),
         }
     }
 

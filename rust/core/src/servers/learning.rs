@@ -1,14 +1,16 @@
 //! What is known of how the topology was learned.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
+use crate::model::topology_error::TopologyError;
 use crate::tasks::signal::Signal;
 
 pub(crate) struct Learning {
     /// Single slots that were found to have moved since the topology was learned.
     pub(super) moved: Cell<usize>,
     /// Why the topology could not be learned, the last time.
-    pub(super) failure: RefCell<String>,
+    pub(super) failure: RefCell<Option<Arc<TopologyError>>>,
     /// Counts the topologies that were learned.
     pub(super) learned: Signal<u64>,
     pub(super) refresh: Cell<Refresh>,

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 
 use crate::connection::connect::Purpose;
-use crate::connection::lane::{Begun, Lane, LaneEvents};
+use crate::connection::lane::{Lane, LaneEvents, SubmittedStep};
 use crate::connection::step::{StepOptions, StepProgress};
 use crate::model::completion::CallId;
 use crate::model::config::{Address, ConnectionConfig};
@@ -189,7 +189,7 @@ pub(crate) struct Lease {
     /// Given back with the connection, so that the next one in line may find it idle.
     permit: Option<OwnedSemaphorePermit>,
     /// What the server calls the connection, once it has said so.
-    known_as: RefCell<Option<(Begun, Rc<StepProgress>)>>,
+    known_as: RefCell<Option<(SubmittedStep, Rc<StepProgress>)>>,
 }
 
 /// How many connections to one server calls that may have to be killed have to themselves.

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::pending;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::connection::lane::Lane;
+use crate::model::cause::Cause;
 use crate::model::config::Mode;
 use crate::model::error::{Error, Kind};
+use crate::model::topology_error::TopologyError;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::discovery;
 use crate::servers::learning::Refresh;
@@ -22,11 +25,10 @@ use crate::tasks::guard;
 impl Servers {
     /// Learns the topology for the first time, or says why it cannot.
     pub(crate) async fn open(&self) -> Result<(), Error> {
-        let learned = self.learn().await;
-        let is_refused = self.config.connection.credentials.are_refused()
-            || self.sentinels.as_ref().is_some_and(Sentinels::refuse_credentials);
-        let kind = if is_refused { Kind::Authentication } else { Kind::Closing };
-        learned.map_err(|reason| Error::new(kind, format!("the client could not connect: {reason}")))?;
+        self.learn().await.map_err(|reason| {
+            let kind = if reason.is_login_refused() { Kind::Authentication } else { Kind::Closing };
+            Error::because(kind, Cause::NotConnected(reason))
+        })?;
         if self.reads_replicas() {
             self.prepare_replicas().await;
         }
@@ -106,12 +108,12 @@ impl Servers {
         }
     }
 
-    fn note_failure(&self, reason: String) {
+    fn note_failure(&self, reason: TopologyError) {
         // At a server that is away it is tried again and again. Of a single address the connection has logged it.
-        let is_news = self.learning.failure.borrow().is_empty() && self.has_alternatives();
+        let is_news = self.learning.failure.borrow().is_none() && self.has_alternatives();
         let level = if is_news { log::Level::Warn } else { log::Level::Debug };
         log::log!(level, "the topology could not be refreshed: {reason}");
-        self.learning.failure.replace(reason);
+        self.learning.failure.replace(Some(Arc::new(reason)));
     }
 
     /// A Sentinel has said that the service's servers have changed.
@@ -143,7 +145,7 @@ impl Servers {
         *self.learning.learned.borrow()
     }
 
-    async fn learn(&self) -> Result<(), String> {
+    async fn learn(&self) -> Result<(), TopologyError> {
         let topology = match (&self.config.mode, &self.sentinels) {
             (Mode::Standalone, Some(sentinels)) => self.learn_from_sentinels(sentinels).await?,
             (Mode::Standalone, None) => self.learn_roles().await?,

@@ -7,16 +7,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::model::config::Address;
+use crate::model::topology_error::{DiscoveryError, NotConfirmed, TopologyError};
 use crate::servers::directory::Servers;
 use crate::servers::discovery::{self, ServerRole};
 use crate::servers::node::Node;
-use crate::servers::sentinel::Claim;
 use crate::servers::sentinels::Sentinels;
 use crate::servers::topology::{Shard, Topology};
 
 impl Servers {
     /// The primary is whichever of the configured servers says so.
-    pub(super) async fn learn_roles(&self) -> Result<Topology, String> {
+    pub(super) async fn learn_roles(&self) -> Result<Topology, TopologyError> {
         /// How long servers that do not answer are waited for once all others have said that they are replicas.
         const STRAGGLERS: Duration = Duration::from_millis(300);
         let mut visits: Vec<_> = self.config.addresses.iter().map(|address| self.visit(address)).collect();
@@ -24,8 +24,7 @@ impl Servers {
             && let Some(only) = visits.pop()
         {
             // There is no choice to make, and no need for the right to ask.
-            let connected = only.lane.connected().await;
-            connected.map_err(|reason| format!("{}: {reason}", only.node.address))?;
+            only.lane.connected().await.map_err(|reason| TopologyError::Untold(vec![only.failure(reason.into())]))?;
             return Ok(Topology::standalone(Shard::new(only.keep(self), Vec::new())));
         }
         let mut asking = JoinSet::new();
@@ -41,23 +40,23 @@ impl Servers {
                 timeout(STRAGGLERS, asking.join_next()).await.unwrap_or_default()
             };
             let Some(Ok((index, role))) = answer else { break };
-            let node = &visits[index].node;
+            let visit = &visits[index];
             match role {
                 Ok(ServerRole::Primary) => {
                     primary = Some(index);
                     break;
                 }
                 Ok(ServerRole::Replica) => {
-                    node.set_outdated();
-                    failures.push(format!("{}: it is a replica", node.address));
+                    visit.node.set_outdated();
+                    failures.push(visit.failure(DiscoveryError::IsReplica));
                 }
                 // The first one that is configured, of those that do not say.
                 Ok(ServerRole::Unknown) => unknown = Some(unknown.map_or(index, |before: usize| before.min(index))),
-                Err(reason) => failures.push(format!("{}: {reason}", node.address)),
+                Err(reason) => failures.push(visit.failure(reason)),
             }
         }
         let primary = primary.or(unknown);
-        let primary = primary.ok_or_else(|| format!("no primary among its addresses ({})", failures.join("; ")))?;
+        let primary = primary.ok_or(TopologyError::NoPrimary(failures))?;
         let primary = visits.swap_remove(primary).keep(self);
         let replicas = visits.into_iter().map(|visit| {
             visit.node.set_current();
@@ -69,7 +68,7 @@ impl Servers {
     }
 
     /// The primary is the server that the Sentinels name, once it says itself that it is.
-    pub(super) async fn learn_from_sentinels(&self, sentinels: &Sentinels) -> Result<Topology, String> {
+    pub(super) async fn learn_from_sentinels(&self, sentinels: &Sentinels) -> Result<Topology, TopologyError> {
         let claims = sentinels.claims().await?;
         for claim in &claims {
             let Some(promoted) = &claim.promoted else { continue };
@@ -79,47 +78,42 @@ impl Servers {
                 Err(_) => self.refresh(),
             }
         }
-        let mut refuted: Vec<(&Claim, String)> = Vec::new();
+        let mut named: Vec<NotConfirmed> = Vec::new();
         // That of a failover whose primary cannot be reached from here.
         let mut binding = None;
         for claim in &claims {
             if binding.is_some_and(|epoch| claim.epoch < epoch) {
                 break;
             }
-            if refuted.iter().any(|(other, _)| other.primary == claim.primary) {
+            if named.iter().any(|other| other.server == claim.primary) {
                 continue;
             }
             match self.verified(&claim.primary, false).await {
                 Ok(primary) => return Ok(self.topology_of(primary, &claim.replicas)),
-                Err(refutation) => {
-                    binding = binding.or(refutation.is_unreachable.then_some(claim.epoch));
-                    refuted.push((claim, refutation.reason));
+                Err(reason) => {
+                    let is_refuted = matches!(reason, DiscoveryError::IsReplica);
+                    binding = binding.or((!is_refuted).then_some(claim.epoch));
+                    let (server, sentinel) = (claim.primary.clone(), claim.by.clone());
+                    named.push(NotConfirmed { server, reason, sentinel });
                 }
             }
         }
-        let named = |(claim, reason): &(&Claim, String)| {
-            format!("{}: {reason}; the Sentinel at {} names it", claim.primary, claim.by)
-        };
-        let reasons: Vec<_> = refuted.iter().map(named).collect();
-        Err(format!("no primary of {:?} ({})", sentinels.service, reasons.join("; ")))
+        Err(TopologyError::NotConfirmed { service: sentinels.service.clone(), named })
     }
 
     /// The server at that address, unless it says that it is a replica. `must_say`: it has to say that it is a primary,
     /// which some users may not ask.
-    async fn verified(&self, address: &Address, must_say: bool) -> Result<Rc<Node>, Refutation> {
+    async fn verified(&self, address: &Address, must_say: bool) -> Result<Rc<Node>, DiscoveryError> {
         let visit = self.visit(address);
-        match discovery::role(&visit.lane, &self.abilities).await {
-            Ok(ServerRole::Unknown) if must_say => {
-                Err(Refutation { reason: "it does not say whether it is a primary".into(), is_unreachable: false })
-            }
-            Ok(ServerRole::Primary | ServerRole::Unknown) => Ok(visit.keep(self)),
-            Ok(ServerRole::Replica) => {
+        match discovery::role(&visit.lane, &self.abilities).await? {
+            ServerRole::Unknown if must_say => Err(DiscoveryError::RoleUnknown),
+            ServerRole::Primary | ServerRole::Unknown => Ok(visit.keep(self)),
+            ServerRole::Replica => {
                 if self.topology.borrow().primaries().any(|primary| Rc::ptr_eq(primary, &visit.node)) {
                     visit.node.set_outdated();
                 }
-                Err(Refutation { reason: "it is a replica".into(), is_unreachable: false })
+                Err(DiscoveryError::IsReplica)
             }
-            Err(reason) => Err(Refutation { reason, is_unreachable: true }),
         }
     }
 
@@ -129,10 +123,4 @@ impl Servers {
         let replicas = replicas.inspect(|node| node.set_current()).collect();
         Topology::standalone(Shard::new(primary, replicas))
     }
-}
-
-/// Why a server is not the primary that it is said to be.
-struct Refutation {
-    reason: String,
-    is_unreachable: bool,
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::connection::connect::{Connection, Purpose, connect};
 use crate::model::address::Address;
 use crate::model::config::ConnectionConfig;
-use crate::model::unreachable::Unreachable;
+use crate::model::topology_error::SentinelError;
 use crate::model::verdict;
 use crate::servers::fields::Fields;
 use crate::wire::pack;
@@ -41,7 +41,7 @@ impl Sentinel {
     }
 
     /// Asks it for the servers of the service.
-    pub(super) async fn ask(&self) -> Result<Claim, String> {
+    pub(super) async fn ask(&self) -> Result<Claim, SentinelError> {
         // A connection that was lost meanwhile is no reason to do without an answer.
         let kept = self.kept.take();
         if let Some(connection) = kept
@@ -50,19 +50,13 @@ impl Sentinel {
             return Ok(claim);
         }
         let connection = connect(&self.address, &self.config, Purpose::Sentinel).await;
-        self.ask_over(connection.map_err(|reason| self.why_unreachable(&reason))?).await
+        self.ask_over(connection?).await
     }
 
-    fn why_unreachable(&self, reason: &Unreachable) -> String {
-        // Those that the Sentinels want are not the servers'.
-        let setting = if self.config.credentials.are_refused() { " (sentinel_credentials)" } else { "" };
-        format!("{reason}{setting}")
-    }
-
-    async fn ask_over(&self, mut connection: Connection) -> Result<Claim, String> {
+    async fn ask_over(&self, mut connection: Connection) -> Result<Claim, SentinelError> {
         let bound = self.config.timeout;
         let asking = timeout(bound, self.claim(&mut connection)).await;
-        let claim = asking.unwrap_or_else(|_| Err(format!("no reply within {} ms", bound.as_millis())))?;
+        let claim = asking.unwrap_or(Err(SentinelError::NoReplyInTime(bound)))?;
         self.kept.replace(Some(connection));
         Ok(claim)
     }
@@ -72,29 +66,26 @@ impl Sentinel {
         self.kept.take();
     }
 
-    async fn claim(&self, connection: &mut Connection) -> Result<Claim, String> {
+    async fn claim(&self, connection: &mut Connection) -> Result<Claim, SentinelError> {
         let ask = |what: &[u8]| pack::command(&[b"SENTINEL", what, self.service.as_bytes()]);
         // In one write, and so answered as of one moment. REPLICAS is SLAVES to Redis before 5.
         let questions = [ask(b"GET-MASTER-ADDR-BY-NAME"), ask(b"MASTER"), ask(b"REPLICAS")].concat();
-        let lost = |reason: Unreachable| reason.to_string();
-        connection.send(&questions).await.map_err(lost)?;
-        let primary = connection.receive().await.map_err(lost)?;
-        let details = connection.receive().await.map_err(lost)?;
-        let replicas = connection.receive().await.map_err(lost)?;
+        connection.send(&questions).await?;
+        let primary = connection.receive().await?;
+        let details = connection.receive().await?;
+        let replicas = connection.receive().await?;
         if let Some(error) = primary.error() {
-            // One before Redis 7.2 says so to none of the first commands, since it knows none of them.
-            self.config.credentials.set_refused(verdict::wants_password(error));
-            return Err(why_refused(error));
+            return Err(refused(error));
         }
         let Some(place) = primary.into_elements() else {
-            connection.send(&pack::command(&[b"SENTINEL", b"MASTERS"])).await.map_err(lost)?;
-            return Err(self.unknown_service(connection.receive().await.map_err(lost)?));
+            connection.send(&pack::command(&[b"SENTINEL", b"MASTERS"])).await?;
+            return Err(self.unknown_service(connection.receive().await?));
         };
         let primary = match place.as_slice() {
             [host, port] => address(host, port),
             _ => None,
         };
-        let primary = primary.ok_or("its reply to SENTINEL GET-MASTER-ADDR-BY-NAME makes no sense")?;
+        let primary = primary.ok_or(SentinelError::Malformed { command: "SENTINEL GET-MASTER-ADDR-BY-NAME" })?;
         let details = Entry::read(details);
         let epoch = details.as_ref().and_then(|entry| entry.0.text("config-epoch")?.parse().ok());
         let is_failing_over = details.is_some_and(|entry| entry.has_flag(&["failover_in_progress"]));
@@ -106,25 +97,20 @@ impl Sentinel {
     }
 
     /// `known` is its reply to SENTINEL MASTERS.
-    fn unknown_service(&self, known: Reply) -> String {
+    fn unknown_service(&self, known: Reply) -> SentinelError {
         let entries = known.into_elements().into_iter().flatten();
-        let names = entries.filter_map(|entry| Some(format!("{:?}", Fields::read(entry)?.text("name")?)));
-        let names: Vec<_> = names.collect();
-        let known = if names.is_empty() { String::new() } else { format!(", only {}", names.join(", ")) };
-        format!("it knows no service {:?}{known}", self.service)
+        let names = entries.filter_map(|entry| Some(Fields::read(entry)?.text("name")?.to_owned()));
+        SentinelError::UnknownService { service: self.service.clone(), known: names.collect() }
     }
 }
 
-fn why_refused(error: &ServerError) -> String {
-    let text = error.text();
-    let advice = match error.code() {
-        "NOAUTH" => "; it wants credentials of its own: pass sentinel_credentials",
-        "ERR" if text.contains("unknown command") => {
-            "; it is no Sentinel: pass the Sentinels' addresses, or the server's own in a GlideClientConfiguration"
-        }
-        _ => "",
-    };
-    format!("it answered {text:?}{advice}")
+fn refused(error: &ServerError) -> SentinelError {
+    match error {
+        // One before Redis 7.2 says so to none of the first commands, since it knows none of them.
+        error if verdict::wants_password(error) => SentinelError::WantsCredentials(error.clone()),
+        error if verdict::lacks_command(error) => SentinelError::NoSentinel(error.clone()),
+        error => SentinelError::Refused(error.clone()),
+    }
 }
 
 fn address(host: &Reply, port: &Reply) -> Option<Address> {

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::model::config::SentinelConfig;
+use crate::model::topology_error::{AtServer, TopologyError};
 use crate::servers::sentinel::{Claim, Sentinel};
 use crate::tasks::signal::Signal;
 
@@ -32,7 +33,7 @@ impl Sentinels {
     }
 
     /// What they say now, who knows most first. An error where none knows the service.
-    pub(super) async fn claims(&self) -> Result<Vec<Claim>, String> {
+    pub(super) async fn claims(&self) -> Result<Vec<Claim>, TopologyError> {
         /// How long Sentinels that do not answer are waited for once others have.
         const STRAGGLERS: Duration = Duration::from_millis(100);
         let mut asking = JoinSet::new();
@@ -50,19 +51,14 @@ impl Sentinels {
             let Some(Ok((address, answer))) = answer else { break };
             match answer {
                 Ok(claim) => claims.push(claim),
-                Err(reason) => failures.push(format!("{address}: {reason}")),
+                Err(reason) => failures.push(AtServer { address, reason }),
             }
         }
         if claims.is_empty() {
-            return Err(format!("no Sentinel names a primary of {:?} ({})", self.service, failures.join("; ")));
+            return Err(TopologyError::NotNamed { service: self.service.clone(), sentinels: failures });
         }
         claims.sort_by_key(|claim| Reverse(claim.epoch));
         Ok(claims)
-    }
-
-    /// Whether one of them has refused the credentials, the last time that it was asked.
-    pub(super) fn refuse_credentials(&self) -> bool {
-        self.all.iter().any(|sentinel| sentinel.config.credentials.are_refused())
     }
 
     /// Ends the connections that they were asked by.

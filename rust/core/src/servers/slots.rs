@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 
 use crate::model::config::Address;
+use crate::model::topology_error::{AtServer, TopologyError};
 use crate::servers::directory::Servers;
 use crate::servers::discovery;
 use crate::servers::shard_view::ShardView;
@@ -11,7 +12,7 @@ use crate::servers::visit::Visit;
 
 impl Servers {
     /// The slots as the first node that answers lists them: one that is connected anyway, if there is any.
-    pub(super) async fn learn_slots(&self, from_seeds: bool) -> Result<Topology, String> {
+    pub(super) async fn learn_slots(&self, from_seeds: bool) -> Result<Topology, TopologyError> {
         const ASKED_AT_ONCE: usize = 3;
         let mut failures = Vec::new();
         for group in self.candidates(from_seeds).chunks(ASKED_AT_ONCE) {
@@ -33,11 +34,11 @@ impl Servers {
                         visits.into_iter().filter(is_primary).for_each(|visit| drop(visit.keep(self)));
                         return Ok(self.cluster_of(shards));
                     }
-                    Err(reason) => failures.push(format!("{address}: {reason}")),
+                    Err(reason) => failures.push(AtServer { address, reason }),
                 }
             }
         }
-        Err(failures.join("; "))
+        Err(TopologyError::Untold(failures))
     }
 
     /// Whom to ask for the slots, one after the other.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::connection::lane::Lane;
 use crate::model::config::Address;
+use crate::model::topology_error::{AtServer, DiscoveryError};
 use crate::servers::directory::Servers;
 use crate::servers::node::Node;
 
@@ -59,6 +60,11 @@ impl Visit {
     /// For this visit alone, unless it is kept.
     pub(super) fn guest(node: Rc<Node>, is_seed: bool) -> Self {
         Self { lane: node.data.clone(), node, is_guest: true, is_seed }
+    }
+
+    /// Why it does not tell what it was asked.
+    pub(super) fn failure(&self, reason: DiscoveryError) -> AtServer<DiscoveryError> {
+        AtServer { address: self.node.address.clone(), reason }
     }
 
     /// Keeps the connection, in place of one to what the name meant before.

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connection::connect::{Connection, Purpose, connect};
 use crate::connection::ping::ping;
-use crate::model::unreachable::Unreachable;
+use crate::model::unreachable::{Refused, Unreachable};
 use crate::servers::directory::Servers;
 use crate::servers::sentinel::Sentinel;
 use crate::wire::pack;
@@ -64,7 +64,7 @@ async fn subscribe(sentinel: &Sentinel) -> Result<Connection, Unreachable> {
         if let Some(error) = confirmed.error() {
             sleep(REFUSED).await;
             let (command, answer) = ("SUBSCRIBE", error.clone());
-            return Err(Unreachable::Refused { command, answer, wants_credentials: false });
+            return Err(Unreachable::Refused(Refused { command, answer, wants_credentials: false }));
         }
     }
     Ok(connection)

@@ -5,9 +5,11 @@
 //! and a nested one costs one allocation. Text is bytes: scripts may answer with any, in errors too.
 
 mod decoder;
+mod protocol_error;
 mod reply;
 mod server_error;
 
-pub use self::decoder::{Decoder, Frame, ProtocolError};
+pub use self::decoder::{Decoder, Frame};
+pub use self::protocol_error::{ProtocolError, Scalar};
 pub use self::reply::{Item, Reply};
 pub use self::server_error::ServerError;

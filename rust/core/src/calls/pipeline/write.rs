@@ -9,11 +9,11 @@ use bytes::Bytes;
 use super::Context;
 use super::pieces::Piece;
 use crate::calls::attempt::{Attempt, code_form};
-use crate::connection::bringing::Lead;
-use crate::connection::lane::{Begun, Lane};
+use crate::connection::code_in_flight::BringsCode;
+use crate::connection::lane::{Lane, SubmittedStep};
+use crate::model::known_code::CodeId;
 use crate::model::request::{Form, asking};
 use crate::model::script::Script;
-use crate::model::used::CodeId;
 use crate::wire::resp::Reply;
 
 /// Where in what goes over the wire the pieces are.
@@ -34,9 +34,9 @@ pub(super) struct Write {
 
 impl Write {
     /// Notes the code that it brings, of which `first` is the first write.
-    pub(super) fn lead(&self, first: &Begun) -> Vec<(usize, Lead)> {
-        let leads = self.brings.iter().filter_map(|(index, code)| Some((*index, first.brings(*code)?)));
-        leads.collect()
+    pub(super) fn bringers(&self, first: &SubmittedStep) -> Vec<(usize, BringsCode)> {
+        let bringers = self.brings.iter().filter_map(|(index, code)| Some((*index, first.brings(*code)?)));
+        bringers.collect()
     }
 
     /// How many bytes come before a command.

@@ -5,15 +5,15 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::Lane;
-use crate::connection::bringing::Bringing;
+use crate::connection::code_in_flight::CodeInFlight;
 use crate::connection::job::Job;
+use crate::model::known_code::CodeId;
 use crate::model::request::Request;
-use crate::model::used::CodeId;
 
 impl Lane {
     /// The code that is on its way to the server.
-    pub(crate) fn bringing(&self) -> &Bringing {
-        &self.bringing
+    pub(crate) fn code_in_flight(&self) -> &CodeInFlight {
+        &self.code_in_flight
     }
 
     /// Whether a command of the client's own that is not known there may end the connection.
@@ -33,7 +33,7 @@ impl Lane {
 
     /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
     pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
-        if self.is_up() && !self.is_fragile() && self.bringing.begin_load(hash) {
+        if self.is_up() && !self.is_fragile() && self.code_in_flight.begin_load(hash) {
             self.push(Job::Load(wire, hash.to_owned()));
         }
     }
@@ -55,30 +55,30 @@ impl Lane {
     /// A call has had the server forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.session.forget_loaded();
-        self.queues.borrow_mut().used.clear();
+        self.queues.borrow_mut().known_code.clear();
     }
 
     /// The server has the script of that hash.
     pub(crate) fn note_code(&self, hash: &str) {
-        self.queues.borrow_mut().used.insert(CodeId::new(hash));
+        self.queues.borrow_mut().known_code.insert(CodeId::new(hash));
     }
 
     /// Whether the server may lack the code that a request runs.
     pub(crate) fn is_first_use(&self, request: &Request) -> bool {
-        request.code().is_some_and(|code| self.queues.borrow_mut().used.is_first(code))
+        request.code().is_some_and(|code| self.queues.borrow_mut().known_code.is_first(code))
     }
 
     /// The server has the code that a request runs.
     pub(crate) fn note_use(&self, request: &Request) {
         if let Some(code) = request.code() {
-            self.queues.borrow_mut().used.insert(code);
+            self.queues.borrow_mut().known_code.insert(code);
         }
     }
 
     /// The server lacks the code that a request runs: its next use counts as the first.
     pub(crate) fn forget_use(&self, request: &Request) {
         if let Some(code) = request.code() {
-            self.queues.borrow_mut().used.remove(code);
+            self.queues.borrow_mut().known_code.remove(code);
         }
     }
 

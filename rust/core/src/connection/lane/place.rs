@@ -9,11 +9,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Lane;
-use crate::connection::bringing::Lead;
+use crate::connection::code_in_flight::BringsCode;
 use crate::connection::job::Job;
 use crate::connection::step::{Step, StepOptions, StepProgress, Unfinished};
+use crate::model::known_code::CodeId;
 use crate::model::unreachable::Unreachable;
-use crate::model::used::CodeId;
 use crate::wire::resp::Reply;
 
 /// A place in a lane's line, for steps that go out one after the other before what comes later. Without a number it is
@@ -30,12 +30,12 @@ impl Place {
 
     /// Waits until nothing before it brings this code to the server.
     pub(crate) async fn after_code(self, code: CodeId) -> Self {
-        if !self.lane.bringing.has(code) {
+        if !self.lane.code_in_flight.has(code) {
             return self;
         }
         let place = self.kept();
         if let Some(number) = place.number {
-            place.lane.bringing.is_over_before(code, number).await;
+            place.lane.code_in_flight.is_over_before(code, number).await;
         }
         place
     }
@@ -46,7 +46,12 @@ impl Place {
     }
 
     /// Puts commands in line, for one write; see [`Lane::begin`].
-    pub(crate) fn begin(&self, commands: Vec<Bytes>, options: StepOptions, progress: &Rc<StepProgress>) -> Begun {
+    pub(crate) fn begin(
+        &self,
+        commands: Vec<Bytes>,
+        options: StepOptions,
+        progress: &Rc<StepProgress>,
+    ) -> SubmittedStep {
         let (answer, answered) = oneshot::channel();
         progress.clear();
         let step = Step { commands, options, progress: progress.clone(), answer };
@@ -65,7 +70,7 @@ impl Place {
             }
             Err(step) => lane.push(Job::Step(step)),
         };
-        Begun { lane: lane.clone(), progress: progress.clone(), number, answered: Some(answered) }
+        SubmittedStep { lane: lane.clone(), progress: progress.clone(), number, answered: Some(answered) }
     }
 
     /// Sends one command and waits for its reply.
@@ -86,7 +91,7 @@ impl Drop for Place {
 }
 
 /// A step that is in line, or on its way. Dropping it before the socket takes any of it unsends it.
-pub(crate) struct Begun {
+pub(crate) struct SubmittedStep {
     lane: Rc<Lane>,
     progress: Rc<StepProgress>,
     /// Where it is in line; `None`: it was handed back.
@@ -94,7 +99,7 @@ pub(crate) struct Begun {
     answered: Option<oneshot::Receiver<Result<(), Unfinished>>>,
 }
 
-impl Future for Begun {
+impl Future for SubmittedStep {
     type Output = Result<(), Unfinished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -105,10 +110,10 @@ impl Future for Begun {
     }
 }
 
-impl Begun {
+impl SubmittedStep {
     /// Notes that the step brings this code; `None` if another request does already.
-    pub(crate) fn brings(&self, code: CodeId) -> Option<Lead> {
-        self.number.and_then(|number| self.lane.bringing.begin(code, number))
+    pub(crate) fn brings(&self, code: CodeId) -> Option<BringsCode> {
+        self.number.and_then(|number| self.lane.code_in_flight.begin(code, number))
     }
 
     /// What is known of a step that the lane dropped, because it was closed or met a panic.
@@ -121,7 +126,7 @@ impl Begun {
     }
 }
 
-impl Drop for Begun {
+impl Drop for SubmittedStep {
     fn drop(&mut self) {
         if self.answered.take().is_some()
             && let Some(number) = self.number

@@ -347,6 +347,16 @@ pub(crate) fn turns_away(error: &ServerError) -> bool {
     error.code() == "DENIED" || error.text().starts_with("ERR max number of clients")
 }
 
+/// Whether what answered does not know the command.
+pub(crate) fn lacks_command(error: &ServerError) -> bool {
+    error.code() == "ERR" && error.text().contains("unknown command")
+}
+
+/// What a server that is no node of a cluster says to CLUSTER.
+pub(crate) fn is_no_cluster(error: &ServerError) -> bool {
+    error.text().contains("cluster support disabled")
+}
+
 /// Whether the server wants credentials.
 pub(crate) fn wants_password(error: &ServerError) -> bool {
     error.code() == "NOAUTH"

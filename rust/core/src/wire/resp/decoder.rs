@@ -2,17 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Item, Reply, ServerError};
+use super::{Item, ProtocolError, Reply, Scalar, ServerError};
 use crate::wire::text::Text;
-
-/// The stream is not RESP, or not one that is safe to follow; its connection must be closed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the server's reply is not valid RESP: {0}")]
-pub struct ProtocolError(String);
-
-fn invalid<T>(what: impl Into<String>) -> Result<T, ProtocolError> {
-    Err(ProtocolError(what.into()))
-}
 
 /// What the decoder found whole in the stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +95,7 @@ impl Decoder {
         }
         self.scanned = buffer.len();
         if buffer.len() > MAX_LINE {
-            return invalid(format!("a line longer than {MAX_LINE} bytes"));
+            return Err(ProtocolError::LineOver(MAX_LINE));
         }
         Ok(None)
     }
@@ -112,7 +103,7 @@ impl Decoder {
     /// The value that begins the buffer, with the line that ends at `line_end`.
     fn take_value(&mut self, buffer: &mut BytesMut, line_end: usize) -> Result<Option<Token>, ProtocolError> {
         if line_end == 0 {
-            return invalid("an empty line");
+            return Err(ProtocolError::EmptyLine);
         }
         let line = &buffer[1..line_end];
         let token = match buffer[0] {
@@ -126,7 +117,7 @@ impl Decoder {
             b'(' => Token::Value(Item::BigNumber(Bytes::copy_from_slice(line))),
             b'_' => Token::Value(Item::Nil),
             kind @ (b'*' | b'~' | b'%' | b'|' | b'>') => aggregate(kind, integer(line)?)?,
-            kind => return invalid(format!("a value that begins with {:?}", char::from(kind))),
+            kind => return Err(ProtocolError::UnknownType(char::from(kind))),
         };
         buffer.advance(line_end + 2);
         Ok(Some(token))
@@ -142,7 +133,7 @@ impl Decoder {
         }
         let length = match usize::try_from(length) {
             Ok(length) if length <= MAX_BULK => length,
-            _ => return invalid(format!("a string of length {length}")),
+            _ => return Err(ProtocolError::StringLength(length)),
         };
         let whole = start + length + 2;
         if buffer.len() < whole {
@@ -152,7 +143,7 @@ impl Decoder {
         }
         self.missing = 0;
         if &buffer[start + length..whole] != b"\r\n" {
-            return invalid("a string longer than its length");
+            return Err(ProtocolError::LongString);
         }
         if kind == b'!' {
             let error = ServerError::new(Bytes::copy_from_slice(&buffer[start..start + length]));
@@ -161,7 +152,7 @@ impl Decoder {
         }
         let format = if kind == b'=' { VERBATIM_FORMAT } else { 0 };
         if format > 0 && (length < format || buffer[start + format - 1] != b':') {
-            return invalid("a verbatim string without its format");
+            return Err(ProtocolError::NoFormat);
         }
         let text = if length >= SHARE_FROM {
             buffer.advance(start + format);
@@ -195,7 +186,7 @@ impl Decoder {
             Token::Attribute(pairs) => (2 * pairs, OpenKind::Attribute { items_before: self.items.len() }),
             Token::Push(length) => {
                 if !self.open.is_empty() {
-                    return invalid("a push inside a reply");
+                    return Err(ProtocolError::PushInReply);
                 }
                 (length, OpenKind::Push)
             }
@@ -207,7 +198,7 @@ impl Decoder {
             });
         }
         if self.open.len() == MAX_DEPTH {
-            return invalid(format!("values nested deeper than {MAX_DEPTH} levels"));
+            return Err(ProtocolError::DeeperThan(MAX_DEPTH));
         }
         self.open.push(Open { missing, kind });
         Ok(None)
@@ -246,7 +237,7 @@ fn aggregate(kind: u8, length: i64) -> Result<Token, ProtocolError> {
     }
     let length = match usize::try_from(length) {
         Ok(length) if length <= MAX_ELEMENTS => length,
-        _ => return invalid(format!("an aggregate of {length} elements")),
+        _ => return Err(ProtocolError::AggregateLength(length)),
     };
     Ok(match kind {
         b'*' => Token::Value(Item::Array(length)),
@@ -280,30 +271,21 @@ fn integer(line: &[u8]) -> Result<i64, ProtocolError> {
 
 #[cold]
 fn checked_integer(line: &[u8]) -> Result<i64, ProtocolError> {
-    match std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()) {
-        Some(value) => Ok(value),
-        None => invalid(format!("{} is not an integer", quoted(line))),
-    }
+    let value = std::str::from_utf8(line).ok().and_then(|text| text.parse().ok());
+    value.ok_or_else(|| Scalar::Integer.expected_of(line))
 }
 
 fn double(line: &[u8]) -> Result<f64, ProtocolError> {
-    match std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()) {
-        Some(value) => Ok(value),
-        None => invalid(format!("{} is not a double", quoted(line))),
-    }
+    let value = std::str::from_utf8(line).ok().and_then(|text| text.parse().ok());
+    value.ok_or_else(|| Scalar::Double.expected_of(line))
 }
 
 fn boolean(line: &[u8]) -> Result<bool, ProtocolError> {
     match line {
         b"t" => Ok(true),
         b"f" => Ok(false),
-        _ => invalid(format!("{} is not a boolean", quoted(line))),
+        _ => Err(Scalar::Boolean.expected_of(line)),
     }
-}
-
-/// The beginning of what is wrong, for the error.
-fn quoted(line: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(32)]))
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ impl CodeId {
 /// The scripts and libraries whose calls were answered over one connection. Each call asks for one, which is nearly always
 /// among those that were used last.
 #[derive(Default)]
-pub(crate) struct Used {
+pub(crate) struct KnownCode {
     all: HashSet<CodeId>,
     recent: [CodeId; Self::RECENT],
 }
 
-impl Used {
+impl KnownCode {
     const RECENT: usize = 16;
 
     /// How many are kept apart. A program with more makes them up as it goes, and would wait for the first use of each.
@@ -72,14 +72,14 @@ mod tests {
 
     #[test]
     fn only_the_first_use_counts_and_of_no_more_than_are_kept_apart() {
-        let mut used = Used::default();
+        let mut used = KnownCode::default();
         let mut first_uses = 0;
         for number in (0..300).chain(0..300) {
             let code = CodeId::new(&sha1_hex(format!("return {number}").as_bytes()));
             first_uses += usize::from(used.is_first(code));
             used.insert(code);
         }
-        assert_eq!(first_uses, Used::LIMIT);
+        assert_eq!(first_uses, KnownCode::LIMIT);
         used.clear();
         let code = CodeId::new(&sha1_hex(b"return 1"));
         assert!(used.is_first(code) && used.is_first(code), "only an answer says that the server has it");

@@ -4,24 +4,24 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::model::used::CodeId;
+use crate::model::known_code::CodeId;
 use crate::tasks::signal::Signal;
 
 /// The code that goes over a lane.
-pub(crate) struct Bringing {
+pub(crate) struct CodeInFlight {
     /// What jobs bring, with their numbers.
     jobs: Rc<Signal<HashMap<CodeId, u64>>>,
     /// The hashes of scripts that SCRIPT LOAD brings.
     loads: RefCell<HashSet<String>>,
 }
 
-impl Default for Bringing {
+impl Default for CodeInFlight {
     fn default() -> Self {
         Self { jobs: Rc::new(Signal::new(HashMap::new())), loads: RefCell::default() }
     }
 }
 
-impl Bringing {
+impl CodeInFlight {
     /// Whether a request that is in line or in flight brings this code: what comes behind it finds the code there.
     pub(crate) fn has(&self, code: CodeId) -> bool {
         self.jobs.borrow().contains_key(&code)
@@ -39,12 +39,12 @@ impl Bringing {
     }
 
     /// Notes that a job brings this code; `None` if another one does already.
-    pub(super) fn begin(&self, code: CodeId, number: u64) -> Option<Lead> {
+    pub(super) fn begin(&self, code: CodeId, number: u64) -> Option<BringsCode> {
         if self.has(code) {
             return None;
         }
         self.jobs.update(|jobs| jobs.insert(code, number));
-        Some(Lead { jobs: self.jobs.clone(), code })
+        Some(BringsCode { jobs: self.jobs.clone(), code })
     }
 
     /// Whether no SCRIPT LOAD of this script is on its way; one is now.
@@ -58,12 +58,12 @@ impl Bringing {
 }
 
 /// A request brings code until this is dropped: it was answered, or given up.
-pub(crate) struct Lead {
+pub(crate) struct BringsCode {
     jobs: Rc<Signal<HashMap<CodeId, u64>>>,
     code: CodeId,
 }
 
-impl Drop for Lead {
+impl Drop for BringsCode {
     fn drop(&mut self) {
         self.jobs.update(|jobs| jobs.remove(&self.code));
     }

@@ -1,0 +1,317 @@
+"""How clients are made and opened: from a configuration or a URL to a core, and what ends them."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
+
+from .. import checks
+from .._core import Client as CompiledCore
+from .._core import TlsSetup
+from ..config.configuration_errors import configuration_errors
+from ..config.secrets import Hidden
+from ..config.settings import BaseClientConfiguration
+from ..config.terms import URL_TERMS, in_terms
+from ..errors import ConfigurationError
+from ..observing.client import Client
+from ..observing.observer import Observer
+from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
+from .core import Core
+from .in_thread import import_url, imported
+from .running import running
+from .watches import TaskWatches, ThreadWatches, Watches
+from .what_runs import is_asyncio, is_trio
+
+# What only some calls need is imported by them: together it would double the package's import.
+if TYPE_CHECKING:
+    from .addresses import BaseAddressSource
+    from .passwords import BasePasswordSource
+    from .runtime import Runtime
+
+
+class Opening(Client):
+    """A client as it is made, whatever waits for the replies."""
+
+    _in_cluster = False
+    _await = "await "
+    """What its calls begin with, for errors."""
+    _configuration: ClassVar[type[Any]]
+    _was_left_open = False
+    """Whether its run of trio ended before it was closed."""
+
+    def __init__(self, *config: CompiledCore | BaseClientConfiguration, **settings: object) -> None:
+        """Make a client that connects with its first call, also before any event loop runs.
+
+        ``create`` and ``from_url`` make one that is connected.
+
+        Args:
+            config: A configuration with ``lazy_connect=True``.
+
+        Raises:
+            TypeError: ``config`` is not a configuration, or does not say ``lazy_connect=True``.
+            ConfigurationError: ``config`` is not one of this client, its certificates cannot be
+                used, or it has a callback and no event loop runs.
+            RuntimeError: An event loop runs, which reading certificates would block.
+        """
+        given = config[0] if len(config) == 1 and not settings else None
+        self._password_source: BasePasswordSource | None = None
+        self._sources: list[BasePasswordSource | BaseAddressSource] = []
+        # GLIDE's attribute. After `update_connection_password` it has the new password.
+        self.config: BaseClientConfiguration = cast("Any", None)
+        self._unopened: dict[str, Any] | None = None
+        """The settings of a core that was not made yet."""
+        self._watches: Watches = self._no_watches()
+        self._core: Core
+        if isinstance(given, CompiledCore):
+            self._core = given
+        else:
+            self.config = self._checked_lazy(given)
+            self._connects_later(self._prepared(self.config))
+
+    def _no_watches(self) -> Watches:
+        return ThreadWatches() if self._is_blocking else TaskWatches()
+
+    def _checked_lazy(self, config: object) -> BaseClientConfiguration:
+        if not isinstance(config, BaseClientConfiguration) or not config.lazy_connect:
+            kind = type(self).__name__
+            made = f"{self._await}{kind}"
+            raise TypeError(
+                f"make a client with {made}.create(config) or {made}.from_url(url), or with "
+                f"{kind}(config) and lazy_connect=True in config"
+            )
+        return config
+
+    def _prepared(
+        self, config: BaseClientConfiguration, *, may_block: bool = False
+    ) -> dict[str, Any]:
+        """Return the core's settings for a client that connects with its first call.
+
+        Args:
+            config: The configuration.
+            may_block: Whether certificates are read on an event loop, too.
+        """
+        settings = self._settings_of(config)
+        is_in_loop = self._is_in_loop()
+        for part in _parts(settings):
+            if part["tls"] is not None:
+                if is_in_loop and not may_block:
+                    raise RuntimeError(
+                        "an event loop runs here, and reading certificates would block it; make "
+                        f"the client with await {type(self).__name__}.create(config)"
+                    )
+                part["tls"] = _tls_setup(part["tls"], {})
+        if is_in_loop:
+            threading.Thread(target=_import_explanation, name="glide_scripts").start()
+        else:
+            self._check_callbacks(settings)
+            _import_explanation()
+        self._password_source, self._sources = self._sources_of(settings)
+        return settings
+
+    def _is_in_loop(self) -> bool:
+        return not self._is_blocking and (is_asyncio() or is_trio())
+
+    def _connects_later(self, settings: dict[str, Any]) -> None:
+        """Have the core made by the first call: by then, the process may have forked."""
+        self._unopened, self._core = settings, UnopenedCore(self)
+        reopen_in_child(self)
+        if self._is_in_loop():
+            # Callbacks are called on the loop that runs here.
+            open_core(self._core)
+
+    def _forked(self) -> None:
+        # What the parent has prepared may be locked, and what it watches is on its connections.
+        self._unopened, self._core = None, UnopenedCore(self)
+        self._watches = self._no_watches()
+
+    def _made_core(self) -> CompiledCore:
+        # Nobody awaits this, so a child process reads certificates here.
+        self._unopened = self._unopened or self._prepared(self.config, may_block=True)
+        return CompiledCore.open_unconnected(self._unopened, partial(_join, weakref.ref(self)))
+
+    def _with_observer(self, core: CompiledCore) -> Core:
+        settings, self._unopened = self._unopened, None
+        if settings is None or settings["observer"] is None:
+            return core
+        return self._observed(core, settings)
+
+    def _check_callbacks(self, settings: dict[str, Any]) -> None:
+        if self._is_blocking:
+            return
+        for part in _parts(settings):
+            for name in ("password_callback", "address_map"):
+                if callable(part.get(name)):
+                    raise ConfigurationError(
+                        f"{name} is called on the event loop on which the client is made, and none "
+                        f"runs here; make the client in a coroutine, with await "
+                        f"{type(self).__name__}.create(config)"
+                    )
+
+    @classmethod
+    def _settings_of(cls, config: object) -> dict[str, Any]:
+        with configuration_errors():
+            checks.of_type("config", config, cls._configuration)
+        settings: dict[str, Any] = cast("Any", config)._settings()
+        return {**settings, "blocking": cls._is_blocking}
+
+    @classmethod
+    async def _create(cls, config: Any, *, any_runtime: bool = False) -> Self:
+        """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
+        return await cls._open(cls._settings_of(config) | {"any_runtime": any_runtime}, config)
+
+    @classmethod
+    async def _from_url(cls, url: str, observer: Observer | None) -> Self:
+        await cls._import(import_url)
+        from ..config.url import configuration_of, parse_url  # noqa: PLC0415 - saves time at import
+
+        try:
+            settings = parse_url(url, cluster=cls._in_cluster)
+        finally:
+            # Tracebacks may show local variables.
+            del url
+        config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
+        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())}, config)
+
+    @classmethod
+    async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:
+        # Now and not at the first error, which would hold the loop for as long as this takes.
+        await cls._import(_import_explanation)
+        settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
+        for part in _parts(settings):
+            if part["tls"] is not None:
+                set_up = partial(_tls_setup, part["tls"], dict(settings["terms"]))
+                part["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
+        sources = cls._sources_of(settings)
+        if settings["lazy"] and cls._is_blocking and config is not None:
+            return cls._unconnected(settings, config, sources)
+        core, opened = CompiledCore.open(settings)
+        client = cls(core)
+        client.config = config
+        client._password_source, client._sources = sources
+        try:
+            await opened
+        except BaseException:
+            core.abandon()
+            raise
+        if settings["observer"] is not None:
+            client._core = client._observed(core, settings)
+        if settings["lazy"] and config is not None:
+            reopen_in_child(client)
+        if not (cls._is_blocking or settings["any_runtime"]):
+            running().closes(client)
+        return client
+
+    @classmethod
+    def _unconnected(cls, settings: dict[str, Any], config: Any, sources: Any) -> Self:
+        client = cls.__new__(cls)
+        client.config, client._unopened = config, None
+        client._password_source, client._sources = sources
+        client._watches = client._no_watches()
+        client._connects_later(settings)
+        return client
+
+    @classmethod
+    def _sources_of(
+        cls, settings: dict[str, Any]
+    ) -> tuple[BasePasswordSource | None, list[BasePasswordSource | BaseAddressSource]]:
+        """Put what the core asks in the place of the settings' callbacks, and return it."""
+        of_parts: list[BasePasswordSource | None] = []
+        for part in _parts(settings):
+            source = None
+            if part["password_callback"] is not None:
+                from . import passwords  # noqa: PLC0415 - saves time at import
+
+                source = passwords.source(part["password_callback"], cls._is_blocking)
+            part["password_callback"] = source
+            of_parts.append(source)
+        sources: list[BasePasswordSource | BaseAddressSource]
+        sources = [source for source in of_parts if source is not None]
+        if callable(settings["address_map"]):
+            from . import addresses  # noqa: PLC0415 - saves time at import
+
+            mapping = addresses.source(settings["address_map"], cls._is_blocking)
+            settings["address_map"] = mapping
+            sources.append(mapping)
+        return of_parts[0], sources
+
+    def _observed(self, core: CompiledCore, settings: Mapping[str, Any]) -> Core:
+        """Return a core that calls the settings' observer for each call."""
+        from .observed import ObservedCore  # noqa: PLC0415 - saves time at import
+
+        self._is_observed = True
+        return ObservedCore(core, self, settings["observer"], settings)
+
+    @classmethod
+    async def _import(cls, do_import: Callable[[], object]) -> None:
+        """Import a module, which would hold an event loop for too long."""
+        if cls._is_blocking:
+            do_import()
+        else:
+            await imported(do_import)
+
+    def _run_ended(self) -> None:
+        """Close the client, as its run of trio has ended."""
+        stay_closed(self)
+        self._was_left_open = not self._core.is_closed
+        self._core.abandon()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            from .advice import no_attribute  # noqa: PLC0415 - only where one is missing
+
+            raise no_attribute(self, name)
+
+    def __del__(self) -> None:
+        core = getattr(self, "_core", None)
+        if core is None or isinstance(core, UnopenedCore):
+            return
+        if self._was_left_open or not core.is_closed:
+            warnings.warn(
+                f"{self!r} was never closed; use {'async ' if self._await else ''}with, "
+                f"or {self._await and 'await its '}close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{name} holds connections and is neither pickled nor copied; pass its configuration "
+            f"or URL, and make another one with {self._await}{name}.create(config) or from_url(url)"
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._core.is_closed else "open"
+        return f"<{type(self).__name__} {state}>"
+
+
+def _join(client: weakref.ref[Opening], run: Runtime) -> None:
+    """Have a client closed at the end of the run of trio that it belongs to from now on."""
+    joining = client()
+    if joining is not None:
+        run.closes(joining)
+
+
+def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of the servers, and of the Sentinels if there are any."""
+    if settings["sentinel"] is None:
+        return [settings]
+    settings["sentinel"] = dict(settings["sentinel"])
+    return [settings, settings["sentinel"]]
+
+
+def _import_explanation() -> None:
+    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
+
+
+def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
+    try:
+        return TlsSetup(**settings.value)
+    except ConfigurationError as error:
+        raise ConfigurationError(in_terms(str(error), terms)) from None

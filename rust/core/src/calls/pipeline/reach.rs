@@ -1,0 +1,100 @@
+//! How a batch's commands for one node get a place on a lane that is connected.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use tokio::time::{sleep, timeout};
+
+use super::Context;
+use super::pieces::Piece;
+use crate::calls::waiting::connected_lane;
+use crate::connection::lane::{self, Lane};
+use crate::model::cause::Obstacle;
+use crate::model::error::Error;
+use crate::servers::directory::LOOK_AGAIN;
+use crate::servers::node::Lease;
+
+impl Context {
+    /// A place on a lane with a connection, behind what brings code that the pieces run, so that it is sent once; `None`
+    /// where the pieces may now have another.
+    pub(super) async fn reach(
+        &self,
+        lane: Option<Rc<Lane>>,
+        pieces: &mut [Piece],
+    ) -> Result<Option<lane::Place>, Box<Error>> {
+        let Some(mut place) = self.find_place(lane, pieces).await? else { return Ok(None) };
+        if place.lane().code_in_flight().is_empty() {
+            return Ok(Some(place));
+        }
+        let mut waited = HashSet::new();
+        for piece in pieces {
+            let request = self.request_of(piece.entry, piece.part);
+            let Some(code) = request.code() else { continue };
+            if !waited.contains(&code) && place.lane().code_in_flight().has(code) {
+                waited.insert(code);
+                place = place.after_code(code).await;
+            }
+            if waited.contains(&code) {
+                piece.attempt.leave_code(&self.servers, request);
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// A place on a lane with a connection; `None` where the pieces may now have another.
+    async fn find_place(
+        &self,
+        lane: Option<Rc<Lane>>,
+        pieces: &mut [Piece],
+    ) -> Result<Option<lane::Place>, Box<Error>> {
+        let deadline = self.sending.deadline;
+        let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause(deadline)).max().unwrap_or_default();
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        let mut place = None;
+        if let Some(lane) = lane {
+            if self.own_time.is_some() {
+                if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
+                    let own = self.own_lane(&lane);
+                    let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
+                    self.waiting_for.replace(Obstacle::UnreachableAt(own.address().clone(), reason));
+                    pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
+                }
+            } else if lane.is_up() {
+                return Ok(Some(lane.end_of_line()));
+            } else {
+                let kept = lane.keep_place();
+                if let Ok(Ok(())) = timeout(LOOK_AGAIN, lane.connected()).await {
+                    return Ok(Some(kept));
+                }
+                place = Some(kept);
+            }
+        }
+        for piece in &mut *pieces {
+            piece.attempt.asking = false;
+        }
+        let first = &pieces[0];
+        let (request, route) = (self.request(first), self.first_route(first));
+        let needs_primary = self.needs_primary(first);
+        let found = connected_lane(&self.servers, request, &route, needs_primary, &self.waiting_for).await?;
+        Ok(place.filter(|place| Rc::ptr_eq(place.lane(), found.lane())))
+    }
+
+    /// The batch's own connection to the server of `target`.
+    fn own_lane(&self, target: &Rc<Lane>) -> Rc<Lane> {
+        let mut leases = self.leases.borrow_mut();
+        let fits = |lease: &&Lease| {
+            let lane = lease.lane();
+            lane.address() == target.address() && lane.serves_reads() == target.serves_reads() && !lane.is_closed()
+        };
+        if let Some(lease) = leases.iter().find(fits) {
+            return lease.lane().clone();
+        }
+        let lease = self.servers.lend(target);
+        lease.introduce();
+        let lane = lease.lane().clone();
+        leases.push(lease);
+        lane
+    }
+}

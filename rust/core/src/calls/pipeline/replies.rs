@@ -1,0 +1,170 @@
+//! What becomes of a batch's commands by the replies to one write, or without them.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::pieces::Piece;
+use super::write::Write;
+use super::{Context, Round};
+use crate::calls::attempt::{Answered, reply_or_failed_load};
+use crate::calls::waiting::TooLate;
+use crate::connection::code_in_flight::BringsCode;
+use crate::connection::lane::Lane;
+use crate::model::error::Error;
+use crate::model::library::is_library;
+use crate::model::unreachable::Unreachable;
+use crate::model::verdict::{self, Load, Meaning, Ran};
+use crate::wire::resp::{Item, Reply};
+
+/// What of a write is still to be read.
+pub(super) struct Reading {
+    pub(super) write: Write,
+    pub(super) lane: Rc<Lane>,
+    pub(super) pieces: std::vec::IntoIter<Piece>,
+    /// Scripts whose fate with EVAL is known.
+    pub(super) taught: HashSet<String>,
+    /// For the code that the write brings, with the commands that bring it.
+    pub(super) bringers: Vec<(usize, BringsCode)>,
+}
+
+/// Why there are no more replies.
+pub(super) enum WriteEnd {
+    Answered,
+    Unsent,
+    /// With that many bytes written.
+    Lost(Unreachable, u64),
+    /// With that many bytes that the server gets all the same.
+    TimedOut(TooLate, u64),
+}
+
+impl Context {
+    /// Takes the replies to one write's commands.
+    pub(super) fn read(
+        &self,
+        reading: &mut Reading,
+        count: usize,
+        mut replies: Vec<Reply>,
+        ending: &WriteEnd,
+        round: &mut Round,
+    ) {
+        let Reading { write, lane, pieces, taught, bringers } = reading;
+        let first = write.read;
+        write.read += count;
+        bringers.retain(|(index, _)| *index >= write.read);
+        while let Some((_, name)) = write.loads.front().filter(|(index, _)| *index < write.read) {
+            let (index, name) = (write.loads[0].0 - first, name.clone());
+            write.loads.pop_front();
+            if let Some(reply) = replies.get(index) {
+                self.note_load(lane, &name, reply);
+                if reply.error().is_some() {
+                    write.failed_loads.insert(name, reply.clone());
+                }
+            } else if index == replies.len() && matches!(ending, WriteEnd::Lost(..)) {
+                lane.distrust();
+            }
+        }
+        while let Some(place) = write.places.front().copied().filter(|place| place.index < write.read)
+            && let Some(piece) = pieces.next()
+        {
+            write.places.pop_front();
+            let request = self.request(&piece);
+            let Some(reply) = replies.get_mut(place.index - first) else {
+                self.without_reply(piece, place.end - write.bytes_before(first), ending, round);
+                continue;
+            };
+            let mut reply = std::mem::replace(reply, Reply::One(Item::Nil));
+            if piece.attempt.brings_library
+                && let Some(library) = request.library()
+            {
+                reply = reply_or_failed_load(reply, write.failed_loads.get(&library.key).cloned());
+            }
+            if piece.attempt.form.is_some()
+                && let Some(script) = request.script()
+                && taught.insert(script.hash().to_owned())
+            {
+                piece.attempt.learn_from(&self.servers, request, &self.route(&piece), &reply, lane);
+            }
+            self.with_reply(piece, reply, lane, round);
+        }
+    }
+
+    /// A load that was refused is no reason not to try the script: it may be there.
+    fn note_load(&self, lane: &Lane, name: &str, reply: &Reply) {
+        match verdict::load(reply.error(), if is_library(name) { "FUNCTION" } else { "SCRIPT" }) {
+            Load::Done | Load::WasThere => {
+                lane.set_loaded(name, true);
+                if !is_library(name) {
+                    // Calls that come later need not find out whether it is there.
+                    lane.note_code(name);
+                }
+            }
+            Load::Forbidden if !is_library(name) => self.servers.abilities.cannot_load.set(true),
+            Load::Forbidden | Load::Failed => {}
+        }
+    }
+
+    fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
+        let request = self.request(&piece);
+        if reply.error().is_none() && !request.is_answered_from_record(&reply) {
+            self.note_hit(&piece, lane);
+            return round.done.push((piece.place, Ok(reply)));
+        }
+        let route = self.route(&piece);
+        piece.attempt.lane = Some(lane.clone());
+        let (error, verdict) = match piece.attempt.read(&self.servers, request, &route, reply) {
+            Answered::Done { outcome, .. } => {
+                self.note_hit(&piece, lane);
+                return round.done.push((piece.place, outcome));
+            }
+            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (error, verdict),
+        };
+        if verdict.meaning != Meaning::MissingScript {
+            self.note_hit(&piece, lane);
+        } else if let Some(script) = request.script() {
+            lane.set_loaded(script.hash(), false);
+        }
+        if piece.attempt.follow(&self.servers, request, &route, &error, &verdict, &self.waiting_for) {
+            return round.again.push(piece);
+        }
+        let error = Error::answered(&error, &verdict, request).after_loss(piece.was_lost);
+        round.done.push((piece.place, Err(Box::new(error))));
+    }
+
+    /// The server had the script, if it was one that went by its hash.
+    fn note_hit(&self, piece: &Piece, lane: &Lane) {
+        let request = self.request(piece);
+        if !request.has_forms() || piece.attempt.form.is_some() {
+            return;
+        }
+        self.servers.stats.script_hits.add(1);
+        if let Some(script) = request.script().filter(|_| self.servers.abilities.cannot_load.get()) {
+            // It could not be loaded, and is there all the same.
+            lane.set_loaded(script.hash(), true);
+        }
+    }
+
+    fn without_reply(&self, mut piece: Piece, end: u64, ending: &WriteEnd, round: &mut Round) {
+        piece.attempt.lane = None;
+        piece.attempt.asking = false;
+        match ending {
+            WriteEnd::Lost(reason, written) if end <= *written => {
+                let unanswered = verdict::of_loss(self.request(&piece), true, self.sending.options.retries_lost);
+                if unanswered.may_be_sent_again {
+                    piece.was_lost |= unanswered.ran == Ran::Unknown;
+                    round.again.push(piece);
+                } else {
+                    round.done.push((piece.place, Err(Box::new(Error::lost(reason.clone())))));
+                }
+            }
+            WriteEnd::TimedOut(too_late, sent) if end <= *sent => {
+                let known = verdict::no_reply(self.request(&piece));
+                round.done.push((piece.place, Err(Box::new(self.timed_out(*too_late, known)))));
+            }
+            WriteEnd::TimedOut(too_late, _) => {
+                let error = self.not_sent_in_time(*too_late, piece.was_lost);
+                round.done.push((piece.place, Err(Box::new(error))));
+            }
+            _ => round.again.push(piece),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Why a setting of TLS cannot be used, in its parts. The text is made only when it is read.
+
+use std::error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::pem;
+
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{setting}: {reason}")]
+pub struct SettingError {
+    pub setting: &'static str,
+    #[source]
+    pub reason: Unusable,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("{0:?} is not a host name or an address")]
+    NoHostName(String),
+    #[error("{}: {error}", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        error: Arc<io::Error>,
+    },
+    #[error("not a PEM certificate: {0}")]
+    NotPem(#[source] Arc<pem::Error>),
+    #[error("no certificate in PEM in it")]
+    NoCertificate,
+    #[error("the system has no certificate authorities; pass root_pem_cacerts")]
+    NoAuthorities,
+    #[error("no private key in it: {0}")]
+    NoPrivateKey(#[source] Arc<pem::Error>),
+    #[error(
+        "the key is encrypted in the traditional format; pass it in PKCS #8, converted by: openssl pkcs8 -topk8 -in \
+         OLD -out NEW"
+    )]
+    TraditionalFormat,
+    #[error("the key is encrypted; pass key_password")]
+    NoPassword,
+    #[error("client_key_pem is not encrypted; pass no password")]
+    NotEncrypted,
+    #[error("not a key in PKCS #8: {0}")]
+    NotPkcs8(#[source] Arc<dyn error::Error + Send + Sync>),
+    /// A wrong password, or a cipher that is not supported.
+    #[error("client_key_pem cannot be decrypted with it: {0}")]
+    NotDecrypted(#[source] pkcs8::Error),
+    #[error("{0}")]
+    Refused(#[from] rustls::Error),
+}
