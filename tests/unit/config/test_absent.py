@@ -91,5 +91,5 @@ def test_subscriptions_can_be_written_and_are_refused(make: Callable[..., Any]) 
     subscriptions = kind.PubSubSubscriptions({modes.Exact: {"news"}}, None, None)
     assert subscriptions.channels_and_patterns[modes.Exact] == {"news"}
     assert ("Sharded" in modes.__members__) is (make is cluster)
-    with pytest.raises(ConfigurationError, match="pubsub_subscriptions is set.*another client"):
+    with pytest.raises(ConfigurationError, match=r"pubsub_subscriptions is set.*another client"):
         make(pubsub_subscriptions=subscriptions)

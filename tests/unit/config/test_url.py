@@ -158,7 +158,7 @@ def test_settings_of_clusters_are_for_clusters() -> None:
     assert off["periodic_checks"] is PeriodicChecksStatus.DISABLED
     with pytest.raises(ConfigurationError, match="periodic_checks is a setting of clusters"):
         parse_url(url, cluster=False)
-    with pytest.raises(ConfigurationError, match="periodic_checks is not .* of 1 or more"):
+    with pytest.raises(ConfigurationError, match=r"periodic_checks is not .* of 1 or more"):
         parse_url("valkey://a?periodic_checks=0", cluster=True)
 
 

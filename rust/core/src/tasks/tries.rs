@@ -9,11 +9,13 @@ use std::time::Duration;
 pub struct Tries {
     failures: u32,
     skip: u32,
+    /// A longer look has found something; the next one shows whether the usual length is enough by now.
+    is_confirming: bool,
 }
 
 impl Tries {
     /// Before the first look.
-    pub const NONE: Self = Self { failures: 0, skip: 0 };
+    pub const NONE: Self = Self { failures: 0, skip: 0, is_confirming: false };
 
     /// Whether to look on this occasion, or else one is let pass.
     pub fn is_due(&mut self) -> bool {
@@ -25,15 +27,22 @@ impl Tries {
     /// For how long to look where it is usually worth `usual`. After looks in vain, all that takes part has slept, and is
     /// slower than once it is awake: with the usual length, no look would ever find anything again.
     pub fn length(&self, usual: Duration) -> Duration {
-        if self.failures == 0 { usual } else { 2 * usual }
+        if self.is_longer() { 2 * usual } else { usual }
+    }
+
+    fn is_longer(&self) -> bool {
+        self.failures > 0 && !self.is_confirming
     }
 
     /// Notes how a look ended.
     pub fn end(&mut self, has_found: bool) {
         /// Looks in vain then take a fiftieth of the time or less.
         const MOST_FAILURES: u32 = 6;
-        self.failures = if has_found { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
-        self.skip = (1 << self.failures) - 1;
+        self.is_confirming = has_found && self.is_longer();
+        if !self.is_confirming {
+            self.failures = if has_found { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
+        }
+        self.skip = if has_found { 0 } else { (1 << self.failures) - 1 };
     }
 }
 
@@ -64,17 +73,31 @@ mod tests {
             assert_eq!(passed(&mut tries), wanted);
             tries.end(false);
         }
-        tries.end(true);
-        assert_eq!(passed(&mut tries), 0);
+        for _ in 0..2 {
+            tries.end(true);
+            assert_eq!(passed(&mut tries), 0);
+        }
     }
 
     #[test]
     fn after_a_look_in_vain_the_next_one_is_longer() {
         const USUAL: Duration = Duration::from_micros(50);
         let mut tries = Tries::NONE;
-        for has_found in [true, false, false, true] {
+        for (has_found, is_longer) in [(true, false), (false, true), (false, true), (true, false), (true, false)] {
             tries.end(has_found);
-            assert_eq!(tries.length(USUAL) > USUAL, !has_found);
+            assert_eq!(tries.length(USUAL) > USUAL, is_longer);
+        }
+    }
+
+    #[test]
+    fn where_only_longer_looks_find_something_looks_become_rare_too() {
+        let mut tries = Tries::NONE;
+        tries.end(false);
+        for wanted in [1, 3, 7, 15, 31, 63, 63] {
+            assert_eq!(passed(&mut tries), wanted);
+            tries.end(true);
+            assert_eq!(passed(&mut tries), 0);
+            tries.end(false);
         }
     }
 }

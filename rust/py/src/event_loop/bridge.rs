@@ -352,7 +352,7 @@ impl Bridge {
     /// Ends the waits of calls that have ended: of all, unless that takes too long.
     fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
         /// For so long the loop's other callbacks wait; then it is their turn, however many calls have ended.
-        const LONGEST: Duration = Duration::from_millis(1);
+        const LONGEST: Duration = Duration::from_micros(700);
         let (py, bridge) = (slf.py(), slf.get());
         let arrived = {
             let mut state = bridge.shared.lock();
