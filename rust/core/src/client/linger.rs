@@ -59,11 +59,12 @@ impl Linger {
 
 /// How long to look after so many commands.
 fn worthwhile(commands: usize) -> Duration {
-    const LENGTH: Duration = Duration::from_micros(50);
+    const CALL: Duration = Duration::from_micros(50);
+    const BATCH: Duration = Duration::from_micros(100);
     const EACH: Duration = Duration::from_micros(3);
     const MOST: u32 = 50;
-    let further = u32::try_from(commands.saturating_sub(1)).unwrap_or(MOST).min(MOST);
-    LENGTH + EACH * further
+    let count = u32::try_from(commands).unwrap_or(MOST).min(MOST);
+    if count > 1 { BATCH + EACH * count } else { CALL }
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ impl Tries {
         is_due
     }
 
-    /// For how long to look where it is usually worth `usual`. After looks in vain, all that takes part has slept, and is
-    /// slower than once it is awake: with the usual length, no look would ever find anything again.
+    /// For how long to look where it is usually worth `usual`. After looks in vain, all that takes part has slept, and
+    /// takes longer to wake than a call otherwise takes: with the usual length, nothing would ever be found again.
     pub fn length(&self, usual: Duration) -> Duration {
         if self.is_longer() { 2 * usual } else { usual }
     }
