@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 from .. import checks
 from .._core import Batch as Packed
 from .._core import Script, ScriptBatch
+from ..arguments import with_clear_errors
 from ..commands import (
     functions,
     hashes,
@@ -54,6 +55,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
     return method
 
 
+@with_clear_errors(is_atomic="pass True for a transaction, or False for a pipeline")
 class BaseBatch(ScriptBatch):
     """The base of ``Batch`` and ``ClusterBatch``."""
 
