@@ -82,7 +82,7 @@ class BaseBatch(ScriptBatch):
     def __len__(self) -> int:
         return len(self._packed)
 
-    # Without it an empty batch would be false, and `batch or Batch(…)` a trap.
+    # An empty batch is true, so that `batch or Batch(…)` keeps it.
     def __bool__(self) -> bool:
         return True
 
