@@ -22,10 +22,15 @@ from glide_scripts import (
     ClosingError,
     ConfigurationError,
     GlideClient,
+    GlideClientConfiguration,
     Key,
+    NodeAddress,
     Observer,
     Script,
     Secret,
+    SentinelConfiguration,
+    ServerCredentials,
+    TlsAdvancedConfiguration,
     typed_script,
 )
 from glide_scripts.sync import GlideClient as SyncClient
@@ -254,3 +259,28 @@ async def test_no_frame_holds_a_password_that_is_passed_in_a_wrong_way(client: G
         with pytest.raises(TypeError) as caught:
             await call()
         assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ServerCredentials(SECRET.encode()),  # type: ignore[arg-type]
+        lambda: ServerCredentials(SECRET, username=5),  # type: ignore[arg-type]
+        lambda: ServerCredentials(SECRET, password_callback=lambda: SECRET),
+        lambda: ServerCredentials(pasword=SECRET),  # type: ignore[call-arg]
+        lambda: ServerCredentials(SECRET, None, None, SECRET),  # type: ignore[arg-type]
+        lambda: GlideClientConfiguration([NodeAddress()], credentials=SECRET),  # type: ignore[arg-type]
+        lambda: GlideClientConfiguration([NodeAddress()], pasword=SECRET),  # type: ignore[call-arg]
+        lambda: SentinelConfiguration(
+            [NodeAddress()],
+            service_name="m",
+            sentinel_credentials=SECRET,  # type: ignore[arg-type]
+        ),
+        lambda: TlsAdvancedConfiguration(client_key_pem=SECRET),
+    ],
+)
+def test_wrong_arguments_of_a_configuration_are_not_shown(make: Callable[[], object]) -> None:
+    with pytest.raises((TypeError, ConfigurationError)) as caught:
+        make()
+    assert SECRET not in str(caught.value)
+    assert SECRET not in shown(caught.value)

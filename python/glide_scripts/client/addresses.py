@@ -64,7 +64,7 @@ class AddressSource(BaseAddressSource):
     async def _ask(self, host: str, port: int, answer: AddressAnswer) -> None:
         try:
             address = NodeAddress(host, port)
-            # It may return anything, whatever its type says.
+            # A user's function may return a value of any type.
             target: Any = self._address_map(address)
             if isinstance(target, Awaitable):
                 target = await target

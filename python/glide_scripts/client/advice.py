@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from ..arguments import did_you_mean, misfit
 from ..config.secrets import Hidden
 from . import habits
 
@@ -28,10 +29,13 @@ def raise_advised(
 ) -> NoReturn:
     """Raise an error about a command's arguments, with what to pass instead if they do not fit."""
     name = define.__name__
-    misfit = _misfit(define, args, kwargs)
-    if misfit is not None:
-        advice = _argument_advice(name, kwargs) or _position_advice(define, args)
-        error = TypeError(f"{name}(): {misfit}; {advice or _parameters(define)}")
+    signature = inspect.signature(define)
+    reason = misfit(signature, args, kwargs)
+    if reason is not None:
+        advice = _argument_advice(name, kwargs) or did_you_mean(signature.parameters, kwargs)
+        if advice is None and kwargs.keys() <= signature.parameters.keys():
+            advice = _position_advice(define, args)
+        error = TypeError(f"{name}(): {reason}; {advice or _parameters(signature)}")
     elif advice := _value_advice(name, (*args, *kwargs.values())):
         error = TypeError(f"{error}; {advice}")
     # Tracebacks may show local variables, and some may be secret.
@@ -70,26 +74,16 @@ def _checked_call(make: Callable[..., Any], args: Any, kwargs: Any) -> Hidden:
     Raises:
         TypeError: The arguments do not fit.
     """
-    misfit = _misfit(make, args, kwargs)
-    call = Hidden(functools.partial(make, *args, **kwargs)) if misfit is None else None
-    known = [f"; {name}: {habits.SETTINGS[name]}" for name in kwargs if name in habits.SETTINGS]
+    signature = inspect.signature(make)
+    reason = misfit(signature, args, kwargs)
+    call = Hidden(functools.partial(make, *args, **kwargs)) if reason is None else None
+    known = [f"{name}: {habits.SETTINGS[name]}" for name in kwargs if name in habits.SETTINGS]
+    near = did_you_mean(signature.parameters, kwargs) if call is None else None
     del args, kwargs
     if call is None:
-        raise TypeError(f"{make.__name__}(): {misfit}{''.join(known)}")
+        advice = "; ".join(known) or near or _parameters(signature)
+        raise TypeError(f"{make.__name__}(): {reason}; {advice}")
     return call
-
-
-def _misfit(function: Callable[..., object], args: Any, kwargs: Any) -> str | None:
-    """Return why a function does not take the arguments; None if it does."""
-    signature = inspect.signature(function)
-    for name in kwargs:
-        if name not in signature.parameters:
-            return f"got an unexpected keyword argument {name!r}"
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        return str(error)
-    return None
 
 
 def _argument_advice(name: str, kwargs: Any) -> str | None:
@@ -125,6 +119,6 @@ def _is_int(values: tuple[Any, ...]) -> bool:
     return any(isinstance(value, int) for value in values)
 
 
-def _parameters(define: Callable[..., object]) -> str:
-    names = ", ".join(inspect.signature(define).parameters)
+def _parameters(signature: inspect.Signature) -> str:
+    names = ", ".join(each for each in signature.parameters if each not in {"self", "cls"})
     return f"its parameters are {names}" if names else "it has no parameters"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 from .. import checks
 from .._core import Batch as Packed
 from .._core import Script, ScriptBatch
+from ..arguments import with_clear_errors
 from ..commands import (
     functions,
     hashes,
@@ -54,6 +55,7 @@ def adding(build: Callable[P, Command[Any]]) -> Callable[Concatenate[B, P], B]:
     return method
 
 
+@with_clear_errors(is_atomic="pass True for a transaction, or False for a pipeline")
 class BaseBatch(ScriptBatch):
     """The base of ``Batch`` and ``ClusterBatch``."""
 
@@ -80,7 +82,7 @@ class BaseBatch(ScriptBatch):
     def __len__(self) -> int:
         return len(self._packed)
 
-    # Without it an empty batch would be false, and `batch or Batch(…)` a trap.
+    # An empty batch is true, so that `batch or Batch(…)` keeps it.
     def __bool__(self) -> bool:
         return True
 

@@ -123,12 +123,18 @@ class ClusterBatch(BaseBatch):
         replace: bool | None = None,
         destinationDB: int | None = None,
     ) -> Self:
-        """Add a copy of a key's value to another key.
+        """Copy a key's value to another key.
 
-        See ``GlideClusterClient.copy``, also for the arguments and the errors.
+        Args:
+            source: The key to copy.
+            destination: The key that gets the copy, in the same slot.
+            replace: Whether to replace an existing destination; None means no.
+            destinationDB: The number of the destination's database; None means the same one.
 
         In the results:
             Whether the value was copied.
+
+        See https://valkey.io/commands/copy/.
         """
         return self._add(keys.copy(source, destination, destinationDB, replace))
 
@@ -162,12 +168,17 @@ class ClusterBatch(BaseBatch):
         return self._add(scanning.scan(cursor, match, count, type), route)
 
     def publish(self, message: TEncodable, channel: TEncodable, sharded: bool = False) -> Self:
-        """Add a message to a channel.
+        """Publish a message.
 
-        See ``GlideClusterClient.publish``, also for the arguments and the errors.
+        Args:
+            message: The message.
+            channel: The channel.
+            sharded: Whether to send it only to the shard of the channel's slot (SPUBLISH).
 
         In the results:
             The number of clients of the same node that received it.
+
+        See https://valkey.io/commands/publish/.
         """
         return self._add(server.publish_in_cluster(message, channel, sharded))
 

@@ -42,7 +42,7 @@ def bound(client: HasCore, script: Script, timeout: float | None, kill: bool) ->
         keys: Iterable[TEncodable] | None = None, args: Iterable[TEncodable] | None = None, /
     ) -> TResult:
         try:
-            # The client and not its core: who holds this function holds the client.
+            # It refers to the client, not to the core, so that the function keeps the client open.
             result: TResult = await client._core.invoke_script(
                 script, keys, args, timeout, None, kill
             )

@@ -76,7 +76,7 @@ class AsyncCallSource(CallSource):
             self.is_at_end = True
             self._has_news.set()
             if isinstance(calls, AsyncGenerator):
-                # Its caller has often kept no name for it.
+                # The caller often has no variable for it.
                 await calls.aclose()
 
     def take(self) -> list[Call]:

@@ -38,7 +38,7 @@ class DeclaredCall:
             once: Its ``once`` and ``once_ttl``, if it has any.
         """
         self.script = script
-        # As they are now: which of them are secret is known by their places.
+        # A copy, because their positions say which of them are secret.
         self.keys = tuple(keys) if isinstance(keys, list) else keys
         self.args = tuple(args) if isinstance(args, list) else args
         self._decode = decode
@@ -71,7 +71,7 @@ class DeclaredCall:
             first, *rest = str(error).split("\n")
             where = f" (batch[{index}]: EVALSHA {self.script._shown_name})"
             error.args = ("\n".join([first + where, *rest]),)
-            # As the core gives it to the errors that it makes.
+            # The core gives it to its own errors in the same form.
             error.batch_index = index
             return error
         finally:

@@ -18,7 +18,7 @@ async def imported(do_import: Callable[[], object]) -> None:
     runtime = running()
     if do_import not in _imported:
         await runtime.in_thread(do_import)
-        # Not before: `sys.modules` has a module from the beginning of its import on.
+        # Only afterwards: `sys.modules` has a module as soon as its import begins.
         _imported.add(do_import)
 
 

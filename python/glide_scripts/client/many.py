@@ -159,7 +159,7 @@ class _Run:
         in_flight = taken = done = 0
         calls: Sequence[Call] = ()
         replies: Sequence[TResult] = ()
-        # What it ends in, once all before that is answered.
+        # The error of `calls`, raised when all replies before it have arrived.
         failure: BaseException | None = None
         try:
             while True:
@@ -249,7 +249,7 @@ class _Run:
         made = []
         for reply, call in zip(replies, sent.calls, strict=False):
             if isinstance(reply, RequestError):
-                # Each in a turn of the loop of its own: all may have failed.
+                # One error per turn of the loop, because all may have failed.
                 await turn()
                 made.append(explained(reply, self.script, *_pair(call)))
             else:
@@ -291,7 +291,7 @@ class _Sent:
         except ClosingError:
             raise
         except RequestError as error:
-            # It is about each of them.
+            # The error applies to each of them.
             self.failed_as_one = True
             return [error] * self.count, 0
         return replies, failed_at

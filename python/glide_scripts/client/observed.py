@@ -175,7 +175,7 @@ class ObservedCore:
         if trace is not None:
             call.node, call.eval_fallback, call.retries, call.from_record = trace
         if pending.cancelled():
-            # Of trio's error nobody but trio makes one.
+            # Only trio can make its error.
             trio = running_trio()
             call.error = asyncio.CancelledError if trio is None else trio.cancelled_error
             self._end(call, script, began, None)

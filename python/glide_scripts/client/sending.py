@@ -201,7 +201,7 @@ class Sending(Opening):
             if isinstance(decode, DeclaredCall) or isinstance(results[index], Exception):
                 continue
             if isinstance(decode, for_each_node):
-                # There are not several nodes' replies: the batch went to one.
+                # The batch went to one node, so this reply is not one of several nodes.
                 results[index] = decode.decode(results[index])
             else:
                 results[index] = decode(results[index])
@@ -236,6 +236,6 @@ async def _explain_plain(results: list[Any], decoders: Mapping[int, Callable[[An
 
     for index, error in enumerate(results):
         if isinstance(error, ScriptError) and error.script is not None and index not in decoders:
-            # Each in a turn of the loop of its own: thousands may have failed.
+            # One error per turn of the loop, because thousands may have failed.
             await turn()
             results[index] = explained(error, error.script, None, None)

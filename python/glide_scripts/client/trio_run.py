@@ -44,7 +44,7 @@ class TrioRun(Runtime):
         self._clients: weakref.WeakSet[ClosedAtEnd] = weakref.WeakSet()
         spawn_system_task(self._call_due, name="glide_scripts: replies")
 
-    # What the core calls of a loop
+    # Methods of a loop that the core calls
 
     def add_reader(self, descriptor: int, callback: Callable[[], object]) -> None:
         """Have a function called whenever there is something to read."""
@@ -68,7 +68,7 @@ class TrioRun(Runtime):
     def is_closed(self) -> bool:
         return self._is_over
 
-    # What the package uses of a runtime
+    # Methods of a runtime that the package calls
 
     def event(self) -> trio.Event:
         return trio.Event()

@@ -27,7 +27,7 @@ class Watch:
         """The core's name for the connection."""
         self.standing: set[object] = set()
         """The calls of ``watch`` that are in force, as far as is known."""
-        # An owner may outlive its client, whose connections must not wait for that.
+        # The owner may live longer than its client, and must not keep the connections open.
         weakref.finalize(self, _release, weakref.ref(client), connection).atexit = False
 
 
@@ -85,7 +85,7 @@ class TaskWatches(Watches):
         return task
 
     def _began(self, owner: Any) -> None:
-        # A task of trio tells nobody of its end; its object is dropped then.
+        # trio does not report the end of a task, but drops the task's object then.
         if hasattr(owner, "add_done_callback"):
             owner.add_done_callback(self._ended)
 
@@ -97,7 +97,7 @@ class ThreadWatches(Watches):
         return threading.current_thread()
 
     def _began(self, owner: Any) -> None:
-        # A thread tells nobody of its end, and its object may be kept.
+        # Python does not report the end of a thread, and a program may keep the thread's object.
         other: Any
         for other in list(self._of_owners):
             if other is not owner and not other.is_alive():

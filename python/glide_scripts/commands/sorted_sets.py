@@ -62,11 +62,12 @@ def zadd(
         >>> await client.zadd("board", {"ann": 12.5, "bob": 7})
         2
     """
+    pairs = list(checks.pairs("members_scores", members_scores, "int or float"))
     words = ["ZADD", checks.encodable("key", key)]
     words += _conditions(existing_options, update_condition)
     if checks.flag("changed", changed):
         words.append("CH")
-    for index, member, score in checks.pairs("members_scores", members_scores, "int or float"):
+    for index, member, score in pairs:
         words.append(checks.number(f"members_scores: score {index}", score))
         words.append(checks.encodable(f"members_scores: member {index}", member))
     return Command(words)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..arguments import with_clear_errors
 from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
 from . import absent
@@ -24,6 +25,7 @@ class PeriodicChecksStatus(Enum):
     """Only when a reply or a lost connection indicates a change."""
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True)
 class PeriodicChecksManualInterval:
     """The interval at which the client checks the cluster for changes.

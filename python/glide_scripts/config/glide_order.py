@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..arguments import with_clear_errors
+
 C = TypeVar("C", bound=type)
 
 
@@ -26,17 +28,15 @@ def by_position(*names: str) -> Callable[[C], C]:
         @functools.wraps(make)
         def by_name(self: Any, *args: Any, **settings: Any) -> None:
             if len(args) > len(names):
-                raise TypeError(
-                    f"{configuration.__name__} takes {len(names)} arguments by position, and "
-                    f"{len(args)} were given; pass the others by name"
-                )
+                raise TypeError("there are more arguments by position than GLIDE has")
             make(self, **dict(zip(names, args, strict=False)), **settings)
 
         made: Any = by_name
         made.__signature__ = _reordered(inspect.signature(make), names)
         setattr(configuration, "__init__", by_name)  # noqa: B010 - mypy knows of no such assignment
-        return configuration
+        return clear(configuration)
 
+    clear = with_clear_errors()
     return decorate
 
 

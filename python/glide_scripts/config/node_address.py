@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TypeAlias
 
+from ..arguments import with_clear_errors
 from ..checks import of_type, within, wrong_type
 from ..public import show_as_public
 from .address import MAX_PORT, check_unix_path, clean_host
 from .configuration_errors import configuration_errors
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True)
 class NodeAddress:
     """The address of a server.
@@ -38,6 +40,7 @@ class NodeAddress:
         within("port", self.port, 1, MAX_PORT)
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True)
 class UnixSocketAddress:
     """The socket file of a server on the same machine. Use it wherever a ``NodeAddress`` fits.

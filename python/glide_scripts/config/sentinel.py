@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..arguments import with_clear_errors
 from ..checks import flag, of_type, optional
 from ..public import show_as_public
 from .configuration_errors import configuration_errors
@@ -12,6 +13,7 @@ from .settings import GlideClientConfiguration, credentials_settings, or_default
 from .tls import TlsAdvancedConfiguration
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True)
 class SentinelConfiguration(GlideClientConfiguration):
     """The settings of a client of a primary and its replicas that Sentinels watch over.

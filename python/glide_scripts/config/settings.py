@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
+from ..arguments import with_clear_errors
 from ..checks import (
     MAX_INT32,
     MAX_INT64,
@@ -104,6 +105,7 @@ class ProtocolVersion(Enum):
     RESP3 = 3
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True)
 class BackoffStrategy:
     """The waits between attempts to reconnect.
@@ -382,9 +384,7 @@ class GlideClientConfiguration(BaseClientConfiguration):
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        check_absent(
-            {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
-        )
+        check_absent({"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode})
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_advanced(self.advanced_config)
 

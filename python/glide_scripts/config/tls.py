@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from os import PathLike, fspath
 from typing import Self, TypeAlias
 
+from ..arguments import with_clear_errors
 from ..checks import flag, optional, wrong_type
 from ..public import show_as_public
 from .configuration_errors import configuration_errors
@@ -14,6 +15,7 @@ Pem: TypeAlias = bytes | str | PathLike[str]
 """A PEM file's content as bytes, or its path."""
 
 
+@with_clear_errors()
 @dataclass(frozen=True, slots=True, repr=False)
 class TlsAdvancedConfiguration:
     """How the client and the server make sure of each other over TLS.

@@ -25,12 +25,12 @@ from .._core import Script
 from ..declared.annotations import shown
 from ..declared.mismatch import Mismatch, shortened_repr
 from ..declared.script import DeclaredScript
-from ..errors import ReplyTypeError, RequestError, ScriptError
+from ..errors import ReplyTypeError, RequestError, ScriptError, ScriptSyntaxError
 from .call_values import CallValues
 from .codes import registered_class
 from .hints import hints
 from .one_line import on_one_line, shorten
-from .place import leading_place, locate, shown_place, snippet_of
+from .place import leading_place, locate, shown_place, snippet_of, with_places
 from .secrets import HIDDEN, SECRET
 from .words import MAX_WORDS, Words
 
@@ -72,6 +72,8 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         error.code = SECRET
     words = said.words if said.is_fixed() else call.secrets.hidden_in(said.words)
     shown_words = on_one_line(words, _MAX_FIRST)
+    if isinstance(error, ScriptSyntaxError):
+        shown_words = with_places(shown_words, script)
     sent = None
     if isinstance(error, ScriptError):
         sent = error.line

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 from .._core import Script
-from ..declared.script import DeclaredScript
 from ..errors import RequestError, ScriptError, ScriptSyntaxError
 from .codes import is_in_code
+from .place import place_of
 
 _NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
 # Lua's text for a value without a name.
@@ -202,7 +202,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
         r"Unknown .*command called from",
         "the server does not know this command: it is misspelt, renamed, of a newer version or "
         "of a module",
-        "check the server's version with INFO server",
+        "check the spelling, and the server's version with INFO server",
     ),
     (
         "not allowed from script",
@@ -344,7 +344,7 @@ def _first(
             missing = "; it was never assigned, or a function or table returned nothing"
         details = {"missing": missing, "false": _FALSE if "boolean" in kinds else ""}
         if "line" in given:
-            details["place"] = _place(int(given["line"]), script)
+            details["place"] = place_of(int(given["line"]), script)
         return [
             (kind, _filled(found, text, details, shown, script))
             for kind, text in (("note", note), ("help", help_))
@@ -368,10 +368,3 @@ def _filled(
     for name, detail in details.items():
         text = text.replace("{" + name + "}", detail)
     return re.sub(r"\\g<(\w+)>", value, text)
-
-
-def _place(line: int, script: Script) -> str:
-    """Return the place of a line that the server names."""
-    if isinstance(script, DeclaredScript) and (source_map := script._source_map) is not None:
-        return str(source_map.place(line))
-    return f"line {line}"

@@ -139,3 +139,18 @@ def _mark(text: str, words: str) -> str:
     elif _COMMAND.search(words) and len(calls := list(_CALL.finditer(text))) == 1:
         start, length = calls[0].start(), len(calls[0][0])
     return " " * start + "^" * length
+
+
+def place_of(line: int, script: Script) -> str:
+    """Return the place of a line that the server names."""
+    source_map = _map_of(script)
+    return f"line {line}" if source_map is None else str(source_map.place(line))
+
+
+def with_places(words: str, script: Script) -> str:
+    """Replace the lines of the sent text that Lua names for an open block by their places."""
+
+    def place(opened: re.Match[str]) -> str:
+        return f"{opened[1]}{place_of(int(opened[2]), script)})"
+
+    return re.sub(r"(\(to close '[^']+' at )line (\d{1,9})\)", place, words)

@@ -82,19 +82,35 @@ class Observer:
     """
 
     def client_opened(self, client: Client) -> None:
-        """A client was created. Do not keep a reference: an unreferenced client is closed."""
+        """Called when a client was created.
+
+        Args:
+            client: The client. Do not keep a reference: an unreferenced client is closed.
+        """
 
     def client_closed(self, client: Client) -> None:
-        """A client is about to be closed. Not called for a client that is garbage collected."""
+        """Called before a client is closed, but not if it is garbage collected.
+
+        Args:
+            client: The client, whose ``stats()`` are still available.
+        """
 
     def call_started(self, call: ObservedCall) -> None:
-        """A call is about to be sent. Runs in the caller's context (``contextvars``).
+        """Called before a call is sent, in the caller's context (``contextvars``).
 
         A batch is one call. So is each batch that ``invoke_script_many`` sends.
+
+        Args:
+            call: What is known of the call. Its ``state`` is for the observer.
         """
 
     def call_ended(self, call: ObservedCall) -> None:
-        """A call has ended with a value or an error. Runs in a copy of the caller's context."""
+        """Called when a call has ended, in a copy of the caller's context.
+
+        Args:
+            call: The object that `call_started` got, now with ``duration``, ``error`` and what
+                follows it.
+        """
 
 
 show_as_public(globals())

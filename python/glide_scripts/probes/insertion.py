@@ -62,8 +62,8 @@ LIBRARY = Form(
     false="{name}({n})",
     last=" {name}d=true ",
 )
-# The same for the server's debugger, which would stop in functions of the text. Those of the server
-# are none.
+# The same for the server's debugger, which would stop in the text's functions, but not in the
+# server's.
 _LOG = "{name}.set({name},{n},1) and {name}.log(3,'{mark} {id} {n}')"
 DEBUGGED = Form(
     head="local {name}b,{name}=0,{{set=rawset,log=redis.log}};",

@@ -25,7 +25,7 @@ _STATEMENTS = {
     "variable_declaration",
     "while_statement",
 }
-# These hold statements and are none: nothing runs on their own lines.
+# These contain statements but are not statements: nothing runs on their own lines.
 _BLOCKS = {"do_statement"}
 # The compiler decides on them, not the script's data.
 _CONSTANTS = {"true", "false", "nil", "number", "string"}

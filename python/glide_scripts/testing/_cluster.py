@@ -34,6 +34,10 @@ class ValkeyCluster(Startable):
         binary, password, config: As for `ValkeyServer`, for all nodes.
         cluster_node_timeout_ms: The milliseconds after which a silent node counts as failed.
         start_timeout: The time limit in seconds until the cluster is ready.
+
+    Raises:
+        ValueError: There is no primary, a negative number of replicas, or a setting in ``config``
+            is wrong.
     """
 
     key_slot = staticmethod(key_slot)
@@ -119,8 +123,13 @@ class ValkeyCluster(Startable):
     def wait_until_ready(self, *, timeout: float = 30.0) -> None:
         """Wait until the running nodes agree, serve all slots, and have their replicas in sync.
 
-        Killed and paused nodes must be known as failed. Raises `TimeoutError` with the reason after
-        `timeout` seconds.
+        Killed and paused nodes must be known as failed.
+
+        Args:
+            timeout: The time limit in seconds.
+
+        Raises:
+            TimeoutError: With the reason.
         """
         wait_until(lambda: unsettled(self._nodes), timeout=timeout)
 
@@ -129,7 +138,11 @@ class ValkeyCluster(Startable):
         return [node for node, view in self._views() if view.myself.is_primary]
 
     def replicas(self, of: ValkeyServer | None = None) -> list[ValkeyServer]:
-        """The nodes that are replicas now: all, or those of one primary."""
+        """The nodes that are replicas now.
+
+        Args:
+            of: A primary, for its replicas only; None means all.
+        """
         primary_id = None if of is None else _id(of)
         return [
             node
@@ -140,7 +153,11 @@ class ValkeyCluster(Startable):
     def slot_owner(self, slot: int) -> ValkeyServer:
         """The primary that owns a slot; during a change, the new owner.
 
-        Raises `LookupError` if no reachable node owns it.
+        Args:
+            slot: The slot's number, from 0 to 16383; ``key_slot(key)`` computes it.
+
+        Raises:
+            LookupError: No reachable node owns it.
         """
         claims = [
             (view.myself.epoch, node)
@@ -152,19 +169,42 @@ class ValkeyCluster(Startable):
         return max(claims, key=lambda claim: claim[0])[1]
 
     def move_slot(self, slot: int, to: ValkeyServer) -> None:
-        """Move a slot and its keys to another primary, without downtime."""
+        """Move a slot and its keys to another primary, without downtime.
+
+        Args:
+            slot: The slot's number, from 0 to 16383.
+            to: The primary that gets it.
+
+        Raises:
+            LookupError: No reachable node owns the slot.
+            TimeoutError: The primaries do not agree within 10 seconds.
+            ServerReplyError: A node refused.
+        """
         self.begin_migration(slot, to)
         self.migrate_keys(slot, to)
         self.finish_migration(slot, to)
 
     def begin_migration(self, slot: int, to: ValkeyServer) -> None:
-        """Begin to move a slot: its owner then answers ASK for keys that it lacks."""
+        """Begin to move a slot: its owner then answers ASK for keys that it lacks.
+
+        Args:
+            slot: The slot's number, from 0 to 16383.
+            to: The primary that gets it.
+        """
         source = self.slot_owner(slot)
         to.command("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(source))
         source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(to))
 
     def migrate_keys(self, slot: int, to: ValkeyServer) -> int:
-        """Move the keys of a slot that is being migrated; return their number."""
+        """Move the keys of a slot that is being migrated.
+
+        Args:
+            slot: The slot's number, from 0 to 16383.
+            to: The primary that gets them.
+
+        Returns:
+            The number of keys.
+        """
         source = self.slot_owner(slot)
         auth = () if self._password is None else ("AUTH", self._password)
         moved = 0
@@ -178,8 +218,13 @@ class ValkeyCluster(Startable):
     def finish_migration(self, slot: int, to: ValkeyServer) -> None:
         """Give the slot to its new owner, tell all primaries, and wait until all agree.
 
-        Raises `RuntimeError` if the old owner still has keys, which would be lost, and
-        `TimeoutError` if the primaries do not agree within 10 seconds.
+        Args:
+            slot: The slot's number, from 0 to 16383.
+            to: The new owner.
+
+        Raises:
+            RuntimeError: The old owner still has keys, which would be lost.
+            TimeoutError: The primaries do not agree within 10 seconds.
         """
         source = self.slot_owner(slot)
         if _keys_in_slot(source, slot):
@@ -209,8 +254,13 @@ class ValkeyCluster(Startable):
     def failover(self, replica: ValkeyServer, *, timeout: float = 30.0) -> None:
         """Promote a replica without losing a write, and wait until all nodes agree.
 
-        Raises `TimeoutError` after `timeout` seconds, and `ServerReplyError` if the server refuses,
-        for example because the primary is down.
+        Args:
+            replica: The node to promote.
+            timeout: The time limit in seconds.
+
+        Raises:
+            TimeoutError: The replica was not promoted in time, or the nodes did not agree.
+            ServerReplyError: The replica refused, for example because the primary is down.
         """
         replica.command("CLUSTER", "FAILOVER")
         wait_until(

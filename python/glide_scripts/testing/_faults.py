@@ -91,9 +91,11 @@ class ServerFaults(_Faults):
         return _through(self._proxies, self._server.url)
 
     def start(self) -> None:
+        """Start the proxy. The server must run already. ``with`` does this."""
         self._proxies[0].start()
 
     def stop(self) -> None:
+        """Stop the proxy, not the server. It cannot be started again."""
         self._proxies[0].stop()
 
     def flush(self) -> None:
@@ -129,6 +131,7 @@ class ClusterFaults(_Faults):
         return _through(self._proxies, self._cluster.url)
 
     def start(self) -> None:
+        """Start a proxy for each node. The cluster must run already. ``with`` does this."""
         with ExitStack() as started:
             for proxy in self._proxies:
                 started.enter_context(proxy)
@@ -139,6 +142,7 @@ class ClusterFaults(_Faults):
             self._started = started.pop_all()
 
     def stop(self) -> None:
+        """Stop the proxies, not the cluster. They cannot be started again."""
         self._started.close()
 
     def flush(self) -> None:
@@ -148,7 +152,11 @@ class ClusterFaults(_Faults):
 
     @contextmanager
     def busy(self, key: str | bytes) -> Iterator[None]:
-        """Keep the primary of a key busy with another client's script, so that it answers BUSY."""
+        """Keep the primary of a key busy with another client's script, so that it answers BUSY.
+
+        Args:
+            key: The key whose shard gets busy.
+        """
         with _busy(self._owner(key)):
             yield
 
@@ -157,8 +165,14 @@ class ClusterFaults(_Faults):
 
         It takes about a second. To make calls meanwhile, run it with ``asyncio.to_thread``.
 
-        Raises `LookupError` if the shard has no replica, and the errors of
-        `ValkeyCluster.failover`.
+        Args:
+            key: A key of the shard.
+            timeout: The time limit in seconds.
+
+        Raises:
+            LookupError: The shard has no replica.
+            TimeoutError: The replica was not promoted in time, or the nodes did not agree.
+            ServerReplyError: The replica refused.
         """
         primary = self._owner(key)
         replicas = self._cluster.replicas(of=primary)

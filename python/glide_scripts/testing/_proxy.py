@@ -51,7 +51,7 @@ class FaultProxy(Startable):
 
     @property
     def counts(self) -> Counter[str]:
-        """How often which fault was done."""
+        """How often each fault occurred, by its name: ``"dropped"``, ``"reset"``, ``"closed"``."""
         return self._damage.counts
 
     # What may go wrong
@@ -76,15 +76,21 @@ class FaultProxy(Startable):
     def cut_replies(
         self, count: int = 1, *, after: int = 3, matching: Matching = SCRIPT_CALLS
     ) -> None:
-        """Like `drop_replies`, but pass so many bytes of the reply before the end."""
+        """Like `drop_replies`, but pass the first bytes of the reply before the end.
+
+        Args:
+            count: The number of replies to cut.
+            after: The number of bytes to pass.
+            matching: As for `drop_replies`.
+        """
         self._lose(count, matching, after)
 
     def delay_replies(self, seconds: float) -> None:
-        """Delay each piece of a reply by that time."""
+        """Delay each piece of a reply by a number of seconds."""
         self._do(lambda: setattr(self._damage, "delay", seconds))
 
     def merge_replies(self, seconds: float) -> None:
-        """Collect the server's bytes for that time, and pass them in one piece."""
+        """Collect the server's bytes for a number of seconds, and pass them in one piece."""
         self._do(lambda: setattr(self._damage, "merge", seconds))
 
     def split_bytes(self) -> None:
@@ -96,7 +102,7 @@ class FaultProxy(Startable):
         self._do(self._damage.flow.clear)
 
     def slow_requests(self, bytes_a_second: float) -> None:
-        """Pass requests no faster than that; at 0, the proxy stops reading them."""
+        """Pass requests with at most ``bytes_a_second``; at 0, the proxy stops reading them."""
         self._do(lambda: self._slow_requests(bytes_a_second))
 
     def reset_all(self) -> int:
@@ -133,6 +139,7 @@ class FaultProxy(Startable):
 
     @property
     def open_connections(self) -> int:
+        """The number of connections of clients that are open now."""
         return self._do(lambda: len(self._links))
 
     # How it is done

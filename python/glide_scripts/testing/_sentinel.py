@@ -14,7 +14,7 @@ _FAILOVER_TIMEOUT = 20.0
 
 
 class ValkeySentinel(ValkeyServer):
-    """A Sentinel of this process's own, which watches over a primary and its replicas.
+    """A real Sentinel, which monitors a primary and its replicas, on 127.0.0.1.
 
         with (
             ValkeyServer() as primary,
@@ -24,19 +24,19 @@ class ValkeySentinel(ValkeyServer):
             client = await GlideClient.from_url(sentinel.url)
             sentinel.failover()
 
-    Sentinels that watch over the same primary find each other. It is a `ValkeyServer` in all else;
-    `restart` keeps what it knows.
+    Sentinels that monitor the same primary find each other. `restart` keeps what the Sentinel has
+    learned. All else is as for `ValkeyServer`.
 
     Args:
-        primary: The server to watch over, which has been started; its replicas are found.
-        service_name: What the primary and its replicas are called.
-        quorum: How many Sentinels must take the primary for down before it is failed over.
-        down_after: How many milliseconds a server may be silent before it is taken for down.
-        password: What clients must AUTH with at the Sentinel.
-        binary, port, config, start_timeout: As those of `ValkeyServer`.
+        primary: The server to monitor. It must run already. The Sentinel finds its replicas.
+        service_name: The name by which clients ask for the primary.
+        quorum: How many Sentinels must agree that the primary is down before a failover.
+        down_after: The milliseconds after which a silent server counts as down.
+        password: The password that clients need at the Sentinel; None means none.
+        binary, port, config, start_timeout: As for `ValkeyServer`.
 
     Raises:
-        ValueError: As `ValkeyServer` does.
+        ValueError: A setting in ``config`` is wrong.
     """
 
     _arguments = ("--sentinel",)
@@ -67,7 +67,7 @@ class ValkeySentinel(ValkeyServer):
 
     @property
     def url(self) -> str:
-        """``valkey+sentinel://127.0.0.1:port/service``, with the passwords where there are some."""
+        """``valkey+sentinel://127.0.0.1:port/service``, with the passwords if there are any."""
         password = self._watched[2]
         query = f"?sentinel_password={quote(self._password, safe='')}" if self._password else ""
         place = f"{credentials(password)}{HOST}:{self.port}"
@@ -75,7 +75,7 @@ class ValkeySentinel(ValkeyServer):
 
     @property
     def primary(self) -> tuple[str, int]:
-        """Host and port of the server that it takes for the primary."""
+        """Host and port of the server that the Sentinel names as the primary."""
         reply = self.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service_name)
         assert isinstance(reply, list)
         host, port = reply
@@ -86,9 +86,15 @@ class ValkeySentinel(ValkeyServer):
     def wait_until_ready(
         self, *, replicas: int = 1, sentinels: int = 0, timeout: float = 20.0
     ) -> None:
-        """Wait until it has found that many replicas, and other Sentinels.
+        """Wait until the Sentinel has found replicas and other Sentinels.
 
-        Raises `TimeoutError`.
+        Args:
+            replicas: The number of replicas that must answer it.
+            sentinels: The number of other Sentinels.
+            timeout: The time limit in seconds.
+
+        Raises:
+            TimeoutError: With what the Sentinel knows.
         """
 
         def missing() -> str | None:
@@ -102,9 +108,13 @@ class ValkeySentinel(ValkeyServer):
         wait_until(missing, timeout=timeout)
 
     def failover(self, timeout: float = _FAILOVER_TIMEOUT) -> None:
-        """Have a replica made the primary, and return when one is.
+        """Promote a replica, and wait until the Sentinel names it as the primary.
 
-        Raises `TimeoutError` where none can be.
+        Args:
+            timeout: The time limit in seconds.
+
+        Raises:
+            TimeoutError: No replica was promoted in time.
         """
         before = self.primary
 

@@ -103,6 +103,7 @@ class ValkeyServer(Startable):
 
     @property
     def paused(self) -> bool:
+        """Whether the server is paused by `pause`."""
         return self._paused and self.running
 
     @property
@@ -160,15 +161,28 @@ class ValkeyServer(Startable):
     def connect(self, *, timeout: float = 10.0) -> Connection:
         """Open an authenticated connection, for commands that belong together.
 
-        `timeout` is in seconds, for connecting and for each reply. Raises `OSError`.
+        Args:
+            timeout: The time limit in seconds for connecting, and for each reply.
+
+        Raises:
+            OSError: The server cannot be reached.
         """
         return Connection(HOST, self.port, password=self._password, timeout=timeout)
 
     def command(self, *words: Word, timeout: float = 10.0) -> Reply:
-        """Send one command over a new connection; return its reply.
+        """Send one command over a new connection.
 
-        Raises `ServerReplyError` for an error reply, `TimeoutError` after `timeout` seconds, and
-        `OSError` if the server cannot be reached.
+        Args:
+            words: The command and its arguments; an int is sent as its decimal digits.
+            timeout: The time limit in seconds.
+
+        Returns:
+            The reply: bytes, int, None or a list of these.
+
+        Raises:
+            ServerReplyError: The server answered with an error.
+            TimeoutError: There was no reply in time.
+            OSError: The server cannot be reached.
         """
         with self.connect(timeout=timeout) as connection:
             return connection.command(*words)

@@ -24,9 +24,18 @@ class ServerReplyError(Exception):
 class Connection:
     """One connection to a server, for commands that belong together (MULTI, ASKING, SELECT).
 
-    ``timeout`` is in seconds, for connecting and for each reply; after it, `TimeoutError` is
-    raised. Other network errors are `OSError`. Without a port, ``host`` is the path of a Unix
-    socket. With ``tls``, the connection uses TLS, to ``server_name`` or ``host``.
+    Args:
+        host: The server's host, or without a port, the path of a Unix socket.
+        port: The server's port; None for a Unix socket.
+        user, password: What to authenticate with; without a password, nothing.
+        tls: The context for TLS; None means no TLS.
+        server_name: The name that the certificate must have; None means ``host``.
+        timeout: The time limit in seconds for connecting, and for each reply.
+
+    Raises:
+        TimeoutError: There was no connection or reply in time.
+        OSError: Another error of the network.
+        ServerReplyError: The server refused the password.
     """
 
     def __init__(
@@ -56,15 +65,26 @@ class Connection:
                 raise
 
     def command(self, *words: Word) -> Reply:
-        """Send one command and return its reply: bytes, int, None or a list of these.
+        """Send one command and wait for its reply.
 
-        Raises `ServerReplyError` when the server answers with an error.
+        Args:
+            words: The command and its arguments; an int is sent as its decimal digits.
+
+        Returns:
+            The reply: bytes, int, None or a list of these.
+
+        Raises:
+            ServerReplyError: The server answered with an error.
         """
         self.send(*words)
         return self.receive()
 
     def send(self, *words: Word) -> None:
-        """Send one command without waiting; get its replies with `receive`."""
+        """Send one command without waiting; get its replies with `receive`.
+
+        Args:
+            words: The command and its arguments.
+        """
         self._socket.sendall(_packed(words))
 
     def receive(self) -> Reply:
@@ -79,11 +99,12 @@ class Connection:
         self._socket.settimeout(None)
 
     def shut_down(self) -> None:
-        """Wake whatever thread waits for a reply; it gets an error."""
+        """End the connection. A thread that waits for a reply gets an error."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        """Close the connection."""
         self._replies.close()
         self._socket.close()
 

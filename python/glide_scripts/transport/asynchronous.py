@@ -49,7 +49,7 @@ async def _open(lane: Lane, client_class: Any) -> None:
 def _opened(lane: Lane, loop: Any, done: asyncio.Task[None]) -> None:
     lane.opening.pop(loop, None)
     if not done.cancelled():
-        # Nobody may wait for it any more.
+        # Its caller may have been cancelled.
         done.exception()
 
 

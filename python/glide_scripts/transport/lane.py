@@ -117,7 +117,7 @@ class Lane(ABC):
         if script is None or count is None:
             return None
         if way(args[0]).is_read:
-            # EVALSHA_RO lets no script write.
+            # With EVALSHA_RO, the server stops a script that writes.
             script = self._read_only.get(text)
             if script is None:
                 script = self._read_only[text] = Script(self.scripts[text].code, read_only=True)
@@ -264,7 +264,7 @@ class Lane(ABC):
         self.opening_lock = threading.Lock()
         self.opening = {}
         if self.client is not None:
-            # What is deleted without having been closed would warn.
+            # An unclosed client would warn when it is deleted.
             _of_parent.append(self.client)
         self.core = self.client = None
 

@@ -70,7 +70,7 @@ def place(found: Way, args: tuple[Any, ...]) -> Place:
         return found.place
     words = [_upper(word) for word in args[1:5]]
     if found.decide in _WAIT_WITH_BLOCK:
-        # A stream of that name is read there, too, which harms nobody.
+        # A stream with that name is then read there, too. That does no harm.
         return Place.WAITS if "BLOCK" in map(_upper, args[1:]) else Place.SHARED
     return _place(found.decide, " ".join([found.decide, *words[:1]]))
 
@@ -92,7 +92,7 @@ def _upper(word: Any) -> str:
 
 
 _ways: dict[Any, Way] = {}
-# A program may make up names.
+# A program may use any number of names.
 _MAX_WAYS = 1000
 
 _SCRIPTS = frozenset({"EVALSHA", "EVALSHA_RO"})
