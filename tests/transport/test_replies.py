@@ -183,3 +183,22 @@ async def compare(own: Any, here: Any) -> None:
     await closed(own)
     for name in CALLS:
         assert results[1][name] == results[0][name], name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "NOREPLICAS Not enough good replicas to write.",
+        "READONLY You can't write against a read only replica.",
+        "CLUSTERDOWN Hash slot not served",
+    ],
+)
+async def test_an_eval_is_not_repeated_because_of_what_it_returned(
+    kind: Kind, server: ValkeyServer, connect: Connect, words: str
+) -> None:
+    client = connect(server)
+    code = "redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])"
+    with pytest.raises(kind.exceptions.ResponseError) as caught:
+        await done(client.eval(code, 1, "n", words))
+    assert caught.value.may_have_executed is True
+    assert await done(client.get("n")) == b"1"
