@@ -107,6 +107,13 @@ def test_the_source_is_shown_with_the_figures(script: Path, url: str) -> None:
     assert "A timer takes" in ended.out
 
 
+def test_a_line_that_seldom_runs_is_told_from_one_that_never_does(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "seldom.lua"
+    file.write_text("if ARGV[1] == '7' then\n  return 1\nend\nreturn 2\n")
+    ended = piped("profile", str(file), "--arg", "{n}", "--repeat", "30", "--url", url)
+    assert re.search(r" <0\.1    2 │   return 1$", ended.out, re.M)
+
+
 def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> None:
     stacks, svg = tmp_path / "stacks.txt", tmp_path / "flames.svg"
     words = ("--key", "k", "--repeat", "3", "--url", url)

@@ -138,6 +138,8 @@ def _figures(profile: Profile, row: Row) -> Text:
     share = profile.share(row.micros)
     style = "bold red" if share >= 0.2 else "yellow" if share >= 0.05 else ""
     each = f"{row.count / profile.calls:,.1f}".removesuffix(".0")
+    if row.count and each == "0":
+        each = "<0.1"
     return Text(f"{share:>7.1%}  {_time(row.micros / profile.calls):>10}  {each:>9}", style)
 
 
