@@ -109,6 +109,18 @@ def test_breakpoints_are_lines_of_the_files(script: Path, stocked: str) -> None:
     assert then[7] == "the script returned b'left: 3'\n"
 
 
+def test_a_breakpoint_stands_where_a_statement_begins(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "parts.lua"
+    file.write_text(
+        "local n = 1\n--[[ a\nlong comment ]]\nif n then\n  n = 2\nelse\n  n = 3\nend\nreturn n\n"
+    )
+    ended = debugged(file, url, "b 2", "b 6", "b 8", "c", "c", "c")
+    _, *then = answers(ended)
+    assert then[:3] == [f"breakpoint at parts.lua:{line}\n" for line in (4, 7, 9)]
+    assert then[3].startswith("parts.lua:4: breakpoint\n")
+    assert then[4].startswith("parts.lua:9: breakpoint\n")
+
+
 def test_where_shows_the_functions_under_way(script: Path, stocked: str) -> None:
     ended = debugged(script, stocked, "c", "where", "out", options=("--break", "count.lua:2"))
     _, _, where, out = answers(ended)

@@ -107,6 +107,13 @@ def test_the_source_is_shown_with_the_figures(script: Path, url: str) -> None:
     assert "A timer takes" in ended.out
 
 
+def test_a_line_that_seldom_runs_is_told_from_one_that_never_does(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "seldom.lua"
+    file.write_text("if ARGV[1] == '7' then\n  return 1\nend\nreturn 2\n")
+    ended = piped("profile", str(file), "--arg", "{n}", "--repeat", "30", "--url", url)
+    assert re.search(r" <0\.1    2 │   return 1$", ended.out, re.M)
+
+
 def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> None:
     stacks, svg = tmp_path / "stacks.txt", tmp_path / "flames.svg"
     words = ("--key", "k", "--repeat", "3", "--url", url)
@@ -196,3 +203,29 @@ def test_timers_keep_the_lines() -> None:
     assert timed is not None
     assert len(timed.code.splitlines()) == len(SCRIPT.splitlines()) + 2
     assert [name for name, _ in timed.functions] == ["add"]
+
+
+def test_deep_calls_have_a_flame_graph_too(tmp_path: Path, url: str) -> None:
+    file, svg = tmp_path / "deep.lua", tmp_path / "deep.svg"
+    file.write_text(
+        "local function deep(n)\n  if n > 0 then\n    return 1 + deep(n - 1)\n  end\n"
+        "  return 0\nend\nreturn deep(1500)\n"
+    )
+    figures = profile(file, "--repeat", "1", "--url", url, "--svg", str(svg))
+    assert {each["line"]: each["count"] for each in figures["lines"]}[3] == 1500
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+
+
+def test_a_script_without_room_for_timers_says_so(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "full.lua"
+    file.write_text(f"local {', '.join(f'v{number}' for number in range(200))}\nreturn 1\n")
+    ended = piped("profile", str(file), "--url", url)
+    assert (ended.code, ended.out) == (1, "")
+    assert "full.lua: it has no room for timers: with them, " in ended.err
+    assert "200 local variables" in ended.err
+
+
+def test_what_a_script_is_given_outside_of_functions_is_there(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "dots.lua"
+    file.write_text("local count = select('#', ...)\nreturn count\n")
+    assert profile(file, "--repeat", "1", "--url", url)["failed"] == 0

@@ -170,6 +170,21 @@ def test_xml_html_and_contexts(pytester: pytest.Pytester, project: Path) -> None
     assert len(contexts[5]) == 2
 
 
+def test_contexts_by_the_setting_dynamic_context(pytester: pytest.Pytester, project: Path) -> None:
+    pytester.makepyprojecttoml(
+        "[tool.coverage.run]\nsource = ['shop']\ndynamic_context = 'test_function'\n"
+        "core = 'ctrace'\nplugins = ['glide_scripts.coverage']\n"
+    )
+    words = ["run", "-m", "pytest", "-p", "no:cacheprovider", *AUTO]
+    ended = pytester.runpython_c(f"import coverage.cmdline as c; c.main({words})")
+    assert ended.ret == 0
+    data = CoverageData(str(project / ".coverage"))
+    data.read()
+    contexts = data.contexts_by_lineno(str(project.resolve() / "shop" / "scripts" / "take.lua"))
+    assert contexts[7] == ["test_shop.test_out_of_stock"]
+    assert contexts[9] == ["test_shop.test_taken"]
+
+
 def test_in_a_cluster(pytester: pytest.Pytester, project: Path) -> None:
     (project / "test_shop.py").write_text(IN_CLUSTER)
     result = run(pytester, "--cov=shop", "--cov-report=term-missing")

@@ -307,6 +307,55 @@ async def test_a_file_that_changed_since_it_was_loaded_is_named(
         assert await client.invoke_script(add, ["n"], ["2"]) == 2
 
 
+async def test_a_script_without_room_for_probes_is_sent_as_it_is_and_named(
+    client: GlideClient, folder: Path
+) -> None:
+    names = ", ".join(f"v{number}" for number in range(199))
+    (folder / "full.lua").write_text(f"local {names} = 7\nreturn v0\n")
+    script = Script.from_file(folder / "full.lua")
+    with (
+        pytest.warns(match=r"full\.lua has 199 local variables .* no room for probes"),
+        measure(source=[folder]),
+    ):
+        assert await client.invoke_script(script) == 7
+
+
+async def test_a_line_may_have_several_branches_that_were_not_taken(
+    client: GlideClient, folder: Path
+) -> None:
+    (folder / "one.lua").write_text(
+        "local a = #ARGV if a == 1 then a = 2 elseif a == 3 then a = 4 end return a\n"
+    )
+    with measure(source=[folder]) as coverage:
+        assert await client.invoke_script(Script.from_file(folder / "one.lua")) == 0
+    coverage.html_report(directory=str(folder / "html"))
+    (page,) = (folder / "html").glob("*one_lua.html")
+    assert "the condition on line 1 was never true" in page.read_text()
+
+
+async def test_statements_may_follow_each_other_at_once(client: GlideClient, folder: Path) -> None:
+    (folder / "dense.lua").write_text(
+        "local n=0 for i=1,3 do n=n+i end(function()n=n+1 end)()if(n>9)then n=0 end"
+        "(function()n=n+1 end)()while(n<9)do n=n+1 end(function()n=n+1 end)()return n"
+    )
+    script = Script.from_file(folder / "dense.lua")
+    plain = await client.invoke_script(script)
+    with measure(source=[folder]) as coverage:
+        assert await client.invoke_script(script) == plain == 10
+    assert lines(coverage, folder / "dense.lua") == [1]
+
+
+async def test_a_chain_of_operators_may_be_longer_than_python_s_stack(
+    client: GlideClient, folder: Path
+) -> None:
+    chain = " or ".join(f"ARGV[1] == '{number}'" for number in range(1500))
+    (folder / "chain.lua").write_text(f"if {chain} then\n  return 1\nend\nreturn 2\n")
+    with measure(source=[folder]) as coverage:
+        assert await client.invoke_script(Script.from_file(folder / "chain.lua"), [], ["x"]) == 2
+    assert missing(coverage, folder / "chain.lua") == "2"
+    coverage.html_report(directory=str(folder / "html"))
+
+
 async def test_a_file_that_changed_since_it_ran_is_named(client: GlideClient, folder: Path) -> None:
     with measure(source=[folder]) as coverage:
         await client.invoke_script(Script.from_file(folder / "add.lua"), ["n"], ["2"])

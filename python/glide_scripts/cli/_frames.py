@@ -243,7 +243,7 @@ class _Weaver:
         kind = node.type
         is_function = kind == "function_declaration"
         if not is_function:
-            self._insert(node.start_byte, "__d.top = __f.index; ", order=3)
+            self._insert(node.start_byte, " __d.top = __f.index; ", order=3)
         if kind == "variable_declaration":
             self._nested(node, function, scope)
             found = _names(next(_descend(node, "variable_list"), None))
@@ -294,13 +294,15 @@ class _Weaver:
 
     def _nested(self, node: Node, function: int, scope: list[Variable]) -> None:
         """Weave the blocks and functions within a statement."""
-        for child in node.named_children:
-            if child.type == "function_definition":
-                self._function(child, _name_of(child), function, scope)
-            elif child.type == "block":
-                self._block(child, function, child.end_byte, scope)
+        pending = node.named_children[::-1]
+        while pending:
+            each = pending.pop()
+            if each.type == "function_definition":
+                self._function(each, _name_of(each), function, scope)
+            elif each.type == "block":
+                self._block(each, function, each.end_byte, scope)
             else:
-                self._nested(child, function, scope)
+                pending += reversed(each.named_children)
 
     def _function(self, node: Node, name: str, around: int, scope: list[Variable]) -> None:
         parameters = node.child_by_field_name("parameters")
@@ -358,10 +360,12 @@ def _names(node: Node | None) -> list[Node]:
 
 
 def _descend(node: Node, kind: str) -> Iterator[Node]:
-    for child in node.named_children:
-        if child.type == kind:
-            yield child
-        yield from _descend(child, kind)
+    pending = node.named_children[::-1]
+    while pending:
+        each = pending.pop()
+        if each.type == kind:
+            yield each
+        pending += reversed(each.named_children)
 
 
 def _name_of(function: Node) -> str:

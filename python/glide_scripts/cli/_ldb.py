@@ -28,6 +28,7 @@ from ..config.node_address import ServerAddress
 from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
+from ..probes.program import program
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
 from ._coverage import Covered
 from ._frames import with_probes
@@ -294,6 +295,9 @@ class Listing:
         self._lines: list[dict[int, str]] = [{} for _ in self.files]
         for text, (file, number) in zip(lines, self._map.lines, strict=True):
             self._lines[file][number] = text.expandtabs(4).rstrip()
+        parsed = program(script.code)
+        self._statements = {self.place(each.line) for each in parsed.statements} if parsed else None
+        """Where they begin; None if that is not known."""
 
     def place(self, sent: int) -> Place:
         """Of a line of the text that is sent."""
@@ -312,8 +316,8 @@ class Listing:
     def find(self, spec: str) -> Place:
         """A place as one writes it: ``12`` in the script's own file, ``lib/util.lua:3``.
 
-        Of a file, the end of its path will do. A line without code stands for the next one that
-        has some.
+        Of a file, the end of its path will do. A line on which no statement begins stands for the
+        next one.
 
         Raises:
             NotTakenError: There is no such file or line.
@@ -328,11 +332,10 @@ class Listing:
         raise NotTakenError(f"{file} has no code at line {digits} or below")
 
     def has_code(self, place: Place) -> bool:
-        """Whether there is such a line, and more than a comment stands in it."""
-        if place.file not in self.files:
-            return False
-        text = self.lines(place.file).get(place.line, "")
-        return bool(text.strip()) and not _COMMENT.match(text)
+        """Whether there is such a line, and a statement begins on it."""
+        if self._statements is not None:
+            return place in self._statements
+        return place.file in self.files and place.line in self.lines(place.file)
 
     def _file(self, name: str) -> str:
         ends = [each for each in self.files if f"/{each}".endswith(f"/{name}")]
@@ -341,7 +344,3 @@ class Listing:
             return found[0]
         some = " and ".join(ends) if ends else f"only {', '.join(self.files)}"
         raise NotTakenError(f"{name!r} is {'several files' if ends else 'no file of it'}: {some}")
-
-
-# On a line of its own; a shebang is for the server.
-_COMMENT = re.compile(r"\s*(?:--(?!\[=*\[)|#!)")

@@ -24,12 +24,8 @@ class Node:
     micros: float = 0.0
     """Its own time, without that of the nodes below it."""
     below: dict[str, Node] = field(default_factory=dict)
-
-    @property
-    def total(self) -> float:
-        """Its time with that of the nodes below it."""
-        # Less than nothing: the timers were quicker than they were measured to be.
-        return max(self.micros, 0.0) + sum(each.total for each in self.below.values())
+    total: float = 0.0
+    """Its time with that of the nodes below it, once `add_up` has run."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Profile:
             self.failed += 1
             self.first_failure = self.first_failure or why.decode(errors="replace")
         path = [self.root]
-        for each in tree.decode(errors="replace").splitlines():
+        for each in tree.decode(errors="replace").split("\n"):
             depth, count, micros, key = each.split(" ", 3)
             node = self.root if depth == "0" else self._below(path[int(depth) - 1], key)
             path[int(depth) :] = [node]
@@ -159,7 +155,16 @@ def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:
     return sorted(found)
 
 
+def add_up(root: Node) -> None:
+    """Give each node its total."""
+    # Not by recursion: a script's calls may be deeper than Python's.
+    for node in reversed(_all(root)):
+        # Less than nothing: the timers were quicker than they were measured to be.
+        node.total = max(node.micros, 0.0) + sum(each.total for each in node.below.values())
+
+
 def _all(root: Node) -> list[Node]:
+    """All nodes, each before those below it."""
     found, pending = [], [root]
     while pending:
         node = pending.pop()

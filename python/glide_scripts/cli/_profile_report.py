@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 from rich.text import Text
 
 from ._console import Output
-from ._profile import Node, Profile, Row, stacks
+from ._profile import Node, Profile, Row, add_up, stacks
 
 _WIDTH, _ROW, _CHARACTER = 1200, 18, 6.6
 _LEAST = 0.5
@@ -81,6 +81,7 @@ def collapsed(profile: Profile) -> str:
 
 def flame_graph(profile: Profile) -> str:
     """Return a flame graph in SVG: what called is below, and the width is the time."""
+    add_up(profile.root)
     whole = profile.root.total
     frames = list(_frames(profile.root, 0.0, 0, _WIDTH / whole if whole > 0 else 0.0))
     height = _ROW * (2 + max((depth for _, _, depth, _ in frames), default=0)) + 30
@@ -114,13 +115,16 @@ _COLOURS = {"script": "#d9d9d9", "function": "#f6b26b", "line": "#ffd966", "comm
 def _frames(
     node: Node, x: float, depth: int, scale: float
 ) -> Iterator[tuple[Node, float, int, float]]:
-    width = node.total * scale
-    if width < _LEAST:
-        return
-    yield node, x, depth, width
-    for each in sorted(node.below.values(), key=lambda below: (below.line, below.name)):
-        yield from _frames(each, x, depth + 1, scale)
-        x += each.total * scale
+    pending = [(node, x, depth)]
+    while pending:
+        node, x, depth = pending.pop()
+        width = node.total * scale
+        if width < _LEAST:
+            continue
+        yield node, x, depth, width
+        for each in sorted(node.below.values(), key=lambda below: (below.line, below.name)):
+            pending.append((each, x, depth + 1))
+            x += each.total * scale
 
 
 def _line(profile: Profile, row: Row | None, number: int, text: str) -> Text:
@@ -134,6 +138,8 @@ def _figures(profile: Profile, row: Row) -> Text:
     share = profile.share(row.micros)
     style = "bold red" if share >= 0.2 else "yellow" if share >= 0.05 else ""
     each = f"{row.count / profile.calls:,.1f}".removesuffix(".0")
+    if row.count and each == "0":
+        each = "<0.1"
     return Text(f"{share:>7.1%}  {_time(row.micros / profile.calls):>10}  {each:>9}", style)
 
 

@@ -49,7 +49,7 @@ _COLOURS = Style.from_dict(
         "pygments.literal.string": "ansigreen",
         "pygments.literal.number": "ansicyan",
         "pygments.name.builtin": "ansiblue",
-        "pygments.comment": "italic ansibrightblack",
+        "pygments.comment": "italic",
     }
 )
 _KEYWORDS = (
@@ -112,7 +112,7 @@ class Loop:
             value = self._evaluated(self._evaluator.value(text))
             self._print(value.reply)
             if not value.is_plain:
-                self._console.print(Text(f"in Lua: {value.lua}", style="dim"))
+                self._console.print(Text(f"in Lua: {value.lua}", style="cyan"))
 
     def _evaluated(self, call: Coroutine[Any, Any, T]) -> T:
         try:

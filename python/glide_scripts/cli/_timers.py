@@ -88,7 +88,8 @@ _BASE = r"""
       local key = table.remove(keys)
       pieces[#pieces + 1] = string.format('%d %d %.3f %s', level, node.n, node.t * 1e6, key)
       for name, each in pairs(node.c) do
-        stack[#stack + 1], depth[#depth + 1], keys[#keys + 1] = each, level + 1, tostring(name)
+        stack[#stack + 1], depth[#depth + 1] = each, level + 1
+        keys[#keys + 1] = tostring(name):gsub('%c', '?')
       end
     end
     local scratch = {n = 0, t = 0, c = {}}
@@ -174,7 +175,7 @@ def with_timers(code: bytes) -> Timed | None:
     if writing is None:
         return None
     name = writing.name
-    head = f"{_on_one_line(_SCRIPT, name)} return {name}end(pcall(function({name}f) "
+    head = f"{_on_one_line(_SCRIPT, name)} return {name}end(pcall(function({name}f,...) "
     return writing.written(head, f"\nend, {name}root))")
 
 
@@ -246,25 +247,29 @@ class _Writing:
         elif node.type == "until":
             self._insert(node.end_byte, f" {line}or ")
         else:
-            self._insert(node.start_byte, f"{line};")
+            self._insert(node.start_byte, f" {line};")
 
     def returns(self) -> None:
         """Have each function of the script say when it begins and when it ends."""
-        self._returns(parser().parse(blank_shebang(self._code)).root_node, within=False)
+        root = parser().parse(blank_shebang(self._code)).root_node
+        # Each with whether it is in a function.
+        pending = [(root, False)]
+        while pending:
+            node, within = pending.pop()
+            if node.type in _FUNCTIONS:
+                self._function(node)
+                within = True
+            elif node.type == "return_statement" and within:
+                self._return(node)
+            pending += [(child, within) for child in reversed(node.named_children)]
 
-    def _returns(self, node: Node, *, within: bool) -> None:
-        if node.type in _FUNCTIONS:
-            self._function(node)
-            within = True
-        elif node.type == "return_statement" and within:
-            leave = f" {self.name}leave({self.name}f"
-            if node.named_children:
-                self._insert(node.children[0].end_byte, f"{leave}, ")
-                self._insert(node.named_children[-1].end_byte, ")")
-            else:
-                self._insert(node.children[0].end_byte, f"{leave}) ")
-        for child in node.named_children:
-            self._returns(child, within=within)
+    def _return(self, node: Node) -> None:
+        leave = f" {self.name}leave({self.name}f"
+        if node.named_children:
+            self._insert(node.children[0].end_byte, f"{leave}, ")
+            self._insert(node.named_children[-1].end_byte, ")")
+        else:
+            self._insert(node.children[0].end_byte, f"{leave}) ")
 
     def _function(self, node: Node) -> None:
         name = node.child_by_field_name("name")

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import GlideClient, GlideClusterClient, Script, ScriptError
+from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSyntaxError
 from ..declared.script import DeclaredScript
 from . import _options
 from ._call_arguments import fit
@@ -181,10 +181,11 @@ async def _profiled(
         try:
             # As it is, so that errors name its own lines.
             await called.call(client, *calls[0].words(0))
-            async with _with_timers(called, client) as (timed, text):
-                profile = Profile(str(source), script.code, timed, source_map)
-                for number, call in enumerate(calls, 1):
-                    profile.add(await text.call(client, *call.words(number)))
+            with _room(called):
+                async with _with_timers(called, client) as (timed, text):
+                    profile = Profile(str(source), script.code, timed, source_map)
+                    for number, call in enumerate(calls, 1):
+                        profile.add(await text.call(client, *call.words(number)))
         except ScriptError as error:
             if called.library is not None and "global variable 'os'" in str(error):
                 why = "functions of this server have no clock, so they cannot be profiled"
@@ -193,6 +194,19 @@ async def _profiled(
                 ) from error
             raise Failure(script_error_text(error, source), FAILED) from error
     return profile
+
+
+@contextlib.contextmanager
+def _room(called: Callee) -> Iterator[None]:
+    """
+    Raises:
+        Failure: The text, which compiles, does not with timers: it has too many variables.
+    """
+    try:
+        yield
+    except ScriptSyntaxError as error:
+        why = f"it has no room for timers: with them, {error.message}"
+        raise Failure(f"{called.origin}: {why}", FAILED) from error
 
 
 @contextlib.asynccontextmanager

@@ -13,10 +13,11 @@ from coverage import Coverage
 from coverage.exceptions import CoverageWarning
 from coverage.files import canonical_filename, relative_filename
 
+from ..declared.lines import split_lines
 from ..declared.source import SourceMap
 from ..probes import logs
 from ..probes.commands import substitute
-from ..probes.insertion import Form, Insertions, insertions
+from ..probes.insertion import Form, Insertions, in_the_way, insertions
 from ..probes.program import program
 from ..probes.substitutes import Substitutes
 from ._reporters import only_lua
@@ -42,19 +43,24 @@ class Measuring:
         self._scope = Scope(coverage)
         self._id = os.urandom(4).hex()
         self._hits: dict[str, list[Hit | None]] = {}
-        self._context = self._static_context = str(coverage.get_option("run:context") or "")
+        self._static_context = str(coverage.get_option("run:context") or "")
         self._found: defaultdict[str, set[Hit]] = defaultdict(set)
-        self._changed: set[str] = set()
+        self._warned: set[str] = set()
         self.unplaced: set[str] = set()
         """Where measured files send texts of several lines that no measured file has."""
         self._before: Substitutes | None = None
         self._get_data = coverage.get_data
-        self._switch_context = coverage.switch_context
+        # Not `get_data`, which complains if there is none yet.
+        data = coverage._data
+        assert data is not None
+        self._set_context = data.set_context
+        self._context = data._current_context or self._static_context
+        """Of the test that runs, or ran last."""
 
     def begin(self) -> None:
         """Measure from now on."""
         # Through these two coverage.py says when a test begins, and when the data is wanted.
-        set_method(self.coverage, "switch_context", self._switched)
+        set_method(self.coverage._data, "set_context", self._switched)
         set_method(self.coverage, "get_data", self._data)
         logs.listen(self._ran)
         self._before = substitute(Substitutes(self.insert))
@@ -64,10 +70,12 @@ class Measuring:
         substitute(self._before)
         logs.unlisten(self._ran)
 
-    def _switched(self, new_context: str) -> None:
+    def _switched(self, context: str | None) -> str | None:
         logs.read()
-        self._context = "|".join(each for each in (self._static_context, new_context) if each)
-        self._switch_context(new_context)
+        # With the setting dynamic_context, a test has none while its coroutine waits for a script.
+        if context and context != self._static_context:
+            self._context = context
+        return self._set_context(context)
 
     def _data(self) -> CoverageData:
         logs.read()
@@ -75,13 +83,14 @@ class Measuring:
             # Of Python there may be none.
             self.coverage._warn_no_data = False
         data = self._get_data()
+        before = data._current_context
         name = relative_filename if self.coverage.get_option("run:relative_files") else str
         has_branches = bool(self.coverage.get_option("run:branch"))
         add: Callable[[Any], None] = data.add_arcs if has_branches else data.add_lines
         # So the data is of lines or of arcs, even if nothing ran.
         add({})
         for context, hits in self._found.items():
-            data.set_context(context)
+            self._set_context(context)
             lines: defaultdict[str, set[Any]] = defaultdict(set)
             for path, line, to in hits:
                 if has_branches:
@@ -89,7 +98,7 @@ class Measuring:
                 elif line == _ENTRY:
                     lines[name(path)].add(to)
             add(lines)
-        data.set_context(self._context)
+        self._set_context(before)
         self._found.clear()
         if self._scope.has_source:
             is_of_lua = self.coverage in only_lua
@@ -116,6 +125,9 @@ class Measuring:
         if places is None and b"\n" in code and (sender := self._sender()) is not None:
             self.unplaced.add(sender)
         if places is None or (parsed := program(code)) is None:
+            return None
+        if form is None and (why := in_the_way(code, parsed)) is not None:
+            self._warn(places(1)[0], f"has {why}, and no room for probes; it is not measured")
             return None
         id = f"{self._id}x{len(self._hits)}"
         found = insertions(code, parsed, id, form)
@@ -154,20 +166,23 @@ class Measuring:
             path, text, places = found
             return lambda line: (path, text, places[min(line, len(places)) - 1])
         files: list[tuple[str, Text]] = []
+        lines: list[list[bytes]] = []
         for each in source_map.paths:
             if each is None:
                 return None
             path = canonical_filename(each)
             try:
-                files.append((path, texts_of(path)[0]))
+                (text,) = texts_of(path)
             except OSError:
                 return None
-        sent = code.splitlines()
+            files.append((path, text))
+            lines.append(split_lines(text.code))
+        sent = split_lines(code)
         for number, (file, line) in enumerate(source_map.lines):
-            path, text = files[file]
-            now = text.code.splitlines()
-            if number < len(sent) and now[line - 1 : line] != [sent[number]]:
-                self._warn_changed(path)
+            if number < len(sent) and lines[file][line - 1 : line] != [sent[number]]:
+                path = files[file][0]
+                why = "has changed since it was loaded, and is not measured; load it again"
+                self._warn(path, why)
                 return None
         return lambda line: (*files[source_map.lines[line - 1][0]], source_map.lines[line - 1][1])
 
@@ -179,17 +194,12 @@ class Measuring:
         path = canonical_filename(frame.f_code.co_filename)
         return f"{relative_filename(path)}:{frame.f_lineno}" if self._scope.contains(path) else None
 
-    def _warn_changed(self, path: str) -> None:
-        if path not in self._changed and self._scope.contains(path):
-            self._changed.add(path)
-            warnings.warn(
-                f"{relative_filename(path)} has changed since it was loaded, and is not measured; "
-                "load it again",
-                CoverageWarning,
-                stacklevel=2,
-            )
+    def _warn(self, path: str, why: str) -> None:
+        if path not in self._warned and self._scope.contains(path):
+            self._warned.add(path)
+            warnings.warn(f"{relative_filename(path)} {why}", CoverageWarning, stacklevel=2)
 
 
-def set_method(coverage: Coverage, name: str, method: Callable[..., Any]) -> None:
+def set_method(of: object, name: str, method: Callable[..., Any]) -> None:
     """Put a function in the place of a method of one object."""
-    setattr(coverage, name, method)
+    setattr(of, name, method)

@@ -20,6 +20,7 @@ except ImportError as error:
 from ..declared.source import SourceMap
 from ..probes.commands import substitute
 from ..probes.substitutes import Substitutes
+from ._html import allow_several_branches
 from ._measuring import Measuring
 from ._reporters import only_lua, reporter
 
@@ -135,6 +136,7 @@ def _report_on_lua() -> None:
     and data of Python files of which only some processes have run the Lua could not be combined.
     """
     vars(coverage.control)["PythonFileReporter"] = reporter
+    allow_several_branches()
 
 
 def _insert_first(code: bytes, source_map: SourceMap | None) -> bytes | None:

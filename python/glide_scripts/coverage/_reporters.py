@@ -203,12 +203,15 @@ def _says(outcomes: Iterable[Outcome], start: int, end: int) -> str | None:
 
 def _tokens(node: Node) -> Iterator[tuple[Node, str]]:
     """The leaves of a tree, with coverage.py's classes for its colours."""
-    if node.type in _CLASSES:
-        yield node, _CLASSES[node.type]
-    elif not node.children:
-        yield node, "key" if node.type.isalpha() else "op"
-    for child in node.children if node.type not in _CLASSES else ():
-        yield from _tokens(child)
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if each.type in _CLASSES:
+            yield each, _CLASSES[each.type]
+        elif not each.children:
+            yield each, "key" if each.type.isalpha() else "op"
+        else:
+            pending += reversed(each.children)
 
 
 def _pieces(code: bytes) -> Iterator[tuple[str, bytes]]:
@@ -226,8 +229,10 @@ def _pieces(code: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _functions(node: Node) -> Iterator[Node]:
-    for child in node.children:
-        if child.type == "function_declaration":
-            yield child
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if each.type == "function_declaration":
+            yield each
         else:
-            yield from _functions(child)
+            pending += reversed(each.named_children)

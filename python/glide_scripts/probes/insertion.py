@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ..commands.function_library import names_library
 from .program import Decision, Program, Statement
+from .room import too_many
 from .weaving import begin_of_code, woven
 
 MARK = "glide-scripts-probe"
@@ -26,6 +27,8 @@ class Form:
 
     head: str
     """What comes before the first statement."""
+    locals: int
+    """How many local variables it has."""
     statement: str
     """Logs the number."""
     true: str
@@ -44,6 +47,7 @@ SCRIPT = Form(
         "__index=function(t,k)rawset(t,k,k<0)redis.log(3,'{mark} {id} '..(k<0 and-k or k))"
         "return k<0 end}});"
     ),
+    locals=2,
     statement="{name}[{n}]=1",
     true="{name}[-{n}]",
     false="{name}[{n}]",
@@ -57,6 +61,7 @@ LIBRARY = Form(
         "if {name}d then for i=1,#{name}w do redis.log(3,'{mark} {id} '..{name}w[i])end "
         "{name}w={{}}end end return k<0 end;"
     ),
+    locals=5,
     statement="{name}({n})",
     true="{name}(-{n})",
     false="{name}({n})",
@@ -67,10 +72,15 @@ LIBRARY = Form(
 _LOG = "{name}.set({name},{n},1) and {name}.log(3,'{mark} {id} {n}')"
 DEBUGGED = Form(
     head="local {name}b,{name}=0,{{set=rawset,log=redis.log}};",
+    locals=2,
     statement="if not {name}[{n}] then {name}[{n}]=1 {name}.log(3,'{mark} {id} {n}')end",
     true=f"({{name}}[{{n}}] or {_LOG} or true)",
     false=f"(not {{name}}[{{n}}] and {_LOG})",
 )
+
+
+# Those that a function of the text may use.
+_UPVALUES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +119,22 @@ def insertions(code: bytes, program: Program, id: str, form: Form | None = None)
         form: How they are written. None means the form for the text: a script, or a library of
             functions.
     """
-    writing = _Writing(code, id, form or (LIBRARY if names_library(code) else SCRIPT))
-    for statement in program.statements:
-        writing.statement(statement)
+    writing = _Writing(code, id, form or _form(code))
+    # What ends a loop comes before the probe of a statement that follows at once.
     for number, decision in enumerate(program.decisions):
         writing.decision(decision, 2 * number)
+    for statement in program.statements:
+        writing.statement(statement)
     return writing.finish(program.end)
+
+
+def in_the_way(code: bytes, program: Program) -> str | None:
+    """Return what a text has too many of to take probes; None if it takes them."""
+    return too_many(program.root, locals=_form(code).locals, upvalues=_UPVALUES)
+
+
+def _form(code: bytes) -> Form:
+    return LIBRARY if names_library(code) else SCRIPT
 
 
 class _Writing:
@@ -133,7 +153,7 @@ class _Writing:
         elif node.type == "until":
             self._insert(node.end_byte, f" {self._false(number)}or")
         else:
-            self._insert(node.start_byte, f"{self._logs(number)};")
+            self._insert(node.start_byte, f" {self._logs(number)};")
 
     def decision(self, decision: Decision, first: int) -> None:
         node, line = decision.node, decision.outcomes[0].line

@@ -73,6 +73,8 @@ class Program:
     decisions: tuple[Decision, ...]
     end: int
     """Where its last statement ends, or begins if that is a ``return``."""
+    root: Node
+    """Its tree."""
 
     @property
     def outcomes(self) -> Iterator[Outcome]:
@@ -113,7 +115,7 @@ def program(code: bytes) -> Program | None:
     walk.decisions.sort(key=lambda each: each.node.start_byte)
     last = (_statements(root) or [root])[-1]
     end = last.start_byte if last.type == "return_statement" else last.end_byte
-    return Program(tuple(walk.statements), tuple(walk.decisions), end)
+    return Program(tuple(walk.statements), tuple(walk.decisions), end, root)
 
 
 class _Walk:
@@ -128,7 +130,7 @@ class _Walk:
         """Walk a block's statements, of which the last one leads to the line ``after``."""
         statements = _statements(block)
         for index, node in enumerate(statements):
-            following = self._first_line(statements[index + 1 :], after)
+            following = self._first_line(statements, after, index + 1)
             if node.type not in _BLOCKS:
                 self.statements.append(Statement(self._line(node), node))
             special = getattr(self, f"_{node.type}", None)
@@ -140,8 +142,9 @@ class _Walk:
     def _line(self, node: Node) -> int:
         return bisect.bisect(self._starts, node.start_byte)
 
-    def _first_line(self, statements: list[Node], otherwise: int) -> int:
-        for node in statements:
+    def _first_line(self, statements: list[Node], otherwise: int, start: int = 0) -> int:
+        for index in range(start, len(statements)):
+            node = statements[index]
             if node.type not in _BLOCKS:
                 return self._line(node)
             inner = self._first_line(_statements(node.child_by_field_name("body")), 0)
@@ -151,13 +154,14 @@ class _Walk:
 
     def _expressions(self, node: Node | None) -> None:
         """Walk the functions that are defined within an expression."""
-        if node is None:
-            return
-        if node.type == "function_definition":
-            self.block(node.child_by_field_name("body"), EXIT)
-            return
-        for child in node.named_children:
-            self._expressions(child)
+        # Not by recursion: a chain of many operators is as deep as it is long.
+        pending = [] if node is None else [node]
+        while pending:
+            each = pending.pop()
+            if each.type == "function_definition":
+                self.block(each.child_by_field_name("body"), EXIT)
+            else:
+                pending += reversed(each.named_children)
 
     def _decide(
         self,
