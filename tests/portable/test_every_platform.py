@@ -9,14 +9,13 @@ runs them alone, without the fixtures of the other tests:
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import uuid4
 
 import pytest
@@ -161,10 +160,9 @@ def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
     with blocking.GlideClient.from_url(url) as client, blocking.GlideClient.from_url(url) as other:
 
         def interrupt_the_call() -> None:
-            blocked = 0
-            while not blocked:
-                info: Any = other.custom_command(["INFO", "clients"])
-                blocked = int(re.search(rb"blocked_clients:(\d+)", info)[1])
+            info = none = b"blocked_clients:0\r\n"
+            while none in info:
+                info = cast("bytes", other.custom_command(["INFO", "clients"]))
             signal.raise_signal(signal.SIGINT)
 
         interrupting = threading.Thread(target=interrupt_the_call)
