@@ -199,6 +199,39 @@ def test_a_program_ends_while_calls_wait(url: str, key: str) -> None:
     assert (ended.returncode, ended.stdout) == (0, "the end\n"), ended.stderr
 
 
+LATE_CALLS = """
+import atexit, sys
+
+def call(where):
+    try:
+        print(where, client.invoke_script(blocking.Script("return ARGV[1]"), args=["a reply"]))
+    except RuntimeError as error:
+        print(where, error)
+
+class Kept:
+    def __del__(self):
+        call("deleted:")
+
+atexit.register(call, "registered before the import:")
+import glide_scripts.sync as blocking
+
+client = blocking.GlideClient.from_url(sys.argv[1])
+atexit.register(call, "registered after it:")
+kept = Kept()
+"""
+
+
+def test_calls_at_the_end_of_a_program_get_a_reply_or_an_error(url: str) -> None:
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", LATE_CALLS, url]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "registered after it: b'a reply'",
+        "registered before the import: the interpreter is ending",
+        "deleted: the interpreter is ending",
+    ]
+
+
 def test_windows_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(
