@@ -389,8 +389,9 @@ def test_trio_may_be_a_guest_of_asyncio(server: ValkeyServer) -> None:
 
 def test_a_client_in_a_cancelled_scope_is_closed_to_the_end(server: ValkeyServer) -> None:
     async def main(client: GlideClient) -> None:
-        with trio.move_on_after(0.05) as scope:
+        with trio.CancelScope() as scope:
             async with await made(server) as other:
+                scope.deadline = trio.current_time() + 0.05
                 await other.custom_command(["BLPOP", "nothing", "0"])
         assert scope.cancelled_caught
         assert await connections(client) == 1
