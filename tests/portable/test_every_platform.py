@@ -9,14 +9,13 @@ runs them alone, without the fixtures of the other tests:
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import uuid4
 
 import pytest
@@ -161,10 +160,9 @@ def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
     with blocking.GlideClient.from_url(url) as client, blocking.GlideClient.from_url(url) as other:
 
         def interrupt_the_call() -> None:
-            blocked = 0
-            while not blocked:
-                info: Any = other.custom_command(["INFO", "clients"])
-                blocked = int(re.search(rb"blocked_clients:(\d+)", info)[1])
+            info = none = b"blocked_clients:0\r\n"
+            while none in info:
+                info = cast("bytes", other.custom_command(["INFO", "clients"]))
             signal.raise_signal(signal.SIGINT)
 
         interrupting = threading.Thread(target=interrupt_the_call)
@@ -199,6 +197,39 @@ def test_a_program_ends_while_calls_wait(url: str, key: str) -> None:
     command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", AT_EXIT, url, key]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (0, "the end\n"), ended.stderr
+
+
+LATE_CALLS = """
+import atexit, sys
+
+def call(where):
+    try:
+        print(where, client.invoke_script(blocking.Script("return ARGV[1]"), args=["a reply"]))
+    except RuntimeError as error:
+        print(where, error)
+
+class Kept:
+    def __del__(self):
+        call("deleted:")
+
+atexit.register(call, "registered before the import:")
+import glide_scripts.sync as blocking
+
+client = blocking.GlideClient.from_url(sys.argv[1])
+atexit.register(call, "registered after it:")
+kept = Kept()
+"""
+
+
+def test_calls_at_the_end_of_a_program_get_a_reply_or_an_error(url: str) -> None:
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", LATE_CALLS, url]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "registered after it: b'a reply'",
+        "registered before the import: the interpreter is ending",
+        "deleted: the interpreter is ending",
+    ]
 
 
 def test_windows_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
