@@ -56,8 +56,8 @@ const CHAOS: Duration = Duration::from_secs(2);
 /// heartbeat, two more for its questions, and an attempt to connect that nobody answers.
 const UNTIL_NOTICED: Duration = Duration::from_secs(3);
 
-async fn simulate(seed: u64, keeps_trace: bool) -> Report {
-    let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
+/// The servers of a seed, and how rough its network is.
+fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layout, Version, Rc<World>) {
     let layout = match chance.u8(..6) {
         0 | 1 => Layout::Standalone,
         2 => Layout::Replicated { replicas: 1 },
@@ -84,6 +84,13 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     world.is_quiet.set(is_calm);
     world.stays_silent.set(!is_calm && chance.u8(..3) == 0);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
+    (layout, version, world)
+}
+
+async fn simulate(seed: u64, keeps_trace: bool) -> Report {
+    let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    let (layout, version, world) = make_world(seed, &mut chance, keeps_trace);
+    let is_calm = world.is_quiet.get();
     spawn_local(world.clone().tick());
 
     let io = IoThread::simulated();
