@@ -158,7 +158,8 @@ impl Callers {
                 sleep(Duration::from_micros(self.world.below(5_000))).await;
             }
             if self.world.once_in(3) {
-                // If that fails, nothing may be watched any more, and the transaction must not be executed.
+                // If that takes too long, nothing is watched any more, and the transaction must not be executed.
+                let timeout = Duration::from_millis(self.world.pick(&[3, 200]));
                 self.watch(watch, &text_key(&slot), timeout).await;
             }
         }
