@@ -1,9 +1,9 @@
 """Shows that the simulator sees a rule that is broken: `make mutations`.
 
-Each mutation of `rust/sim/mutations.toml` is made alone, in a copy of the tree. The simulator that
-is built there runs from several starting points until a seed fails, and the table in
-docs/reliability.md gets the median of how many seeds that took. Results are kept in
-build/mutations, so that a run that was interrupted goes on.
+A copy of the tree gets all mutations of `rust/sim/mutations.toml`, each behind a switch, and one
+simulator is built there. With one rule broken at a time, it runs from several starting points until
+a seed fails, and the table in docs/reliability.md gets the median of how many seeds that took.
+Results are kept in build/mutations, so that a run that was interrupted goes on.
 """
 
 import argparse
@@ -16,11 +16,9 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,17 @@ BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
 STARTS = (0, 100_000, 200_000, 300_000, 400_000)
 SEEDS_AT_ONCE = 3
 # Those may take so long, on a busy machine.
-SECONDS = 30
+SECONDS = 120
+# The number of the rule to break is in this variable of the environment.
+VARIABLE = "GLIDE_SCRIPTS_BROKEN_RULE"
+SWITCH = f"""
+/// Whether the rule of that number is broken.
+pub(crate) fn is_broken(rule: &str) -> bool {{
+    static BROKEN: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("{VARIABLE}").ok());
+    BROKEN.as_deref() == Some(rule)
+}}
+"""
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,15 @@ class Mutation:
         text = "\0".join((self.file, self.find, self.replace))
         return hashlib.sha1(text.encode()).hexdigest()
 
-    def mutated(self, text: str) -> str:
-        """Return the file's text with the rule broken."""
-        if misfit := self.misfit(text):
-            raise SystemExit(misfit)
-        return text.replace(self.find, self.replace)
+    def mutated(self, text: str, number: int) -> str:
+        """Return the file's text with a switch by which the rule is broken."""
+        replace = re.sub(r"\bBROKEN\b", f'crate::is_broken("{number}")', self.replace)
+        return text.replace(self.find, replace)
 
     def misfit(self, text: str) -> str:
         """Return what is wrong with it, if anything is."""
+        if not re.search(r"\bBROKEN\b", self.replace):
+            return f"{DATA.relative_to(ROOT)}: {self.rule!r}: its `replace` does not ask for BROKEN"
         if (count := text.count(self.find)) == 1:
             return ""
         return (
@@ -96,15 +105,33 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def build(program: Path) -> Path:
-    """Build the simulator as it stands in the copy, under a name of its own."""
+def build(everything: list[Mutation]) -> Path:
+    """Build a simulator in which each rule can be broken."""
+    copy_tree()
+    for number, mutation in enumerate(everything):
+        path = TREE / SOURCES / mutation.file
+        path.write_text(mutation.mutated(path.read_text(), number))
+    root = TREE / SOURCES / "lib.rs"
+    root.write_text(root.read_text() + SWITCH)
     environment = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
     command = ["cargo", "build", "--quiet", "--package", "glide-scripts-sim"]
     built = run(command, cwd=TREE, env=environment)
     if built.returncode:
-        raise SystemExit(f"the mutated tree cannot be built:\n{built.stderr}")
-    shutil.copy(TARGET / "debug/glide-scripts-sim", program)
-    return program
+        raise SystemExit(f"the tree with its mutations cannot be built:\n{built.stderr}")
+    return TARGET / "debug/glide-scripts-sim"
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The program, and the number of the rule that is broken in it, if one is."""
+
+    program: Path
+    broken: int | None = None
+
+    def run(self, seeds: range) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | ({} if self.broken is None else {VARIABLE: str(self.broken)})
+        command = [str(self.program), f"{seeds.start}..{seeds.stop}"]
+        return run(command, env=environment, timeout=SECONDS)
 
 
 @dataclass(frozen=True)
@@ -115,10 +142,10 @@ class Failure:
     violated: str
 
 
-def violations(program: Path, seeds: range) -> dict[int, list[str]]:
+def violations(simulator: Simulator, seeds: range) -> dict[int, list[str]]:
     """Return the seeds that fail, each with what it violates."""
     try:
-        ended = run([str(program), f"{seeds.start}..{seeds.stop}"], timeout=SECONDS)
+        ended = simulator.run(seeds)
     except subprocess.TimeoutExpired:
         violated = "the simulation does not end"
     else:
@@ -129,20 +156,20 @@ def violations(program: Path, seeds: range) -> dict[int, list[str]]:
     if len(seeds) == 1:
         return {seeds.start: [violated]}
     # Which of them it was is not known.
-    alone = (violations(program, range(seed, seed + 1)) for seed in seeds)
+    alone = (violations(simulator, range(seed, seed + 1)) for seed in seeds)
     return next(filter(None, alone), {})
 
 
-def all_violations(program: Path, start: int, count: int) -> Iterator[tuple[int, str]]:
+def all_violations(simulator: Simulator, start: int, count: int) -> Iterator[tuple[int, str]]:
     for first in range(start, start + count, SEEDS_AT_ONCE):
         seeds = range(first, min(first + SEEDS_AT_ONCE, start + count))
-        for seed, violated in sorted(violations(program, seeds).items()):
+        for seed, violated in sorted(violations(simulator, seeds).items()):
             yield from ((seed, violation) for violation in violated)
 
 
-def first_failure(program: Path, start: int, count: int, known: set[str]) -> Failure | None:
+def first_failure(simulator: Simulator, start: int, count: int, known: set[str]) -> Failure | None:
     """Return the first seed with a violation of a kind that is not known without the mutation."""
-    for seed, violation in all_violations(program, start, count):
+    for seed, violation in all_violations(simulator, start, count):
         if violation not in known:
             return Failure(seed - start + 1, violation)
     return None
@@ -163,36 +190,22 @@ def summary(violation: str) -> str:
 Found = tuple[Mutation, list[Failure | None]]
 
 
-def measure(wanted: list[Mutation], count: int) -> Iterator[Found]:
-    """Build one mutation while those before it run."""
-    copy_tree()
-    sound = build(BUILD / "sound")
+def measure(everything: list[Mutation], wanted: list[Mutation], count: int) -> Iterator[Found]:
+    program = build(everything)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        known = known_violations(sound, count, pool)
-        running: deque[tuple[Mutation, list[Future[Failure | None]]]] = deque()
-        for index, mutation in enumerate(wanted):
-            path = TREE / SOURCES / mutation.file
-            text = path.read_text()
-            path.write_text(mutation.mutated(text))
-            try:
-                program = build(BUILD / f"mutated-{index % 8}")
-            finally:
-                path.write_text(text)
-            first = partial(first_failure, program, count=count, known=known)
-            running.append((mutation, [pool.submit(first, start) for start in STARTS]))
-            while running and (len(running) == 8 or all(run.done() for run in running[0][1])):
-                yield collect(*running.popleft())
-        while running:
-            yield collect(*running.popleft())
+        known = known_violations(Simulator(program), count, pool)
+        running = []
+        for mutation in wanted:
+            simulator = Simulator(program, everything.index(mutation))
+            runs = [pool.submit(first_failure, simulator, start, count, known) for start in STARTS]
+            running.append((mutation, runs))
+        for mutation, runs in running:
+            yield mutation, [run.result() for run in runs]
 
 
-def collect(mutation: Mutation, runs: list[Future[Failure | None]]) -> Found:
-    return mutation, [run.result() for run in runs]
-
-
-def known_violations(program: Path, count: int, pool: ThreadPoolExecutor) -> set[str]:
+def known_violations(simulator: Simulator, count: int, pool: ThreadPoolExecutor) -> set[str]:
     """Return the kinds of violations that there are without a mutation: they prove nothing."""
-    runs = pool.map(lambda start: list(all_violations(program, start, count)), STARTS)
+    runs = pool.map(lambda start: list(all_violations(simulator, start, count)), STARTS)
     known = {violation for failed in runs for _, violation in failed}
     for violation in sorted(known):
         print(f"without a mutation, too: {violation}", file=sys.stderr)
@@ -244,7 +257,7 @@ def main() -> None:
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     matching = [m for m in everything if re.search(options.only, f"{m.area} {m.rule} {m.file}")]
     wanted = [m for m in matching if options.again or m.key not in results]
-    for mutation, found in measure(wanted, options.seeds):
+    for mutation, found in measure(everything, wanted, options.seeds):
         plain = [[failure.seeds, failure.violated] if failure else None for failure in found]
         results[mutation.key] = {"count": options.seeds, "found": plain}
         RESULTS.write_text(json.dumps(results))

@@ -21,8 +21,9 @@ from glide_scripts import (
 from glide_scripts.testing import ValkeyServer
 
 ENDLESS = Script("while true do end", read_only=True)
-# It ends by itself, so it never stays behind.
+# It ends by itself, so it never stays behind. On a busy machine, that may take long.
 LONG = Script("for i = 1, 3e8 do end return 'done'", read_only=True)
+LONGEST = 120.0
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ async def test_a_cancelled_call_leaves_no_connection_behind(
 ) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(client.invoke_script(LONG, on_timeout="kill"), 0.2)
-    await until(lambda: answers(client))
+    await until(lambda: answers(client), LONGEST)
 
     def has_left() -> bool:
         listed = own_server.command("CLIENT", "LIST")
@@ -110,8 +111,10 @@ async def test_a_kill_that_was_promised_comes_also_after_the_client_was_closed(
     # So long that the client is closed well before the server lets anybody kill.
     await client.config_set({"lua-time-limit": "1000"})
     closing = await connect(own_server)
+    # The deadline leaves no time to connect.
+    await closing.invoke_script(Script("return 1", read_only=True), on_timeout="kill")
     with pytest.raises(TimeoutError, match="is to be killed"):
-        await closing.invoke_script(ENDLESS, timeout=100, on_timeout="kill")
+        await closing.invoke_script(ENDLESS, timeout=300, on_timeout="kill")
     await closing.close()
     await until(lambda: answers(client))
 
@@ -134,7 +137,7 @@ async def test_a_client_that_is_closed_before_the_deadline_kills_nothing(
     with pytest.raises(ClosingError):
         await calling
     # It ends by itself, and nobody asks for its end.
-    await until(lambda: answers(client))
+    await until(lambda: answers(client), LONGEST)
     stats = own_server.command("INFO", "commandstats")
     assert isinstance(stats, bytes)
     assert b"cmdstat_script|kill" not in stats

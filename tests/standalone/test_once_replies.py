@@ -139,9 +139,15 @@ async def test_32_megabytes_survive(client: GlideClient) -> None:
     whole = Script("return ARGV[1]")
     parts = Script("local t = {} for i = 1, 32 do t[i] = ARGV[1] end return t")
     data = bytes(range(256)) * (MEGABYTE // 256)
+    # Far more than it takes on an idle machine.
+    minute = 60_000
     for _ in range(2):
-        assert await client.invoke_script(whole, ["k"], [data * 32], once="whole") == data * 32
-        assert await client.invoke_script(parts, ["k"], [data], once="parts") == [data] * 32
+        assert data * 32 == await client.invoke_script(
+            whole, ["k"], [data * 32], once="whole", timeout=minute
+        )
+        assert [data] * 32 == await client.invoke_script(
+            parts, ["k"], [data], once="parts", timeout=minute
+        )
 
 
 async def test_a_reply_of_many_elements_survives(client: GlideClient) -> None:

@@ -35,7 +35,7 @@ impl Transport for Simulated {
                     return Err(Unreachable::NoStream("Connection refused (simulated)".into()));
                 }
                 // Nobody answers. The client gives up, or the network heals.
-                while world.is_rough() {
+                while world.is_rough() || world.stays_silent.get() {
                     sleep(Duration::from_millis(10)).await;
                 }
             }
@@ -147,6 +147,9 @@ impl Wire for Line {
 
     fn heal(&self, world: &World) {
         let is_swallowing = self.is_swallowing();
+        if is_swallowing && world.stays_silent.get() {
+            return;
+        }
         self.fate.set(Fate::None);
         self.room.set(WIDE);
         if is_swallowing {

@@ -1,5 +1,7 @@
 //! The account of every call, and what must hold of it.
 
+mod watches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -47,6 +49,8 @@ pub(crate) struct Record {
     pub(crate) is_killable: bool,
     /// It goes over a connection that no other call uses, and keeps no order with those.
     pub(crate) is_apart: bool,
+    /// Since when the key of its transaction is watched.
+    pub(crate) watched_at: Option<Duration>,
     /// Whether each run of it is an event of the model.
     pub(crate) is_counted: bool,
     #[expect(dead_code, reason = "it is shown where something does not hold")]
@@ -170,6 +174,7 @@ impl Oracle {
         }
         self.check_once(&runs, events, &mut found);
         self.check_transactions(&runs, &mut found);
+        self.check_watches(events, &mut found);
         if keeps_order {
             self.check_order(&runs, &self.calls_refused(events), &mut found);
         }
@@ -193,10 +198,7 @@ impl Oracle {
                 _ => {}
             }
         }
-        let own =
-            self.records.iter().filter(|(_, record)| record.counts.is_none()).map(|(id, record)| (*id, &record.key));
-        let ordered = self.orders.iter().flat_map(|order| order.ids.map(|id| (id, &order.key)));
-        let keys: BTreeMap<u64, &String> = own.chain(ordered).collect();
+        let keys = self.keys();
         let mut found = Vec::new();
         for (id, runs) in runs.iter().filter(|(_, runs)| !runs.iter().any(|run| lost.contains(run))) {
             let Some(key) = keys.get(id) else { continue };
@@ -210,6 +212,14 @@ impl Oracle {
             }
         }
         found
+    }
+
+    /// Under which key an id is counted.
+    fn keys(&self) -> BTreeMap<u64, &String> {
+        let own =
+            self.records.iter().filter(|(_, record)| record.counts.is_none()).map(|(id, record)| (*id, &record.key));
+        let ordered = self.orders.iter().flat_map(|order| order.ids.map(|id| (id, &order.key)));
+        own.chain(ordered).collect()
     }
 
     /// The ids that scripts with `once` count.
@@ -246,6 +256,9 @@ impl Oracle {
                 violated("was acknowledged and never ran");
             }
             End::WrongReply(_) => violated("has another reply than its own"),
+            End::Failed { message, .. } if message.contains("NOSCRIPT No matching script.") => {
+                violated("failed because its server lacked its script");
+            }
             // Others may have run under the same id.
             _ if is_shared => {}
             End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),

@@ -52,8 +52,12 @@ pub fn run(seed: u64, keeps_trace: bool) -> Report {
 /// How long things go wrong.
 const CHAOS: Duration = Duration::from_secs(2);
 
-async fn simulate(seed: u64, keeps_trace: bool) -> Report {
-    let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
+/// How long a client may take to notice that its connections are silent, and to replace them: four intervals of its
+/// heartbeat, two more for its questions, and an attempt to connect that nobody answers.
+const UNTIL_NOTICED: Duration = Duration::from_secs(3);
+
+/// The servers of a seed, and how rough its network is.
+fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layout, Version, Rc<World>) {
     let layout = match chance.u8(..6) {
         0 | 1 => Layout::Standalone,
         2 => Layout::Replicated { replicas: 1 },
@@ -68,13 +72,25 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         ..Options::default()
     };
     let mut deployment = Deployment::new(layout, options, chance.u64(..));
+    let is_calm = chance.u8(..4) == 0;
+    let may_begin_transactions = is_calm || chance.u8(..8) > 0;
     for node in deployment.nodes() {
         deployment.set_user(node, "default", &PASSWORDS);
+        if !may_begin_transactions {
+            deployment.set_user(node, "default", &["-multi"]);
+        }
     }
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
-    let is_calm = chance.u8(..4) == 0;
     world.is_quiet.set(is_calm);
+    world.stays_silent.set(!is_calm && chance.u8(..3) == 0);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
+    (layout, version, world)
+}
+
+async fn simulate(seed: u64, keeps_trace: bool) -> Report {
+    let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
+    let (layout, version, world) = make_world(seed, &mut chance, keeps_trace);
+    let is_calm = world.is_quiet.get();
     spawn_local(world.clone().tick());
 
     let io = IoThread::simulated();
@@ -120,11 +136,24 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         callers.close().await;
     }
     sleep(CHAOS.saturating_sub(world.now())).await;
+    if is_calm {
+        // The last calls are issued.
+        sleep(Duration::from_millis(50)).await;
+        rest(&all).await;
+        restart_all(&world).await;
+        for callers in &all {
+            spawn_local(callers.clone().work(CHAOS / 4));
+        }
+        sleep(CHAOS / 4).await;
+    }
 
     // Healing.
     world.roughness.set(Roughness::Healed);
     heal(&world);
     world.log(format_args!("healed"));
+    if world.stays_silent.get() {
+        sleep(UNTIL_NOTICED).await;
+    }
 
     // Life.
     for callers in &all {
@@ -132,12 +161,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
             violations.push(format!("client {} does not serve within a second of healing: {error}", callers.number));
         }
     }
-    let quiet = async {
-        while all.iter().chain(&closing).any(|callers| callers.under_way.get() > 0) {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    if timeout(Duration::from_secs(30), quiet).await.is_err() {
+    if timeout(Duration::from_secs(30), rest(all.iter().chain(&closing))).await.is_err() {
         violations.push("calls are still in flight long after their deadlines".into());
     }
     // What is on its way arrives.
@@ -160,6 +184,25 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let lines = trace.lines.take().unwrap_or_default();
     let calls = oracle.borrow().records.len() as u64;
     Report { seed, violations, calls, virtual_time: world.now(), hash: trace.hash(), trace: lines }
+}
+
+/// Waits until no call is in flight.
+async fn rest(all: impl IntoIterator<Item = &Rc<Callers>>) {
+    let all: Vec<_> = all.into_iter().collect();
+    while all.iter().any(|callers| callers.under_way.get() > 0) {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The servers start again while no call is in flight: they have their data, and no scripts.
+async fn restart_all(world: &World) {
+    world.log(format_args!("all servers start again"));
+    world.with_model(|model| {
+        model.nodes().into_iter().for_each(|node| model.kill(node));
+        model.nodes().into_iter().for_each(|node| model.restart(node));
+    });
+    // The clients connect again.
+    sleep(Duration::from_secs(2)).await;
 }
 
 /// Waits until nothing waits and nothing is in flight: a heartbeat may be, now and then.

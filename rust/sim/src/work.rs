@@ -146,20 +146,21 @@ impl Callers {
         let mut batch = Batch::new(is_atomic);
         let timeout = self.timeout();
         let (mut ids, mut expected) = (Vec::new(), Vec::new());
-        let watch = (is_atomic && self.world.once_in(3)).then(|| self.ids.get() + 1_000_000);
+        let watch = (is_atomic && self.world.once_in(3)).then(|| 1_000_000 + self.next_id());
+        let mut watched_at = None;
         if let Some(watch) = watch {
-            let mut packer = Packer::command(2);
-            packer.word(b"WATCH");
-            packer.key(slot.as_bytes()).expect("one key");
-            let route = packer.route();
-            let (reply_to, watched) = ReplyTo::task();
-            self.client.borrow().watch(watch, Some((packer.finish(false), route)), Some(timeout), reply_to);
-            if !matches!(watched.await.ok().and_then(Completion::into_call), Some(Ok(_))) {
+            if !self.watch(watch, &slot, timeout).await {
                 self.client.borrow().release(watch);
                 return;
             }
+            watched_at = Some(self.world.now());
             if self.world.once_in(2) {
                 sleep(Duration::from_micros(self.world.below(5_000))).await;
+            }
+            if self.world.once_in(3) {
+                // If that takes too long, nothing is watched any more, and the transaction must not be executed.
+                let timeout = Duration::from_millis(self.world.pick(&[3, 200]));
+                self.watch(watch, &text_key(&slot), timeout).await;
             }
         }
         // No command has that number.
@@ -169,6 +170,7 @@ impl Callers {
             let id = self.note(&command, call, is_atomic, timeout);
             if let Some(record) = self.oracle.borrow_mut().records.get_mut(&id) {
                 record.is_apart |= watch.is_some();
+                record.watched_at = watched_at;
             }
             ids.push(id);
             expected.push(command.expected);
@@ -190,6 +192,17 @@ impl Callers {
         if let Some(watch) = watch {
             self.client.borrow().release(watch);
         }
+    }
+
+    /// Whether the client now watches the key.
+    async fn watch(&self, watch: u64, key: &str, timeout: Duration) -> bool {
+        let mut packer = Packer::command(2);
+        packer.word(b"WATCH");
+        packer.key(key.as_bytes()).expect("one key");
+        let route = packer.route();
+        let (reply_to, watched) = ReplyTo::task();
+        self.client.borrow().watch(watch, Some((packer.finish(false), route)), Some(timeout), reply_to);
+        matches!(watched.await.ok().and_then(Completion::into_call), Some(Ok(_)))
     }
 
     /// MSET of keys in several slots.
@@ -322,6 +335,7 @@ impl Callers {
             is_atomic: false,
             is_killable: false,
             is_apart: false,
+            watched_at: None,
             is_counted: true,
             issued_at: now,
             deadline: now + timeout,

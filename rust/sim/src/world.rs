@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) roughness: Cell<Roughness>,
     /// Nothing is lost and nobody forgets scripts: what is issued in order runs in order.
     pub(crate) is_quiet: Cell<bool>,
+    /// What went silent when the network was rough stays so: connections, and attempts to connect.
+    pub(crate) stays_silent: Cell<bool>,
     /// What happened on the servers, in order.
     pub(crate) events: RefCell<Vec<Event>>,
     /// When a socket took the first byte of a command, for each sending of each call.
@@ -86,6 +88,7 @@ impl World {
             wires: RefCell::default(),
             roughness: Cell::new(Roughness::Calm),
             is_quiet: Cell::new(false),
+            stays_silent: Cell::new(false),
             events: RefCell::default(),
             taken: RefCell::default(),
             changed: Notify::new(),

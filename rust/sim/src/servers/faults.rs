@@ -148,6 +148,8 @@ impl Deployment {
             return;
         }
         let Some(primary) = self.promote(replica, in_step) else { return };
+        // It goes on moving the slots that its primary was moving: their keys are on two nodes.
+        self.nodes[replica].migrating = self.nodes[primary].migrating.clone();
         self.topology.promote(replica, primary);
         self.nodes[replica].view = self.topology.clone();
         if self.is_cluster() {

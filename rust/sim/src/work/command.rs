@@ -111,7 +111,7 @@ impl Callers {
             }
             _ => (world.pick(&["count", "count-and-tell"]), Vec::new()),
         };
-        let idempotent = template == "count" && world.once_in(6);
+        let idempotent = template == "count" && world.once_in(4);
         let effect = match template {
             _ if idempotent => Effect::AnyTimes,
             READ => Effect::AnyTimes,
@@ -203,6 +203,7 @@ impl Callers {
         let others = [
             "NOPERM not yours".to_owned(),
             "NOPERM User bob has no permissions to run the 'refund' command".to_owned(),
+            "NOPERM User bob has no permissions to run the 'evalsha' command".to_owned(),
             "CLUSTERDOWN Hash slot not served yet, says my app".to_owned(),
             "MOVED 3 items to the basket".to_owned(),
             format!("MOVED {} 127.0.0.1:7000", (slot + 1) % 16_384),
