@@ -97,7 +97,7 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda c: c.zadd("k", {"m": 1}, gt=True), "UpdateOptions.GREATER_THAN"),
     (lambda c: c.zadd("k", 1, "m", 2, "n", 3), "zadd(key, {'member': 1.5})"),
     (lambda c: c.zadd("k", {1.5: "m"}), "members_scores"),
-    (lambda c: c.zadd("k", 1.5, "m"), "members_scores is float"),
+    (lambda c: c.zadd("k", 1.5, "m"), "zadd(key, {'member': 1.5})"),
     (lambda c: c.zincrby("k", amount=1, value="m"), "zincrby(key, increment, member)"),
     (lambda c: c.zrange("k", 0, -1), "range_query is int; pass .*RangeByIndex"),
     (lambda c: c.zrange("k", 0, -1, True), "RangeByIndex(start, end)"),

@@ -188,9 +188,7 @@ _RETRIES = (
     "is never repeated"
 )
 _SEEDS = "pass addresses=[NodeAddress(host, port)] in the configuration"
-_CONNECTING = (
-    "pass connection_timeout, in milliseconds, in the advanced configuration or the URL"
-)
+_CONNECTING = "pass connection_timeout, in milliseconds, in the advanced configuration or the URL"
 _REPLICAS = "pass read_from=ReadFrom.PREFER_REPLICA in the configuration or the URL"
 
 SETTINGS = {

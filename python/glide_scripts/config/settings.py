@@ -382,9 +382,7 @@ class GlideClientConfiguration(BaseClientConfiguration):
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        check_absent(
-            {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
-        )
+        check_absent({"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode})
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_advanced(self.advanced_config)
 
