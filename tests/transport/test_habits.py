@@ -72,28 +72,26 @@ async def transaction(make: Side) -> Any:
     await done(client.set("n", 1))
     seen: list[Any] = []
 
-    if make.kind.is_sync:
+    def change(pipe: Any) -> Any:
+        seen.append(pipe.get("n"))
+        seen.append(script(["n"], [1], client=pipe) if not seen[1:] else None)
+        pipe.multi()
+        pipe.incr("n")
+        script(["n"], [10], client=pipe)
+        return "value"
 
-        def change(pipe: Any) -> Any:
-            seen.append(pipe.get("n"))
-            seen.append(script(["n"], [1], client=pipe) if not seen[1:] else None)
-            pipe.multi()
-            pipe.incr("n")
-            script(["n"], [10], client=pipe)
-            return "value"
-    else:
+    async def change_later(pipe: Any) -> Any:
+        seen.append(await pipe.get("n"))
+        seen.append(await script(["n"], [1], client=pipe) if not seen[1:] else None)
+        pipe.multi()
+        pipe.incr("n")
+        await script(["n"], [10], client=pipe)
+        return "value"
 
-        async def change(pipe: Any) -> Any:
-            seen.append(await pipe.get("n"))
-            seen.append(await script(["n"], [1], client=pipe) if not seen[1:] else None)
-            pipe.multi()
-            pipe.incr("n")
-            await script(["n"], [10], client=pipe)
-            return "value"
-
+    act: Callable[[Any], Any] = change if make.kind.is_sync else change_later
     # The script in the first round changes the key, so the second one applies.
-    results = await done(client.transaction(change, "n"))
-    value = await done(client.transaction(change, "n", value_from_callable=True))
+    results = await done(client.transaction(act, "n"))
+    value = await done(client.transaction(act, "n", value_from_callable=True))
     return results, value, seen
 
 

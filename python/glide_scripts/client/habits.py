@@ -12,8 +12,10 @@ _BLOCKING = (
     "custom_command(['{}', 'key', '0']) waits on a connection of its own; pass the rest of its "
     "arguments as str"
 )
-_ROUTE = "the client knows the nodes; pass a route, such as AllPrimaries(), to call several of them"
-_TLS = "pass TlsAdvancedConfiguration({}) as tls_config in the advanced configuration, or {} in the URL"
+_ROUTE = "the client knows the nodes; pass a route such as AllPrimaries() to call several of them"
+_TLS = (
+    "pass tls_config=TlsAdvancedConfiguration({}) in the advanced configuration, or {} in the URL"
+)
 
 METHODS = {
     "register_script": "make a Script(code), and pass it to invoke_script(script, keys, args), "
