@@ -45,7 +45,9 @@ class Kind:
         module = self.own if own else self.here
         return getattr(module, f"{self.name}Cluster")(host=host, port=port, **options)
 
-    def sentinel(self, addresses: list[tuple[str, int]], *, own: bool = False, **options: Any) -> Any:
+    def sentinel(
+        self, addresses: list[tuple[str, int]], *, own: bool = False, **options: Any
+    ) -> Any:
         return (self.own if own else self.here).Sentinel(addresses, **options)
 
     def retries(self, count: int) -> Any:

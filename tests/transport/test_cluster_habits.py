@@ -200,7 +200,7 @@ async def test_habits_are_served_as_by_the_library(sides: tuple[Side, Side]) -> 
             results.append(await outcome(act, side))
         if results[0] != results[1]:
             different[name] = results
-    assert different == {}
+    assert different == {}, different
 
 
 async def test_passwords(kind: Kind) -> None:

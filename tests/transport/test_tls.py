@@ -30,7 +30,9 @@ class Place:
         authority.cert_pem.write_to_path(self.ca)
         self.pem = authority.cert_pem.bytes().decode()
         identity = authority.issue_cert("client.example")
-        self.cert, self.key, self.both = (folder / f"{name}.pem" for name in ("cert", "key", "both"))
+        self.cert, self.key, self.both = (
+            folder / f"{name}.pem" for name in ("cert", "key", "both")
+        )
         identity.cert_chain_pems[0].write_to_path(self.cert)
         identity.private_key_pem.write_to_path(self.key)
         self.both.write_bytes(identity.private_key_and_cert_chain_pem.bytes())
@@ -92,7 +94,12 @@ async def outcome(kind: Kind, port: int, options: dict[str, Any], *, own: bool) 
 
     async def call() -> Any:
         client = kind.client(
-            url, own=own, socket_timeout=20, socket_connect_timeout=20, retry=kind.retries(0), **options
+            url,
+            own=own,
+            socket_timeout=20,
+            socket_connect_timeout=20,
+            retry=kind.retries(0),
+            **options,
         )
         try:
             script = client.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")

@@ -8,7 +8,7 @@ from redis.asyncio.client import Pipeline
 from redis.commands.core import AsyncScript, Script
 from redis.exceptions import ConnectionError, ResponseError
 
-from glide_scripts.redis import Redis, RedisCluster, Sentinel, from_url
+from glide_scripts.redis import Redis, RedisCluster, from_url
 from glide_scripts.redis.sync import Redis as SyncRedis
 
 ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
@@ -45,16 +45,16 @@ async def main() -> None:
     counter = Counter(client)
     print(await counter.add("n", 1), await counter.add_both("a", "b"))
     pipe: Pipeline = other.pipeline(transaction=False)
-    pipe.set("a", 1).get("a")
+    pipe.set("a", 1)
+    pipe.get("a")
     print(await pipe.execute())
     await client.set("a", "b", ex=10)
     value = await client.get("a")
     assert value is not None
     async with client.lock("name", timeout=10):
         print(await client.hgetall("hash"))
-    primary = Sentinel([("localhost", 26379)]).master_for("main")
     cluster = RedisCluster(host="localhost", port=7000)
-    for each in (primary, cluster, client, other):
+    for each in (cluster, client, other):
         await each.aclose()
     with SyncRedis() as blocking:
         print(add(blocking, "n"), blocking.get("n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -108,6 +108,8 @@ def _value_advice(name: str, values: tuple[Any, ...]) -> str | None:
         return habits.WITHOUT_COUNT.format(name)
     if name == "set" and _is_int(values[2:3]):
         return habits.ARGUMENTS["set", "ex"]
+    if name == "zadd" and not isinstance(values[1], Mapping):
+        return habits.POSITIONS["zadd"]
     if any(isinstance(value, timedelta) for value in values):
         return "a timedelta has total_seconds()"
     if any(isinstance(value, datetime) for value in values):

@@ -12,8 +12,10 @@ _BLOCKING = (
     "custom_command(['{}', 'key', '0']) waits on a connection of its own; pass the rest of its "
     "arguments as str"
 )
-_ROUTE = "the client knows the nodes; pass a route, such as AllPrimaries(), to call several of them"
-_TLS = "pass TlsAdvancedConfiguration({}) as tls_config in the advanced configuration, or {} in the URL"
+_ROUTE = "the client knows the nodes; pass a route such as AllPrimaries() to call several of them"
+_TLS = (
+    "pass tls_config=TlsAdvancedConfiguration({}) in the advanced configuration, or {} in the URL"
+)
 
 METHODS = {
     "register_script": "make a Script(code), and pass it to invoke_script(script, keys, args), "
@@ -188,9 +190,7 @@ _RETRIES = (
     "is never repeated"
 )
 _SEEDS = "pass addresses=[NodeAddress(host, port)] in the configuration"
-_CONNECTING = (
-    "pass connection_timeout, in milliseconds, in the advanced configuration or the URL"
-)
+_CONNECTING = "pass connection_timeout, in milliseconds, in the advanced configuration or the URL"
 _REPLICAS = "pass read_from=ReadFrom.PREFER_REPLICA in the configuration or the URL"
 
 SETTINGS = {

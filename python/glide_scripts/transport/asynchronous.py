@@ -114,6 +114,8 @@ class AsyncClient:
             return await reply if hasattr(reply, "__await__") else reply
         if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
             await super().initialize()  # type: ignore[misc]
+        if lane.waits_for_replicas(args) and self.connection is None:
+            return (await pipelines.after_a_write(self, args, options).execute())[-1]
         reply = await super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])
@@ -133,14 +135,14 @@ class AsyncPipeline:
     async def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         lane: Lane = self._lane
-        batch = pipelines.batch_of(self, lane, self.is_transaction)
-        if batch is None:
+        try:
+            batch = pipelines.batch_of(self, lane, self.is_transaction)
+            if batch is not None:
+                return await execute_batch(
+                    self, lane, batch, commands, self.response_callbacks, raise_on_error
+                )
             replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
             return replies
-        try:
-            return await execute_batch(
-                self, lane, batch, commands, self.response_callbacks, raise_on_error
-            )
         finally:
             await self.reset()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from time import monotonic
 from typing import Any, ClassVar
@@ -38,7 +39,12 @@ def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
 def close_lane(lane: Lane) -> None:
     """Close the connection, if there is one. The next call opens another."""
     client = lane.take()
-    if client is not None:
+    if client is None:
+        return
+    if sys.is_finalizing():
+        # The library's clients close when they are deleted, also at the very end.
+        client._core.abandon()
+    else:
         # Without the warning that this blocks an event loop, which the library does not give.
         run(BaseClient.close(client))
 
@@ -106,6 +112,8 @@ class BlockingClient:
             return lane.finished(reply, args, self.response_callbacks, options)
         if self._is_single and place(way(args[0]), args) is Place.CHANGES:
             self._take_connection()
+        if lane.waits_for_replicas(args) and self.connection is None:
+            return pipelines.after_a_write(self, args, options).execute()[-1]
         reply = super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])
@@ -125,14 +133,14 @@ class BlockingPipeline:
     def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         lane: Lane = self._lane
-        batch = pipelines.batch_of(self, lane, self.transaction)
-        if batch is None:
+        try:
+            batch = pipelines.batch_of(self, lane, self.transaction)
+            if batch is not None:
+                return execute_batch(
+                    self, lane, batch, commands, self.response_callbacks, raise_on_error
+                )
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies
-        try:
-            return execute_batch(
-                self, lane, batch, commands, self.response_callbacks, raise_on_error
-            )
         finally:
             self.reset()
 

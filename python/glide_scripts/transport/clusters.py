@@ -41,9 +41,7 @@ class LaneOfCluster(Lane):
             raise ConfigurationError(f"{name} is set, which connections of glide_scripts lack")
         kind = self.options.get("connection_class")
         is_tls = bool(self.options.get("ssl")) or getattr(kind, "__name__", "") == "SSLConnection"
-        settings = cluster_settings(
-            self.options, self._nodes, is_tls, self.library
-        )
+        settings = cluster_settings(self.options, self._nodes, is_tls, self.library)
         if self._reads_replicas:
             settings["read_from"] = ReadFrom.PREFER_REPLICA.value
         return settings

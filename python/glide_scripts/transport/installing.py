@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import TracebackType
 
-
 _MODULES = [
     f"{side}{module}"
     for side in ("", ".asyncio")

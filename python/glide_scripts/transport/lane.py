@@ -24,6 +24,7 @@ from .words import Words
 log = logging.getLogger("glide_scripts")
 
 _MAX_SCRIPTS = 1000
+_FOR_REPLICAS = ("WAIT", "WAITAOF")
 
 
 class Lane(ABC):
@@ -133,6 +134,10 @@ class Lane(ABC):
             return False
         return place(found, args) in SHARED
 
+    def waits_for_replicas(self, args: tuple[Any, ...]) -> bool:
+        """Whether a command waits for writes that went over the shared connection."""
+        return self.reason is None and not self.only_reads and way(args[0]).name in _FOR_REPLICAS
+
     def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
         """Send a command over the shared connection, and return what waits for its reply.
 
@@ -151,8 +156,8 @@ class Lane(ABC):
             elif where is not Place.SHARED:
                 return None
         words = self.words.encoded(args)
-        if found.words is not None:
-            words[:1] = found.words
+        if found.words is not None or not self.words.is_utf8:
+            words[:1] = found.words or [found.name]
         return self.send(words, found.is_read, timeout)
 
     def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
@@ -221,8 +226,8 @@ class Lane(ABC):
                 packed.invoke_script(*called)
                 continue
             words = self.words.encoded(args)
-            if found.words is not None:
-                words[:1] = found.words
+            if found.words is not None or not self.words.is_utf8:
+                words[:1] = found.words or [found.name]
             self.add(packed, words, found.is_read)
         return packed
 

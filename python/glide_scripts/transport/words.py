@@ -25,8 +25,8 @@ class Words:
         self._errors: str = encoder.encoding_errors
         self._library = library
         # The core sends a str as UTF-8.
-        is_utf8 = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-        self.as_they_are = (str, bytes) if is_utf8 else (bytes, bytes)
+        self.is_utf8 = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+        self.as_they_are = (str, bytes) if self.is_utf8 else (bytes, bytes)
 
     def encoded(self, values: Iterable[Any]) -> list[Any]:
         """Return arguments as the core takes them.
