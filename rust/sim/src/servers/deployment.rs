@@ -233,10 +233,12 @@ impl Deployment {
             Timer::ScriptTurnsBusy(node, run) => self.turn_busy(node, run),
             Timer::Arrival(replica) => self.receive_writes(replica),
             Timer::Gossip(node) => self.hear(node),
-            Timer::Follow(node, primary) if self.nodes[node].is_up && self.nodes[primary].follows.is_none() => {
-                self.follow(node, primary);
+            // Another may have been promoted since.
+            Timer::Follow(node, primary) => {
+                if self.nodes[node].is_up && self.topology.replicas.contains(&(node, primary)) {
+                    self.follow(node, primary);
+                }
             }
-            Timer::Follow(..) => {}
             Timer::Unblock(connection) => self.give_up_waiting(connection),
         }
     }
