@@ -268,7 +268,7 @@ async def test_no_frame_holds_a_password_that_is_passed_in_a_wrong_way(client: G
         lambda: ServerCredentials(SECRET, username=5),  # type: ignore[arg-type]
         lambda: ServerCredentials(SECRET, password_callback=lambda: SECRET),
         lambda: ServerCredentials(pasword=SECRET),  # type: ignore[call-arg]
-        lambda: ServerCredentials(SECRET, None, None, SECRET),  # type: ignore[arg-type]
+        lambda: ServerCredentials(SECRET, None, None, SECRET),  # type: ignore[arg-type, call-arg]
         lambda: GlideClientConfiguration([NodeAddress()], credentials=SECRET),  # type: ignore[arg-type]
         lambda: GlideClientConfiguration([NodeAddress()], pasword=SECRET),  # type: ignore[call-arg]
         lambda: SentinelConfiguration(

@@ -74,7 +74,7 @@ async def one_of_many(
 async def as_custom_command(
     client: GlideClient, script: Script, keys: list[str], args: list[str]
 ) -> object:
-    words = ["eval", script.code, str(len(keys)), *keys, *args]
+    words: list[str | bytes] = ["eval", script.code, str(len(keys)), *keys, *args]
     return await client.custom_command(words)
 
 
