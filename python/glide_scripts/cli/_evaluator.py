@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,12 +14,10 @@ from .. import (
     NotBusyError,
     RequestError,
     Script,
-    ScriptError,
     TypedScript,
     UnkillableError,
 )
 from ..declared.lines import Place, split_lines
-from ..failures.explanation import explained
 from ._lua_value import Value, value_of, with_value
 from ._signals import on_signals
 
@@ -110,7 +108,7 @@ class Evaluator:
             # It raises what is wrong.
             return Value(await self.evaluate(text), "nil", is_plain=True)
         chunk = f"return {text}" if piece is Piece.EXPRESSION else text
-        return value_of(await self._run(self._piece(with_value(chunk))))
+        return value_of(await self._run_piece(with_value(chunk)))
 
     async def evaluate(self, text: str) -> Any:
         """Return the server's answer to an expression or a chunk.
@@ -124,24 +122,26 @@ class Evaluator:
         """
         if await self.piece(text) is Piece.EXPRESSION:
             text = f"return {text}"
-        return await self._run(self._piece(text))
+        return await self._run_piece(text)
 
-    def _piece(self, text: str) -> Script:
-        return Script(self._before + os.fsencode(text))
-
-    async def _run(self, script: Script) -> Any:
-        keys = [os.fsencode(key) for key in self.keys]
-        args = [os.fsencode(arg) for arg in self.args]
+    async def _run_piece(self, text: str) -> Any:
         # Not invoke_script: each piece is run once, and no server has to keep it.
-        words: list[str | bytes] = ["EVAL", script.code, str(len(keys)), *keys, *args]
-        call = asyncio.ensure_future(self._client.custom_command(words))
+        code = self._before + os.fsencode(text)
+        return await self._reply_to(self._client.eval(code, *self._keys_and_args()))
+
+    async def run(self, script: Script) -> Any:
+        """Return the server's answer to a whole script."""
+        return await self._reply_to(self._client.invoke_script(script, *self._keys_and_args()))
+
+    def _keys_and_args(self) -> tuple[list[bytes], list[bytes]]:
+        return [os.fsencode(key) for key in self.keys], [os.fsencode(arg) for arg in self.args]
+
+    async def _reply_to(self, awaitable: Awaitable[Any]) -> Any:
+        call = asyncio.ensure_future(awaitable)
         try:
-            try:
-                return await asyncio.shield(call)
-            except asyncio.CancelledError:
-                return await self._killed(call)
-        except ScriptError as error:
-            raise explained(error, script, keys, args) from None
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            return await self._killed(call)
 
     async def load(self, script: Script) -> bool:
         """Keep a file's functions and variables for what follows, if it does not end in a return.
@@ -154,10 +154,6 @@ class Evaluator:
             return False
         self._loaded[script.name or ""] = script
         return True
-
-    async def run(self, script: Script) -> Any:
-        """Return the server's answer to a whole script."""
-        return await self._run(script)
 
     def place(self, line: int) -> Place | int:
         """Where a line is that the server names: in a file that was loaded, or in the piece."""

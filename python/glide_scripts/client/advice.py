@@ -36,7 +36,7 @@ def raise_advised(
         if advice is None and kwargs.keys() <= signature.parameters.keys():
             advice = _position_advice(define, args)
         error = TypeError(f"{name}(): {reason}; {advice or _parameters(signature)}")
-    elif advice := _value_advice(name, (*args, *kwargs.values())):
+    elif advice := _value_advice(name, args, kwargs):
         error = TypeError(f"{error}; {advice}")
     # Tracebacks may show local variables, and some may be secret.
     del args, kwargs
@@ -102,11 +102,12 @@ def _position_advice(define: Callable[..., object], args: Any) -> str | None:
     return habits.LISTS.format(name) if takes_list and len(args) > 1 else None
 
 
-def _value_advice(name: str, values: tuple[Any, ...]) -> str | None:
+def _value_advice(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """Return what to pass in place of a value of a wrong type."""
-    if name in habits.EVALS and _is_int(values[1:2]):
+    values = *args, *kwargs.values()
+    if name in habits.EVALS and _is_int(args[1:2]):
         return habits.WITHOUT_COUNT.format(name)
-    if name == "set" and _is_int(values[2:3]):
+    if name == "set" and _is_int(args[2:3]):
         return habits.ARGUMENTS["set", "ex"]
     if name == "zadd" and not isinstance(values[1], Mapping):
         return habits.POSITIONS["zadd"]
