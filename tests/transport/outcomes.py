@@ -20,6 +20,8 @@ def plain(value: Any) -> Any:
     """A reply with the types of its parts, since 1 == 1.0 == True."""
     if isinstance(value, dict):
         return dict, sorted(((plain(k), plain(v)) for k, v in value.items()), key=repr)
+    if isinstance(value, Exception):
+        return type(value), str(value)
     if isinstance(value, set):
         return set, sorted((plain(each) for each in value), key=repr)
     if isinstance(value, (list, tuple)):
