@@ -199,6 +199,38 @@ for thread in threads:
     run_program(program, server.url)
 
 
+def test_a_fork_waits_for_what_another_thread_imports(server: ValkeyServer) -> None:
+    """A module whose import the thread has begun would never be there in the child."""
+    program = f"""{PRELUDE}
+import signal
+
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == "glide_scripts.failures.explanation":
+            begun.set()
+            forked.wait(0.5)
+
+def connect():
+    with GlideClient.from_url(URL) as client:
+        assert client.ping() == b"PONG"
+
+def child():
+    signal.alarm(20)
+    connect()
+
+begun, forked = threading.Event(), threading.Event()
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=connect)
+thread.start()
+begun.wait()
+process = in_child(child)
+forked.set()
+ended(process)
+thread.join()
+"""
+    run_program(program, server.url)
+
+
 def test_a_child_that_a_thread_forked_handles_signals(server: ValkeyServer) -> None:
     program = f"""{PRELUDE}
 def child():

@@ -21,7 +21,7 @@ from ..observing.client import Client
 from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
 from .core import Core
-from .in_thread import import_url, imported
+from .in_thread import import_explanation, import_now, import_url, imported
 from .running import running
 from .watches import TaskWatches, ThreadWatches, Watches
 from .what_runs import is_asyncio, is_trio
@@ -105,10 +105,11 @@ class Opening(Client):
                     )
                 part["tls"] = _tls_setup(part["tls"], {})
         if is_in_loop:
-            threading.Thread(target=_import_explanation, name="glide_scripts").start()
+            args = (import_explanation,)
+            threading.Thread(target=import_now, args=args, name="glide_scripts").start()
         else:
             self._check_callbacks(settings)
-            _import_explanation()
+            import_now(import_explanation)
         self._password_source, self._sources = self._sources_of(settings)
         return settings
 
@@ -179,7 +180,7 @@ class Opening(Client):
     @classmethod
     async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:
         # Now and not at the first error, which would hold the loop for as long as this takes.
-        await cls._import(_import_explanation)
+        await cls._import(import_explanation)
         settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
         for part in _parts(settings):
             if part["tls"] is not None:
@@ -249,7 +250,7 @@ class Opening(Client):
     async def _import(cls, do_import: Callable[[], object]) -> None:
         """Import a module, which would hold an event loop for too long."""
         if cls._is_blocking:
-            do_import()
+            import_now(do_import)
         else:
             await imported(do_import)
 
@@ -304,10 +305,6 @@ def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:
         return [settings]
     settings["sentinel"] = dict(settings["sentinel"])
     return [settings, settings["sentinel"]]
-
-
-def _import_explanation() -> None:
-    from ..failures import explanation  # noqa: F401, PLC0415 - in a thread, off the loop
 
 
 def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
