@@ -197,7 +197,7 @@ async def test_habits_are_served_as_by_the_library(sides: tuple[Side, Side]) -> 
 async def test_passwords(kind: Kind) -> None:
     with ValkeyCluster(primaries=1, replicas=0, password="secret") as cluster:
         host, port = cluster.addresses[0]
-        client = kind.cluster(host, port, password="secret")
+        client = kind.cluster(host, port, password="secret", socket_timeout=60)
         script = client.register_script(ADD)
         assert await done(script(["n"], [2])) == 2
         await done(client.script_flush())
