@@ -44,10 +44,11 @@ from types import CodeType
 from typing import Any, Protocol, Self
 
 import trio
+from tests.waiting import block_until
 from tools.docs_tabs import TABS, has_tabs
 
 from glide_scripts import sync
-from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing import ServerReplyError, ValkeyServer
 
 ROOT = Path(__file__).parents[1]
 COMMAND_TIMEOUT_SECS = 120
@@ -200,10 +201,24 @@ def run_python(block: Block, page: Path, names: dict[str, Any], runner: Runner) 
             runner.run(awaited(code, namespace))
         else:
             exec(code, namespace)
+    if "script_kill()" in block.text:
+        # A killed script runs a moment longer.
+        block_until(lambda: not any(map(is_busy, namespace.values())))
     if said := PRINTS.findall(block.text):
         compare(said, printed.getvalue())
     elif printed.getvalue():
         raise AssertionError(f"the page does not say that it prints:\n{printed.getvalue()}")
+
+
+def is_busy(value: object) -> bool:
+    """Whether it is a server that runs a script."""
+    if not isinstance(value, ValkeyServer) or not value.running:
+        return False
+    try:
+        value.command("PING")
+    except ServerReplyError as error:
+        return str(error).startswith("BUSY")
+    return False
 
 
 async def awaited(code: CodeType, names: dict[str, Any]) -> None:

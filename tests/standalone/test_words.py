@@ -411,7 +411,7 @@ async def test_a_function_waits_for_it_too(
 async def test_what_does_not_pass_until_the_deadline_has_not_run(
     own_server: ValkeyServer, connect: Connect, call: Call, code: str
 ) -> None:
-    client = await connect(own_server, request_timeout=300)
+    client = await connect(own_server, request_timeout=1500)
     own_server.command(*PASSING[code][0])
     error = await failure(call(client, unseen(FLAGGED), ["n"], ["a"]))
     assert isinstance(error, TimeoutError)

@@ -190,7 +190,7 @@ async def compare(own: Any, here: Any) -> None:
     [
         "NOREPLICAS Not enough good replicas to write.",
         "READONLY You can't write against a read only replica.",
-        "CLUSTERDOWN Hash slot not served",
+        "CROSSSLOT Keys in request don't hash to the same slot",
     ],
 )
 async def test_an_eval_is_not_repeated_because_of_what_it_returned(
