@@ -163,15 +163,13 @@ async def test_replies_and_errors_are_the_librarys(
     await compare(*clients)
 
 
-@pytest.mark.parametrize("options", OF_REDIS_PY, ids=str)
 @pytest.mark.parametrize("is_sync", [False, True])
-async def test_so_are_the_new_forms_of_redis_py(
-    own_server: ValkeyServer, options: dict[str, Any], is_sync: bool
-) -> None:
+async def test_so_are_the_new_forms_of_redis_py(own_server: ValkeyServer, is_sync: bool) -> None:
     kind = Kind("redis", is_sync)
-    own, here = (kind.client(own_server.url, own=own, **options) for own in (True, False))
-    await compare(own, here)
-    await closed(here)
+    for options in OF_REDIS_PY:
+        own, here = (kind.client(own_server.url, own=own, **options) for own in (True, False))
+        await compare(own, here)
+        await closed(here)
 
 
 async def compare(own: Any, here: Any) -> None:

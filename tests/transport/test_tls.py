@@ -114,11 +114,16 @@ async def outcome(kind: Kind, port: int, options: dict[str, Any], *, own: bool) 
     return await (asyncio.to_thread(asyncio.run, call()) if kind.is_sync else call())
 
 
+# redis-py 5.0 leaves its socket open if TLS fails.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.parametrize("name", ["address", "name", "mutual"])
 async def test_options_do_the_same(kind: Kind, place: Place, name: str) -> None:
     for title, options in OPTIONS.items():
         port, given = place.ports[name], options(place)
         own = await outcome(kind, port, given, own=True)
+        if own is TypeError:
+            # An older library does not know the option.
+            continue
         here = await outcome(kind, port, given, own=False)
         assert here == own, (title, name)
 

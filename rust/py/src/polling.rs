@@ -11,7 +11,8 @@ pub(crate) fn worthwhile(commands: usize) -> Option<Duration> {
     const CALL: Duration = Duration::from_micros(150);
     const BATCH: Duration = Duration::from_micros(250);
     const EACH: Duration = Duration::from_micros(5);
-    const MOST: usize = 150;
+    /// A larger one takes the server so long that a look costs more than it saves.
+    const MOST: usize = 32;
     let count = u32::try_from(commands).ok().filter(|_| commands <= MOST && has_cores())?;
     Some(if count > 1 { BATCH + EACH * count } else { CALL })
 }

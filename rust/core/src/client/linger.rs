@@ -62,9 +62,11 @@ fn worthwhile(commands: usize) -> Duration {
     const CALL: Duration = Duration::from_micros(50);
     const BATCH: Duration = Duration::from_micros(100);
     const EACH: Duration = Duration::from_micros(3);
-    const MOST: u32 = 50;
-    let count = u32::try_from(commands).unwrap_or(MOST).min(MOST);
-    if count > 1 { BATCH + EACH * count } else { CALL }
+    const MOST: u32 = 32;
+    match u32::try_from(commands) {
+        Ok(count @ 2..=MOST) => BATCH + EACH * count,
+        _ => CALL,
+    }
 }
 
 #[cfg(test)]
