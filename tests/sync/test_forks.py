@@ -203,6 +203,7 @@ def test_a_fork_waits_for_what_another_thread_imports(server: ValkeyServer) -> N
     """A module whose import the thread has begun would never be there in the child."""
     program = f"""{PRELUDE}
 import signal
+from glide_scripts.client.in_thread import import_explanation, import_now
 
 class Slow:
     def find_spec(self, name, path, target=None):
@@ -210,17 +211,14 @@ class Slow:
             begun.set()
             forked.wait(0.5)
 
-def connect():
+def child():
+    signal.alarm(20)
     with GlideClient.from_url(URL) as client:
         assert client.ping() == b"PONG"
 
-def child():
-    signal.alarm(20)
-    connect()
-
 begun, forked = threading.Event(), threading.Event()
 sys.meta_path.insert(0, Slow())
-thread = threading.Thread(target=connect)
+thread = threading.Thread(target=import_now, args=(import_explanation,))
 thread.start()
 begun.wait()
 process = in_child(child)
