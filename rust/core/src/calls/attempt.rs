@@ -255,6 +255,10 @@ impl Attempt {
     /// the deadline passes first: what was refused each time has not run, and without an answer nobody would know.
     pub(crate) fn take_pause(&mut self, deadline: Instant) -> Duration {
         let pause = std::mem::take(&mut self.patience.pause);
+        // Most calls are not refused, and a pipeline asks for each of its commands: the clock is not read for them.
+        if pause.is_zero() {
+            return pause;
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         if 2 * pause > left { left + LONGEST_PAUSE } else { pause }
     }
