@@ -12,13 +12,13 @@ because of the probes is debugged without.
 
 import bisect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter_lua
 from tree_sitter import Language, Node, Parser
 
 from ..probes.insertion import Insertions
+from ..probes.program import outermost
 from ..probes.weaving import woven
 from ._lua_value import SHOWN
 
@@ -246,7 +246,7 @@ class _Weaver:
             self._insert(node.start_byte, " __d.top = __f.index; ", order=3)
         if kind == "variable_declaration":
             self._nested(node, function, scope)
-            found = _names(next(_descend(node, "variable_list"), None))
+            found = _names(next(outermost(node, "variable_list"), None))
             scope.extend(self._declare(name, node.end_byte, end, function) for name in found)
             self._after(node, function, scope)
             if node.end_point.row != node.start_point.row:
@@ -294,22 +294,18 @@ class _Weaver:
 
     def _nested(self, node: Node, function: int, scope: list[Variable]) -> None:
         """Weave the blocks and functions within a statement."""
-        pending = node.named_children[::-1]
-        while pending:
-            each = pending.pop()
-            if each.type == "function_definition":
-                self._function(each, _name_of(each), function, scope)
-            elif each.type == "block":
+        for each in outermost(node, "function_definition", "block"):
+            if each.type == "block":
                 self._block(each, function, each.end_byte, scope)
             else:
-                pending += reversed(each.named_children)
+                self._function(each, _name_of(each), function, scope)
 
     def _function(self, node: Node, name: str, around: int, scope: list[Variable]) -> None:
         parameters = node.child_by_field_name("parameters")
         body = node.child_by_field_name("body")
         if parameters is None:
             return
-        used = {each.text for each in _descend(body, "identifier")} if body is not None else set()
+        used = {each.text for each in outermost(body, "identifier")} if body is not None else set()
         outer = {each.name: each for each in scope if each.name.encode() in used}
         statements = _statements(body) if body is not None else []
         first = statements[0] if statements else node
@@ -357,15 +353,6 @@ def _statements(block: Node) -> list[Node]:
 def _names(node: Node | None) -> list[Node]:
     """The names in a list of variables or parameters."""
     return [] if node is None else [n for n in node.named_children if n.type == "identifier"]
-
-
-def _descend(node: Node, kind: str) -> Iterator[Node]:
-    pending = node.named_children[::-1]
-    while pending:
-        each = pending.pop()
-        if each.type == kind:
-            yield each
-        pending += reversed(each.named_children)
 
 
 def _name_of(function: Node) -> str:

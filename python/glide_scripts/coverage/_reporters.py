@@ -15,7 +15,7 @@ from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
 
 from ..declared.lines import split_lines
-from ..probes.program import Outcome, blank_shebang, parser
+from ..probes.program import Outcome, blank_shebang, outermost, parser
 from ._texts import Text, texts_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class LuaReporter(FileReporter):
 
     def code_regions(self) -> Iterable[CodeRegion]:
         root = parser().parse(blank_shebang(self._text.code)).root_node
-        for node in _functions(root):
+        for node in outermost(root, "function_declaration"):
             name = node.child_by_field_name("name")
             shown = name.text.decode(errors="replace") if name is not None and name.text else ""
             first, last = node.start_point.row + 1, node.end_point.row + 1
@@ -226,13 +226,3 @@ def _pieces(code: bytes) -> Iterator[tuple[str, bytes]]:
         at = node.start_byte + len(text)
     if at < len(code):
         yield "ws", code[at:]
-
-
-def _functions(node: Node) -> Iterator[Node]:
-    pending = [node]
-    while pending:
-        each = pending.pop()
-        if each.type == "function_declaration":
-            yield each
-        else:
-            pending += reversed(each.named_children)

@@ -154,14 +154,9 @@ class _Walk:
 
     def _expressions(self, node: Node | None) -> None:
         """Walk the functions that are defined within an expression."""
-        # Not by recursion: a chain of many operators is as deep as it is long.
-        pending = [] if node is None else [node]
-        while pending:
-            each = pending.pop()
-            if each.type == "function_definition":
-                self.block(each.child_by_field_name("body"), EXIT)
-            else:
-                pending += reversed(each.named_children)
+        if node is not None:
+            for function in outermost(node, "function_definition"):
+                self.block(function.child_by_field_name("body"), EXIT)
 
     def _decide(
         self,
@@ -248,6 +243,18 @@ class _Walk:
     def _function_declaration(self, node: Node, after: int) -> None:
         # A break cannot leave a function.
         self.block(node.child_by_field_name("body"), EXIT)
+
+
+def outermost(root: Node, *types: str) -> Iterator[Node]:
+    """The nodes of these types in a tree, in their order, but for those within another of them."""
+    # Not by recursion: a chain of many operators is as deep as it is long.
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.type in types:
+            yield node
+        else:
+            pending += reversed(node.named_children)
 
 
 def _statements(block: Node | None) -> list[Node]:
