@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from coverage.html import HtmlDataGeneration
 
+from ._measuring import set_method
+
 if TYPE_CHECKING:
     from coverage.html import FileData
     from coverage.plugin import FileReporter
@@ -20,7 +22,7 @@ def allow_several_branches() -> None:
     It says so of one only, and fails if there are more: a line of Python has two branches. A line
     of Lua may have more, such as ``if a then return 1 elseif b then return 2 end``.
     """
-    setattr(HtmlDataGeneration, "data_for_file", _joined)  # noqa: B010 - a method of another class
+    set_method(HtmlDataGeneration, "data_for_file", _joined)
 
 
 def _joined(self: HtmlDataGeneration, fr: FileReporter, analysis: Analysis) -> FileData:

@@ -201,5 +201,5 @@ class Measuring:
 
 
 def set_method(of: object, name: str, method: Callable[..., Any]) -> None:
-    """Put a function in the place of a method of one object."""
+    """Put a function in the place of a method of one object, or of a class."""
     setattr(of, name, method)
