@@ -34,7 +34,7 @@ def raise_advised(
     if reason is not None:
         advice = _argument_advice(name, kwargs) or did_you_mean(signature.parameters, kwargs)
         if advice is None and kwargs.keys() <= signature.parameters.keys():
-            advice = _position_advice(define, args)
+            advice = _position_advice(name, signature, args)
         error = TypeError(f"{name}(): {reason}; {advice or _parameters(signature)}")
     elif advice := _value_advice(name, args, kwargs):
         error = TypeError(f"{error}; {advice}")
@@ -91,13 +91,12 @@ def _argument_advice(name: str, kwargs: Any) -> str | None:
     return "; ".join(dict.fromkeys(known)) or None
 
 
-def _position_advice(define: Callable[..., object], args: Any) -> str | None:
-    name = define.__name__
+def _position_advice(name: str, signature: inspect.Signature, args: Any) -> str | None:
     if name in habits.EVALS:
         return habits.WITHOUT_COUNT.format(name)
     if name in habits.POSITIONS:
         return habits.POSITIONS[name]
-    *_, last = inspect.signature(define).parameters.values() or (None,)
+    *_, last = signature.parameters.values() or (None,)
     takes_list = last is not None and str(last.annotation).startswith("Sequence[")
     return habits.LISTS.format(name) if takes_list and len(args) > 1 else None
 
