@@ -149,10 +149,9 @@ DECODING: list[dict[str, Any]] = [
 
 
 # From redis-py 8 on, replies of RESP2 and RESP3 can have one form.
+OF_REDIS_PY: list[dict[str, Any]] = []
 if "legacy_responses" in signature(redis.Redis.__init__).parameters:
     OF_REDIS_PY = [{"legacy_responses": False}, {"legacy_responses": False, "protocol": 2}]
-else:
-    OF_REDIS_PY = []
 
 
 @pytest.mark.parametrize("options", DECODING, ids=str)
