@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.transport.kinds import Kind, closed, done
 from tests.transport.outcomes import outcome
+from tests.transport.sides import BaseSide, both, different
 from tests.waiting import until
 
 from glide_scripts.testing import ValkeyCluster
@@ -17,22 +18,17 @@ from glide_scripts.testing import ValkeyCluster
 ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 
 
-class Side:
-    """Makes cluster clients of one transport, and closes them."""
-
+class Side(BaseSide):
     def __init__(self, kind: Kind, cluster: ValkeyCluster, *, own: bool) -> None:
-        self.kind, self.own = kind, own
+        super().__init__(kind, own=own)
         self.address = cluster.addresses[0]
-        self.clients: list[Any] = []
 
     def __call__(self, **options: Any) -> Any:
-        host, port = self.address
-        self.clients.append(self.kind.cluster(host, port, own=self.own, **options))
-        return self.clients[-1]
+        return self.keep(self.kind.cluster(*self.address, own=self.own, **options))
 
     @property
     def type(self) -> Any:
-        return getattr(self.kind.own if self.own else self.kind.here, f"{self.kind.name}Cluster")
+        return self.class_of(f"{self.kind.name}Cluster")
 
 
 Habit = Callable[[Side], Awaitable[Any]]
@@ -48,16 +44,15 @@ def habit(function: Habit) -> Habit:
 async def startup_nodes(make: Side) -> Any:
     sub = "" if make.kind.is_sync else ".asyncio"
     node = import_module(f"{make.kind.library}{sub}.cluster").ClusterNode
-    client = make.type(startup_nodes=[node(*make.address)])
-    make.clients.append(client)
+    client = make.keep(make.type(startup_nodes=[node(*make.address)]))
     return await done(client.set("a", 1)), await done(client.register_script(ADD)(["a"], [1]))
 
 
 @habit
 async def url(make: Side) -> Any:
     host, port = make.address
-    client = make.type.from_url(f"{make.kind.library}://{host}:{port}", decode_responses=True)
-    make.clients.append(client)
+    url = f"{make.kind.library}://{host}:{port}"
+    client = make.keep(make.type.from_url(url, decode_responses=True))
     return await done(client.set("a", "ä")), await done(client.get("a"))
 
 
@@ -174,24 +169,14 @@ async def transaction_that_watches(make: Side) -> Any:
 
 @pytest.fixture
 async def sides(kind: Kind, valkey_cluster: ValkeyCluster) -> AsyncIterator[tuple[Side, Side]]:
-    made = Side(kind, valkey_cluster, own=True), Side(kind, valkey_cluster, own=False)
-    yield made
-    for side in made:
-        for client in side.clients:
-            await closed(client)
+    async with both(lambda own: Side(kind, valkey_cluster, own=own)) as made:
+        yield made
 
 
 async def test_habits_are_served_as_by_the_library(sides: tuple[Side, Side]) -> None:
     cleaning = sides[0]()
-    different = {}
-    for name, act in HABITS.items():
-        results = []
-        for side in sides:
-            await done(cleaning.flushall(target_nodes="primaries"))
-            results.append(await outcome(act, side))
-        if results[0] != results[1]:
-            different[name] = results
-    assert different == {}, pformat(different, width=200)
+    found = await different(HABITS, sides, lambda: cleaning.flushall(target_nodes="primaries"))
+    assert found == {}, pformat(found, width=200)
 
 
 async def test_passwords(kind: Kind) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.transport.conftest import Connect
 from tests.transport.kinds import Kind, closed, done
 from tests.transport.outcomes import outcome
+from tests.transport.sides import BaseSide, both, different
 from tests.waiting import until
 
 from glide_scripts.testing import ValkeyServer
@@ -20,23 +21,17 @@ from glide_scripts.testing import ValkeyServer
 ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 
 
-class Side:
-    """Makes clients of one transport, and closes them."""
-
+class Side(BaseSide):
     def __init__(self, kind: Kind, server: ValkeyServer, *, own: bool) -> None:
-        self.kind, self.server, self.own = kind, server, own
-        self.clients: list[Any] = []
+        super().__init__(kind, own=own)
+        self.server = server
 
     def __call__(self, **options: Any) -> Any:
         return self.keep(self.kind.client(self.server.url, own=self.own, **options))
 
-    def keep(self, client: Any) -> Any:
-        self.clients.append(client)
-        return client
-
     @property
     def type(self) -> Any:
-        return getattr(self.kind.own if self.own else self.kind.here, self.kind.name)
+        return self.class_of(self.kind.name)
 
     @property
     def connection(self) -> Any:
@@ -501,25 +496,15 @@ async def empty_and_wrong_calls(make: Side) -> Any:
 
 @pytest.fixture
 async def sides(kind: Kind, own_server: ValkeyServer) -> AsyncIterator[tuple[Side, Side]]:
-    made = Side(kind, own_server, own=True), Side(kind, own_server, own=False)
-    yield made
-    for side in made:
-        for client in side.clients:
-            await closed(client)
+    async with both(lambda own: Side(kind, own_server, own=own)) as made:
+        yield made
 
 
 async def test_habits_are_served_as_by_the_library(
     own_server: ValkeyServer, sides: tuple[Side, Side]
 ) -> None:
-    different = {}
-    for name, act in HABITS.items():
-        results = []
-        for side in sides:
-            own_server.command("FLUSHALL")
-            results.append(await outcome(act, side))
-        if results[0] != results[1]:
-            different[name] = results
-    assert different == {}, pformat(different, width=200)
+    found = await different(HABITS, sides, lambda: own_server.command("FLUSHALL"))
+    assert found == {}, pformat(found, width=200)
 
 
 async def test_credentials(kind: Kind) -> None:
