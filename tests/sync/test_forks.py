@@ -229,6 +229,33 @@ thread.join()
     run_program(program, server.url)
 
 
+def test_a_child_connects_wherever_another_thread_was_with_the_first_client(
+    server: ValkeyServer,
+) -> None:
+    """What that thread has begun to make for the process, nobody finishes in the child."""
+    program = f"""{PRELUDE}
+def connect():
+    with GlideClient.from_url(URL) as client:
+        assert client.invoke_script(ECHO, args=["a"]) == b"a"
+
+def child():
+    signal.alarm(20)
+    connect()
+
+sys.setswitchinterval(1e-6)
+thread = threading.Thread(target=connect)
+thread.start()
+processes = [in_child(child)]
+while thread.is_alive() and len(processes) < 50:
+    processes.append(in_child(child))
+for process in processes:
+    ended(process)
+thread.join()
+print(len(processes))
+"""
+    assert int(run_program(program, server.url)) > 1
+
+
 def test_a_child_that_a_thread_forked_handles_signals(server: ValkeyServer) -> None:
     program = f"""{PRELUDE}
 def child():

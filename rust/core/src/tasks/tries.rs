@@ -1,6 +1,7 @@
 //! Whether it is worth to look for something before a thread sleeps.
 
-use std::sync::LazyLock;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How often it was looked for in vain, and how many occasions are let pass before the next look: where nothing is found,
@@ -48,9 +49,15 @@ impl Tries {
 
 /// Whether others can run meanwhile. With one core, looking keeps them from making what is looked for.
 pub fn has_cores() -> bool {
-    static HAS_CORES: LazyLock<bool> =
-        LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
-    *HAS_CORES
+    /// Not a `LazyLock`: while one thread makes it others wait, and in the child of a fork that thread is not there.
+    static CORES: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    const UNKNOWN: usize = 0;
+    let mut cores = CORES.load(Ordering::Relaxed);
+    if cores == UNKNOWN {
+        cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        CORES.store(cores, Ordering::Relaxed);
+    }
+    cores > 1
 }
 
 #[cfg(test)]
