@@ -4,7 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use glide_scripts_core::{Batch as CoreBatch, Entry, OwnIds};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
@@ -12,6 +11,7 @@ use crate::command::{Command, Routing, Sent, pack_script};
 use crate::library::Library;
 use crate::once::OnceArguments;
 use crate::probes;
+use crate::process::kept::intern;
 use crate::script::Script;
 
 /// Commands to be sent together.

@@ -1,11 +1,11 @@
 //! From the core's error to the exceptions of `glide_scripts`.
 
 use glide_scripts_core::{Client as CoreClient, Error, Kind};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::process::fork::ForkLocal;
+use crate::process::kept::intern;
 use crate::python;
 use crate::script::Script;
 

@@ -60,6 +60,7 @@ mod _core {
         use pyo3::types::PyModuleMethods;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         crate::python::module(module.py())?;
+        crate::process::kept::init(module.py());
         crate::process::logging::init();
         crate::process::interpreter::init(module)
     }

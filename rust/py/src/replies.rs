@@ -3,11 +3,11 @@
 use glide_scripts_core::resp::{Item, Reply};
 use glide_scripts_core::{Address, CallTrace, Client as CoreClient, Error, Kind, Outcome};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyTuple};
 
 use crate::errors;
 use crate::process::fork::ForkLocal;
+use crate::process::kept::Kept;
 use crate::python;
 
 /// A reply as Python's users know it. Depth costs no stack.
@@ -149,14 +149,12 @@ fn for_pairs<T>(mut elements: impl Iterator<Item = T>, mut each: impl FnMut(T, T
 }
 
 fn scalar(py: Python<'_>, item: Item, frozen: bool) -> PyResult<Bound<'_, PyAny>> {
-    static OK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static OK: Kept<PyAny> = Kept::new();
     Ok(match item {
         Item::Bulk(bytes) | Item::Simple(bytes) => PyBytes::new(py, &bytes).into_any(),
         Item::Int(value) => value.into_pyobject(py)?.into_any(),
         Item::Nil => py.None().into_bound(py),
-        Item::Okay => {
-            OK.get_or_try_init(py, || PyResult::Ok(python::module(py)?.getattr("OK")?.unbind()))?.bind(py).clone()
-        }
+        Item::Okay => OK.get_or_make(py, || python::module(py)?.getattr("OK"))?.clone(),
         Item::Double(value) => PyFloat::new(py, value).into_any(),
         Item::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
         Item::BigNumber(digits) => big_number(py, &digits)?,

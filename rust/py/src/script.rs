@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use glide_scripts_core::script::{self, IdOfCalls, MadeAt, Options};
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::arguments::{utf8, wrong_type};
 use crate::once::{declared, refuse_repeatable, seconds, shown};
+use crate::process::kept::intern;
 use crate::python;
 
 /// A Lua script. The client sends its code to servers that lack it.

@@ -10,12 +10,12 @@ use glide_scripts_core::{CallId, CallTrace, Client as CoreClient, Completion, Ma
 use pyo3::exceptions::PyBaseException;
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::sleep;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, is_main_thread};
+use crate::process::kept::intern;
 use crate::process::logging;
 use crate::python::stop_with;
 use crate::replies::{TraceTuple, trace_to_python};

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ROOM_KEPT, ReplyTo};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use super::busy_poll::BusyPoll;
@@ -24,6 +22,7 @@ use super::wakeup::Wakeup;
 use crate::polling::worthwhile;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
+use crate::process::kept::{Kept, intern};
 use crate::process::logging;
 use crate::{errors, replies};
 
@@ -89,13 +88,9 @@ impl Bridge {
 
     /// The bridge of a loop that runs on this thread, found or made.
     pub(super) fn of_loop(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
-        static BRIDGES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static BRIDGES: Kept<PyAny> = Kept::new();
         let py = event_loop.py();
-        let bridges = BRIDGES
-            .get_or_try_init(py, || {
-                PyResult::Ok(py.import("weakref")?.getattr("WeakKeyDictionary")?.call0()?.unbind())
-            })?
-            .bind(py);
+        let bridges = BRIDGES.get_or_make(py, || py.import("weakref")?.getattr("WeakKeyDictionary")?.call0())?;
         let found = bridges.get_item(event_loop).ok().and_then(|found| found.cast_into::<Self>().ok());
         let bridge = match found.filter(|bridge| bridge.get().belongs_to(event_loop)) {
             Some(bridge) => bridge,

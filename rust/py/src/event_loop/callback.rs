@@ -3,11 +3,12 @@
 use std::ptr;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use pyo3::{ffi, intern};
+
+use crate::process::kept::{Kept, intern};
 
 /// Called with what is awaited, in a context. `future` below is a `Pending`.
 pub(super) struct Callback {
@@ -61,15 +62,14 @@ impl Callback {
 /// A task's callback asks its argument for its exception, and then lets the coroutine go on, which gets the result from
 /// what it awaits. It asks a future of asyncio's own by looking, and any other by calling a method by its name.
 fn ended(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static ENDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let ended = ENDED.get_or_try_init(py, || {
+    static ENDED: Kept<PyAny> = Kept::new();
+    ENDED.get_or_make(py, || {
         let in_no_loop = PyDict::new(py);
         in_no_loop.set_item("loop", Bound::new(py, NoLoop)?)?;
         let future = py.import("asyncio")?.getattr("Future")?.call((), Some(&in_no_loop))?;
         future.call_method1("set_result", (py.None(),))?;
-        PyResult::Ok(future.unbind())
-    })?;
-    Ok(ended.bind(py))
+        Ok(future)
+    })
 }
 
 /// What `ended` has for a loop: it is only asked whether it debugs.

@@ -10,7 +10,6 @@ use glide_scripts_core::{CallTrace, Client as CoreClient};
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::iterator::PySendResult;
 
@@ -19,6 +18,7 @@ use super::loop_state::SharedLoop;
 use super::trio;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
+use crate::process::kept::intern;
 use crate::python::stop_with;
 use crate::replies::{TraceTuple, trace_to_python};
 

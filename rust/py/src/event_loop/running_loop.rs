@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use pyo3::{ffi, intern};
 
 use crate::process::fork::ForkLocal;
+use crate::process::kept::{Kept, intern};
 use crate::python;
 
 /// The event loop that runs on this thread; an error where none does.
@@ -15,7 +15,7 @@ use crate::python;
 /// A task that is stepped while replies are resolved nearly always calls again. Then asyncio need not be asked: before
 /// Python 3.12 it asks the system for the process's id each time, which takes about as long as to pack the call.
 pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static GET_RUNNING_LOOP: Kept<PyAny> = Kept::new();
     match remembered(py) {
         Some(event_loop) => Ok(event_loop),
         None => GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0().map_err(|_| not_running(py)),

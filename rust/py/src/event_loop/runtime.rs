@@ -1,10 +1,10 @@
 //! What a client's calls are awaited on: asyncio, or a run of trio.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::bridge::{Bridge, Here};
 use super::trio;
+use crate::process::kept::intern;
 use crate::python;
 
 /// Is decided once for a client.

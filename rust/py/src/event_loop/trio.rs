@@ -1,15 +1,15 @@
 //! What `trio.lowlevel` offers to wait in a task of trio.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyIterator;
 use pyo3::types::iterator::PySendResult;
+
+use crate::process::kept::{Kept, intern};
 
 /// An object of `trio.lowlevel`, imported once.
 macro_rules! lowlevel {
     ($py:expr, $name:literal) => {{
-        static FOUND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static FOUND: Kept<PyAny> = Kept::new();
         FOUND.import($py, "trio.lowlevel", $name)
     }};
 }

@@ -3,4 +3,5 @@
 pub(crate) mod fork;
 pub(crate) mod interpreter;
 pub(crate) mod io_thread;
+pub(crate) mod kept;
 pub(crate) mod logging;
