@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .annotations import Mark, without_marks
-from .signature import Parameter, Signature, Undeclarable, parameter, signature, split_list
+from .signature import Parameter, Passed, Signature, Undeclarable, parameter, signature, split_list
 
 
 def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Signature:
@@ -41,12 +41,14 @@ def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Sig
 
 def _of_function(given: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
     name = given.name
-    if given.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        raise Undeclarable(f"{name!r} has to be a plain parameter; annotate several as list[...]")
+    if given.kind is inspect.Parameter.VAR_KEYWORD:
+        raise Undeclarable(f"'**{name}' has no place in KEYS or ARGV; name each parameter")
     if name not in hints:
         raise Undeclarable(f"{name!r} has no annotation; a key has Key")
     _, marks = without_marks(hints[name])
-    many, annotation = split_list(hints[name])
+    passed = Passed(given.kind)
+    is_rest = passed is Passed.AS_REST
+    many, annotation = (True, hints[name]) if is_rest else split_list(hints[name])
     _, item_marks = without_marks(annotation)
     return parameter(
         name,
@@ -55,4 +57,5 @@ def _of_function(given: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
         many=many,
         secret=Mark.SECRET in marks | item_marks,
         default=given.default,
+        passed=passed,
     )

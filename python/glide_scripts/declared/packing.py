@@ -6,14 +6,13 @@ through the parameter's encoder.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..values import Packed
 from .annotations import Mark, is_encodable, without_marks
 from .conversion import has_converter
-from .signature import Parameter
+from .signature import NO_DEFAULT, Parameter, Passed, listed
 
 # Parameters whose values are mostly of one type, and the expression for such a value.
 # A parameter may be named like a builtin, so those have names here that none can have.
@@ -38,15 +37,12 @@ def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
     """
     # The names are Python's identifiers, and none of them begins with "__": see ``parameter``.
     scope: dict[str, Any] = dict(_BUILTINS)
-    heads, body = [], []
+    body = []
     for index, parameter in enumerate(parameters):
         name = parameter.name
         scope[f"__encode{index}"] = parameter.encode
-        head = name
-        if parameter.default is not inspect.Parameter.empty:
-            scope[f"__default{index}"] = parameter.default
-            head = f"{name}=__default{index}"
-        heads.append(head)
+        if parameter.default is not NO_DEFAULT:
+            scope[f"__default_{name}"] = parameter.default
         if parameter.many:
             body.append(f"    {name} = __encode{index}({name!r}, {name})")
             continue
@@ -69,10 +65,18 @@ def packer(parameters: Sequence[Parameter]) -> Callable[..., Packed]:
             body.append(f"    {name} = ({value}) if {test} else {slow}")
     keys = _tuple([p for p in parameters if p.is_key])
     args = _tuple([p for p in parameters if not p.is_key])
-    code = "\n".join([f"def pack({', '.join(heads)}):", *body, f"    return {keys}, {args}"])
+    heads = ", ".join(listed(parameters, _head))
+    code = "\n".join([f"def pack({heads}):", *body, f"    return {keys}, {args}"])
     exec(code, scope)
     made: Callable[..., Packed] = scope["pack"]
     return made
+
+
+def _head(parameter: Parameter) -> str:
+    name = parameter.name
+    if parameter.passed is Passed.AS_REST:
+        return f"*{name}"
+    return name if parameter.default is NO_DEFAULT else f"{name}=__default_{name}"
 
 
 def _tuple(parameters: list[Parameter]) -> str:

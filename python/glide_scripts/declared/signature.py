@@ -11,6 +11,7 @@ keys and at most one is several arguments, each after all others of its kind: so
 
 from __future__ import annotations
 
+import enum
 import inspect
 import itertools
 import keyword
@@ -28,6 +29,16 @@ from .encoding import Encoder, NotEncodable, encoder, items_of, many_encoder, se
 NO_DEFAULT = inspect.Parameter.empty
 
 
+class Passed(enum.Enum):
+    """How a call passes a parameter, as in the signature of a function."""
+
+    EITHER_WAY = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    BY_POSITION = inspect.Parameter.POSITIONAL_ONLY
+    BY_NAME = inspect.Parameter.KEYWORD_ONLY
+    AS_REST = inspect.Parameter.VAR_POSITIONAL
+    """``*args``: one value by each position that is left."""
+
+
 class Undeclarable(Exception):
     """A declaration is impossible."""
 
@@ -43,6 +54,7 @@ class Parameter:
     """The type of one key or argument."""
     secret: bool = False
     default: Any = NO_DEFAULT
+    passed: Passed = Passed.EITHER_WAY
 
     @cached_property
     def encode(self) -> Callable[[str, Any], Any]:
@@ -54,15 +66,22 @@ class Parameter:
     @property
     def shown_type(self) -> str:
         """Its type, as the signature shows it."""
-        return f"list[{shown(self.annotation)}]" if self.many else shown(self.annotation)
+        is_list = self.many and self.passed is not Passed.AS_REST
+        return f"list[{shown(self.annotation)}]" if is_list else shown(self.annotation)
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a call without it is an error."""
+        return self.default is NO_DEFAULT and self.passed is not Passed.AS_REST
 
     def __reduce__(self) -> tuple[Any, ...]:
         of = (self.name, self.is_key, self.many, self.annotation, self.secret, self.default)
-        return Parameter, of
+        return Parameter, (*of, self.passed)
 
     def __str__(self) -> str:
         default = "" if self.default is NO_DEFAULT else f" = {self._shown_default}"
-        return f"{self.name}: {self.shown_type}{default}"
+        star = "*" if self.passed is Passed.AS_REST else ""
+        return f"{star}{self.name}: {self.shown_type}{default}"
 
     @property
     def _shown_default(self) -> str:
@@ -82,7 +101,7 @@ class Signature:
         return Signature, (self.parameters, self.returns, self.declared)
 
     def __str__(self) -> str:
-        parameters = ", ".join([self.client, *map(str, self.parameters)])
+        parameters = ", ".join([self.client, *listed(self.parameters, str)])
         return f"({parameters}) -> {shown(self.returns)}"
 
     @cached_property
@@ -138,6 +157,7 @@ def parameter(
     many: bool = False,
     secret: bool = False,
     default: Any = NO_DEFAULT,
+    passed: Passed = Passed.EITHER_WAY,
 ) -> Parameter:
     """Return a parameter, checked.
 
@@ -151,7 +171,7 @@ def parameter(
         raise Undeclarable(f"{name!r} is not a valid Python name; rename the parameter")
     if name.startswith("__"):
         raise Undeclarable(f'{name!r} begins with "__"; rename it')
-    made = Parameter(name, is_key, many, annotation, secret, default)
+    made = Parameter(name, is_key, many, annotation, secret, default, passed)
     try:
         made.encode  # noqa: B018
     except NotEncodable as error:
@@ -192,6 +212,20 @@ def signature(parameters: Sequence[Parameter], returns: Any) -> Signature:
     except NotDecodable as error:
         raise Undeclarable(f"no reply can be read as {shown(returns)}: {error}") from None
     return made
+
+
+def listed(parameters: Sequence[Parameter], text: Callable[[Parameter], str]) -> list[str]:
+    """Return the text of each parameter, with the marks ``/`` and ``*`` of a signature."""
+    texts: list[str] = []
+    before = None
+    for each in parameters:
+        if before is Passed.BY_POSITION and each.passed is not before:
+            texts.append("/")
+        if each.passed is Passed.BY_NAME and before not in {Passed.BY_NAME, Passed.AS_REST}:
+            texts.append("*")
+        texts.append(text(each))
+        before = each.passed
+    return [*texts, "/"] if before is Passed.BY_POSITION else texts
 
 
 def as_identifier(name: str) -> str:

@@ -14,7 +14,7 @@ from ..declared.decoding import Decoder, decoder
 from ..declared.mismatch import Mismatch
 from ..declared.packing import packer
 from ..declared.script import DeclaredScript
-from ..declared.signature import NO_DEFAULT, UNDECLARED, Signature
+from ..declared.signature import NO_DEFAULT, UNDECLARED, Passed, Signature
 from ..declared.source import SourceMap
 from ..errors import CrossSlotError, ReplyTypeError, ScriptError
 from ..observing.client import AnyClient, Client
@@ -22,12 +22,15 @@ from ..public import show_as_public
 from ..values import Packed, TResult
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 TCall = TypeVar("TCall")
 """What a call gives: the reply, or with an asynchronous client what is awaited for it."""
 TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 
+_BY_NAME = {Passed.EITHER_WAY, Passed.BY_NAME}
+_OF_INVOKE_SCRIPT = {"timeout", "on_timeout"}
+"""Options that only ``invoke_script`` has."""
 _UNKNOWN = object()
 """The keys or arguments of a reply given to ``decode``, which may contain their secrets."""
 
@@ -45,7 +48,7 @@ class _Batch(Protocol):
     ) -> Any: ...
 
 
-class TypedScript(DeclaredScript, Generic[P, R]):
+class TypedScript(DeclaredScript, Generic[P, R_co]):
     """A script that you call with its declared parameters.
 
     Comments at the top of its file declare them, or a Python function (see ``typed_script``). A
@@ -79,7 +82,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         _source_map: SourceMap | None = None,
         _errors: Mapping[str, type[ScriptError]] | None = None,
         _function: tuple[str, str | None] | None = None,
-    ) -> TypedScript[P, R]:
+    ) -> TypedScript[P, R_co]:
         signature = _signature or UNDECLARED
         self = super().__new__(
             cls,
@@ -113,7 +116,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    def __call__(self, client: AnyClient[R, TCall], /, *args: P.args, **kwargs: P.kwargs) -> TCall:
+    def __call__(self, client: AnyClient[R_co, TCall], /, *args: P.args, **kwargs: P.kwargs) -> TCall:
         """Check the arguments and run the script.
 
         Args:
@@ -142,7 +145,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             del args, kwargs
         return client._run(calling)
 
-    async def _call(self, client: Client, args: Any, kwargs: Any) -> R:
+    async def _call(self, client: Client, args: Any, kwargs: Any) -> R_co:
         keys: Any = None
         argv: Any = None
         reply: Any = None
@@ -153,7 +156,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
             keys, argv = self._packed(args, kwargs)
             if client._is_observed:
                 call = DeclaredCall(self, keys, argv, self._decoded, once)
-                observed: R = await client._observed_call(call)
+                observed: R_co = await client._observed_call(call)
                 return observed
             reply = runner.invoke_script(self, keys, argv, **once)
             if not client._is_blocking:
@@ -220,7 +223,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         finally:
             del args, kwargs
 
-    def decode(self, reply: TResult) -> R:
+    def decode(self, reply: TResult) -> R_co:
         """Convert a reply to the declared type.
 
         Raises:
@@ -242,7 +245,7 @@ class TypedScript(DeclaredScript, Generic[P, R]):
         parameters = [
             inspect.Parameter(
                 each.name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                each.passed.value,
                 default=... if each.secret and each.default is not NO_DEFAULT else each.default,
                 annotation=each.shown_type,
             )
@@ -295,31 +298,50 @@ class TypedScript(DeclaredScript, Generic[P, R]):
 
     def _wrong_number(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         parameters = self._signature.parameters
-        names = [each.name for each in parameters]
-        if len(args) > len(names):
-            return f"it takes {len(names)} arguments, but {len(args)} were given"
+        places = [each for each in parameters if each.passed is not Passed.BY_NAME]
+        if len(args) > len(places) and not any(each.passed is Passed.AS_REST for each in places):
+            plural = "" if len(places) == 1 else "s"
+            by_place = "" if len(places) == len(parameters) else " by position"
+            return (
+                f"it takes {len(places)} argument{plural}{by_place}, but {len(args)} were given"
+            )
         for name in kwargs:
-            if name not in names:
-                import difflib  # noqa: PLC0415 - saves time at import
-
-                near = difflib.get_close_matches(name, names, n=1)
-                return f"there is no parameter {name!r}" + (
-                    f"; did you mean {near[0]!r}?" if near else ""
-                )
-        for name in names[: len(args)]:
+            why = self._wrong_name(name)
+            if why is not None:
+                return why
+        given = {each.name for each in places[: len(args)]}
+        for name in given:
             if name in kwargs:
                 return f"{name!r} is given twice"
         missing = [
             repr(each.name)
-            for each in parameters[len(args) :]
-            if each.name not in kwargs and each.default is NO_DEFAULT
+            for each in parameters
+            if each.is_required and each.name not in given and each.name not in kwargs
         ]
         return f"missing {', '.join(missing)}" if missing else None
 
-    def _decoded(self, reply: Any, keys: Any, args: Any) -> R:
+    def _wrong_name(self, name: str) -> str | None:
+        parameters = self._signature.parameters
+        names = [each.name for each in parameters if each.passed in _BY_NAME]
+        if name in names:
+            return None
+        if any(each.name == name for each in parameters):
+            return f"{name!r} is passed by position"
+        if name in _OF_INVOKE_SCRIPT:
+            mine = self.__name__
+            return (
+                f"a typed call has no {name}; "
+                f"call client.invoke_script({mine}, *{mine}.pack(...), {name}=...)"
+            )
+        import difflib  # noqa: PLC0415 - saves time at import
+
+        near = difflib.get_close_matches(name, names, n=1)
+        return f"there is no parameter {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+    def _decoded(self, reply: Any, keys: Any, args: Any) -> R_co:
         """Return the reply to a call as the declared type."""
         try:
-            result: R = reply if self._decode is None else self._decode(reply)
+            result: R_co = reply if self._decode is None else self._decode(reply)
             return result
         except Mismatch as error:
             mismatch = error

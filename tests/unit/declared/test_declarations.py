@@ -180,6 +180,55 @@ def test_a_sequence_is_several_too() -> None:
         limit.pack([], "abc")
 
 
+def in_each_way(user: Key, /, mode: str = "a", *more: Key, count: int, at: float = 0.5) -> None: ...
+def by_name(user: Key, *, count: int) -> None: ...
+def by_position(user: Key, count: int = 1, /) -> None: ...
+
+
+def test_a_call_passes_parameters_as_the_function_takes_them() -> None:
+    each_way = typed_script(Script("return 1"))(in_each_way)
+    assert str(each_way._signature) == (
+        "(client, user: Key, /, mode: str = 'a', *more: Key, count: int, at: float = 0.5) -> None"
+    )
+    assert each_way.pack("u", count=3) == (("u",), ("a", "3", "0.5"))
+    assert each_way.pack("u", "b", "v", b"w", at=1.5, count=3) == (
+        ("u", "v", b"w"),
+        ("b", "3", "1.5"),
+    )
+    again = pickle.loads(pickle.dumps(each_way))
+    assert again._signature == each_way._signature
+    for function in (in_each_way, by_name, by_position):
+        script = typed_script(Script("return 1"))(function)
+        own = inspect.signature(function).parameters.values()
+        shown = list(inspect.signature(script).parameters.values())[1:]
+        assert [each.kind for each in shown] == [each.kind for each in own]
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "words"),
+    [
+        (in_each_way, ("u", "a", 5), {"count": 1}, r"more\[0\] is int; pass str or bytes"),
+        (in_each_way, ("u", "a", "v", "w"), {}, "missing 'count'"),
+        (in_each_way, (), {"user": "u", "count": 1}, "'user' is passed by position"),
+        (in_each_way, ("u", "a"), {"mode": "b", "count": 1}, "'mode' is given twice"),
+        (by_name, ("u", 3), {}, "it takes 1 argument by position, but 2 were given"),
+        (by_name, ("u",), {}, "missing 'count'"),
+        (by_name, ("u",), {"count": "3"}, "count is str; pass int"),
+        (by_name, ("u",), {"count": 3, "timeout": 50}, r"timeout.*invoke_script\(by_name, \*by_name"),
+        (by_position, ("u",), {"count": 3}, "'count' is passed by position"),
+        (by_position, (), {}, "missing 'user'"),
+        (by_position, ("u", 1, 2), {}, "it takes 2 arguments, but 3 were given"),
+    ],
+)
+def test_a_call_of_another_form_says_what_is_wrong(
+    function: Any, args: Any, kwargs: Any, words: str
+) -> None:
+    script = typed_script(Script("return 1"))(function)
+    with pytest.raises(TypeError, match=words) as wrong:
+        script.pack(*args, **kwargs)
+    assert str(script._signature) in str(wrong.value)
+
+
 def test_both_ways_give_the_same_signature(tmp_path: Path) -> None:
     @typed_script(Script("return 1"))
     def limit(user: Key, count: int, ids: list[str]) -> dict[str, int] | None:
@@ -220,8 +269,7 @@ def test_what_a_file_declares_is_not_declared_again(tmp_path: Path) -> None:
         typed_script("return 1")  # type: ignore[arg-type]
 
 
-def positional_only(user: Key, /) -> None: ...
-def starred(*users: Key) -> None: ...
+def starred_twice(*users: Key, more: list[Key]) -> None: ...
 def keywords(**users: Key) -> None: ...
 def bare(user) -> None: ...  # type: ignore[no-untyped-def]
 def optional(count: int | None) -> None: ...
@@ -236,9 +284,8 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (positional_only, "'user' has to be a plain parameter"),
-        (starred, "annotate several as list"),
-        (keywords, "'users' has to be a plain parameter"),
+        (starred_twice, "'users' takes all remaining keys, but 'more' comes after it"),
+        (keywords, "'**users' has no place in KEYS or ARGV; name each parameter"),
         (bare, "'user' has no annotation; a key has Key"),
         (optional, "'count' is int | None, which cannot be sent"),
         (unknown, "an annotation cannot be evaluated: name 'Nope' is not defined"),
