@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
+from ..values import OK
 from . import json_text
 from .annotations import Mark, is_union, optional_of, shown, without_marks
 from .conversion import Unconvertible, conversion_of
@@ -112,8 +113,8 @@ def _wrong(reply: object, right: str) -> Mismatch:
 
 
 def _kind(reply: object) -> str:
-    if reply is None:
-        return "None"
+    if reply is None or reply is OK:
+        return str(reply)
     return f"{reply!r}" if isinstance(reply, (bool, int, float)) else type(reply).__name__
 
 
