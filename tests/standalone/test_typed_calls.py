@@ -368,7 +368,7 @@ async def test_a_hash_is_a_dict_in_both_protocols(client: GlideClient) -> None:
 
 
 MISFITS: list[Any] = [
-    ("return redis.status_reply('OK')", bool, "does not fit bool: reply is OK, not bool"),
+    ("return redis.status_reply('OK')", bool, "does not fit bool: reply is b'OK', not bool"),
     ("return 'x'", int, "does not fit int: reply is bytes that are not a whole number"),
     ("return '1.5'", int, "not a whole number"),
     ("return nil", int, "does not fit int: reply is None, not int"),

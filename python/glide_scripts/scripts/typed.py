@@ -116,7 +116,9 @@ class TypedScript(DeclaredScript, Generic[P, R_co]):
         }
         return functools.partial(type(self), self.code, **about), ()
 
-    def __call__(self, client: AnyClient[R_co, TCall], /, *args: P.args, **kwargs: P.kwargs) -> TCall:
+    def __call__(
+        self, client: AnyClient[R_co, TCall], /, *args: P.args, **kwargs: P.kwargs
+    ) -> TCall:
         """Check the arguments and run the script.
 
         Args:
@@ -302,9 +304,7 @@ class TypedScript(DeclaredScript, Generic[P, R_co]):
         if len(args) > len(places) and not any(each.passed is Passed.AS_REST for each in places):
             plural = "" if len(places) == 1 else "s"
             by_place = "" if len(places) == len(parameters) else " by position"
-            return (
-                f"it takes {len(places)} argument{plural}{by_place}, but {len(args)} were given"
-            )
+            return f"it takes {len(places)} argument{plural}{by_place}, but {len(args)} were given"
         for name in kwargs:
             why = self._wrong_name(name)
             if why is not None:
