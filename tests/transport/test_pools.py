@@ -97,3 +97,31 @@ client = call()
         server.url,
     )
     assert out == "True True\nTrue True\n"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_asynchronous_client_that_nobody_closed_says_whose_it_is(
+    library: str, server: ValkeyServer
+) -> None:
+    name = library.capitalize()
+    out = run_program(
+        f"""
+from glide_scripts.{library} import {name}
+host, port = URL.removeprefix("valkey://").split(":")
+
+async def main():
+    await {name}(host=host, port=int(port)).ping()
+    gc.collect()
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    asyncio.run(main())
+    gc.collect()
+    print(*(each.message for each in caught if "glide_scripts" in str(each.message)))
+        """,
+        server.url,
+    )
+    assert out == (
+        f"a client of glide_scripts.{library} was never closed; "
+        "use async with, or await its aclose()\n"
+    )

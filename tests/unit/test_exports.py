@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import typing
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -187,6 +188,14 @@ def test_every_public_hint_can_be_resolved() -> None:
     for function in functions.values():
         typing.get_type_hints(function)
         typing.get_type_hints(function, include_extras=True)
+
+
+@pytest.mark.parametrize("module", ["redis", "redis.sync", "valkey", "valkey.sync", "coverage"])
+def test_the_hints_of_other_modules_functions_can_be_resolved(module: str) -> None:
+    functions = inspect.getmembers(import_module(f"glide_scripts.{module}"), inspect.isfunction)
+    assert functions
+    for _, function in functions:
+        typing.get_type_hints(function)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ class Opening(Client):
     _await = "await "
     """What its calls begin with, for errors."""
     _configuration: ClassVar[type[Any]]
+    _warns_if_unclosed = True
+    _owner: str | None = None
+    """What a program has instead of it, and has to close."""
     _was_left_open = False
     """Whether its run of trio ended before it was closed."""
 
@@ -269,12 +272,13 @@ class Opening(Client):
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
-        if core is None or isinstance(core, UnopenedCore):
+        if core is None or isinstance(core, UnopenedCore) or not self._warns_if_unclosed:
             return
         if self._was_left_open or not core.is_closed:
             warnings.warn(
-                f"{self!r} was never closed; use {'async ' if self._await else ''}with, "
-                f"or {self._await and 'await its '}close()",
+                f"{self._owner or repr(self)} was never closed; "
+                f"use {'async ' if self._await else ''}with, "
+                f"or {self._await and 'await its '}{'aclose' if self._owner else 'close'}()",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     import coverage.control
     import tree_sitter_lua  # noqa: F401 - its absence is noticed here
     from coverage import Coverage, CoveragePlugin
+    from coverage.plugin_support import Plugins
 except ImportError as error:
     raise ImportError(
         f'coverage of Lua needs {error.name}: pip install "glide-scripts[coverage]"',
@@ -23,9 +24,6 @@ from ..probes.substitutes import Substitutes
 from ._html import allow_several_branches
 from ._measuring import Measuring
 from ._reporters import only_lua, reporter
-
-if TYPE_CHECKING:
-    from coverage.plugin_support import Plugins
 
 MODULE = "glide_scripts.coverage"
 

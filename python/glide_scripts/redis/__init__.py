@@ -22,11 +22,11 @@ import redis.asyncio  # noqa: E402
 import redis.asyncio.client  # noqa: E402
 import redis.asyncio.sentinel  # noqa: E402
 
+from ..transport import installing  # noqa: E402
 from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
 from ..transport.sentinels import SentinelWithClients  # noqa: E402
 
 if TYPE_CHECKING:
-    from ..transport.installing import Installation
     from .cluster import ClusterPipeline, RedisCluster
 
 __all__ = [
@@ -84,7 +84,7 @@ def from_url(url: str, **kwargs: Any) -> Redis:
     return made
 
 
-def install() -> Installation:
+def install() -> installing.Installation:
     """Put these classes, and those of ``sync``, in the places of redis-py's own.
 
     For trials, and for libraries that make their own clients. Call it before you import them: a
@@ -93,15 +93,11 @@ def install() -> Installation:
     Returns:
         A context manager that calls ``uninstall`` at its end.
     """
-    from ..transport import installing  # noqa: PLC0415 - saves time at import
-
     return installing.install("redis", _replacements)
 
 
 def uninstall() -> None:
     """Put redis-py's own classes back. Clients that were made meanwhile stay as they are."""
-    from ..transport import installing  # noqa: PLC0415 - saves time at import
-
     installing.uninstall("redis")
 
 

@@ -41,7 +41,9 @@ async def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
 
 
 async def _open(lane: Lane, client_class: Any) -> None:
-    unneeded = lane.opened(await client_class._open(lane.settings()))
+    client = await client_class._open(lane.settings())
+    client._owner = f"a client of glide_scripts.{lane.library.package}"
+    unneeded = lane.opened(client)
     if unneeded is not None:
         await unneeded.close()
 

@@ -32,8 +32,9 @@ def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
             client = run(client_class._open(lane.settings()))
         except GlideError as error:
             raise lane.not_opened(error) from error
+        # As the library's synchronous connections, which close by themselves.
+        client._warns_if_unclosed = False
         lane.opened(client)
-        lane.is_forgettable = True
 
 
 def close_lane(lane: Lane) -> None:

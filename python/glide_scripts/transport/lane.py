@@ -57,8 +57,6 @@ class Lane(ABC):
         _lanes.add(self)
         self.no_server: type[Exception] = library.exceptions.ConnectionError
         """What the library raises if there is no connection."""
-        self.is_forgettable = False
-        """Whether nobody has to close it, as the library's synchronous connections."""
         self.reason = self._reason()
         """Why all commands go to the library's connections; None if they need not."""
 
@@ -257,11 +255,6 @@ class Lane(ABC):
                 return client
             self.client, self.core = client, client._core
         return None
-
-    def __del__(self) -> None:
-        core = getattr(self, "core", None)
-        if core is not None and self.is_forgettable:
-            core.abandon()
 
     def _forget(self) -> None:
         """In a child process: the connections are the parent's."""
