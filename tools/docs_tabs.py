@@ -5,6 +5,7 @@ the page in each. Where the forms differ by more than ``await``, the page has th
 """
 
 import ast
+import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -46,8 +47,10 @@ def _in_tabs(code: str) -> Iterator[str]:
     if _synchronous(code) == code:
         yield f"```python\n{code}```"
         return
-    for label, change in TABS.items():
-        yield f'=== "{label}"\n'
+    # The mark of the first begins a set: without it, two examples in a row would share their tabs.
+    marks = itertools.chain(["===!"], itertools.repeat("==="))
+    for mark, (label, change) in zip(marks, TABS.items(), strict=False):
+        yield f'{mark} "{label}"\n'
         yield textwrap.indent(f"```python\n{change(code)}```", "    ") + "\n"
 
 
