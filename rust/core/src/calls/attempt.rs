@@ -1,5 +1,5 @@
-//! How a request is sent the next time, after what its last answer meant. What that is, is `verdict`'s to say; here it is
-//! done.
+//! How a request is sent the next time, after an answer that did not end it. `verdict` decides what an answer means;
+//! this module acts on it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ use crate::wire::resp::{Reply, ServerError};
 
 /// What a reply means for its call.
 pub(crate) enum Answered {
-    /// The call ends so; with `from_record` in what it was answered when it was made before.
+    /// The call ends with this reply. `from_record`: the reply is that of an earlier call with the same id.
     Done {
         outcome: Outcome,
         from_record: bool,
@@ -37,15 +37,15 @@ pub(crate) enum Answered {
 pub(crate) struct Attempt {
     pub(crate) form: Option<Form>,
     pub(crate) asking: bool,
-    /// The code goes along although the server has not said that it misses it.
+    /// The code is sent along although the server has not reported it missing.
     pub(crate) is_ahead: bool,
-    /// The server refused its user the command that brings the code.
+    /// The server does not let its user run the command that sends the code.
     pub(crate) cannot_bring: bool,
     /// Its function's library goes before it.
     pub(crate) brings_library: bool,
-    /// How often it was sent behind another request that brings its code.
+    /// How often it was sent behind another request that carries its code.
     pub(crate) follows: u32,
-    /// It is sent again from a place in line that it kept, where no other request brings its code before it.
+    /// It is sent again from the place in line that it kept; no other request carries its code before it.
     pub(crate) has_place: bool,
     /// Where to; `None`: where its route leads by then.
     pub(crate) lane: Option<Rc<Lane>>,
@@ -107,7 +107,8 @@ impl Attempt {
         self.judge_as(servers, error, &self.asked(servers, request, route))
     }
 
-    /// The same of what was answered before anything ran: to what was queued in a transaction, or to a record.
+    /// The same for an answer that came before anything ran: to a command that was queued in a transaction, or to a
+    /// record.
     pub(crate) fn judge_before_run(
         &self,
         servers: &Rc<Servers>,
@@ -144,7 +145,7 @@ impl Attempt {
         verdict
     }
 
-    /// Does what a verdict asks for; false: it is for the caller to know.
+    /// Acts on a verdict. Returns false if the caller has to act on it.
     pub(crate) fn follow(
         &mut self,
         servers: &Rc<Servers>,
@@ -156,7 +157,7 @@ impl Attempt {
     ) -> bool {
         match &verdict.next {
             Next::Deliver => return false,
-            // The same server is asked again, and with ASKING where it was asked so.
+            // The same server is asked again, with ASKING if the last request had it.
             Next::SendCode => {
                 if let Some(lane) = &self.lane {
                     lane.forget_use(request);
@@ -174,7 +175,7 @@ impl Attempt {
                 self.brings_library = !self.follow_code(request);
             }
             Next::WithoutCode => {
-                // Not noted for the calls after it: a script can answer in these words.
+                // Later calls do not learn this: a script can answer with the same words.
                 *self = Self {
                     lane: self.lane.take(),
                     patience: self.patience.clone(),
@@ -206,8 +207,8 @@ impl Attempt {
         true
     }
 
-    /// Has it go behind another request that brings its code to the same server, if there is one. That one may fail, so
-    /// the next of those behind it brings the code; all do at last.
+    /// Sends it behind another request that carries its code to the same server, if there is one. If that request
+    /// fails, the next one behind it carries the code. At the end, each carries it itself.
     fn follow_code(&mut self, request: &Request) -> bool {
         let is_coming = |lane: &Rc<Lane>| request.code().is_some_and(|code| lane.code_in_flight().has(code));
         let follows = !self.has_place && self.may_follow() && self.lane.as_ref().is_some_and(is_coming);
@@ -220,7 +221,7 @@ impl Attempt {
         self.follows < AT_MOST
     }
 
-    /// Has it go without its code, which another request has brought since.
+    /// Sends it without its code, because another request has sent that code since.
     pub(super) fn leave_code(&mut self, servers: &Servers, request: &Request) {
         if self.may_follow() && (self.brings_code() || self.brings_library) {
             self.follows += 1;
@@ -251,8 +252,9 @@ impl Attempt {
         self.form == Some(Form::Sha) || self.brings_library
     }
 
-    /// How long to wait first, as the last verdict asks for. If less time than that would then be left for an answer,
-    /// the deadline passes first: what was refused each time has not run, and without an answer nobody would know.
+    /// How long to wait before the next attempt, as the last verdict asks. If too little time for an answer would be
+    /// left after that, the call waits for its deadline instead: each refused attempt has not run, and a last attempt
+    /// without an answer would leave that unknown.
     pub(crate) fn take_pause(&mut self, deadline: Instant) -> Duration {
         let pause = std::mem::take(&mut self.patience.pause);
         // Most calls are not refused, and a pipeline asks for each of its commands: the clock is not read for them.
@@ -299,7 +301,7 @@ impl Attempt {
         commands
     }
 
-    /// A script that the server has now compiled is worth keeping there.
+    /// A script that the server has compiled now is worth remembering for that server.
     pub(crate) fn learn_from(
         &self,
         servers: &Rc<Servers>,
@@ -338,7 +340,7 @@ pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Repl
 
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Pauses between attempts: longer and longer, and never two alike.
+/// Pauses between attempts: each longer than the one before, with a random part.
 #[derive(Clone, Default)]
 pub(crate) struct Patience {
     waits: u32,

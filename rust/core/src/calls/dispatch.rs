@@ -1,4 +1,4 @@
-//! Where every call begins, and where a lane's calls come back to that it could not finish.
+//! Where every call begins, and where a lane hands back the calls that it could not finish.
 
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
     }
 }
 
-/// The servers of a client, whose lanes hand back here what they cannot finish. `at_rest` is called whenever nothing is in
-/// flight any more, with the number of commands that were sent together last.
+/// The servers of a client. Their lanes hand back here what they cannot finish. `at_rest` is called whenever nothing is
+/// in flight any more, with the number of commands that were last sent together.
 pub(crate) fn servers(config: Config, stats: Arc<Stats>, at_rest: impl Fn(usize) + 'static) -> Rc<Servers> {
     Servers::new(config, stats, |servers| Rc::new(Events { servers, at_rest }))
 }

@@ -1,4 +1,5 @@
-//! One call to several nodes, or in several parts: sent side by side, each up its own ladder, and gathered again.
+//! One call to several nodes, or in several parts. The parts are sent at the same time, each is retried by itself, and
+//! their replies are gathered.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -58,7 +59,7 @@ async fn ask_nodes(
     timeout: Duration,
     deadline: Instant,
 ) -> Outcome {
-    // Those that can be asked are asked at once, and wait for no other one's connection.
+    // Nodes with a connection are asked at once. They do not wait for the connections of other nodes.
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, request.gather());
     let mut asking = JoinSet::new();
     for (index, address) in nodes.iter().cloned().enumerate() {
@@ -98,8 +99,8 @@ pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> 
     !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
 }
 
-/// The nodes of a route. A replica that is down has no cache to flush and runs no script: only who asks each node for a
-/// reply waits for it.
+/// The nodes of a route. A replica that is down has no cache to flush and runs no script, so only callers who need a
+/// reply from each node wait for it.
 struct Nodes {
     nodes: Vec<Address>,
     /// They are to be asked if they can be connected.
@@ -120,8 +121,8 @@ impl Nodes {
     }
 }
 
-/// The nodes of a route, less the replicas that cannot be connected. One that has not decided that in a moment is waited
-/// for by its own part alone.
+/// The nodes of a route, without the replicas that cannot be connected. If that is still open for a node after a
+/// moment, only its own part waits for it.
 pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
@@ -199,7 +200,7 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
                 Err(error) => errors.push(error),
             }
         }
-        // What a busy node says is worth more than that the others were not busy.
+        // If a node is busy, its error is shown: that tells more than that the others were not busy.
         let shown = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
         return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(shown)) };
     }

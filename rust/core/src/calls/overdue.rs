@@ -20,13 +20,13 @@ use crate::tasks::guard;
 use crate::wire::pack;
 use crate::wire::resp::ServerError;
 
-/// Kills the script that was sent over that connection and has no reply. A client that is closed meanwhile does not
-/// keep it from that: the caller's error said that the script is to be killed.
+/// Kills the script that was sent over that connection and has no reply. It also does so if the client is closed in the
+/// meantime: the caller's error said that the script will be killed.
 pub(crate) fn kill(lease: Lease) {
     const BOUND: Duration = Duration::from_secs(60);
     let admin = lease.begin_kill();
     spawn_local(async move {
-        // A server that does not answer for so long has more to it than this script.
+        // A server that does not answer for so long has another problem than this script.
         let killing = timeout(BOUND, kill_when_busy(&lease, &admin));
         if let Ok(Err(_)) = guard::run("a kill", killing).await {
             log::warn!("a script whose deadline had passed could not be killed on {}", admin.address());
@@ -39,7 +39,7 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
     const PAUSE: Duration = Duration::from_millis(20);
     /// TCP sends a lost segment again after 200 ms.
     const ON_ITS_WAY: Duration = Duration::from_millis(250);
-    /// Longer than a server is silent, by its defaults, before it says BUSY.
+    /// Longer than a server, by its defaults, is silent before it says BUSY.
     const AFTER_CLOSING: Duration = Duration::from_secs(10);
     let lane = lease.lane();
     let mut ends = None;

@@ -35,11 +35,12 @@ use write::chunks;
 struct Context {
     servers: Rc<Servers>,
     sending: Sending,
-    /// It writes, so that nothing of it goes to replicas: a read must see the writes before it.
+    /// The batch writes, so none of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
     /// How long its commands wait for what others do, all together; `None`: none does.
     own_time: Option<Wait>,
-    /// Then the whole has connections of its own, one to a server, so that its order holds and nobody waits behind it.
+    /// If `own_time` is set, the batch has connections of its own, one per server, so that its order holds and no other
+    /// call waits behind it.
     leases: RefCell<Vec<Lease>>,
     /// The servers may have read some of it.
     was_sent: Cell<bool>,
@@ -96,14 +97,15 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
-    // Of those that are still waited on, the server hears before the caller goes on.
+    // If something still waits there, its connection is closed before the caller goes on.
     context.leases.take();
     let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
     entries.zip(shapes).map(|(entry, shape)| shape.gather(servers, entry, &mut outcomes)).collect()
 }
 
-/// Closes a batch's own connections when it is given up: at once, while what waits on them ends with its tasks.
+/// Closes a batch's own connections when the batch is given up. They close at once; the work on them ends with its
+/// tasks.
 struct Closing(Rc<Context>);
 
 impl Drop for Closing {

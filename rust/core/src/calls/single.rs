@@ -1,4 +1,4 @@
-//! A call for one node: sent, and sent again as its answers ask for, under its one deadline.
+//! A call for one node: it is sent, and sent again as its answers ask for, within one deadline.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,8 +33,8 @@ pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     }
 }
 
-/// Takes a call up the ladder in a task of its own. `lane` is where it was set back, if it was anywhere, and `place` where
-/// it is sent again before what was issued later.
+/// Retries a call in a task of its own. `lane` is the one that handed it back, if any. `place` is where it is sent
+/// again, before what was issued later.
 pub(crate) fn recover(
     servers: &Rc<Servers>,
     lane: Option<Rc<Lane>>,
@@ -92,7 +92,7 @@ async fn retry(
             }
             match lease {
                 Some(lease) if call.request.is_killed_on_timeout() => overdue::kill(lease),
-                // Nothing is given to who does not wait any more: what it still waits on ends before the caller goes on.
+                // The caller waits no more. The connection ends before it goes on, so that the server gives it nothing.
                 lease => drop(lease),
             }
             Some(Err(Box::new(error)))
@@ -114,7 +114,7 @@ struct Progress {
     /// How often it was sent in steps that are over.
     times_sent: Cell<u32>,
     sent_code: Cell<bool>,
-    /// How often it was sent behind another call that brings its code.
+    /// How often it was sent behind another call that carries its code.
     follows: Cell<u32>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
@@ -147,7 +147,7 @@ impl Progress {
         let waits = request.wait().is_some();
         let lease = match kept {
             Some(lease) => lease,
-            // These are not bounded: one that waits may be what ends another's wait.
+            // These have no limit: one that waits may be what ends another's wait.
             None if waits => servers.lend(target),
             None => {
                 let (most, address) = (OWN_CONNECTIONS, target.address().clone());
@@ -186,7 +186,7 @@ async fn attempts(
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
     let sent = match &unfinished {
-        // As it is, though others may have learned since that the server lacks its form.
+        // The same form is used again, although others may have learned since that the server does not know it.
         Unfinished::Answered(_) => Attempt::default(),
         _ => Attempt::first(servers, request),
     };

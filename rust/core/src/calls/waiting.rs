@@ -74,7 +74,7 @@ pub(crate) fn time_for_reply(servers: &Servers, own_time: Option<Wait>) -> Optio
     if servers.config.connection.deadlines == Deadlines::UntilSent { Some(Wait::Forever) } else { own_time }
 }
 
-/// Bounds work by its deadline. What waits for others has its own time for that on top, once it was sent.
+/// Bounds work by its deadline. A command that waits for other clients gets its own time in addition, once it was sent.
 pub(crate) async fn in_time<T>(
     deadline: Instant,
     own_time: Option<Wait>,

@@ -1,4 +1,4 @@
-//! Watched keys: a connection of its own for whoever watches, until the transaction that ends the watch.
+//! Watched keys: each watcher has a connection of its own, until the transaction that ends the watch.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -102,7 +102,7 @@ impl Servers {
             let progress: Rc<StepProgress> = Rc::default();
             let mut commands = Vec::new();
             if watching.is_none() {
-                // It ends what a transaction that was given up may have left, and tells whether there may be any.
+                // It ends what an abandoned transaction may have left open. Returns whether there may be any.
                 commands.extend(["MULTI", "EXEC"].map(|name| Packer::single(name).wire().clone()));
             }
             if attempt.asking {
@@ -112,7 +112,7 @@ impl Servers {
             let options = StepOptions { only_on: Some(connection), ..StepOptions::default() };
             if lane.begin(commands, options, &progress).await.is_err() {
                 if watching.is_some() {
-                    // What was watched before is not any more: the transaction will find that out.
+                    // The keys watched before are no longer watched. The transaction will notice that.
                     return Ok(Reply::One(Item::Okay));
                 }
                 attempt.back_off();
@@ -131,7 +131,7 @@ impl Servers {
                 return Err(Box::new(Error::answered(&error, &verdict, request)));
             }
             if watching.is_some() && verdict.is_redirect() {
-                // What is watched already is elsewhere now: the transaction will find that out.
+                // The keys watched so far are on another server now. The transaction will notice that.
                 self.watches.set_watching(watch, NO_CONNECTION, slot);
                 return Ok(Reply::One(Item::Okay));
             }

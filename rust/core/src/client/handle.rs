@@ -115,14 +115,15 @@ impl Client {
         client
     }
 
-    /// Sends a request on its way; `reply_to` gets its outcome within `timeout`, or the configured one.
+    /// Sends a request. `reply_to` gets its outcome within `timeout`, or within the configured timeout.
     pub fn call(&self, request: Request, route: Route, timeout: Option<Duration>, reply_to: ReplyTo) {
         self.enqueue(request, route, timeout, Instant::now().into_std(), reply_to);
         self.bell().ring();
     }
 
-    /// The same, but it may wait until the bell is rung: once for many calls costs less than once for each. The
-    /// timeout counts from `now`. Where none is given, a command that waits for others has its own time on top.
+    /// The same, but the request may wait until the bell is rung: one ring for many calls costs less than one for each.
+    /// The timeout counts from `now`. Without `timeout`, a command that waits for other clients gets its own time in
+    /// addition.
     pub fn enqueue(
         &self,
         request: Request,
@@ -184,8 +185,8 @@ impl Client {
         &self.stats
     }
 
-    /// Connections to come log in with that password; `None`: they do not log in. `authenticate`: those that there are
-    /// log in with it now, too.
+    /// Sets the password of new connections; `None`: they do not log in. `authenticate`: existing connections log in
+    /// with it now, too.
     pub fn update_password(&self, password: Option<String>, authenticate: bool, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         self.credentials.set_password(password.clone());
@@ -201,7 +202,7 @@ impl Client {
         (timeout, now + timeout)
     }
 
-    /// Lets a call in, unless the client is closed or has as many in flight as allowed.
+    /// Admits a call, unless the client is closed or has as many calls in flight as allowed.
     fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             self.stats.finish(reply_to, Err(Box::new(Error::closed())));
@@ -224,7 +225,7 @@ impl Client {
         Some(reply_to)
     }
 
-    /// The caller of that call is gone. What was not sent yet will not be.
+    /// The caller of that call is gone. What is not sent yet is never sent.
     pub fn cancel(&self, id: CallId) {
         self.send(Message::Cancel(id));
     }
@@ -295,7 +296,8 @@ async fn serve(
     unheard.into_iter().for_each(Message::refuse);
 }
 
-/// Whether the client can serve. What is sent to it meanwhile is kept in `unheard`; being closed ends the attempt.
+/// Returns whether the client can serve. Messages that arrive before that are kept in `unheard`; closing the client
+/// ends the attempt.
 async fn open(
     servers: &Servers,
     incoming: &mut Receiver<Message>,
@@ -336,7 +338,7 @@ async fn listen(
         let mut gone = BTreeSet::new();
         while let Some(message) = unheard.pop_front() {
             if closes && !matches!(message, Message::Cancel(_)) {
-                // Calls that waited are not to be given what a later one brings: their tasks end first.
+                // Calls that waited must not get what a later call brings, so their tasks end first.
                 closes = false;
                 tokio::task::yield_now().await;
             }

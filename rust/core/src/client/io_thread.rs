@@ -1,6 +1,6 @@
 //! The one thread on which all clients of a process do their I/O.
 //!
-//! Past it everything is single-threaded: no lock is held anywhere, and the order of things is plain.
+//! Everything behind it is single-threaded: there are no locks, and the order of events is easy to follow.
 
 use std::fmt;
 use std::io;
@@ -77,7 +77,7 @@ impl IoThread {
         let _ = self.tasks.send(Box::new(move || Box::pin(task())));
     }
 
-    /// Ends the thread and with it all connections; whether it ended within that time.
+    /// Ends the thread and all its connections. Returns whether it ended within that time.
     pub fn stop(self, within: Duration) -> bool {
         drop(self.tasks);
         self.ended.recv_timeout(within).is_ok()

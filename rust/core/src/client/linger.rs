@@ -7,9 +7,9 @@ use tokio::task::yield_now;
 
 use crate::tasks::tries::{Tries, has_cores};
 
-/// A program that makes one call after another makes the next one soon after a reply. To sleep and be woken takes longer
-/// than that, so the thread first looks for a moment whether it comes: for longer after a batch, since it takes the program
-/// a while to make the next one. Where none comes, it looks more and more rarely.
+/// A program that makes one call after another makes the next one soon after a reply. To sleep and be woken takes
+/// longer than that, so the thread first looks for the next call for a moment. After a batch it looks for longer,
+/// because the program takes longer to make the next one. If no call comes, it looks less and less often.
 pub(super) struct Linger {
     is_allowed: bool,
     tries: Cell<Tries>,
@@ -23,7 +23,7 @@ impl Linger {
         Self { is_allowed: !is_simulated && has_cores(), tries: Cell::default(), length: Cell::default() }
     }
 
-    /// Whether to look after this rest, before which so many commands were sent together.
+    /// Whether to look now that the client is at rest. `commands`: how many were last sent together.
     pub(super) fn is_due(&self, commands: usize) -> bool {
         let mut tries = self.tries.get();
         self.length.set(tries.length(worthwhile(commands)));
@@ -32,13 +32,13 @@ impl Linger {
         is_due && self.is_allowed
     }
 
-    /// Looks until a call has come, or while the client is at rest, or for as long as it is worth.
+    /// Looks for the next call until one has come, the client is busy again, or the time is used up.
     pub(super) async fn look(&self, has_come: impl Fn() -> bool, is_at_rest: impl Fn() -> bool) {
-        /// In a row: some microseconds, for which no other client's replies are read.
+        /// How many looks are made in a row: some microseconds, in which no other client's replies are read.
         const LOOKS: usize = 32;
         let ends = Instant::now() + self.length.get();
         loop {
-            // Whatever else there is to do comes first.
+            // Other tasks come first.
             yield_now().await;
             if !is_at_rest() {
                 return;

@@ -1,7 +1,7 @@
 //! What a client's callers have for the I/O thread, in order.
 //!
-//! Putting something in and waking the thread are two things, because the second costs far more: calls of one burst
-//! are put in one by one, and the thread is woken once.
+//! Adding an item and waking the thread are two steps, because the second costs far more: the calls of a burst are
+//! added one by one, and the thread is woken once.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +61,8 @@ pub(crate) struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Puts something in, to be seen when the bell is rung next, or earlier. It comes back if nobody takes it any more.
+    /// Adds an item. The thread sees it when the bell is rung next, or earlier. The item comes back if the thread has
+    /// ended.
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
         let mut queue = self.shared.queue();
         if !queue.is_open {
@@ -141,7 +142,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // What is in it is dropped outside of the lock: its callers get errors, and may send more.
+        // The rest is dropped outside of the lock: its callers get errors, and may send more.
         let rest = {
             let mut queue = self.shared.queue();
             queue.is_open = false;

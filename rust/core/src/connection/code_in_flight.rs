@@ -1,4 +1,4 @@
-//! Code that is on its way to a server, so that many requests that miss it send it once.
+//! Code that is being sent to a server, so that many requests that need it send it once.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,7 @@ impl Default for CodeInFlight {
 }
 
 impl CodeInFlight {
-    /// Whether a request that is in line or in flight brings this code: what comes behind it finds the code there.
+    /// Whether a request in line or in flight carries this code: requests behind it will find the code on the server.
     pub(crate) fn has(&self, code: CodeId) -> bool {
         self.jobs.borrow().contains_key(&code)
     }
@@ -31,14 +31,14 @@ impl CodeInFlight {
         self.jobs.borrow().is_empty()
     }
 
-    /// Waits until no job before `number` brings this code. What comes later in line may wait for that job itself, so
-    /// nothing waits for it here.
+    /// Waits until no job before `number` carries this code. Later jobs may wait for that job itself, so this does not
+    /// wait for them.
     pub(super) async fn is_over_before(&self, code: CodeId, number: u64) {
         let is_over = |jobs: &HashMap<CodeId, u64>| jobs.get(&code).is_none_or(|job| *job >= number);
         self.jobs.wait_for(|jobs| is_over(jobs).then_some(())).await;
     }
 
-    /// Notes that a job brings this code; `None` if another one does already.
+    /// Notes that a job carries this code; `None` if another job does already.
     pub(super) fn begin(&self, code: CodeId, number: u64) -> Option<BringsCode> {
         if self.has(code) {
             return None;

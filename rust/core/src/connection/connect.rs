@@ -168,7 +168,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 enum Greeted {
     /// But for those that it refused because it runs a script.
     Done(Vec<Greeting>),
-    /// It takes no HELLO, and what followed may have been refused because of that.
+    /// The server knows no HELLO, and may have refused the commands after it because of that.
     WithoutHello,
     NotLoggedIn(Refused),
 }

@@ -1,4 +1,4 @@
-//! The first commands on a connection, and how few of them will do.
+//! The first commands on a connection, and how few of them are enough.
 
 use bytes::Bytes;
 
@@ -6,13 +6,13 @@ use crate::connection::ping;
 use crate::model::config::{ConnectionConfig, Protocol};
 use crate::wire::pack;
 
-/// What a connection is for, by which its first commands differ.
+/// What a connection is for. Its first commands depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Data,
     /// It asks a cluster's replica to answer reads.
     Reads,
-    /// It reaches a server also while that runs a script, and so needs nothing that a busy server refuses.
+    /// It must reach a server that runs a script, so it sends nothing that a busy server refuses.
     Admin,
     /// It asks a Sentinel, or listens to it.
     Sentinel,
@@ -87,7 +87,7 @@ pub(super) fn greetings(
         // Proxies know it that know no ECHO.
         add("PING", IfRefused::Offered, ping::ping());
     } else {
-        // Its answer shows that there is a server, and whether it wants a password.
+        // Its answer shows that there is a server, and whether that wants a password.
         add(ECHO, IfRefused::Offered, pack::command(&[b"ECHO", b""]));
     }
     if let Some(name) = client_name.filter(|_| style <= GreetingStyle::Resp2) {

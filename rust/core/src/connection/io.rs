@@ -95,7 +95,7 @@ impl Io {
         }
         let (free, missing) = (self.input.capacity() - self.input.len(), self.decoder.missing());
         if free < missing.max(LEAST_ROOM / 4) {
-            // At once for both: what was read of a string is copied each time that there is more room made.
+            // Makes room for both at once: each time the buffer grows, what was read of a string is copied.
             self.input.reserve(missing.max(self.room));
         }
         let free = self.input.capacity() - self.input.len();

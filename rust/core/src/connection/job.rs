@@ -18,7 +18,7 @@ pub(crate) enum Job {
     Step(Step),
     /// SCRIPT LOAD of the script of that hash; nobody waits for the reply.
     Load(Bytes, String),
-    /// What comes later waits until it is known what is to be sent here.
+    /// What comes later waits until it is known what is sent from this place.
     Place(Steps),
 }
 

@@ -1,7 +1,8 @@
-//! One connection to one server, kept up: what waits to be written, what waits for its reply, and the pairing of both.
+//! One connection to one server, which is connected again when it is lost. The lane holds the requests that wait to be
+//! written and those that wait for a reply, and pairs replies with requests.
 //!
-//! Replies come in the order of requests, so pairing is a queue. The lane knows of every request whether it was
-//! written; what was not, waits for the next connection or is handed back as certainly not executed.
+//! Replies come in the order of requests, so pairing is a queue. The lane knows of each request whether it was written.
+//! A request that was not written waits for the next connection, or is handed back as certainly not executed.
 
 mod code;
 mod place;
@@ -38,13 +39,13 @@ use crate::wire::resp::Reply;
 
 pub(crate) use self::place::{Place, SubmittedStep};
 
-/// What becomes of calls that the lane cannot finish, and of its losses.
+/// Receives the calls that the lane cannot finish, and the connections that it loses.
 pub(crate) trait LaneEvents {
     /// `place` is where what is sent again goes before what was issued later.
     fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
-    /// All that the client sent has its reply; the last of it were so many commands.
+    /// All that the client sent has its reply. The argument is how many commands were last sent together.
     fn at_rest(&self, _commands: usize) {}
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>);
@@ -209,8 +210,8 @@ impl Lane {
         self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
-    /// Puts commands in line, for one write. The future ends when `progress` has all their replies; dropping it before
-    /// the socket takes any of them unsends them.
+    /// Puts commands in line, for one write. The future ends when `progress` has all their replies. Dropping it before
+    /// the socket takes any of them takes them back.
     pub(crate) fn begin(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
@@ -269,8 +270,8 @@ impl Lane {
         self.wake();
     }
 
-    /// Forgets calls whose callers have gone, and takes those that it had out of `gone`. What the socket has not taken
-    /// never will be sent.
+    /// Forgets calls whose callers are gone, and removes from `gone` those that it found. What the socket has not taken
+    /// is never sent.
     pub(crate) fn cancel(self: &Rc<Self>, gone: &mut BTreeSet<CallId>) {
         let cancelled = self.queues.borrow_mut().cancelled(gone);
         if !cancelled.is_empty() {
@@ -341,7 +342,7 @@ impl Lane {
                 }
             }
             Job::Step(step) => {
-                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                // The receiver is gone if the step's task has ended. Then no one waits for the answer.
                 let _ = step.answer.send(Err(unfinished));
             }
             Job::Load(_, hash) => {

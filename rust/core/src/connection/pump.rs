@@ -20,7 +20,7 @@ use crate::tasks::guard;
 use crate::wire::resp::{Frame, Item, Reply};
 
 impl Lane {
-    /// Serves calls until the connection is lost: why it was, and whether there had been any reply.
+    /// Serves calls until the connection is lost. Returns why it was lost, and whether there had been any reply.
     pub(super) async fn serve(self: &Rc<Self>, connection: Connection) -> (Unreachable, bool) {
         self.session.begin(&connection);
         let mut io = Io::new(connection);
@@ -108,7 +108,8 @@ impl Lane {
         }
     }
 
-    /// Moves what waits to the output, as long as that is short: what is there shares a buffer, and is dearer to unsend.
+    /// Moves waiting jobs to the output, as long as that is short: jobs in the output share a buffer, so taking one
+    /// back costs more.
     fn fill(self: &Rc<Self>, io: &mut Io) {
         const ENOUGH: usize = 256 << 10;
         if !self.queues.borrow().waiting.has_next() {
@@ -213,7 +214,7 @@ impl Lane {
             let commands = step.commands.len();
             step.progress.replies.borrow_mut().push(reply);
             if is_last && let Some((_, InFlight { job: Some(Job::Step(step)), .. })) = queues.in_flight.pop_front() {
-                // Its receiver is gone when the step's task has ended: then nobody wants to know.
+                // The receiver is gone if the step's task has ended. Then no one waits for the answer.
                 let _ = step.answer.send(Ok(()));
             }
             return Ok((sent_at, commands));

@@ -25,7 +25,7 @@ pub(crate) struct Queues {
     /// How many bytes of the connection's output the socket has taken, and how many there are with the others.
     taken: u64,
     queued: u64,
-    /// What is in the output that nobody waits for, and of which the socket has taken nothing.
+    /// The part of the output that no one waits for, and of which the socket has taken nothing.
     withdrawn: Option<Withdrawn>,
     /// The code that the server has, as answers over this connection have shown.
     pub(crate) known_code: KnownCode,
@@ -210,8 +210,8 @@ impl Queues {
         }
     }
 
-    /// Registers the calls that are not registered. So each call is looked at once, however many there are cancels and
-    /// deadlines; most calls end before anybody asks for them.
+    /// Registers the calls that are not registered yet. So each call is looked at once, however many cancellations and
+    /// deadlines there are; most calls end before they are looked for.
     fn register(&mut self) {
         const SPARE: usize = 1024;
         if self.register.deadlines.len() > 2 * (self.in_flight.len() + self.waiting.line.len()) + SPARE {
@@ -241,7 +241,7 @@ impl Queues {
     }
 }
 
-/// Where calls are, by what is asked for: their deadlines, and their callers. Some of them have ended since.
+/// Where calls are, by deadline and by caller. Some of them may have ended since.
 #[derive(Default)]
 struct Register {
     /// Calls with lower numbers are in it.

@@ -1,4 +1,4 @@
-//! What goes out in one write, and what is known of it: then, and when it did not end in a value.
+//! What goes out in one write; what is known of it then, and after it failed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::model::unreachable::Unreachable;
 use crate::wire::resp::Reply;
 
-/// Why a call did not end in a value; its next step is the ladder's to choose.
+/// Why a call did not end in a value. The retries decide what comes next.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
     /// The server answered with an error, or from the record of an earlier call.
@@ -39,7 +39,7 @@ pub(crate) struct StepOptions {
     pub(crate) separable: bool,
     /// It makes sense on this connection of the lane alone.
     pub(crate) only_on: Option<u64>,
-    /// It may be answered as late as it likes: it waits for what others do.
+    /// It waits for other clients, so its answer may come at any time.
     pub(crate) waits: bool,
     /// The server forgets its scripts by it.
     pub(crate) flushes_scripts: bool,

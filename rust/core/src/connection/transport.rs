@@ -98,8 +98,8 @@ impl Transport for System {
     }
 }
 
-/// Connects to the first of a name's addresses that will. Nothing is kept of what a name meant before. An address that
-/// swallows all is not waited for: the next one is tried beside it, as RFC 8305 has it.
+/// Connects to the first of a name's addresses that accepts. Earlier answers of the lookup are not kept. If an address
+/// does not answer, the next one is tried beside it, as RFC 8305 describes.
 async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
     const STAGGER: Duration = Duration::from_millis(250);
     let mut found = lookup_host((host, port)).await?;
@@ -137,8 +137,8 @@ async fn reach_file(_path: &str) -> io::Result<Box<dyn Stream>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }
 
-/// There is no bound on how long the peer may leave what was sent unread: a server that runs a long script does not
-/// read, and is not gone. Heartbeats tell the two apart.
+/// There is no limit on how long the peer may leave data unread: a server that runs a long script does not read, but is
+/// not gone. Heartbeats tell the two apart.
 fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     const IDLE: Duration = Duration::from_secs(15);
     const PROBE: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ fn set_options(tcp: &TcpStream, config: &ConnectionConfig) -> io::Result<()> {
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))
 }
 
-/// Speaks TLS over a connection. Of a server that leaves that unanswered it is found out whether it speaks without.
+/// Speaks TLS over a connection. If the server does not answer, this finds out whether it speaks without TLS.
 async fn secure(
     tcp: TcpStream,
     (host, port): (&str, u16),

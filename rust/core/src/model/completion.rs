@@ -1,4 +1,4 @@
-//! The way of an outcome back to its caller, who may sit on another thread.
+//! How an outcome gets back to its caller, who may be on another thread.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -69,7 +69,8 @@ impl Completions {
 
     /// All outcomes that have arrived, in order, each with its call's ticket.
     pub fn take(&self) -> Vec<(u64, Completion)> {
-        // First the flag, then the queue: what is pushed in between wakes the loop once too often, never too seldom.
+        // The flag is cleared before the queue is read. An outcome that is added in between wakes the loop once more
+        // than needed; no wake-up is lost.
         self.arrived.store(false, Ordering::SeqCst);
         std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -79,7 +80,7 @@ impl Completions {
         self.arrived.load(Ordering::SeqCst)
     }
 
-    /// The loop will look for itself, until it says that it does no more. After that it must look once again.
+    /// The event loop will look by itself, until it says that it no longer does. After that it must look once more.
     pub fn set_awake(&self, awake: bool) {
         self.awake.store(awake, Ordering::SeqCst);
     }
@@ -212,7 +213,7 @@ impl ReplyTo {
             Some(Caller::Loop { completions, ticket }) => completions.push(ticket, outcome),
             Some(Caller::Thread { mailbox, .. }) => mailbox.end(outcome),
             Some(Caller::Task(sender)) => {
-                // The receiver is gone when its task was cancelled: then nobody wants to know.
+                // The receiver is gone if its task was cancelled. Then no one waits for the outcome.
                 let _ = sender.send(outcome);
             }
             None => {}

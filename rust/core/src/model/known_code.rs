@@ -1,4 +1,4 @@
-//! The code that a server has, as answers over one connection have shown: it may lack all other.
+//! The code that a server has, as answers over one connection have shown. The server may lack all other code.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,8 @@ pub(crate) struct KnownCode {
 impl KnownCode {
     const RECENT: usize = 16;
 
-    /// How many are kept apart. A program with more makes them up as it goes, and would wait for the first use of each.
+    /// How many are remembered. A program with more scripts generates them, and would have to wait for the first use of
+    /// each.
     const LIMIT: usize = 256;
 
     fn place(code: CodeId) -> usize {

@@ -23,7 +23,7 @@ pub struct Once {
 impl Once {
     /// The longest id that a caller may give, in bytes.
     pub const LONGEST_ID: usize = 512;
-    /// How long the record of an id that a caller gave is kept, unless he says so.
+    /// How long the record of a caller's id is kept, unless the caller says how long.
     pub const TTL: Duration = Duration::from_secs(24 * 60 * 60);
     /// The same of a client's own id.
     pub const OWN_TTL: Duration = Duration::from_secs(10 * 60);
@@ -38,7 +38,7 @@ impl Once {
     }
 }
 
-/// Makes a client's own ids: all of one length, and none twice, in any process.
+/// Makes ids that only this client has: all of one length, and never the same twice, in any process.
 #[derive(Debug)]
 pub struct OwnIds {
     nonce: [u8; OwnIds::NONCE],

@@ -19,7 +19,7 @@ pub enum Question {
 /// Passes a question on.
 pub type Questioner = Box<dyn Fn(Question) + Send + Sync>;
 
-/// Takes the answer. Dropping it says that nobody will give one.
+/// Takes the answer. Dropping it means that there will be none.
 pub struct Answer<T>(oneshot::Sender<Result<T, CallbackError>>);
 
 /// Why a callback gave no answer. It holds no secret.

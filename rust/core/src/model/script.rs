@@ -72,7 +72,7 @@ impl Script {
         Self { code, hash, id, options, sha_head, once: OnceLock::new(), without_probes: None }
     }
 
-    /// The same script with probes in its code, which measure it. Errors are those of the script itself.
+    /// The same script with probes in its code, for coverage and profiles. Errors are those of the script itself.
     pub fn with_probes(script: &Arc<Script>, code: impl Into<Bytes>) -> Self {
         Self { without_probes: Some(script.clone()), ..Self::new(code, script.options.clone()) }
     }
@@ -82,7 +82,8 @@ impl Script {
         self.without_probes.as_ref().unwrap_or(self)
     }
 
-    /// What a server says of the code with probes, as it would of the script itself; `None`: the same.
+    /// A server's words about the code with probes, changed to be about the script itself; `None`: they stay as they
+    /// are.
     pub(crate) fn unprobed(&self, words: &str) -> Option<String> {
         let known = self.without_probes.as_ref()?;
         words.contains(&self.hash).then(|| words.replace(&self.hash, &known.hash))
@@ -111,7 +112,8 @@ impl Script {
         })
     }
 
-    /// What a server says of its form for `once`, as it would of the script itself; `None`: the same.
+    /// A server's words about the text for `once`, changed to be about the script itself; `None`: they stay as they
+    /// are.
     pub(crate) fn unwrapped(&self, words: &str) -> Option<String> {
         once::unwrapped(words, &self.code)
     }
@@ -126,8 +128,8 @@ impl Script {
         self.options.read_only || self.options.idempotent
     }
 
-    /// Whether the first line declares flags, and not that it writes nothing: then a server checks before it starts
-    /// that it may write.
+    /// Whether the first line declares flags, and `no-writes` is not among them. A server then checks whether it may
+    /// write before it starts the script.
     pub(crate) fn declares_writes(&self) -> bool {
         self.code.starts_with(b"#!") && !declares_no_writes(&self.code)
     }
@@ -137,13 +139,13 @@ impl Script {
         self.declares("allow-oom")
     }
 
-    /// Whether a flag stands in the first line, one that servers know or not.
+    /// Whether the first line has a flag, whether or not servers know it.
     pub(crate) fn declares(&self, flag: &str) -> bool {
         declares(&self.code, flag)
     }
 
-    /// Whether it may publish messages, which a replica lets it do before its first write: false only where each
-    /// command that it calls is named by a string of its own.
+    /// Whether it may publish messages, which a replica allows before the script's first write. It is false only if
+    /// each command that the script calls is named by a string literal.
     pub(crate) fn may_publish(&self) -> bool {
         may_call::may_call(&self.code, "publish")
     }

@@ -1,4 +1,4 @@
-//! A script's own words in what a server says of its error, and texts of others as an error may show them.
+//! A script's own words within a server's error, and how errors show texts of other programs.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -63,7 +63,7 @@ fn after_line(text: &str) -> Option<&str> {
     (after.len() < digits.len()).then_some(after)
 }
 
-/// A text of others on one line: shortened, and with its control characters escaped.
+/// A text of another program on one line: shortened, and with its control characters escaped.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     let end = text.char_indices().nth(SHOWN).map(|(at, _)| at);
     let start = &text[..end.unwrap_or(text.len())];
@@ -84,7 +84,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a character moves or hides others: control characters, ends of lines, and the direction of writing.
+/// Whether a character moves or hides others: control characters, line ends, and marks of the writing direction.
 fn is_hidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

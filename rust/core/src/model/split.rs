@@ -28,7 +28,8 @@ pub(crate) struct Split {
     pub(crate) reply_to: ReplyTo,
 }
 
-/// The parts of a command whose words, from `first` on, are keys, each followed by `step - 1` words that go with it.
+/// The parts of a command. From `first` on, its words are keys, and `step - 1` words that belong to the key follow
+/// each.
 pub fn split_by_slot(words: &[Vec<u8>], first: usize, step: usize) -> Vec<Part> {
     let mut groups: BTreeMap<Slot, Vec<usize>> = BTreeMap::new();
     for (position, group) in words[first..].chunks(step).enumerate() {

@@ -1,4 +1,4 @@
-//! What a client counts. The I/O thread writes, any thread reads.
+//! What a client counts. The I/O thread writes the counters; any thread reads them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ pub struct Stats {
     /// Calls that ended, in a value or an error; each command of a batch is one.
     pub calls: Counter,
     errors: [Counter; Kind::ALL.len()],
-    /// Scripts that a server had, and those it was sent the code of.
+    /// Scripts that a server had, and scripts whose code was sent.
     pub script_hits: Counter,
     pub script_misses: Counter,
     /// Different scripts that were put on servers for good.
@@ -56,7 +56,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    /// Adds those to which there are no connections any more to what is counted of all that are gone.
+    /// Adds the counters of nodes without connections to the sum for all nodes that are gone.
     fn forget_gone(&mut self) {
         let gone = &self.gone;
         self.known.retain(|_, node| {
@@ -128,13 +128,13 @@ impl Stats {
         }
     }
 
-    /// How many calls ended in each kind of error that there were any of.
+    /// How many calls ended in each kind of error. Kinds that did not occur are left out.
     pub fn errors(&self) -> Vec<(Kind, u64)> {
         let counts = Kind::ALL.iter().zip(&self.errors).map(|(kind, counter)| (*kind, counter.get()));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Counts bytes among those that wait, as long as what it gives lives.
+    /// Counts bytes as waiting until the returned value is dropped.
     pub(crate) fn hold(&self, bytes: usize) -> HeldBytes<'_> {
         self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
         HeldBytes { stats: self, bytes }

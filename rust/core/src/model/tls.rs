@@ -1,4 +1,4 @@
-//! TLS set-ups, made from PEM files or their contents, and made again when the files have changed.
+//! TLS settings, made from PEM files or their contents, and made again when the files change.
 
 mod certificate;
 mod private_key;
@@ -30,10 +30,10 @@ pub enum Pem {
 /// What TLS is to be made of.
 #[derive(Clone)]
 pub struct TlsOptions {
-    /// Whom to trust: authorities, or servers themselves. The system's authorities when `None`.
+    /// Which certificates to trust: those of authorities, or of servers themselves. `None`: the system's authorities.
     pub ca: Option<Pem>,
     pub identity: Option<Identity>,
-    /// The name that the server's certificate must bear, where it is not the host's.
+    /// The name that the server's certificate must have, if it is not the host's name.
     pub server_name: Option<String>,
     /// Whether the certificate must bear the server's name.
     pub verifies_name: bool,
@@ -190,7 +190,8 @@ impl Tls {
         self.0.options.server_name.as_deref()
     }
 
-    /// What connections are made with as the files are now. Where they cannot be used, as they were before.
+    /// The settings for new connections, from the files as they are now. If the files cannot be used, the last settings
+    /// stay.
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         let options = &self.0.options;
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +202,7 @@ impl Tls {
         }
         match options.config() {
             Ok(config) => *made = Made { config: Arc::new(config), files, unusable: None },
-            // A certificate and its key change one after the other: they are looked at again next time.
+            // A certificate and its key are replaced one after the other, so the next connection reads them again.
             Err(error) => {
                 let why = error.to_string();
                 if made.unusable.as_ref() != Some(&why) {

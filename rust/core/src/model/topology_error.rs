@@ -54,7 +54,7 @@ pub struct NotConfirmed {
     pub sentinel: Address,
 }
 
-/// Why a server has not said what it was asked, or has said something else than was hoped for.
+/// Why a server gave no usable answer to a question.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DiscoveryError {
     #[error("{0}")]
@@ -88,7 +88,7 @@ impl DiscoveryError {
     }
 }
 
-/// How a command was refused by a server, or by what stands before it.
+/// How a server, or a proxy before it, refused a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandRefused {
     #[error("{}", .0.text())]

@@ -42,7 +42,7 @@ pub enum Unreachable {
     LostInGreeting(#[source] Arc<io::Error>),
     #[error("the connection was lost: {}", explained(.0))]
     Lost(#[source] Arc<io::Error>),
-    /// A transport of somebody else's has no stream, and says why.
+    /// A transport from outside this crate could not open a stream, and says why.
     #[error("{0}")]
     NoStream(String),
 

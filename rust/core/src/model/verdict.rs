@@ -219,12 +219,12 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
     }
 }
 
-/// Whether a node was asked for that may be a replica, and that stays one.
+/// Whether the route asks for a node that may be a replica and is used as one.
 fn asks_for_replica(route: &Route) -> bool {
     matches!(route, Route::Shard(_, Role::Replica) | Route::RandomNode | Route::Address(_) | Route::AllNodes)
 }
 
-/// Whether a redirect may be followed: not away from a node that was asked for by its address.
+/// Whether a redirect may be followed. A call to a node that was named by its address stays there.
 fn may_be_redirected(asked: &Asked<'_>) -> bool {
     asked.in_cluster && !matches!(asked.route, Route::Address(_) | Route::AllPrimaries | Route::AllNodes)
 }

@@ -31,7 +31,7 @@ pub(crate) struct Servers {
     pub(crate) config: Config,
     pub(crate) stats: Arc<Stats>,
     connection: Arc<ConnectionConfig>,
-    /// How to reach a cluster's configured addresses, of which an `address_map` that is asked is not to know.
+    /// How to reach a cluster's configured addresses. An `address_map` that is a function is not called for them.
     seed_connection: Arc<ConnectionConfig>,
     pub(super) itself: Weak<Self>,
     pub(super) nodes: RefCell<BTreeMap<Address, Rc<Node>>>,
@@ -49,7 +49,7 @@ pub(crate) struct Servers {
     pub(crate) supervisor: Supervisor,
 }
 
-/// How long a server may take to come back before it is asked who has taken its place.
+/// How long a server may take to come back before the client asks which server has taken its place.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Servers {
@@ -119,7 +119,7 @@ impl Servers {
         self.sentinels.as_ref().map(|sentinels| &*sentinels.service)
     }
 
-    /// Has all connections forget which scripts they loaded, where a request has the servers forget them.
+    /// If a request makes the servers forget their scripts, all connections forget which scripts they loaded.
     pub(crate) fn note_flush(&self, request: &Request) {
         if request.flushes_scripts() {
             self.lanes().iter().for_each(|lane| lane.forget_loaded());
@@ -169,7 +169,7 @@ impl Servers {
         self.new_node_by(address, &self.connection)
     }
 
-    /// A configured node, which is asked for the others, and not by that address kept.
+    /// A configured node, which is asked about the others. It is not stored under that address.
     pub(super) fn new_seed(&self, address: Address) -> Rc<Node> {
         self.new_node_by(address, &self.seed_connection)
     }
@@ -188,7 +188,7 @@ impl Servers {
         node
     }
 
-    /// Sends what waits elsewhere, and closes the node once the last reply has come.
+    /// Sends the node's waiting calls elsewhere, and closes it after the last reply.
     pub(super) fn retire(&self, node: Rc<Node>) {
         const PAUSE: Duration = Duration::from_millis(20);
         node.hand_back();
@@ -228,8 +228,8 @@ impl Servers {
         *self.topology.borrow_mut() = Topology::default();
     }
 
-    /// Puts a script that was missing on every primary for good, and on the server that missed it: EVAL alone leaves
-    /// it where the server evicts it. Sent without waiting, so that what is sent later finds it.
+    /// Loads a script that was missing on every primary, and on the server that missed it: a server may evict a script
+    /// that came only by EVAL. It is sent without waiting, so that later calls find it.
     pub(crate) fn teach(&self, script: &Script, missed_by: &Rc<Lane>) {
         if !self.teaching.may_teach(script, &self.stats) {
             return;
@@ -242,8 +242,8 @@ impl Servers {
         }
     }
 
-    /// Has all connections that are up log in with a password, side by side: a server that does not answer keeps none of
-    /// the others from it.
+    /// Logs all connections in with a new password. They do so at the same time, so a server that does not answer
+    /// delays no other.
     pub(crate) async fn authenticate(&self, password: &str) -> Result<(), Error> {
         let auth = self.connection.credentials.auth(password);
         let mut asking = JoinSet::new();
@@ -271,7 +271,7 @@ impl Servers {
         self.nodes.borrow().values().chain(self.retiring.borrow().iter()).cloned().collect()
     }
 
-    /// The node that a connection belongs to: others may have been at its address, if that is a name.
+    /// The node that a connection belongs to. If its address is a name, other nodes may have had that address before.
     fn node_of(&self, lane: &Rc<Lane>) -> Option<Rc<Node>> {
         let has_it = |node: &Rc<Node>| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane));
         self.all_nodes().into_iter().find(has_it)
@@ -292,7 +292,7 @@ impl Servers {
         Node::lend_in_turn(&self.node(lane.address().clone()), lane.purpose()).await
     }
 
-    /// Whether a lent connection is one to the server of `lane`, as `lane` is.
+    /// Whether a lent connection goes to the same server as `lane`, for the same purpose.
     pub(crate) fn is_alike(&self, lease: &Lease, lane: &Lane) -> bool {
         lease.lane().purpose() == lane.purpose() && lease.is_of(&self.node(lane.address().clone()))
     }
@@ -302,8 +302,8 @@ impl Servers {
         self.node_of(lane).map(|node| node.admin().clone())
     }
 
-    /// A server that should be a primary has answered as a replica: its name may mean another one by now. What was sent
-    /// over a connection that has been replaced since says nothing of the one that took its place.
+    /// A server that should be a primary has answered as a replica: its name may now stand for another server. An
+    /// answer over a connection that has been replaced since says nothing about the new one.
     pub(crate) fn demoted(&self, lane: &Rc<Lane>) {
         let node = self.nodes.borrow().get(lane.address()).cloned();
         if let Some(node) = node.filter(|node| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane))) {
@@ -316,7 +316,7 @@ impl Servers {
     pub(crate) fn disconnected(&self, lane: &Rc<Lane>) {
         let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());
         if is_known && self.has_alternatives() {
-            // What waits looks for the server that has taken this one's place.
+            // Waiting calls look for the server that has taken this one's place.
             lane.hand_back();
             self.refresh();
         }

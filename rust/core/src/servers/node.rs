@@ -21,7 +21,7 @@ use crate::wire::resp::Reply;
 /// A server. Its lanes are opened when first used.
 pub(crate) struct Node {
     pub(crate) address: Address,
-    /// For what the primary of a shard is asked, and everything where there is no cluster.
+    /// For requests to the primary of a shard; without a cluster, for all requests.
     pub(crate) data: Rc<Lane>,
     in_cluster: bool,
     config: Arc<ConnectionConfig>,
@@ -37,7 +37,7 @@ pub(crate) struct Node {
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
-    /// It answered as a replica where a primary was meant: its name may mean another server by now.
+    /// It answered as a replica, but a primary was meant: its name may now stand for another server.
     outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
@@ -72,8 +72,8 @@ impl Node {
         })
     }
 
-    /// For what a replica is asked. In a cluster it is a connection of its own: one on which a replica may answer
-    /// reads would go on answering after its server became another shard's, or fell behind.
+    /// For requests to a replica. In a cluster this is a connection of its own: after the server became another
+    /// shard's, or fell behind, a connection on which replicas may answer reads would go on answering.
     pub(crate) fn reads(&self) -> &Rc<Lane> {
         if !self.in_cluster {
             return &self.data;
@@ -81,7 +81,7 @@ impl Node {
         self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
     }
 
-    /// For what must get through while a script is running: it is in no database in particular.
+    /// For commands that must reach a server while it runs a script. It is in no particular database.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
         self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
     }
@@ -152,7 +152,7 @@ impl Node {
         [Some(&self.data), self.reads.get(), self.admin.get()].into_iter().flatten()
     }
 
-    /// Takes back what waits for a connection, to send it elsewhere.
+    /// Takes back the calls that wait for a connection, to send them elsewhere.
     pub(crate) fn hand_back(&self) {
         self.lanes().iter().for_each(Lane::hand_back);
     }
@@ -204,7 +204,7 @@ impl Lease {
         Rc::ptr_eq(&self.node, node)
     }
 
-    /// Asks what the server calls the connection, ahead of a command that may have to be taken back from it.
+    /// Asks the server for the connection's id, before a command that may have to be taken back.
     pub(crate) fn introduce(&self) {
         if self.node.data.is_fragile() {
             return;
@@ -220,9 +220,9 @@ impl Lease {
         self.lane.close();
     }
 
-    /// Has the server end a command that waits on the connection, before anything that it is sent later. That the
-    /// connection is closed a server may see only after it has read later commands on another one, which may bring what
-    /// the command waits for. A user without the right to CLIENT KILL has to do with that.
+    /// Makes the server end a command that waits on the connection, before it gets any later command. If the connection
+    /// were only closed, a server might notice that after later commands on another connection, which may bring what
+    /// the command waits for. If the user has no right to CLIENT KILL, the connection is only closed.
     fn take_back(&self) {
         let Some((_, progress)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
         let data = &self.node.data;
@@ -258,7 +258,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         const KEPT: usize = 8;
-        // As many as there may be of those for calls in line: the next of them is about to use it.
+        // With a permit, all connections are kept: the next call in line is about to use one.
         let most = if self.permit.is_some() { OWN_CONNECTIONS } else { KEPT };
         self.take_back();
         let mut idle = self.node.idle.borrow_mut();

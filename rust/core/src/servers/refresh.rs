@@ -1,4 +1,4 @@
-//! When the topology is learned, and learned again, and what becomes of the nodes that go.
+//! When the topology is learned, and learned again, and what happens to nodes that leave.
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::pending;

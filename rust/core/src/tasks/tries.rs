@@ -1,16 +1,16 @@
-//! Whether it is worth to look for something before a thread sleeps.
+//! Whether a thread should look for something before it sleeps.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often it was looked for in vain, and how many occasions are let pass before the next look: where nothing is found,
-/// it is looked for more and more rarely.
+/// How many looks in a row found nothing, and how many occasions to skip before the next look. The longer nothing is
+/// found, the more are skipped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tries {
     failures: u32,
     skip: u32,
-    /// A longer look has found something; the next one shows whether the usual length is enough by now.
+    /// A longer look has found something. The next one shows whether the usual length is enough again.
     is_confirming: bool,
 }
 
@@ -18,15 +18,15 @@ impl Tries {
     /// Before the first look.
     pub const NONE: Self = Self { failures: 0, skip: 0, is_confirming: false };
 
-    /// Whether to look on this occasion, or else one is let pass.
+    /// Whether to look on this occasion; if not, it counts as skipped.
     pub fn is_due(&mut self) -> bool {
         let is_due = self.skip == 0;
         self.skip = self.skip.saturating_sub(1);
         is_due
     }
 
-    /// For how long to look where it is usually worth `usual`. After looks in vain, all that takes part has slept, and
-    /// takes longer to wake than a call otherwise takes: with the usual length, nothing would ever be found again.
+    /// How long to look, if `usual` is the usual time. After a look that found nothing, the threads of client and server
+    /// have slept. To wake them takes longer than a call, so looks of the usual length would never find anything again.
     pub fn length(&self, usual: Duration) -> Duration {
         if self.is_longer() { 2 * usual } else { usual }
     }
@@ -37,7 +37,7 @@ impl Tries {
 
     /// Notes how a look ended.
     pub fn end(&mut self, has_found: bool) {
-        /// Looks in vain then take a fiftieth of the time or less.
+        /// Looks that find nothing then take a fiftieth of the time or less.
         const MOST_FAILURES: u32 = 6;
         self.is_confirming = has_found && self.is_longer();
         if !self.is_confirming {
@@ -47,7 +47,7 @@ impl Tries {
     }
 }
 
-/// Whether others can run meanwhile. With one core, looking keeps them from making what is looked for.
+/// Whether other threads can run during a look. With one core, looking would keep them from making what it looks for.
 pub fn has_cores() -> bool {
     /// Not a `LazyLock`: while one thread makes it others wait, and in the child of a fork that thread is not there.
     static CORES: AtomicUsize = AtomicUsize::new(UNKNOWN);

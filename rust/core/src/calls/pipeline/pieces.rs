@@ -1,4 +1,5 @@
-//! A batch cut into pieces, one for each node or slot of a command; and their outcomes put together again.
+//! A batch, cut into pieces: one for each command, or for each node or slot of a command. Their outcomes are put
+//! together again here.
 
 use std::rc::Rc;
 
@@ -76,7 +77,7 @@ impl Context {
         }
     }
 
-    /// Where its keys or its command lead it, and by which it may be redirected.
+    /// The route of its keys or its command, which a redirect can change.
     pub(super) fn route(&self, piece: &Piece) -> Route {
         match (&piece.node, &self.sending.entries()[piece.entry], &self.sending.options.route) {
             (Some(route), _, _) => route.clone(),
@@ -139,7 +140,7 @@ impl Context {
         self.needs_primaries || piece.attempt.needs_primary()
     }
 
-    /// The pieces of each lane, in their order; those for any node go to one.
+    /// The pieces of each lane, in order. Pieces that may go to any node go to one lane.
     pub(super) fn by_lane(&self, pieces: Vec<Piece>) -> Vec<(Option<Rc<Lane>>, Vec<Piece>)> {
         let mut groups: Vec<(Option<Rc<Lane>>, Vec<Piece>)> = Vec::new();
         let mut any: Option<Rc<Lane>> = None;
@@ -152,7 +153,7 @@ impl Context {
                     return any.clone();
                 }
                 let lane = self.servers.lane_for(request, &route, self.needs_primary(&piece));
-                // A replica would answer reads there, that the writes before them are not on yet.
+                // A replica could answer a read before it has received the writes that came before it.
                 let lane = lane.map(|lane| if self.needs_primaries { self.servers.data_lane(&lane) } else { lane });
                 if is_any {
                     any.clone_from(&lane);

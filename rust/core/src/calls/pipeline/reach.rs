@@ -15,8 +15,8 @@ use crate::servers::directory::LOOK_AGAIN;
 use crate::servers::node::Lease;
 
 impl Context {
-    /// A place on a lane with a connection, behind what brings code that the pieces run, so that it is sent once; `None`
-    /// where the pieces may now have another.
+    /// A place on a lane with a connection, behind any request that carries code which the pieces run, so that the code
+    /// is sent once. `None` if the pieces may now go elsewhere.
     pub(super) async fn reach(
         &self,
         lane: Option<Rc<Lane>>,
@@ -41,7 +41,7 @@ impl Context {
         Ok(Some(place))
     }
 
-    /// A place on a lane with a connection; `None` where the pieces may now have another.
+    /// A place on a lane with a connection. `None` if the pieces may now go elsewhere.
     async fn find_place(
         &self,
         lane: Option<Rc<Lane>>,

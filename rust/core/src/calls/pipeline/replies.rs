@@ -1,4 +1,4 @@
-//! What becomes of a batch's commands by the replies to one write, or without them.
+//! What happens to a batch's commands after the replies to one write, or after its loss.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -88,7 +88,7 @@ impl Context {
         }
     }
 
-    /// A load that was refused is no reason not to try the script: it may be there.
+    /// If loading is refused, the script is still tried: the server may have it.
     fn note_load(&self, lane: &Lane, name: &str, reply: &Reply) {
         match verdict::load(reply.error(), if is_library(name) { "FUNCTION" } else { "SCRIPT" }) {
             Load::Done | Load::WasThere => {

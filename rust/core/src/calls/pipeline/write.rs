@@ -1,4 +1,4 @@
-//! What of a batch goes to one node in one go: the commands, and the scripts and libraries that they need.
+//! What one write of a batch to a node holds: the commands, and the scripts and libraries that they need.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
@@ -70,7 +70,7 @@ impl Commands {
     }
 }
 
-/// The same commands in writes of a bounded length each, of at least one command.
+/// The same commands in several writes, each of a bounded length and with at least one command.
 pub(super) fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
     /// What was answered is looked at while the server runs the rest.
     const LONGEST: usize = 32 << 10;
@@ -93,7 +93,7 @@ impl Context {
         let mut write = Write::default();
         let mut commands = Commands(Vec::with_capacity(pieces.len() + 4), 0);
         write.places.reserve(pieces.len());
-        // What the server will have when it reads the next command, besides what it was known to have.
+        // The code that the server will have when it reads the next command, in addition to what it is known to have.
         let mut brought: HashSet<&str> = HashSet::new();
         // The script of the command before, which the server will have: many batches run one script.
         let mut last: Option<&Script> = None;
@@ -118,7 +118,7 @@ impl Context {
                 && (self.needs_primary(piece) || !request.is_read_only())
                 && brought.insert(&library.key)
             {
-                // Unless the server lacks the function, a library of that name that it has stays.
+                // If the server has a library of that name, it stays, unless the server lacks the function.
                 write.loads.push_back((commands.0.len(), library.key.clone()));
                 write.brings.push((commands.0.len(), library.id));
                 commands.push(library.load(piece.attempt.brings_library));
@@ -134,7 +134,7 @@ impl Context {
         (write, commands.0)
     }
 
-    /// Sees to it that the server has a script when it reads the command that runs it.
+    /// Makes sure that the server has a script when it reads the command that runs it.
     pub(super) fn bring<'a>(
         &self,
         script: &'a Script,

@@ -1,4 +1,4 @@
-//! What a lane knows of its server: of the code that it has, and of what its connection may.
+//! What a lane knows of its server's code, and of what its connection may do.
 
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ impl Lane {
         self.session.distrust();
     }
 
-    /// Sends SCRIPT LOAD, if there is a connection that stands it: it is no reason to wait for one.
+    /// Sends SCRIPT LOAD, if there is a connection that allows it. Loading is no reason to wait for a connection.
     pub(crate) fn load(self: &Rc<Self>, wire: Bytes, hash: &str) {
         if self.is_up() && !self.is_fragile() && self.code_in_flight.begin_load(hash) {
             self.push(Job::Load(wire, hash.to_owned()));

@@ -1,4 +1,4 @@
-//! A lane's signs of life: when its server last gave one, and whether somebody asks for one.
+//! A lane's signs of life: when its server last gave one, and whether the client asks for one.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ impl Lane {
         self.liveness.seen_at()
     }
 
-    /// How long there has been no sign of life, or the server has left unanswered what it was asked first.
+    /// How long there has been no sign of life, or how long the request whose reply is due is unanswered.
     pub(crate) fn silence(&self) -> Duration {
         let asked_at = self.queues.borrow().in_flight.front().map(|entry| entry.sent_at);
         asked_at.map_or(self.last_sign_of_life(), |asked_at| asked_at.max(self.last_sign_of_life())).elapsed()
     }
 
-    /// Has a look soon whether the server's machine takes the request whose reply is due; it takes two looks.
+    /// Checks soon whether the server's machine takes the request whose reply is due. That needs two looks.
     pub(crate) fn check_progress(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
             self.liveness.is_checked.set(true);

@@ -4,7 +4,7 @@ use super::{About, Request};
 use crate::model::route::Slot;
 
 impl Request {
-    /// Whether a server does nothing for it that anybody could notice: it keeps code, or looks for it.
+    /// Whether it has no effect that anyone could notice on the server: it stores code, or looks for it.
     pub(crate) fn runs_nothing(&self) -> bool {
         // It may name the script, for errors.
         matches!(self.about, About::Command | About::Code { .. })
@@ -84,7 +84,7 @@ impl Request {
         name
     }
 
-    /// One of the first words, which hold no secret where they are names.
+    /// One of the first words. They hold no secret if they are names.
     pub(super) fn word(&self, index: usize) -> String {
         String::from_utf8_lossy(self.words().nth(index).unwrap_or_default()).into_owned()
     }

@@ -2,11 +2,12 @@
 
 use memchr::memmem;
 
-/// What gives a script a way to the server's functions other than by their name, or to code that is not in its text.
+/// Names that reach the server's functions in another way than by their names, or that run code which is not in the
+/// text.
 const BACK_DOORS: [&str; 6] = ["_G", "getfenv", "load", "loadstring", "rawget", "setfenv"];
 
-/// Whether a script may call a command in whose name that word (in lower case) stands. True where its text does not
-/// tell: each `call` and `pcall` must be given a plain string.
+/// Whether a script may call a command whose name contains that word (in lower case). It is true if the text does not
+/// tell: each `call` and `pcall` must get a plain string.
 pub(crate) fn may_call(code: &[u8], word: &str) -> bool {
     memmem::find(&code.to_ascii_lowercase(), word.as_bytes()).is_some()
         || BACK_DOORS.iter().any(|door| uses(code, door).next().is_some())

@@ -13,9 +13,9 @@
 
 const WRAPPER: &str = include_str!("once.lua");
 
-/// The text of a script, of which `is_noted_first` says whether its record is needed ahead of it.
+/// The text of a script; `is_noted_first` says whether its record has to be written before it runs.
 pub(super) fn wrapped(code: &[u8], is_noted_first: bool) -> Vec<u8> {
-    // A server takes the line with the flags away before it counts lines, and leaves its end.
+    // A server removes the line with the flags before it counts lines, and keeps its line end.
     let first_line =
         if code.starts_with(b"#!") { memchr::memchr(b'\n', code).map_or(code.len(), |end| end + 1) } else { 0 };
     let (flags, body) = code.split_at(first_line);
@@ -35,8 +35,8 @@ pub(super) fn wrapped(code: &[u8], is_noted_first: bool) -> Vec<u8> {
     text
 }
 
-/// What a compiler says of the wrapped text, as it would of the script alone: what is not closed in the script is
-/// missed behind it, where the wrapper is.
+/// Changes a compiler's words about the wrapped text to be about the script alone: if the script leaves something open,
+/// the compiler misses its end behind it, in the wrapper.
 pub(crate) fn unwrapped(words: &str, code: &[u8]) -> Option<String> {
     let (before, rest) = words.split_once("user_script:")?;
     let (line, said) = rest.split_once(": ")?;

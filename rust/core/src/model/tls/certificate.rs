@@ -1,4 +1,4 @@
-//! The few parts of an X.509 certificate that webpki does not give: how long it is valid, and its common name.
+//! The few parts of an X.509 certificate that webpki does not read: its validity and its common name.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub(super) fn is_valid_at(certificate: &[u8], now: UnixTime) -> Option<Result<()
     })
 }
 
-/// Whether the certificate bears a host's name as its common name, which counts where it has no alternative ones.
+/// Whether the certificate's common name is a host's name. The common name counts only without alternative names.
 pub(super) fn has_common_name(certificate: &[u8], server_name: &ServerName<'_>) -> bool {
     let ServerName::DnsName(host) = server_name else { return false };
     let Some(parts) = parts(certificate) else { return false };

@@ -1,4 +1,4 @@
-//! Whom the client takes for the server: as OpenSSL's users expect it, also where that is more than webpki does.
+//! Which certificates the client accepts for a server: as OpenSSL's users expect, also where webpki accepts fewer.
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -15,8 +15,8 @@ use super::certificate;
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) roots: RootCertStore,
-    /// Certificates that are trusted themselves. A self-signed one mostly says that it is an authority's, and webpki
-    /// takes none of these for a server's.
+    /// Certificates that are trusted themselves. A self-signed certificate usually says that it is an authority's, and
+    /// webpki accepts no such certificate for a server.
     pub(super) servers: Vec<CertificateDer<'static>>,
     pub(super) verifies_name: bool,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
@@ -69,8 +69,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Checks nothing. Whoever stands between may show a certificate of their own, so that to check the handshake's
-/// signature against it would only refuse certificates that webpki cannot read.
+/// Checks nothing. An attacker in between can show a certificate of their own, so checking the handshake's signature
+/// would only refuse certificates that webpki cannot read.
 #[derive(Debug)]
 pub(super) struct AcceptAny;
 

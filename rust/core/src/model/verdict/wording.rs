@@ -20,7 +20,7 @@ use self::permission::is_about_keys;
 use self::reasons::has_reason;
 pub(crate) use self::redirect::Redirect;
 
-/// Refusals that pass by themselves. No command within a script is refused in these words.
+/// Refusals that end by themselves after a while. A command within a script is never refused in these words.
 const PASSING: [&str; 10] = [
     "CLUSTERDOWN Hash slot not served",
     "CLUSTERDOWN The cluster is down",
@@ -40,13 +40,13 @@ const MISSING_SCRIPT: [&str; 2] = ["NOSCRIPT No matching script.", "NOSCRIPT No 
 
 const MISSING_FUNCTION: &str = "ERR Function not found";
 
-/// To a write, also to one within a script, and to a script that declares that it writes.
+/// The answer to a write, also within a script, and to a script that declares that it writes.
 const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
 /// To a script that declares that it writes, and that was not there yet when a transaction queued it.
 const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica";
 
-/// Passes by itself, like [`PASSING`], but a command within a script is refused so, too.
+/// It ends by itself, like [`PASSING`], but a command within a script can be refused in the same words.
 const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
 /// What a server checks before it starts a script that declares its flags, and at the first write of any other. One
@@ -86,7 +86,7 @@ const NO_CLUSTER: &str = "ERR Can not run script on cluster, 'no-cluster' flag i
 const WRONG_COUNT_OF_KEYS: [&str; 2] =
     ["ERR Number of keys can't be greater than number of args", "ERR Number of keys can't be negative"];
 
-/// Other refusals. But for what is said of a wrong count of keys, no command within a script is refused in these words.
+/// Other refusals. A command within a script is never refused in these words, except for a wrong number of keys.
 const REFUSALS: [&str; 9] = [
     "CROSSSLOT Keys in request don't hash to the same slot",
     WRITES_READ_ONLY,
@@ -209,8 +209,8 @@ fn is_system_reason(words: &[u8]) -> bool {
 
 /// `MOVED 3999 127.0.0.1:6381`, and nothing more.
 fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
-    // Of a plain command it is not known which words are keys. Without keys a server has no reason to redirect a
-    // script: it comes from there.
+    // For a plain command, it is not known which words are keys. A server has no reason to redirect a script without
+    // keys, so such an answer comes from the script.
     let expected = if asked.request.runs_lua() { Some(asked.request.slot_of_script()?) } else { None };
     Some(match Redirect::read(text, expected, asked.node)? {
         Redirect::To(slot, address) if text.starts_with("MOVED") => Meaning::Moved(slot, address),
@@ -342,7 +342,7 @@ pub(crate) fn passes(error: &ServerError) -> bool {
     matches!(error.code(), "BUSY" | "LOADING" | "MASTERDOWN" | "NOAUTH")
 }
 
-/// Whether the server takes no connection at all, whatever is said on it.
+/// Whether the server accepts no connection, whatever commands it gets.
 pub(crate) fn turns_away(error: &ServerError) -> bool {
     error.code() == "DENIED" || error.text().starts_with("ERR max number of clients")
 }

@@ -2,7 +2,7 @@
 
 use crate::wire::resp::ServerError;
 
-/// Of keys and channels that the user has no right to. Within a script such words follow `ERR`.
+/// The user has no right to these keys or channels. Within a script, such words follow `ERR`.
 const FORBIDDEN: [&str; 5] = [
     "NOPERM No permissions to access a channel",
     "NOPERM No permissions to access a key",
@@ -11,7 +11,7 @@ const FORBIDDEN: [&str; 5] = [
     "NOPERM this user has no permissions to access one of the keys used as arguments",
 ];
 
-/// Of rights that were taken between queueing and EXEC; the reason follows.
+/// The user lost rights between queueing and EXEC; the reason follows.
 const FORBIDDEN_BY_NOW: &str = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
                                 EXEC call. This command is no longer allowed for the following reason: no permission";
 

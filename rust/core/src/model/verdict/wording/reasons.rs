@@ -1,13 +1,13 @@
-//! Whether a server has a reason to say a line of a request. Where it has none, a script has made the line up.
+//! Whether a server has a reason to answer a request with a line. If it has none, a script has made the line up.
 
 use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
 use crate::model::verdict::Asked;
 
-/// Whether a server may say that of what runs Lua, before any Lua runs.
+/// Whether a server may answer so to a command that runs Lua, before any Lua runs.
 pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
     let request = asked.request;
     match line.split(' ').next().unwrap_or_default() {
-        // A node of a cluster looks at keys, and answers what has none itself.
+        // Only a node of a cluster answers so, and only to a command with keys.
         "ASK" | "CLUSTERDOWN" | "MOVED" | "TRYAGAIN" => may_be_in_cluster(asked) && request.slot_of_script().is_some(),
         "CROSSSLOT" => may_be_in_cluster(asked) && request.spans_slots(),
         _ if line == NO_CLUSTER => may_be_in_cluster(asked) && may_declare(asked, "no-cluster"),
@@ -29,7 +29,7 @@ fn may_be_in_cluster(asked: &Asked<'_>) -> bool {
     !asked.is_without_cluster
 }
 
-/// Whether the code may declare its flags: that of a function does, and some code is not known.
+/// Whether the code may declare flags: a function's code does, and some code is not known.
 fn may_have_flags(asked: &Asked<'_>) -> bool {
     asked.request.script().is_none_or(|script| script.code().starts_with(b"#!"))
 }
