@@ -1,4 +1,4 @@
-//! From Python's arguments to bytes and times; what cannot be used is refused by name.
+//! Python's arguments as bytes and times. Errors name the argument that cannot be used.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Elements<'_> {
         }
     }
 
-    /// Gives the bytes of each to `use_bytes`; errors name the element's position.
+    /// Passes the bytes of each to `use_bytes`. Errors name the element's position.
     pub(crate) fn each(&self, name: &str, mut use_bytes: impl FnMut(&[u8]) -> PyResult<()>) -> PyResult<()> {
         let mut each = |index: usize, element: &Bound<'_, PyAny>| {
             with_bytes(element, || format!("{name}[{index}]"), &mut use_bytes)
@@ -118,7 +118,7 @@ fn copied(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 /// A `timeout` argument.
 pub(crate) fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
     let Some(timeout) = timeout else { return Ok(None) };
-    // Python has the words for all that is wrong, and the common case needs none.
+    // Python code words the errors. The common case is checked here.
     if timeout.is_exact_instance_of::<PyInt>()
         && let Ok(milliseconds @ 1..) = timeout.extract::<u32>()
     {

@@ -110,7 +110,7 @@ impl Batch {
     }
 }
 
-/// The base of Python's batches. Most batches run scripts, thousands of them, so that none of this package's Python runs
+/// The base of Python's batches. Most batches run scripts, thousands of them, so no Python code of this package runs
 /// for each.
 #[pyclass(subclass, module = "glide_scripts._core")]
 pub(crate) struct ScriptBatch {
@@ -161,7 +161,7 @@ impl ScriptBatch {
         once_ttl: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if !script.is_exact_instance_of::<Script>() {
-            // A typed script's errors hold no secret, and have its library's classes.
+            // The errors of a typed script hold no secret, and have the classes that its library names.
             return slf.call_method1(intern!(slf.py(), "_invoke_typed"), (script, keys, args, once, once_ttl));
         }
         let this = slf.borrow();

@@ -32,7 +32,7 @@ pub(crate) struct Client {
     is_blocking: bool,
     /// Unset while a client that may be used on any runtime has not been used.
     runtime: OnceLock<Runtime>,
-    /// Called with the run of trio that such a client belongs to from its first call on.
+    /// Called at its first call, with the run of trio that such a client then belongs to.
     joins: Option<Py<PyAny>>,
 }
 
@@ -195,7 +195,7 @@ impl Client {
         }
     }
 
-    /// New connections log in with that password, and with `authenticate` the open ones do, too.
+    /// New connections log in with that password. With `authenticate`, open ones log in with it, too.
     fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = enter()?;
         self.send(py, 1, |core, reply_to| core.update_password(password, authenticate, reply_to))
@@ -292,7 +292,7 @@ impl Client {
         Ok(pending.into_any())
     }
 
-    /// What the client's calls are awaited on; that of the caller, if it was not decided before.
+    /// What the client's calls are awaited on: the caller's runtime, unless that was decided before.
     #[inline]
     fn runtime(&self, py: Python<'_>) -> PyResult<&Runtime> {
         match self.runtime.get() {

@@ -1,4 +1,4 @@
-//! From a script's or a command's arguments to a packed request, and where it goes.
+//! Packs the arguments of a script or a command into a request, and finds where it goes.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Command<'_, '_> {
         let Routing { in_cluster, sent, keys, step, route, gather } = self.routing;
         let gather = gather.map_or(Gather::ByNode, parse_gather);
         let (first, last) = keys.filter(|_| in_cluster).unwrap_or_default();
-        // A transaction is one slot's, and a route is one for all keys.
+        // A transaction belongs to one slot, and a route holds for all keys.
         let may_split = in_cluster && route.is_none() && sent != Sent::InTransaction;
         if let Some(step) = step.filter(|_| may_split) {
             return Ok(Entry::Parts { parts: split(&words, first, step, self.read_only)?, gather });

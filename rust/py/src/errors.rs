@@ -14,7 +14,7 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     build(py, error).unwrap_or_else(|failure| failure)
 }
 
-/// The exception that a caller of a client meets, in the words that the client was closed with.
+/// The exception for a caller of a client, worded with the text that the client was closed with.
 pub(crate) fn of_client(py: Python<'_>, error: Error, client: Option<&ForkLocal<CoreClient>>) -> PyErr {
     let text = client.and_then(ForkLocal::get).and_then(CoreClient::closing_text);
     to_python(

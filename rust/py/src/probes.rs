@@ -13,10 +13,10 @@ use crate::script::Script;
 /// Read by each call, so that it costs one instruction while nothing is measured.
 static IS_MEASURED: AtomicBool = AtomicBool::new(false);
 
-/// Gives the script that is sent in place of another; both are Python's.
+/// Returns the script to send in place of another. Both are Python objects.
 static SUBSTITUTE: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 
-/// From now on sends what a function returns for a script in place of it; with None, the script itself.
+/// Sends what a function returns in place of each script, from now on; with None, the script itself.
 #[pyfunction]
 pub(crate) fn add_probes(substitute: Option<Py<PyAny>>) {
     IS_MEASURED.store(substitute.is_some(), Ordering::Relaxed);

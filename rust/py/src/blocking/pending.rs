@@ -47,7 +47,7 @@ enum State {
 }
 
 impl BlockingPending {
-    /// Makes what Python waits for, for a call of so many commands, and where the core sends the reply.
+    /// Makes what Python waits for, for a call of `commands` commands, and where the core sends the reply.
     pub(crate) fn expect_reply(
         py: Python<'_>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
@@ -60,8 +60,8 @@ impl BlockingPending {
         Ok((Bound::new(py, pending)?, reply_to))
     }
 
-    /// Wakes the I/O thread for the call: at once, or where other threads may run while this one waits. To wake it takes
-    /// longer than all else that a call does while it holds the GIL.
+    /// Wakes the I/O thread for the call: at once, or when other threads may run while this one waits. Waking it takes
+    /// longer than everything else that a call does while it holds the GIL.
     pub(crate) fn wake_io_thread_soon(&mut self) {
         self.is_held = true;
         if !sleep::others_wait() {
@@ -77,7 +77,7 @@ impl BlockingPending {
         }
     }
 
-    /// Waits for the end. An exception that a signal's handler raises meanwhile is the call's end, and cancels it.
+    /// Waits for the end. An exception from a signal handler ends the call and cancels it.
     fn wait(slf: &Bound<'_, Self>) -> PyResult<()> {
         /// How long a signal waits for its handler at most.
         const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
@@ -172,7 +172,8 @@ impl BlockingPending {
     }
 }
 
-/// Nobody waits for the call any more: an interrupt came before its thread began to. What was not written yet will not be.
+/// No one waits for the call any more: an interrupt came before its thread began to wait. What is not written yet is
+/// never sent.
 impl Drop for BlockingPending {
     fn drop(&mut self) {
         if matches!(self.state, State::Waiting) && !self.mailbox.has_ended() {
@@ -205,7 +206,7 @@ impl BlockingPending {
         Err(this.failure(py))
     }
 
-    /// Has `callback` called with this when the thread that waits learns of the end.
+    /// Calls `callback` with this when the waiting thread learns of the end.
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>) -> PyResult<()> {
         let context = slf.py().import("contextvars")?.call_method0("copy_context")?.unbind();
         slf.borrow_mut().callbacks.push((callback, context));
@@ -216,7 +217,7 @@ impl BlockingPending {
         Ok(())
     }
 
-    /// Whether it was waited for until now. What was not written yet will not be.
+    /// Returns whether the call was waited for until now. What is not written yet is never sent.
     fn cancel(slf: &Bound<'_, Self>) -> bool {
         if slf.borrow_mut().done() {
             return false;
@@ -257,7 +258,7 @@ impl BlockingPending {
         }
     }
 
-    /// What is known of an observed call that has ended, besides its result.
+    /// What an observer learns of a call that has ended, besides its result.
     fn trace(&self) -> Option<TraceTuple> {
         self.trace.as_deref().map(trace_to_python)
     }

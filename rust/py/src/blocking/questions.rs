@@ -1,4 +1,4 @@
-//! Questions that callbacks of Python answer, where no event loop runs that could ask them.
+//! Questions that Python callbacks answer, without an event loop that could ask them.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,15 +10,15 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use crate::event_loop::questions::call;
 use crate::process::interpreter::enter;
 
-/// Has a callback called for each connection; its client keeps it alive. It must not take long.
+/// Calls a callback for each connection. Its client keeps it alive. It must not take long.
 ///
-/// Each question has a thread of its own: connections are replaced while no thread waits for a call, and the I/O
-/// thread does not attach.
+/// Each question has a thread of its own: connections are replaced while no thread waits for a call, and the I/O thread
+/// does not attach.
 pub(crate) fn questioner(callback: &Bound<'_, PyAny>) -> PyResult<Questioner> {
     let callback = Arc::new(PyWeakrefReference::new(callback)?.unbind());
     Ok(Box::new(move |question| {
         let callback = callback.clone();
-        // Without a thread the question is dropped, and the connection is not made.
+        // If no thread can start, the question is dropped, and the connection is not made.
         let _ = thread::Builder::new().name("glide_scripts".into()).spawn(move || ask(&callback, question));
     }))
 }

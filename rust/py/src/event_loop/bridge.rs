@@ -26,7 +26,7 @@ use crate::process::kept::{Kept, intern};
 use crate::process::logging;
 use crate::{errors, replies};
 
-/// The bridge to one event loop. Made on the loop's first call, gone with the loop.
+/// The bridge to one event loop. It is made at the loop's first call, and dropped with the loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
 pub(crate) struct Bridge {
     event_loop: Py<PyWeakrefReference>,
@@ -42,12 +42,12 @@ pub(crate) struct Bridge {
 pub(crate) struct Here<'py> {
     pub(crate) bridge: Bound<'py, Bridge>,
     pub(crate) event_loop: Bound<'py, PyAny>,
-    /// What trio has cancelled already is not sent. A task of asyncio is cancelled where it waits.
+    /// A call that trio has cancelled already is not sent. asyncio cancels a task where it waits.
     pub(crate) is_cancelled: bool,
 }
 
 thread_local! {
-    /// The bridge of the loop that ran last on this thread: nearly always the one that runs now.
+    /// The bridge of the loop that last ran on this thread, which is nearly always the running one.
     static LAST: RefCell<Option<Py<Bridge>>> = const { RefCell::new(None) };
 }
 
@@ -107,7 +107,7 @@ impl Bridge {
     /// Forgets the calls of closed loops: they never end, and would keep the loop alive.
     fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = bridges.py();
-        // `keyrefs` gives a list: the loops of other threads come and go meanwhile.
+        // `keyrefs` returns a list, because loops of other threads come and go during the iteration.
         for event_loop in bridges.call_method0(intern!(py, "keyrefs"))?.try_iter()? {
             let event_loop = event_loop?.call0()?;
             if !event_loop.is_none() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
@@ -198,7 +198,8 @@ impl Bridge {
         } else if state.deferred_wake.hold(bell, calls, now) {
             state.deferred_wake.wake();
         } else if !state.deferred_wake.is_scheduled {
-            // Also while `resolve` runs, which wakes the thread at its end: a step may run the loop within itself.
+            // Also while `resolve` runs, which wakes the thread at its end: a task's step may run the loop within
+            // itself.
             drop(state);
             Self::call_soon(slf, intern!(slf.py(), "wake_io_thread"), None)?;
             slf.get().shared.lock().deferred_wake.is_scheduled = true;
@@ -206,7 +207,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Has a callback of Python asked; see `Callbacks::ask`. Its client keeps it alive.
+    /// Registers a Python callback, see `Callbacks::ask`. Its client keeps it alive.
     pub(crate) fn questioner(&self, callback: &Bound<'_, PyAny>) -> PyResult<Questioner> {
         let ticket = self.callbacks.add(callback)?;
         let completions = self.shared.completions.clone();
@@ -346,18 +347,18 @@ impl Bridge {
 impl Bridge {
     /// Ends the waits of calls that have ended: of all, unless that takes too long.
     fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
-        /// For so long the loop's other callbacks wait; then it is their turn, however many calls have ended.
+        /// The loop's other callbacks wait for at most this long; then it is their turn, however many calls have ended.
         const LONGEST: Duration = Duration::from_micros(700);
         let (py, bridge) = (slf.py(), slf.get());
         let arrived = {
             let mut state = bridge.shared.lock();
-            // From here on the first completion wakes the loop, unless it comes by itself.
+            // From here on, the first completion wakes the loop, unless the loop is polling.
             bridge.shared.completions.set_awake(state.busy_poll.is_on() || state.is_scheduled);
             state.arrived.extend(bridge.shared.completions.take());
             state.arrived.len()
         };
         if arrived > 1 {
-            // Where there are several, more will have come by then. And if a step runs the loop within itself, or
+            // If there are several, more will have arrived by then. And if a step runs the loop within itself, or
             // raises `KeyboardInterrupt`, the loop comes back for the rest.
             Self::schedule(slf)?;
         }

@@ -32,7 +32,7 @@ impl BusyPoll {
         if !self.is_on() && !self.tries.is_due() {
             return false;
         }
-        // One that should have ended may have been forgotten by the loop.
+        // If it should have ended already, the loop may have forgotten it.
         let was_on = self.ends.is_some_and(|ends| ends > now);
         self.ends = self.ends.max(Some(now + self.tries.length(length)));
         !was_on

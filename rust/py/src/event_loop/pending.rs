@@ -196,7 +196,7 @@ impl Pending {
         }
     }
 
-    /// trio cancels the task that waits. What was not written yet will not be.
+    /// trio cancels the waiting task. What is not written yet is never sent.
     fn abort<'py>(slf: &Bound<'py, Self>, _raise_cancel: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         // Without a task it has ended, and the task is about to learn that.
         let is_aborted = slf.borrow_mut().task.take().is_some();
@@ -246,7 +246,7 @@ impl Pending {
         Ok(removed)
     }
 
-    /// Whether it was waited for until now. What was not written yet will not be.
+    /// Returns whether the call was waited for until now. What is not written yet is never sent.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         let mut callbacks = {

@@ -16,7 +16,7 @@ macro_rules! lowlevel {
 
 /// Whether the task of trio that calls this is cancelled already; an error where no such task does.
 pub(super) fn is_cancelled(py: Python<'_>) -> PyResult<bool> {
-    // Only in a cancelled task it awaits something, and is left there.
+    // It awaits something only in a cancelled task, and then it stays there.
     let check = lowlevel!(py, "checkpoint_if_cancelled")?.call0()?;
     match step(&check, py.None().bind(py))? {
         PySendResult::Return(_) => Ok(false),
@@ -39,7 +39,7 @@ pub(super) fn wake(task: &Bound<'_, PyAny>) -> PyResult<()> {
     lowlevel!(task.py(), "reschedule")?.call1((task,)).map(drop)
 }
 
-/// What `abort` answers: whether the task is not woken any more.
+/// The answer of `abort`: whether the task will not be woken any more.
 pub(super) fn aborted(py: Python<'_>, is_aborted: bool) -> PyResult<Bound<'_, PyAny>> {
     let name = if is_aborted { intern!(py, "SUCCEEDED") } else { intern!(py, "FAILED") };
     lowlevel!(py, "Abort")?.getattr(name)

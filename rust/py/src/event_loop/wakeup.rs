@@ -1,4 +1,4 @@
-//! What the I/O thread wakes an event loop by: a descriptor that the loop waits for.
+//! How the I/O thread wakes an event loop: by a descriptor that the loop waits for.
 
 use std::io::{self, Read, Write};
 #[cfg(unix)]
@@ -21,7 +21,7 @@ impl Wakeup {
         return self.0.reader().as_raw_socket();
     }
 
-    /// An error needs no handling: a descriptor that takes no more is set already.
+    /// An error needs no handling: a descriptor that accepts no more is already set.
     pub(super) fn set(&self) {
         let _ = self.0.writer().write(&1_u64.to_ne_bytes());
     }

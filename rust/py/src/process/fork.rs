@@ -1,8 +1,8 @@
-//! Forks: how a process knows what its parent made. Threads do not survive a fork.
+//! Forks: how a process recognises what its parent made. Threads do not survive a fork.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many forks lie between this process and the one that loaded the module.
+/// The number of forks between this process and the one that loaded the module.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Differs between a process and its forked child.

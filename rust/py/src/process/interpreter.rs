@@ -1,4 +1,4 @@
-//! When Rust may call Python: not once the interpreter is ending, and some code on its main thread only.
+//! When Rust may call Python: no longer once the interpreter is ending; and some code only on its main thread.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn have_forks_counted() -> std::io::Result<()> {
     extern "C" fn in_child() {
         super::fork::count_fork();
-        // Of a child's threads, the one that forked is there, whichever it was.
+        // Only the thread that forked exists in the child, and it is the main thread there.
         IS_MAIN.set(Some(true));
         ENTERED.store(DEPTH.get(), Ordering::SeqCst);
     }
