@@ -136,7 +136,7 @@ async def test_a_client_that_is_closed_before_the_deadline_kills_nothing(
     await closing.close()
     with pytest.raises(ClosingError):
         await calling
-    # It ends by itself, and nobody asks for its end.
+    # It ends by itself: no one has sent SCRIPT KILL.
     await until(lambda: answers(client), LONGEST)
     stats = own_server.command("INFO", "commandstats")
     assert isinstance(stats, bytes)

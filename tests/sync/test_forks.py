@@ -232,7 +232,7 @@ thread.join()
 def test_a_child_connects_wherever_another_thread_was_with_the_first_client(
     server: ValkeyServer,
 ) -> None:
-    """What that thread has begun to make for the process, nobody finishes in the child."""
+    """The child has no such thread, which would finish what it began to make for the process."""
     program = f"""{PRELUDE}
 def connect():
     with GlideClient.from_url(URL) as client:

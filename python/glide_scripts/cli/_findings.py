@@ -18,7 +18,7 @@ WARNINGS = {
     "missing-shebang": "a first line that does not begin with #!",
     "write-in-read-only": "a write in a read-only script",
     "lost-precision": "a float in a reply, or an integer beyond 2**53",
-    "not-for-once": "what keeps the record of --@once from being kept",
+    "not-for-once": "something that prevents the record of --@once",
 }
 
 

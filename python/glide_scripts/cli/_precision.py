@@ -57,7 +57,7 @@ class _Floats:
         """Whether an expression is a float, by its id."""
 
     def parts(self, reply: Node, seen: set[int]) -> Iterator[Node]:
-        """The parts of a reply that are floats, as far as that can be told."""
+        """The parts of a reply that are floats, as far as the code shows it."""
         for value in self._program.values(reply):
             if value.id in seen:
                 # A table may be made of itself.

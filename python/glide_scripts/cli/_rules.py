@@ -128,7 +128,7 @@ class _Rules:
                 yield self._finding(node, "undeclared-key", why)
 
     def _origin(self, node: Node) -> str | None:
-        """What a key is if it is none of KEYS; None if that cannot be told."""
+        """What a key is if it is none of KEYS; None if that is unknown."""
         for value in self._program.values(node):
             if value.type == "string":
                 return "a string of the script"

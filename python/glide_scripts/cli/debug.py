@@ -74,7 +74,7 @@ def command(
       redis, r COMMAND   run a command, as in: redis get user:1
       abort, a           end the script here
       restart            read the file again, and run it from the start
-      quit, q            leave; Ctrl-D likewise
+      quit, q            leave, as does Ctrl-D
       help, h            show these
 
     While stepping, the script's commands (>) and their replies (<) are shown. An empty line repeats

@@ -40,7 +40,7 @@ def command(
       :load FILE         run a file; if it returns nothing, keep what it defines
       :lua EXPRESSION    show a value as it is in Lua: 3.7, {a = 1}
       :help, help        show these
-      :quit, exit        leave; Ctrl-D likewise
+      :quit, exit        leave, as does Ctrl-D
 
     Ctrl-C discards the current input, or kills the running script. Alt-Enter inserts a line break
     even if the block is complete. If standard input is not a terminal, its lines are evaluated.

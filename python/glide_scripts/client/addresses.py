@@ -83,7 +83,7 @@ class BlockingAddressSource(BaseAddressSource):
         in_daemon(partial(self._ask, host, port, answer), partial(_fail, answer))
 
     def close(self) -> None:
-        """A function that runs goes on; nobody takes its answer."""
+        """A function that is running goes on; its answer is dropped."""
 
     def _ask(self, host: str, port: int, answer: AddressAnswer) -> None:
         try:

@@ -108,7 +108,7 @@ class BlockingPasswordSource(BasePasswordSource):
         in_daemon(self._ask, self._raised)
 
     def close(self) -> None:
-        """A callback that runs goes on; nobody takes its answer."""
+        """A callback that is running goes on; its answer is dropped."""
 
     def _ask(self) -> None:
         try:

@@ -46,7 +46,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         error: The core's error. It is modified so that it shows no secret.
         script: The script, as the caller passed it.
         keys: The call's keys; what is no list or tuple is not shown.
-        args: The call's arguments; likewise.
+        args: The call's arguments, in the same form.
     """
     if isinstance(error, ReplyTypeError):
         return error

@@ -41,7 +41,7 @@ def run_for(client: Any, calling: Coroutine[Any, Any, T], /) -> T:
         warn_in_loop(client)
         return run(calling)
     except BaseException:
-        # One that an interrupt kept from its beginning would warn that nobody awaited it.
+        # A coroutine that an interrupt ended before its start would warn that it was never awaited.
         calling.close()
         raise
 
