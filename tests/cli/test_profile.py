@@ -82,18 +82,37 @@ def test_the_lines_add_up_to_the_whole(script: Path, url: str) -> None:
     assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, rel=0.1)
 
 
-def test_the_hottest_lines_are_in_the_same_order_each_time(script: Path, url: str) -> None:
+def test_the_five_hottest_lines_are_in_the_same_order_in_ten_runs(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "five.lua"
+    lengths = (5000, 80000, 2000, 32000, 13000)
+    lines = "".join(f"  text = string.rep('x', {each})\n" for each in lengths)
+    file.write_text(f"local text\nfor i = 1, 5 do\n{lines}end\nreturn #text\n")
     rankings = Counter(
         tuple(
             each["line"]
             for each in sorted(
-                profile(script, "--key", "k", "--repeat", "20", "--url", url)["lines"],
+                profile(file, "--repeat", "20", "--url", url)["lines"],
                 key=lambda each: -each["seconds"],
-            )[:3]
+            )[:5]
         )
-        for _ in range(3)
+        for _ in range(10)
     )
-    assert rankings == {(8, 9, 10): 3}
+    assert rankings == {(4, 6, 7, 3, 5): 10}
+
+
+def test_without_repeat_a_quick_script_is_called_up_to_a_thousand_times(
+    tmp_path: Path, url: str
+) -> None:
+    file = tmp_path / "quick.lua"
+    file.write_text("return 1\n")
+    assert 100 <= profile(file, "--url", url)["calls"] <= 1000
+
+
+def test_without_repeat_a_slow_script_is_called_a_hundred_times(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "slow.lua"
+    # Of the processor's time: each call takes more than a hundredth of a second.
+    file.write_text("local began = os.clock()\nrepeat until os.clock() - began > 0.011\nreturn 1\n")
+    assert profile(file, "--url", url)["calls"] == 100
 
 
 def test_the_source_is_shown_with_the_figures(script: Path, url: str) -> None:

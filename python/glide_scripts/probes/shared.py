@@ -97,7 +97,9 @@ def _is_known(value: Node, are_given: bool) -> bool:
     if value.type != "bracket_index_expression" or not are_given:
         return False
     table, index = (value.child_by_field_name(each) for each in ("table", "field"))
-    return table is not None and table.text in _GIVEN and bool(index) and index.type == "number"
+    if table is None or index is None:
+        return False
+    return table.text in _GIVEN and index.type == "number"
 
 
 def _names_given(root: Node) -> bool:
