@@ -146,6 +146,16 @@ def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> Non
     assert any(title and title.startswith("SET: ") for title in titles)
 
 
+def test_a_narrow_frame_of_a_line_has_its_number(script: Path, url: str, tmp_path: Path) -> None:
+    svg = tmp_path / "flames.svg"
+    words = ("--key", "k", "--repeat", "3", "--url", url, "--svg", str(svg))
+    assert piped("profile", str(script), *words).code == 0
+    shown = {each.text for each in ElementTree.parse(svg).iter() if each.tag.endswith("text")}
+    # A path is longer than the frame of a line that takes a tenth of the time.
+    assert shown & {"10", "hot.lua:10"}
+    assert not any(each and each.endswith("…") for each in shown)
+
+
 def test_included_files_have_their_own_lines(tmp_path: Path, url: str) -> None:
     (tmp_path / "lib.lua").write_text("local function one()\n  return 1\nend\n")
     (tmp_path / "main.lua").write_text('--@include "lib.lua"\nreturn one()\n')

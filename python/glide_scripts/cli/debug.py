@@ -69,7 +69,8 @@ def command(
       list, l [LINE]     show the lines around LINE, or around the current one
       where, w           show the call stack
       up, u; down        look at the calling function; or back
-      print, p [VALUE]   show a variable or an expression, or all local variables
+      print, p VALUE     show a variable or an expression
+      locals             show all local variables; print alone likewise
       eval, e CODE       run Lua, which sees the local variables
       redis, r COMMAND   run a command, as in: redis get user:1
       abort, a           end the script here
