@@ -139,8 +139,8 @@ def test_out_runs_until_the_function_returns(script: Path, stocked: str) -> None
 
 def test_variables_are_printed(script: Path, stocked: str) -> None:
     ended = debugged(
-        script, stocked, "c", "print left", "p KEYS", "p", "p nosuch", "locals", "p #KEYS", "p left + 1",
-        options=("-b", "6"),
+        script, stocked, "c", "print left", "p KEYS", "p", "p nosuch", "locals", "p #KEYS",
+        "p left + 1", options=("-b", "6"),
     )  # fmt: skip
     assert ended.code == 1
     _, _, left, keys, every, nosuch, locals_, expression, local = answers(ended)
