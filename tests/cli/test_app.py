@@ -208,6 +208,19 @@ def test_colours_are_used_where_they_are_wanted(
     )
 
 
+def test_an_error_s_frame_and_carets_have_colours(tmp_path: Path, server: ValkeyServer) -> None:
+    file = tmp_path / "bad.lua"
+    file.write_text("local n = false -- | ^\nreturn n + 1\n")
+    words = ["run", str(file), "--url", server.url]
+    colored = piped(*words, "--color", "always").err
+    assert "\x1b[36m  -->\x1b[0m " in colored
+    assert "\x1b[36m 1 |\x1b[0m local n = false -- | ^\n" in colored
+    assert "\x1b[36m   |\x1b[0m\x1b[1;31m        ^\x1b[0m\n" in colored
+    assert "\x1b[36m   =\x1b[0m\x1b[1m help:\x1b[0m " in colored
+    plain = piped(*words, "--color", "never").err
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain
+
+
 def test_a_terminal_has_colours_unless_it_is_dumb(server: ValkeyServer) -> None:
     for environment, start in (({}, "\x1b[1m-e:2:8"), ({"TERM": "dumb"}, "-e:2:8")):
         with at_terminal(*WRONG, "--url", server.url, **environment) as terminal:

@@ -139,13 +139,14 @@ def test_out_runs_until_the_function_returns(script: Path, stocked: str) -> None
 
 def test_variables_are_printed(script: Path, stocked: str) -> None:
     ended = debugged(
-        script, stocked, "c", "print left", "p KEYS", "p", "p nosuch", "p #KEYS", "p left + 1",
-        options=("-b", "6"),
+        script, stocked, "c", "print left", "p KEYS", "p", "p nosuch", "locals", "p #KEYS",
+        "p left + 1", options=("-b", "6"),
     )  # fmt: skip
     assert ended.code == 1
-    _, _, left, keys, every, nosuch, expression, local = answers(ended)
+    _, _, left, keys, every, nosuch, locals_, expression, local = answers(ended)
     assert (left, keys) == ("left = 3\n", "KEYS = [b'k']\n")
     assert {"left = 3", 'text = "left: 3"'} <= set(every.splitlines())
+    assert locals_ == every
     assert nosuch == "there is no variable 'nosuch' here\n"
     assert expression == "#KEYS = 1\n"
     assert local == "left + 1 = 4\n"

@@ -268,16 +268,23 @@ def test_an_editor_sees_where_a_script_failed(script: Path, url: str) -> None:
         ({}, "program is missing"),
         ({"program": "nope.lua"}, "nope.lua: No such file"),
         ({"program": "{script}", "keys": "k"}, "keys is not a list of strings"),
+        ({"program": "{script}", "data": "nope.json"}, "nope.json: No such file"),
+        ({"program": "{script}", "data": [1]}, "data is not an object of keys and values"),
+        ({"program": "{script}", "setup": 1}, "setup is not a file, or a list of files"),
+        ({"program": "{script}", "data": {"seen": None}}, "seen: null is not a string"),
+        ({"program": "{script}", "data": {"a": 1}, "url": "valkey://127.0.0.1:1"}, "--fill-url"),
         ({"program": "{script}", "url": "nowhere"}, "url: it has no scheme"),
         ({"program": "{script}", "url": "valkey://127.0.0.1:1"}, "Connection refused"),
         ({"program": "{broken}"}, "broken.lua:1: unexpected symbol near '='"),
     ],
 )
-def test_a_launch_that_fails_says_why(script: Path, arguments: dict[str, str], why: str) -> None:
+def test_a_launch_that_fails_says_why(script: Path, arguments: dict[str, Any], why: str) -> None:
     broken = script.with_name("broken.lua")
     broken.write_text("local x = = 1")
     given = {
         name: value.replace("{script}", str(script)).replace("{broken}", str(broken))
+        if isinstance(value, str)
+        else value
         for name, value in arguments.items()
     }
     with adapter() as editor:
@@ -285,6 +292,19 @@ def test_a_launch_that_fails_says_why(script: Path, arguments: dict[str, str], w
         assert why in str(editor.expect(ErrorResponse).message)
         editor.client.disconnect()
         editor._send()
+
+
+def test_the_editor_fills_the_temporary_server(tmp_path: Path) -> None:
+    file, setup = tmp_path / "sum.lua", tmp_path / "setup.txt"
+    file.write_text("return redis.call('GET', 'a') + redis.call('GET', 'b')\n")
+    setup.write_text("SET b 30\n")
+    # What the editor says replaces what the command line says.
+    with adapter(str(file), "--data", '{"a": 1}') as editor:
+        editor.launch(data={"a": 4}, setup=[str(setup)])
+        editor.expect(InitializedEvent)
+        editor.start()
+        editor.end(0)
+        assert "the script returned 34\n" in editor.output
 
 
 def test_a_script_that_loops_is_left_by_a_disconnect(tmp_path: Path) -> None:

@@ -54,11 +54,28 @@ def test_run_in_a_cluster_and_with_coverage(library: Path) -> None:
     assert re.search(r"shop\.lua +11 +1 +2 +0 +92% +16$", ended.err, re.M)
 
 
-def test_an_error_names_the_line(library: Path) -> None:
-    ended = piped("run", str(library), "--function", "fails", *DATA)
+@pytest.mark.parametrize("command", [["run"], ["bench", "--calls", "1"], ["profile"]])
+def test_an_error_shows_the_line_as_for_a_script(library: Path, command: list[str]) -> None:
+    ended = piped(*command, str(library), "--function", "fails", *DATA)
     assert ended.code == 1
-    assert ended.err.startswith("glide-scripts: ")
-    assert f"{library}:16" in ended.err.splitlines()[0]
+    first, *lines = ended.err.splitlines()
+    assert re.match(r"glide-scripts: \S+shop\.lua:16: WRONGTYPE Operation against a key", first)
+    assert "user_function" not in ended.err
+    assert f"  --> {library}:16, in {library}" in lines
+    assert " 16 |   callback = function(keys) return redis.call('LPOP', keys[1]) end" in lines
+    assert any(line.startswith("   = help: ") for line in lines)
+
+
+def test_an_error_in_an_included_file_is_of_that_file(tmp_path: Path) -> None:
+    (tmp_path / "add.lua").write_text("local function add(x)\n  return x + 1\nend\n")
+    (tmp_path / "shop.lua").write_text(
+        '#!lua name=shop\n--@include "add.lua"\n'
+        "redis.register_function('f', function() return add(false) end)\n"
+    )
+    ended = piped("run", str(tmp_path / "shop.lua"), "--function", "f")
+    assert ended.err.splitlines()[0].endswith(
+        "add.lua:2: attempt to perform arithmetic on local 'x' (a boolean value)"
+    )
 
 
 def test_bench_calls_a_function(library: Path) -> None:

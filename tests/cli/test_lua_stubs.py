@@ -104,6 +104,8 @@ def test_a_file_that_is_out_of_date_is_told(
 ) -> None:
     words = ["stubs", "--lua", "--url", server.url]
     assert main([*words, "--check"]) == 0
+    assert main([*words, "--check", "--output", "none.lua"]) == 1
+    assert_one_line(capsys, "none.lua does not exist; run glide-scripts stubs --lua")
     (tmp_path / ".luals" / "redis.lua").write_text(text + "\n")
     assert main([*words, "--check"]) == 1
     assert_one_line(capsys, "redis.lua is out of date; run glide-scripts stubs --lua")

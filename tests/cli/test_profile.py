@@ -82,18 +82,38 @@ def test_the_lines_add_up_to_the_whole(script: Path, url: str) -> None:
     assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, rel=0.1)
 
 
-def test_the_hottest_lines_are_in_the_same_order_each_time(script: Path, url: str) -> None:
+def test_the_five_hottest_lines_are_in_the_same_order_in_ten_runs(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "five.lua"
+    # Each takes three times as long as the next one, and longer than an interruption.
+    lengths = (36_000, 972_000, 12_000, 324_000, 108_000)
+    lines = "".join(f"  text = string.rep('x', {each})\n" for each in lengths)
+    file.write_text(f"local text\nfor i = 1, 2 do\n{lines}end\nreturn #text\n")
     rankings = Counter(
         tuple(
             each["line"]
             for each in sorted(
-                profile(script, "--key", "k", "--repeat", "20", "--url", url)["lines"],
+                profile(file, "--repeat", "20", "--url", url)["lines"],
                 key=lambda each: -each["seconds"],
-            )[:3]
+            )[:5]
         )
-        for _ in range(3)
+        for _ in range(10)
     )
-    assert rankings == {(8, 9, 10): 3}
+    assert rankings == {(4, 6, 7, 3, 5): 10}
+
+
+def test_without_repeat_a_quick_script_is_called_up_to_a_thousand_times(
+    tmp_path: Path, url: str
+) -> None:
+    file = tmp_path / "quick.lua"
+    file.write_text("return 1\n")
+    assert 100 <= profile(file, "--url", url)["calls"] <= 1000
+
+
+def test_without_repeat_a_slow_script_is_called_a_hundred_times(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "slow.lua"
+    # Of the processor's time: each call takes more than a hundredth of a second.
+    file.write_text("local began = os.clock()\nrepeat until os.clock() - began > 0.011\nreturn 1\n")
+    assert profile(file, "--url", url)["calls"] == 100
 
 
 def test_the_source_is_shown_with_the_figures(script: Path, url: str) -> None:
@@ -125,6 +145,16 @@ def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> Non
     assert all(int(each) > 0 for each in found.values())
     titles = [each.text for each in ElementTree.parse(svg).iter() if each.tag.endswith("title")]
     assert any(title and title.startswith("SET: ") for title in titles)
+
+
+def test_a_narrow_frame_of_a_line_has_its_number(script: Path, url: str, tmp_path: Path) -> None:
+    svg = tmp_path / "flames.svg"
+    words = ("--key", "k", "--repeat", "3", "--url", url, "--svg", str(svg))
+    assert piped("profile", str(script), *words).code == 0
+    shown = {each.text for each in ElementTree.parse(svg).iter() if each.tag.endswith("text")}
+    # A path is longer than the frame of a line that takes a tenth of the time.
+    assert shown & {"10", "hot.lua:10"}
+    assert not any(each and each.endswith("…") for each in shown)
 
 
 def test_included_files_have_their_own_lines(tmp_path: Path, url: str) -> None:

@@ -226,6 +226,12 @@ def test_a_file_is_loaded_or_run(url: str, tmp_path: Path) -> None:
     ]
 
 
+def test_a_local_variable_of_an_earlier_input_is_explained(url: str) -> None:
+    ended = piped("repl", "--url", url, text="local x = 1\nx\nlocal x = 1 return x + 1\n")
+    assert ended.out == "None\n2\n"
+    assert ended.err.splitlines()[-1].startswith("  help: each input is a script; ")
+
+
 def test_help_and_exit_need_no_colon(url: str) -> None:
     ended = piped("repl", "--url", url, text="help\nexit\n1\n")
     assert ended.code == 0

@@ -156,6 +156,14 @@ def test_a_setup_script_that_fails_says_where(
     assert f"{tmp_path}/setup.lua:2: " in capsys.readouterr().err.splitlines()[0]
 
 
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"a"'])
+def test_json_that_is_no_object_is_not_taken_for_a_file(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    assert main(["run", "-e", "return 1", "--data", text]) == 2
+    assert_one_line(capsys, "--data: it must be an object of keys and values")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

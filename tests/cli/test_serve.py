@@ -1,5 +1,6 @@
 """glide-scripts serve: a server that is there until the command ends."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -65,6 +66,16 @@ def test_a_port_and_data_may_be_chosen(tmp_path: Path) -> None:
         assert url == f"valkey://127.0.0.1:{port}"
         with GlideClient.from_url(url) as client:
             assert client.mget(["a", "b"]) == [b"1", b"2"]
+
+
+def test_with_v_the_address_is_printed_before_a_setup_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "setup.txt").write_text("SET a x\nINCR a\n")
+    assert main(["serve", "-v", "--color", "never", "--setup", str(tmp_path / "setup.txt")]) == 1
+    address, failed = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"glide-scripts: valkey://127\.0\.0\.1:\d+, a temporary server", address)
+    assert f"{tmp_path}/setup.txt:2: " in failed
 
 
 def test_a_cluster_has_so_many_primaries() -> None:

@@ -286,13 +286,16 @@ def test_a_stub_file_that_is_out_of_date_is_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stubs", "scripts", "--check"]) == 1
+    again = "run glide-scripts stubs scripts\n"
+    missing = f"glide-scripts: scripts/library.pyi does not exist; {again}"
+    assert capsys.readouterr().err == missing
     assert not (folder / "scripts/library.pyi").exists()
     assert main(["stubs", "scripts"]) == 0
     assert main(["stubs", "scripts", "--check"]) == 0
     (folder / "scripts/rate_limit.lua").write_text("--@key user\nreturn 1")
     capsys.readouterr()
     assert main(["stubs", "scripts", "--check"]) == 1
-    expected = "glide-scripts: scripts/library.pyi is out of date; run glide-scripts stubs\n"
+    expected = f"glide-scripts: scripts/library.pyi is out of date; {again}"
     assert capsys.readouterr().err == expected
 
 

@@ -92,6 +92,27 @@ async def test_it_has_the_words_that_people_search_for(
     assert "unknown command" in first(error)
 
 
+@pytest.mark.needs("script flags")
+@pytest.mark.parametrize(
+    ("line", "said", "help_"),
+    [
+        ("#!lua flags=nope", "Unexpected flag in script shebang: nope", "flags are no-writes"),
+        ("#!nope", "", "begin the script with #!lua"),
+        ("#!lua nope=1", "Unknown lua shebang option: nope=1", "begin the script with #!lua"),
+    ],
+)
+async def test_a_first_line_that_the_server_refuses(
+    client: GlideClient, line: str, said: str, help_: str
+) -> None:
+    script = Script(f"{line}\nreturn 1\n", name="flags.lua")
+    with pytest.raises(ScriptSyntaxError) as raised:
+        await client.invoke_script(script)
+    assert first(raised.value).startswith(f"flags.lua:1: Lua syntax error: {said}")
+    assert raised.value.line == 1
+    assert f" 1 | {line}" in str(raised.value)
+    assert f"= help: {help_}" in str(raised.value)
+
+
 async def test_a_command_s_code_follows_the_place(
     client: GlideClient, scripts: ScriptLibrary, tmp_path: Path
 ) -> None:

@@ -182,6 +182,32 @@ async def test_a_killed_script_has_its_lines(
     assert lines(coverage, folder / "endless.lua") == [2, 3, 4]
 
 
+@pytest.mark.every_server
+async def test_a_failed_script_has_its_lines_up_to_the_error(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "fails.lua"
+    file.write_text(
+        "local key, step = KEYS[1], ARGV[1]\n"
+        "local seen = {}\n"
+        "local function late()\n"
+        "  return 1\n"
+        "end\n"
+        "if redis.call('EXISTS', key) == 0 then\n"
+        "  local amount = step + 1\n"
+        "  seen[1] = amount\n"
+        "end\n"
+        "return late()\n"
+    )
+    fails = Script.from_file(file)
+    with measure(source=[tmp_path]) as coverage, pytest.raises(ScriptError):
+        await client.invoke_script(fails, ["n"], ["x"])
+    assert lines(coverage, file) == [1, 2, 3, 6, 7]
+    with measure(source=[tmp_path]) as coverage:
+        assert await client.invoke_script(fails, ["n"], ["2"]) == 1
+    assert lines(coverage, file) == [1, 2, 3, 4, 6, 7, 8, 10]
+
+
 async def test_strings_in_python_files_are_shown_at_their_places(
     client: GlideClient, folder: Path
 ) -> None:

@@ -17,7 +17,7 @@ from .. import GlideError
 from . import bench, check, debug, load, profile, repl, serve, stubs
 from . import run as run_command
 from ._connection import connecting
-from ._console import Color, color, painted
+from ._console import Color, color, painted, painted_error
 from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
 
 _PROGRAM = "glide-scripts"
@@ -145,7 +145,8 @@ def _nearest(found: re.Match[str]) -> str:
 def _explain(message: str, exit_code: int, asked: Asked, error: BaseException | None = None) -> int:
     if asked.traceback:
         traceback.print_exc()
-    print(f"{painted(f'{_PROGRAM}:', 'error', sys.stderr)} {message}", file=sys.stderr)
+    shown = painted_error(message, sys.stderr)
+    print(f"{painted(f'{_PROGRAM}:', 'error', sys.stderr)} {shown}", file=sys.stderr)
     if asked.as_json:
         print(json.dumps({"error": _fields(message, exit_code, error)}, ensure_ascii=False))
     return exit_code

@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import FunctionLibrary, GlideClient, GlideClusterClient, Script, ScriptError
 from ..commands.function_library import names_library
+from ..failures.explanation import explained
 from ._failure import FAILED, UNUSABLE, Failure, script_error_text
 from ._origin import Origin
 from ._servers import Servers
@@ -63,7 +64,12 @@ class Callee:
         """
         if self.function is None:
             return await client.invoke_script(self.script, keys, args, **options)
-        return await client.fcall(self.function, keys, args)
+        try:
+            return await client.fcall(self.function, keys, args)
+        except ScriptError as error:
+            # With the file's lines, as for a script. The client knows only the function's name.
+            error.args = (str(error).removeprefix(f"user_function:{error.line}: "),)
+            raise explained(error, self.script, keys, args) from None
 
 
 def callee(origin: Origin, function: str | None = None) -> Callee:

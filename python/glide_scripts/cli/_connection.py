@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -192,6 +192,14 @@ def _choose(when: Color) -> Color:
     return when
 
 
+When: TypeAlias = Annotated[
+    Color,
+    typer.Option("--color", callback=_choose, is_eager=True, help="When to use colours."),
+]
+Verbose: TypeAlias = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Print the server's address to standard error."),
+]
 _KEY = "TLS: its key. Default: the one in --cert."
 
 
@@ -236,20 +244,8 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "when": (
-        Annotated[
-            Color,
-            typer.Option("--color", callback=_choose, is_eager=True, help="When to use colours."),
-        ],
-        Color.auto,
-    ),
-    "verbose": (
-        Annotated[
-            bool,
-            typer.Option("-v", "--verbose", help="Print the server's address to standard error."),
-        ],
-        False,
-    ),
+    "when": (When, Color.auto),
+    "verbose": (Verbose, False),
     "ask_key_password": (
         Annotated[
             bool,

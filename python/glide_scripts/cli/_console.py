@@ -6,6 +6,7 @@ its background; nothing is dim.
 """
 
 import os
+import re
 import sys
 from contextvars import ContextVar
 from enum import StrEnum
@@ -25,6 +26,10 @@ class Color(StrEnum):
 color: ContextVar[Color] = ContextVar("color", default=Color.auto)
 """What the command line says."""
 
+# In the text of an error: what is left of the place and of the script's lines, and notes.
+_FRAME = re.compile(
+    r"(?P<frame>  -->| *(?:\d+ )?\|)(?P<carets> +\^+$)?|(?P<equals>   =)(?P<label> \w+:)"
+)
 _STYLES = {"bold": "1", "error": "1;31", "warning": "1;33", "code": "36"}
 
 
@@ -45,6 +50,23 @@ def has_color(stream: TextIO) -> bool:
 def painted(text: str, style: str, stream: TextIO) -> str:
     """A text in a style of `_STYLES`, where a stream has colours."""
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if has_color(stream) else text
+
+
+def painted_error(text: str, stream: TextIO) -> str:
+    """The text of an error, in which the place, the lines and the carets differ by their styles."""
+    if not has_color(stream):
+        return text
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(_painted_line(line, stream) for line in rest)])
+
+
+def _painted_line(line: str, stream: TextIO) -> str:
+    found = _FRAME.match(line)
+    if found is None:
+        return line
+    styles = {"frame": "code", "carets": "error", "equals": "code", "label": "bold"}
+    parts = (painted(found[name], styles[name], stream) for name in styles if found[name])
+    return "".join([*parts, line[found.end() :]])
 
 
 class Output(Console):

@@ -21,16 +21,12 @@ from ._coverage import NOT_COVERED, Covered
 from ._dap_stream import Stream
 from ._failure import failure_of, script_error_text
 from ._inspection import BREAKPOINT, Frame, Inspected
-from ._launch import Launch
+from ._launch import Data, Launch, Refused, data, words
 from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
 from ._origin import Origin, origin, refuse_empty
 from ._servers import Servers
 from ._shown import shown_reply
 from ._stepping import Stepper
-
-
-class Refused(Exception):
-    """A request that cannot be carried out."""
 
 
 class Adapter:
@@ -39,14 +35,14 @@ class Adapter:
     def __init__(
         self,
         stream: Stream,
-        enter: Callable[[Sequence[str] | None], Servers],
+        enter: Callable[[Sequence[str] | None, Data | None], Servers],
         cover: Callable[[Origin, Sequence[str] | None], Covered],
         launch: Launch,
     ) -> None:
         """
         Args:
             stream: The client.
-            enter: Starts or finds the server, given its URLs or None.
+            enter: Starts or finds the server, given its URLs or None, and what to fill it with.
             cover: Measures a script, given the same URLs.
             launch: What is debugged unless the client says otherwise.
         """
@@ -105,8 +101,8 @@ class Adapter:
 
     def _do_launch(self, given: dict[str, Any]) -> dict[str, Any]:
         source = self._source_of(given)
-        keys = _words(given, "keys", self._launch.keys)
-        args = _words(given, "args", self._launch.args)
+        keys = words(given, "keys", self._launch.keys)
+        args = words(given, "args", self._launch.args)
         script = source.read()
         refuse_empty(source, script.code)
         refuse_library(source, script)
@@ -116,7 +112,7 @@ class Adapter:
         urls = self._urls(given)
         if given.get("coverage", self._launch.coverage):
             self._covered = self._cover(source, urls)
-        session = self._begin(self._enter(urls), script, keys, args)
+        session = self._begin(self._enter(urls, data(given)), script, keys, args)
         self._stepper = Stepper(session, self._listing, self._breaks, self._complain)
         # Only now is it known which lines can have breakpoints.
         return {"then": lambda: self._stream.event("initialized")}
@@ -387,15 +383,6 @@ class Adapter:
         if not 1 <= number <= len(frames):
             raise Refused(f"there is no frame {number}")
         return frames[number - 1]
-
-
-def _words(given: dict[str, Any], name: str, default: list[bytes]) -> list[bytes]:
-    words = given.get(name)
-    if words is None:
-        return default
-    if not isinstance(words, list) or not all(isinstance(each, (str, int)) for each in words):
-        raise Refused(f"{name} is not a list of strings")
-    return [os.fsencode(str(each)) for each in words]
 
 
 def _is_same(file: str, path: str) -> bool:

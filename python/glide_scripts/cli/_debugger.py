@@ -76,7 +76,7 @@ class Debugger:
             _Command(("where", "w", "trace", "t", "bt"), self._where),
             _Command(("up", "u"), lambda _: self._look(1)),
             _Command(("down",), lambda _: self._look(-1)),
-            _Command(("print", "p"), self._print),
+            _Command(("print", "p", "locals"), self._print),
             _Command(("eval", "e"), self._eval),
             _Command(("redis", "r", "valkey", "v"), self._redis),
             _Command(("abort", "a"), lambda _: self._run("abort")),

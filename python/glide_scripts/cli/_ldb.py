@@ -28,6 +28,7 @@ from ..config.node_address import ServerAddress
 from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
+from ..failures.words import is_of_first_line
 from ..probes.program import program
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
 from ._coverage import Covered
@@ -193,7 +194,8 @@ class Session:
     def _explained(self, said: ServerReplyError) -> ScriptError:
         """Return the error as a client's call would raise it."""
         line = _LINE.search(str(said))
-        kind = ScriptSyntaxError if _COMPILING in str(said) else ScriptError
+        is_refused = _COMPILING in str(said) or is_of_first_line(str(said).removeprefix("ERR "))
+        kind = ScriptSyntaxError if is_refused else ScriptError
         error = kind(str(said), code=said.code, line=int(line[1]) if line else None)
         made = explained(error, self._script, self._keys, self._args)
         assert isinstance(made, ScriptError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -12,7 +13,7 @@ from rich.text import Text
 from ._console import Output
 from ._profile import Node, Profile, Row, add_up, stacks
 
-_WIDTH, _ROW, _CHARACTER = 1200, 18, 6.6
+_WIDTH, _ROW, _CHARACTER = 1200, 18, 6.7
 _LEAST = 0.5
 """Narrower frames, in pixels, are left out."""
 
@@ -97,19 +98,30 @@ def flame_graph(profile: Profile) -> str:
         y = height - _ROW * (depth + 1) - 2
         share = f"{node.total / whole:.1%}" if whole > 0 else ""
         title = f"{node.name}: {_time(node.total / calls)} a call, {share}, {node.count:,} times"
-        fits = int(width / _CHARACTER)
-        shown = node.name if len(node.name) <= fits else node.name[: max(fits - 1, 0)] + "…"
+        shown = _label(node, int((width - 3) / _CHARACTER))
         parts.append(
             f"<g><title>{escape(title)}</title>"
             f'<rect x="{x:.2f}" y="{y}" width="{width:.2f}" height="{_ROW - 1}" '
             f'stroke="#fff" stroke-width="0.5" fill={quoteattr(_COLOURS[node.kind])}/>'
-            + (f'<text x="{x + 3:.2f}" y="{y + 12}">{escape(shown)}</text>' if fits > 2 else "")
+            + (f'<text x="{x + 3:.2f}" y="{y + 12}">{escape(shown)}</text>' if shown else "")
             + "</g>"
         )
     return "\n".join([*parts, "</svg>\n"])
 
 
 _COLOURS = {"script": "#d9d9d9", "function": "#f6b26b", "line": "#ffd966", "command": "#9fc5e8"}
+
+
+def _label(node: Node, fits: int) -> str:
+    """A frame's text: the whole name, or as much as fits, of a line at least its number."""
+    names = [node.name]
+    if node.kind == "line":
+        file, _, line = node.name.rpartition(":")
+        names += [f"{os.path.basename(file)}:{line}", line]
+    found = next((name for name in names if len(name) <= fits), None)
+    if found is not None:
+        return found
+    return node.name[: fits - 1] + "…" if fits > 2 and node.kind != "line" else ""
 
 
 def _frames(

@@ -248,6 +248,10 @@ class Loop:
         print(f"Lua on {where}; help shows what there is, exit or Ctrl-D ends")
 
 
+_DECLARE = "  help: declare it with 'local "
+_LOCAL = "  help: each input is a script; use a variable where it is: local x = 1 return x + 1"
+
+
 class LuaCompleter(Completer):
     """Commands within ``redis.call('``, and what a script sees elsewhere."""
 
@@ -295,4 +299,5 @@ def _error_text(error: RequestError, evaluator: Evaluator) -> str:
         for each in str(error).splitlines()
         if each.startswith(("   = note:", "   = help:"))
     ]
+    notes = [_LOCAL if each.startswith(_DECLARE) else each for each in notes]
     return "\n".join([f"error: {line}{code}{error.message}", *notes])

@@ -1,5 +1,6 @@
 """What ``--setup`` and ``--data`` put into a server before the script runs."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def seed(
 
 
 def _of_data(given: str) -> Iterator[Step]:
-    is_json = given.lstrip().startswith("{")
+    is_json = _is_json(given)
     name = "--data" if is_json else given
     try:
         text = given if is_json else read_file(Path(given)).decode()
@@ -110,6 +111,17 @@ def _of_data(given: str) -> Iterator[Step]:
             yield Command(name, words)
     except ValueError as error:
         raise Failure(f"{name}: {error}", UNUSABLE) from error
+
+
+def _is_json(given: str) -> bool:
+    """Whether it is JSON, maybe with a mistake in it, and not the name of a file."""
+    if given.lstrip().startswith(("{", "[")):
+        return True
+    try:
+        json.loads(given)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_lua(file: Path, root: Path | None, *, cluster: bool) -> Step:

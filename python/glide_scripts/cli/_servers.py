@@ -136,13 +136,15 @@ async def servers(
             ),
         )
         target = Servers(settings, cluster, is_own=False, seed=seed)
-        _tell(target)
+        if given().verbose:
+            tell(target)
         await target.fill()
         yield target
         return
     async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
         target = temporary(started.url, cluster=cluster, seed=seed)
-        _tell(target)
+        if given().verbose:
+            tell(target)
         await target.fill()
         yield target
 
@@ -152,12 +154,11 @@ def temporary(url: str, *, cluster: bool, seed: Seed | None) -> Servers:
     return Servers(_settings([url], cluster), cluster, is_own=True, seed=seed)
 
 
-def _tell(target: Servers) -> None:
-    """Print the address for ``-v``."""
-    if given().verbose:
-        kind = "cluster" if target.is_cluster else "server"
-        about = f", a temporary {kind}" if target.is_own else ""
-        print(f"glide-scripts: {target.url}{about}", file=sys.stderr, flush=True)
+def tell(target: Servers) -> None:
+    """Print the address, for ``-v``."""
+    kind = "cluster" if target.is_cluster else "server"
+    about = f", a temporary {kind}" if target.is_own else ""
+    print(f"glide-scripts: {target.url}{about}", file=sys.stderr, flush=True)
 
 
 def _text(address: ServerAddress) -> str:

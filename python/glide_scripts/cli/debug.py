@@ -13,7 +13,7 @@ from ._call_arguments import encoded, fit
 from ._callee import refuse_library
 from ._coverage import Covered, covered, reported
 from ._failure import FAILED
-from ._launch import Launch
+from ._launch import Data, Launch
 from ._origin import Origin, origin
 from ._seed import seed
 from ._servers import Servers, servers
@@ -69,7 +69,8 @@ def command(
       list, l [LINE]     show the lines around LINE, or around the current one
       where, w           show the call stack
       up, u; down        look at the calling function; or back
-      print, p [VALUE]   show a variable or an expression, or all local variables
+      print, p VALUE     show a variable or an expression
+      locals             show all local variables; print alone likewise
       eval, e CODE       run Lua, which sees the local variables
       redis, r COMMAND   run a command, as in: redis get user:1
       abort, a           end the script here
@@ -96,12 +97,23 @@ def command(
         raise typer.BadParameter("it goes with --dap", param_hint="--port")
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     if dap:
+
+        def start(
+            urls: Sequence[str] | None, data: Data | None
+        ) -> AbstractAsyncContextManager[Servers]:
+            # The options are about their server, and not about one that the editor names.
+            own = filling if urls == url else None
+            if data is not None:
+                own = seed(
+                    data.setup, data.data, root=root, urls=urls, cluster=cluster, may_fill=fill
+                )
+            return servers(urls, cluster=cluster, seed=own)
+
         source = None if file is None and code is None else origin(file, code, root, stdin=False)
         _adapt(
             port,
             Launch(source, encoded(keys), encoded(args), url, coverage=coverage),
-            # The options are about this server, and not about one that the editor names.
-            lambda urls: servers(urls, cluster=cluster, seed=filling if urls == url else None),
+            start,
         )
         return
     source = origin(file, code, root, stdin=False)
@@ -135,7 +147,7 @@ def command(
 def _adapt(
     port: int | None,
     launch: Launch,
-    start: Callable[[Sequence[str] | None], AbstractAsyncContextManager[Servers]],
+    start: Callable[[Sequence[str] | None, Data | None], AbstractAsyncContextManager[Servers]],
 ) -> None:
     """Serve an editor, or with a port one after another."""
     from ._dap import Adapter  # noqa: PLC0415 - saves time at import
@@ -145,8 +157,8 @@ def _adapt(
     for stream in streams(port):
         with asyncio.Runner() as runner, ExitStack() as stack:
 
-            def enter(urls: Sequence[str] | None) -> Servers:
-                target = stack.enter_context(entered(runner, start(urls)))
+            def enter(urls: Sequence[str] | None, data: Data | None) -> Servers:
+                target = stack.enter_context(entered(runner, start(urls, data)))
                 runner.run(_reach(target))
                 return target
 

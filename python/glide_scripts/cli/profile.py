@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from ._workload import Template
 
 
+_LEAST, _MOST, _SECONDS = 100, 1000, 1.0
+"""How many calls there are without ``--repeat``, and how long those after the least may take."""
+
+
 def command(
     file: _options.File = None,
     *,
@@ -45,7 +50,10 @@ def command(
         typer.Option(
             metavar="N",
             min=1,
-            help="The number of calls, or of rounds of --workload. Default: 100, or 1.",
+            help=(
+                "The number of calls, or of rounds of --workload. Default: those of a second, from "
+                "100 to 1,000; of a workload 1 round."
+            ),
             show_default=False,
         ),
     ] = None,
@@ -102,9 +110,10 @@ def command(
     for each in calls:
         fit(called.script, source, *each.words(0))
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
-    rounds = repeat or (100 if workload is None else 1)
+    is_timed = repeat is None and workload is None
+    calls *= repeat or (_MOST if is_timed else 1)
     target = servers(url, cluster=cluster, seed=filling)
-    profile = asyncio.run(_profiled(called, [*calls] * rounds, target))
+    profile = asyncio.run(_profiled(called, calls, target, _LEAST if is_timed else len(calls)))
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
     if stacks is not None:
@@ -171,7 +180,9 @@ async def _profiled(
     called: Callee,
     calls: Sequence[_Call],
     targets: contextlib.AbstractAsyncContextManager[Servers],
+    least: int,
 ) -> "Profile":
+    """Profile the calls. After the least number of them, none begins later than a second."""
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
@@ -184,7 +195,10 @@ async def _profiled(
             with _room(called):
                 async with _with_timers(called, client) as (timed, text):
                     profile = Profile(str(source), script.code, timed, source_map)
+                    until = time.monotonic() + _SECONDS
                     for number, call in enumerate(calls, 1):
+                        if number > least and time.monotonic() > until:
+                            break
                         profile.add(await text.call(client, *call.words(number)))
         except ScriptError as error:
             if called.library is not None and "global variable 'os'" in str(error):

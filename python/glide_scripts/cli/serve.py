@@ -11,9 +11,11 @@ import typer
 
 from ..testing import ServerStartError, ValkeyCluster, ValkeyServer
 from . import _options
+from ._connection import Verbose, When
+from ._console import Color
 from ._failure import FAILED, UNUSABLE, Failure
 from ._seed import Seed, seed
-from ._servers import temporary
+from ._servers import tell, temporary
 from ._signals import on_signals
 
 # Seconds. A server that ends by itself ends the command within them.
@@ -45,6 +47,8 @@ def command(
     setup: _options.Setup = None,
     data: _options.Data = None,
     root: _options.Root = None,
+    when: When = Color.auto,
+    verbose: Verbose = False,
     traceback: _options.Traceback = False,
 ) -> None:
     """Keep a temporary server or cluster up, and print its URL.
@@ -62,11 +66,11 @@ def command(
     if replicas and cluster is None:
         raise typer.BadParameter("it goes with --cluster", param_hint="--replicas")
     filling = seed(setup, data, root=root, urls=None, cluster=cluster is not None, may_fill=True)
-    asyncio.run(_serve(cluster, replicas, port, filling))
+    asyncio.run(_serve(cluster, replicas, port, filling, verbose=verbose))
 
 
 async def _serve(
-    primaries: int | None, replicas: int, port: int | None, filling: Seed | None
+    primaries: int | None, replicas: int, port: int | None, filling: Seed | None, *, verbose: bool
 ) -> None:
     started: ValkeyServer | ValkeyCluster
     if primaries is None:
@@ -77,7 +81,10 @@ async def _serve(
     async with contextlib.AsyncExitStack() as stack:
         with _port_explained(port):
             await stack.enter_async_context(started)
-        await temporary(started.url, cluster=primaries is not None, seed=filling).fill()
+        target = temporary(started.url, cluster=primaries is not None, seed=filling)
+        if verbose:
+            tell(target)
+        await target.fill()
         is_over = asyncio.Event()
         stack.enter_context(on_signals(is_over.set, signal.SIGINT, signal.SIGTERM))
         print(started.url, flush=True)

@@ -108,8 +108,9 @@ def command(
             file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
     elif not file.exists() or file.read_text(encoding="utf-8") != text:
-        again = "glide-scripts stubs --lua" if lua else "glide-scripts stubs"
-        raise Failure(f"{file} is out of date; run {again}", FAILED)
+        again = f"glide-scripts stubs {'--lua' if lua else directory}"
+        state = "is out of date" if file.exists() else "does not exist"
+        raise Failure(f"{file} {state}; run {again}", FAILED)
 
 
 async def _lua(urls: list[str] | None, *, cluster: bool) -> str:

@@ -42,7 +42,7 @@ class Measuring:
         self.coverage = coverage
         self._scope = Scope(coverage)
         self._id = os.urandom(4).hex()
-        self._hits: dict[str, list[Hit | None]] = {}
+        self._hits: dict[str, list[list[Hit]]] = {}
         self._static_context = str(coverage.get_option("run:context") or "")
         self._found: defaultdict[str, set[Hit]] = defaultdict(set)
         self._warned: set[str] = set()
@@ -109,8 +109,8 @@ class Measuring:
     def _ran(self, id: str, probe: int) -> None:
         """Note what a server's log says."""
         hits = self._hits.get(id)
-        if hits is not None and probe <= len(hits) and (hit := hits[probe - 1]) is not None:
-            self._found[self._context].add(hit)
+        if hits is not None and probe <= len(hits):
+            self._found[self._context].update(hits[probe - 1])
 
     def insert(self, code: bytes, source_map: SourceMap | None) -> bytes | None:
         """Return a text with probes, if it is of a file that is measured."""
@@ -138,18 +138,20 @@ class Measuring:
             path, part, _ = places(outcome.line)
             numbers[number] = path, part, seen[path]
             seen[path] += 1
-        hits: list[Hit | None] = []
+        hits: list[list[Hit]] = []
         for probe in found.probes:
-            path, part, line = places(probe.line)
-            # What stands in a value that Python put in is in no file.
-            hit: Hit | None = (path, _ENTRY, line) if line in part.lines else None
+            hit: list[Hit] = []
+            for line in (probe.line, *probe.others) if probe.outcome is None else probe.others:
+                path, part, at = places(line)
+                # What stands in a value that Python put in is in no file.
+                if at in part.lines:
+                    hit.append((path, _ENTRY, at))
             if probe.outcome is not None:
                 path, part, number = numbers[probe.outcome]
-                outcomes = part.outcomes
-                hit = None
-                if number < len(outcomes) and outcomes[number].line == line:
-                    hit = path, line, outcomes[number].to
-            hits.append(hit if hit is not None and self._scope.contains(path) else None)
+                at, outcomes = places(probe.line)[2], part.outcomes
+                if number < len(outcomes) and outcomes[number].line == at:
+                    hit.append((path, at, outcomes[number].to))
+            hits.append([each for each in hit if self._scope.contains(each[0])])
         if not any(hits):
             return None
         self._hits[id] = hits

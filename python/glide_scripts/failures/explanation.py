@@ -32,7 +32,7 @@ from .hints import hints
 from .one_line import on_one_line, shorten
 from .place import leading_place, locate, shown_place, snippet_of, with_places
 from .secrets import HIDDEN, SECRET
-from .words import MAX_WORDS, Words
+from .words import MAX_WORDS, Words, is_of_first_line
 
 _MAX_REPLY = 300
 # Of the first line, which logs show.
@@ -74,6 +74,8 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
     shown_words = on_one_line(words, _MAX_FIRST)
     if isinstance(error, ScriptSyntaxError):
         shown_words = with_places(shown_words, script)
+        if is_of_first_line(said.words):
+            error.line = 1
     sent = None
     if isinstance(error, ScriptError):
         sent = error.line

@@ -275,6 +275,24 @@ _SYNTAX: list[tuple[str, str, str, str]] = [
         "Lua allows \\g<count> \\g<what> in one function",
         "move parts of it into functions or tables",
     ),
+    (
+        "Unexpected flag in script",
+        r"Unexpected flag in script shebang",
+        "the server does not know this flag",
+        "flags are no-writes, allow-oom, allow-stale, no-cluster and allow-cross-slot-keys",
+    ),
+    (
+        "engine",
+        r"Unexpected engine in script shebang|Could not find scripting engine",
+        "the server has no such language",
+        "begin the script with #!lua",
+    ),
+    (
+        "shebang",
+        r"Unknown lua shebang option|Invalid script shebang",
+        "the server does not understand the first line",
+        "begin the script with #!lua, or with #!lua flags=no-writes",
+    ),
 ]
 # No Lua program reads like this.
 _PATH = re.compile(rb"[\w./\\-]{1,200}\.lua")

@@ -60,6 +60,15 @@ _FIXED_WITH_NAME = re.compile(
     rf"(?:local|global|field|upvalue|method) '(?P<name>\w+)' \(a {_TYPE} value\)|"
     r"Script attempted to access (?:a )?(?:nonexistent|unexisting) global variable '(?P<other>\w+)'"
 )
+_FIRST_LINE = re.compile(
+    r"(?:Unexpected (?:flag|engine) in|Invalid) script shebang|Unknown lua shebang option|"
+    r"Could not find scripting engine"
+)
+
+
+def is_of_first_line(words: str) -> bool:
+    """Whether a server refuses a script for its first line, which it does not name."""
+    return _FIRST_LINE.match(words) is not None
 
 
 class Words:

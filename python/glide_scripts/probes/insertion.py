@@ -4,6 +4,9 @@ A probe stands on the line of its statement, so that no line of an error changes
 into one table. A number that is not in it yet is written to the log, once in a run, before the
 statement runs. So nothing is lost when the script fails or is killed; no key is needed; and it
 works in read-only scripts, functions and transactions.
+
+The server takes microseconds for each line of its log, so a probe stands for several statements
+where one cannot run without the others: see `shared`.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from ..commands.function_library import names_library
 from .program import Decision, Program, Statement
 from .room import too_many
+from .shared import Shared, shared
 from .weaving import begin_of_code, woven
 
 MARK = "glide-scripts-probe"
@@ -36,6 +40,8 @@ class Form:
     false: str
     last: str = ""
     """What comes after the last statement."""
+    is_shared: bool = True
+    """Whether one probe may stand for several statements."""
 
 
 # A number is logged when it is first set or read. It is set before a statement. It is read in
@@ -76,6 +82,8 @@ DEBUGGED = Form(
     statement="if not {name}[{n}] then {name}[{n}]=1 {name}.log(3,'{mark} {id} {n}')end",
     true=f"({{name}}[{{n}}] or {_LOG} or true)",
     false=f"(not {{name}}[{{n}}] and {_LOG})",
+    # A run may be left at any line.
+    is_shared=False,
 )
 
 
@@ -91,6 +99,8 @@ class Probe:
     """The line in the text."""
     outcome: int | None = None
     """The number of the outcome among the program's; None: a statement on that line."""
+    others: tuple[int, ...] = ()
+    """The lines of other statements that have run, or run next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +129,14 @@ def insertions(code: bytes, program: Program, id: str, form: Form | None = None)
         form: How they are written. None means the form for the text: a script, or a library of
             functions.
     """
-    writing = _Writing(code, id, form or _form(code))
+    form = form or _form(code)
+    writing = _Writing(code, id, form, _shared(program, form))
     # What ends a loop comes before the probe of a statement that follows at once.
     for number, decision in enumerate(program.decisions):
         writing.decision(decision, 2 * number)
     for statement in program.statements:
-        writing.statement(statement)
+        if statement.node.id not in writing.shared.without:
+            writing.statement(statement)
     return writing.finish(program.end)
 
 
@@ -137,9 +149,13 @@ def _form(code: bytes) -> Form:
     return LIBRARY if names_library(code) else SCRIPT
 
 
+def _shared(program: Program, form: Form) -> Shared:
+    return shared(program, is_library=form is LIBRARY) if form.is_shared else Shared()
+
+
 class _Writing:
-    def __init__(self, code: bytes, id: str, form: Form) -> None:
-        self._id, self._form = id, form
+    def __init__(self, code: bytes, id: str, form: Form, shared: Shared) -> None:
+        self._id, self._form, self.shared = id, form, shared
         self._name = "_probe"
         while self._name.encode() in code:
             self._name += "_"
@@ -147,7 +163,8 @@ class _Writing:
         self._pieces: list[tuple[int, str]] = []
 
     def statement(self, statement: Statement) -> None:
-        number, node = self._number(Probe(statement.line)), statement.node
+        node, line = statement.node, statement.line
+        number = self._number(Probe(line, others=self.shared.before(node)))
         if node.type == "elseif_statement":
             self._insert(node.children[0].end_byte, f" {self._false(number)}or")
         elif node.type == "until":
@@ -157,7 +174,10 @@ class _Writing:
 
     def decision(self, decision: Decision, first: int) -> None:
         node, line = decision.node, decision.outcomes[0].line
-        yes, no = (self._number(Probe(line, first + index)) for index in (0, 1))
+        yes, no = (
+            self._number(Probe(line, first + index, self.shared.after(node, index)))
+            for index in (0, 1)
+        )
         if node.type != "for_statement":
             self._insert(node.start_byte, " (")
             true = self._written(self._form.true, yes)

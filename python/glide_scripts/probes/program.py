@@ -28,7 +28,7 @@ _STATEMENTS = {
 # These contain statements but are not statements: nothing runs on their own lines.
 _BLOCKS = {"do_statement"}
 # The compiler decides on them, not the script's data.
-_CONSTANTS = {"true", "false", "nil", "number", "string"}
+CONSTANTS = {"true", "false", "nil", "number", "string"}
 
 EXIT = -1
 """Where a function or the script ends, as the line that an outcome leads to."""
@@ -61,6 +61,8 @@ class Decision:
     """The condition; of a ``for`` the whole statement."""
     outcomes: tuple[Outcome, Outcome]
     """If it is true or the loop's body runs; and if it is false or the loop has ended."""
+    first: tuple[Node | None, Node | None] = (None, None)
+    """The statements that run next after each outcome, and only then."""
     breaks: tuple[Node, ...] = ()
     """What leaves a ``for`` before its end."""
 
@@ -164,11 +166,13 @@ class _Walk:
         line: int,
         to: tuple[int, int],
         says: tuple[str, str],
+        *,
+        first: tuple[Node | None, Node | None],
         breaks: tuple[Node, ...] = (),
     ) -> None:
-        if node is not None and node.type not in _CONSTANTS:
-            first, second = (self._outcome(line, *each) for each in zip(to, says, strict=True))
-            self.decisions.append(Decision(node, (first, second), breaks))
+        if node is not None and node.type not in CONSTANTS:
+            yes, no = (self._outcome(line, *each) for each in zip(to, says, strict=True))
+            self.decisions.append(Decision(node, (yes, no), first, breaks))
 
     def _outcome(self, line: int, to: int, says: str) -> Outcome:
         # A line that leads to itself, and another outcome of this line that leads to the same one,
@@ -178,11 +182,17 @@ class _Walk:
         self._taken.add((line, to))
         return Outcome(line, to, says)
 
-    def _condition(self, node: Node, line: int, to: tuple[int, int]) -> None:
+    def _condition(
+        self,
+        node: Node,
+        line: int,
+        to: tuple[int, int],
+        first: tuple[Node | None, Node | None] = (None, None),
+    ) -> None:
         condition = node.child_by_field_name("condition")
         never = "the condition on line {} was never {}"
         says = (never.format(line, "true"), never.format(line, "false"))
-        self._decide(condition, line, to, says)
+        self._decide(condition, line, to, says, first=first)
         self._expressions(condition)
 
     def _if_statement(self, node: Node, after: int) -> None:
@@ -196,18 +206,22 @@ class _Walk:
                 self.statements.append(Statement(line, part))
             other = parts[index + 1] if index + 1 < len(parts) else None
             if other is None:
-                false = after
+                false, next_part = after, None
             elif other.type == "else_statement":
-                false = self._first_line(_statements(other.child_by_field_name("body")), after)
+                otherwise = _statements(other.child_by_field_name("body"))
+                false, next_part = self._first_line(otherwise, after), _first(otherwise)
             else:
-                false = self._line(other)
+                false, next_part = self._line(other), other
             block = part.child_by_field_name("consequence")
-            self._condition(part, line, (self._first_line(_statements(block), after), false))
+            inner = _statements(block)
+            to = (self._first_line(inner, after), false)
+            self._condition(part, line, to, (_first(inner), next_part))
             self.block(block, after)
 
     def _while_statement(self, node: Node, after: int) -> None:
         line, body = self._line(node), node.child_by_field_name("body")
-        self._condition(node, line, (self._first_line(_statements(body), line), after))
+        inner = _statements(body)
+        self._condition(node, line, (self._first_line(inner, line), after), (_first(inner), None))
         self._loop(body, line)
 
     def _repeat_statement(self, node: Node, after: int) -> None:
@@ -224,9 +238,11 @@ class _Walk:
         line, body = self._line(node), node.child_by_field_name("body")
         self._expressions(node.child_by_field_name("clause"))
         breaks = self._loop(body, line)
-        to = (self._first_line(_statements(body), line), after)
+        inner = _statements(body)
+        to = (self._first_line(inner, line), after)
         says = (f"the loop on line {line} never started", f"the loop on line {line} never ended")
-        self._decide(node, line, to, says, tuple(breaks))
+        first = _first(inner), None
+        self._decide(node, line, to, says, first=first, breaks=tuple(breaks))
 
     def _loop(self, body: Node | None, line: int) -> list[Node]:
         self._loops.append([])
@@ -255,6 +271,10 @@ def outermost(root: Node, *types: str) -> Iterator[Node]:
             yield node
         else:
             pending += reversed(node.named_children)
+
+
+def _first(statements: list[Node]) -> Node | None:
+    return next((each for each in statements[:1] if each.type not in _BLOCKS), None)
 
 
 def _statements(block: Node | None) -> list[Node]:
