@@ -25,6 +25,7 @@ from glide_scripts import (
     TEncodable,
     UpdateOptions,
 )
+from glide_scripts.testing import ValkeyServer
 
 NEW, OLD = ConditionalChange.ONLY_IF_DOES_NOT_EXIST, ConditionalChange.ONLY_IF_EXISTS
 GREATER, LESS = UpdateOptions.GREATER_THAN, UpdateOptions.LESS_THAN
@@ -408,3 +409,17 @@ def test_every_public_method_is_a_coroutine_function_with_a_docstring(name: str)
 def test_all_that_a_client_offers_is_a_coroutine_function_or_gives_an_awaitable() -> None:
     public = {name for name in dir(GlideClient) if not name.startswith("_")}
     assert public - set(COMMANDS) == {"bind", "invoke_script_many", "stats"}
+
+
+async def test_keys_may_have_moved_if_the_other_server_did_not_answer_migrate(
+    client: GlideClient, own_server: ValkeyServer
+) -> None:
+    await client.set("key", "value")
+    own_server.pause()
+    try:
+        command = ["MIGRATE", own_server.host, str(own_server.port), "key", "0", "50"]
+        with pytest.raises(RequestError, match="IOERR") as caught:
+            await client.custom_command(command)
+        assert caught.value.may_have_executed
+    finally:
+        own_server.resume()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from contextlib import suppress
 
 import pytest
 from tests.conftest import Connect
@@ -214,6 +216,30 @@ async def test_a_reply_that_cannot_be_kept_is_unknown_later(client: GlideClient)
         with pytest.raises(OnceUnknownError, match='"order"') as caught:
             await client.invoke_script(script, ["n"], once="order")
         assert caught.value.may_have_executed
+    assert await client.get("n") == b"1"
+
+
+@pytest.mark.parametrize(
+    "returned", ["7", "'abc'", "{1, {'x', {}}}", "redis.error_reply('MY error')"]
+)
+@pytest.mark.every_server
+async def test_a_record_that_something_else_has_cut_or_overwritten_is_unknown(
+    client: GlideClient, returned: str
+) -> None:
+    script = Script(f"redis.call('INCR', KEYS[1]) return {returned}")
+    with suppress(ScriptError):
+        await client.invoke_script(script, ["n"], once="order")
+    record = await client.get("once:{n}:order")
+    assert record is not None
+    head = 1 + hashlib.sha1().digest_size
+    cut = [record[:length] for length in range(head, len(record))]
+    overwritten = [
+        record[:head] + reply for reply in (b"x", b"2*9\n", b"2$9\nab", b"2:x\n", b"2?1\na")
+    ]
+    for changed in (*cut, *overwritten, record + b"more"):
+        await client.set("once:{n}:order", changed)
+        with pytest.raises(OnceUnknownError, match='"order"'):
+            await client.invoke_script(script, ["n"], once="order")
     assert await client.get("n") == b"1"
 
 

@@ -55,7 +55,7 @@ def parse_url(url: str, *, cluster: bool) -> dict[str, Any]:
         else:
             return _parse(url, cluster)
     except ValueError as error:
-        why = f"url: {error}; write it like {_example(url.partition('://')[0], cluster)}"
+        why = f"url: {error}; write it like {_example(url.partition('://')[0].lower(), cluster)}"
     except ConfigurationError as error:
         why = str(error)
     # Tracebacks may show local variables: those of this frame, and of the error's own frames.
@@ -92,11 +92,14 @@ def _parse(url: str, cluster: bool) -> dict[str, Any]:
         refuse("it contains a space or a control character")
     scheme, separator, rest = url.partition("://")
     if not separator:
-        refuse("it has no scheme")
+        refuse("it has no scheme, which ends in '://'")
+    # RFC 3986: case does not matter in a scheme.
+    scheme = scheme.lower()
     by_sentinels, is_unix = scheme.endswith(_BY_SENTINELS), scheme in _UNIX_SCHEMES
     plain_scheme = scheme.removesuffix(_BY_SENTINELS)
     if not is_unix and plain_scheme not in _TLS_BY_SCHEME:
-        schemes = ", ".join((*_TLS_BY_SCHEME, *_UNIX_SCHEMES, f"valkey{_BY_SENTINELS}"))
+        of_sentinels = (f"{plain}{_BY_SENTINELS}" for plain in _TLS_BY_SCHEME)
+        schemes = ", ".join((*_TLS_BY_SCHEME, *_UNIX_SCHEMES, *of_sentinels))
         refuse(f"the scheme is not one of {schemes}")
     if by_sentinels and cluster:
         refuse("it names Sentinels, and a cluster has none: name nodes of the cluster")

@@ -66,7 +66,11 @@ class Settings:
             parts[part + dot][name] = value
         arguments, advanced = parts[""], parts["advanced."]
         if parts["tls."]:
-            advanced["tls_config"] = self._tls(parts["tls."])
+            tls = self._tls(parts["tls."])
+            if self.use_tls:
+                advanced["tls_config"] = tls
+            else:
+                arguments["sentinel_tls_config"] = tls
         if parts["login."]:
             arguments["credentials"] = self._credentials(parts["login."])
         if login := parts["sentinel_login."]:
@@ -81,7 +85,7 @@ class Settings:
         return arguments
 
     def _tls(self, values: dict[str, Any]) -> TlsAdvancedConfiguration:
-        if not self.use_tls:
+        if not self.use_tls and not self._values.get("sentinel_use_tls"):
             name = next(name for at, name in self._given.items() if at.startswith("tls."))
             refuse(f"{name} is a setting of TLS, which the scheme valkeys:// or rediss:// asks for")
         try:
@@ -290,11 +294,14 @@ _BYTES = "replies are bytes; scripts in files can declare that they return text"
 _RETRIES = "what certainly did not run is sent again by itself, and BatchRetryStrategy has the rest"
 _KEEPALIVE = "it is always on"
 _RUSTLS = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls"
+_OCSP = "the client asks for no OCSP answers"
+_TOPOLOGY = "the client learns where the slots are by itself; periodic_checks says how often"
 _PARTS = "write its settings one by one"
 _CANNOT = {
     "service_name": "it is the first part of the path",
     "sentinel_credentials": "write sentinel_username and sentinel_password",
-    "sentinel_tls_config": "the settings of TLS are for servers and Sentinels alike",
+    "sentinel_tls_config": "the settings of TLS are for servers and Sentinels alike, "
+    "or for the Sentinels with valkey+sentinel:// and sentinel_use_tls=true",
     "observer": "it is an object; pass it to from_url",
     "password_callback": "it is a function; pass ServerCredentials in a configuration",
     "credential_provider": "pass ServerCredentials(password_callback=…) in a configuration",
@@ -320,6 +327,24 @@ _CANNOT = {
     "ssl_ca_path": "name a file in ssl_ca_certs",
     "ssl_min_version": _RUSTLS,
     "ssl_ciphers": _RUSTLS,
+    "ssl_include_verify_flags": _RUSTLS,
+    "ssl_exclude_verify_flags": _RUSTLS,
+    "ssl_validate_ocsp": _OCSP,
+    "ssl_validate_ocsp_stapled": _OCSP,
+    "ssl_ocsp_context": _OCSP,
+    "ssl_ocsp_expected_cert": _OCSP,
+    "ssl": "the schemes valkeys:// and rediss:// ask for TLS",
+    "unix_socket_path": "write unix:///path",
+    "startup_nodes": "they are the hosts of the URL",
+    "dynamic_startup_nodes": "write refresh_topology_from_initial_nodes",
+    "require_full_coverage": _TOPOLOGY,
+    "reinitialize_steps": _TOPOLOGY,
+    "cluster_error_retry_attempts": _RETRIES,
+    "load_balancing_strategy": "write read_from",
+    "address_remap": "write address_map",
+    "sentinels": "they are the hosts of a URL with valkey+sentinel://",
+    "sentinel_kwargs": "write sentinel_username, sentinel_password and sentinel_use_tls",
     "lib_name": "send_client_info=false leaves it out",
     "lib_version": "send_client_info=false leaves it out",
+    "driver_info": "send_client_info=false leaves it out",
 }

@@ -11,6 +11,7 @@ from glide_scripts import (
     NodeAddress,
     SentinelConfiguration,
     ServerCredentials,
+    TlsAdvancedConfiguration,
 )
 from glide_scripts.config.url import configuration_of, parse_url
 
@@ -49,6 +50,14 @@ HERE = [NodeAddress("h", 26379)]
             "valkeys+sentinel://h/main?sentinel_use_tls=false",
             {"use_tls": True, "sentinel_use_tls": False},
         ),
+        ("Valkeys+Sentinel://h/main", {"use_tls": True}),
+        (
+            "valkey+sentinel://h/main?sentinel_use_tls=true&ssl_ca_certs=ca.pem",
+            {
+                "sentinel_use_tls": True,
+                "sentinel_tls_config": TlsAdvancedConfiguration(root_pem_cacerts="ca.pem"),
+            },
+        ),
     ],
 )
 def test_a_url_gives_the_arguments_of_a_configuration(url: str, settings: dict[str, Any]) -> None:
@@ -68,7 +77,8 @@ def test_a_url_gives_the_arguments_of_a_configuration(url: str, settings: dict[s
         ("valkey+sentinel://h/main/x", "the database is not a number"),
         ("valkey+sentinel://h/%zz", "in the service, a '%' is not followed by two hexadecimal"),
         ("http+sentinel://h/main", "the scheme is not one of valkey, redis, valkeys, rediss"),
-        ("sentinel://h/main", "the scheme is not one of"),
+        ("sentinel://h/main", "valkeys+sentinel, rediss+sentinel; write it like"),
+        ("valkey+sentinel://h/main?ssl_ca_certs=a", "ssl_ca_certs is a setting of TLS"),
         ("valkey+sentinel://h/main?service_name=x", "it is the first part of the path"),
         ("valkey+sentinel://h/main?sentinel_use_tls=x", "sentinel_use_tls is not true or false"),
         ("valkey://h/1?sentinel_password=hunter2", "sentinel_password is a setting of Sentinels"),

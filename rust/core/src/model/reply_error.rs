@@ -37,7 +37,7 @@ impl Error {
     pub(crate) fn once_unknown(request: &Request) -> Self {
         let id = request.shown_id();
         let message = format!(
-            "once: the script was begun before with the id {id}, and its reply was not kept; it did not run again. \
+            "once: the script was begun before with the id {id}, and its record has no reply; it did not run again. \
              Find out from the data whether it took effect"
         );
         Self::new(Kind::OnceUnknown, message).may_have_executed(true)

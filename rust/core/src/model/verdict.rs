@@ -189,12 +189,14 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
-    Verdict { ran: ran(&meaning), meaning, next, is_demoted }
+    Verdict { ran: ran(&meaning, error), meaning, next, is_demoted }
 }
 
-fn ran(meaning: &Meaning) -> Ran {
+fn ran(meaning: &Meaning, error: &ServerError) -> Ran {
     match meaning {
         Meaning::OfScript | Meaning::Killed | Meaning::StoppedOnReplica => Ran::Yes,
+        // MIGRATE lost the other server, which may have got the keys.
+        Meaning::OfCommand if error.code() == "IOERR" => Ran::Unknown,
         _ => Ran::No,
     }
 }

@@ -2,23 +2,24 @@
 -- record must be written before it runs, as `is_noted_first`. `once.rs` says why.
 --
 -- A record is a string: `1`, a digest of the script, its keys and its arguments, the protocol that the script had
--- chosen, and its reply. One that ends after the digest has no reply: the script has begun, or its reply could not be
--- kept. What a client must not take for the script's own reply goes to it in a list that begins with the digest.
+-- chosen, and its reply. One without a whole reply says that the script has begun: its reply could not be kept, or
+-- something else has changed the record. What a client must not take for the script's own reply goes to it in a list that begins with the digest.
 local key, ttl, hash, digest = table.remove(KEYS), table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
 local head = '1' .. digest
 
--- Reads a reply in a record. Each value begins with a letter, a number and a line feed.
+-- Reads a reply in a record, and raises an error if it is not whole. Each value begins with a letter, a number and a line
+-- feed.
 local function decode(record, at)
   local function read()
     local stop = string.find(record, '\n', at, true)
     local kind, number = string.sub(record, at, at), tonumber(string.sub(record, at + 1, stop - 1))
     at = stop + 1
     if kind == ':' then
-      return number
+      return assert(number)
     elseif kind == 'T' or kind == 'F' then
       return kind == 'T'
     elseif kind == ',' then
-      return {double = number}
+      return {double = assert(number)}
     elseif kind == '*' then
       local list = {}
       for index = 1, number do
@@ -45,13 +46,16 @@ local function decode(record, at)
       return read
     end
     local text = string.sub(record, at, at + number - 1)
+    assert(#text == number)
     at = at + number
     if kind == '$' then
       return text
     end
-    return {[kind == '-' and 'err' or kind == '+' and 'ok' or 'big_number'] = text}
+    return {[assert(kind == '-' and 'err' or kind == '+' and 'ok' or kind == '(' and 'big_number')] = text}
   end
-  return read()
+  local reply = read()
+  assert(at == #record + 1)
+  return reply
 end
 
 -- Makes the pieces of a reply in a record, as the server would answer it: the same fields count, in the same order. It
@@ -159,12 +163,14 @@ elseif record then
   local protocol = #head + 1
   if string.sub(record, 1, #head) ~= head then
     return {digest, 'conflict'}
-  elseif #record == #head then
-    return {digest, 'unknown'}
   elseif string.sub(record, protocol, protocol) == '3' then
     redis.setresp(3)
   end
-  return {digest, 'reply', decode(record, protocol + 1)}
+  local is_whole, reply = pcall(decode, record, protocol + 1)
+  if not is_whole then
+    return {digest, 'unknown'}
+  end
+  return {digest, 'reply', reply}
 end
 -- After a script's first write a server refuses no other, but for a lack of rights.
 is_noted_first = is_noted_first or not redis.acl_check_cmd
