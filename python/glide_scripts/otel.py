@@ -34,6 +34,8 @@ observer.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -237,6 +239,18 @@ _METRICS = (
 )  # fmt: skip
 
 
+_of_observers: weakref.WeakSet[_Clients] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for clients in list(_of_observers):
+        clients.forget()
+
+
+if sys.platform != "win32":  # has no forks
+    os.register_at_fork(after_in_child=_forget_all)
+
+
 class _Clients:
     """The clients of an observer, and the counters of closed ones."""
 
@@ -246,12 +260,23 @@ class _Clients:
         self._closed: dict[str, Counter[Series]] = {each.name: Counter() for each in _METRICS}
         # Metrics are read on another thread.
         self._lock = threading.Lock()
+        _of_observers.add(self)
+
+    def forget(self) -> None:
+        """In a child process: the clients and what they counted are the parent's."""
+        # Another thread of the parent may have held the lock.
+        self._lock = threading.Lock()
+        self._open = weakref.WeakSet()
+        self._closed = {each.name: Counter() for each in _METRICS}
 
     def add(self, client: Client) -> None:
         with self._lock:
             self._open.add(client)
 
     def remove(self, client: Client) -> None:
+        with self._lock:
+            if client not in self._open:  # the parent's, in a child process
+                return
         stats = client.stats()
         with self._lock:
             self._open.discard(client)

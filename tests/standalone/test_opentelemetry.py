@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 from tests.conftest import Connect
+from tests.programs import run_program
 from tests.waiting import until
 
 from glide_scripts import Batch, GlideClient, Script, ScriptError, TimeoutError
@@ -273,3 +274,40 @@ except ModuleNotFoundError as error:
     print(error)
 """
     assert run(program) == 'OpenTelemetry is not installed: pip install "glide-scripts[otel]"'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_a_child_process_counts_its_own_clients_only(server: ValkeyServer) -> None:
+    program = """
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from glide_scripts.otel import OpenTelemetryObserver
+from glide_scripts.sync import GlideClient
+
+reader = InMemoryMetricReader()
+observer = OpenTelemetryObserver(meter_provider=MeterProvider([reader]))
+
+def calls():
+    metrics = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+    counted = [metric for metric in metrics if metric.name == "glide_scripts.client.calls"]
+    return [point.value for metric in counted for point in metric.data.data_points]
+
+client = GlideClient.from_url(URL, observer=observer)
+client.ping()
+client.ping()
+# As a thread that reads the metrics may hold it.
+observer._clients._lock.acquire()
+if (child := os.fork()) == 0:
+    signal.alarm(20)
+    with GlideClient.from_url(URL, observer=observer) as own:
+        own.ping()
+        print(calls(), flush=True)
+    client.close()
+    print(calls(), flush=True)
+    os._exit(0)
+observer._clients._lock.release()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(calls())
+client.close()
+"""
+    assert run_program(program, server.url) == "[1]\n[1]\n[2]\n"

@@ -203,7 +203,8 @@ def test_a_fork_waits_for_what_another_thread_imports(server: ValkeyServer) -> N
     """A module whose import the thread has begun would never be there in the child."""
     program = f"""{PRELUDE}
 import signal
-from glide_scripts.client.in_thread import import_explanation, import_now
+from glide_scripts.client.importing import import_now
+from glide_scripts.client.in_thread import import_explanation
 
 class Slow:
     def find_spec(self, name, path, target=None):

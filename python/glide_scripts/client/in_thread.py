@@ -1,24 +1,14 @@
-"""Importing what connecting needs: in a separate thread, and never while the process forks."""
+"""Importing what connecting needs, in a separate thread."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
 from functools import partial
 
+from .importing import import_now
 from .running import running
 
 _imported: set[Callable[[], object]] = set()
-# The child of a fork has only the thread that forked: it would wait forever for a module whose
-# import another thread had begun.
-_importing = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=_importing.release,
-    )
 
 
 async def imported(do_import: Callable[[], object]) -> None:
@@ -32,12 +22,6 @@ async def imported(do_import: Callable[[], object]) -> None:
         await runtime.in_thread(partial(import_now, do_import))
         # Only afterwards: `sys.modules` has a module as soon as its import begins.
         _imported.add(do_import)
-
-
-def import_now(do_import: Callable[[], object]) -> None:
-    """Run a function that imports a module, in this thread."""
-    with _importing:
-        do_import()
 
 
 def import_explanation() -> None:

@@ -21,7 +21,8 @@ from ..observing.client import Client
 from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
 from .core import Core
-from .in_thread import import_explanation, import_now, import_url, imported
+from .importing import import_now
+from .in_thread import import_explanation, import_url, imported
 from .running import running
 from .watches import TaskWatches, ThreadWatches, Watches
 from .what_runs import is_asyncio, is_trio

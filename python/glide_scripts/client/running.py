@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from .importing import import_now
 from .runtime import ASYNCIO, Runtime
 from .what_runs import is_asyncio, is_trio, no_running_loop
 
@@ -31,9 +32,13 @@ def running_trio() -> TrioRun | None:
     """The run of trio whose task calls this; None elsewhere."""
     if not is_trio():
         return None
+    return import_now(_trio_run)()
+
+
+def _trio_run() -> Callable[[], TrioRun]:
     from .trio_run import current_run  # noqa: PLC0415 - trio is optional
 
-    return current_run()
+    return current_run
 
 
 async def to_its_end(waiting: Awaitable[object]) -> None:
