@@ -42,7 +42,7 @@ def caches() -> Any:
         }
     )
     django.setup()
-    from django.core.cache import caches  # noqa: PLC0415 - needs the settings
+    from django.core.cache import caches
 
     return caches
 
