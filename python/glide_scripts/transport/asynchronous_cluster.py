@@ -64,13 +64,13 @@ class AsyncClusterClient:
             lane.know(args[1])
         return reply
 
-    async def _execute_command(self: Any, node: Any, *args: Any, **options: Any) -> Any:
-        write = write_on(self, self._lane, node, args)
+    async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        write = write_on(self, self._lane, target_node, args)
         if write is None:
-            return await super()._execute_command(node, *args, **options)  # type: ignore[misc]
+            return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         command = import_module(f"{self._library.package}.asyncio.cluster").PipelineCommand
         both = [command(0, *write), command(1, *args, **options)]
-        await node.execute_pipeline(both)
+        await target_node.execute_pipeline(both)
         for each in both:
             if isinstance(each.result, Exception):
                 raise each.result

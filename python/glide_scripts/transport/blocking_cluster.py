@@ -66,11 +66,11 @@ class BlockingClusterClient:
             lane.know(args[1])
         return reply
 
-    def _execute_command(self: Any, node: Any, *args: Any, **options: Any) -> Any:
-        write = write_on(self, self._lane, node, args)
+    def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        write = write_on(self, self._lane, target_node, args)
         if write is None:
-            return super()._execute_command(node, *args, **options)  # type: ignore[misc]
-        client = getattr(self, f"get_{self._library.package}_connection")(node)
+            return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
+        client = getattr(self, f"get_{self._library.package}_connection")(target_node)
         pipeline = client.pipeline(transaction=False)
         pipeline.execute_command(*write)
         pipeline.execute_command(*args, **options)

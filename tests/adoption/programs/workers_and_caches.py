@@ -72,7 +72,7 @@ def test_django_redis_has_locks_and_patterns(caches: Any) -> None:
 @pytest.mark.parametrize("worker", [rq.SimpleWorker, rq.Worker], ids=["in-process", "forked"])
 def test_rq(worker: Callable[..., Any]) -> None:
     client = redis.Redis.from_url(URL)
-    queue = rq.Queue(worker.__name__, connection=client)  # type: ignore[attr-defined]
+    queue = rq.Queue(worker.__name__, connection=client)
     jobs = [queue.enqueue(operator.add, number, 1) for number in range(5)]
     failing = queue.enqueue(operator.truediv, 1, 0)
     worker([queue], connection=client).work(burst=True)
@@ -102,7 +102,7 @@ def test_dramatiq() -> None:
     dramatiq.set_broker(broker)
     done = []
 
-    @dramatiq.actor
+    @dramatiq.actor  # type: ignore[untyped-decorator]
     def append(number: int) -> None:
         done.append(number)
 
