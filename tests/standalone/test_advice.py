@@ -32,6 +32,7 @@ METHODS = [
     ("get_message", "no publish and subscribe"),
     ("get_primaries", "AllPrimaries()"),
     ("quit", "close()"),
+    ("wait", "custom_command(['WAIT', '1', '100']) to a batch"),
     ("georadius", "custom_command(['NAME', 'argument', …]) sends any command"),
 ]
 
@@ -59,6 +60,8 @@ def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
     assert not hasattr(batch, "execute")
     with pytest.raises(AttributeError, match=r"pass the batch to the client: exec\(batch, raise"):
         batch.execute()
+    with pytest.raises(AttributeError, match=r"a client has watch\(keys\)"):
+        batch.watch(["key"])
 
 
 WRONG: list[tuple[Callable[[Any], Any], str]] = [
@@ -75,8 +78,8 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda c: c.zadd("k", mapping={"m": 1}), "zadd(key, {'member': 1.5})"),
     (lambda c: c.eval("return 1", 0), "keys is int; .*without the number of keys"),
     (lambda c: c.eval("return 1", 1, "k", "a"), "eval(): .*without the number of keys"),
-    (lambda c: c.evalsha("f" * 40, 1, "k", "a"), "evalsha(): .*without the number of keys"),
-    (lambda c: c.fcall("f", 1, "k", "a"), "fcall(): .*without the number of keys"),
+    (lambda c: c.evalsha("f" * 40, 1, "k", "a"), "evalsha(): .*evalsha(sha1, ['key'"),
+    (lambda c: c.fcall("f", 1, "k", "a"), "fcall(): .*fcall(function, ['key'"),
     (lambda c: c.set("k", "v", condition=1), "'condition'.*ONLY_IF_DOES_NOT_EXIST"),
     (lambda c: c.set("k", "v", 60), "conditional_set is int; .*ExpirySet(ExpiryType.SEC"),
     (lambda c: c.set("k", "v", ex=timedelta(seconds=1)), "ExpirySet(ExpiryType.SEC"),

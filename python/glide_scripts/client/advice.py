@@ -92,8 +92,8 @@ def _argument_advice(name: str, kwargs: Any) -> str | None:
 
 
 def _position_advice(name: str, signature: inspect.Signature, args: Any) -> str | None:
-    if name in habits.EVALS:
-        return habits.WITHOUT_COUNT.format(name)
+    if name in habits.WITHOUT_COUNT:
+        return habits.WITHOUT_COUNT[name]
     if name in habits.POSITIONS:
         return habits.POSITIONS[name]
     *_, last = signature.parameters.values() or (None,)
@@ -104,8 +104,8 @@ def _position_advice(name: str, signature: inspect.Signature, args: Any) -> str 
 def _value_advice(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """Return what to pass in place of a value of a wrong type."""
     values = *args, *kwargs.values()
-    if name in habits.EVALS and _is_int(args[1:2]):
-        return habits.WITHOUT_COUNT.format(name)
+    if name in habits.WITHOUT_COUNT and _is_int(args[1:2]):
+        return habits.WITHOUT_COUNT[name]
     if name == "set" and _is_int(args[2:3]):
         return habits.ARGUMENTS["set", "ex"]
     if name == "zadd" and not isinstance(values[1], Mapping):

@@ -12,6 +12,8 @@ _BLOCKING = (
     "custom_command(['{}', 'key', '0']) waits on a connection of its own; pass the rest of its "
     "arguments as str"
 )
+_WATCH = "a client has watch(keys); call it before exec()"
+_WAIT = "add custom_command([{}]) to a batch, after the writes that it waits for"
 _ROUTE = "the client knows the nodes; pass a route such as AllPrimaries() to call several of them"
 _TLS = (
     "pass tls_config=TlsAdvancedConfiguration({}) in the advanced configuration, or {} in the URL"
@@ -26,6 +28,10 @@ METHODS = {
     "execute_command": "custom_command(['NAME', 'argument', …]) sends any command",
     "execute": "pass the batch to the client: exec(batch, raise_on_error=True)",
     "multi": "Batch(is_atomic=True) is a transaction",
+    "watch": _WATCH,
+    "unwatch": _WATCH,
+    "wait": _WAIT.format("'WAIT', '1', '100'"),
+    "waitaof": _WAIT.format("'WAITAOF', '1', '0', '100'"),
     "discard": "nothing is sent before exec(); drop the batch",
     "reset": "exec() does not change a batch; make a new one for other commands",
     "pubsub": _NO_MESSAGES,
@@ -177,8 +183,15 @@ POSITIONS = {
 }
 """What to do if a command gets too many arguments, by its name."""
 
-EVALS = {"eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"}
-WITHOUT_COUNT = "pass lists: {}(code, ['key'], ['argument']), without the number of keys"
+WITHOUT_COUNT = {
+    name: f"pass lists: {name}({first}, ['key'], ['argument']), without the number of keys"
+    for first, names in {
+        "code": ("eval", "eval_ro"),
+        "sha1": ("evalsha", "evalsha_ro"),
+        "function": ("fcall", "fcall_ro"),
+    }.items()
+    for name in names
+}
 LISTS = "a list of keys, fields, members or elements is one argument: {}(…, ['a', 'b'])"
 ANY_COMMAND = (
     "custom_command(['NAME', 'argument', …]) sends any command, and glide_scripts.redis has all "

@@ -15,6 +15,7 @@ from .library import Library
 from .placement import Place, place, way
 from .pools import lane_of_pool
 from .scripts import AsyncScript
+from .waiting import after_a_write
 
 
 async def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
@@ -117,7 +118,7 @@ class AsyncClient:
         if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
             await super().initialize()  # type: ignore[misc]
         if lane.waits_for_replicas(args) and self.connection is None:
-            return (await pipelines.after_a_write(self, args, options).execute())[-1]
+            return (await after_a_write(self, args, options).execute())[-1]
         reply = await super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])

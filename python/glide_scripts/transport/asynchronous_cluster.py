@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from .clusters import LaneOfCluster, emptied, queued
 from .lane import Lane, lane_of
 from .library import Library
 from .scripts import AsyncScript
+from .waiting import write_on
 
 
 class AsyncClusterClient:
@@ -61,6 +63,18 @@ class AsyncClusterClient:
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])
         return reply
+
+    async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        write = write_on(self, self._lane, target_node, args)
+        if write is None:
+            return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
+        command = import_module(f"{self._library.package}.asyncio.cluster").PipelineCommand
+        both = [command(0, *write), command(1, *args, **options)]
+        await target_node.execute_pipeline(both)
+        for each in both:
+            if isinstance(each.result, Exception):
+                raise each.result
+        return both[1].result
 
     def register_script(self: Any, script: Any) -> Any:
         return AsyncScript.of(self._library)(self, script)

@@ -17,6 +17,7 @@ from .library import Library
 from .placement import Place, place, way
 from .pools import lane_of_pool
 from .scripts import BlockingScript
+from .waiting import after_a_write
 
 
 def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
@@ -114,7 +115,7 @@ class BlockingClient:
         if self._is_single and place(way(args[0]), args) is Place.CHANGES:
             self._take_connection()
         if lane.waits_for_replicas(args) and self.connection is None:
-            return pipelines.after_a_write(self, args, options).execute()[-1]
+            return after_a_write(self, args, options).execute()[-1]
         reply = super().execute_command(*args, **options)  # type: ignore[misc]
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])

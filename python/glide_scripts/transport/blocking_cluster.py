@@ -13,6 +13,7 @@ from .clusters import LaneOfCluster, queued
 from .lane import Lane, lane_of
 from .library import Library
 from .scripts import BlockingScript
+from .waiting import write_on
 
 
 class BlockingClusterClient:
@@ -64,6 +65,16 @@ class BlockingClusterClient:
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])
         return reply
+
+    def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        write = write_on(self, self._lane, target_node, args)
+        if write is None:
+            return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
+        client = getattr(self, f"get_{self._library.package}_connection")(target_node)
+        pipeline = client.pipeline(transaction=False)
+        pipeline.execute_command(*write)
+        pipeline.execute_command(*args, **options)
+        return pipeline.execute()[-1]
 
     def register_script(self: Any, script: Any) -> Any:
         return BlockingScript.of(self._library)(self, script)

@@ -28,18 +28,6 @@ def is_shared(lane: Lane, commands: Sequence[Queued]) -> bool:
     return not any(empty in options for _, options in commands)
 
 
-def after_a_write(client: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return a pipeline that waits for replicas.
-
-    The server waits for what the same connection wrote last, and another connection writes. What
-    it has published goes to replicas after all that was written before.
-    """
-    pipeline = client.pipeline(transaction=False)
-    pipeline.publish("glide_scripts:wait", "")
-    pipeline.execute_command(*args, **options)
-    return pipeline
-
-
 def result(lane: Lane, reply: Any, command: Queued, callbacks: Any) -> Any:
     """Return one command's result: an exception for an error, awaitable of an async callback."""
     args, options = command

@@ -1,0 +1,44 @@
+"""WAIT, which is to count the replicas that have what went over the shared connection.
+
+The server waits for what the same connection wrote last. So another of the library's connections
+writes, and then waits: replicas get that after all that was written before.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from .lane import Lane
+
+_WRITE = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])"
+
+
+def after_a_write(client: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return a pipeline that writes and waits. A message that is published goes to replicas."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.publish("glide_scripts:wait", "")
+    pipeline.execute_command(*args, **options)
+    return pipeline
+
+
+def write_on(cluster: Any, lane: Lane, node: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return the command that writes on a cluster's node before a command that waits.
+
+    A cluster does not send published messages to replicas as it sends writes, so that this writes
+    and deletes a key, in one step.
+
+    Returns:
+        None if the command does not wait, or if the node has no slots.
+    """
+    if not lane.waits_for_replicas(args):
+        return None
+    slots = cluster.nodes_manager.slots_cache
+    if not any(nodes[0].name == node.name for nodes in slots.values()):
+        return None
+    for number in count():
+        key = f"glide_scripts:wait:{{{number}}}"
+        nodes = slots.get(cluster.keyslot(key))
+        if nodes and nodes[0].name == node.name:
+            return "EVAL", _WRITE, 1, key
+    raise AssertionError
