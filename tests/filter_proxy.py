@@ -11,6 +11,7 @@ from tests.read_command import read_command
 from tests.tls_proxy import copy
 
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 
 _SAY = "return redis.error_reply(ARGV[1])"
 
@@ -98,7 +99,7 @@ async def filter_proxy(
     try:
         yield filtering
     finally:
-        listening.close()
+        await stop_accepting(listening)
         for writer in writers:
             writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,6 +12,7 @@ from tests.read_command import read_command
 
 from glide_scripts import NodeAddress, SentinelConfiguration
 from glide_scripts.testing import ServerReplyError, ValkeySentinel, ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 from glide_scripts.testing._lifecycle import Startable
 
 
@@ -106,7 +107,7 @@ async def false_sentinel(
     try:
         yield NodeAddress("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
-        server.close()
+        await stop_accepting(server)
         for task in filter(None, tasks):
             task.cancel()
         await asyncio.gather(*filter(None, tasks), return_exceptions=True)

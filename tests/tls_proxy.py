@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 
 
 @asynccontextmanager
@@ -29,7 +30,7 @@ async def tls_proxy(server: ValkeyServer, context: ssl.SSLContext) -> AsyncItera
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:
-        listening.close()
+        await stop_accepting(listening)
         while any(task and not task.done() for task in serving):
             for writer in writers:
                 writer.transport.abort()

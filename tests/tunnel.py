@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 
 
 class Tunnel:
@@ -49,7 +50,7 @@ async def tunnel(server: ValkeyServer) -> AsyncIterator[Tunnel]:
     try:
         yield way
     finally:
-        listening.close()
+        await stop_accepting(listening)
         for task in tasks:
             task.cancel()
         if tasks:

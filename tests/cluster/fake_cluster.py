@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from tests.read_command import read_command
 
+from glide_scripts.testing._accepting import stop_accepting
+
 Words = list[bytes]
 Answer = bytes | None
 """A reply as it goes over the wire; None: no reply, ever."""
@@ -48,10 +50,6 @@ def slots(*nodes: bytes, first: int = 0, last: int = LAST_SLOT) -> bytes:
     return array(integer(first), integer(last), *nodes)
 
 
-# No accepted connection takes more turns of the loop to its reader.
-TURNS = 10
-
-
 class FakeNode:
     """One node. It greets as a server does, and answers CLUSTER SLOTS and scripts as it is told."""
 
@@ -89,12 +87,7 @@ class FakeNode:
         try:
             yield self
         finally:
-            # asyncio leaves a connection open that was accepted and has not got to _serve when the
-            # server is closed. So it stops accepting first, and lets those come.
-            asyncio.get_running_loop().remove_reader(server.sockets[0].fileno())
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
-            server.close()
+            await stop_accepting(server)
             self.drop_connections()
             for task in list(self._connections):
                 task.cancel()

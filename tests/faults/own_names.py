@@ -25,6 +25,7 @@ from tests.faults.report import Report
 from tests.tls_proxy import copy
 
 from glide_scripts.testing import ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 
 NAME = "server.test"
 _MOUNT = 'mount --bind "$0" /etc/hosts && exec "$@"'
@@ -87,7 +88,7 @@ async def changed_name(adapter: Adapter, scale: Any, hosts: Path) -> Report:
                 up_reader, up_writer = await asyncio.open_connection(new.host, new.port)
                 await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer))
 
-        async with await asyncio.start_server(serve, "127.0.0.2", old.port):
+        async with await asyncio.start_server(serve, "127.0.0.2", old.port) as listening:
             await adapter.connect([(NAME, old.port)], Settings())
             before = Driver(adapter, [old], callers=8, name="before")
             async with before.running():
@@ -99,6 +100,7 @@ async def changed_name(adapter: Adapter, scale: Any, hosts: Path) -> Report:
             async with after.running():
                 await after.progress(scale.calls)
             await adapter.close()
+            await stop_accepting(listening)
             verdict.add(after.verdict())
     return Report(verdict, {"changes": 1})
 

@@ -27,6 +27,7 @@ from glide_scripts import (
     ServerCredentials,
 )
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing._accepting import stop_accepting
 from glide_scripts.testing._ports import free_port
 
 HOST = "127.0.0.1"
@@ -59,6 +60,7 @@ async def answering(answer: bytes, *, ends: bool) -> AsyncIterator[int]:
     server = await asyncio.start_server(serve, HOST, 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await stop_accepting(server)
 
 
 @pytest.mark.parametrize("ends", [False, True])

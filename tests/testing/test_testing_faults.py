@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
+import sys
+import warnings
 
 import pytest
 from tests.waiting import until
 
 from glide_scripts import OK, Batch, ConnectionError, GlideClient, Script
-from glide_scripts.testing import ServerFaults, ValkeyServer
+from glide_scripts.testing import FaultProxy, ServerFaults, ValkeyServer
 
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 
@@ -88,3 +92,19 @@ async def test_replies_to_other_commands_are_lost_by_their_text(server: ValkeySe
             with pytest.raises(ConnectionError):
                 await client.incr("n")
             assert await client.get("n") == b"2"
+
+
+def test_a_proxy_that_stops_leaves_no_connection_open(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also none that it has just accepted."""
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        for _ in range(10):
+            with FaultProxy(server.host, server.port) as proxy:
+                for _ in range(5):
+                    socket.create_connection((proxy.host, proxy.port)).close()
+            gc.collect()
+    assert left == []

@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from .. import checks
+from ._accepting import stop_accepting
 from ._damage import Damage, Loss
 from ._lifecycle import Startable
 from ._link import Link
@@ -172,8 +173,7 @@ class FaultProxy(Startable):
     async def _shut(self) -> None:
         self._damage.clear()
         assert self._listening is not None
-        self._listening.close()
-        # Also the tasks of connections that were just accepted.
+        await stop_accepting(self._listening)
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             for link in self._links:
                 link.reset()
