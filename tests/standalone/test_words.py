@@ -212,6 +212,36 @@ async def test_what_this_server_has_no_reason_to_say_is_the_script_s_own(
         assert error.may_have_executed is True, words
 
 
+# A transaction with a watch is never sent again.
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", [call for call in CALLS if call is not after_watch])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param(
+            "#!lua\n",
+            "READONLY You can't write against a read only replica.",
+            id="before it begins",
+            marks=pytest.mark.needs("script flags"),
+        ),
+        pytest.param(
+            "",
+            "READONLY You can't write against a read only replica. "
+            "script: 1234, on @user_script:1.",
+            id="at its first write",
+        ),
+    ],
+)
+async def test_a_script_that_makes_up_a_replica_s_line_runs_again_at_most_once(
+    script_client: GlideClient, call: Call, code: str, words: str
+) -> None:
+    """By then, the server has said that it is a primary."""
+    script = unseen(code + "redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])")
+    error = await failure(call(script_client, script, ["n"], [words]))
+    assert await script_client.get("n") in (b"1", b"2")
+    assert error.may_have_executed is True
+
+
 @pytest.mark.needs("commands of Redis 7")
 async def test_a_command_s_words_that_are_also_eval_s_are_the_script_s_own(
     client: GlideClient,

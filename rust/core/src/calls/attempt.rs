@@ -47,6 +47,8 @@ pub(crate) struct Attempt {
     pub(crate) follows: u32,
     /// It is sent again from the place in line that it kept; no other request carries its code before it.
     pub(crate) has_place: bool,
+    /// When it last had an answer that is a replica's.
+    pub(crate) was_on_replica_at: Option<Instant>,
     /// Where to; `None`: where its route leads by then.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) patience: Patience,
@@ -125,11 +127,19 @@ impl Attempt {
             node: self.lane.as_ref().map(|lane| lane.address()),
             in_cluster: servers.is_cluster(),
             is_without_cluster: self.lane.as_ref().is_some_and(|lane| lane.is_without_cluster()),
+            is_primary: self.is_on_primary_now(),
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
             ..Asked::plainly(request, route)
         }
+    }
+
+    /// Whether the lane's server has said that it is a primary since the request had a replica's answer. If it gets such
+    /// an answer once more, that is a script's own.
+    pub(super) fn is_on_primary_now(&self) -> bool {
+        let moment = self.was_on_replica_at;
+        self.lane.as_ref().zip(moment).is_some_and(|(lane, moment)| lane.was_primary_since(moment))
     }
 
     pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
@@ -202,7 +212,12 @@ impl Attempt {
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
             }
-            Next::Later => self.wait(servers, error, waiting_for),
+            Next::Later => {
+                if verdict.is_demoted {
+                    self.was_on_replica_at = Some(Instant::now());
+                }
+                self.wait(servers, error, waiting_for);
+            }
         }
         true
     }

@@ -146,13 +146,14 @@ impl Transaction<'_> {
                     continue;
                 }
             }
-            match self.read(&queue, replies, attempt.asking, &lane) {
+            match self.read(&queue, replies, &attempt, &lane) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
                 Answer::CannotLoad => loads_libraries = false,
                 Answer::OnReplica(error) => {
                     self.ran_on_replica.set(true);
+                    attempt.was_on_replica_at = Some(Instant::now());
                     self.servers.demoted(&lane);
                     attempt.wait(self.servers, &error, &self.waiting_for);
                 }

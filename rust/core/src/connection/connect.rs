@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::greeting::{ECHO, Greeting, GreetingStyle, IfRefused, greetings};
 use crate::connection::stranger;
@@ -31,12 +31,22 @@ pub(crate) struct Connection {
     pub(crate) is_fragile: bool,
     /// The server has said that it is no node of a cluster.
     pub(crate) is_without_cluster: bool,
+    /// When the server has said that it is a primary.
+    pub(crate) was_primary_at: Option<Instant>,
 }
 
 impl Connection {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         let (buffer, decoder) = (BytesMut::new(), Decoder::default());
-        Self { stream, buffer, decoder, has_answered: false, is_fragile: false, is_without_cluster: false }
+        Self {
+            stream,
+            buffer,
+            decoder,
+            has_answered: false,
+            is_fragile: false,
+            is_without_cluster: false,
+            was_primary_at: None,
+        }
     }
 }
 
@@ -183,9 +193,13 @@ impl Connection {
             let reply = self.receive().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
             match (reply.error(), greeting.if_refused) {
-                (None, IfRefused::Hello) => match stranger::mode(&reply).as_deref() {
+                (None, IfRefused::Hello) => match stranger::field(&reply, b"mode").as_deref() {
                     Some(b"sentinel") => return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel))),
-                    mode => self.is_without_cluster = mode == Some(b"standalone"),
+                    mode => {
+                        self.is_without_cluster = mode == Some(b"standalone");
+                        let is_primary = stranger::field(&reply, b"role").as_deref() == Some(b"master");
+                        self.was_primary_at = is_primary.then(Instant::now);
+                    }
                 },
                 (None, _) => {}
                 (Some(_), IfRefused::Offered) if is_busy => {}

@@ -5,6 +5,7 @@
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
 //! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script that makes up a
 //! server's exact line is taken for the server only where that server may have said it of this request.
+//! A script that makes up a replica's line runs again once: then the server has said that it is a primary.
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
@@ -48,6 +49,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) in_cluster: bool,
     /// The server that answered is known to be no node of a cluster.
     pub(crate) is_without_cluster: bool,
+    /// The request had an answer that is a replica's before, and since then the server has said that it is a primary.
+    pub(crate) is_primary: bool,
     /// The user that the server names in its refusals; `None`: it is not known.
     pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
@@ -69,6 +72,7 @@ impl<'a> Asked<'a> {
             node: None,
             in_cluster: false,
             is_without_cluster: false,
+            is_primary: false,
             user: None,
             is_ahead: false,
             brings_library: false,

@@ -28,8 +28,8 @@ pub(super) enum Answer {
 }
 
 impl Transaction<'_> {
-    pub(super) fn read(&self, queue: &Queue, replies: Vec<Reply>, asked: bool, lane: &Rc<Lane>) -> Answer {
-        let mut replies = replies.into_iter().skip(usize::from(asked));
+    pub(super) fn read(&self, queue: &Queue, replies: Vec<Reply>, attempt: &Attempt, lane: &Rc<Lane>) -> Answer {
+        let mut replies = replies.into_iter().skip(usize::from(attempt.asking));
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
         let Some(executed) = replies.next() else {
@@ -54,9 +54,9 @@ impl Transaction<'_> {
             (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_by_replica(queue, &elements) {
+                Some(elements) => match self.refused_by_replica(queue, &elements, attempt) {
                     Some(error) => Answer::OnReplica(error),
-                    None => Answer::Executed(self.outcomes(queue, elements, lane)),
+                    None => Answer::Executed(self.outcomes(queue, elements, attempt, lane)),
                 },
                 None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
             },
@@ -65,7 +65,7 @@ impl Transaction<'_> {
 
     /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
     /// second run would double.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply]) -> Option<ServerError> {
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], attempt: &Attempt) -> Option<ServerError> {
         if self.watched.is_some() {
             return None;
         }
@@ -75,7 +75,13 @@ impl Transaction<'_> {
             let request = self.requests[index];
             let refusal = request.refusal_of_record(reply);
             let (form, is_queued) = (queue.forms[position], refusal.is_some());
-            let asked = Asked { form, is_queued, user: self.servers.user(), ..Asked::plainly(request, &self.route) };
+            let asked = Asked {
+                form,
+                is_queued,
+                is_primary: attempt.is_on_primary_now(),
+                user: self.servers.user(),
+                ..Asked::plainly(request, &self.route)
+            };
             let error = refusal.or_else(|| reply.error());
             let verdict = error.map(|error| verdict::of_error(error, &asked));
             let may_be_repeated = request.is_repeatable() || request.is_read_only() || !request.may_publish();
@@ -91,7 +97,7 @@ impl Transaction<'_> {
 
     /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
     /// could not be loaded: their errors are those.
-    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>) -> Vec<Outcome> {
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, sent: &Attempt, lane: &Rc<Lane>) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();
         let mut loading = None;
@@ -106,7 +112,8 @@ impl Transaction<'_> {
                 outcomes.push(Ok(reply));
                 continue;
             }
-            let mut attempt = Attempt { lane: Some(lane.clone()), ..Attempt::default() };
+            let was_on_replica_at = sent.was_on_replica_at;
+            let mut attempt = Attempt { lane: Some(lane.clone()), was_on_replica_at, ..Attempt::default() };
             let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
                 Answered::Failed(error, verdict) => (error, verdict),
                 Answered::Done { outcome, .. } => {

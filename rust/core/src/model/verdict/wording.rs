@@ -128,7 +128,7 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     if is_kill(&text) {
         return Meaning::Killed;
     }
-    if was_stopped_on_replica(&text, request) {
+    if !asked.is_primary && was_stopped_on_replica(&text, request) {
         return Meaning::StoppedOnReplica;
     }
     if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }
