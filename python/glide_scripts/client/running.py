@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .importing import import_now
@@ -32,10 +33,16 @@ def running_trio() -> TrioRun | None:
     """The run of trio whose task calls this; None elsewhere."""
     if not is_trio():
         return None
-    return import_now(_trio_run)()
+    return _trio_run()()
 
 
+@cache
 def _trio_run() -> Callable[[], TrioRun]:
+    # Once: another thread's import would hold the loop for as long as it takes.
+    return import_now(_import_trio_run)
+
+
+def _import_trio_run() -> Callable[[], TrioRun]:
     from .trio_run import current_run  # noqa: PLC0415 - trio is optional
 
     return current_run
