@@ -3,7 +3,8 @@
 --
 -- A record is a string: `1`, a digest of the script, its keys and its arguments, the protocol that the script had
 -- chosen, and its reply. One without a whole reply says that the script has begun: its reply could not be kept, or
--- something else has changed the record. What a client must not take for the script's own reply goes to it in a list that begins with the digest.
+-- something else has changed the record. What a client must not take for the script's own reply goes to it in a list
+-- that begins with the digest.
 local key, ttl, hash, digest = table.remove(KEYS), table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
 local head = '1' .. digest
 
