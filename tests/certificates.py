@@ -33,6 +33,18 @@ def self_signed(
     return made
 
 
+def self_signed_of_version_1(
+    folder: Path, name: str = "own", subject: str = "/CN=localhost", *, kind: str = "ec"
+) -> Certificate:
+    """As ``openssl x509 -signkey`` makes it, in many instructions."""
+    made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
+    request = folder / f"{name}.csr"
+    key = _EC if kind == "ec" else ("-newkey", kind, "-nodes")
+    openssl("req", *key, "-keyout", made.key, "-out", request, "-subj", subject)
+    openssl("x509", "-req", "-in", request, "-signkey", made.key, "-days", "1", "-out", made.cert)
+    return made
+
+
 def signed(
     folder: Path, authority: Certificate, name: str, subject: str, extensions: str = ""
 ) -> Certificate:

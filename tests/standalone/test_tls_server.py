@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.certificates import Certificate, openssl, self_signed, signed
+from tests.certificates import (
+    Certificate,
+    openssl,
+    self_signed,
+    self_signed_of_version_1,
+    signed,
+)
 from tests.servers.debian import debian_program
 
 from glide_scripts import (
@@ -97,6 +103,21 @@ async def test_a_self_signed_certificate_is_its_own_ca(start: Start, tmp_path: P
     other = self_signed(tmp_path, "other")
     text = await refusal(configuration(server, root_pem_cacerts=other.cert))
     assert "not trusted; pass it, or its CA, as root_pem_cacerts" in text
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa:2048"])
+@pytest.mark.parametrize("protocols", ["TLSv1.2", "TLSv1.3"])
+async def test_so_is_one_of_version_1(
+    start: Start, tmp_path: Path, protocols: str, kind: str
+) -> None:
+    own = self_signed_of_version_1(tmp_path, kind=kind)
+    server = start(own, tls_protocols=protocols)
+    await works(configuration(server, root_pem_cacerts=own.cert))
+    text = await refusal(configuration(server, "127.0.0.1", root_pem_cacerts=own.cert))
+    assert "another name" in text
+    other = self_signed_of_version_1(tmp_path, "other")
+    text = await refusal(configuration(server, root_pem_cacerts=other.cert))
+    assert "X.509 version 1" in text
 
 
 async def test_a_name_that_the_certificate_lacks_may_be_left_unchecked(

@@ -1,15 +1,17 @@
-//! The few parts of an X.509 certificate that webpki does not read: its validity and its common name.
+//! The few parts of an X.509 certificate that webpki does not read, or not of each version: its validity, its common name
+//! and its public key.
 
 use std::time::Duration;
 
 use tokio_rustls::rustls::CertificateError;
-use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{ServerName, SubjectPublicKeyInfoDer, UnixTime};
 
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
+const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 const DNS_NAME: u8 = 0x82;
 /// 2.5.4.3
@@ -46,6 +48,8 @@ impl<'a> Der<'a> {
 struct Parts<'a> {
     validity: &'a [u8],
     subject: &'a [u8],
+    /// With its tag and length.
+    public_key: &'a [u8],
     extensions: Option<&'a [u8]>,
 }
 
@@ -57,9 +61,25 @@ fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
     }
     let (_serial, _algorithm, _issuer) = (signed.next()?, signed.next()?, signed.next()?);
     let (validity, subject) = (signed.expect(SEQUENCE)?, signed.expect(SEQUENCE)?);
+    let before = signed.0;
+    signed.expect(SEQUENCE)?;
+    let public_key = &before[..before.len() - signed.0.len()];
     let mut rest = signed;
     let extensions = std::iter::from_fn(|| rest.next()).find(|(tag, _)| *tag == EXTENSIONS).map(|(_, content)| content);
-    Some(Parts { validity, subject, extensions })
+    Some(Parts { validity, subject, public_key, extensions })
+}
+
+/// The key that signs its server's handshakes.
+pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'_>> {
+    Some(parts(certificate)?.public_key.into())
+}
+
+/// Of which kind a key is, and the key itself.
+pub(super) fn parts_of_key<'a>(key: &'a SubjectPublicKeyInfoDer<'_>) -> Option<(&'a [u8], &'a [u8])> {
+    let mut parts = Der(Der(key).expect(SEQUENCE)?);
+    let (kind, bits) = (parts.expect(SEQUENCE)?, parts.expect(BIT_STRING)?);
+    // No bit of the last byte is unused.
+    Some((kind, bits.strip_prefix(&[0])?))
 }
 
 /// Whether it is valid at that time; `None`: it cannot be read.

@@ -2,8 +2,10 @@
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use tokio_rustls::rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
@@ -15,11 +17,36 @@ use super::certificate;
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) roots: RootCertStore,
-    /// Certificates that are trusted themselves. A self-signed certificate usually says that it is an authority's, and
-    /// webpki accepts no such certificate for a server.
+    /// Certificates that are trusted themselves. A self-signed certificate usually says that it is an authority's, or is of
+    /// version 1, and webpki accepts no such certificate for a server.
     pub(super) servers: Vec<CertificateDer<'static>>,
     pub(super) verifies_name: bool,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Verifier {
+    /// The key of a certificate that is trusted itself, and that webpki cannot read.
+    fn key_beyond_webpki<'a>(&self, cert: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'a>> {
+        let is_beyond = self.servers.contains(cert) && ParsedCertificate::try_from(cert).is_err();
+        if is_beyond { certificate::public_key(cert) } else { None }
+    }
+
+    /// As `verify_tls12_signature` does it. TLS 1.2 names a scheme that does not say which curve the key is of.
+    fn verify_with_key(
+        &self,
+        message: &[u8],
+        key: &SubjectPublicKeyInfoDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let (kind, key) = certificate::parts_of_key(key).ok_or(CertificateError::BadEncoding)?;
+        let of_scheme = self.algorithms.mapping.iter().filter(|(scheme, _)| *scheme == dss.scheme);
+        let mut algorithms = of_scheme.flat_map(|(_, algorithms)| *algorithms);
+        let is_valid = algorithms.any(|algorithm| {
+            algorithm.public_key_alg_id().as_ref() == kind
+                && algorithm.verify_signature(key, message, dss.signature()).is_ok()
+        });
+        if is_valid { Ok(HandshakeSignatureValid::assertion()) } else { Err(CertificateError::BadSignature.into()) }
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -31,17 +58,23 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let parsed = ParsedCertificate::try_from(end_entity);
         if self.servers.contains(end_entity) {
             certificate::is_valid_at(end_entity, now).ok_or(CertificateError::BadEncoding)??;
         } else {
-            verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
+            let (roots, algorithms) = (&self.roots, self.algorithms.all);
+            verify_server_cert_signed_by_trust_anchor(
+                parsed.as_ref().map_err(Clone::clone)?,
+                roots,
+                intermediates,
+                now,
+                algorithms,
+            )?;
         }
-        if self.verifies_name
-            && let Err(error) = verify_server_name(&parsed, server_name)
-            && !certificate::has_common_name(end_entity, server_name)
-        {
-            return Err(error);
+        if self.verifies_name && !certificate::has_common_name(end_entity, server_name) {
+            // Version 1 has no other names.
+            let error = CertificateError::NotValidForName.into();
+            parsed.map_or(Err(error), |parsed| verify_server_name(&parsed, server_name))?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -52,6 +85,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
+        if let Some(key) = self.key_beyond_webpki(cert) {
+            return self.verify_with_key(message, &key, dss);
+        }
         verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
@@ -61,6 +97,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
+        if let Some(key) = self.key_beyond_webpki(cert) {
+            return verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms);
+        }
         verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
