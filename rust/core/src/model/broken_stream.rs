@@ -29,8 +29,8 @@ pub(super) fn explained(error: &io::Error) -> String {
             Alert::ProtocolVersion => "the server speaks neither TLS 1.2 nor 1.3",
             Alert::UnrecognisedName => "the server does not know the name; set server_name in the TLS configuration",
             Alert::HandshakeFailure => {
-                "the server takes none of the offered ciphers, or wants a certificate: pass client_cert_pem and \
-                 client_key_pem"
+                "the server takes none of the offered ciphers, has a key on a curve that is not supported (P-521), or wants a \
+                 certificate: pass client_cert_pem and client_key_pem"
             }
             _ => "",
         },
