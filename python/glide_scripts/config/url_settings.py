@@ -134,6 +134,10 @@ def whole_number(name: str, value: str) -> int:
     return int(value)
 
 
+def _above_zero(name: str, value: str) -> int:
+    return whole_number(name, value) or refuse(f"{name} is 0; write 1 or more")
+
+
 def decoded(part: str, text: str) -> str:
     if re.search("%(?![0-9A-Fa-f]{2})", text):
         refuse(f"in {part}, a '%' is not followed by two hexadecimal digits; write '%' as %25")
@@ -241,10 +245,10 @@ def _address_map(name: str, value: str) -> dict[NodeAddress, NodeAddress]:
 _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "protocol": ("protocol", _protocol),
     "client_name": ("client_name", _text),
-    "timeout": ("request_timeout", whole_number),
-    "request_timeout": ("request_timeout", whole_number),
+    "timeout": ("request_timeout", _above_zero),
+    "request_timeout": ("request_timeout", _above_zero),
     "socket_timeout": ("request_timeout", _time_limit),
-    "connection_timeout": ("advanced.connection_timeout", whole_number),
+    "connection_timeout": ("advanced.connection_timeout", _above_zero),
     "socket_connect_timeout": ("advanced.connection_timeout", _time_limit),
     "heartbeat_interval": ("advanced.heartbeat_interval", whole_number),
     "health_check_interval": ("advanced.heartbeat_interval", _seconds),
@@ -256,8 +260,8 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "read_from_replicas": ("read_from", _reads_replicas),
     "client_az": ("client_az", _text),
     "reconnect_strategy": ("reconnect_strategy", _backoff),
-    "inflight_requests_limit": ("inflight_requests_limit", whole_number),
-    "pending_bytes_limit": ("advanced.pending_bytes_limit", whole_number),
+    "inflight_requests_limit": ("inflight_requests_limit", _above_zero),
+    "pending_bytes_limit": ("advanced.pending_bytes_limit", _above_zero),
     "lazy_connect": ("lazy_connect", _bool),
     "tcp_nodelay": ("advanced.tcp_nodelay", _bool),
     "send_client_info": ("advanced.send_client_info", _bool),

@@ -211,6 +211,7 @@ WRONG = [
     ("valkey://a/1?db=2", "db and the database are both given, and mean the same setting"),
     ("valkey://a?timeout=1&socket_timeout=2", "socket_timeout and timeout are both given"),
     ("valkey://a?socket_timeout=0", "socket_timeout is 0; write more than 0 seconds"),
+    ("valkey://a?timeout=0", "url: timeout is 0; write 1 or more"),
     ("valkey://a?socket_connect_timeout=0.0", "socket_connect_timeout is 0; write more than 0"),
     ("valkey://a?username=&password=", "username and password after '?' has no value"),
     ("valkey://a?socket_timeout=1s", "socket_timeout is not a number of seconds"),
@@ -278,7 +279,7 @@ def test_what_is_no_text_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("valkey://a?timeout=0", "request_timeout is 0"),
+        ("valkey://a?timeout=9999999999", "request_timeout is too large"),
         ("valkey://a?client_name=a%20b", "client_name is 'a b'"),
         ("valkey://a?client_name=", "client_name is empty"),
         ("valkey://a/9999999999", "database_id is too large"),
