@@ -445,8 +445,12 @@ async def test_what_does_not_pass_until_the_deadline_has_not_run(
     own_server.command(*PASSING[code][0])
     error = await failure(call(client, unseen(FLAGGED), ["n"], ["a"]))
     assert isinstance(error, TimeoutError)
-    assert code in str(error)
-    assert error.may_have_executed is False
+    if "no reply from the server" in str(error):
+        # On a busy machine, the last refusal may be late. Then nobody knows that it was one.
+        assert error.may_have_executed is True
+    else:
+        assert code in str(error)
+        assert error.may_have_executed is False
     assert begun(own_server, "a") == 0
 
 

@@ -9,6 +9,7 @@ import typing
 from typing import Any
 
 import pytest
+from tests.waiting import block_until
 
 import glide_scripts
 from glide_scripts import GlideClientConfiguration, NodeAddress, sync
@@ -194,6 +195,7 @@ def test_a_password_is_asked_for_each_connection(own_server: ValkeyServer) -> No
         client.custom_command(["CONFIG", "SET", "requirepass", "second"])
         # The connection is lost, and made again while nobody waits for a call.
         client.custom_command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"])
+        block_until(lambda: len(asked) == 2)
         assert client.ping() == b"PONG"
         assert len(asked) == 2
 
