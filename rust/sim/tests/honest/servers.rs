@@ -46,7 +46,15 @@ impl Program {
         Some(Self { name, path, version: version? })
     }
 
-    fn spawn(&self, port: u16, settings: &[&str]) -> Process {
+    /// Starts it, on another port if the first one was taken meanwhile.
+    fn spawn(&self, settings: &[&str]) -> Process {
+        const TRIES: usize = 10;
+        let started = || self.spawn_on(free_port(), settings);
+        std::iter::repeat_with(started).take(TRIES).flatten().next().unwrap_or_else(|| panic!("{} ends", self.name))
+    }
+
+    /// `None` if it ended, as it does if its port is taken.
+    fn spawn_on(&self, port: u16, settings: &[&str]) -> Option<Process> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let child = Command::new(&self.path)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
@@ -55,22 +63,26 @@ impl Program {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start ({error})", self.path));
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut process = Process { child, port, _folder: folder };
+        let deadline = Instant::now() + BOUND;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if process.child.try_wait().expect("a child's state").is_some() {
+                return None;
+            }
             assert!(Instant::now() < deadline, "{} does not listen", self.name);
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
-        Process { child, port, _folder: folder }
+        Some(process)
     }
 
     pub(crate) fn standalone(&self) -> Real {
-        Real::new(vec![self.spawn(free_port(), &[])])
+        Real::new(vec![self.spawn(&[])])
     }
 
     /// Nodes that share the slots evenly.
     pub(crate) fn cluster(&self, nodes: usize) -> Real {
         let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"];
-        let mut real = Real::new((0..nodes).map(|_| self.spawn(free_cluster_port(), &settings)).collect());
+        let mut real = Real::new((0..nodes).map(|_| self.spawn(&settings)).collect());
         let ports: Vec<u16> = real.processes.iter().map(|process| process.port).collect();
         for (at, &port) in ports.iter().enumerate() {
             let slots = (0..16384).filter(|slot| slot * nodes / 16384 == at).map(|slot: usize| slot.to_string());
@@ -112,15 +124,11 @@ impl Drop for Process {
     }
 }
 
+/// A port that is free, as is that of a cluster's bus, 10,000 above. The system gives neither to a connection: one to a
+/// port of its own choice may connect to itself, and keep a server from listening there.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
-
-/// Its bus listens 10,000 ports above.
-fn free_cluster_port() -> u16 {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..50_000));
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..22_000));
     ports.find(|&port| free(port) && free(port + 10_000)).expect("a free port")
 }
 
