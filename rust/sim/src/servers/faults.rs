@@ -144,7 +144,8 @@ impl Deployment {
     /// primary follows it once it hears of that: in a cluster when gossip reaches it, elsewhere after `demote_after`.
     /// Until then both take writes, and those of the old one are lost.
     pub fn fail_over(&mut self, replica: NodeId, in_step: bool, demote_after: Duration) {
-        if !self.nodes[replica].is_up || (in_step && self.nodes[replica].is_paused) {
+        // While a script runs, a server neither takes over by itself nor does what it is told.
+        if !self.nodes[replica].is_up || self.runs_script(replica) || (in_step && self.nodes[replica].is_paused) {
             return;
         }
         let Some(primary) = self.promote(replica, in_step) else { return };
@@ -164,10 +165,12 @@ impl Deployment {
     }
 
     /// A slot begins to move: of its keys, those that the old node no longer has are asked for at the new one. Neither
-    /// may be busy.
+    /// may be busy, nor may the slot move elsewhere already, where some of its keys are by now.
     pub fn begin_migration(&mut self, slot: u16, to: NodeId) {
         let is_idle = |node: NodeId| self.nodes[node].running.is_none();
-        if let Some(from) = self.topology.owner(slot).filter(|&from| from != to && is_idle(from) && is_idle(to)) {
+        let stays = |node: NodeId| !self.nodes[node].migrating.contains_key(&slot);
+        let may_move = |from: &NodeId| *from != to && is_idle(*from) && is_idle(to) && stays(*from);
+        if let Some(from) = self.topology.owner(slot).filter(may_move) {
             self.nodes[from].migrating.insert(slot, to);
             self.nodes[to].importing.insert(slot, from);
         }

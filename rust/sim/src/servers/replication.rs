@@ -17,6 +17,12 @@ impl Deployment {
         if self.nodes[node].running.is_some() {
             return;
         }
+        if self.nodes[node].is_replica() {
+            // A script that began before the node followed another: `follow` has said that this is lost.
+            self.nodes[node].uncommitted.clear();
+            self.nodes[node].data.undo();
+            return;
+        }
         self.nodes[node].data.settle();
         let writes = std::mem::take(&mut self.nodes[node].uncommitted);
         if writes.is_empty() {
