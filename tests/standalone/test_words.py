@@ -232,10 +232,10 @@ async def test_what_this_server_has_no_reason_to_say_is_the_script_s_own(
         ),
     ],
 )
-async def test_a_script_that_makes_up_a_replica_s_line_runs_again_at_most_once(
+async def test_a_script_that_makes_up_a_replica_s_line_has_run_on_a_new_connection(
     script_client: GlideClient, call: Call, code: str, words: str
 ) -> None:
-    """By then, the server has said that it is a primary."""
+    """The new connection's server says that it is a primary."""
     script = unseen(code + "redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])")
     error = await failure(call(script_client, script, ["n"], [words]))
     assert await script_client.get("n") in (b"1", b"2")

@@ -5,7 +5,7 @@
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
 //! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script that makes up a
 //! server's exact line is taken for the server only where that server may have said it of this request.
-//! A script that makes up a replica's line runs again once: then the server has said that it is a primary.
+//! A script that makes up a replica's line is sent again until a new connection, whose server says that it is a primary.
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
