@@ -14,6 +14,7 @@ use crate::connection::stranger;
 use crate::model::config::{Address, ConnectionConfig, Stream};
 use crate::model::unreachable::{Refused, Stranger, Unreachable};
 use crate::model::verdict;
+use crate::wire::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Decoder, Frame, Reply, ServerError};
 
@@ -193,14 +194,16 @@ impl Connection {
             let reply = self.receive().await?;
             let is_busy = reply.error().is_some_and(verdict::is_busy);
             match (reply.error(), greeting.if_refused) {
-                (None, IfRefused::Hello) => match stranger::field(&reply, b"mode").as_deref() {
-                    Some(b"sentinel") => return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel))),
-                    mode => {
-                        self.is_without_cluster = mode == Some(b"standalone");
-                        let is_primary = stranger::field(&reply, b"role").as_deref() == Some(b"master");
-                        self.was_primary_at = is_primary.then(Instant::now);
+                (None, IfRefused::Hello) => {
+                    let hello = Fields::read(reply);
+                    let text = |name| hello.as_ref()?.text(name);
+                    let mode = text("mode");
+                    if mode == Some("sentinel") {
+                        return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel)));
                     }
-                },
+                    self.is_without_cluster = mode == Some("standalone");
+                    self.was_primary_at = (text("role") == Some("master")).then(Instant::now);
+                }
                 (None, _) => {}
                 (Some(_), IfRefused::Offered) if is_busy => {}
                 (Some(_), _) if is_busy => refused.push(greeting),

@@ -17,13 +17,6 @@ pub(super) fn of_first_bytes(begin: &[u8]) -> Option<Stranger> {
     }
 }
 
-/// How the server runs that replied so to HELLO: `standalone`, `cluster` or `sentinel`.
-pub(super) fn field(hello: &Reply, name: &[u8]) -> Option<Vec<u8>> {
-    let fields = hello.clone().into_elements()?;
-    let field = fields.chunks_exact(2).find(|pair| pair[0].as_bytes() == Some(name))?;
-    field[1].as_bytes().map(<[u8]>::to_vec)
-}
-
 /// Whether the reply to ROLE is a Sentinel's.
 pub(super) fn has_role_of_sentinel(role: &Reply) -> bool {
     let elements = role.clone().into_elements().unwrap_or_default();

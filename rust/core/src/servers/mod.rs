@@ -3,7 +3,6 @@
 pub(crate) mod abilities;
 pub(crate) mod directory;
 pub(crate) mod discovery;
-mod fields;
 pub(crate) mod learning;
 pub(crate) mod node;
 pub(crate) mod refresh;

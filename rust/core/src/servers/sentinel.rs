@@ -10,7 +10,7 @@ use crate::model::address::Address;
 use crate::model::config::ConnectionConfig;
 use crate::model::topology_error::SentinelError;
 use crate::model::verdict;
-use crate::servers::fields::Fields;
+use crate::wire::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};
 

@@ -2,7 +2,7 @@
 
 use crate::model::config::Address;
 use crate::model::route::SLOTS;
-use crate::servers::fields::Fields;
+use crate::wire::fields::Fields;
 use crate::wire::resp::Reply;
 
 /// One shard of a cluster.

@@ -3,7 +3,7 @@
 use crate::wire::resp::Reply;
 
 /// A map, or a list of pairs, as servers answer it over RESP2.
-pub(crate) struct Fields(pub(super) Vec<Reply>);
+pub(crate) struct Fields(pub(crate) Vec<Reply>);
 
 impl Fields {
     pub(crate) fn read(reply: Reply) -> Option<Self> {
