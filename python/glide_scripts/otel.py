@@ -34,8 +34,6 @@ observer.
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import weakref
 from collections import Counter
@@ -45,6 +43,7 @@ from typing import TypeAlias
 
 from . import checks
 from ._core import __version__
+from .forks import tell_of_forks
 from .observing.client import Client
 from .observing.observer import ObservedCall, Observer
 from .observing.stats import Stats
@@ -239,35 +238,24 @@ _METRICS = (
 )  # fmt: skip
 
 
-_of_observers: weakref.WeakSet[_Clients] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for clients in list(_of_observers):
-        clients.forget()
-
-
-if sys.platform != "win32":  # has no forks
-    os.register_at_fork(after_in_child=_forget_all)
-
-
 class _Clients:
     """The clients of an observer, and the counters of closed ones."""
 
     def __init__(self, system: str) -> None:
         self._system = system
+        self._begin()
+        tell_of_forks(self)
+
+    def _begin(self) -> None:
         self._open: weakref.WeakSet[Client] = weakref.WeakSet()
         self._closed: dict[str, Counter[Series]] = {each.name: Counter() for each in _METRICS}
         # Metrics are read on another thread.
         self._lock = threading.Lock()
-        _of_observers.add(self)
 
-    def forget(self) -> None:
+    def _forked(self) -> None:
         """In a child process: the clients and what they counted are the parent's."""
-        # Another thread of the parent may have held the lock.
-        self._lock = threading.Lock()
-        self._open = weakref.WeakSet()
-        self._closed = {each.name: Counter() for each in _METRICS}
+        # The lock, too: another thread of the parent may have held it.
+        self._begin()
 
     def add(self, client: Client) -> None:
         with self._lock:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import weakref
 from typing import Any, Protocol
 
 from .._core import Client as CompiledCore
 from ..errors import ClosingError
+from ..forks import Forked
 from .core import Core
 
 
-class Reopened(Protocol):
+class Reopened(Forked, Protocol):
     """A client that connects with its first call."""
 
     _core: Core
-
-    def _forked(self) -> None:
-        """In a child process: forget the parent's core, and have one made by the first call."""
 
     def _made_core(self) -> CompiledCore:
         """Return a new core."""
@@ -28,19 +24,6 @@ class Reopened(Protocol):
     def _with_observer(self, core: CompiledCore) -> Core:
         """Return what calls the client's observer, if it has one, for each call of the core."""
         raise NotImplementedError
-
-
-_clients: weakref.WeakSet[Reopened] = weakref.WeakSet()
-
-
-def reopen_in_child(client: Reopened) -> None:
-    """Have a client connect again in a child process, if it is used there."""
-    _clients.add(client)
-
-
-def stay_closed(client: Reopened) -> None:
-    """Leave a client closed, in a child process, too."""
-    _clients.discard(client)
 
 
 class UnopenedCore:
@@ -80,12 +63,3 @@ def open_core(core: Core) -> None:
     """Make the core of such a client now."""
     if isinstance(core, UnopenedCore):
         core._opened()
-
-
-def _in_child() -> None:
-    for client in list(_clients):
-        client._forked()
-
-
-if sys.platform != "win32":  # has no forks
-    os.register_at_fork(after_in_child=_in_child)

@@ -13,8 +13,8 @@ from .. import checks
 from .._core import Script
 from ..config.secrets import ServerCredentials
 from ..errors import ReplyTypeError, RequestError
+from ..forks import tell_no_more
 from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
-from .after_fork import stay_closed
 from .bound import BoundScript, bound
 from .command_methods import coroutine_function
 from .declared_call import DeclaredCall, ObservedDeclaredCall
@@ -49,7 +49,7 @@ class BaseClient(KeyCommands):
             TypeError: ``err_message`` is not a str.
         """
         checks.optional(checks.of_type, "err_message", err_message, str, "str")
-        stay_closed(self)
+        tell_no_more(self)
         for source in self._sources:
             source.close()
         closing = self._core.close(err_message or None)

@@ -17,9 +17,10 @@ from ..config.secrets import Hidden
 from ..config.settings import BaseClientConfiguration
 from ..config.terms import URL_TERMS, in_terms
 from ..errors import ConfigurationError
+from ..forks import tell_no_more, tell_of_forks
 from ..observing.client import Client
 from ..observing.observer import Observer
-from .after_fork import UnopenedCore, open_core, reopen_in_child, stay_closed
+from .after_fork import UnopenedCore, open_core
 from .core import Core
 from .importing import import_now
 from .in_thread import import_explanation, import_url, imported
@@ -123,7 +124,7 @@ class Opening(Client):
     def _connects_later(self, settings: dict[str, Any]) -> None:
         """Have the core made by the first call: by then, the process may have forked."""
         self._unopened, self._core = settings, UnopenedCore(self)
-        reopen_in_child(self)
+        tell_of_forks(self)
         if self._is_in_loop():
             # Callbacks are called on the loop that runs here.
             open_core(self._core)
@@ -205,7 +206,7 @@ class Opening(Client):
         if settings["observer"] is not None:
             client._core = client._observed(core, settings)
         if settings["lazy"] and config is not None:
-            reopen_in_child(client)
+            tell_of_forks(client)
         if not (cls._is_blocking or settings["any_runtime"]):
             running().closes(client)
         return client
@@ -260,7 +261,7 @@ class Opening(Client):
 
     def _run_ended(self) -> None:
         """Close the client, as its run of trio has ended."""
-        stay_closed(self)
+        tell_no_more(self)
         self._was_left_open = not self._core.is_closed
         self._core.abandon()
 

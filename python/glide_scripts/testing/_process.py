@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import weakref
 from pathlib import Path
 
+from ..forks import tell_of_forks
 from ..probes import logs
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
@@ -33,7 +33,7 @@ class ServerProcess:
         self._pid: int | None = None
         self._launched_at = 0
         self._last_log = ""
-        _processes.add(self)
+        tell_of_forks(self)
 
     @property
     def directory(self) -> Path:
@@ -139,7 +139,7 @@ class ServerProcess:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
-    def disown(self) -> None:
+    def _forked(self) -> None:
         """Forget server and directory, which belong to the process that this one was forked from.
 
         While a copy of the pipe is open here, the supervisor would not see its owner end.
@@ -155,15 +155,3 @@ class ServerProcess:
 def _hang_up(supervisor: subprocess.Popen[bytes]) -> None:
     assert supervisor.stdin is not None
     supervisor.stdin.close()
-
-
-_processes: weakref.WeakSet[ServerProcess] = weakref.WeakSet()
-
-
-def _disown_all() -> None:
-    for process in list(_processes):
-        process.disown()
-
-
-if sys.platform != "win32":  # has no forks
-    os.register_at_fork(after_in_child=_disown_all)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import sys
 import threading
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -16,6 +13,7 @@ from typing import Any
 from .._core import Batch as Packed
 from .._core import Script
 from ..errors import ConfigurationError, GlideError, RequestError
+from ..forks import tell_of_forks
 from .failures import explained, translated
 from .library import Library
 from .placement import SHARED, Place, place, way
@@ -54,7 +52,7 @@ class Lane(ABC):
         self.opening_lock = threading.Lock()
         self.opening: dict[Any, Any] = {}
         """Attempts to connect, by event loop."""
-        _lanes.add(self)
+        tell_of_forks(self)
         self.no_server: type[Exception] = library.exceptions.ConnectionError
         """What the library raises if there is no connection."""
         self.reason = self._reason()
@@ -256,7 +254,7 @@ class Lane(ABC):
             self.client, self.core = client, client._core
         return None
 
-    def _forget(self) -> None:
+    def _forked(self) -> None:
         """In a child process: the connections are the parent's."""
         self.lock = threading.Lock()
         self.opening_lock = threading.Lock()
@@ -277,17 +275,7 @@ def lane_of(owner: Any, make: Callable[[], Lane]) -> tuple[Lane, bool]:
     return kept, kept is lane
 
 
-_lanes: weakref.WeakSet[Lane] = weakref.WeakSet()
 _of_parent: list[Any] = []
-
-
-def _forget_all() -> None:
-    for lane in _lanes:
-        lane._forget()
-
-
-if sys.platform != "win32":  # has no forks
-    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _count(text: Any) -> int | None:
