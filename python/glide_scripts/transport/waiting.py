@@ -34,11 +34,8 @@ def write_on(cluster: Any, lane: Lane, node: Any, args: tuple[Any, ...]) -> tupl
     if not lane.waits_for_replicas(args):
         return None
     slots = cluster.nodes_manager.slots_cache
-    if not any(nodes[0].name == node.name for nodes in slots.values()):
+    own = {slot for slot, nodes in slots.items() if nodes[0].name == node.name}
+    if not own:
         return None
-    for number in count():
-        key = f"glide_scripts:wait:{{{number}}}"
-        nodes = slots.get(cluster.keyslot(key))
-        if nodes and nodes[0].name == node.name:
-            return "EVAL", _WRITE, 1, key
-    raise AssertionError
+    keys = (f"glide_scripts:wait:{{{number}}}" for number in count())
+    return "EVAL", _WRITE, 1, next(key for key in keys if cluster.keyslot(key) in own)
