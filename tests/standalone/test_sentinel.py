@@ -142,6 +142,25 @@ async def test_a_sentinel_that_names_a_replica_is_not_believed(
         assert await port_of(client) == service.primary.port
 
 
+async def test_a_slow_sentinel_is_waited_for_where_the_others_are_not_believed(
+    service: Service,
+) -> None:
+    primary, replica = service.primary, service.replica
+
+    def asked() -> bool:
+        return "cmdstat_role" in str(replica.command("INFO", "commandstats"))
+
+    replica.command("CONFIG", "RESETSTAT")
+    async with false_sentinel(replica) as liar:
+        service.sentinels[0].pause()
+        opening = asyncio.create_task(open_client(service, liar))
+        # The replica has refuted what the first one says.
+        await until(asked)
+        service.sentinels[0].resume()
+        async with await opening as client:
+            assert await port_of(client) == primary.port
+
+
 async def test_where_all_name_a_replica_the_error_says_so(service: Service) -> None:
     async with false_sentinel(service.replica) as liar:
         port = service.replica.port

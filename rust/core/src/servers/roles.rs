@@ -11,7 +11,8 @@ use crate::model::topology_error::{DiscoveryError, NotConfirmed, TopologyError};
 use crate::servers::directory::Servers;
 use crate::servers::discovery::{self, ServerRole};
 use crate::servers::node::Node;
-use crate::servers::sentinels::Sentinels;
+use crate::servers::sentinel::Claim;
+use crate::servers::sentinels::{Claims, Sentinels};
 use crate::servers::topology::{Shard, Topology};
 
 impl Servers {
@@ -69,8 +70,21 @@ impl Servers {
 
     /// The primary is the server that the Sentinels name, once it says itself that it is.
     pub(super) async fn learn_from_sentinels(&self, sentinels: &Sentinels) -> Result<Topology, TopologyError> {
-        let claims = sentinels.claims().await?;
-        for claim in &claims {
+        /// How long Sentinels that do not answer are waited for, while there may be no need of them.
+        const STRAGGLERS: Duration = Duration::from_millis(100);
+        let Claims { claims, are_all } = sentinels.claims(STRAGGLERS).await?;
+        match self.confirmed(sentinels, &claims).await {
+            Err(_) if !are_all => {
+                let Claims { claims, .. } = sentinels.claims(Duration::MAX).await?;
+                self.confirmed(sentinels, &claims).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// With the first primary of these claims that says itself that it is one.
+    async fn confirmed(&self, sentinels: &Sentinels, claims: &[Claim]) -> Result<Topology, TopologyError> {
+        for claim in claims {
             let Some(promoted) = &claim.promoted else { continue };
             match self.verified(promoted, true).await {
                 Ok(primary) => return Ok(self.topology_of(primary, &claim.replicas)),
@@ -81,7 +95,7 @@ impl Servers {
         let mut named: Vec<NotConfirmed> = Vec::new();
         // That of a failover whose primary cannot be reached from here.
         let mut binding = None;
-        for claim in &claims {
+        for claim in claims {
             if binding.is_some_and(|epoch| claim.epoch < epoch) {
                 break;
             }

@@ -20,6 +20,13 @@ pub(crate) struct Sentinels {
     news: Signal<u64>,
 }
 
+/// What the Sentinels of a service say.
+pub(super) struct Claims {
+    pub(super) claims: Vec<Claim>,
+    /// Each of them has answered, or failed to.
+    pub(super) are_all: bool,
+}
+
 impl Sentinels {
     pub(super) fn new(config: &SentinelConfig) -> Self {
         let (service, connection): (Arc<str>, _) =
@@ -32,22 +39,20 @@ impl Sentinels {
         &self.all
     }
 
-    /// What they say now, who knows most first. An error where none knows the service.
-    pub(super) async fn claims(&self) -> Result<Vec<Claim>, TopologyError> {
-        /// How long Sentinels that do not answer are waited for once others have.
-        const STRAGGLERS: Duration = Duration::from_millis(100);
+    /// What they say now, who knows most first. An error where none knows the service. `stragglers`: how long those that
+    /// do not answer are waited for once others have.
+    pub(super) async fn claims(&self, stragglers: Duration) -> Result<Claims, TopologyError> {
         let mut asking = JoinSet::new();
         for sentinel in &self.all {
             let sentinel = sentinel.clone();
             asking.spawn_local(async move { (sentinel.address.clone(), sentinel.ask().await) });
         }
         let (mut claims, mut failures) = (Vec::<Claim>::new(), Vec::new());
+        let mut are_all = false;
         loop {
-            let answer = if claims.is_empty() {
-                asking.join_next().await
-            } else {
-                timeout(STRAGGLERS, asking.join_next()).await.unwrap_or_default()
-            };
+            let bound = if claims.is_empty() { Duration::MAX } else { stragglers };
+            let Ok(answer) = timeout(bound, asking.join_next()).await else { break };
+            are_all = answer.is_none();
             let Some(Ok((address, answer))) = answer else { break };
             match answer {
                 Ok(claim) => claims.push(claim),
@@ -58,7 +63,7 @@ impl Sentinels {
             return Err(TopologyError::NotNamed { service: self.service.clone(), sentinels: failures });
         }
         claims.sort_by_key(|claim| Reverse(claim.epoch));
-        Ok(claims)
+        Ok(Claims { claims, are_all })
     }
 
     /// Ends the connections that they were asked by.
