@@ -4,9 +4,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, thread};
 
 use glide_scripts_core::resp::Reply;
@@ -17,48 +16,15 @@ use glide_scripts_core::{
 };
 use tokio::sync::oneshot::Receiver;
 
-/// A valkey-server, ended with the test.
-pub struct Server {
-    process: Child,
-    pub port: u16,
-    _folder: tempfile::TempDir,
-}
+pub(crate) use self::server::Server;
+
+mod server;
 
 impl Server {
     /// Starts the server that `VALKEY_SERVER` names, or the one on the path.
     pub fn start() -> Self {
-        let binary = env::var("VALKEY_SERVER").unwrap_or_else(|_| "valkey-server".into());
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
-        let process = Command::new(&binary)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{binary} does not start ({error}); set VALKEY_SERVER"));
-        let server = Self { process, port, _folder: folder };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the server does not listen");
-            thread::sleep(Duration::from_millis(1));
-        }
-        server
+        Self::run(env::var("VALKEY_SERVER").unwrap_or_else(|_| "valkey-server".into()), &[])
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port that is free. The system gives it to no connection: one to a port of its own choice may connect to itself, and
-/// keep a server from listening there.
-fn free_port() -> u16 {
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
-    ports.find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()).expect("a free port")
 }
 
 /// A server that answers each command with what a function makes of its words; `None` ends the connection.

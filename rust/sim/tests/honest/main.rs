@@ -10,6 +10,8 @@ mod data;
 mod generator;
 mod normal;
 mod once;
+#[path = "../../../core/tests/support/server.rs"]
+mod server;
 mod servers;
 
 use glide_scripts_sim::servers::trace::{Act, Difference, readable, replay};

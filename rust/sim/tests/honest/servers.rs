@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use glide_scripts_sim::servers::trace::{Peer, first_reply};
 use glide_scripts_sim::servers::{ConnectionId, NodeId, Version, Words, pack};
+
+use crate::server::Server;
 
 /// A server's program, of a version that is modelled.
 pub(crate) struct Program {
@@ -46,43 +48,14 @@ impl Program {
         Some(Self { name, path, version: version? })
     }
 
-    /// Starts it, on another port if the first one was taken meanwhile.
-    fn spawn(&self, settings: &[&str]) -> Process {
-        const TRIES: usize = 10;
-        let started = || self.spawn_on(free_port(), settings);
-        std::iter::repeat_with(started).take(TRIES).flatten().next().unwrap_or_else(|| panic!("{} ends", self.name))
-    }
-
-    /// `None` if it ended, as it does if its port is taken.
-    fn spawn_on(&self, port: u16, settings: &[&str]) -> Option<Process> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let child = Command::new(&self.path)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .args(settings)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start ({error})", self.path));
-        let mut process = Process { child, port, _folder: folder };
-        let deadline = Instant::now() + BOUND;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if process.child.try_wait().expect("a child's state").is_some() {
-                return None;
-            }
-            assert!(Instant::now() < deadline, "{} does not listen", self.name);
-            thread::sleep(Duration::from_millis(1));
-        }
-        Some(process)
-    }
-
     pub(crate) fn standalone(&self) -> Real {
-        Real::new(vec![self.spawn(&[])])
+        Real::new(vec![Server::run(&self.path, &[])])
     }
 
     /// Nodes that share the slots evenly.
     pub(crate) fn cluster(&self, nodes: usize) -> Real {
         let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"];
-        let mut real = Real::new((0..nodes).map(|_| self.spawn(&settings)).collect());
+        let mut real = Real::new((0..nodes).map(|_| Server::run(&self.path, &settings)).collect());
         let ports: Vec<u16> = real.processes.iter().map(|process| process.port).collect();
         for (at, &port) in ports.iter().enumerate() {
             let slots = (0..16384).filter(|slot| slot * nodes / 16384 == at).map(|slot: usize| slot.to_string());
@@ -110,31 +83,9 @@ impl Program {
     }
 }
 
-struct Process {
-    child: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A port that is free, as is that of a cluster's bus, 10,000 above. The system gives neither to a connection: one to a
-/// port of its own choice may connect to itself, and keep a server from listening there.
-fn free_port() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..22_000));
-    ports.find(|&port| free(port) && free(port + 10_000)).expect("a free port")
-}
-
 /// Real servers under the numbers of the model's nodes.
 pub(crate) struct Real {
-    processes: Vec<Process>,
+    processes: Vec<Server>,
     connections: BTreeMap<ConnectionId, (TcpStream, Vec<u8>)>,
     has_ids: bool,
     /// What the model calls its nodes, and what these call themselves.
@@ -142,7 +93,7 @@ pub(crate) struct Real {
 }
 
 impl Real {
-    fn new(processes: Vec<Process>) -> Self {
+    fn new(processes: Vec<Server>) -> Self {
         Self { processes, connections: BTreeMap::new(), has_ids: false, ids: Vec::new() }
     }
 
@@ -154,7 +105,7 @@ impl Real {
         if !self.has_ids {
             return Vec::new();
         }
-        let id = |process: &Process| {
+        let id = |process: &Server| {
             let reply = ask(process.port, &[b"CLUSTER".to_vec(), b"MYID".to_vec()]);
             String::from_utf8_lossy(&reply[5..45]).into_owned()
         };
