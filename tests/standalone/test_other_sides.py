@@ -11,7 +11,6 @@ from pathlib import Path
 from socket import create_connection
 
 import pytest
-from tests.servers.table import this_server
 
 from glide_scripts import (
     ClosingError,
@@ -26,7 +25,7 @@ from glide_scripts import (
     Script,
     ServerCredentials,
 )
-from glide_scripts.testing import ValkeyCluster, ValkeyServer
+from glide_scripts.testing import ValkeyCluster, ValkeySentinel, ValkeyServer
 from glide_scripts.testing._accepting import stop_accepting
 from glide_scripts.testing._ports import free_port
 
@@ -111,20 +110,10 @@ async def test_a_server_that_is_full_says_so(
 
 
 @pytest.fixture
-def sentinel(server: ValkeyServer, tmp_path: Path) -> Iterator[int]:
+def sentinel(server: ValkeyServer) -> Iterator[int]:
     """A Sentinel's port."""
-    port = free_port()
-    settings = tmp_path / "sentinel.conf"
-    settings.write_text(f"port {port}\nbind {HOST}\n")
-    command = [str(this_server().program()), str(settings), "--sentinel"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            for _ in range(1000):
-                with suppress(OSError), create_connection((HOST, port), 1):
-                    break
-            yield port
-        finally:
-            process.kill()
+    with ValkeySentinel(server) as sentinel:
+        yield sentinel.port
 
 
 async def test_a_sentinel_is_told(sentinel: int, protocol: ProtocolVersion) -> None:
