@@ -58,8 +58,12 @@ fn scenario(model: &mut Deployment, chance: &mut fastrand::Rng) {
             speaker.say(connection, &["HGET", "key", "id"]);
         }
     }
+    if speaker.flips() {
+        return;
+    }
+    // Nothing ends what has written, so this goes on for some seconds: on a busy machine, too, longer than the words below.
     let code = text("count-then-spin", "");
-    speaker.begin(0, &["EVAL", &code, "1", "key", "id", "1500"]);
+    speaker.begin(0, &["EVAL", &code, "1", "key", "id", "5000"]);
     speaker.until_busy();
     speaker.say(2, &["SCRIPT", "KILL"]);
     speaker.say(1, &["GET", "key"]);
