@@ -43,8 +43,8 @@ class Failure(Exception):
 
 
 _LOGINS = {
-    "NOAUTH": "the server wants a password: valkey://:password@host",
-    "WRONGPASS": "the user or the password is wrong (WRONGPASS): valkey://user:password@host",
+    "NOAUTH": "the server wants a password; pass --askpass, or set VALKEYCLI_AUTH",
+    "WRONGPASS": "the user (valkey://user@host) or the password is wrong (WRONGPASS)",
 }
 
 
