@@ -367,6 +367,14 @@ def test_a_node_of_a_cluster_is_not_taken_for_a_server(
         assert main(["run", str(script), "--key", "user:1", "--url", url, "--cluster"]) == 0
 
 
+def test_a_server_is_not_taken_for_a_cluster(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return 1")
+    assert main(["run", str(script), "--url", server.url, "--cluster"]) == 2
+    assert_one_line_with(capsys, "it is no cluster: leave --cluster out")
+
+
 @pytest.mark.parametrize("separator", ["repeated", ",", ",valkey://"])
 def test_several_urls_are_several_nodes(
     script: Path, capsys: pytest.CaptureFixture[str], separator: str

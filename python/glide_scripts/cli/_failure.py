@@ -76,7 +76,8 @@ def failure_of(error: Exception) -> Failure | None:
         case GlideError():
             is_lost = isinstance(error, builtins.ConnectionError)
             is_answered = isinstance(error, RequestError) and not is_lost
-            return Failure(str(error), FAILED if is_answered else UNUSABLE)
+            words = str(error).replace("use GlideClient)", "leave --cluster out)")
+            return Failure(words, FAILED if is_answered else UNUSABLE)
         case OSError(filename=str() | bytes() | int() as file):
             return Failure(f"{file!s}: {error.strerror}", UNUSABLE)
         case OSError():
