@@ -432,7 +432,7 @@ async def test_it_goes_over_tls(
         url = f"valkeys://127.0.0.1:{port}"
         ended = await asyncio.to_thread(debugged, script, url, "c")
         assert (ended.code, ended.out) == (2, "")
-        assert "UnknownIssuer" in ended.err
+        assert "of an unknown authority" in ended.err
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         ended = await asyncio.to_thread(debugged, script, url, "c")
         assert (ended.code, answers(ended)[-1]) == (0, "the script returned b'left: 3'\n")

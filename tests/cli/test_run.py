@@ -67,9 +67,9 @@ def test_a_script_takes_effect_once_for_an_id(
     assert main([*words, "--arg", "another"]) == 1
     assert_one_line_with(capsys, "was used before")
     for wrong, why in (
-        (["--once", ""], "once is empty"),
-        (["--once", "x", "--once-ttl", "0"], "once_ttl is 0.0"),
-        (["--once-ttl", "5"], "once_ttl is given without once"),
+        (["--once", ""], "--once is empty"),
+        (["--once", "x", "--once-ttl", "0"], "--once-ttl is 0.0"),
+        (["--once-ttl", "5"], "--once-ttl is given without --once"),
     ):
         assert main(["run", str(script), *wrong]) == 2
         assert_one_line_with(capsys, why)
@@ -348,7 +348,7 @@ def test_a_wrong_password_is_one_line(script: Path, capsys: pytest.CaptureFixtur
         assert_one_line(capsys.readouterr().err)
         assert main(["run", str(script), "--url", f"valkey://127.0.0.1:{server.port}"]) == 2
         place = f"127.0.0.1:{server.port}"
-        why = "the server wants a password: valkey://:password@host"
+        why = "the server wants a password; pass --askpass, or set VALKEYCLI_AUTH"
         assert capsys.readouterr().err == f"glide-scripts: {place}: {why}\n"
 
 
@@ -365,6 +365,14 @@ def test_a_node_of_a_cluster_is_not_taken_for_a_server(
         assert_one_line(err)
         assert "add --cluster" in err
         assert main(["run", str(script), "--key", "user:1", "--url", url, "--cluster"]) == 0
+
+
+def test_a_server_is_not_taken_for_a_cluster(
+    script: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text("return 1")
+    assert main(["run", str(script), "--url", server.url, "--cluster"]) == 2
+    assert_one_line_with(capsys, "it is no cluster: leave --cluster out")
 
 
 @pytest.mark.parametrize("separator", ["repeated", ",", ",valkey://"])

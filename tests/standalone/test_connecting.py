@@ -295,6 +295,18 @@ async def test_of_several_addresses_the_primary_gets_what_writes_and_replicas_ge
             assert await client.invoke_script(where) == primary.port
 
 
+@pytest.mark.parametrize("read_from", [ReadFrom.PRIMARY, ReadFrom.PREFER_REPLICA])
+async def test_an_address_that_is_given_twice_is_one_server(
+    server: ValkeyServer, read_from: ReadFrom
+) -> None:
+    place = NodeAddress(server.host, server.port)
+    for addresses in ([place] * 2, [place, NodeAddress("localhost", server.port), place]):
+        config = GlideClientConfiguration(addresses, read_from=read_from)
+        async with await GlideClient.create(config) as client:
+            assert await client.set("k", "v") == b"OK"
+            assert await client.get("k") == b"v"
+
+
 @pytest.mark.needs("read-only forms")
 @pytest.mark.every_server
 async def test_the_primary_stands_in_for_a_replica_that_is_gone(

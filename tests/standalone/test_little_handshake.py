@@ -18,6 +18,7 @@ from glide_scripts import (
     AdvancedGlideClientConfiguration,
     AuthenticationError,
     Batch,
+    BatchOptions,
     ClosingError,
     ConfigurationError,
     ConnectionError,
@@ -28,6 +29,7 @@ from glide_scripts import (
     ReadFrom,
     Script,
     ServerCredentials,
+    TimeoutError,
 )
 from glide_scripts.testing import ValkeyServer
 
@@ -244,6 +246,15 @@ async def test_twemproxy_runs_scripts(
     config = configuration(port, protocol=protocol, client_name="a-name")
     async with await GlideClient.create(config) as client:
         await works(client)
+        count = Script("return redis.call('INCR', KEYS[1])")
+        assert [await client.invoke_script(count, ["n"], once="id") for _ in "ab"] == [1, 1]
+        # twemproxy knows no transactions and no functions.
+        batch = Batch(is_atomic=True).invoke_script(count, ["n"])
+        with pytest.raises(TimeoutError, match="not executed"):
+            await client.exec(batch, raise_on_error=True, options=BatchOptions(timeout=300))
+        with pytest.raises(ConnectionError):
+            await client.fcall("f", ["n"])
+        assert await client.invoke_script(count, ["n"]) == 2
 
 
 @pytest.mark.needs_program("haproxy")

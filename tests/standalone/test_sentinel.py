@@ -469,8 +469,30 @@ async def test_sentinels_may_speak_tls_beside_servers_that_do_not(service: Servi
         tls = {"sentinel_use_tls": True, "sentinel_tls_config": trust}
         async with await open_client(service, place, **tls) as client:
             assert await port_of(client) == service.servers[0].port
-        with pytest.raises(ClosingError, match="no Sentinel names a primary"):
+        with pytest.raises(
+            ClosingError, match="speaks TLS on this port; pass sentinel_use_tls=True"
+        ):
             await open_client(service, place)
+        with pytest.raises(ClosingError, match="pass sentinel_use_tls=true"):
+            await GlideClient.from_url(f"valkey+sentinel://127.0.0.1:{port}/main")
+
+
+async def test_an_error_names_the_setting_of_sentinels_or_of_servers(service: Service) -> None:
+    sentinel = service.sentinels[0]
+    url = f"valkeys+sentinel://{sentinel.host}:{sentinel.port}/main"
+    for settings, query, setting, parameter in (
+        ({}, "", "sentinel_use_tls=False", "sentinel_use_tls=false"),
+        (
+            {"sentinel_use_tls": False},
+            "?sentinel_use_tls=false",
+            "use_tls=False",
+            r"valkey\+sentinel:// as the scheme",
+        ),
+    ):
+        with pytest.raises(ClosingError, match=f"does not speak TLS on this port; pass {setting}"):
+            await open_client(service, use_tls=True, **settings)
+        with pytest.raises(ClosingError, match=f"pass {parameter}"):
+            await GlideClient.from_url(url + query)
 
 
 # URLs

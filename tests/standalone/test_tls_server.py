@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -102,7 +103,7 @@ async def test_a_self_signed_certificate_is_its_own_ca(start: Start, tmp_path: P
         assert await client.ping() == b"PONG"
     other = self_signed(tmp_path, "other")
     text = await refusal(configuration(server, root_pem_cacerts=other.cert))
-    assert "not trusted; pass it, or its CA, as root_pem_cacerts" in text
+    assert "not trusted; pass it, or the CA that signed it, as root_pem_cacerts" in text
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa:2048"])
@@ -118,6 +119,73 @@ async def test_so_is_one_of_version_1(
     other = self_signed_of_version_1(tmp_path, "other")
     text = await refusal(configuration(server, root_pem_cacerts=other.cert))
     assert "X.509 version 1" in text
+
+
+@pytest.mark.parametrize("protocols", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("make", [self_signed, self_signed_of_version_1])
+async def test_so_is_one_of_version_1_that_a_given_authority_signed(
+    start: Start, tmp_path: Path, make: Callable[..., Certificate], protocols: str
+) -> None:
+    authority = make(tmp_path, "ca", "/CN=home")
+    own = signed(tmp_path, authority, "own", "/CN=localhost")
+    server = start(own, authority.cert, tls_protocols=protocols)
+    await works(configuration(server, root_pem_cacerts=authority.cert))
+    text = await refusal(configuration(server, "127.0.0.1", root_pem_cacerts=authority.cert))
+    assert "another name" in text
+    namesake = self_signed(tmp_path, "namesake", "/CN=home")
+    for ca in (namesake.cert, None):
+        text = await refusal(configuration(server, root_pem_cacerts=ca))
+        assert "X.509 version 1, and is not trusted; pass it, or the CA that signed it" in text
+
+
+async def test_a_certificate_of_version_1_that_was_changed_is_refused(
+    start: Start, tmp_path: Path
+) -> None:
+    authority = self_signed(tmp_path, "ca", "/CN=home")
+    own = signed(tmp_path, authority, "own", "/CN=localhost")
+    content = bytearray(ssl.PEM_cert_to_DER_cert(own.cert.read_text()))
+    content[-1] ^= 1
+    own.cert.write_text(ssl.DER_cert_to_PEM_cert(bytes(content)))
+    server = start(own, authority.cert)
+    assert "not trusted" in await refusal(configuration(server, root_pem_cacerts=authority.cert))
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ("", None),
+        ("keyUsage=keyCertSign\n", "is a CA's, and is not trusted"),
+        ("extendedKeyUsage=clientAuth\n", "is a CA's, and is not trusted"),
+        ("1.2.3.4=critical,ASN1:UTF8String:x\n", "a critical extension that is not known"),
+    ],
+)
+async def test_a_server_s_certificate_may_say_that_it_is_an_authority_s(
+    start: Start, tmp_path: Path, more: str, text: str | None
+) -> None:
+    authority = self_signed(tmp_path, "ca", "/CN=home")
+    extensions = f"basicConstraints=CA:TRUE\nsubjectAltName=DNS:localhost\n{more}"
+    own = signed(tmp_path, authority, "own", "/CN=localhost", extensions)
+    config = configuration(start(own, authority.cert), root_pem_cacerts=authority.cert)
+    if text is None:
+        await works(config)
+    else:
+        assert text in await refusal(config)
+
+
+async def test_kinds_of_keys_that_are_not_supported_are_named(start: Start, tmp_path: Path) -> None:
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521", "-nodes")
+    large = self_signed(tmp_path, "large", "/CN=localhost", *curve)
+    text = await refusal(configuration(start(large), root_pem_cacerts=large.cert))
+    assert "P-521" in text
+    own = signed(tmp_path, large, "own", "/CN=localhost", "subjectAltName=DNS:localhost\n")
+    server = start(own, large.cert)
+    text = await refusal(configuration(server, root_pem_cacerts=large.cert))
+    assert "signed in a way that is not supported" in text
+    assert "P-521" in text
+    with pytest.raises(ConfigurationError, match=r"^client_key_pem: .* use RSA of 2048 to 8192"):
+        await GlideClient.create(
+            configuration(server, client_cert_pem=large.cert, client_key_pem=large.key)
+        )
 
 
 async def test_a_name_that_the_certificate_lacks_may_be_left_unchecked(
@@ -156,7 +224,7 @@ async def test_insecure_tls_accepts_any_certificate(start: Start, tmp_path: Path
             async with await GlideClient.from_url(server.url("?ssl_cert_reqs=none")) as client:
                 assert await client.ping() == b"PONG"
     text = await refusal(configuration(start(old, authority.cert), root_pem_cacerts=authority.cert))
-    assert "X.509 version 1" in text
+    assert "another name" in text
 
 
 async def test_an_old_certificate_is_called_that(start: Start, tmp_path: Path) -> None:
@@ -181,10 +249,15 @@ async def test_a_server_may_want_a_certificate(
     authority = self_signed(tmp_path, "ca", "/CN=home")
     own = signed(tmp_path, authority, "own", "/CN=localhost", "basicConstraints=CA:FALSE\n")
     ann = signed(tmp_path, authority, "ann", "/CN=ann", "basicConstraints=CA:FALSE\n")
+    old = signed(tmp_path, authority, "old", "/CN=old")
     server = start(own, authority.cert, tls_auth_clients="yes")
     text = await refusal(configuration(server, root_pem_cacerts=authority.cert))
     assert "pass client_cert_pem and client_key_pem" in text, text
-    for cert, key in ((ann.cert, ann.key), (ann.cert.read_bytes(), ann.key.read_bytes())):
+    for cert, key in (
+        (ann.cert, ann.key),
+        (ann.cert.read_bytes(), ann.key.read_bytes()),
+        (old.cert, old.key),
+    ):
         await works(
             configuration(
                 server,
@@ -280,7 +353,9 @@ async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path
     encrypted, plain = encrypt(own.key), own.key
     old = tmp_path / "old.key"
     openssl("ec", "-in", own.key, "-out", old, "-aes256", "-passout", "pass:hunter2")
-    missing = tmp_path / "missing.pem"
+    missing, broken = tmp_path / "missing.pem", tmp_path / "broken.pem"
+    broken.write_text(ssl.DER_cert_to_PEM_cert(b"no certificate"))
+    other = self_signed(tmp_path, "other")
     for tls, setting, term, text in (
         ({"root_pem_cacerts": missing}, "root_pem_cacerts", "ssl_ca_certs", "No such file"),
         ({"root_pem_cacerts": own.key}, "root_pem_cacerts", "ssl_ca_certs", "no certificate"),
@@ -295,6 +370,19 @@ async def test_files_that_cannot_be_used_are_named_in_the_callers_terms(tmp_path
             "client_key_pem",
             "ssl_keyfile",
             "the key is encrypted in the traditional format",
+        ),
+        (
+            {"client_cert_pem": own.cert, "client_key_pem": other.key},
+            "client_key_pem",
+            "ssl_keyfile",
+            "does not belong to the certificate in ",
+        ),
+        ({"root_pem_cacerts": broken}, "root_pem_cacerts", "ssl_ca_certs", "cannot be read"),
+        (
+            {"client_cert_pem": broken, "client_key_pem": plain},
+            "client_cert_pem",
+            "ssl_certfile",
+            "cannot be read",
         ),
         (
             {"client_cert_pem": own.cert, "client_key_pem": plain, "key_password": "hunter2"},

@@ -43,8 +43,8 @@ class Failure(Exception):
 
 
 _LOGINS = {
-    "NOAUTH": "the server wants a password: valkey://:password@host",
-    "WRONGPASS": "the user or the password is wrong (WRONGPASS): valkey://user:password@host",
+    "NOAUTH": "the server wants a password; pass --askpass, or set VALKEYCLI_AUTH",
+    "WRONGPASS": "the user (valkey://user@host) or the password is wrong (WRONGPASS)",
 }
 
 
@@ -76,7 +76,8 @@ def failure_of(error: Exception) -> Failure | None:
         case GlideError():
             is_lost = isinstance(error, builtins.ConnectionError)
             is_answered = isinstance(error, RequestError) and not is_lost
-            return Failure(str(error), FAILED if is_answered else UNUSABLE)
+            words = str(error).replace("use GlideClient)", "leave --cluster out)")
+            return Failure(words, FAILED if is_answered else UNUSABLE)
         case OSError(filename=str() | bytes() | int() as file):
             return Failure(f"{file!s}: {error.strerror}", UNUSABLE)
         case OSError():

@@ -20,7 +20,7 @@ from .. import (
     UnixSocketAddress,
 )
 from ..config.node_address import ServerAddress
-from ..config.terms import COMMAND_LINE_TERMS
+from ..config.terms import COMMAND_LINE_TERMS, with_terms
 from ..config.url import configuration_of, parse_url
 from ..testing import ValkeyCluster, ValkeyServer
 from ._connection import Kinds, asked_password, given
@@ -99,10 +99,9 @@ class Servers:
         return await self._connected(settings | self.settings)
 
     async def _connected(self, settings: dict[str, Any]) -> GlideClient | GlideClusterClient:
-        terms = {"terms": tuple(COMMAND_LINE_TERMS.items())}
         kind = GlideClusterClient if self.is_cluster else GlideClient
         config = configuration_of(settings, cluster=self.is_cluster)
-        return await kind._open(config._settings() | terms)
+        return await kind._open(with_terms(config._settings(), COMMAND_LINE_TERMS))
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -125,6 +126,10 @@ def command(
         asyncio.run(_run(call, target, watch=watch))
 
 
+# What the client's errors call two options.
+_ONCE = re.compile(r"\bonce(_ttl)?\b")
+
+
 @dataclass
 class _Call:
     """What is called, and how it is shown."""
@@ -149,7 +154,8 @@ class _Call:
         try:
             Batch(is_atomic=False).invoke_script(script, self.keys, self.args, **self.once)
         except ValueError as error:
-            raise Failure(f"{self.origin}: {error}", UNUSABLE) from error
+            words = _ONCE.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
+            raise Failure(f"{self.origin}: {words}", UNUSABLE) from error
 
     async def run(
         self, client: GlideClient | GlideClusterClient, called: Callee, target: Servers

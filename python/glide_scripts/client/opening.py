@@ -15,7 +15,7 @@ from .._core import TlsSetup
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
 from ..config.settings import BaseClientConfiguration
-from ..config.terms import URL_TERMS, in_terms
+from ..config.terms import URL_TERMS, in_terms, with_terms
 from ..errors import ConfigurationError
 from ..forks import tell_no_more, tell_of_forks
 from ..observing.client import Client
@@ -180,7 +180,7 @@ class Opening(Client):
             # Tracebacks may show local variables.
             del url
         config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
-        return await cls._open(config._settings() | {"terms": tuple(URL_TERMS.items())}, config)
+        return await cls._open(with_terms(config._settings(), URL_TERMS), config)
 
     @classmethod
     async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:

@@ -13,6 +13,8 @@ URL_TERMS = {
     "verify_hostname=False": "ssl_check_hostname=false",
     "verify_hostname": "ssl_check_hostname",
     "use_insecure_tls": "ssl_cert_reqs=none",
+    "sentinel_use_tls=True": "sentinel_use_tls=true",
+    "sentinel_use_tls=False": "sentinel_use_tls=false",
     "use_tls=True": "valkeys:// as the scheme",
     "use_tls=False": "valkey:// as the scheme",
     "server_name in the TLS configuration": "server_name in the URL",
@@ -26,6 +28,18 @@ COMMAND_LINE_TERMS = URL_TERMS | {
     "use_insecure_tls": "--insecure",
     "server_name in the TLS configuration": "--sni",
 }
+
+
+_SENTINEL_URL_TERMS = {
+    "use_tls=True": "valkeys+sentinel:// as the scheme",
+    "use_tls=False": "valkey+sentinel:// as the scheme",
+}
+
+
+def with_terms(settings: Mapping[str, object], terms: Mapping[str, str]) -> dict[str, object]:
+    """What a configuration's `_settings()` gives, with these terms."""
+    more = {} if settings["sentinel"] is None else _SENTINEL_URL_TERMS
+    return {**settings, "terms": tuple({**terms, **more}.items())}
 
 
 def in_terms(text: str, terms: Mapping[str, str]) -> str:

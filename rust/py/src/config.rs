@@ -59,6 +59,7 @@ pub(crate) fn from_settings(
     let sentinels = if sentinel.is_none() {
         None
     } else {
+        let own_term = ("use_tls=".to_owned(), "sentinel_use_tls=".to_owned());
         Some(SentinelConfig {
             addresses: std::mem::take(&mut addresses),
             service: sentinel.get_item("service")?.extract()?,
@@ -67,6 +68,7 @@ pub(crate) fn from_settings(
                 credentials: credentials(&sentinel, &asking)?,
                 protocol: Protocol::Resp2,
                 database: 0,
+                terms: [vec![own_term], connection.terms.clone()].concat(),
                 address_map: None,
                 ..connection.clone()
             },

@@ -149,5 +149,5 @@ pub(crate) fn seconds(ttl: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duratio
     if seconds > 0.0 && seconds <= LONGEST {
         return Ok(Some(Duration::from_secs_f64(seconds).max(Duration::from_millis(1))));
     }
-    Err(PyValueError::new_err(format!("once_ttl is {ttl}; pass seconds, more than 0 and at most {LONGEST:e}")))
+    Err(PyValueError::new_err(format!("once_ttl is {ttl}; pass seconds, more than 0 and at most {LONGEST}")))
 }

@@ -15,7 +15,7 @@ pub(super) fn explained(error: &io::Error) -> String {
         };
     };
     let advice = match tls {
-        TlsError::InvalidCertificate(certificate) => why_distrusted(certificate),
+        TlsError::InvalidCertificate(certificate) => return why_distrusted(certificate),
         TlsError::AlertReceived(alert) => match alert {
             Alert::CertificateRequired | Alert::NoCertificate => {
                 "the server wants a certificate; pass client_cert_pem and client_key_pem"
@@ -45,15 +45,17 @@ pub(crate) fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>())
 }
 
-fn why_distrusted(error: &CertificateError) -> &'static str {
+fn why_distrusted(error: &CertificateError) -> String {
     use CertificateError as Why;
-    match error {
+    let words = match error {
         Why::UnknownIssuer => {
             "the server's certificate is self-signed or of an unknown authority; pass its CA as root_pem_cacerts"
         }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "the server's certificate is for another name; set server_name in the TLS configuration, or pass \
-             verify_hostname=False"
+        Why::NotValidForName => NOT_FOR_NAME,
+        Why::NotValidForNameContext { expected, presented } => {
+            let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+            let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+            return NOT_FOR_NAME.replace("name;", &format!("name{names} than {};", expected.to_str()));
         }
         Why::Expired | Why::ExpiredContext { .. } => "the server's certificate has expired; renew it",
         Why::NotValidYet | Why::NotValidYetContext { .. } => {
@@ -63,12 +65,36 @@ fn why_distrusted(error: &CertificateError) -> &'static str {
             "the server's certificate is not for servers; make one with extendedKeyUsage=serverAuth"
         }
         Why::BadSignature => "the server's certificate was changed, or signed by another key than its CA's",
-        Why::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is a CA's, and is not trusted; pass it, or its CA, as root_pem_cacerts"
+        Why::UnsupportedSignatureAlgorithmContext { .. }
+        | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the server's certificate is signed in a way that is not supported, such as with SHA-1 or by a key on the \
+             curve P-521; sign it with SHA-256 and a CA's key of RSA, P-256, P-384 or Ed25519"
         }
-        Why::BadEncoding | Why::Other(_) => {
-            "the server's certificate is of an old or broken form, such as X.509 version 1; make a new one, of version 3"
-        }
-        _ => "",
-    }
+        Why::Other(other) => match &*other.to_string() {
+            "CaUsedAsEndEntity" => {
+                "the server's certificate is a CA's, and is not trusted; pass it, or the CA that signed it, as \
+                 root_pem_cacerts"
+            }
+            "UnsupportedCertVersion" => {
+                "the server's certificate is of X.509 version 1, and is not trusted; pass it, or the CA that signed it, as \
+                 root_pem_cacerts"
+            }
+            "UnsupportedCriticalExtension" => {
+                "the server's certificate has a critical extension that is not known; make one without it"
+            }
+            reason => return format!("the server's certificate cannot be used ({reason}); make a new one"),
+        },
+        Why::BadEncoding => "the server's certificate is broken: it cannot be read as X.509; make a new one",
+        other => return format!("the server's certificate cannot be used ({other}); make a new one"),
+    };
+    words.to_owned()
+}
+
+const NOT_FOR_NAME: &str = "the server's certificate is for another name; set server_name in the TLS configuration, or pass \
+                            verify_hostname=False";
+
+/// A name of a certificate as people write it, of `DnsName("name")` or `IpAddress(127.0.0.1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }

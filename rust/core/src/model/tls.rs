@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::model::cause::Cause;
@@ -146,7 +147,16 @@ impl TlsOptions {
         };
         let Some(identity) = &self.identity else { return Ok(builder.with_no_client_auth()) };
         let chain = certificates_of("client_cert_pem", &identity.certificates)?;
-        builder.with_client_auth_cert(chain, identity.private_key()?).map_err(|error| wrong("client_cert_pem", error))
+        let key = provider
+            .key_provider
+            .load_private_key(identity.private_key()?)
+            .map_err(|_| wrong("client_key_pem", Unusable::KindOfKey))?;
+        // `with_client_auth_cert` reads no certificate of version 1.
+        let public = certificate::public_key(&chain[0]).ok_or_else(|| wrong("client_cert_pem", Unusable::NotX509))?;
+        if key.public_key().is_some_and(|own| own != public) {
+            return Err(wrong("client_key_pem", Unusable::OtherKey));
+        }
+        Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)))))
     }
 
     /// The authorities to trust, and all certificates that were given as such: a server may have one of them itself.
@@ -155,7 +165,7 @@ impl TlsOptions {
         if let Some(pem) = &self.ca {
             let given = certificates_of("root_pem_cacerts", pem)?;
             for certificate in &given {
-                store.add(certificate.clone()).map_err(|error| wrong("root_pem_cacerts", error))?;
+                store.add(certificate.clone()).map_err(|_| wrong("root_pem_cacerts", Unusable::NotX509))?;
             }
             return Ok((store, given));
         }

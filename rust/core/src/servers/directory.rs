@@ -55,10 +55,13 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 impl Servers {
     /// `lane_events` makes what the lanes report to.
     pub(crate) fn new(
-        config: Config,
+        mut config: Config,
         stats: Arc<Stats>,
         lane_events: impl FnOnce(Weak<Self>) -> Rc<dyn LaneEvents>,
     ) -> Rc<Self> {
+        // An address that is given twice is one server, not a primary and its replica.
+        let mut given = BTreeSet::new();
+        config.addresses.retain(|address| given.insert(address.clone()));
         Rc::new_cyclic(|itself| Self {
             stats,
             seed_connection: Arc::new(ConnectionConfig {

@@ -1,5 +1,5 @@
-//! The few parts of an X.509 certificate that webpki does not read, or not of each version: its validity, its common name
-//! and its public key.
+//! The parts of an X.509 certificate that webpki does not read, or not of each version: its validity, its common name, its
+//! public key, and its issuer's signature.
 
 use std::time::Duration;
 
@@ -16,8 +16,16 @@ const OID: u8 = 0x06;
 const DNS_NAME: u8 = 0x82;
 /// 2.5.4.3
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+/// 2.5.29.15
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 /// 2.5.29.17
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+/// 2.5.29.19
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+/// 2.5.29.37
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+/// In basic constraints: that the certificate is an authority's.
+const TRUE: &[u8] = &[0x01, 0x01, 0xff];
 
 /// One value of DER, and what follows it.
 struct Der<'a>(&'a [u8]);
@@ -46,40 +54,82 @@ impl<'a> Der<'a> {
 }
 
 struct Parts<'a> {
+    is_of_version_1: bool,
+    issuer: &'a [u8],
     validity: &'a [u8],
     subject: &'a [u8],
     /// With its tag and length.
     public_key: &'a [u8],
     extensions: Option<&'a [u8]>,
+    signature: Signature<'a>,
+}
+
+/// What an issuer has signed, with which algorithm, and the signature.
+pub(super) struct Signature<'a> {
+    pub(super) signed: &'a [u8],
+    pub(super) algorithm: &'a [u8],
+    pub(super) bytes: &'a [u8],
 }
 
 /// RFC 5280, 4.1.
 fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
-    let mut signed = Der(Der(Der(certificate).expect(SEQUENCE)?).expect(SEQUENCE)?);
-    if signed.0.first() == Some(&VERSION) {
-        signed.next()?;
+    let mut whole = Der(Der(certificate).expect(SEQUENCE)?);
+    let before = whole.0;
+    let mut fields = Der(whole.expect(SEQUENCE)?);
+    let signed = &before[..before.len() - whole.0.len()];
+    let (algorithm, bytes) = (whole.expect(SEQUENCE)?, bits(whole.expect(BIT_STRING)?)?);
+    let has_version = fields.0.first() == Some(&VERSION);
+    if has_version {
+        fields.next()?;
     }
-    let (_serial, _algorithm, _issuer) = (signed.next()?, signed.next()?, signed.next()?);
-    let (validity, subject) = (signed.expect(SEQUENCE)?, signed.expect(SEQUENCE)?);
-    let before = signed.0;
-    signed.expect(SEQUENCE)?;
-    let public_key = &before[..before.len() - signed.0.len()];
-    let mut rest = signed;
-    let extensions = std::iter::from_fn(|| rest.next()).find(|(tag, _)| *tag == EXTENSIONS).map(|(_, content)| content);
-    Some(Parts { validity, subject, public_key, extensions })
+    let (_serial, same_algorithm) = (fields.next()?, fields.expect(SEQUENCE)?);
+    let (issuer, validity, subject) = (fields.expect(SEQUENCE)?, fields.expect(SEQUENCE)?, fields.expect(SEQUENCE)?);
+    let before = fields.0;
+    fields.expect(SEQUENCE)?;
+    let public_key = &before[..before.len() - fields.0.len()];
+    let is_of_version_1 = !has_version && fields.0.is_empty();
+    let extensions =
+        std::iter::from_fn(|| fields.next()).find(|(tag, _)| *tag == EXTENSIONS).map(|(_, content)| content);
+    let signature = Signature { signed, algorithm, bytes };
+    let parts = Parts { is_of_version_1, issuer, validity, subject, public_key, extensions, signature };
+    (algorithm == same_algorithm).then_some(parts)
 }
 
-/// The key that signs its server's handshakes.
+/// A bit string whose bytes are all used.
+fn bits(content: &[u8]) -> Option<&[u8]> {
+    content.strip_prefix(&[0])
+}
+
+/// Who has issued a certificate, if webpki refuses it for its form alone: it is of version 1, or webpki reads it, but it
+/// says that it is an authority's. Nothing else may limit its use.
+pub(super) fn issue_beyond_webpki(certificate: &[u8], is_read: bool) -> Option<(&[u8], Signature<'_>)> {
+    let parts = parts(certificate)?;
+    let is_beyond = parts.is_of_version_1
+        || is_read && read_extensions(parts.extensions?).is_some_and(|all| is_unlimited_authority(&all));
+    is_beyond.then_some((parts.issuer, parts.signature))
+}
+
+fn is_unlimited_authority(extensions: &[(&[u8], &[u8])]) -> bool {
+    let says_so = |value| Der(value).expect(SEQUENCE).is_some_and(|content| content.starts_with(TRUE));
+    value_of(extensions, BASIC_CONSTRAINTS).is_some_and(says_so)
+        && value_of(extensions, KEY_USAGE).is_none()
+        && value_of(extensions, EXTENDED_KEY_USAGE).is_none()
+}
+
+/// The key that signs its owner's handshakes.
 pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'_>> {
     Some(parts(certificate)?.public_key.into())
 }
 
 /// Of which kind a key is, and the key itself.
 pub(super) fn parts_of_key<'a>(key: &'a SubjectPublicKeyInfoDer<'_>) -> Option<(&'a [u8], &'a [u8])> {
-    let mut parts = Der(Der(key).expect(SEQUENCE)?);
-    let (kind, bits) = (parts.expect(SEQUENCE)?, parts.expect(BIT_STRING)?);
-    // No bit of the last byte is unused.
-    Some((kind, bits.strip_prefix(&[0])?))
+    parts_of_bare_key(Der(key).expect(SEQUENCE)?)
+}
+
+/// The same of a key without its tag and length.
+pub(super) fn parts_of_bare_key(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = Der(key);
+    Some((parts.expect(SEQUENCE)?, bits(parts.expect(BIT_STRING)?)?))
 }
 
 /// Whether it is valid at that time; `None`: it cannot be read.
@@ -107,20 +157,29 @@ pub(super) fn has_common_name(certificate: &[u8], server_name: &ServerName<'_>) 
 
 /// How many DNS names stand among the alternative names; `None`: they cannot be read.
 fn dns_names(extensions: &[u8]) -> Option<usize> {
+    let Some(value) = value_of(&read_extensions(extensions)?, SUBJECT_ALT_NAME) else { return Some(0) };
+    let mut names = Der(Der(value).expect(SEQUENCE)?);
+    Some(std::iter::from_fn(|| names.next()).filter(|(tag, _)| *tag == DNS_NAME).count())
+}
+
+/// Of which kind each extension is, and its value; `None`: they cannot be read.
+fn read_extensions(extensions: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut all = Der(Der(extensions).expect(SEQUENCE)?);
+    let mut found = Vec::new();
     while !all.0.is_empty() {
         let mut extension = Der(all.expect(SEQUENCE)?);
-        if extension.expect(OID)? == SUBJECT_ALT_NAME {
-            let mut value = extension.next()?;
-            // Whether it is critical.
-            if value.0 == 0x01 {
-                value = extension.next()?;
-            }
-            let mut names = Der(Der(value.1).expect(SEQUENCE)?);
-            return Some(std::iter::from_fn(|| names.next()).filter(|(tag, _)| *tag == DNS_NAME).count());
+        let (kind, mut value) = (extension.expect(OID)?, extension.next()?);
+        // Whether it is critical.
+        if value.0 == 0x01 {
+            value = extension.next()?;
         }
+        found.push((kind, value.1));
     }
-    Some(0)
+    Some(found)
+}
+
+fn value_of<'a>(extensions: &[(&[u8], &'a [u8])], kind: &[u8]) -> Option<&'a [u8]> {
+    extensions.iter().find(|(each, _)| *each == kind).map(|(_, value)| *value)
 }
 
 fn common_name(subject: &[u8]) -> Option<&str> {

@@ -30,6 +30,8 @@ pub enum Unusable {
     NotPem(#[source] Arc<pem::Error>),
     #[error("no certificate in PEM in it")]
     NoCertificate,
+    #[error("a certificate in it is broken: it cannot be read as X.509")]
+    NotX509,
     #[error("the system has no certificate authorities; pass root_pem_cacerts")]
     NoAuthorities,
     #[error("no private key in it: {0}")]
@@ -41,6 +43,10 @@ pub enum Unusable {
     TraditionalFormat,
     #[error("the key is encrypted; pass key_password")]
     NoPassword,
+    #[error("the key is of a kind that is not supported; use RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519")]
+    KindOfKey,
+    #[error("the key does not belong to the certificate in client_cert_pem")]
+    OtherKey,
     #[error("client_key_pem is not encrypted; pass no password")]
     NotEncrypted,
     #[error("not a key in PKCS #8: {0}")]

@@ -5,30 +5,44 @@ use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, ve
 use tokio_rustls::rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 
-use super::certificate;
+use super::certificate::{self, Signature};
 
 /// Checks issuer, time and name.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) roots: RootCertStore,
-    /// Certificates that are trusted themselves. A self-signed certificate usually says that it is an authority's, or is of
-    /// version 1, and webpki accepts no such certificate for a server.
+    /// Certificates that are trusted themselves: all that were given. A self-signed certificate usually says that it is an
+    /// authority's, or is of version 1, and webpki accepts no such certificate for a server.
     pub(super) servers: Vec<CertificateDer<'static>>,
     pub(super) verifies_name: bool,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    /// The key of a certificate that is trusted itself, and that webpki cannot read.
-    fn key_beyond_webpki<'a>(&self, cert: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'a>> {
-        let is_beyond = self.servers.contains(cert) && ParsedCertificate::try_from(cert).is_err();
-        if is_beyond { certificate::public_key(cert) } else { None }
+    /// Whether one of the given authorities has signed a certificate that webpki refuses for its form alone. The system's
+    /// authorities sign none.
+    fn has_issued(&self, certificate: &[u8], is_read: bool) -> bool {
+        let is_by = |anchor: &TrustAnchor<'_>, signature: &Signature<'_>| {
+            certificate::parts_of_bare_key(&anchor.subject_public_key_info).is_some_and(|(kind, key)| {
+                self.algorithms.all.iter().any(|algorithm| {
+                    algorithm.public_key_alg_id().as_ref() == kind
+                        && algorithm.signature_alg_id().as_ref() == signature.algorithm
+                        && algorithm.verify_signature(key, signature.signed, signature.bytes).is_ok()
+                })
+            })
+        };
+        let given = if self.servers.is_empty() { &[][..] } else { &self.roots.roots };
+        certificate::issue_beyond_webpki(certificate, is_read).is_some_and(|(issuer, signature)| {
+            given.iter().any(|anchor| {
+                anchor.name_constraints.is_none() && *anchor.subject == *issuer && is_by(anchor, &signature)
+            })
+        })
     }
 
     /// As `verify_tls12_signature` does it. TLS 1.2 names a scheme that does not say which curve the key is of.
@@ -59,7 +73,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let parsed = ParsedCertificate::try_from(end_entity);
-        if self.servers.contains(end_entity) {
+        if self.servers.contains(end_entity) || self.has_issued(end_entity, parsed.is_ok()) {
             certificate::is_valid_at(end_entity, now).ok_or(CertificateError::BadEncoding)??;
         } else {
             let (roots, algorithms) = (&self.roots, self.algorithms.all);
@@ -85,7 +99,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        if let Some(key) = self.key_beyond_webpki(cert) {
+        if let Some(key) = key_beyond_webpki(cert) {
             return self.verify_with_key(message, &key, dss);
         }
         verify_tls12_signature(message, cert, dss, &self.algorithms)
@@ -97,7 +111,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        if let Some(key) = self.key_beyond_webpki(cert) {
+        if let Some(key) = key_beyond_webpki(cert) {
             return verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms);
         }
         verify_tls13_signature(message, cert, dss, &self.algorithms)
@@ -106,6 +120,11 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The key of a certificate that webpki cannot read.
+fn key_beyond_webpki<'a>(cert: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'a>> {
+    if ParsedCertificate::try_from(cert).is_err() { certificate::public_key(cert) } else { None }
 }
 
 /// Checks nothing. An attacker in between can show a certificate of their own, so checking the handshake's signature
