@@ -121,7 +121,7 @@ async def test_a_client_that_is_made_while_the_server_is_busy_waits_for_its_end(
         making = asyncio.ensure_future(
             connect(own_server, protocol=protocol, advanced_config=advanced, **DATABASE_AND_NAME)
         )
-        # A Valkey has nothing against it.
+        # Valkey accepts it.
         await asyncio.wait([making], timeout=0.2)
         await kill(first)
     second = await making

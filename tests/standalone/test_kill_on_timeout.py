@@ -108,7 +108,7 @@ async def test_a_cancelled_call_leaves_no_connection_behind(
 async def test_a_kill_that_was_promised_comes_also_after_the_client_was_closed(
     client: GlideClient, own_server: ValkeyServer, connect: Connect
 ) -> None:
-    # So long that the client is closed well before the server lets anybody kill.
+    # So long that the client is closed well before the server allows a kill.
     await client.config_set({"lua-time-limit": "1000"})
     closing = await connect(own_server)
     # The deadline leaves no time to connect.
