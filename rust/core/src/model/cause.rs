@@ -145,9 +145,9 @@ pub enum Doubt {
     Command,
     #[error("; the transaction may have been executed")]
     Transaction,
-    #[error("; the script may have run, or be running still")]
+    #[error("; the script may have run, or may still be running")]
     Script,
-    #[error("; the script may be running still, and is to be killed")]
+    #[error("; the script may still be running, and the client will try to kill it")]
     ScriptToKill,
 }
 
@@ -188,7 +188,7 @@ pub enum CrossSlot {
     )]
     Keys(InSlot, InSlot),
     #[error(
-        "an atomic batch lives in one slot, but {} has key {:?} of slot {} and {} has key {:?} of slot {}; give the \
+        "an atomic batch must stay in one slot, but {} has key {:?} of slot {} and {} has key {:?} of slot {}; give the \
          keys a common hash tag in braces, or use a batch that is not atomic",
         .0.0, .0.1.key, .0.1.slot, .1.0, .1.1.key, .1.1.slot
     )]

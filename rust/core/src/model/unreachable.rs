@@ -74,9 +74,9 @@ pub enum Unreachable {
     InvalidReply(#[from] ProtocolError),
     #[error("{}", .0.text())]
     UnaskedError(ServerError),
-    #[error("the server sent a reply that nobody asked for")]
+    #[error("the server sent a reply to no request")]
     UnaskedReply,
-    #[error("the server confirmed a subscription that nobody asked for")]
+    #[error("the server confirmed a subscription that the client did not ask for")]
     UnaskedSubscription,
 
     #[error("no reply for {} ms, and the server runs no script", .0.as_millis())]
