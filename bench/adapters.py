@@ -38,7 +38,7 @@ class Adapter:
     """One client."""
 
     distribution: str | None
-    """What installs it; None: it comes with Python."""
+    """The requirement that installs it; None: it comes with Python."""
     module: str
     connect: Callable[[Target, Cell], AbstractAsyncContextManager[Call]]
     parser: str | None = None
@@ -244,7 +244,7 @@ class RawProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._rest:
-            # A large reply is gathered in one place, and looked at when all of it is there.
+            # The parts of a large reply are collected, and parsed when it is complete.
             self._rest += data
             if len(self._rest) < self._needed:
                 return

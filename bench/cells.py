@@ -22,13 +22,13 @@ class Kind(StrEnum):
     THREADS = "threads"
     """A load on a synchronous client, from a thread for each call in flight."""
     LAG = "lag"
-    """How long something else on the loop waits that is due, while callers call as for a load."""
+    """How long other callbacks of the loop wait for their turn, under the same load."""
     COLD = "cold"
     """1,000 calls right after SCRIPT FLUSH, beside as many after those; and one."""
     IMPORT = "import"
-    """How long the import takes, over that of asyncio; and the sizes of what is installed."""
+    """How long the import takes, beyond that of asyncio; and the installed sizes."""
     MEMORY = "memory"
-    """What a client takes, and a call in flight."""
+    """The memory of a client, and of a call in flight."""
 
 
 class Topology(StrEnum):
@@ -63,7 +63,7 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """A name that says all; cells of former runs are found by it."""
+        """A name with all settings, by which cells of earlier runs are found."""
         parts = [str(self.kind)]
         if self.kind not in (Kind.IMPORT, Kind.MEMORY):
             parts += [str(self.topology), f"{self.in_flight}-in-flight", f"{self.size}-bytes"]
@@ -95,7 +95,7 @@ class Group:
 def takes_part(client: str, cell: Cell) -> bool:
     """Whether a client is measured in a cell."""
     connection_a_call = client in ("redispy", "valkeypy")
-    # Its connections are closed under as many calls.
+    # Its connections are closed if so many calls are in flight.
     fails = client == "coredis" and cell.kind is Kind.LOAD
     too_many = (connection_a_call or fails) and cell.in_flight > 1000
     return not too_many and (client != UNIX or cell.in_flight in {1, 100})

@@ -1,4 +1,4 @@
-"""What was to be reached, and what was."""
+"""The targets, and what was measured."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Goal:
     reference: str | None
     """None: the bound is on the figure itself."""
     reference_figure: str | None = None
-    """Where it is another one than `figure`."""
+    """The reference's figure, if it is another one than `figure`."""
     client: str = OURS
-    """Whose figure has the bound."""
+    """The client whose figure has the bound."""
     unit: str = ""
-    """Of a bound on the figure itself."""
+    """The unit of a bound on the figure itself."""
 
     def reached(self, results: Results) -> tuple[Spread | None, bool]:
         """The ratio or figure, and whether its median is within the bound."""

@@ -13,7 +13,7 @@ EVERY_SECS = 1e-3
 
 @contextmanager
 def measured_lags() -> Iterator[list[float]]:
-    """A list that grows by the seconds for which the loop kept something waiting that was due.
+    """A list of the seconds that a due callback had to wait for the loop.
 
     Something is due every millisecond. Each of those that passed while the loop was busy counts, so
     a long wait counts once for each tick that it delays.

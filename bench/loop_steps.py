@@ -52,7 +52,7 @@ async def main() -> None:
         for name, operation in operations(server.url, redis_url, f"{host}:{port}").items():
             longest = []
             for _ in range(options.times):
-                # What the last one left is done.
+                # Leftover work of the last run is done.
                 await asyncio.sleep(0.01)
                 steps.clear()
                 await operation()

@@ -1,4 +1,4 @@
-"""Where it was measured, as far as it bears on the figures."""
+"""The machine on which it was measured, as far as it affects the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is noted around and of calls: CPU time, memory, percentiles."""
+"""What is measured of calls: CPU time, memory, percentiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """The times of calls below which so many of them are, in microseconds."""
+    """Percentiles of the times of calls, in microseconds."""
     ordered = sorted(seconds)
     return {name: ordered[int((len(ordered) - 1) * part)] * 1e6 for name, part in QUANTILES.items()}
 

@@ -1,4 +1,4 @@
-"""Calls that are due at a fixed rate, whatever became of those before."""
+"""Calls that are due at a fixed rate, whether or not earlier ones have ended."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ class Results:
     ) -> Spread | None:
         """How many times the reference's figure a client's is, round by round.
 
-        What slows the machine down for a while slows both of a round, and not their ratio.
+        If the machine is slow for a while, both clients of a round are, and their ratio stays the
+        same.
         """
         ours = self.by_round(cell, client, name)
         theirs = self.by_round(cell, reference, reference_name or name)

@@ -328,7 +328,7 @@ async def timed(reply: Awaitable[object]) -> float:
 
 
 async def memory(task: Task) -> Figures:
-    """Bytes a client more, and a call in flight, on a server that is stopped meanwhile."""
+    """Bytes that one more client takes, and a call in flight, on a server that is stopped."""
     cell, value = task.cell, value_of(task.cell)
     connect: Callable[..., Any] = ADAPTERS[task.client].connect
     async with AsyncExitStack() as stack:
@@ -350,7 +350,7 @@ async def memory(task: Task) -> Figures:
                 await call(key, value)
 
             calls = [asyncio.create_task(one(f"k{index}")) for index in range(cell.in_flight)]
-            # The tasks begin, and what they begin goes its way to where it waits.
+            # The tasks begin their calls; requests are written until the server takes no more.
             await asyncio.sleep(0.5)
             busy = resident_bytes() or 0
         finally:

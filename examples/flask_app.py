@@ -50,7 +50,7 @@ def create_app(url: str = URL) -> Flask:
         try:
             counts = scripts.vote(client, *keys, voter=voter, choice=choice)
         except (RequestError, ClosingError) as error:
-            # It may count or not. Who sends it again does no harm.
+            # The vote may count or not. Sending it again does no harm.
             abort(503, f"try again: {error}")
         if not counts:
             abort(409, "you have voted")

@@ -11,7 +11,7 @@ _EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 @dataclass(frozen=True)
 class Certificate:
-    """The files of one."""
+    """The files of a certificate."""
 
     cert: Path
     key: Path

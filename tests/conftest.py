@@ -25,10 +25,11 @@ from glide_scripts import (
 from glide_scripts.testing import ServerNotFound, ValkeyServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A job in the background ignores Ctrl-C, and so would the programs that the tests interrupt.
+    # A background job ignores Ctrl-C, and so would the programs that it starts and the tests
+    # interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# An example takes as long as the machine is busy.
+# An example takes longer on a busy machine.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that need what the server lacks, of those that options left in."""
+    """Deselects the tests that need what the server lacks."""
     left_out = config.stash.setdefault(_LEFT_OUT, Counter())
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []

@@ -228,7 +228,7 @@ async def awaited(code: CodeType, names: dict[str, Any]) -> None:
 def run_commands(block: Block) -> None:
     exit_code, asked = 0, True
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # It leads to this program's own modules.
+    # PYTHONPATH leads to this program's own modules.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for command in block.text.removeprefix("$ ").split("\n$ "):
         line, _, said = command.partition("\n")

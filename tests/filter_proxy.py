@@ -30,7 +30,7 @@ OWN_COMMANDS = [
     "SCRIPT LOAD",
     "COMMAND",
 ]
-"""What any client may send of its own."""
+"""Commands that any client may send on its own."""
 
 REFUSALS = [
     "ERR unknown command 'it'",

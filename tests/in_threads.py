@@ -1,4 +1,4 @@
-"""The synchronous clients behind the face of the asynchronous ones, so that a test runs on both.
+"""The synchronous clients with the interface of the asynchronous ones, so that a test runs on both.
 
 Calls are made in threads. What is watched belongs to a thread, so each task has one for that.
 """

@@ -1,4 +1,4 @@
-"""The clients under trio behind the face of those on asyncio, so that a test runs on both.
+"""The clients under trio with the interface of those on asyncio, so that a test runs on both.
 
 A test's body runs on asyncio, and its calls are made by tasks of trio in another thread. What is
 watched belongs to a task, so each task of asyncio has one of trio for that.

@@ -107,7 +107,7 @@ if not has("functions"):
 
 
 async def overtaken(client: Client, first: Kind, second: Kind, times: int) -> int:
-    """Issues a call of each kind without awaiting the first: how often the second ran first."""
+    """Issues both kinds without awaiting the first; returns how often the second ran first."""
     count = 0
     for number in range(times):
         key = f"{first.__name__} {second.__name__} {number}"

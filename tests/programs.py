@@ -13,7 +13,8 @@ import asyncio, contextlib, gc, os, signal, sys, threading, time, warnings
 from glide_scripts import *
 from glide_scripts import _core
 
-# Python 3.12 and later say so of every fork beside a thread; that it goes well is what is tested.
+# Python 3.12 and later warn of every fork in a process with threads. These tests show that it
+# works.
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 
 URL = sys.argv[1]
@@ -39,7 +40,7 @@ def run_program(code: str, url: str, *flags: str, **environment: str) -> str:
 def started(
     code: str, url: str, *flags: str, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs, and is killed if it still does in the end."""
+    """A program that runs, and is killed if it still runs at the end."""
     with tempfile.TemporaryDirectory() as directory:
         # A file, because multiprocessing imports the main program again.
         program = Path(directory, "program.py")

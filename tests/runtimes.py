@@ -1,4 +1,4 @@
-"""What the tests' bodies run on: asyncio, uvloop, and behind the same face threads and trio."""
+"""What the tests' bodies run on: asyncio, uvloop, and with the same interface threads and trio."""
 
 from __future__ import annotations
 

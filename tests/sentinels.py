@@ -17,7 +17,7 @@ from glide_scripts.testing._lifecycle import Startable
 
 
 class Service(Startable):
-    """Servers, and the Sentinels that watch over them, a majority of which decides."""
+    """Servers, and the Sentinels that monitor them; a majority decides."""
 
     name = "main"
 
@@ -74,7 +74,7 @@ class Service(Startable):
         return next(server for server in self.servers if server.port == place[1])
 
     def configuration(self, *others: NodeAddress, **settings: Any) -> SentinelConfiguration:
-        """That of a client, with further Sentinels ahead of these."""
+        """A client's configuration, with further Sentinels before these."""
         addresses = [*others, *(NodeAddress(one.host, one.port) for one in self.sentinels)]
         return SentinelConfiguration(addresses, **{"service_name": self.name, **settings})
 

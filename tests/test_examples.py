@@ -136,7 +136,7 @@ class TestLock:
 
 
 class Crash(BaseException):
-    """A worker is gone, and says nothing any more."""
+    """A worker that has died, and sends nothing any more."""
 
 
 class TestQueue:

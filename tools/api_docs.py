@@ -85,10 +85,16 @@ def _put_method(kind: griffe.Class, made: griffe.Attribute, package: griffe.Modu
 
 
 def _mend_constructor(kind: griffe.Class) -> None:
-    """Leaves out a constructor that no user calls, or that only names the class's docstring."""
+    """Leaves out a constructor that no user calls, or that only names the class's docstring.
+
+    Of several forms, users call the first one.
+    """
     constructor = kind.members.get("__init__")
     if constructor is None or constructor.docstring is None:
         return
+    if constructor.overloads:
+        constructor.parameters = constructor.overloads[0].parameters
+        constructor.overloads = None
     if constructor.docstring.value.startswith("For ``create`` and"):
         kind.del_member("__init__")
     elif constructor.docstring.value == "See the class.":

@@ -11,6 +11,7 @@
 import json
 import re
 import tomllib
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ PICTURE = re.compile(
     r'<img\s+src="(?P<light>[^"]+)"(?P<rest>[^>]*)>\s*</picture>'
 )
 # Inline code of one word that fits on a narrow screen. docs/assets/extra.css does not break it.
-WORD = re.compile(r"<code>(?=[^<\s]{1,40}</code>)")
+WORD = re.compile(r"<code>(?=(?:[^<\s]{1,40}|\w{1,44})</code>)")
+# Other inline code breaks after these, before a browser would break an identifier.
+CODE = re.compile(r"(?<=<code>)(?<!</span><code>)[^<]+(?=</code>)")
+BREAK = re.compile(r"(&amp;|[/=,.?:@(]+)(?=\w)")
+WIDEST = 33  # characters that fit into a table's cell on a screen of 400 pixels
 SEARCHED = {
     *glide_scripts.__all__,
     *glide_scripts.testing.__all__,
@@ -49,8 +54,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return with_tabs(markdown) if has_tabs(page.file.src_uri, markdown) else markdown
 
 
-def on_page_content(html: str, **_: Any) -> str:
+def on_page_content(html: str, page: Any, **_: Any) -> str:
     html = WORD.sub('<code class="word">', html)
+    html = CODE.sub(lambda code: BREAK.sub(r"\1<wbr>", code[0]), html)
+    for code in CODE.findall(html.replace("<wbr>", " ")):
+        if too_long := [word for word in unescape(code).split() if len(word) > WIDEST]:
+            raise PluginError(f"{page.file.src_uri}: a narrow screen breaks {too_long}")
     return PICTURE.sub(
         r'<img src="\g<light>#only-light"\g<rest>><img src="\g<dark>#only-dark"\g<rest>>', html
     )

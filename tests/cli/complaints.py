@@ -1,4 +1,4 @@
-"""What the command line says when it cannot do what it was asked."""
+"""Errors of the command line for what it cannot do."""
 
 import pytest
 

@@ -69,7 +69,7 @@ class Terminal:
 
     @property
     def raw(self) -> str:
-        """All that it has shown, as it came."""
+        """All that it has shown, with colours and control characters."""
         return self._shown
 
     def type(self, text: str) -> None:
@@ -89,7 +89,7 @@ class Terminal:
         return int(self._child.exitstatus)
 
 
-# Nobody answers where the cursor is.
+# No terminal answers the question for the cursor's position.
 _TERMINAL = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
 CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"

@@ -165,6 +165,10 @@ def work(client: sync.GlideClient) -> None:
     scripts.rate_limit(client, "u1", 10)  # call-arg
     number: list[int] = first(client, "u", 1)  # arg-type
     first(client, "u", 1).missing  # attr-defined
+
+GlideClient()  # call-overload
+GlideClient(host="localhost")  # call-overload
+sync.GlideClient("valkey://localhost")  # call-overload
 """
 
 

@@ -106,7 +106,7 @@ class FakeNode:
                 if reply is not None and not isinstance(reply, bytes):
                     reply = await reply
                 if reply is None:
-                    # Nor to what comes after it: replies come in order.
+                    # Later commands get no reply, either: replies come in order.
                     await asyncio.get_running_loop().create_future()
                 else:
                     writer.write(reply)

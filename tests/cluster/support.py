@@ -17,7 +17,7 @@ SCRIPT_COMMANDS = ("eval", "evalsha", "eval_ro", "evalsha_ro")
 
 
 def name_of(node: ValkeyServer) -> bytes:
-    """How replies of several nodes name it."""
+    """The node's name in replies of several nodes."""
     return f"{node.host}:{node.port}".encode()
 
 
@@ -152,5 +152,5 @@ async def load(
 
 
 async def in_thread(step: Callable[..., object], *args: object) -> None:
-    """What blocks, while the loop goes on."""
+    """Runs a blocking function in a thread, while the loop continues."""
     await asyncio.to_thread(step, *args)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.needs("hostnames in a cluster")
 
 @pytest.fixture(scope="module")
 def inner_cluster() -> Iterator[ValkeyCluster]:
-    """Its nodes name each other by a name that means nothing here."""
+    """Its nodes name each other by a name that cannot be resolved here."""
     config = {
         "cluster-announce-hostname": INNER,
         "cluster-preferred-endpoint-type": "hostname",
@@ -49,7 +49,7 @@ async def outer_later(address: NodeAddress) -> str:
 
 
 def table(cluster: ValkeyCluster) -> dict[str | NodeAddress, str | NodeAddress]:
-    """One written in each of the ways that there are."""
+    """An address map in each form that it may have."""
     return {
         NodeAddress(INNER, port) if index % 2 else f"{INNER}:{port}": NodeAddress(host, port)
         if index % 3

@@ -92,7 +92,7 @@ async def test_commands_for_all_nodes_stand_among_those_for_one(
     batch.custom_command(["ECHO", "x"], AllNodes()).config_get(["maxmemory"])
     results = await client.exec(batch, raise_on_error=True)
     assert results is not None
-    # On each node the commands run in the order of the batch.
+    # On each node, the commands run in the order of the batch.
     assert results[:7] == [b"OK", b"OK", b"OK", 3, b"OK", 0, b"PONG"]
     assert isinstance(results[7], dict)
     assert results[7].keys() == of_nodes(cluster.primaries())
@@ -245,7 +245,7 @@ async def test_keys_are_listed_of_all_primaries(client: GlideClusterClient) -> N
 async def test_a_command_that_is_not_known_follows_where_its_key_is(
     client: GlideClusterClient, cluster: ValkeyCluster
 ) -> None:
-    # SORT_RO of a key that the client takes for a pattern is led where the key is.
+    # SORT_RO of a key that looks like a pattern is redirected to the key's node.
     for key in a_key_each(cluster):
         await client.custom_command(["OBJECT", "ENCODING", key])
         assert await client.custom_command(["SORT_RO", key]) == []
@@ -556,7 +556,7 @@ async def test_batches_go_on_after_a_failover_and_none_runs_twice(
         group.create_task(work())
         group.create_task(fail_over())
     for key in keys[1:]:
-        # Only the node that was lost leaves anything unknown.
+        # Only commands for the lost node have an unknown outcome.
         assert (await client.get(key), unknown[key]) == (b"%d" % done[key], 0)
     counted = int(await client.get(keys[0]) or 0)
     assert counted <= done[keys[0]] + unknown[keys[0]]

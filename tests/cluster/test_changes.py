@@ -39,7 +39,7 @@ from glide_scripts import (
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 IDEMPOTENT = Script("return redis.call('INCR', KEYS[1]) -- again", idempotent=True)
-# Of a replica's taking over, in the clusters of these tests.
+# How long a replica takes to become a primary, in the clusters of these tests.
 NODE_TIMEOUT = 1.0
 # The server: a node timeout until the primary counts as failed, half a second and up to as much
 # again until the election begins, and a vote; on a machine that others load, too.
@@ -49,7 +49,7 @@ FAILOVER = 30.0
 @pytest.fixture(scope="module")
 def moving() -> Iterator[ValkeyCluster]:
     """A cluster whose slots tests move about; they leave it whole."""
-    # No node fails, and on a busy machine none shall seem to.
+    # No node fails, and none must seem to fail on a busy machine.
     with ValkeyCluster(primaries=3, replicas=0, cluster_node_timeout_ms=20_000) as cluster:
         yield cluster
 
@@ -290,7 +290,7 @@ async def test_a_primary_that_is_killed_under_load_is_replaced_and_no_call_runs_
 async def test_a_failed_primary_is_replaced_though_nothing_else_hints_at_it(
     connect_cluster: Connect,
 ) -> None:
-    """The other shards go on serving, nobody calls them, and the next connect is an hour away."""
+    """No call goes to the failed shard, and the next reconnect is an hour away."""
     quiet = {"cluster-require-full-coverage": "no"}
     async with ValkeyCluster(3, 1, config=quiet, cluster_node_timeout_ms=1000) as cluster:
         patient = BackoffStrategy(num_of_retries=0, factor=3_600_000, exponent_base=1)
@@ -338,7 +338,7 @@ async def test_a_primary_that_hangs_is_replaced(
         await until(lambda: served_by_another(own_cluster, slot, victim), FAILOVER)
         for key, more in zip(keys, progress, strict=True):
             await until(more(key))
-        # As a replica it comes back, and must not answer as what it was.
+        # It comes back as a replica, and must not answer as a primary.
         await in_thread(victim.resume)
         await in_thread(own_cluster.wait_until_ready)
         for key, more in zip(keys, progress, strict=True):

@@ -89,7 +89,7 @@ async def test_a_script_whose_reply_is_lost_is_not_run_again(
             await client.invoke_script(INCR, keys=[key])
         assert caught.value.may_have_executed is True
         assert announced.nodes[0].command("GET", key) == b"%d" % number
-        # It is there now, but not taught: the connection to teach it by was lost.
+        # The server has the script now, but only by EVAL: the connection for SCRIPT LOAD was lost.
         if not cached:
             announced.nodes[0].command("SCRIPT", "FLUSH")
     assert await client.invoke_script(INCR, keys=[key]) == 6
@@ -134,7 +134,7 @@ async def test_under_load_and_with_a_slot_that_moves_nothing_runs_more_often_tha
     client = await connect_cluster(seeds(announced))
     moved = key_on(announced, announced.nodes[0], "moved")
     slot = announced.key_slot(moved)
-    # Those that stay keep every proxy busy.
+    # Callers that are not cancelled keep every proxy busy.
     keys = [moved, *a_key_each(announced)]
     async with load(client, keys, script, callers=4) as work:
         for turn in range(6):

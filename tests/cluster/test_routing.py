@@ -114,7 +114,7 @@ async def test_scripts_without_keys_use_all_primaries_and_no_replica(
     assert await asyncio.gather(*(client.invoke_script(ONE) for _ in range(CALLS))) == [1] * CALLS
     counts = [runs(primary) for primary in cluster.primaries()]
     assert sum(counts) == CALLS
-    # By chance one of three stays below this once in a million runs.
+    # By chance, one of the three stays below this once in a million runs.
     assert min(counts) > CALLS // 8
     assert [sum(calls(cluster.replicas(), name)) for name in SCRIPT_COMMANDS] == [0, 0, 0, 0]
 
@@ -316,7 +316,7 @@ FLUSH = Script("return redis.call('FLUSHALL')")
 async def test_a_write_on_a_replica_that_was_asked_for_is_an_error_at_once(
     resp3_client: GlideClusterClient, script: Script, keys: list[str], route: Route
 ) -> None:
-    """It does not pass by itself: who tries until the deadline only hides the reason."""
+    """The refusal is permanent: repeating the call until its deadline would hide the reason."""
     with pytest.raises(ScriptError, match=r"READONLY|non local key"):
         await resp3_client.invoke_script_route(script, keys, ["v"], route, timeout=2000)
 
@@ -362,7 +362,7 @@ async def test_read_only_scripts_run_on_replicas_if_these_are_preferred(
         assert replies == [key.encode()] * 5
     assert [runs(node) for node in cluster.primaries()] == [0, 0, 0]
     assert [runs(node) for node in cluster.replicas()] == [5, 5, 5]
-    # A replica has a script only from whoever brings it: the first call did.
+    # A replica gets a script only from a call: the first call sent it.
     assert calls(cluster.replicas(), "eval_ro") == [0 if cached else 1] * 3
     assert sum(calls(cluster.nodes, "eval")) == 0
 

@@ -141,7 +141,7 @@ async def test_a_transaction_of_several_slots_does_not_show_secret_keys(
     batch.get('swordfish; give the keys a common hash tag "hunter2')
     with pytest.raises(CrossSlotError) as caught:
         await client.exec(batch, raise_on_error=True)
-    assert "not shown as there are secret ones; give the keys a common hash tag" in refused(caught)
+    assert "not shown because some are secret; give the keys a common hash tag" in refused(caught)
 
 
 async def test_a_call_by_route_in_a_batch_shows_no_secret(client: GlideClusterClient) -> None:

@@ -31,7 +31,7 @@ _HUNG_AFTER = 30.0
 
 @dataclass
 class Verdict:
-    """What the servers counted, held against what the client said."""
+    """What the servers counted, compared with what the client said."""
 
     calls: int = 0
     acknowledged: int = 0
@@ -64,7 +64,7 @@ class Verdict:
 
 
 class StuckError(AssertionError):
-    """Calls do not succeed again, though nothing stands in their way any more."""
+    """Calls do not succeed again, although the fault has ended."""
 
 
 class Driver:

@@ -29,11 +29,11 @@ class Report:
         return [*self.verdict.broken(), *self.failures, *not_met]
 
     def no_errors(self) -> None:
-        """No call was to fail."""
+        """Note a failure if a call failed."""
         if self.verdict.errors:
             self.failures.append(f"calls failed: {self.verdict.errors}")
 
     def at_most(self, name: str, bound: float) -> None:
-        """A figure was to be no larger than that."""
+        """Note a failure if a figure is larger than its limit."""
         if self.figures[name] > bound:
             self.late.append(f"{name} is {self.figures[name]:.3f}, over {bound}")

@@ -250,7 +250,7 @@ def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
             # If the tasks had ended, asyncio's own call to stop the loop is still in its queue.
             loop.call_soon(loop.stop)
             loop.run_forever()
-            # Whoever interrupts it takes a while to go on.
+            # The thread that interrupts it takes a while to continue.
             time.sleep(0.03)
             # What was interrupted goes on, and is no part of what follows.
             replies = loop.run_until_complete(asyncio.wait_for(calls(), 10))
@@ -303,7 +303,7 @@ def test_a_call_that_waited_for_the_loop_too_long_is_not_executed(
             for _ in range(count)
         ]
         await asyncio.sleep(0)
-        # Whatever it is that keeps the loop busy.
+        # Any work that keeps the loop busy.
         time.sleep(0.5)
         ends = await asyncio.gather(*calls, return_exceptions=True)
         counted = server.command("GET", "n")
@@ -312,7 +312,7 @@ def test_a_call_that_waited_for_the_loop_too_long_is_not_executed(
             isinstance(end, RequestError) and not end.may_have_executed for end in ends
         ]
         assert executed <= count - sum(certainly_not)
-        # None was sent after its deadline, when its caller could only be told that it may run.
+        # No call was sent after its deadline: its caller would get an unknown outcome.
         assert not any(isinstance(end, RequestError) and end.may_have_executed for end in ends)
 
     with_client(asyncio.SelectorEventLoop, server, body)

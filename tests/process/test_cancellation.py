@@ -213,7 +213,7 @@ async def main():
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)
         connection.close()
-    # What becomes of it is known once a later client of the same thread is done.
+    # Once a later client of the same thread has ended, this one has, too.
     for _ in range(20):
         async with await GlideClient.from_url(URL) as client:
             await client.ping()

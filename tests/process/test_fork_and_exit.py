@@ -1,4 +1,4 @@
-"""What becomes of clients when processes fork, and when programs end."""
+"""Clients when processes fork, and when programs end."""
 
 import gc
 import signal
@@ -159,7 +159,7 @@ asyncio.run(client.close())
         assert process.stdout.readline() == "calling\n"
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
-        # Now there is an answer to what nobody waits for any more.
+        # Now the abandoned call gets a reply.
         server.command("RPUSH", "nothing", "late")
         output, complaints = process.communicate(timeout=30)
     assert (process.returncode, output, complaints) == (0, "b'going on'\n", "")

@@ -1,4 +1,4 @@
-"""That nothing is imported on the event loop."""
+"""Nothing is imported on the event loop."""
 
 from __future__ import annotations
 

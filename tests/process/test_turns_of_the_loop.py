@@ -1,4 +1,4 @@
-"""That a burst of replies leaves the event loop time for what else is due."""
+"""A burst of replies leaves the event loop time for other callbacks."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ async def test_a_library_loads_itself_in_a_batch(client: GlideClient) -> None:
 async def test_a_batch_that_takes_too_long_says_what_may_have_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
-    # So long a threshold and a timeout that the server is never BUSY, and is waited for.
+    # The threshold and the timeout are so long that the server is never BUSY and the client waits.
     own_server.command("CONFIG", "SET", "lua-time-limit", "60000")
     client = await connect(own_server, request_timeout=60_000)
     batch = Batch(False).set("a", "1").invoke_script(SLOW).set("b", "1")
@@ -325,7 +325,7 @@ async def test_a_batch_that_takes_too_long_says_what_may_have_run(
     assert "batch[" in str(late[0])
     with pytest.raises(TimeoutError, match=r"batch\["):
         await client.exec(batch, True, BatchOptions(timeout=1))
-    # The server goes on with what it has, and so does the client.
+    # The server executes what it has received, and the client continues.
     assert await client.exec(Batch(False).get("b"), True) == [b"1"]
 
 

@@ -67,7 +67,7 @@ async def test_a_cancelled_one_takes_nothing_and_leaves_no_connection(
     for number in range(20):
         (call,) = await waiting(server, client.custom_command(["BLPOP", "jobs", "0"]))
         call.cancel()
-        # What is sent after that comes to the server after the waiting one has left it.
+        # Later requests reach the server after the waiting command was removed.
         with pytest.raises(asyncio.CancelledError):
             await call
         assert await client.custom_command(["RPUSH", "jobs", str(number)]) == 1

@@ -193,7 +193,8 @@ async def test_a_server_that_wants_a_password_says_so(protocol: ProtocolVersion)
     with ValkeyServer(password=PASSWORD) as server:
         with pytest.raises(GlideError, match=r"credentials|NOAUTH") as caught:
             async with await GlideClient.create(configuration(server, protocol=protocol)) as client:
-                # Redis 7.0 takes what a client of RESP2 begins with, and says so now.
+                # Redis 7.0 accepts the first commands over RESP2, and answers NOAUTH only to this
+                # one.
                 await client.ping()
         assert f"127.0.0.1:{server.port}" in str(caught.value) or "NOAUTH" in str(caught.value)
 

@@ -300,7 +300,8 @@ async def test_a_timeout_leaves_the_script_running_and_the_client_usable(
     own_server: ValkeyServer, protocol: Any, connect: Connect
 ) -> None:
     client, watcher = await connect(own_server, protocol=protocol), await connect(own_server)
-    # So long a threshold that the server is never BUSY: it does not answer until the script ends.
+    # The threshold is so long that the server is never BUSY: it does not answer until the script
+    # ends.
     await watcher.config_set({"lua-time-limit": "60000"})
     slow = Script(
         "redis.call('INCR', 'begun') local i = 0 while i < 1e8 do i = i + 1 end "
@@ -312,7 +313,7 @@ async def test_a_timeout_leaves_the_script_running_and_the_client_usable(
         await client.invoke_script(slow, keys=["n"], timeout=100)
     assert caught.value.may_have_executed is True
 
-    # The late reply is nobody's.
+    # The late reply goes to no other call.
     replies = await asyncio.gather(
         *(
             client.invoke_script(Script("return ARGV[1]"), None, [f"{i}"], timeout=60_000)

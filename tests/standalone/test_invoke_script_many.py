@@ -294,7 +294,7 @@ class TestFailures:
     async def test_a_timeout_is_that_of_a_call(
         self, own_server: ValkeyServer, connect: Connect
     ) -> None:
-        # So long a threshold that the server is never BUSY.
+        # The threshold is so long that the server is never BUSY.
         own_server.command("CONFIG", "SET", "lua-time-limit", "60000")
         client = await connect(own_server)
         slow = Script("for i = 1, 1e8 do end")

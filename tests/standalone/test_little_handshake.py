@@ -1,4 +1,4 @@
-"""Servers and proxies that take less than a client would like to say."""
+"""Servers and proxies that accept fewer commands than a client sends."""
 
 from __future__ import annotations
 

@@ -256,7 +256,8 @@ async def test_a_lost_reply_is_asked_for_again(server: ValkeyServer, connect: Co
                 1 if once is True else 2
             )
             assert client.stats().answered_from_records == before + 1
-        # Of a record that may be gone by then, the caller decides.
+        # The record may be gone by then, so the client does not repeat the call: the caller
+        # decides.
         proxy.drop_replies(1)
         with pytest.raises(RequestError) as caught:
             await client.invoke_script(ADD, ["n"], ["1"], once="short", once_ttl=1)

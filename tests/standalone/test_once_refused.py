@@ -206,7 +206,7 @@ async def test_records_survive_a_restart_with_their_effects(connect: Connect) ->
 
 @pytest.mark.every_server
 async def test_a_reply_that_cannot_be_kept_is_unknown_later(client: GlideClient) -> None:
-    # The server itself stops at what is within itself.
+    # The server itself refuses a table that contains itself.
     script = Script("redis.call('INCR', KEYS[1]) local t = {} t[1] = t return t")
     try:
         await client.invoke_script(script, ["n"], once="order")

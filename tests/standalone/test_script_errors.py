@@ -531,7 +531,7 @@ async def test_a_plain_script_of_many_calls_shows_it_too(client: GlideClient) ->
         assert f"(calls[{index}]: EVALSHA failing)" in str(error)
 
 
-# Nobody answered
+# No server answered
 
 
 async def test_a_timeout_names_the_script_and_its_file(

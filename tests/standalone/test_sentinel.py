@@ -154,7 +154,7 @@ async def test_a_slow_sentinel_is_waited_for_where_the_others_are_not_believed(
     async with false_sentinel(replica) as liar:
         service.sentinels[0].pause()
         opening = asyncio.create_task(open_client(service, liar))
-        # The replica has refuted what the first one says.
+        # The replica says that it is a replica, so the first Sentinel is wrong.
         await until(asked)
         service.sentinels[0].resume()
         async with await opening as client:

@@ -468,7 +468,7 @@ class TestWatch:
         call = asyncio.ensure_future(client.watch(["k"]))
         for _ in range(turns):
             await asyncio.sleep(0)
-        # It may have been quicker, and is then in force.
+        # The watch may have been faster than the cancellation, and is then in force.
         expected = [b"PONG"] if call.cancel() else None
         await asyncio.wait([call])
         server.command("SET", "k", "theirs")

@@ -459,7 +459,8 @@ async def test_what_does_not_pass_until_the_deadline_has_not_run(
 async def test_a_transaction_with_a_watch_is_not_sent_again_and_has_not_run(
     own_server: ValkeyServer, connect: Connect, code: str
 ) -> None:
-    # The refused transaction has ended the watch, without which it is another one.
+    # The refused transaction has ended the watch; without the watch it would be another
+    # transaction.
     client = await connect(own_server)
     await client.watch(["watched"])
     own_server.command(*PASSING[code][0])
@@ -485,7 +486,7 @@ BAD_CODE = {
 async def test_code_that_no_server_can_run_has_not_run(
     script_client: GlideClient, call: Call, kind: str
 ) -> None:
-    # A comment behind it would change what it is.
+    # A comment after it would change the line.
     for _ in range(2):
         error = await failure(call(script_client, Script(BAD_CODE[kind]), ["n"], ["a"]))
         assert error.may_have_executed is False

@@ -25,7 +25,7 @@ _COMPLETE = "_GLIDE_SCRIPTS_COMPLETE"
 
 _POSSIBLE = re.compile(r"(--\S+) \(Possible options?: ([^)]*)\)")
 
-# What typer, and the library that it checks values with, say to programmers.
+# Texts of typer, and of the library that checks its values, that are meant for programmers.
 _REWORDED = [
     (re.compile(pattern), ours)
     for pattern, ours in (

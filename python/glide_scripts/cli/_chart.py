@@ -62,7 +62,7 @@ def rows(histogram: Histogram, width: int) -> Iterator[str]:
 
 def _bar(length: float) -> str:
     eighths = round(length * 8)
-    # What is there is seen, however little it is.
+    # A count above 0 is visible, however small it is.
     if length > 0:
         eighths = max(eighths, 1)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()

@@ -82,5 +82,5 @@ class Output(Console):
         )
 
     def on_broken_pipe(self) -> None:
-        """Not the end of the process with 1."""
+        """Without ending the process with exit code 1."""
         raise BrokenPipeError

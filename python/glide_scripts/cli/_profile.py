@@ -159,7 +159,7 @@ def add_up(root: Node) -> None:
     """Give each node its total."""
     # Not by recursion: a script's calls may be deeper than Python's.
     for node in reversed(_all(root)):
-        # Less than nothing: the timers were quicker than they were measured to be.
+        # It can be negative, if the timers took less time than was measured for them.
         node.total = max(node.micros, 0.0) + sum(each.total for each in node.below.values())
 
 

@@ -75,9 +75,9 @@ class Lines:
 
 @contextmanager
 def entered(runner: asyncio.Runner, context: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """What an asynchronous context gives, for code that waits for the user between its calls.
+    """Enter an asynchronous context, for code that waits for the user between its calls.
 
-    Ctrl-C is then the prompt's, and while `runner` runs something, that one's.
+    Ctrl-C then interrupts the prompt; while `runner` runs something, it interrupts that.
     """
     value = runner.run(context.__aenter__())
     try:

@@ -29,8 +29,8 @@ class Reopened(Forked, Protocol):
 class UnopenedCore:
     """The core of such a client until its first call.
 
-    Not every process that forks says so to Python, as uWSGI does not: what is not there yet needs
-    not be made again. And many processes use none of their parent's clients.
+    It is made late for two reasons: some programs that fork, such as uWSGI, do not tell Python, so
+    a core that exists could not be replaced; and many processes use none of their parent's clients.
     """
 
     is_closed = False

@@ -272,7 +272,7 @@ class BaseClient(KeyCommands):
         Args:
             script: The script.
             calls: The ``(keys, args)`` of each call: an iterable or async iterable, which may be
-                endless. It is not closed at the end.
+                endless. Only an async generator is closed at the end.
             concurrency: The maximum number of calls in flight, which also limits the memory. None
                 means 1,000.
             raise_on_error: If True, the first call that fails ends the run: its error is raised
@@ -293,7 +293,7 @@ class BaseClient(KeyCommands):
             An object to await for the list of replies, or to iterate over with ``async for``.
             Replies have the order of the calls. No further call is sent while you do not ask for
             the next reply. If you stop early, calls in flight are cancelled; calls that were not
-            written are never sent. If ``calls`` is an async generator, it is closed at the end.
+            written are never sent.
 
         Raises:
             TypeError: An argument has a wrong type. For a wrong call, the error names it, such as

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast, overload
 
 from .. import checks
 from .._core import Client as CompiledCore
@@ -48,6 +48,13 @@ class Opening(Client):
     _was_left_open = False
     """Whether its run of trio ended before it was closed."""
 
+    @overload
+    def __init__(self, config: BaseClientConfiguration, /) -> None: ...
+
+    @overload
+    def __init__(self, config: CompiledCore, /) -> None: ...
+
+    # Any arguments, because those of redis-py get an error that says what to use here.
     def __init__(self, *config: CompiledCore | BaseClientConfiguration, **settings: object) -> None:
         """Make a client that connects with its first call, also before any event loop runs.
 

@@ -12,7 +12,7 @@ from .node_address import NodeAddress
 Target: TypeAlias = NodeAddress | str | None
 """Where to connect; None: where the server says that it is."""
 
-# Of a mapping's keys, type checkers want the very type.
+# For a mapping's keys, type checkers want the exact type.
 AddressMap: TypeAlias = (
     Mapping[NodeAddress, NodeAddress | str]
     | Mapping[str, NodeAddress | str]

@@ -73,7 +73,7 @@ class ServerCredentials:
         return f"ServerCredentials(password=***, username={self.username!r})"
 
     def _password(self) -> str | None:
-        """What to log in with. A user without a password logs in with any, but not with none."""
+        """What to log in with. A user without a password must send one, and any is accepted."""
         is_without = self.password is None and self.password_callback is None
         return "" if is_without else self.password
 

@@ -18,9 +18,9 @@ from .tls import TlsAdvancedConfiguration
 class SentinelConfiguration(GlideClientConfiguration):
     """The settings of a client of a primary and its replicas that Sentinels watch over.
 
-    The client asks all the Sentinels for the primary, makes sure of it by ``ROLE``, and follows a
-    failover when the Sentinels tell of it, and when the connection is lost or a server answers
-    that it is a replica.
+    The client asks all the Sentinels for the primary, confirms it by ``ROLE``, and follows a
+    failover when a Sentinel reports it, when the connection is lost, or when a server answers that
+    it is a replica.
 
     Args:
         addresses: The Sentinels; one that answers is enough. Their usual port is 26379.

@@ -1,4 +1,4 @@
-"""What errors call a setting for those who gave it in a URL or on the command line."""
+"""The names of settings in errors, for users who gave them in a URL or on the command line."""
 
 from __future__ import annotations
 

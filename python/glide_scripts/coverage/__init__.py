@@ -1,8 +1,8 @@
 """Lua in the reports of coverage.py: which lines and branches of scripts ran on real servers.
 
 With ``pip install "glide-scripts[coverage]"``, ``pytest --cov`` shows ``.lua`` files beside ``.py``
-files. For ``coverage run``, and for ``coverage report`` and its likes, name this package in the
-settings of coverage.py::
+files. For ``coverage run``, and for ``coverage report`` and similar commands, name this package in
+the settings of coverage.py::
 
     [tool.coverage.run]
     plugins = ["glide_scripts.coverage"]

@@ -47,7 +47,7 @@ class Measuring:
         self._found: defaultdict[str, set[Hit]] = defaultdict(set)
         self._warned: set[str] = set()
         self.unplaced: set[str] = set()
-        """Where measured files send texts of several lines that no measured file has."""
+        """Where measured files send texts of several lines that are in no measured file."""
         self._before: Substitutes | None = None
         self._get_data = coverage.get_data
         # Not `get_data`, which complains if there is none yet.
@@ -72,7 +72,8 @@ class Measuring:
 
     def _switched(self, context: str | None) -> str | None:
         logs.read()
-        # With the setting dynamic_context, a test has none while its coroutine waits for a script.
+        # With the setting dynamic_context, a test has no context while its coroutine waits for a
+        # script.
         if context and context != self._static_context:
             self._context = context
         return self._set_context(context)
@@ -80,7 +81,7 @@ class Measuring:
     def _data(self) -> CoverageData:
         logs.read()
         if self._found:
-            # Of Python there may be none.
+            # There may be no data of Python.
             self.coverage._warn_no_data = False
         data = self._get_data()
         before = data._current_context
@@ -143,7 +144,7 @@ class Measuring:
             hit: list[Hit] = []
             for line in (probe.line, *probe.others) if probe.outcome is None else probe.others:
                 path, part, at = places(line)
-                # What stands in a value that Python put in is in no file.
+                # Text that comes from a value which Python inserted is in no file.
                 if at in part.lines:
                     hit.append((path, _ENTRY, at))
             if probe.outcome is not None:

@@ -19,7 +19,7 @@ _VALUE = "\0"
 _PERCENT = re.compile(r"%(?:(%)|(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[sdrfgixX])")
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _ALONE = re.compile(rf"(^[ \t]*){_VALUE}(?=[ \t]*$)", re.MULTILINE)
-# What may stand where a value does, alone on its line or not, so that the rest is Lua.
+# Texts that are tried in place of a value, alone on its line or not, until the whole is Lua.
 _FILLERS = (("", "x"), ("", "0"), ("x", "x"), ("", ""))
 
 

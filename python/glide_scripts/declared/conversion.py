@@ -136,7 +136,7 @@ def _of_enum(kind: type[enum.Enum]) -> Conversion:
         return value.value
 
     def decode(value: Any) -> Any:
-        # What its class makes of other values, it makes, too: of flags, or by _missing_.
+        # As the class itself does: it combines flags, and calls _missing_ for other values.
         for each in (value, texts.get(_text(value), value)):
             try:
                 return kind(each)

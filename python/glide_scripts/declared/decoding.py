@@ -80,7 +80,7 @@ _COMES_AS: dict[Any, type] = {int: int, float: float, bool: bool, dict: dict, li
 
 
 def _either(annotations: tuple[Any, ...], what: str) -> Decoder:
-    """The decoder of a union: of its types, those count first as which a reply comes."""
+    """The decoder of a union. It first tries the types in which a reply can arrive."""
     decoders: list[tuple[type, Decoder]] = []
     for each in annotations:
         kind = optional_of(without_marks(each)[0])
@@ -192,7 +192,7 @@ _SCALARS: dict[type, Decoder] = {
 def _list(annotation: Any) -> Decoder:
     one = decoder(annotation)
     kind = f"list[{shown(annotation)}]"
-    # Items that are of the type already are looked at all at once.
+    # Items that already have the type are checked all at once.
     exact = frozenset([annotation] if annotation in (int, bytes) else [])
 
     def decode(reply: Any) -> list[Any]:

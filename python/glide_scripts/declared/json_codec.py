@@ -66,7 +66,7 @@ def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
     if not is_class and not is_typeddict(origin):
         raise NotJson("it contains a type that JSON does not have")
     if kind not in seen:
-        # What holds it again is made before it is, and finds it when it is called.
+        # Types that contain it again are made first, and look it up when they are called.
         made = seen[kind] = Codec(frozenset(), frozenset(), same, same)
         define = dataclass_of if is_class else typed_dict_of
         whole = define(origin, lambda annotation: _codec(annotation, seen))

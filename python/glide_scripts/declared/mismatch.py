@@ -56,7 +56,7 @@ def _repr(value: Any, size: int) -> Iterator[str | Iterator[Any]]:
     """The parts of a value's ``repr``: text, and those of the values in it."""
     kind = type(value)
     if kind in (str, bytes):
-        # What is left out stands beyond the size.
+        # Parts beyond the size are left out.
         yield repr(value[:size])
     elif kind is dict:
         yield "{"

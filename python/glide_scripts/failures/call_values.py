@@ -113,7 +113,7 @@ def _quoted(value: object) -> str:
     if isinstance(value, str):
         if len(value) <= _MAX_TEXT:
             return repr(value)
-        # Of text beyond ASCII the size in bytes is not at hand.
+        # For text beyond ASCII, the size in bytes is not at hand.
         size = f"{len(value):,} {'bytes' if value.isascii() else 'characters'}"
         return f"{value[:_MAX_TEXT]!r}… ({size})"
     data = memoryview(value)  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ from .secrets import HIDDEN, SECRET
 from .words import MAX_WORDS, Words, is_of_first_line
 
 _MAX_REPLY = 300
-# Of the first line, which logs show.
+# The length of the first line, which logs show.
 _MAX_FIRST = 1000
 
 
@@ -51,17 +51,17 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
     if isinstance(error, ReplyTypeError):
         return error
     if error.code is None:
-        # Nobody answered; the words are the core's own.
+        # No server answered; the words are the core's own.
         if script.name:
             error.args = (f"{error}\n  --> {shown_place(error, script)}",)
         return error
     call = CallValues(script, keys, args)
     error.code = error.code[:MAX_WORDS]
     said = Words(error, script)
-    # What it means is looked up before anything is hidden.
+    # The cause is looked up before secrets are hidden.
     registered = registered_class(script, error.code)
     if registered is None and said.head == "ERR " and registered_class(script, said.words):
-        # So a server sends a code that no words follow.
+        # A server sends a code without words in this form.
         error.code = said.words
         said.code, said.head, said.words = said.words, f"ERR {said.words}", ""
         registered = registered_class(script, error.code)
@@ -86,7 +86,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
     if isinstance(error, ScriptError) and sent is not None:
         first = said.led(leading_place(error, script, sent), shown_words)
     else:
-        # What a script returns has no place, and what a server refuses did not run.
+        # An error that a script returns has no place, and a refused script did not run.
         first = said.unled(shown_words)
     snippet: list[str] = []
     if isinstance(error, ScriptError) and error.line is not None:

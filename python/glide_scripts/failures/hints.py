@@ -14,9 +14,9 @@ _NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
 # Lua's text for a value without a name.
 _NAMELESS = r"(?:field '\?' \()?"
 
-# In this order; the first that is found in the server's words is taken. Each begins with what the
-# words must have, one of several: to compile and try all the regular expressions would take too
-# long on the event loop. Then it has what it means and what to do; \g<name> is what the words name.
+# The first row that matches the server's words is used. Each row begins with texts of which the
+# words must contain one: # compiling and trying all regular expressions would take too long on the
+# event loop. The note and the help follow, in # which \g<name> stands for what the words name.
 _HINTS: list[tuple[str, str, str, str]] = [
     (
         "non local key",
@@ -294,7 +294,7 @@ _SYNTAX: list[tuple[str, str, str, str]] = [
         "begin the script with #!lua, or with #!lua flags=no-writes",
     ),
 ]
-# No Lua program reads like this.
+# No Lua program looks like this.
 _PATH = re.compile(rb"[\w./\\-]{1,200}\.lua")
 # A server's own words are shorter.
 _MAX_WORDS = 1000
@@ -338,7 +338,7 @@ _SERVERS = (
 )
 
 
-# What a table's words may name and no secret is in: Lua's types and words.
+# Words that a table's note may show because they hold no secret: Lua's types and keywords.
 _LUA = re.compile(
     r"nil|boolean|number|string|table|function|thread|userdata|end|then|do|if|for|while|repeat|"
     r"until|else|elseif|[^\w\s]{1,2}|<eof>|local variables|upvalues|constants"

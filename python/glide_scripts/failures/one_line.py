@@ -1,4 +1,4 @@
-"""Texts of others on one line: shortened, and with their control characters escaped."""
+"""Texts of other programs on one line: shortened, and with control characters escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def shorten(text: str, size: int) -> str:
 
 
 def on_one_line(text: str, size: int) -> str:
-    """The beginning of a text, in which nothing moves or hides what stands around it."""
+    """The beginning of a text, without characters that move or hide the text around them."""
     return _HIDDEN.sub(_escaped, shorten(text, size))
 
 

@@ -15,7 +15,8 @@ from .python_place import python_place
 
 _AROUND = 2
 _MAX_LINE = 160
-# Bytes of a script of which lines are shown: to find one takes a time that grows with its place.
+# Size of the largest script whose lines are shown, in bytes: finding a line takes longer the later
+# it comes.
 _MAX_CODE = 256 * 1024
 
 

@@ -24,14 +24,14 @@ def hide_keys(error: CrossSlotError, scripts: Iterable[Script], *, of_batch: boo
     if of_batch:
         help_ = re.search(r"; give the keys a common hash tag.*", str(error))
         error.args = (
-            "CROSSSLOT (CrossSlot): an atomic batch lives in one slot, and the keys of this one "
-            "are in several; they are not shown as there are secret ones"
+            "CROSSSLOT (CrossSlot): an atomic batch must stay in one slot, and the keys of this "
+            "one are in several; they are not shown because some are secret"
             + (help_[0] if help_ is not None and '"' not in help_[0] else ""),
         )
         return
     names = ", ".join(each.name for each in secret[0]._signature.keys)
     error.args = (
-        f"CROSSSLOT (CrossSlot): the keys ({names}) are in several slots, and not shown as there "
-        "are secret ones; the keys of one call must be in one slot: give them a common hash tag, "
+        f"CROSSSLOT (CrossSlot): the keys ({names}) are in several slots, and not shown because "
+        "some are secret; the keys of one call must be in one slot: give them a common hash tag, "
         "whose part in braces alone is hashed",
     )

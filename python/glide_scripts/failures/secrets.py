@@ -8,10 +8,10 @@ Words are shown unless they hold a secret in one of these forms, whatever its ca
 - a string or a number of a secret that was sent as JSON;
 - the first 32 characters of a longer one: servers cut long words.
 
-A secret of fewer than four characters is found as a word of its own. What a script makes of one
-otherwise (a hash, base64, its reverse, a part) is not recognised.
+A secret of fewer than four characters is found as a word of its own. Other forms that a script
+makes of a secret (a hash, base64, its reverse, a part) are not recognised.
 
-All that is looked at is bounded, as an error is made on the event loop: words are short when they
+The work is bounded, because an error is made on the event loop: words are shortened before they
 come here, and if secrets have more than ``MAX_SIZE`` bytes or ``_MAX_FORMS`` forms, no words are
 shown.
 """
@@ -28,7 +28,7 @@ from typing import Any
 SECRET = "<secret>"
 HIDDEN = "(not shown: it may contain a secret)"
 CUT = "…"
-"""The end of words of which the rest was left out."""
+"""Marks the end of words that were shortened."""
 
 MAX_SIZE = 16 * 1024
 # In a document, each string and number is one.
@@ -92,7 +92,7 @@ class Secrets:
 
     @cached_property
     def _meanings(self) -> list[str] | None:
-        """What the words are searched for; None: too much."""
+        """The forms that the words are searched for; None if there are too many."""
         forms = (form for value in self._values for form in _meanings(value))
         found = list(islice(forms, _MAX_FORMS + 1))
         if len(found) > _MAX_FORMS:
@@ -112,7 +112,7 @@ def _holds(text: str, meaning: str) -> bool:
 
 
 def _pattern(form: str) -> re.Pattern[str]:
-    """What finds a form of a secret: a short one as a word or a number of its own."""
+    """A pattern that finds a form of a secret: a short one only as a whole word or number."""
     pattern = re.escape(form)
     if len(form) < _SHORT:
         before = r"(?<![^\W_])(?<!\d\.)" if form[0].isalnum() else ""
@@ -207,5 +207,5 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """Without what does not matter: capitals, and what kinds of spaces there are."""
+    """The text without differences that do not matter: capital letters, and kinds of spaces."""
     return re.sub(r"\s+", " ", text.casefold()).strip()

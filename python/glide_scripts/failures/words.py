@@ -29,8 +29,8 @@ _ADDED = (
 )
 _SYNTAX = "Lua syntax error: "
 _BEFORE = re.compile(rf"(?:(?P<node>\S+): )?(?P<kind>{_SYNTAX})?")
-# A first word of small letters is one of a sentence: "Stock is low". "*+" gives nothing back: it
-# would be tried at each length.
+# A first word with small letters begins a sentence: "Stock is low". "*+" does not backtrack, which
+# would try each # length.
 _CODE = re.compile(r"-?[A-Z][A-Z0-9_]*+|-?\w[^\WA-Z]*+[A-Z]\w*+")
 _INNER_CODE = re.compile(r"-?(?P<code>[A-Z][A-Z0-9_]+) ")
 
@@ -78,7 +78,7 @@ class Words:
         self._script = script
         raw = str(error).split("\n", 1)[0]
         code = error.code or ""
-        # Of several nodes the text begins with the one that failed.
+        # For a call to several nodes, the text begins with the node that failed.
         start = max(raw.find(code), 0)
         self.before, text = raw[:start], raw[start:]
         words = text
@@ -95,9 +95,9 @@ class Words:
         if last is not None and last["hash"] in (None, script.hash):
             words = words[: last.start()]
         self.after = text[len(words) :]
-        """All that the server and the core have put behind the words."""
+        """The text that the server and the core have added after the words."""
         self.added = added + batch
-        """What the core has put there."""
+        """The part of it that the core has added."""
         if len(words) > MAX_WORDS:
             words = words[:MAX_WORDS] + "…"
         said = words

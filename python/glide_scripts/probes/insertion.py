@@ -82,7 +82,7 @@ DEBUGGED = Form(
     statement="if not {name}[{n}] then {name}[{n}]=1 {name}.log(3,'{mark} {id} {n}')end",
     true=f"({{name}}[{{n}}] or {_LOG} or true)",
     false=f"(not {{name}}[{{n}}] and {_LOG})",
-    # A run may be left at any line.
+    # The user may leave a run at any line.
     is_shared=False,
 )
 

@@ -27,7 +27,7 @@ _STATEMENTS = {
 }
 # These contain statements but are not statements: nothing runs on their own lines.
 _BLOCKS = {"do_statement"}
-# The compiler decides on them, not the script's data.
+# These are decided by the compiler, not by the script's data.
 CONSTANTS = {"true", "false", "nil", "number", "string"}
 
 EXIT = -1
@@ -50,7 +50,7 @@ class Outcome:
     to: int
     """The line that runs next; negative if it is none, or the same line."""
     says: str
-    """What has not happened if it is missing, such as ``the condition was never true``."""
+    """What a report says if it is missing, such as ``the condition was never true``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Decision:
     node: Node
     """The condition; of a ``for`` the whole statement."""
     outcomes: tuple[Outcome, Outcome]
-    """If it is true or the loop's body runs; and if it is false or the loop has ended."""
+    """The outcome if it is true or the body runs, and the one if it is false or the loop ends."""
     first: tuple[Node | None, Node | None] = (None, None)
     """The statements that run next after each outcome, and only then."""
     breaks: tuple[Node, ...] = ()

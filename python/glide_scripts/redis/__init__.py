@@ -5,7 +5,7 @@
     from glide_scripts.redis import Redis
 
 ``Redis`` is a ``redis.asyncio.Redis``: its commands, options, replies and exceptions are redis-py's
-code. Only the way to the server is another. The synchronous client is in
+code. Only the connections to the server differ. The synchronous client is in
 ``glide_scripts.redis.sync``.
 """
 

@@ -52,7 +52,7 @@ class Content:
 def contents(
     folder: Folder, below: tuple[str, ...], reserved: Container[str]
 ) -> Iterator[Content | ScriptSourceError]:
-    """Return what each file below a folder is, by name; of one that cannot be used, why.
+    """Return what each file below a folder is, by name, or why it cannot be used.
 
     Args:
         folder: What may be included.

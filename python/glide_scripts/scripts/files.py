@@ -133,7 +133,7 @@ def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
         status = folder.stat()
         inner = sorted(each for each in folder.iterdir() if each.name[0] != "." and each.is_dir())
     except OSError:
-        # Whoever reads it says so.
+        # Reading it raises the error.
         return
     identity = (status.st_dev, status.st_ino)
     if identity in above:

@@ -219,7 +219,7 @@ class ScriptLibrary(TypedLibrary):
 def folder_contents(
     folder: Folder, below: tuple[str, ...] = ()
 ) -> Iterator[Content | ScriptSourceError]:
-    """Return what each file below a folder is, by name; of one that cannot be used, why.
+    """Return what each file below a folder is, by name, or why it cannot be used.
 
     Raises:
         ScriptSourceError: A folder cannot be read.

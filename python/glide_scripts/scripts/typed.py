@@ -24,7 +24,7 @@ from ..values import Packed, TResult
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 TCall = TypeVar("TCall")
-"""What a call gives: the reply, or with an asynchronous client what is awaited for it."""
+"""The result of a call: the reply, or with an asynchronous client an awaitable for it."""
 TBatch = TypeVar("TBatch", bound="_Batch")
 """A ``Batch`` or a ``ClusterBatch``: what a method takes and returns, for stub files."""
 

@@ -9,7 +9,7 @@ from ._wire import ServerReplyError
 
 
 def unsettled(nodes: Sequence[ValkeyServer]) -> str | None:
-    """What is missing before every node that runs agrees with every other; None when nothing is."""
+    """Why the running nodes do not agree yet; None if they agree."""
     up = [node for node in nodes if node.running and not node.paused]
     if not up:
         return "no node runs"

@@ -62,7 +62,7 @@ class ValkeyCluster(Startable):
         settings = {
             "cluster-enabled": "yes",
             "cluster-node-timeout": str(cluster_node_timeout_ms),
-            # Roles change when a test asks for it or a primary fails, and not on their own.
+            # Roles change only if a test asks for it or a primary fails.
             "cluster-allow-replica-migration": "no",
             # Some servers list a replica to clients only when something was replicated, as a ping.
             "repl-ping-replica-period": "1",
@@ -244,7 +244,8 @@ class ValkeyCluster(Startable):
         for node in self.primaries():
             seen = next(m for m in view_of(node).members if m.id == itself.id)
             if not seen.owns(slot):
-                # Word of the old owner came late. Told again, the node keeps to the new one.
+                # A late message named the old owner. If the node is told again, it keeps the new
+                # one.
                 node.command("CLUSTER", "SETSLOT", slot, "NODE", itself.id)
                 return f"{node} does not give slot {slot} to {owner}"
             if seen.epoch != itself.epoch:
@@ -284,9 +285,9 @@ class ValkeyCluster(Startable):
         ):
             # Each slot by itself, since servers before Redis 7 know no ranges here.
             node.command("CLUSTER", "ADDSLOTS", *slots)
-            # Distinct from the start, or the nodes spend a while on making them so.
+            # Distinct from the start: otherwise the nodes take a while to make them distinct.
             node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
-        # Each pair, since word of mouth takes seconds.
+        # Each pair, because gossip takes seconds.
         for index, node in enumerate(self._nodes):
             for other in self._nodes[index + 1 :]:
                 node.command("CLUSTER", "MEET", other.host, other.port)

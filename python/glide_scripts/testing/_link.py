@@ -66,7 +66,7 @@ class Link:
     def end(self) -> None:
         for writer in (self._writer, self._server):
             if writer is not None:
-                # What the client is yet to get must still go out.
+                # Bytes for the client that are still buffered must be sent first.
                 writer.close()
 
     async def closed(self) -> None:

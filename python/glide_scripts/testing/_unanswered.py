@@ -78,7 +78,7 @@ class Unanswered:
         passed = bytearray()
         for part, ends in self._parts(self._in_replies, data):
             if self._reply_ended:
-                # Nobody has asked for a push message.
+                # A push message answers no request.
                 self._answered = None if part.startswith(b">") else self._next()
             self._reply_ended = ends
             if self._answered is None or (loss := self._answered.loss) is None:

@@ -1,1 +1,1 @@
-"""What the clients of redis-py and valkey-py share that use this package's connections."""
+"""What the clients of redis-py and valkey-py over this package's connections share."""

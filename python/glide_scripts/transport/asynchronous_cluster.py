@@ -93,7 +93,7 @@ class AsyncClusterPipeline:
     """Goes before the library's asynchronous cluster pipeline. Without a watch, it is a batch."""
 
     def __init__(self, client: Any, transaction: Any = None) -> None:
-        # A transaction of the library's asks a node for each command where its keys are.
+        # For each command, a transaction of the library asks a node which slot its keys are in.
         super().__init__(client)  # type: ignore[call-arg]
         self._cluster = client
         self._is_atomic = bool(transaction)

@@ -33,7 +33,7 @@ def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
             client = run(client_class._open(lane.settings()))
         except GlideError as error:
             raise lane.not_opened(error) from error
-        # As the library's synchronous connections, which close by themselves.
+        # Like the library's synchronous connections, which close by themselves.
         client._warns_if_unclosed = False
         lane.opened(client)
 
@@ -47,7 +47,7 @@ def close_lane(lane: Lane) -> None:
         # The library's clients close when they are deleted, also at the very end.
         client._core.abandon()
     else:
-        # Without the warning that this blocks an event loop, which the library does not give.
+        # Without the warning that this blocks an event loop: the library does not warn, either.
         run(BaseClient.close(client))
 
 

@@ -57,7 +57,7 @@ def explained(
     """Return the library's exception for the error of a script's call."""
     from ..failures.explanation import explained as explain  # noqa: PLC0415 - saves time at import
 
-    # The library's users know the server's words, and compare them.
+    # Users of the library compare the server's words.
     words = str(error).split("\n", 1)[0]
     return translated(explain(error, script, keys, args), library, words)
 
@@ -71,7 +71,7 @@ def _kind(error: GlideError, library: Library) -> type[Exception] | None:
     elif isinstance(error, AuthenticationError):
         kind = exceptions.AuthenticationError
     elif isinstance(error, (ConnectionError, ClosingError, ConfigurationError)):
-        # Of the configuration, only what connecting needs was not checked before: its files.
+        # The configuration was checked before, except for the files that connecting needs.
         kind = exceptions.ConnectionError
     elif isinstance(error, CrossSlotError):
         kind = library.cross_slot_error

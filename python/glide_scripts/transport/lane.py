@@ -43,7 +43,7 @@ class Lane(ABC):
         self.options = options
         self.words = Words(encoder, library)
         self.core: Any = None
-        """What sends; None before the first call and after the last."""
+        """The core that sends; None before the first call and after the client was closed."""
         self.client: Any = None
         self.scripts: dict[str, Script] = {}
         """By SHA1."""
@@ -96,7 +96,7 @@ class Lane(ABC):
         return script
 
     def keep(self, sha: str, script: Script) -> None:
-        """Remember a script. Of very many, the oldest are forgotten: a program may make them up."""
+        """Remember a script. A program may generate scripts, so the oldest are forgotten."""
         if sha not in self.scripts:
             while len(self.scripts) >= _MAX_SCRIPTS:
                 oldest = next(iter(self.scripts))
@@ -260,7 +260,7 @@ class Lane(ABC):
         self.opening_lock = threading.Lock()
         self.opening = {}
         if self.client is not None:
-            # An unclosed client would warn when it is deleted.
+            # A client that is not closed would warn when it is deleted.
             _of_parent.append(self.client)
         self.core = self.client = None
 
@@ -268,7 +268,7 @@ class Lane(ABC):
 def lane_of(owner: Any, make: Callable[[], Lane]) -> tuple[Lane, bool]:
     """Return the lane of a pool or a cluster client, and whether it was made now."""
     lane = make()
-    # In one step, since another thread may make one, too. A lock would stay locked in a fork.
+    # In one step, because another thread may make a lane, too. A lock could stay locked in a fork.
     kept: Lane = owner.__dict__.setdefault("_glide_lane", lane)
     if kept is lane:
         lane.say_reason()

@@ -19,7 +19,7 @@ class Place(Enum):
     """On a connection of the library's pool, because it would keep others waiting."""
 
     CHANGES = "changes"
-    """On a connection of the library's pool, which it changes, or it has more replies than one."""
+    """On a connection of the pool, because it changes the connection or has several replies."""
 
 
 SHARED = (Place.SHARED, Place.SCRIPT)
@@ -113,7 +113,7 @@ _WAITING = frozenset(
     ]
 )
 _WAIT_WITH_BLOCK = frozenset({"XREAD", "XREADGROUP"})
-# On the shared connection they would wait for the script that they are to stop.
+# On the shared connection, they would wait for the script that they have to stop.
 _URGENT = frozenset({"FUNCTION KILL", "FUNCTION STATS", "SCRIPT KILL"})
 _BY_ARGUMENTS = _WAIT_WITH_BLOCK | {"FUNCTION", "SCRIPT"}
 _CHANGING = frozenset(

@@ -62,7 +62,7 @@ class SentinelLane(PoolLane):
 class ReplicaLane(SentinelLane):
     """The lane of a service's replicas. The library's own connections carry all but reads.
 
-    They end at a replica, too, which refuses what writes.
+    Those connections lead to a replica, too, which refuses writes.
     """
 
     only_reads = True

@@ -1,7 +1,7 @@
-"""WAIT, which is to count the replicas that have what went over the shared connection.
+"""WAIT, so that it counts the replicas that have the writes of the shared connection.
 
-The server waits for what the same connection wrote last. So another of the library's connections
-writes, and then waits: replicas get that after all that was written before.
+The server waits for what the same connection wrote last. So one of the library's connections first
+writes, and then waits: replicas get that write after all earlier ones.
 """
 
 from __future__ import annotations

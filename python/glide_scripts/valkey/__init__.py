@@ -5,7 +5,7 @@
     from glide_scripts.valkey import Valkey
 
 ``Valkey`` is a ``valkey.asyncio.Valkey``: its commands, options, replies and exceptions are
-valkey-py's code. Only the way to the server is another. The synchronous client is in
+valkey-py's code. Only the connections to the server differ. The synchronous client is in
 ``glide_scripts.valkey.sync``.
 """
 

@@ -11,7 +11,7 @@ use support::{Caller, Server};
 /// What is recorded of the servers' commands.
 const KNOWN: &str = include_str!("commands/known.tsv");
 
-/// How each command was sorted by whoever looked at it, and the flags that any server gives it.
+/// How each command is classified, and the flags that any server gives it.
 fn known() -> BTreeMap<&'static str, (&'static str, BTreeSet<&'static str>)> {
     let rows = KNOWN.lines().filter(|line| !line.starts_with('#')).skip(1);
     let mut known = BTreeMap::new();

@@ -14,8 +14,8 @@ use support::{Caller, read_command, script};
 
 const BATCHES: usize = 400;
 const CALLS: usize = 8;
-/// Long for a server on the same machine: a reply that comes later would hide one that nobody asked for behind the next
-/// calls, where no client could tell.
+/// Long for a server on the same machine. A reply that comes even later could not be told from the replies to the next
+/// calls.
 const DEADLINE: Duration = Duration::from_secs(1);
 const MOST_SILENCES: usize = 2;
 /// Marks the last call of a batch, after which nobody waits for a reply.
@@ -36,7 +36,7 @@ fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Echoes the argument of each script call, or does worse.
+/// Echoes the argument of each script call, or sends something hostile.
 fn start(seed: u64) -> (u16, Arc<Counts>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its address").port();
@@ -110,7 +110,7 @@ fn serve(stream: &TcpStream, random: &mut fastrand::Rng, counts: &Counts, greets
     }
 }
 
-/// What is no RESP, however it goes on.
+/// Bytes that are not RESP, whatever follows.
 fn invalid(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut wire = match random.u8(..9) {
         0 => b"hello\r\n".to_vec(),

@@ -1,12 +1,12 @@
-//! How long it is worth to look for a reply before sleeping.
+//! How long to look for a reply before sleeping.
 
 use std::time::Duration;
 
 use glide_scripts_core::has_cores;
 
-/// For one call, or for a batch of so many commands; `None`: not at all. To sleep and be woken costs a core more than the
-/// whole round trip to a server nearby. It is long enough to find a reply while the I/O thread still has to be woken: after
-/// that, both threads stay awake.
+/// For one call, or for a batch of so many commands; `None`: not at all. Sleeping and waking up costs more CPU than the
+/// whole round trip to a nearby server. It is long enough to find a reply while the I/O thread still has to be woken:
+/// after that, both threads stay awake.
 pub(crate) fn worthwhile(commands: usize) -> Option<Duration> {
     const CALL: Duration = Duration::from_micros(150);
     const BATCH: Duration = Duration::from_micros(250);

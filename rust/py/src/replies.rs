@@ -72,7 +72,7 @@ enum Aggregate {
 /// 512 KiB of the smallest.
 const MAX_FROZEN_DEPTH: usize = 8_000;
 
-/// A reply that Python cannot hold, though the server may well mean it.
+/// A reply that Python cannot represent, although it is valid.
 fn beyond(py: Python<'_>, why: &str) -> PyErr {
     let message = format!("the reply cannot be converted: {why}");
     errors::to_python(py, Error::new(Kind::Request, message).may_have_executed(true))

@@ -1,4 +1,4 @@
-//! `make sim SEEDS=0..500`: runs seeds, and says of each that fails what did not hold and how to see it again.
+//! `make sim SEEDS=0..500`: runs seeds, and prints for each that fails what was violated and how to replay it.
 
 use std::ops::Range;
 use std::process::ExitCode;

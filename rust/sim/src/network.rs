@@ -1,5 +1,5 @@
-//! The network between clients and the model. It knows of every byte who has it, and plays with that: it takes any part
-//! of a write, delays, holds, splits and joins, swallows, resets after any byte, refuses, and ends connections.
+//! The network between clients and the model. It knows where every byte is, and causes faults there: it accepts any
+//! part of a write, delays, holds, splits and joins, swallows, resets after any byte, refuses, and ends connections.
 //!
 //! Bytes that a socket took may or may not arrive. Those that it did not take never do.
 
@@ -34,7 +34,7 @@ impl Transport for Simulated {
                 if world.once_in(2) {
                     return Err(Unreachable::NoStream("Connection refused (simulated)".into()));
                 }
-                // Nobody answers. The client gives up, or the network heals.
+                // No server answers. The client gives up, or the network heals.
                 while world.is_rough() || world.stays_silent.get() {
                     sleep(Duration::from_millis(10)).await;
                 }
@@ -66,7 +66,7 @@ enum Fate {
     ResetAfterReading(u64),
     /// Ended by the server's side, after so many bytes of replies.
     EndAfterReading(u64),
-    /// From so many bytes on, nothing arrives any more, either way.
+    /// After so many bytes, nothing arrives any more in either direction.
     SwallowAfter(u64),
 }
 
@@ -74,7 +74,7 @@ enum Fate {
 enum State {
     Open,
     Reset,
-    /// Nothing more comes after what has arrived.
+    /// No further bytes will arrive.
     Ended,
 }
 
@@ -85,9 +85,9 @@ pub(crate) struct Line {
     state: Cell<State>,
     /// The client has let go of it.
     is_dropped: Cell<bool>,
-    /// What the client's socket took, and the server has not read.
+    /// The bytes that the client's socket accepted and the server has not read.
     up: RefCell<VecDeque<u8>>,
-    /// What the server has sent, and has not arrived.
+    /// The bytes that the server has sent and that have not arrived.
     down: RefCell<VecDeque<u8>>,
     arrived: RefCell<VecDeque<u8>>,
     server_ended: Cell<bool>,
@@ -109,7 +109,7 @@ struct Taken {
     since: Option<Duration>,
 }
 
-/// How many bytes a socket takes that nobody reads.
+/// How many bytes a socket accepts if the server does not read.
 const WIDE: u64 = 64 << 10;
 
 /// In microseconds: shorter than it takes a server to call itself busy. A reply that is on its way for longer than that
@@ -373,7 +373,8 @@ impl AsyncWrite for End {
             wire.take(world, &bytes[..count]);
             if wire.written.get() >= after {
                 wire.reset(world);
-                // A plain socket says what it took; TLS has written a part of it and does not say which.
+                // A plain socket says how much it accepted. Under TLS, a part may have been written, and it is not
+                // known which.
                 if !self.is_plain || count == 0 {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
                 }

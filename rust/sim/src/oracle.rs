@@ -1,4 +1,4 @@
-//! The account of every call, and what must hold of it.
+//! Keeps an account of every call, and checks the promises.
 
 mod watches;
 
@@ -19,7 +19,7 @@ pub(crate) enum Effect {
     AnyTimes,
     /// It is called with `once`, under an id of its client's own.
     Once,
-    /// It is called with `once`, under the id of an order: so may be calls of other clients.
+    /// It is called with `once`, under the id of an order, which other clients may use, too.
     OnceFor(usize),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Record {
     pub(crate) effect: Effect,
     pub(crate) is_atomic: bool,
     pub(crate) is_killable: bool,
-    /// It goes over a connection that no other call uses, and keeps no order with those.
+    /// It has its own connection, and no order with other calls.
     pub(crate) is_apart: bool,
     /// Since when the key of its transaction is watched.
     pub(crate) watched_at: Option<Duration>,
@@ -112,7 +112,7 @@ fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
             }
             Event::RolledBack { runs, commands, .. } => {
                 lost.extend(runs);
-                // What had moved there from another server.
+                // Keys that had moved there from another server.
                 let ids = commands.iter().flatten().filter_map(|word| id_of(word));
                 lost.extend(ids.filter_map(|id| of_id.get(&id)).flatten());
             }
@@ -126,7 +126,7 @@ fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
 const SLACK: Duration = Duration::from_millis(3);
 
 impl Oracle {
-    /// What does not hold at the end of all things.
+    /// The promises that are broken at the end of the run.
     pub(crate) fn violations(
         &self,
         events: &[Event],
@@ -214,7 +214,7 @@ impl Oracle {
         found
     }
 
-    /// Under which key an id is counted.
+    /// The key under which an id is counted.
     fn keys(&self) -> BTreeMap<u64, &String> {
         let own =
             self.records.iter().filter(|(_, record)| record.counts.is_none()).map(|(id, record)| (*id, &record.key));
@@ -259,7 +259,7 @@ impl Oracle {
             End::Failed { message, .. } if message.contains("NOSCRIPT No matching script.") => {
                 violated("failed because its server lacked its script");
             }
-            // Others may have run under the same id.
+            // Calls of other clients may have run under the same id.
             _ if is_shared => {}
             End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),
             // A server that was demoted meanwhile refuses the record, and forgets what the script has written.
@@ -307,7 +307,7 @@ impl Oracle {
         }
     }
 
-    /// All commands of a transaction run together, or none does.
+    /// All commands of a transaction run together, or none runs.
     fn check_transactions(&self, runs: &Runs, found: &mut Vec<String>) {
         let mut transactions: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         let is_part =

@@ -1,4 +1,4 @@
-//! How a call ended, and whether that is an end that it can have.
+//! How a call ended, and whether that outcome is allowed.
 
 use glide_scripts_core::resp::{Item, Reply};
 use glide_scripts_core::{Error, Kind};
@@ -9,7 +9,7 @@ use glide_scripts_core::{Error, Kind};
 pub(crate) enum End {
     /// A right reply.
     Answered,
-    /// Another reply than it can have.
+    /// A reply that it cannot have.
     WrongReply(String),
     /// The error that its script answers with.
     OfScript,
@@ -22,14 +22,14 @@ pub(crate) enum End {
     },
 }
 
-/// What a call is answered with where it runs.
+/// The reply that a call gets if it runs.
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
     Bulk(String),
     Int(i64),
     Okay,
     Words(String),
-    /// What a read finds depends on what else there is.
+    /// The reply to a read depends on the other calls.
     Anything,
 }
 

@@ -20,7 +20,7 @@ use crate::work;
 use crate::work::Callers;
 use crate::world::{Roughness, Trace, World};
 
-/// What came of one seed.
+/// The result of one seed.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub seed: u64,
@@ -28,7 +28,7 @@ pub struct Report {
     pub violations: Vec<String>,
     pub calls: u64,
     pub virtual_time: Duration,
-    /// Of all that happened, in order.
+    /// A hash of all events, in order.
     pub hash: u64,
     /// What happened, where it was asked for.
     pub trace: Vec<String>,
@@ -164,7 +164,7 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     if timeout(Duration::from_secs(30), rest(all.iter().chain(&closing))).await.is_err() {
         violations.push("calls are still in flight long after their deadlines".into());
     }
-    // What is on its way arrives.
+    // Bytes in flight arrive.
     sleep(Duration::from_secs(12)).await;
     for callers in &all {
         let stats = callers.client.borrow().stats().clone();
@@ -264,7 +264,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
     }
 }
 
-/// What befalls the servers.
+/// The faults of the servers.
 async fn trouble(world: Rc<World>, for_long: Duration) {
     let until = world.now() + for_long;
     while world.now() < until {
@@ -289,7 +289,7 @@ async fn trouble(world: Rc<World>, for_long: Duration) {
     }
 }
 
-/// One thing that may befall a server.
+/// One fault of a server.
 fn befall(world: &World) {
     let nodes = world.deployment.borrow().nodes();
     let is_replica = |node: &NodeId| world.deployment.borrow().is_replica(*node);
@@ -331,7 +331,7 @@ fn befall(world: &World) {
 /// As rules of a user: it has these and no others.
 const PASSWORDS: [&str; 3] = ["resetpass", ">first", ">second"];
 
-/// Lifts what was done to a node in order that it refuses commands.
+/// Ends the condition in which a node refuses commands.
 fn allow_all(model: &mut Deployment, node: NodeId) {
     for condition in [Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist] {
         model.set_condition(node, condition, false);

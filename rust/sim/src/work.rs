@@ -90,7 +90,7 @@ impl Callers {
                 if !matches!(completion, Completion::Trace(_))
                     && let Some(waiting) = self.waiting.borrow_mut().remove(&ticket)
                 {
-                    // Who has cancelled does not wait.
+                    // A caller that has cancelled does not wait.
                     let _ = waiting.send(completion);
                 }
             }
@@ -283,7 +283,7 @@ impl Callers {
                 }
                 return;
             }
-            // It has been received; whatever came is looked at no more.
+            // The outcome of a cancelled call is received and ignored.
             let now = self.world.now();
             let mut oracle = self.oracle.borrow_mut();
             for id in ids {

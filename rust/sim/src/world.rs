@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub(crate) roughness: Cell<Roughness>,
     /// Nothing is lost and nobody forgets scripts: what is issued in order runs in order.
     pub(crate) is_quiet: Cell<bool>,
-    /// What went silent when the network was rough stays so: connections, and attempts to connect.
+    /// Connections and attempts to connect that went silent in the rough phase stay silent.
     pub(crate) stays_silent: Cell<bool>,
     /// What happened on the servers, in order.
     pub(crate) events: RefCell<Vec<Event>>,
@@ -36,7 +36,7 @@ pub(crate) trait Wire {
     fn answer(&self, output: &[u8], is_open: bool);
     /// Ends the connection for both sides. Of what is on its way up, a part may still arrive.
     fn reset(&self, world: &World);
-    /// The network heals: what was to happen does not, and what was swallowed is known to be gone.
+    /// The network heals: planned faults do not happen, and connections that swallowed bytes are reset.
     fn heal(&self, world: &World);
 }
 

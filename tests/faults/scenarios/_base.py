@@ -82,7 +82,7 @@ async def connected(
 
 @contextmanager
 def in_thread(service: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """Runs a service on a loop that the client under test cannot hold up."""
+    """Runs a service on its own loop, which the client under test cannot block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -98,7 +98,7 @@ def in_thread(service: AbstractAsyncContextManager[T]) -> Iterator[T]:
 
 @contextmanager
 def every_millisecond(server: ValkeyServer, *words: str) -> Iterator[Counter[str]]:
-    """Sends a command over and over, from a thread that the client under test cannot hold up."""
+    """Sends a command again and again, from a thread that the client under test cannot block."""
     done, stopping = Counter[str](), threading.Event()
 
     def work() -> None:

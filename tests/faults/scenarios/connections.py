@@ -33,7 +33,7 @@ async def read_only_for_a_while(make: Make, scale: Scale) -> Report:
                 for _ in range(scale.rounds):
                     await driver.progress(scale.calls)
                     refused = error_count(server, "READONLY")
-                    # Nobody is there, so that it keeps its data.
+                    # No server answers at that address, so this one keeps its data.
                     server.command("REPLICAOF", server.host, 1)
                     await until(partial(_exceeds, refused, server, "READONLY"))
                     server.command("REPLICAOF", "NO", "ONE")
@@ -117,7 +117,7 @@ def _rejected(server: ValkeyServer, through: Connection | None = None) -> int:
 
 
 def _clients(server: ValkeyServer) -> int:
-    """Connections but for the one that asks."""
+    """All connections except the one that asks."""
     return _info(server, "connected_clients") - 1
 
 

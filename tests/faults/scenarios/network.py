@@ -29,7 +29,7 @@ async def through_proxy(
     lasting: bool = False,
     timeout_ms: int = 5000,
 ) -> Report:
-    """Does the damage again and again; what lasts is mended in between."""
+    """Causes the fault again and again; a lasting fault is ended in between."""
     report = Report()
     with ValkeyServer() as server, FaultProxy(server.host, server.port) as proxy:
         async with connected(make, proxy, timeout_ms=timeout_ms) as adapter:
@@ -261,7 +261,7 @@ async def large_requests_on_slow_links(make: Make, scale: Scale) -> Report:
 async def tls_under_faults(make: Make, scale: Scale) -> Report:
     """TLS connections are reset, cut within a record, delayed, and split."""
     report = Report()
-    # Here, because it brings much that every other scenario's process would have in memory.
+    # Imported here, because it would take memory in every other scenario's process.
     import trustme
 
     authority = trustme.CA()
@@ -282,7 +282,7 @@ async def tls_under_faults(make: Make, scale: Scale) -> Report:
                         case 0:
                             proxy.reset_all()
                         case 1:
-                            # What is asked cannot be seen: any request will do.
+                            # The requests are encrypted, so any of them counts.
                             proxy.cut_replies(1, after=9, matching=b"")
                         case 2:
                             proxy.delay_replies(0.01)

@@ -17,7 +17,7 @@ async def with_once(run: Scenario, make: Make, scale: Scale) -> Report:
         return adapter
 
     report = await run(make_with_once, scale)
-    # That calls ran whose reply was lost, their errors would show, and there are none.
+    # Calls whose reply was lost ran, but have no errors that would show it.
     report.faults.pop("ran without a reply", None)
     others = {name: n for name, n in report.verdict.errors.items() if name != "TimeoutError"}
     if others:

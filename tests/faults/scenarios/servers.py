@@ -66,7 +66,8 @@ async def recovery_after_return(make: Make, scale: Scale) -> Report:
                     await asyncio.sleep(chance.random() * scale.seconds)
                     await asyncio.to_thread(server.start)
                     back = time.monotonic()
-                    # It listened for a moment before it was found to: then the client was first.
+                    # The server listened for a moment before this check saw it, and the client was
+                    # faster.
                     await driver.success_after(back)
                     took.append(time.monotonic() - back)
             report.verdict = driver.verdict()

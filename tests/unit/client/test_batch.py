@@ -60,7 +60,7 @@ def test_every_command_of_a_client_is_in_its_batch(batch: type[BaseBatch], clien
 def test_a_batch_takes_the_arguments_that_the_client_takes(name: str) -> None:
     def parameters(owner: type) -> list[tuple[str, object]]:
         found = inspect.signature(getattr(owner, name)).parameters.values()
-        # What only a keyword can say is of one call, such as its timeout; a batch has its own.
+        # Keyword-only parameters are for one call, such as its timeout; a batch has its own.
         return [(each.name, each.default) for each in found if each.kind is not each.KEYWORD_ONLY]
 
     assert parameters(Batch) == parameters(GlideClient)

@@ -41,15 +41,15 @@ pub(crate) struct Attempt {
     pub(crate) is_ahead: bool,
     /// The server does not let its user run the command that sends the code.
     pub(crate) cannot_bring: bool,
-    /// Its function's library goes before it.
+    /// The library of its function is sent before it.
     pub(crate) brings_library: bool,
     /// How often it was sent behind another request that carries its code.
     pub(crate) follows: u32,
-    /// It is sent again from the place in line that it kept; no other request carries its code before it.
+    /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
     pub(crate) has_place: bool,
-    /// When it last had an answer that is a replica's.
+    /// When it last got an answer that only a replica gives.
     pub(crate) was_on_replica_at: Option<Instant>,
-    /// Where to; `None`: where its route leads by then.
+    /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) patience: Patience,
 }
@@ -98,7 +98,8 @@ impl Attempt {
         }
     }
 
-    /// What an error of the lane's server means. A server that turns out to be a replica is left.
+    /// What an error of the lane's server means. If the server turns out to be a replica, the next attempt goes to
+    /// another one.
     pub(crate) fn judge(
         &self,
         servers: &Rc<Servers>,
@@ -135,8 +136,8 @@ impl Attempt {
         }
     }
 
-    /// Whether the lane's server has said that it is a primary since the request had a replica's answer. If it gets such
-    /// an answer once more, that is a script's own.
+    /// Whether the lane's server has said that it is a primary since the request got a replica's answer. If it then
+    /// gets such an answer again, the answer comes from the script itself.
     pub(super) fn is_on_primary_now(&self) -> bool {
         let moment = self.was_on_replica_at;
         self.lane.as_ref().zip(moment).is_some_and(|(lane, moment)| lane.was_primary_since(moment))
@@ -185,7 +186,7 @@ impl Attempt {
                 self.brings_library = !self.follow_code(request);
             }
             Next::WithoutCode => {
-                // Later calls do not learn this: a script can answer with the same words.
+                // This is not remembered for later calls, because a script can answer with the same words.
                 *self = Self {
                     lane: self.lane.take(),
                     patience: self.patience.clone(),
@@ -223,7 +224,8 @@ impl Attempt {
     }
 
     /// Sends it behind another request that carries its code to the same server, if there is one. If that request
-    /// fails, the next one behind it carries the code. At the end, each carries it itself.
+    /// fails, the next one behind it carries the code. A request that was sent behind others too often carries the code
+    /// itself.
     fn follow_code(&mut self, request: &Request) -> bool {
         let is_coming = |lane: &Rc<Lane>| request.code().is_some_and(|code| lane.code_in_flight().has(code));
         let follows = !self.has_place && self.may_follow() && self.lane.as_ref().is_some_and(is_coming);
@@ -245,12 +247,12 @@ impl Attempt {
         }
     }
 
-    /// Whether it goes to that lane next, without a pause.
+    /// Whether its next attempt goes to that lane, without a pause.
     pub(super) fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
         self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
     }
 
-    /// Has the request wait, and then go where it belongs by then.
+    /// Has the request wait, and then routes it again.
     pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<Obstacle>) {
         waiting_for.replace(Obstacle::Refused(error.clone()));
         servers.refresh();
@@ -272,7 +274,8 @@ impl Attempt {
     /// without an answer would leave that unknown.
     pub(crate) fn take_pause(&mut self, deadline: Instant) -> Duration {
         let pause = std::mem::take(&mut self.patience.pause);
-        // Most calls are not refused, and a pipeline asks for each of its commands: the clock is not read for them.
+        // Most calls are not refused, and a pipeline asks for each of its commands. So the clock is read only after a
+        // refusal.
         if pause.is_zero() {
             return pause;
         }
@@ -292,7 +295,7 @@ impl Attempt {
         }
     }
 
-    /// Gives the named lane a moment to connect, and else lets it go.
+    /// Gives the named lane a moment to connect, and drops it if it does not.
     pub(crate) async fn drop_unreachable(&mut self) {
         if let Some(named) = self.lane.take_if(|named| !named.is_up())
             && let Ok(Ok(())) = timeout(LOOK_AGAIN, named.connected()).await
@@ -316,7 +319,7 @@ impl Attempt {
         commands
     }
 
-    /// A script that the server has compiled now is worth remembering for that server.
+    /// The server has compiled the script now, so the client remembers that it has it.
     pub(crate) fn learn_from(
         &self,
         servers: &Rc<Servers>,

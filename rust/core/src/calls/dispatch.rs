@@ -20,8 +20,8 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, call: Call) {
     }
 }
 
-/// The servers of a client. Their lanes hand back here what they cannot finish. `at_rest` is called whenever nothing is
-/// in flight any more, with the number of commands that were last sent together.
+/// The servers of a client. Their lanes hand back here what they cannot finish. `at_rest` is called whenever the last
+/// request in flight has ended, with the number of commands that were last sent together.
 pub(crate) fn servers(config: Config, stats: Arc<Stats>, at_rest: impl Fn(usize) + 'static) -> Rc<Servers> {
     Servers::new(config, stats, |servers| Rc::new(Events { servers, at_rest }))
 }

@@ -93,7 +93,7 @@ async fn ask_nodes(
     gather_nodes(request.gather(), answers.collect())
 }
 
-/// Whether a node left the cluster before it was asked anything.
+/// Whether a node left the cluster before anything was sent to it.
 pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
     let was_asked = outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true);
     !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
@@ -103,7 +103,7 @@ pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> 
 /// reply from each node wait for it.
 struct Nodes {
     nodes: Vec<Address>,
-    /// They are to be asked if they can be connected.
+    /// Sent to only if they can be connected.
     unconnected: Vec<Rc<Node>>,
 }
 
@@ -121,8 +121,8 @@ impl Nodes {
     }
 }
 
-/// The nodes of a route, without the replicas that cannot be connected. If that is still open for a node after a
-/// moment, only its own part waits for it.
+/// The nodes of a route, without the replicas that cannot be connected. If a node is still connecting after a moment,
+/// only its own part waits for it.
 pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
@@ -168,7 +168,7 @@ fn send(
     }
 }
 
-/// A part that nobody waits for any more is cancelled.
+/// A part without a waiting caller is cancelled.
 struct Asked {
     servers: Rc<Servers>,
     /// `None`: it has ended.
@@ -200,7 +200,7 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
                 Err(error) => errors.push(error),
             }
         }
-        // If a node is busy, its error is shown: that tells more than that the others were not busy.
+        // If a node is busy, its error is shown: it says more than the errors of nodes that were not busy.
         let shown = errors.iter().position(|error| error.kind != Kind::NotBusy).unwrap_or(0);
         return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(shown)) };
     }

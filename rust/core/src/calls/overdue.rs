@@ -1,4 +1,4 @@
-//! Stops scripts that their callers have given up, where they asked for that.
+//! Stops scripts whose callers have given up and had asked for that (`on_timeout="kill"`).
 //!
 //! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
 //! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
@@ -39,7 +39,7 @@ async fn kill_when_busy(lease: &Lease, admin: &Rc<Lane>) {
     const PAUSE: Duration = Duration::from_millis(20);
     /// TCP sends a lost segment again after 200 ms.
     const ON_ITS_WAY: Duration = Duration::from_millis(250);
-    /// Longer than a server, by its defaults, is silent before it says BUSY.
+    /// Longer than a server with default settings is silent before it says BUSY.
     const AFTER_CLOSING: Duration = Duration::from_secs(10);
     let lane = lease.lane();
     let mut ends = None;

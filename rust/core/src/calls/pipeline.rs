@@ -1,8 +1,8 @@
 //! A batch that is no transaction: each node's commands in one write and in their order, the nodes side by side.
 //!
 //! What a server did not execute is sent again, as for single calls: by the same rules, but together. A script that a
-//! connection has not used yet is loaded before its first use, in the same write. So a missing script means that it
-//! was flushed in between, and only then does it run after its later neighbours.
+//! connection has not used yet is loaded before its first use, in the same write. So a script is missing only if it was
+//! flushed in between. Only then does it run after commands that follow it.
 
 mod pieces;
 mod reach;
@@ -37,7 +37,7 @@ struct Context {
     sending: Sending,
     /// The batch writes, so none of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
-    /// How long its commands wait for what others do, all together; `None`: none does.
+    /// How long its commands wait for other clients, all together; `None`: no command waits.
     own_time: Option<Wait>,
     /// If `own_time` is set, the batch has connections of its own, one per server, so that its order holds and no other
     /// call waits behind it.
@@ -97,7 +97,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         }
         pieces = round.again;
     }
-    // If something still waits there, its connection is closed before the caller goes on.
+    // If a command still waits there, its connection is closed before the caller continues.
     context.leases.take();
     let mut outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(Box::new(Error::panicked()))));
     let entries = context.sending.entries().iter();
@@ -122,10 +122,10 @@ impl Context {
         drop(held);
         let place = match reached {
             Ok(Ok(Some(place))) => place,
-            // Where to may have changed.
+            // Its route may have changed.
             Ok(Ok(None)) => return Round { again: pieces, ..Round::default() },
             Ok(Err(error)) => {
-                // It is about the route that they share with the first.
+                // The answer applies to all of them, because they share the first one's route.
                 let route = self.first_route(&pieces[0]);
                 let (there, again) = pieces.into_iter().partition(|piece| self.first_route(piece) == route);
                 let end = |piece: Piece| (piece.place, Err(Box::new((*error).clone().after_loss(piece.was_lost))));

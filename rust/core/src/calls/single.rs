@@ -33,8 +33,8 @@ pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     }
 }
 
-/// Retries a call in a task of its own. `lane` is the one that handed it back, if any. `place` is where it is sent
-/// again, before what was issued later.
+/// Retries a call in a task of its own. `lane` is the one that handed it back, if any. It is sent again from `place`,
+/// ahead of calls that were issued later.
 pub(crate) fn recover(
     servers: &Rc<Servers>,
     lane: Option<Rc<Lane>>,
@@ -92,7 +92,8 @@ async fn retry(
             }
             match lease {
                 Some(lease) if call.request.is_killed_on_timeout() => overdue::kill(lease),
-                // The caller waits no more. The connection ends before it goes on, so that the server gives it nothing.
+                // The caller has given up. The connection is closed before the caller continues, so that the server
+                // gives it nothing.
                 lease => drop(lease),
             }
             Some(Err(Box::new(error)))
@@ -107,7 +108,7 @@ async fn retry(
 struct Progress {
     /// Of the step that is in flight.
     step: Rc<StepProgress>,
-    /// Its own connection, where it may have to be killed or waits for others.
+    /// Its own connection, if it may have to be killed or waits for other clients.
     lease: RefCell<Option<Lease>>,
     /// A connection was lost with a step in flight.
     lost: Cell<bool>,
@@ -126,7 +127,7 @@ impl Progress {
         self.lost.get() || verdict::may_have_run(request, self.step.was_sent())
     }
 
-    /// A step is over that ended so.
+    /// Counts a step that was sent.
     fn note(&self, unfinished: &Unfinished) {
         if !matches!(unfinished, Unfinished::Unsent) {
             self.times_sent.set(self.times_sent.get() + 1);
@@ -147,7 +148,7 @@ impl Progress {
         let waits = request.wait().is_some();
         let lease = match kept {
             Some(lease) => lease,
-            // These have no limit: one that waits may be what ends another's wait.
+            // These have no limit: the call that ends another call's wait may itself need such a connection.
             None if waits => servers.lend(target),
             None => {
                 let (most, address) = (OWN_CONNECTIONS, target.address().clone());
@@ -222,7 +223,7 @@ async fn attempts(
                 attempt.lane = None;
             }
         }
-        // Nobody else waits for what waits itself, or goes elsewhere.
+        // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
         let had_place = before.is_some();
         attempt.pause(call.deadline).await;
@@ -240,7 +241,7 @@ async fn attempts(
         };
         let target = place.lane().clone();
         let place = if request.needs_own_connection() {
-            // Others need not wait for a connection that this one gets.
+            // Later calls need not wait for a connection that only this call uses.
             drop(place);
             progress.own_lane(servers, &target, request).await.end_of_line()
         } else {

@@ -1,9 +1,10 @@
 //! An atomic batch: MULTI, its commands and EXEC in one write, so that all run together or none.
 //!
 //! A script goes out as EVAL where it is used first, and by its hash after that: inside EXEC nothing can flush it in
-//! between. A function's library is made sure of before MULTI, and loaded again inside it where it has gone since. A
-//! server that refuses a command when it is queued executes none of them, so what passes by itself is waited for and the
-//! whole is sent again. Once EXEC was written and its reply is lost, nothing is.
+//! between. Before MULTI, the client makes sure that the server has a function's library, and inside MULTI it sends the
+//! library once more, in case it was flushed in between. A server that refuses a command when it is queued executes
+//! none of them, so after a temporary refusal the client waits and sends the whole transaction again. If EXEC was
+//! written and its reply is lost, nothing is sent again.
 
 mod answer;
 mod queue;
@@ -91,7 +92,7 @@ struct Transaction<'a> {
     watched: Option<Watched>,
     deadline: Instant,
     progress: Rc<StepProgress>,
-    /// A replica executed what of it only reads.
+    /// A replica executed the commands that only read.
     ran_on_replica: Cell<bool>,
     waiting_for: RefCell<Obstacle>,
 }
@@ -117,14 +118,15 @@ impl Transaction<'_> {
             drop(held);
             let lane = place.lane().clone();
             attempt.lane = Some(lane.clone());
-            // What the server is asked first keeps nothing that is issued later from waiting for the transaction.
+            // Calls that are issued later wait for the transaction, also while the client asks the server something
+            // first.
             let place = if self.is_prepared(&lane) { place } else { place.kept() };
             if self.watched.is_none() && !self.may_begin(&place, &begin, &mut attempt).await? {
                 continue;
             }
             if !self.has_libraries(&place, &mut attempt).await? {
                 if self.watched.is_some() && lane.is_closed() {
-                    // What was watched is watched no more, and the transaction has no other connection.
+                    // Its connection is lost, and with it the watch. The transaction may go over no other connection.
                     return Ok(None);
                 }
                 continue;
@@ -164,8 +166,8 @@ impl Transaction<'_> {
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
                     if verdict.next == Next::WithoutCode {
-                        // Of a user without the right to EVAL, the scripts are there already, or they have none. It is
-                        // the server's own word: nothing runs while commands are queued.
+                        // If the user may not call EVAL, the transaction works only if the server has its scripts
+                        // already. The refusal comes from the server itself: no script runs while commands are queued.
                         self.servers.abilities.cannot_eval.set(true);
                         continue;
                     }
@@ -253,7 +255,7 @@ impl Transaction<'_> {
                         }
                         return Err(Box::new(Error::answered(error, &verdict, request)));
                     }
-                    // Where it may not be loaded it may be there all the same.
+                    // If the user may not load it, the server may still have it.
                     _ => break,
                 }
             }
@@ -262,7 +264,7 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// EXECABORT, and what it was for. `index` is none of the requests' where EXEC itself was refused.
+    /// EXECABORT, and its cause. If EXEC itself was refused, `index` is not that of a request.
     fn discarded(&self, index: usize, error: &ServerError) -> Error {
         if let Some(request) = self.requests.get(index) {
             return Error::discarded(index, request.name(), error.clone());
@@ -272,7 +274,7 @@ impl Transaction<'_> {
     }
 }
 
-/// What a lane knows a library's function by.
+/// The name under which a lane remembers a library's function.
 fn function_key(library: &Library, request: &Request) -> String {
     format!("{} {}", library.key, request.function_name())
 }

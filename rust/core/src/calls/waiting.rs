@@ -17,7 +17,8 @@ use crate::model::route::Route;
 use crate::model::wait::Wait;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 
-/// Waits for a lane that the request may take and that has a connection. What is issued later waits behind it there.
+/// Waits for a lane that the request may take and that has a connection. Calls that are issued later wait behind it
+/// there.
 pub(crate) async fn connected_lane(
     servers: &Rc<Servers>,
     request: &Request,
@@ -56,14 +57,14 @@ pub(crate) async fn connected_lane(
         tokio::select! {
             biased;
             count = servers.learned_since(seen) => (seen, looked) = (count, true),
-            // What came later waits for it.
+            // Calls that came later wait behind it.
             () = up => {}
             () = sleep(LOOK_AGAIN) => {}
         }
     }
 }
 
-/// A deadline has passed, which was put off by so much.
+/// A deadline has passed that was extended by this much.
 #[derive(Clone, Copy)]
 pub(crate) struct TooLate {
     pub(crate) waited: Duration,

@@ -65,7 +65,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
     });
 }
 
-/// None that a lane ever has.
+/// No lane ever has this number.
 const NO_CONNECTION: u64 = u64::MAX;
 
 impl Servers {
@@ -102,7 +102,8 @@ impl Servers {
             let progress: Rc<StepProgress> = Rc::default();
             let mut commands = Vec::new();
             if watching.is_none() {
-                // It ends what an abandoned transaction may have left open. Returns whether there may be any.
+                // They end what an abandoned transaction may have left open, and show whether the user may begin
+                // transactions.
                 commands.extend(["MULTI", "EXEC"].map(|name| Packer::single(name).wire().clone()));
             }
             if attempt.asking {

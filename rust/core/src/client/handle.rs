@@ -77,7 +77,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Message {
-    /// What becomes of it once the client has ended.
+    /// Its state after the client has ended.
     fn refuse(self) {
         let reply_to = match self {
             Self::Call(Call { reply_to, .. })
@@ -162,8 +162,8 @@ impl Client {
         self.send(Message::Batch(Box::new(Sending { batch, options, timeout, deadline }), reply_to));
     }
 
-    /// Watches keys, as `request` says, on a connection that only the one has who named it `watch`: until the next
-    /// transaction with that name, or until there are no `keys` to watch.
+    /// Watches keys, as `request` says, on the connection with the name `watch`, which no other call uses: until the
+    /// next transaction with that name, or until there are no `keys` to watch.
     pub fn watch(&self, watch: u64, keys: Option<(Request, Route)>, timeout: Option<Duration>, reply_to: ReplyTo) {
         let Some(reply_to) = self.admit(reply_to) else { return };
         let (timeout, deadline) = self.due(timeout, Instant::now());
@@ -338,7 +338,8 @@ async fn listen(
         let mut gone = BTreeSet::new();
         while let Some(message) = unheard.pop_front() {
             if closes && !matches!(message, Message::Cancel(_)) {
-                // Calls that waited must not get what a later call brings, so their tasks end first.
+                // A cancelled call that waits (BLPOP) must not get what a later call pushes, so the tasks of cancelled
+                // calls end first.
                 closes = false;
                 tokio::task::yield_now().await;
             }
@@ -375,7 +376,7 @@ async fn next(
             return is_open;
         }
         incoming.rung().await;
-        // It is rung for a rest, too.
+        // The bell also rings when the client comes to rest.
         if !incoming.has_items() && servers.stats.is_at_rest() {
             linger.look(|| incoming.has_items(), || servers.stats.is_at_rest()).await;
         }

@@ -18,7 +18,7 @@ pub(super) struct Linger {
 }
 
 impl Linger {
-    /// In a simulation time does not pass meanwhile.
+    /// In a simulation, time does not pass during a look.
     pub(super) fn new(is_simulated: bool) -> Self {
         Self { is_allowed: !is_simulated && has_cores(), tries: Cell::default(), length: Cell::default() }
     }

@@ -1,4 +1,4 @@
-//! What a client's callers have for the I/O thread, in order.
+//! The items that a client's callers pass to the I/O thread, in order.
 //!
 //! Adding an item and waking the thread are two steps, because the second costs far more: the calls of a burst are
 //! added one by one, and the thread is woken once.
@@ -48,7 +48,7 @@ impl Bell {
         self.0.notify_one();
     }
 
-    /// Whether both wake for the same client.
+    /// Whether both belong to the same client.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

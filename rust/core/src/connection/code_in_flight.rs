@@ -7,9 +7,9 @@ use std::rc::Rc;
 use crate::model::known_code::CodeId;
 use crate::tasks::signal::Signal;
 
-/// The code that goes over a lane.
+/// The code that is on its way over a lane.
 pub(crate) struct CodeInFlight {
-    /// What jobs bring, with their numbers.
+    /// The code that jobs carry, with the numbers of these jobs.
     jobs: Rc<Signal<HashMap<CodeId, u64>>>,
     /// The hashes of scripts that SCRIPT LOAD brings.
     loads: RefCell<HashSet<String>>,
@@ -47,7 +47,7 @@ impl CodeInFlight {
         Some(BringsCode { jobs: self.jobs.clone(), code })
     }
 
-    /// Whether no SCRIPT LOAD of this script is on its way; one is now.
+    /// Notes that SCRIPT LOAD of this script is sent. Returns false if one is on its way already.
     pub(super) fn begin_load(&self, hash: &str) -> bool {
         self.loads.borrow_mut().insert(hash.to_owned())
     }

@@ -56,7 +56,7 @@ impl Connection {
 enum WaitsFor {
     Server,
     Password,
-    /// The end of a script, because of which the server refuses the first commands.
+    /// For a script to end: the server is busy with it and refuses the first commands.
     Script,
 }
 
@@ -68,7 +68,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// Of a stream that broke.
+    /// The stream broke.
     fn of(error: Arc<io::Error>) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         let kind = error.kind();
@@ -177,7 +177,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How a server took the first commands.
 enum Greeted {
-    /// But for those that it refused because it runs a script.
+    /// It took the commands, except for some that it refused because it runs a script.
     Done(Vec<Greeting>),
     /// The server knows no HELLO, and may have refused the commands after it because of that.
     WithoutHello,
@@ -210,7 +210,7 @@ impl Connection {
                 (Some(error), _) if verdict::turns_away(error) => {
                     return Err(Failure::Final(Unreachable::TurnedAway(error.clone())));
                 }
-                // What is at the other end may want AUTH before anything else, HELLO with AUTH in it included.
+                // Some servers and proxies want AUTH before anything else, even before a HELLO that contains AUTH.
                 (Some(error), IfRefused::Hello) if !verdict::denies_login(error) => is_without_hello = true,
                 (Some(_), _) if is_without_hello => {}
                 (Some(error), IfRefused::Hello | IfRefused::Login) => {
@@ -231,7 +231,7 @@ impl Connection {
         Ok(if is_without_hello { Greeted::WithoutHello } else { Greeted::Done(refused) })
     }
 
-    /// Over RESP2 there is no HELLO whose reply says so.
+    /// Over RESP2 there is no reply to HELLO that says so.
     async fn is_sentinel(&mut self) -> Result<bool, Failure> {
         self.send(&pack::command(&[b"ROLE"])).await?;
         Ok(stranger::has_role_of_sentinel(&self.receive().await?))
@@ -243,7 +243,7 @@ impl Connection {
         self.stream.flush().await.map_err(Unreachable::lost)
     }
 
-    /// The next reply. Dropped before its end, it loses nothing.
+    /// The next reply. Dropping this future early loses nothing.
     pub(crate) async fn receive(&mut self) -> Result<Reply, Unreachable> {
         loop {
             if !self.has_answered
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::connection::transport::tests::{config, let_names_mean};
 
-    /// How a server that runs a script greets a connection for that: it refuses all until it is asked again.
+    /// A server that runs a script refuses the first commands; the client asks it again later.
     async fn greetings_at_a_busy_server(purpose: Purpose) -> Vec<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let_names_mean(vec![listener.local_addr().expect("its address")]);

@@ -1,4 +1,4 @@
-//! What a lane counts, and what of it was published.
+//! What a lane counts, and how much of that was published.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::model::stats::{NodeStats, Stats};
 pub(crate) struct Counters {
     pub(super) client: Arc<Stats>,
     pub(super) node: Arc<NodeStats>,
-    /// What of the waiting bytes, and of the requests in flight, was published.
+    /// How many waiting bytes and requests in flight were published.
     bytes: Cell<usize>,
     in_flight: Cell<u64>,
 }

@@ -24,13 +24,13 @@ pub(crate) enum Purpose {
 pub(super) enum GreetingStyle {
     Resp3,
     Resp2,
-    /// Nothing of the client.
+    /// Without the commands that describe the client.
     Terse,
 }
 
 impl GreetingStyle {
     /// In which styles a connection is tried, one after the other. HELLO is tried twice: a connection may also end
-    /// because its server does, and replies of RESP2 are not as those of RESP3.
+    /// because its server stops, and replies of RESP2 differ from those of RESP3.
     pub(super) fn all(protocol: Protocol) -> &'static [Self] {
         match protocol {
             Protocol::Resp3 => &[Self::Resp3, Self::Resp3, Self::Resp2, Self::Terse],
@@ -48,9 +48,9 @@ pub(super) enum IfRefused {
     Login,
     /// It is of no use.
     Needed,
-    /// It does without. A server that is busy is asked again.
+    /// The client does without it. A server that is busy is asked again.
     Wanted,
-    /// It does without.
+    /// The client does without it.
     Offered,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn greetings(
     } else if let Some(password) = password {
         add("AUTH", IfRefused::Login, config.credentials.auth(password));
     } else if style == GreetingStyle::Terse {
-        // Proxies know it that know no ECHO.
+        // Some proxies know PING but not ECHO.
         add("PING", IfRefused::Offered, ping::ping());
     } else {
         // Its answer shows that there is a server, and whether that wants a password.

@@ -90,7 +90,7 @@ impl Io {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         const KEPT: usize = 1 << 20;
         if self.input.is_empty() && self.input.capacity() > KEPT {
-            // What a large reply took is given back.
+            // The memory that a large reply took is freed.
             self.input = BytesMut::new();
         }
         let (free, missing) = (self.input.capacity() - self.input.len(), self.decoder.missing());

@@ -18,7 +18,7 @@ pub(crate) enum Job {
     Step(Step),
     /// SCRIPT LOAD of the script of that hash; nobody waits for the reply.
     Load(Bytes, String),
-    /// What comes later waits until it is known what is sent from this place.
+    /// Later jobs wait until it is known what is sent from this place.
     Place(Steps),
 }
 
@@ -72,11 +72,11 @@ impl Job {
         }
     }
 
-    /// Whether its reply may take as long as it likes.
+    /// Whether its reply may take any time.
     pub(crate) fn may_block(&self) -> bool {
         match self {
             Self::Step(step) => step.options.waits,
-            // They share their connection.
+            // The calls share their connection.
             Self::Call(_) | Self::Load(..) | Self::Place(_) => false,
         }
     }
@@ -90,6 +90,6 @@ pub(crate) struct InFlight {
     pub(crate) begins: u64,
     pub(crate) ends: u64,
     pub(crate) sent_at: Instant,
-    /// The server may lack its code: what comes later waits for its answer, in a place of the same number.
+    /// The server may lack its code: later jobs wait for its answer, behind a place with this job's number.
     pub(crate) is_first_use: bool,
 }

@@ -41,11 +41,11 @@ pub(crate) use self::place::{Place, SubmittedStep};
 
 /// Receives the calls that the lane cannot finish, and the connections that it loses.
 pub(crate) trait LaneEvents {
-    /// `place` is where what is sent again goes before what was issued later.
+    /// A call that is sent again goes from `place`, ahead of calls that were issued later.
     fn unfinished(&self, lane: &Rc<Lane>, call: Call, unfinished: Unfinished, place: Option<Place>);
     /// Calls that were sent had no reply in time.
     fn stalled(&self, lane: &Rc<Lane>);
-    /// All that the client sent has its reply. The argument is how many commands were last sent together.
+    /// Each request that the client sent has its reply. The argument is how many commands were last sent together.
     fn at_rest(&self, _commands: usize) {}
     /// The connection was lost or could not be made.
     fn disconnected(&self, lane: &Rc<Lane>);
@@ -155,7 +155,7 @@ impl Lane {
         self.push(Job::Call(call));
     }
 
-    /// Puts a job in line, and says its number there; a closed lane hands it back at once.
+    /// Queues a job and returns its number; a closed lane hands it back at once.
     fn push(self: &Rc<Self>, job: Job) -> Option<u64> {
         if self.is_closed() {
             self.return_job(job, Unfinished::Unsent);
@@ -197,7 +197,7 @@ impl Lane {
         self.counters.publish_in_flight(self.queues.borrow().in_flight.len() as u64);
     }
 
-    /// Sends an observed call, which needed no second attempt, the node that has it.
+    /// Tells the observed call's caller which node it went to. The call needed no second attempt.
     pub(crate) fn send_trace(&self, caller: &ReplyTo, from_record: bool) {
         if self.config.observed {
             caller.send_trace(CallTrace { node: Some(self.address.clone()), from_record, ..CallTrace::default() });
@@ -210,8 +210,8 @@ impl Lane {
         self.status.wait_for(|status| matches!(status, Status::Up).then_some(())).await;
     }
 
-    /// Puts commands in line, for one write. The future ends when `progress` has all their replies. Dropping it before
-    /// the socket takes any of them takes them back.
+    /// Queues commands for one write. The future ends when `progress` has all their replies. Dropping it before the
+    /// socket takes any of them withdraws them.
     pub(crate) fn begin(
         self: &Rc<Self>,
         commands: Vec<Bytes>,
@@ -221,17 +221,17 @@ impl Lane {
         self.end_of_line().begin(commands, options, progress)
     }
 
-    /// Where steps go that nothing waits for.
+    /// The end of the queue, for steps that no later job waits for.
     pub(crate) fn end_of_line(self: &Rc<Self>) -> Place {
         Place { lane: self.clone(), number: None }
     }
 
-    /// Keeps a place in line: what comes later is not sent before the place is dropped.
+    /// Keeps a place in the queue: later jobs are not sent before the place is dropped.
     pub(crate) fn keep_place(self: &Rc<Self>) -> Place {
         Place { lane: self.clone(), number: self.push(Job::Place(Steps::kept())) }
     }
 
-    /// Takes a step out that nobody waits for any more.
+    /// Removes a step that nobody waits for any more.
     fn unsend(self: &Rc<Self>, number: u64) {
         let removed = self.queues.borrow_mut().remove(number);
         if let Some((Job::Step(step), bytes)) = removed {
@@ -264,7 +264,7 @@ impl Lane {
         self.queues.borrow().in_flight.iter().any(|entry| entry.job.as_ref().is_some_and(Job::may_block))
     }
 
-    /// Gives the connection up, for a new one.
+    /// Gives up the connection and starts a new one.
     pub(crate) fn sever(self: &Rc<Self>, reason: Unreachable) {
         self.liveness.severed.replace(Some(reason));
         self.wake();
@@ -333,7 +333,7 @@ impl Lane {
         self.return_from(None, job, unfinished);
     }
 
-    /// The same; what the job leads to is sent from a place that was kept for it.
+    /// The same; what has to be sent for the job is sent from a place that was kept for it.
     pub(super) fn return_from(self: &Rc<Self>, place: Option<Place>, job: Job, unfinished: Unfinished) {
         match job {
             Job::Call(call) => {

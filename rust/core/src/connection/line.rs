@@ -1,8 +1,8 @@
-//! A line of numbered entries, each of which is found without looking through the others.
+//! A queue of numbered entries, each of which is found without searching the others.
 
 use std::collections::VecDeque;
 
-/// What stands in line, by its numbers, which grow. It is found by its number, without looking through the line.
+/// The entries of a queue, in the order of their growing numbers. An entry is found by its number, without a search.
 pub(crate) struct Line<T> {
     pub(super) entries: VecDeque<(u64, T)>,
 }

@@ -9,13 +9,13 @@ use crate::model::unreachable::Unreachable;
 pub(crate) struct Liveness {
     /// When the server last said something.
     pub(super) heard_at: Cell<Instant>,
-    /// Somebody asks for a sign of life.
+    /// A probe asks for a sign of life.
     pub(super) is_probed: Cell<bool>,
     /// The server's machine last took more of the request whose reply is due.
     pub(super) taken_at: Cell<Instant>,
-    /// Somebody asks whether it still does.
+    /// A probe asks whether it still takes more.
     pub(super) is_checked: Cell<bool>,
-    /// Where the request began whose reply was due at the last look, and what the machine had taken by then.
+    /// The position of the request whose reply was due at the last look, and how much the machine had taken by then.
     pub(super) looked_at: Cell<Option<(u64, u64)>>,
     /// Why the connection is to be given up.
     pub(super) severed: RefCell<Option<Unreachable>>,
@@ -45,8 +45,8 @@ impl Liveness {
         self.heard_at.get().max(self.taken_at.get())
     }
 
-    /// The server's machine has taken so many bytes, while a request from one byte to another is the next to be
-    /// answered. What is taken of later requests proves nothing: a kernel takes them also for a process that is gone.
+    /// Notes how many bytes the server's machine has taken, and which bytes are those of the request that is answered
+    /// next. Bytes of later requests prove nothing: a kernel also takes them for a process that is gone.
     pub(super) fn note_taken(&self, taken: u64, begins: u64, ends: u64) {
         if let Some((same, before)) = self.looked_at.replace(Some((begins, taken)))
             && same == begins

@@ -1,4 +1,4 @@
-//! What goes over a lane's connection: requests out, replies in, each given to the request that it answers.
+//! Writes requests to a lane's connection, reads replies, and pairs each reply with its request.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -123,7 +123,7 @@ impl Lane {
             let Some((number, job)) = queues.waiting.pop_front() else { break };
             match &job {
                 Job::Call(call) if call.reply_to.is_abandoned() => continue,
-                // Nobody waits for what it would do.
+                // Nobody waits for its effect.
                 Job::Call(call) if call.deadline <= sent_at => {
                     expired.push(job);
                     continue;
@@ -192,7 +192,7 @@ impl Lane {
     fn pair(self: &Rc<Self>, io: &mut Io, reply: Reply) -> Result<(Instant, usize), Unreachable> {
         io.received += 1;
         let mut queues = self.queues.borrow_mut();
-        // A server may refuse what it has read only the beginning of, but not answer it.
+        // A server may refuse a command of which it has read only the beginning, but it cannot execute it.
         let may_be_answered = |entry: &&mut InFlight| {
             if reply.error().is_some() || entry.missing > 1 {
                 entry.begins < io.written
@@ -242,7 +242,8 @@ impl Lane {
         Ok((sent_at, 1))
     }
 
-    /// What was in flight when the connection went: unsent where the server cannot have read the whole command.
+    /// The requests in flight when the connection was lost. A request is unsent if the server cannot have read all of
+    /// it.
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();

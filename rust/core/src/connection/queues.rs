@@ -15,7 +15,7 @@ use crate::model::completion::CallId;
 use crate::model::known_code::KnownCode;
 use crate::tasks::room::ROOM_KEPT;
 
-/// What a lane has to do and has done.
+/// The jobs of a lane, before and after they are written.
 #[derive(Default)]
 pub(crate) struct Queues {
     /// Not written.
@@ -29,12 +29,12 @@ pub(crate) struct Queues {
     withdrawn: Option<Withdrawn>,
     /// The code that the server has, as answers over this connection have shown.
     pub(crate) known_code: KnownCode,
-    /// What the next job is numbered.
+    /// The number of the next job.
     next: u64,
     register: Register,
 }
 
-/// What must not be written any more.
+/// The parts of the output that must not be written any more.
 #[derive(Clone, Copy)]
 struct Withdrawn {
     /// Where in the output the first of it begins.
@@ -43,7 +43,7 @@ struct Withdrawn {
 }
 
 impl Queues {
-    /// Puts a job in line, and says its number.
+    /// Queues a job and returns its number.
     #[inline]
     pub(crate) fn put(&mut self, job: Job) -> u64 {
         let number = self.next;
@@ -55,8 +55,8 @@ impl Queues {
         number
     }
 
-    /// Takes a job out that nobody waits for any more, and says how many of its bytes the server gets all the same: of a
-    /// command that the socket has begun to take, the rest must follow.
+    /// Removes a job that nobody waits for any more, and returns how many of its bytes the server still gets: if the
+    /// socket has begun to take a command, the rest must follow.
     pub(crate) fn remove(&mut self, number: u64) -> Option<(Job, u64)> {
         let Some(entry) = self.in_flight.find(number) else {
             return self.waiting.remove(number).map(|job| (job, 0));
@@ -76,7 +76,7 @@ impl Queues {
             if commands > 0 {
                 entry.missing -= job.replies() - commands;
                 if entry.missing == 0 {
-                    // Those before it were answered, too.
+                    // The jobs before it were answered, too.
                     self.in_flight.pop_front();
                 }
             }
@@ -84,8 +84,8 @@ impl Queues {
         Some((job, bytes))
     }
 
-    /// Puts a job that is in the output now among those in flight. What comes after the first use of some code waits for
-    /// its answer: if the server lacks the code, the call is sent again from this place.
+    /// Puts a job that is in the output now among those in flight. Jobs behind the first use of some code wait for its
+    /// answer: if the server lacks the code, the call is sent again from this place.
     #[inline]
     pub(crate) fn push_in_flight(&mut self, number: u64, mut entry: InFlight) {
         match &entry.job {
@@ -110,8 +110,8 @@ impl Queues {
         self.withdrawn.map_or(u64::MAX, |withdrawn| withdrawn.begins)
     }
 
-    /// Whether the output should be rebuilt without what was withdrawn: before that is written, or when it is most
-    /// of it. So it costs little for each job, however many are withdrawn one by one.
+    /// Whether the output should be rebuilt without what was withdrawn: before the withdrawn part would be written, or
+    /// when it is most of the output. So each withdrawal costs little, however many there are.
     pub(crate) fn should_withdraw(&self) -> bool {
         self.may_be_written() <= self.taken || self.is_mostly_withdrawn()
     }
@@ -160,7 +160,7 @@ impl Queues {
         (self.taken, self.queued, self.withdrawn) = (0, 0, None);
         self.known_code.clear();
         let in_flight = self.in_flight.take();
-        // What is sent again is looked at again.
+        // Requests that are sent again are registered again.
         let first_uses = in_flight.iter().filter(|(_, entry)| entry.is_first_use);
         first_uses.for_each(|(number, _)| self.waiting.leave_place(*number));
         in_flight

@@ -1,4 +1,4 @@
-//! What one connection of a lane has loaded, and may do; the next connection knows nothing of it.
+//! What one connection of a lane has loaded and may do. The next connection starts without it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! What goes out in one write; what is known of it then, and after it failed.
+//! Commands that are sent in one write, and what is known of them while they are in flight and after a failure.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -29,19 +29,19 @@ pub(crate) struct Step {
     pub(crate) answer: oneshot::Sender<Result<(), Unfinished>>,
 }
 
-/// What may become of a step whose connection is lost.
+/// What may have happened to a step whose connection is lost.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct StepOptions {
     /// Nothing is executed before the last command has been read.
     pub(crate) atomic: bool,
-    /// Its commands are of use one by one: those that the socket has not begun to take can be unsent.
+    /// Its commands do not depend on each other: those that the socket has not begun to take can be withdrawn.
     pub(crate) separable: bool,
-    /// It makes sense on this connection of the lane alone.
+    /// It may be sent on this connection of the lane only.
     pub(crate) only_on: Option<u64>,
     /// It waits for other clients, so its answer may come at any time.
     pub(crate) waits: bool,
-    /// The server forgets its scripts by it.
+    /// It makes the server forget its scripts.
     pub(crate) flushes_scripts: bool,
 }
 
@@ -76,11 +76,11 @@ impl StepProgress {
     }
 }
 
-/// A place in line for steps that are still to be made.
+/// A place in the queue for steps that come later.
 #[derive(Default)]
 pub(crate) struct Steps {
     pub(super) queue: VecDeque<(u64, Step)>,
-    /// How many it has had.
+    /// How many steps it has had.
     pub(super) given: u64,
     pub(super) is_kept: bool,
 }

@@ -6,7 +6,7 @@ use crate::wire::resp::Reply;
 /// Which first bytes replies have.
 const REPLIES: &[u8] = b"+-:$*_,#!=(%~|>";
 
-/// Says what it is that begins to speak so; `None`: it may be a server.
+/// Names what sends these first bytes; `None`: it may be a server.
 pub(super) fn of_first_bytes(begin: &[u8]) -> Option<Stranger> {
     match begin {
         [] => None,

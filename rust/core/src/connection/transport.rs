@@ -154,7 +154,7 @@ async fn secure(
     tls: &Tls,
     within: Duration,
 ) -> Result<TlsStream<TcpStream>, Unreachable> {
-    // A zone belongs to the way to the server, not to its name.
+    // A zone is used to connect, and is not part of the server's name.
     let host_name = host.split_once('%').map_or(host, |(address, _)| address);
     let name = tls.server_name().unwrap_or(host_name);
     let name = ServerName::try_from(name.to_owned()).map_err(|_| Unreachable::ServerName(name.to_owned()))?;
@@ -204,7 +204,7 @@ pub(crate) mod tests {
         static FOUND: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// What every name means from now on, on this thread.
+    /// The addresses that every name resolves to from now on, on this thread.
     pub(crate) fn let_names_mean(found: Vec<SocketAddr>) {
         FOUND.set(found);
     }

@@ -1,4 +1,4 @@
-//! What waits to be written, and the places kept in it.
+//! The jobs that wait to be written, and the places kept among them.
 
 use crate::connection::job::Job;
 use crate::connection::line::Line;
@@ -27,7 +27,7 @@ impl Waiting {
     pub(crate) fn push_front(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
         match (job, self.line.entries.front_mut()) {
-            // Its place is kept still. The line is in the order of its numbers, or nothing is found in it.
+            // Its place is still kept. The queue must stay in the order of its numbers: entries are found by them.
             (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
                 place.queue.push_front((number, step));
             }

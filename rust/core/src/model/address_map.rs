@@ -11,12 +11,12 @@ use crate::model::question::{CallbackError, Question, Questioner, ask};
 pub enum AddressMap {
     /// An address that is not in it is used as it is.
     Table(HashMap<Address, Address>),
-    /// Somebody outside knows.
+    /// A callback of the user knows.
     Asked(Questioner),
 }
 
 impl AddressMap {
-    /// Whether it can be looked into for any address.
+    /// Whether the core can look an address up by itself.
     pub(crate) fn is_table(&self) -> bool {
         matches!(self, Self::Table(_))
     }

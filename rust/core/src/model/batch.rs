@@ -66,7 +66,8 @@ impl Batch {
     }
 
     pub fn push(&mut self, entry: Entry) {
-        /// Programs keep batches. A small one would keep much more memory from being freed than its commands take.
+        /// Programs keep batches. A small batch would keep a block of memory alive that is much larger than its
+        /// commands.
         const SMALL: usize = 64;
         let entry = match entry {
             Entry::Whole { request, route, key } if self.entries.len() < SMALL => {
@@ -84,7 +85,7 @@ impl Batch {
         self.has_records = false;
     }
 
-    /// As it is sent, with so much time: ids of the client's own are of one sending.
+    /// The batch as it is sent, with this timeout. Each sending gets new ids of the client's own.
     pub(crate) fn prepared(mut self, ids: &OwnIds, timeout: Duration) -> Self {
         if self.has_records {
             for entry in Arc::make_mut(&mut self.entries) {

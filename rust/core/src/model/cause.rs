@@ -33,7 +33,7 @@ pub enum Cause {
     Unexpected { expected: &'static str },
     #[error("EXEC has no reply")]
     NoReplyToExec,
-    /// Though it was allowed a moment before.
+    /// Although an empty transaction was allowed just before.
     #[error("MULTI was refused, so that the commands ran one by one: {}", .0.text())]
     MultiRefused(ServerError),
     #[error("not sent: no node is known")]
@@ -103,7 +103,7 @@ pub enum Obstacle {
     /// It was sent before.
     #[error("{0}")]
     Lost(#[source] Unreachable),
-    /// Nobody knows a server that it could go to, for this reason.
+    /// The client knows no server for it, for this reason.
     #[error("no connection ({0})")]
     Unlearned(#[source] Arc<TopologyError>),
     #[error("no node holds slot {0}")]
@@ -136,7 +136,7 @@ fn after_colon(obstacle: &Obstacle) -> String {
     if matches!(obstacle, Obstacle::None) { String::new() } else { format!(": {obstacle}") }
 }
 
-/// What the server may have done that has not replied.
+/// What the server that has not replied may have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     #[error("")]
@@ -145,9 +145,9 @@ pub enum Doubt {
     Command,
     #[error("; the transaction may have been executed")]
     Transaction,
-    #[error("; the script may have run, or be running still")]
+    #[error("; the script may have run, or may still be running")]
     Script,
-    #[error("; the script may be running still, and is to be killed")]
+    #[error("; the script may still be running, and the client will try to kill it")]
     ScriptToKill,
 }
 
@@ -178,7 +178,7 @@ impl InSlot {
     }
 }
 
-/// What of one call leads to several slots.
+/// The keys of one call that are in several slots.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CrossSlot {
     #[error(
@@ -188,7 +188,7 @@ pub enum CrossSlot {
     )]
     Keys(InSlot, InSlot),
     #[error(
-        "an atomic batch lives in one slot, but {} has key {:?} of slot {} and {} has key {:?} of slot {}; give the \
+        "an atomic batch must stay in one slot, but {} has key {:?} of slot {} and {} has key {:?} of slot {}; give the \
          keys a common hash tag in braces, or use a batch that is not atomic",
         .0.0, .0.1.key, .0.1.slot, .1.0, .1.1.key, .1.1.slot
     )]

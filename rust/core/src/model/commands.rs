@@ -1,8 +1,9 @@
 //! What each command would do to a connection that all callers share.
 //!
 //! A command that would shift the replies, change the connection for the others, or that is never answered, is
-//! refused. One that waits for what other clients do gets a connection of its own. All else is shared: also what holds
-//! up the server itself (`DEBUG SLEEP`, `MIGRATE`, `SAVE`), since no other connection would be served meanwhile.
+//! refused. One that waits for what other clients do gets a connection of its own. All other commands share a
+//! connection, even those that block the whole server (`DEBUG SLEEP`, `MIGRATE`, `SAVE`): the server would serve no
+//! other connection meanwhile.
 //!
 //! Servers compare names without regard to case, and as strings of C: up to the first zero byte. So does this.
 
@@ -19,7 +20,7 @@ pub enum Placement {
     Shared,
     /// Nowhere, and why.
     Refused(&'static str),
-    /// It waits for what others do, for so long.
+    /// It waits for other clients, for so long.
     OwnConnection(Wait),
     /// It must reach a server that is running a script.
     Admin,
@@ -78,7 +79,7 @@ enum Rule {
 /// Where a command says how long it waits; 0 is for ever.
 #[derive(Clone, Copy)]
 enum Time {
-    /// In the word of that index.
+    /// In the word at that index.
     Seconds(usize),
     LastSeconds,
     Milliseconds(usize),
@@ -116,7 +117,7 @@ fn block_option<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8
     block
 }
 
-/// What a server does not take for a time, it refuses at once.
+/// A server refuses at once what it does not accept as a time.
 fn wait(word: &[u8], unit: f64) -> Wait {
     /// Nobody waits for longer than a year.
     const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
@@ -207,7 +208,7 @@ static RULES: &[(&str, Rule)] = &[
     ("XREADGROUP", Blocks(Time::BlockOption)),
 ];
 
-/// What only reports on the connection (ID, INFO, …) reports on the shared one.
+/// Subcommands that only report on the connection (ID, INFO, …) report on the shared one.
 static CLIENT: &[(&str, Rule)] = &[
     ("CACHING", Refused(CHANGES_ALL)),
     ("CAPA", Refused(CHANGES_ALL)),

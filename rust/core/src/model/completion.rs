@@ -24,7 +24,7 @@ pub enum Completion {
     Batch(Vec<Outcome>),
     /// What is known of a call besides its outcome, which comes next.
     Trace(Box<CallTrace>),
-    /// No end of a call, but a question to whoever goes by the ticket.
+    /// Not the end of a call, but a question to the owner of the ticket.
     Question(Question),
 }
 
@@ -38,7 +38,7 @@ impl Completion {
     }
 }
 
-/// What became of a call before its outcome: sent for an observed client's calls, unless they are batches or go to
+/// What happened to a call before its outcome. It is sent for calls of an observed client, except batches and calls to
 /// several nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallTrace {
@@ -85,7 +85,7 @@ impl Completions {
         self.awake.store(awake, Ordering::SeqCst);
     }
 
-    /// Asks whoever goes by the ticket.
+    /// Asks the owner of the ticket.
     pub fn ask(&self, ticket: u64, question: Question) {
         self.push(ticket, Completion::Question(question));
     }
@@ -160,7 +160,7 @@ impl ReplyTo {
         self.part.is_some()
     }
 
-    /// For when nobody wants to know.
+    /// For calls whose outcome nobody needs.
     pub fn nobody() -> Self {
         Self { caller: None, part: None, permit: None }
     }
@@ -193,7 +193,7 @@ impl ReplyTo {
         self.caller = None;
     }
 
-    /// What the caller would cancel this call by.
+    /// The id by which the caller can cancel this call.
     pub(crate) fn id(&self) -> Option<CallId> {
         match &self.caller {
             Some(Caller::Loop { completions, ticket }) => Some(CallId::new(completions, *ticket)),

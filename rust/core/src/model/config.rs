@@ -24,7 +24,7 @@ pub struct Config {
     /// Standalone: the primary and its replicas; cluster: nodes to ask for the others. At least one, unless Sentinels
     /// say which they are.
     pub addresses: Vec<Address>,
-    /// Who says which servers there are, of a standalone client.
+    /// Where a standalone client learns its servers from.
     pub sentinels: Option<SentinelConfig>,
     pub connection: ConnectionConfig,
     pub read_from: ReadFrom,
@@ -75,10 +75,10 @@ pub struct ConnectionConfig {
     pub client_name: Option<String>,
     /// Whether to tell the server of the client, with CLIENT SETINFO.
     pub sends_client_info: bool,
-    /// What errors call the settings for this caller, where it is not their own names.
+    /// The names of settings in errors for this caller, where they differ from the settings' own.
     pub terms: Vec<(String, String)>,
     pub tcp_nodelay: bool,
-    /// For the whole way: name lookup, TCP, TLS, and the first commands, also where that takes several connections.
+    /// For all of connecting: name lookup, TCP, TLS, and the first commands, also if that takes several connections.
     pub timeout: Duration,
     pub backoff: Backoff,
     /// Where to connect to the servers that others name; `None`: where they say.
@@ -167,7 +167,7 @@ impl Credentials {
         *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
     }
 
-    /// The password as it is now, or why nobody knows it.
+    /// The current password, or why it is not known.
     pub(crate) async fn password(&self) -> Result<Option<String>, CallbackError> {
         let Some(source) = &self.source else {
             return Ok(self.password.lock().unwrap_or_else(PoisonError::into_inner).clone());

@@ -25,7 +25,7 @@ impl Once {
     pub const LONGEST_ID: usize = 512;
     /// How long the record of a caller's id is kept, unless the caller says how long.
     pub const TTL: Duration = Duration::from_secs(24 * 60 * 60);
-    /// The same of a client's own id.
+    /// The same for an id that the client made.
     pub const OWN_TTL: Duration = Duration::from_secs(10 * 60);
 
     /// An id that only one call has. A batch gets a new one each time that it is sent, see [`OwnIds`].
@@ -70,7 +70,8 @@ pub(crate) fn record_name(first_key: Option<&[u8]>, id: &[u8]) -> (Vec<u8>, Rang
     if let Some(key) = first_key {
         let tag = hashed_part(key);
         if tag.is_empty() || tag.len() > LONGEST_TAG || tag.contains(&b'}') {
-            // What cannot stand in braces, or is long: a number has the same slot, as other keys may have.
+            // The tag cannot stand in braces, or is long: use a number of the same slot. The SHA1 tells tags of one
+            // slot apart.
             let slot = Slot::of_key(key);
             let same =
                 (0..1_000_000).map(|number: u32| number.to_string()).find(|tag| Slot::of_key(tag.as_bytes()) == slot);
@@ -91,18 +92,19 @@ pub(crate) fn record_name(first_key: Option<&[u8]>, id: &[u8]) -> (Vec<u8>, Rang
 pub(crate) struct Recorded {
     /// The script, as its caller knows it.
     pub(crate) script: Arc<Script>,
-    /// Of the script, the keys and the arguments. It begins what the wrapper answers in the script's place.
+    /// A hash of the script, the keys and the arguments. The wrapper's own answers begin with it.
     pub(crate) digest: [u8; 20],
     /// Where the id is in the packed request.
     pub(crate) id: Range<usize>,
     pub(crate) is_own: bool,
     pub(crate) ttl: Duration,
-    /// The record lives until no copy of the call can arrive any more.
+    /// Whether the record lives until no copy of the call can arrive any more.
     pub(crate) outlives_call: bool,
 }
 
 impl Recorded {
-    /// Learns how long the call may take. A copy that is sent at the end of that time may be on its way for as long.
+    /// Sets how long the call may take. A copy that is sent just before the deadline may take the same time again to
+    /// arrive.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.outlives_call = self.ttl >= 2 * timeout;
     }

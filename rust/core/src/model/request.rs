@@ -56,7 +56,8 @@ pub enum Gather {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaneKind {
     Data,
-    /// For what must reach a server that is running a script: it does not read the connection the script came by.
+    /// For commands that must reach a server that runs a script: it does not read from the connection that sent the
+    /// script.
     Admin,
 }
 
@@ -64,7 +65,7 @@ pub enum LaneKind {
 #[derive(Clone)]
 enum About {
     Command,
-    /// A command that waits for what others do.
+    /// A command that waits for other clients.
     Blocking {
         wait: Wait,
     },
@@ -118,7 +119,7 @@ impl Request {
         self.is_killed_on_timeout
     }
 
-    /// It waits for so long for what others do, and has a connection of its own meanwhile.
+    /// It waits so long for other clients, and has a connection of its own meanwhile.
     #[must_use]
     pub fn blocking(mut self, wait: Wait) -> Self {
         self.about = About::Blocking { wait };
@@ -132,7 +133,7 @@ impl Request {
         }
     }
 
-    /// How long it waits for what others do, if it does.
+    /// How long it waits for other clients, if it does.
     pub(crate) fn wait(&self) -> Option<Wait> {
         match self.about {
             About::Blocking { wait } => Some(wait),
@@ -282,7 +283,7 @@ pub(crate) fn asking() -> Bytes {
     pack::command(&[b"ASKING"])
 }
 
-/// How a script is named to the server, once the form it was packed in will not do.
+/// How a script is sent if the form in which it was packed does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// EVALSHA, also of a read-only script: for servers that do not know `EVALSHA_RO`.

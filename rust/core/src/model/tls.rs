@@ -93,13 +93,13 @@ struct Setup {
 #[derive(Clone, Debug)]
 struct Made {
     config: Arc<ClientConfig>,
-    /// How the files were that it was made of.
+    /// The state of the files when it was made.
     files: Vec<Option<Stamp>>,
     /// Why it cannot be made of them as they are now.
     unusable: Option<String>,
 }
 
-/// What changes when a file does.
+/// The parts of a file's metadata that change with it.
 type Stamp = (SystemTime, u64, FileId);
 
 /// Differs between a file and the one that takes its place.

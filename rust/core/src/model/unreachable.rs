@@ -9,7 +9,7 @@ use crate::model::broken_stream::{SPEAKS_NO_TLS, explained};
 use crate::model::question::CallbackError;
 use crate::wire::resp::{ProtocolError, ServerError};
 
-/// What errors say to those whose calls or connection a panic has hit.
+/// The text of errors for calls and connections that a panic has ended.
 pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
 
 /// Why there is no connection, or none any more. It holds no secret.
@@ -61,7 +61,7 @@ pub enum Unreachable {
     /// The server refused one of the first commands.
     #[error("{0}")]
     Refused(Refused),
-    /// And that was the login.
+    /// The refused command was the login.
     #[error("{0}")]
     LoginRefused(Refused),
     /// The server takes no connection.
@@ -74,9 +74,9 @@ pub enum Unreachable {
     InvalidReply(#[from] ProtocolError),
     #[error("{}", .0.text())]
     UnaskedError(ServerError),
-    #[error("the server sent a reply that nobody asked for")]
+    #[error("the server sent a reply to no request")]
     UnaskedReply,
-    #[error("the server confirmed a subscription that nobody asked for")]
+    #[error("the server confirmed a subscription that the client did not ask for")]
     UnaskedSubscription,
 
     #[error("no reply for {} ms, and the server runs no script", .0.as_millis())]

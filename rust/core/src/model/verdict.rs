@@ -1,4 +1,4 @@
-//! What an answer, or the loss of one, means: did the request run, and what is next? Nothing else looks at a server's
+//! What an answer, or the loss of one, means: did the request run, and what is next? No other module reads a server's
 //! codes or words.
 //!
 //! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
@@ -122,19 +122,19 @@ pub(crate) enum Ran {
 /// What is done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It is the caller's to know.
+    /// The caller gets it.
     Deliver,
     /// The code goes to the same server.
     SendCode,
     /// The function's library goes ahead of it.
     LoadLibrary,
-    /// It was sent ahead of need, and this user may not send code.
+    /// The code was sent although the server had not asked for it, and this user may not send code.
     WithoutCode,
     /// EVALSHA in place of `EVALSHA_RO`.
     PlainForm,
     Moved(Slot, Address),
     Ask(Address),
-    /// After a pause, wherever it belongs by then.
+    /// After a pause; it is then routed again.
     Later,
 }
 
@@ -219,7 +219,7 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
         Meaning::Ask(address) => Next::Ask(address.clone()),
         Meaning::Nowhere | Meaning::Passing => Next::Later,
         Meaning::NotPrimary if is_demoted => Next::Later,
-        // It left nothing behind that a second run would double.
+        // It left no effect that a second run would double.
         Meaning::StoppedOnReplica if is_demoted && (request.is_repeatable() || !request.may_publish()) => Next::Later,
         _ => Next::Deliver,
     }

@@ -1,4 +1,4 @@
-//! What the servers and the user were found to lack.
+//! What the servers turned out not to support, and the user not to be allowed.
 
 use std::cell::Cell;
 

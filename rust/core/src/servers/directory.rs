@@ -44,7 +44,7 @@ pub(crate) struct Servers {
     pub(crate) abilities: Rc<Abilities>,
     /// Connections on which keys are watched, by the names that their users gave them.
     pub(crate) watches: Watches,
-    /// Learns what the lanes cannot finish.
+    /// Receives the calls that the lanes cannot finish.
     lane_events: Rc<dyn LaneEvents>,
     pub(crate) supervisor: Supervisor,
 }
@@ -134,7 +134,7 @@ impl Servers {
         self.is_cluster() || self.sentinels.is_some() || self.config.addresses.len() > 1
     }
 
-    /// The lane that a request takes as things stand.
+    /// The lane that a request takes at present.
     pub(crate) fn lane(&self, request: &Request, route: &Route) -> Option<Rc<Lane>> {
         self.lane_for(request, route, false)
     }

@@ -88,7 +88,7 @@ fn info_field(reply: &Reply, name: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
 }
 
-/// Asks what can be asked in another way, too. `is_known_to_end`: it has ended a connection before.
+/// Asks a question that another command can answer, too. `is_known_to_end`: the command has ended a connection before.
 async fn ask_unless_refused(
     lane: &Rc<Lane>,
     command: &[&[u8]],
@@ -104,7 +104,7 @@ async fn ask_unless_refused(
             Some(error) => Ok(Err(CommandRefused::Answer(error.clone()))),
         },
         Err(DiscoveryError::Lost) => {
-            // The lane connects again by itself; that it cannot, the next question says.
+            // The lane connects again by itself. If it cannot, the next question fails.
             let _ = timeout(lane.connection_timeout(), lane.up()).await;
             Ok(Err(CommandRefused::ConnectionEnded))
         }

@@ -1,4 +1,4 @@
-//! What is known of how the topology was learned.
+//! What is known about the learning of the topology.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -27,6 +27,6 @@ pub(super) enum Refresh {
     #[default]
     Idle,
     Running,
-    /// Asked for again while one was running.
+    /// Another refresh was asked for while one was running.
     RunningTwice,
 }

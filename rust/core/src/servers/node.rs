@@ -30,7 +30,8 @@ pub(crate) struct Node {
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
     /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
-    /// for others. The latter are not bounded here but by `inflight_limit`: one that waits may be what ends another's wait.
+    /// for others. The last are limited only by `inflight_limit`: a call that ends another call's wait may itself need
+    /// such a connection.
     lent: RefCell<Vec<Rc<Lane>>>,
     /// How many more may be lent to calls that may have to be killed.
     own: Arc<Semaphore>,
@@ -188,7 +189,7 @@ pub(crate) struct Lease {
     lane: Rc<Lane>,
     /// Given back with the connection, so that the next one in line may find it idle.
     permit: Option<OwnedSemaphorePermit>,
-    /// What the server calls the connection, once it has said so.
+    /// The server's id for the connection, once the server has said it.
     known_as: RefCell<Option<(SubmittedStep, Rc<StepProgress>)>>,
 }
 

@@ -45,7 +45,7 @@ impl Servers {
                 if knows_zones {
                     learn_zone(&node, node.reads()).await;
                 } else {
-                    // Of a replica that is down its lane keeps the reason.
+                    // If a replica is down, its lane keeps the reason.
                     let _ = node.reads().connected().await;
                 }
             });
@@ -97,7 +97,7 @@ impl Servers {
             tokio::select! {
                 biased;
                 () = round => {}
-                // What is being asked may be out of date.
+                // The answer to the questions in flight may be out of date.
                 () = self.heard_since(heard) => continue,
             }
             rounds += 1;
@@ -109,7 +109,8 @@ impl Servers {
     }
 
     fn note_failure(&self, reason: TopologyError) {
-        // At a server that is away it is tried again and again. Of a single address the connection has logged it.
+        // If the server is down, this fails again and again. With a single address, the connection has logged the
+        // reason.
         let is_news = self.learning.failure.borrow().is_none() && self.has_alternatives();
         let level = if is_news { log::Level::Warn } else { log::Level::Debug };
         log::log!(level, "the topology could not be refreshed: {reason}");
@@ -177,7 +178,7 @@ impl Servers {
             self.nodes.take().into_iter().partition(|(address, _)| !in_use.contains(address));
         let staying: Vec<_> = stay.values().cloned().collect();
         *self.nodes.borrow_mut() = stay;
-        // What waits for a connection may now have somewhere better to go. Else it keeps its place in line.
+        // Calls that wait for a connection may now belong to another node. The others keep their places in the queue.
         staying.iter().for_each(|node| node.hand_back_stranded(slots_moved));
         gone.into_values().for_each(|node| self.retire(node));
         self.learn_zones();

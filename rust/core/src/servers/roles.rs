@@ -82,13 +82,13 @@ impl Servers {
         }
     }
 
-    /// With the first primary of these claims that says itself that it is one.
+    /// Takes the first of the named servers that says itself that it is a primary.
     async fn confirmed(&self, sentinels: &Sentinels, claims: &[Claim]) -> Result<Topology, TopologyError> {
         for claim in claims {
             let Some(promoted) = &claim.promoted else { continue };
             match self.verified(promoted, true).await {
                 Ok(primary) => return Ok(self.topology_of(primary, &claim.replicas)),
-                // It is one any moment.
+                // It becomes a primary any moment.
                 Err(_) => self.refresh(),
             }
         }

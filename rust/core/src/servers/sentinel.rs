@@ -68,7 +68,7 @@ impl Sentinel {
 
     async fn claim(&self, connection: &mut Connection) -> Result<Claim, SentinelError> {
         let ask = |what: &[u8]| pack::command(&[b"SENTINEL", what, self.service.as_bytes()]);
-        // In one write, and so answered as of one moment. REPLICAS is SLAVES to Redis before 5.
+        // In one write, so that the answers are of one moment. Redis before 5 calls REPLICAS SLAVES.
         let questions = [ask(b"GET-MASTER-ADDR-BY-NAME"), ask(b"MASTER"), ask(b"REPLICAS")].concat();
         connection.send(&questions).await?;
         let primary = connection.receive().await?;
@@ -106,7 +106,7 @@ impl Sentinel {
 
 fn refused(error: &ServerError) -> SentinelError {
     match error {
-        // One before Redis 7.2 says so to none of the first commands, since it knows none of them.
+        // A Sentinel before Redis 7.2 does not say so earlier, because it knows none of the first commands.
         error if verdict::wants_password(error) => SentinelError::WantsCredentials(error.clone()),
         error if verdict::lacks_command(error) => SentinelError::NoSentinel(error.clone()),
         error => SentinelError::Refused(error.clone()),
@@ -135,8 +135,8 @@ impl Entry {
         address(self.0.value("ip")?, self.0.value("port")?)
     }
 
-    /// Where the replica is that it is of; `None` where it seems to be down, or still takes itself for a primary, as one
-    /// does for seconds after a failover that it had no part in.
+    /// The address of the replica in the entry; `None` if it seems to be down, or still believes that it is a primary,
+    /// as an old primary does for seconds after a failover.
     fn replica(&self) -> Option<Address> {
         let is_primary = self.0.text("role-reported") == Some("master");
         if is_primary || self.0.text("flags").is_none() || self.has_flag(&["s_down", "o_down"]) {

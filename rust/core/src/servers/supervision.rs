@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::completion::{CallId, ReplyTo};
 
-/// By what their callers would cancel them by.
+/// By the ids by which their callers can cancel them.
 type Supervised = RefCell<HashMap<CallId, oneshot::Sender<()>>>;
 
 #[derive(Default)]

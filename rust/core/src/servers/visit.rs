@@ -52,7 +52,7 @@ pub(super) struct Visit {
     pub(super) node: Rc<Node>,
     pub(super) lane: Rc<Lane>,
     is_guest: bool,
-    /// Its address is not its own.
+    /// The address is a configured one, by which the cluster's nodes may not know the server.
     pub(super) is_seed: bool,
 }
 
@@ -62,7 +62,7 @@ impl Visit {
         Self { lane: node.data.clone(), node, is_guest: true, is_seed }
     }
 
-    /// Why it does not tell what it was asked.
+    /// Why it does not answer the question.
     pub(super) fn failure(&self, reason: DiscoveryError) -> AtServer<DiscoveryError> {
         AtServer { address: self.node.address.clone(), reason }
     }

@@ -16,12 +16,12 @@ use crate::servers::node::Lease;
 pub(crate) struct Watches(RefCell<HashMap<u64, Watch>>);
 
 impl Watches {
-    /// What goes by that name, from now on if nothing has.
+    /// The watch of that name; it is made if there is none.
     pub(crate) fn entry(&self, name: u64) -> RefMut<'_, Watch> {
         RefMut::map(self.0.borrow_mut(), |watches| watches.entry(name).or_default())
     }
 
-    /// What WATCH and UNWATCH of that name take turns by.
+    /// The lock that WATCH and UNWATCH of that name share.
     pub(crate) fn turn(&self, name: u64) -> Option<Rc<Mutex<()>>> {
         self.0.borrow().get(&name).map(|watch| watch.turn.clone())
     }
@@ -38,7 +38,7 @@ impl Watches {
         }
     }
 
-    /// Ends a watch: whoever gets it is the last to know of it, and gives the connection back.
+    /// Ends a watch. The caller of this is the last owner, and gives the connection back.
     pub(crate) fn end(&self, name: u64) -> Option<Watched> {
         let mut watches = self.0.borrow_mut();
         let watch = watches.get_mut(&name)?;

@@ -1,4 +1,5 @@
-//! Panics on the I/O thread. One is a bug; it costs what it hits an error, and nothing else its deadlines or its server.
+//! Panics on the I/O thread. A panic is a bug. The call that it hits ends in an error; other calls keep their deadlines
+//! and their servers.
 //!
 //! The panic's own message goes to the process's standard error, and nowhere else: it may quote what was being handled.
 
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::task::{JoinHandle, spawn_local, unconstrained};
 
-/// There was a panic. It has been logged, and what it was at was dropped.
+/// There was a panic. It has been logged, and the work in progress was dropped.
 #[derive(Debug)]
 pub(crate) struct Panicked;
 

@@ -1,4 +1,4 @@
-//! How much room queues keep after a great burst.
+//! How much memory queues keep after a large burst.
 
-/// So many entries: the room of one great burst is not kept for ever.
+/// In entries: the memory of one large burst is not kept for ever.
 pub const ROOM_KEPT: usize = 4096;

@@ -198,7 +198,7 @@ impl Bridge {
         } else if state.deferred_wake.hold(bell, calls, now) {
             state.deferred_wake.wake();
         } else if !state.deferred_wake.is_scheduled {
-            // Also while `resolve` runs, which wakes the thread at its end: a task's step may run the loop within
+            // Also while `resolve` runs, although it wakes the thread at its end: a task's step may run the loop within
             // itself.
             drop(state);
             Self::call_soon(slf, intern!(slf.py(), "wake_io_thread"), None)?;
@@ -231,9 +231,9 @@ impl Bridge {
         Ok(())
     }
 
-    /// Has the loop call one of the methods below in its next turn. The caller notes only afterwards that it relies on
-    /// that, since `KeyboardInterrupt` may come in between: then the descriptor has the loop come back, and one call too
-    /// many does no harm.
+    /// Has the loop call one of the methods below in its next turn. The caller notes this only afterwards, since
+    /// `KeyboardInterrupt` may come in between: the descriptor then wakes the loop again, and a superfluous call does
+    /// no harm.
     fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>, turn: Option<u64>) -> PyResult<()> {
         let (py, shared) = (slf.py(), &slf.get().shared);
         let event_loop = slf.get().event_loop(py).ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;

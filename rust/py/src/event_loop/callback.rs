@@ -60,7 +60,7 @@ impl Callback {
 /// A future of asyncio's own that has ended, of no loop.
 ///
 /// A task's callback asks its argument for its exception, and then lets the coroutine go on, which gets the result from
-/// what it awaits. It asks a future of asyncio's own by looking, and any other by calling a method by its name.
+/// what it awaits. For asyncio's own futures it reads a field; for others it calls a method that it looks up by name.
 fn ended(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static ENDED: Kept<PyAny> = Kept::new();
     ENDED.get_or_make(py, || {

@@ -6,9 +6,9 @@ use glide_scripts_core::Bell;
 
 /// Calls for which the I/O thread is not woken yet.
 ///
-/// To wake it costs more than a call, and to write and read for each call costs the server more than to run a script.
-/// One write for all, on the other hand, would leave the server idle while the loop prepares the next burst. So the
-/// thread is woken at the end of a turn of the loop, and before that when half of the calls in flight are held.
+/// Waking the thread costs more than a call, and a write and a read for each call cost the server more than running a
+/// script. One write for all, on the other hand, would leave the server idle while the loop prepares the next burst. So
+/// the thread is woken at the end of a turn of the loop, and before that when half of the calls in flight are held.
 #[derive(Default)]
 pub(super) struct DeferredWake {
     bells: Vec<Bell>,

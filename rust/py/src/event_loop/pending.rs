@@ -39,7 +39,7 @@ pub(crate) struct Pending {
     is_trio: bool,
     /// The task of trio that waits.
     task: Option<Py<PyAny>>,
-    /// What it waits by.
+    /// The object by which it waits.
     waiting: Option<Py<PyAny>>,
     shared: Arc<Loop>,
     /// `None` for a client that is being opened, which is abandoned as a whole.
@@ -198,7 +198,7 @@ impl Pending {
 
     /// trio cancels the waiting task. What is not written yet is never sent.
     fn abort<'py>(slf: &Bound<'py, Self>, _raise_cancel: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        // Without a task it has ended, and the task is about to learn that.
+        // Without a task, the call has ended, and the task is about to be woken.
         let is_aborted = slf.borrow_mut().task.take().is_some();
         if is_aborted {
             Self::cancel(slf, None)?;

@@ -46,7 +46,7 @@ fn have_forks_counted() -> std::io::Result<()> {
     }
 }
 
-/// What is kept once a process, such as the types of the bindings, belongs to one interpreter.
+/// Objects that exist once per process, such as the types of the bindings, belong to one interpreter.
 fn refuse_subinterpreters() -> PyResult<()> {
     const MAIN: i64 = 0;
     // SAFETY: the interpreter is attached.

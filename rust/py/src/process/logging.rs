@@ -20,7 +20,7 @@ static HAS_RECORDS: AtomicBool = AtomicBool::new(false);
 /// What wakes the loops. A child does not wake its parent's.
 static LOOPS: Mutex<Vec<ForkLocal<Weak<Completions>>>> = Mutex::new(Vec::new());
 
-/// More wait only where no loop runs that could take them.
+/// More records wait only if no loop runs that could take them.
 const MOST: usize = 1000;
 
 impl Log for Relay {

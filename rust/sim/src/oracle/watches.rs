@@ -35,14 +35,14 @@ impl Oracle {
         }
     }
 
-    /// When the client was told that the key of the transaction is watched which this id is of.
+    /// By the id of a transaction: when the client was told that the transaction's key is watched.
     fn watched_since(&self, id: u64) -> Option<Duration> {
         // The id of an order may be counted by other calls than the one that it was first given to.
         let record = self.records.get(&id).filter(|record| !matches!(record.effect, Effect::OnceFor(_)))?;
         record.watched_at
     }
 
-    /// What changed each key.
+    /// The runs that changed each key.
     fn changes(&self, events: &[Event]) -> BTreeMap<&String, Vec<Change>> {
         let (keys, lost) = (self.keys(), lost_runs(events));
         let mut begun: BTreeMap<u64, Change> = BTreeMap::new();

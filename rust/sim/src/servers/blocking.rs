@@ -68,8 +68,8 @@ impl Deployment {
         None
     }
 
-    /// Something was written, or reached a replica: some of those who wait may have what they wait for. Those who have
-    /// waited longest come first.
+    /// Something was written, or reached a replica, so some waiting commands may end. Those that have waited longest
+    /// come first.
     pub(super) fn serve_blocked(&mut self, node: NodeId) {
         let waiting: Vec<ConnectionId> = self
             .connections
@@ -115,7 +115,7 @@ impl Deployment {
         self.unblock(id, &reply);
     }
 
-    /// A server that becomes a replica has nothing for those who wait.
+    /// A server that becomes a replica ends the commands that wait.
     pub(super) fn unblock_all(&mut self, node: NodeId) {
         let waiting: Vec<ConnectionId> =
             self.connections.values().filter(|c| c.node == node && c.blocked.is_some()).map(|c| c.id).collect();

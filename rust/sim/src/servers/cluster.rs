@@ -109,7 +109,7 @@ impl Deployment {
         Reply::Array(parts)
     }
 
-    /// What a node of a cluster calls itself.
+    /// The id of a node in its cluster.
     pub fn node_name(&self, node: NodeId) -> String {
         sha1_hex(format!("node {node}").as_bytes())
     }
@@ -143,7 +143,7 @@ impl Deployment {
         Reply::ok()
     }
 
-    /// The others hear of it, each in its own time.
+    /// The other nodes learn of it later, each at another time.
     pub(super) fn spread(&mut self) {
         for node in 0..self.nodes.len() {
             let at = self.now + self.between(self.options.gossip_delay);

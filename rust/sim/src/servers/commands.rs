@@ -26,7 +26,7 @@ pub(super) const SINCE_7: u16 = 1 << 10;
 /// Since Redis 7.2.
 pub(super) const SINCE_72: u16 = 1 << 11;
 
-/// Before Redis 7: its subcommands were its own affair.
+/// The other flags apply before Redis 7 only: later, each subcommand has its own.
 pub(super) const BEFORE_7: u16 = 1 << 12;
 
 /// Where the keys stand among the words.
@@ -137,7 +137,7 @@ pub(super) enum Lookup {
     Known(&'static Command),
     Unknown,
     UnknownSubcommand,
-    /// The name of the command whose number of words this is not.
+    /// The name of the command if it has a wrong number of words.
     WrongArity(&'static str),
 }
 

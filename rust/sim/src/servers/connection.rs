@@ -45,7 +45,7 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
     pub(super) queued: Vec<Words>,
-    /// What any of them is, and what any of them is not, by the flags of commands.
+    /// The flags that any of the commands has, and those that any of them lacks.
     pub(super) flags: u16,
     pub(super) missing_flags: u16,
     pub(super) is_doomed: bool,

@@ -12,7 +12,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// What makes this value of nothing. In hashes there are only counts.
+    /// The commands that create this value. Hashes contain only counts.
     pub(super) fn commands(&self, key: &[u8]) -> Vec<Words> {
         let command = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
         match self {
@@ -31,7 +31,7 @@ pub(super) struct Data {
     /// When each key changed last, counted in changes.
     versions: BTreeMap<Place, u64>,
     changes: u64,
-    /// What was there before the command that runs.
+    /// The values before the command that runs, to restore them.
     undo: Vec<(Place, Option<Value>)>,
 }
 

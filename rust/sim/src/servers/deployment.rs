@@ -130,7 +130,7 @@ impl Deployment {
         self.nodes.iter().position(|node| node.address.0 == host && node.address.1 == port)
     }
 
-    /// Whether the node takes itself for a replica.
+    /// Whether the node believes that it is a replica.
     pub fn is_replica(&self, node: NodeId) -> bool {
         self.nodes[node].is_replica()
     }
@@ -177,7 +177,7 @@ impl Deployment {
         c.is_wanted = false;
         c.output.clear();
         if c.blocked.is_some() {
-            // A server looks after those who wait, and pops nothing for one that is gone.
+            // A server notices that a waiting client is gone, and pops nothing for it.
             c.is_open = false;
         }
         self.unread.insert(c.node);

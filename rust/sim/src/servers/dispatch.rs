@@ -16,12 +16,12 @@ use super::writes::Origin;
 /// What stands for the code of all functions.
 pub(super) const FUNCTIONS: &str = "functions";
 
-/// What became of a command.
+/// The result of a command.
 pub(super) enum Flow {
     Answer(Reply),
     /// The answer comes later: a script runs, or the connection waits for something.
     Later,
-    /// The answer is the last.
+    /// The connection ends after the answer.
     Close(Reply),
 }
 
@@ -175,7 +175,7 @@ impl Deployment {
         if let Some(transaction) = &mut c.transaction
             && !command.is(AT_ONCE)
         {
-            // What will not run anyway is not kept.
+            // Commands that will not run are not queued.
             if !transaction.is_doomed && !is_overtaken {
                 transaction.flags |= flags;
                 transaction.missing_flags |= !flags;
@@ -186,7 +186,7 @@ impl Deployment {
         self.execute(c, command, words)
     }
 
-    /// Runs a command that nothing speaks against: one that came alone, or as part of a transaction.
+    /// Runs a command that passed all checks: a single one, or one of a transaction.
     pub(super) fn execute(&mut self, c: &mut Connection, command: &'static Command, words: &Words) -> Flow {
         if command.runs_lua() {
             return self.evaluate(c, command, words);

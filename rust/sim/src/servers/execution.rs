@@ -22,11 +22,11 @@ pub(super) struct Execution {
     pub(super) slot: Option<u16>,
     /// The next step.
     pub(super) at: usize,
-    /// It stands in the loop of that step.
+    /// It is inside the loop of that step.
     pub(super) spins: bool,
     pub(super) result: Reply,
     pub(super) wrote: bool,
-    /// Where it keeps its reply, if it is called with `once`.
+    /// Its record, if it is called with `once`.
     pub(super) record: Option<Record>,
 }
 

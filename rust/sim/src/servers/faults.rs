@@ -1,4 +1,4 @@
-//! What may befall the servers.
+//! The faults of the servers.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ impl Deployment {
             self.nodes[node].conditions.push(condition);
         }
         if was && !holds && condition == Condition::PrimaryDown {
-            // What it missed, it gets now.
+            // It now receives the writes that it missed.
             match self.nodes[node].follows {
                 Some(primary) if primary != node && self.nodes[primary].is_up => self.follow(node, primary),
                 _ => {}
@@ -45,7 +45,7 @@ impl Deployment {
         self.options.connections_limit = limit;
     }
 
-    /// The server ends a connection, whatever it is at.
+    /// The server ends a connection, whatever it is doing.
     pub fn end_connection(&mut self, connection: ConnectionId) {
         if let Some(c) = self.connections.get_mut(&connection) {
             c.is_open = false;
@@ -114,7 +114,7 @@ impl Deployment {
         self.settle();
     }
 
-    /// The node stands still, as one whose machine is too busy: it reads nothing, and nothing ends.
+    /// The node is paused, as on a machine that is too busy: it reads nothing, and closes no connection.
     pub fn pause(&mut self, node: NodeId) {
         self.nodes[node].is_paused = self.nodes[node].is_up;
     }
@@ -208,12 +208,12 @@ impl Deployment {
         self.spread();
     }
 
-    /// Nobody serves the slot any more, as every node knows.
+    /// No node serves the slot any more, and all nodes know it.
     pub fn drop_slot(&mut self, slot: u16) {
         self.assign_slot(slot, None);
     }
 
-    /// As every node knows, a primary serves the slot.
+    /// A primary serves the slot, and all nodes know it.
     pub fn assign_slot(&mut self, slot: u16, owner: Option<NodeId>) {
         self.topology.epoch += 1;
         self.topology.give(slot, owner);

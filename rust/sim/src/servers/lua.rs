@@ -1,4 +1,4 @@
-//! What runs of a script: its steps, one after the other, and what becomes of their results and errors.
+//! Runs a script: its steps, one after another, with their results and errors.
 
 use std::time::Duration;
 
@@ -189,7 +189,7 @@ fn ended(error: Vec<u8>) -> Progress {
     Progress::Ended(Reply::Error(error))
 }
 
-/// What remains of a reply once Lua had it: nothing is `false`, and that is nothing again.
+/// A reply after it was converted to Lua and back: nil becomes `false`, and `false` becomes nil.
 fn as_lua(reply: Reply) -> Reply {
     match reply {
         Reply::NilArray => Reply::Nil,

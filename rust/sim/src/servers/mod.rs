@@ -7,7 +7,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `deployment` | all servers of one installation, and time |
-//! | `faults` | what may befall them |
+//! | `faults` | their faults |
 //! | `node`, `connection`, `data` | what one server, one connection, one data set is |
 //! | `dispatch` | what a server checks before it runs a command, in its order |
 //! | `commands`, `plain`, `server_commands` | the table of commands, and what they do |

@@ -13,7 +13,7 @@ use super::topology::Topology;
 use super::wire::{Reply, Words};
 use super::writes::{Arrival, Origin, Write};
 
-/// A state in which a server refuses a part of what it is asked.
+/// A condition in which a server refuses some commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// LOADING.
@@ -82,7 +82,7 @@ impl Node {
         self.follows.is_some()
     }
 
-    /// A replica leaves it to its primary to keep within the limit.
+    /// A replica does not enforce the limit; its primary does.
     pub(super) fn is_out_of_memory(&self) -> bool {
         self.is(Condition::OutOfMemory) && !self.is_replica()
     }

@@ -32,7 +32,7 @@ impl Record {
 }
 
 impl Deployment {
-    /// What the wrapper answers before the script runs; `None`: it runs.
+    /// The wrapper's answer without a run of the script; `None`: the script runs.
     pub(super) fn answer_from_record(&mut self, c: &mut Connection, execution: &mut Execution) -> Option<Reply> {
         let mut record = execution.record.clone()?;
         match self.call(c, execution, &vec![b"GET".to_vec(), record.key.clone()]) {
@@ -135,7 +135,7 @@ fn encode(reply: &Reply, kept: &mut Vec<u8>) {
             kept.extend(format!("*{}\n", elements.len()).bytes());
             elements.iter().for_each(|element| encode(element, kept));
         }
-        // What Lua has of nothing is `false`.
+        // Lua sees nil as `false`.
         _ => kept.extend(b"F0\n"),
     }
 }

@@ -47,7 +47,7 @@ impl Deployment {
         self.nodes[node].uncommitted.push((0, words.clone(), Origin::Command(words)));
     }
 
-    /// Those that are up and hear from it.
+    /// The replicas that are up and connected to it.
     pub(super) fn replicas_of(&self, node: NodeId) -> Vec<NodeId> {
         let follows = |id: &NodeId| {
             self.nodes[*id].follows == Some(node)
@@ -100,7 +100,7 @@ impl Deployment {
         self.unblock_all(node);
     }
 
-    /// What a node has that the one which takes its place, or goes before it, has not.
+    /// Notes as lost the writes of a node that the node which replaces it lacks.
     pub(super) fn note_lost(&mut self, node: NodeId, successor: NodeId) {
         let known = match self.nodes[node].superseded_at {
             Some(known) => known,

@@ -50,7 +50,7 @@ impl Deployment {
         })
     }
 
-    /// What it watches has changed.
+    /// A key that it watches has changed.
     pub(super) fn is_overtaken(&self, c: &Connection) -> bool {
         let data = &self.nodes[c.node].data;
         c.watched.iter().any(|((database, key), version)| data.version(*database, key) != *version)
@@ -88,7 +88,7 @@ impl Deployment {
                 replies.push(Reply::error(self.options.version.may_not_run_in_exec(&user, command.name)));
                 continue;
             }
-            // Whatever blocks does not within a transaction.
+            // Inside a transaction, blocking commands do not block.
             match self.execute_within(c, command, &words) {
                 Flow::Answer(reply) | Flow::Close(reply) => replies.push(reply),
                 Flow::Later => {

@@ -1,6 +1,6 @@
-//! How servers word what they refuse.
+//! The servers' error texts.
 //!
-//! Recorded, and held to real servers by `tests/honest.rs`.
+//! They were recorded; `tests/honest` compares them with those of real servers.
 
 use super::versions::Version;
 use super::wire::{Words, text};

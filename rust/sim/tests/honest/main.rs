@@ -1,4 +1,4 @@
-//! The model is kept honest: what it answers is held to what real servers answer, byte for byte.
+//! Compares the model's answers with those of real servers, byte for byte.
 //!
 //! Each trace is made from a seed and run on the model, which records what it was sent and what it answered. The same
 //! is sent to a real server of that version. `VALKEY_SERVER` names a server's program, and `SERVERS` further ones as

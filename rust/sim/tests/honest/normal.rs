@@ -1,4 +1,4 @@
-//! What cannot be the same in two servers is made so.
+//! Replaces the parts of replies that differ between any two servers.
 
 use glide_scripts_sim::servers::Words;
 

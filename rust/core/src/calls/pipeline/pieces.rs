@@ -28,7 +28,7 @@ pub(super) struct Piece {
     /// The node, where the command goes to several.
     pub(super) node: Option<Route>,
     pub(super) attempt: Attempt,
-    /// A connection was lost with it.
+    /// A connection was lost while it was in flight.
     pub(super) was_lost: bool,
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Shape {
     One,
     Nodes(Vec<Address>),
     Parts,
-    /// The nodes were not known in time.
+    /// The deadline passed before the nodes were known.
     Unknown(Error),
 }
 

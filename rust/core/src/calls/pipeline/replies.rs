@@ -16,12 +16,12 @@ use crate::model::unreachable::Unreachable;
 use crate::model::verdict::{self, Load, Meaning, Ran};
 use crate::wire::resp::{Item, Reply};
 
-/// What of a write is still to be read.
+/// The part of a write whose replies are still to be read.
 pub(super) struct Reading {
     pub(super) write: Write,
     pub(super) lane: Rc<Lane>,
     pub(super) pieces: std::vec::IntoIter<Piece>,
-    /// Scripts whose fate with EVAL is known.
+    /// Scripts for which an EVAL was answered.
     pub(super) taught: HashSet<String>,
     /// For the code that the write brings, with the commands that bring it.
     pub(super) bringers: Vec<(usize, BringsCode)>,
@@ -31,9 +31,9 @@ pub(super) struct Reading {
 pub(super) enum WriteEnd {
     Answered,
     Unsent,
-    /// With that many bytes written.
+    /// The connection was lost after that many bytes were written.
     Lost(Unreachable, u64),
-    /// With that many bytes that the server gets all the same.
+    /// The write was withdrawn, except for that many bytes, which the server still gets.
     TimedOut(TooLate, u64),
 }
 
@@ -94,7 +94,7 @@ impl Context {
             Load::Done | Load::WasThere => {
                 lane.set_loaded(name, true);
                 if !is_library(name) {
-                    // Calls that come later need not find out whether it is there.
+                    // Later calls need not ask again whether the server has it.
                     lane.note_code(name);
                 }
             }
@@ -138,7 +138,7 @@ impl Context {
         }
         self.servers.stats.script_hits.add(1);
         if let Some(script) = request.script().filter(|_| self.servers.abilities.cannot_load.get()) {
-            // It could not be loaded, and is there all the same.
+            // It could not be loaded, but the server has it.
             lane.set_loaded(script.hash(), true);
         }
     }

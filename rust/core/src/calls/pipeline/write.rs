@@ -16,7 +16,7 @@ use crate::model::request::{Form, asking};
 use crate::model::script::Script;
 use crate::wire::resp::Reply;
 
-/// Where in what goes over the wire the pieces are.
+/// The positions of the pieces among the commands that are sent.
 #[derive(Default)]
 pub(super) struct Write {
     pub(super) places: VecDeque<Place>,
@@ -72,7 +72,7 @@ impl Commands {
 
 /// The same commands in several writes, each of a bounded length and with at least one command.
 pub(super) fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
-    /// What was answered is looked at while the server runs the rest.
+    /// Replies are handled while the server runs the rest.
     const LONGEST: usize = 32 << 10;
     let mut commands = commands.into_iter().peekable();
     std::iter::from_fn(move || {
@@ -95,7 +95,7 @@ impl Context {
         write.places.reserve(pieces.len());
         // The code that the server will have when it reads the next command, in addition to what it is known to have.
         let mut brought: HashSet<&str> = HashSet::new();
-        // The script of the command before, which the server will have: many batches run one script.
+        // The script of the last command, which the server will have by then: many batches run a single script.
         let mut last: Option<&Script> = None;
         for piece in pieces {
             let request = self.request(piece);
@@ -149,7 +149,7 @@ impl Context {
             if brought.insert(script.hash()) {
                 write.brings.push((commands.0.len(), script.id));
             } else {
-                // The one before it has brought the code.
+                // The command before it carries the code.
                 attempt.form = Attempt::first(&self.servers, request).form;
             }
             return;

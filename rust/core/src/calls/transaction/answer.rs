@@ -20,7 +20,7 @@ pub(super) enum Answer {
     KeyChanged,
     /// Nothing was executed, as this server's answer to that request says.
     Refused(usize, ServerError),
-    /// A replica executed it, refused its writes in these words, and nothing else of it left a trace.
+    /// A replica executed it and refused its writes in these words. The other commands changed nothing.
     OnReplica(ServerError),
     /// Nothing was executed, because a library may not be loaded.
     CannotLoad,
@@ -63,8 +63,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
-    /// second run would double.
+    /// The refusal of a replica that executed the transaction, if the other commands did nothing that a second run
+    /// would double. A replica accepts a transaction without plain writes.
     fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], attempt: &Attempt) -> Option<ServerError> {
         if self.watched.is_some() {
             return None;
@@ -95,8 +95,8 @@ impl Transaction<'_> {
         refused
     }
 
-    /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
-    /// could not be loaded: their errors are those.
+    /// If a script's code did not compile, later uses of it find it missing; the same holds for the functions of a
+    /// library that could not be loaded. Such a use gets the error of the compilation or of the load.
     fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, sent: &Attempt, lane: &Rc<Lane>) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();

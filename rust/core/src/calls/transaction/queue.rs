@@ -43,7 +43,7 @@ impl Queue {
 impl Transaction<'_> {
     /// The commands as they go to a server that may lack their code.
     pub(super) fn queue(&self, loads_libraries: bool) -> Queue {
-        /// A server keeps at least so many scripts.
+        /// A server keeps at least this many scripts.
         const KEPT: usize = 256;
         let flushes = self.requests.iter().any(|request| request.flushes_scripts());
         let mut queue =

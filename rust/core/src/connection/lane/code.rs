@@ -44,12 +44,12 @@ impl Lane {
         }
     }
 
-    /// Which of its connections the lane has now; another one knows nothing of what was said on it.
+    /// The number of the lane's present connection. What was said on one connection does not hold for another.
     pub(crate) fn connection(&self) -> u64 {
         self.session.number()
     }
 
-    /// Whether this connection has loaded what goes by that name.
+    /// Whether this connection has loaded the script or function of that name.
     pub(crate) fn has_loaded(&self, name: &str) -> bool {
         self.session.has_loaded(name)
     }
@@ -58,7 +58,7 @@ impl Lane {
         self.session.set_loaded(name, loaded);
     }
 
-    /// A call has had the server forget all scripts.
+    /// A call has made the server forget all scripts.
     pub(crate) fn forget_loaded(&self) {
         self.session.forget_loaded();
         self.queues.borrow_mut().known_code.clear();

@@ -1,4 +1,4 @@
-//! Places in a lane's line, and steps that stand there.
+//! Places in a lane's queue, and the steps that are put there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use crate::model::known_code::CodeId;
 use crate::model::unreachable::Unreachable;
 use crate::wire::resp::Reply;
 
-/// A place in a lane's line, for steps that go out one after the other before what comes later. Without a number it is
-/// the end of the line.
+/// A place in a lane's queue, for steps that are sent one after another, ahead of later jobs. Without a number, it is
+/// the end of the queue.
 pub(crate) struct Place {
     pub(in crate::connection) lane: Rc<Lane>,
     pub(in crate::connection) number: Option<u64>,
@@ -28,7 +28,7 @@ impl Place {
         &self.lane
     }
 
-    /// Waits until nothing before it brings this code to the server.
+    /// Waits until no job before it carries this code to the server.
     pub(crate) async fn after_code(self, code: CodeId) -> Self {
         if !self.lane.code_in_flight.has(code) {
             return self;
@@ -40,12 +40,12 @@ impl Place {
         place
     }
 
-    /// The same place, or where there is none the end of the line, kept from now on.
+    /// The same place, kept from now on; if it has no number, a place at the end of the queue.
     pub(crate) fn kept(self) -> Self {
         if self.number.is_some() { self } else { self.lane.keep_place() }
     }
 
-    /// Puts commands in line, for one write; see [`Lane::begin`].
+    /// Queues commands for one write; see [`Lane::begin`].
     pub(crate) fn begin(
         &self,
         commands: Vec<Bytes>,
@@ -90,11 +90,11 @@ impl Drop for Place {
     }
 }
 
-/// A step that is in line, or on its way. Dropping it before the socket takes any of it unsends it.
+/// A step that is queued or in flight. Dropping it before the socket takes any of it withdraws it.
 pub(crate) struct SubmittedStep {
     lane: Rc<Lane>,
     progress: Rc<StepProgress>,
-    /// Where it is in line; `None`: it was handed back.
+    /// Its number in the queue; `None`: it was handed back.
     number: Option<u64>,
     answered: Option<oneshot::Receiver<Result<(), Unfinished>>>,
 }

@@ -11,7 +11,7 @@ use crate::model::unreachable::Unreachable;
 use crate::tasks::guard;
 
 impl Lane {
-    /// Runs the lane again after a panic, without which what waits would never meet its deadlines.
+    /// Runs the lane again after a panic: otherwise waiting calls would never end at their deadlines.
     pub(super) async fn keep_running(self: Rc<Self>) {
         while guard::run("a connection", self.clone().run()).await.is_err() {
             self.status.set(Status::Connecting);

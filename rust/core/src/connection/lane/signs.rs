@@ -9,7 +9,7 @@ use super::Lane;
 use crate::connection::io::Io;
 
 impl Lane {
-    /// When there last was a sign of life: the server said something, or its machine took more of a request.
+    /// When there was the last sign of life: the server sent something, or its machine acknowledged more of a request.
     pub(crate) fn last_sign_of_life(&self) -> Instant {
         self.liveness.seen_at()
     }
@@ -42,7 +42,7 @@ impl Lane {
         self.liveness.note_taken(taken, begins, ends);
     }
 
-    /// Marks that a probe runs; returns false if one runs already.
+    /// Marks that a probe is in flight; returns false if one is already.
     pub(crate) fn begin_probe(&self) -> bool {
         !self.liveness.is_probed.replace(true)
     }

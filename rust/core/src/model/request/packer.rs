@@ -106,7 +106,7 @@ impl Packer {
         Err(Error::cross_slot(CrossSlot::Keys(first, InSlot::new(key, slot))))
     }
 
-    /// Where the keys so far say that the request goes.
+    /// The route that the keys so far determine.
     pub fn route(&self) -> Route {
         self.slot.as_ref().map_or(Route::Any, |(slot, _)| Route::Slot(*slot))
     }
@@ -153,7 +153,7 @@ thread_local! {
     static BLOCK: Cell<BytesMut> = Cell::default();
 }
 
-/// So small that a request which waits for long keeps little memory from being freed.
+/// Small, so that a request that waits for long keeps little other memory alive.
 const BLOCK_BYTES: usize = 4 << 10;
 
 fn take_block() -> BytesMut {

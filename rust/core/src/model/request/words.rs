@@ -18,27 +18,27 @@ impl Request {
         self.word(0).to_ascii_uppercase()
     }
 
-    /// How many keys what runs Lua has, as its third word says.
+    /// The number of keys of a command that runs Lua, from its third word.
     fn count_of_keys(&self) -> Option<usize> {
         std::str::from_utf8(self.words().nth(2)?).ok()?.parse().ok()
     }
 
-    /// Whether what runs Lua has as many keys as it says.
+    /// Whether a command that runs Lua has as many keys as its third word says.
     pub(crate) fn counts_its_keys(&self) -> bool {
         self.count_of_keys().is_some_and(|count| count <= self.words - 3)
     }
 
-    /// The slots of the keys of what runs Lua.
+    /// The slots of the keys of a command that runs Lua.
     fn slots_of_script(&self) -> impl Iterator<Item = Slot> {
         self.words().skip(3).take(self.count_of_keys().unwrap_or_default()).map(Slot::of_key)
     }
 
-    /// The slot of the first key of what runs Lua.
+    /// The slot of the first key of a command that runs Lua.
     pub(crate) fn slot_of_script(&self) -> Option<Slot> {
         self.slots_of_script().next()
     }
 
-    /// Whether the keys of what runs Lua are in several slots.
+    /// Whether the keys of a command that runs Lua are in several slots.
     pub(crate) fn spans_slots(&self) -> bool {
         let first = self.slot_of_script();
         self.slots_of_script().any(|slot| Some(slot) != first)
@@ -50,7 +50,7 @@ impl Request {
         has_one.then(|| self.word(1).to_ascii_uppercase())
     }
 
-    /// Whether servers forget their scripts by it.
+    /// Whether it makes servers forget their scripts.
     pub(crate) fn flushes_scripts(&self) -> bool {
         matches!(self.about, About::Command)
             && (2..=3).contains(&self.words)

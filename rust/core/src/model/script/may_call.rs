@@ -32,7 +32,7 @@ fn is_plain_use(after: &[u8]) -> bool {
     let (name, rest) = member.split_at(length);
     let rest = rest.trim_ascii_start();
     if name != b"call" && name != b"pcall" {
-        // Of the others, none calls a command.
+        // The other functions call no command.
         return !name.is_empty();
     }
     let Some(argument) = rest.strip_prefix(b"(").map(<[u8]>::trim_ascii_start) else { return false };

@@ -23,7 +23,7 @@ pub(super) fn wrapped(code: &[u8], is_noted_first: bool) -> Vec<u8> {
     if !flags.is_empty() && !flags.ends_with(b"\n") {
         text.push(b'\n');
     }
-    // The function's body sees neither name.
+    // The function's body cannot see these two names.
     text.extend_from_slice(format!("local is_noted_first, run = {is_noted_first}, function(...) ").as_bytes());
     text.extend_from_slice(body);
     // Its last line may be a comment.
@@ -45,7 +45,7 @@ pub(crate) fn unwrapped(words: &str, code: &[u8]) -> Option<String> {
         return None;
     }
     let (said, near) = said.rsplit_once(" near ").unwrap_or((said, ""));
-    // The function around the script is none of its blocks.
+    // The function around the script does not count as one of the script's blocks.
     let said = said.strip_suffix(" (to close 'function' at line 1)").unwrap_or(said);
     let near = if said == "'<eof>' expected" { near } else { "'<eof>'" };
     Some(format!("{before}user_script:{last}: {said} near {near}"))

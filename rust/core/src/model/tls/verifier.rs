@@ -1,4 +1,4 @@
-//! Which certificates the client accepts for a server: as OpenSSL's users expect, also where webpki accepts fewer.
+//! Which certificates the client accepts for a server: those that OpenSSL accepts, also where webpki does not.
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};

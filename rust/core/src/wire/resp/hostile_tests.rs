@@ -196,7 +196,7 @@ fn everything(wire: &[u8], piece: usize) -> (Vec<String>, Option<ProtocolError>)
         buffer.extend_from_slice(next);
         loop {
             match decoder.decode(&mut buffer) {
-                // As text, in which no number is unlike itself.
+                // As text, because NaN is not equal to itself.
                 Ok(Some(frame)) => frames.push(format!("{frame:?}")),
                 Ok(None) => break,
                 Err(error) => return (frames, Some(error)),
