@@ -42,6 +42,8 @@ def cluster() -> Iterator[ValkeyCluster]:
 @pytest.fixture
 async def cluster_client(cluster: ValkeyCluster) -> AsyncIterator[GlideClusterClient]:
     async with await GlideClusterClient.from_url(cluster.url) as client:
+        # A test may run on several event loops.
+        await client.flushall()
         yield client
 
 

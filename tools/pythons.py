@@ -56,7 +56,7 @@ def passes(
     subprocess.run([program, "-m", "venv", "--clear", "--without-pip", environment], check=True)
     python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
-    subprocess.run([*pip, f"{wheel}[cli,testing]", "--group", "test"], check=True)
+    subprocess.run([*pip, f"{wheel}[cli,coverage,testing]", "--group", "test"], check=True)
     loops = "asyncio,eager" if version >= EAGER_TASKS else "asyncio"
     return succeeds([python, "-m", "pytest", "--loops", loops, *pytest_args])
 

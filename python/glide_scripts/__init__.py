@@ -166,7 +166,7 @@ from .errors import (
     UnkillableError,
 )
 from .observing.client import AnyClient
-from .observing.observer import ObservedCall, Observer
+from .observing.observer import Observer
 from .values import (
     OK,
     TOK,
@@ -215,6 +215,7 @@ if typing.TYPE_CHECKING:
     from .declared.annotations import Json, Key, Secret
     from .declared.conversion import Converter
     from .logger import Logger, LogLevel
+    from .observing.call import ObservedCall
     from .observing.stats import Latency, NodeStats, Stats
     from .scripts.decorator import typed_script
     from .scripts.library import ScriptLibrary, TypedLibrary
@@ -262,6 +263,7 @@ _LATER = {
             "TSingleNodeRoute",
         ),
         "logger": ("LogLevel", "Logger"),
+        "observing.call": ("ObservedCall",),
         "observing.stats": ("Latency", "NodeStats", "Stats"),
         "scripts.decorator": ("typed_script",),
         "scripts.typed": ("TBatch", "TCall", "TypedScript"),

@@ -44,8 +44,9 @@ from typing import TypeAlias
 from . import checks
 from ._core import __version__
 from .forks import tell_of_forks
+from .observing.call import ObservedCall
 from .observing.client import Client
-from .observing.observer import ObservedCall, Observer
+from .observing.observer import Observer
 from .observing.stats import Stats
 
 try:

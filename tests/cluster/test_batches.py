@@ -107,12 +107,12 @@ async def test_a_script_in_a_batch_may_have_a_route_of_its_own(
     size = Script("return redis.call('DBSIZE')")
     keys = a_key_each(cluster)
     batch = pipeline().set(keys[0], "1").invoke_script_route(size, route=AllPrimaries())
-    batch.invoke_script_route(INCR, [keys[1]], route=SlotKeyRoute(SlotType.PRIMARY, keys[1]))
+    batch.invoke_script_route(INCR, keys=[keys[1]], route=SlotKeyRoute(SlotType.PRIMARY, keys[1]))
     results = await client.exec(batch, True)
     sizes = dict.fromkeys(of_nodes(cluster.primaries()), 0)
     assert results == [b"OK", sizes | {of_key(cluster, keys[0]): 1}, 1]
     with pytest.raises(CrossSlotError, match="route") as caught:
-        pipeline().invoke_script_route(INCR, [keys[1]], route=AllPrimaries())
+        pipeline().invoke_script_route(INCR, keys=[keys[1]], route=AllPrimaries())
     assert caught.value.code == "CROSSSLOT"
     with pytest.raises(RequestError, match="route is not for a command of an atomic batch"):
         transaction().invoke_script_route(size, route=AllPrimaries())

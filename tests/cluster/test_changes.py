@@ -483,4 +483,4 @@ async def test_reads_go_on_without_the_replicas(
     assert work.all_errors == []
     for key in keys:
         route = SlotKeyRoute(SlotType.PRIMARY, key)
-        assert await client.invoke_script_route(read, [key], route=route) is None
+        assert await client.invoke_script_route(read, keys=[key], route=route) is None

@@ -107,10 +107,10 @@ async def test_a_route_is_refused_with_once(client: GlideClusterClient) -> None:
     declared = Script(ADD.code, once=True)
     for route in (AllPrimaries(), SlotKeyRoute(SlotType.PRIMARY, "n")):
         with pytest.raises(ValueError, match="once is given with route"):
-            await client.invoke_script_route(declared, ["n"], ["1"], route)
+            await client.invoke_script_route(declared, ["1"], route, keys=["n"])
         with pytest.raises(ValueError, match="once is given with route"):
-            ClusterBatch(is_atomic=False).invoke_script_route(declared, ["n"], ["1"], route)
-    assert await client.invoke_script_route(declared, ["n"], ["1"]) == 1
+            ClusterBatch(is_atomic=False).invoke_script_route(declared, ["1"], route, keys=["n"])
+    assert await client.invoke_script_route(declared, ["1"], keys=["n"]) == 1
 
 
 async def test_keys_of_several_slots_are_refused(client: GlideClusterClient) -> None:

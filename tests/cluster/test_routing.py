@@ -80,7 +80,7 @@ async def test_keys_in_different_slots_are_refused_before_anything_is_sent(
 ) -> None:
     what: Any = SET if call.startswith("invoke") else SET.code
     with pytest.raises(CrossSlotError) as caught:
-        await getattr(client, call)(what, ["first", "other"], ["v"])
+        await getattr(client, call)(what, keys=["first", "other"], args=["v"])
     text = str(caught.value)
     slots = [str(cluster.key_slot(key)) for key in ("first", "other")]
     for part in ("CROSSSLOT", "CrossSlot", "first", "other", "hash tag", *slots):
@@ -103,7 +103,7 @@ async def test_a_key_of_two_in_the_same_shard_but_another_slot_is_refused_too(
 async def test_what_is_no_list_of_keys_is_refused(client: GlideClusterClient, keys: Any) -> None:
     for call in (client.invoke_script, client.invoke_script_route):
         with pytest.raises(TypeError, match=r"^keys.* is \w+; pass"):
-            await call(ONE, keys)
+            await call(ONE, keys=keys)
 
 
 async def test_scripts_without_keys_use_all_primaries_and_no_replica(
@@ -139,7 +139,7 @@ async def test_a_route_by_slot_runs_on_the_shards_primary_or_replica(
         reset_stats(cluster.nodes)
 
 
-async def test_arguments_and_route_may_come_in_the_order_of_glide(
+async def test_arguments_and_route_come_in_the_order_of_glide(
     cluster: ValkeyCluster, client: GlideClusterClient
 ) -> None:
     own = Script("return {#KEYS, ARGV[1]}")
@@ -151,10 +151,13 @@ async def test_arguments_and_route_may_come_in_the_order_of_glide(
     assert list(replies.values()) == [[0, b"a"]] * len(cluster.primaries())
     batch = ClusterBatch(is_atomic=False).invoke_script_route(own, ["a"], primary)
     assert await client.exec(batch, raise_on_error=True) == [[0, b"a"]]
+    # Without a route, too, they are no keys.
+    assert await client.invoke_script_route(own, ["a"]) == [0, b"a"]
+    assert await client.invoke_script_route(own, ["a"], None) == [0, b"a"]
     calls: tuple[Any, ...] = (client.invoke_script_route, batch.invoke_script_route)
     for call in calls:
-        with pytest.raises(TypeError, match="args is a route, and route is one, too"):
-            await call(own, ["a"], primary, route=primary)
+        with pytest.raises(TypeError, match="route is list; pass a Route"):
+            await call(own, ["k"], ["a"])
 
 
 @pytest.mark.parametrize("slot_type", SlotType)
@@ -163,7 +166,9 @@ async def test_a_route_by_slot_takes_keys_of_that_slot(
 ) -> None:
     for key in a_key_each(cluster):
         read = Script("return {KEYS[1], redis.call('EXISTS', KEYS[1])}", read_only=True)
-        reply = await client.invoke_script_route(read, [key], route=SlotKeyRoute(slot_type, key))
+        reply = await client.invoke_script_route(
+            read, keys=[key], route=SlotKeyRoute(slot_type, key)
+        )
         assert reply == [key.encode(), 0]
 
 
@@ -271,7 +276,7 @@ async def test_a_key_that_the_route_does_not_hold_is_refused_before_anything_is_
     cluster: ValkeyCluster, client: GlideClusterClient, route: Route
 ) -> None:
     with pytest.raises(CrossSlotError, match="CROSSSLOT") as caught:
-        await client.invoke_script_route(SET, ["key"], ["v"], route)
+        await client.invoke_script_route(SET, ["v"], route, keys=["key"])
     assert str(cluster.key_slot("key")) in str(caught.value)
     assert (caught.value.code, caught.value.may_have_executed) == ("CROSSSLOT", False)
     assert [sum(calls(cluster.nodes, name)) for name in SCRIPT_COMMANDS] == [0, 0, 0, 0]
@@ -283,7 +288,7 @@ async def test_a_key_of_another_nodes_with_a_route_by_address_says_where_it_is(
     here, there = cluster.primaries()[:2]
     route = ByAddressRoute(here.host, here.port)
     with pytest.raises(RequestError, match="MOVED") as caught:
-        await client.invoke_script_route(SET, [key_on(cluster, there)], ["v"], route)
+        await client.invoke_script_route(SET, ["v"], route, keys=[key_on(cluster, there)])
     assert caught.value.may_have_executed is False
 
 
@@ -318,7 +323,7 @@ async def test_a_write_on_a_replica_that_was_asked_for_is_an_error_at_once(
 ) -> None:
     """The refusal is permanent: repeating the call until its deadline would hide the reason."""
     with pytest.raises(ScriptError, match=r"READONLY|non local key"):
-        await resp3_client.invoke_script_route(script, keys, ["v"], route, timeout=2000)
+        await resp3_client.invoke_script_route(script, ["v"], route, keys=keys, timeout=2000)
 
 
 # By read_from

@@ -40,6 +40,7 @@ def printed(program: str, host: str, port: int) -> list[str]:
         pytest.param("functions", marks=pytest.mark.needs("functions")),
         "batches",
         pytest.param("commands", marks=pytest.mark.needs("commands of Redis 7")),
+        pytest.param("replies_and_errors", marks=pytest.mark.needs("SCRIPT SHOW")),
         "shared",
         "surroundings",
         "synchronous",

@@ -9,7 +9,7 @@ from typing import Any, Self
 from .._core import Script
 from ..commands import custom, functions, keys, scanning, server
 from ..commands.command import Command
-from ..commands.directions import decoder, directions, in_own_order, target
+from ..commands.directions import decoder, directions, target
 from ..commands.function_library import Function
 from ..commands.routes import Route
 from ..commands.routing import plan
@@ -185,9 +185,10 @@ class ClusterBatch(BaseBatch):
     def invoke_script_route(
         self,
         script: Script,
-        keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | Route | None = None,
+        args: Iterable[TEncodable] | None = None,
         route: Route | None = None,
+        *,
+        keys: Iterable[TEncodable] | None = None,
     ) -> Self:
         """Add a script that runs on the node or nodes of a route.
 
@@ -195,9 +196,9 @@ class ClusterBatch(BaseBatch):
 
         Args:
             script: The script.
-            keys: The keys; they must be in the slot of the route.
             args: The arguments.
             route: The nodes; None means as ``invoke_script``. Only in a pipeline.
+            keys: The keys; they must be in the slot of the route.
 
         In the results:
             What the script returns; for a route to several nodes, a dict by ``b"host:port"``.
@@ -207,7 +208,6 @@ class ClusterBatch(BaseBatch):
             CrossSlotError: ``keys`` are in several slots, or not in the slot of the route.
             RequestError: ``route`` is given in a transaction.
         """
-        keys, args, route = in_own_order(keys, args, route)
         if route is not None and self._is_atomic:
             raise self._no_route()
         decode = undecoded_call(script, keys, args)

@@ -9,7 +9,7 @@ import glide_scripts
 
 from .._core import Script
 from ..commands import custom
-from ..commands.directions import in_own_order, target
+from ..commands.directions import target
 from ..commands.routes import Route
 from ..config.cluster import GlideClusterClientConfiguration
 from ..errors import RequestError
@@ -74,23 +74,22 @@ class GlideClusterClient(ClusterScriptingCommands, ClusterKeyspaceCommands, Clus
     async def invoke_script_route(
         self,
         script: Script,
-        keys: Iterable[TEncodable] | None = None,
-        args: Iterable[TEncodable] | Route | None = None,
+        args: Iterable[TEncodable] | None = None,
         route: Route | None = None,
         *,
+        keys: Iterable[TEncodable] | None = None,
         timeout: int | None = None,
     ) -> TClusterResponse[TResult]:
         """Run a script on the node or nodes of a route.
 
-        Each node runs it once. A node that lacks the script gets the code. The arguments may also
-        come in GLIDE's order: ``invoke_script_route(script, args, route)``.
+        Each node runs it once. A node that lacks the script gets the code.
 
         Args:
             script: The script.
-            keys: The keys; they must be in the slot of the route. A route to several nodes allows
-                no keys.
             args: The arguments.
             route: The nodes; None means as ``invoke_script``.
+            keys: The keys; they must be in the slot of the route. A route to several nodes allows
+                no keys.
             timeout: As for ``invoke_script``.
 
         Returns:
@@ -102,7 +101,6 @@ class GlideClusterClient(ClusterScriptingCommands, ClusterKeyspaceCommands, Clus
             ScriptError: As for ``invoke_script``. With several nodes, the text names the first that
                 failed; the others may have run the script.
         """
-        keys, args, route = in_own_order(keys, args, route)
         where = target(route)
         try:
             result: TClusterResponse[TResult] = await self._core.invoke_script(

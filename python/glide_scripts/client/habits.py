@@ -27,6 +27,7 @@ METHODS = {
     "transaction": f"call watch(keys) and read them, then {_BATCH}",
     "execute_command": "custom_command(['NAME', 'argument', …]) sends any command",
     "execute": "pass the batch to the client: exec(batch, raise_on_error=True)",
+    "commands": "len(batch) counts a batch's commands",
     "multi": "Batch(is_atomic=True) is a transaction",
     "watch": _WATCH,
     "unwatch": _WATCH,

@@ -15,8 +15,9 @@ from .._core import Script
 from ..config.secrets import Hidden
 from ..errors import RequestError, ScriptError
 from ..failures.codes import is_public, registered_class
+from ..observing.call import ObservedCall
 from ..observing.client import Client
-from ..observing.observer import ObservedCall, Observer
+from ..observing.observer import Observer
 from ..values import TEncodable
 from .core import AnyPending, Core
 from .declared_call import ObservedDeclaredCall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,22 +53,3 @@ def target(route: Route | None) -> tuple[object, ...] | None:
     if route is None:
         return None
     return checks.of_type("route", route, Route, "a Route, such as AllPrimaries()")._target()
-
-
-def in_own_order(
-    keys: Iterable[TEncodable] | None,
-    args: Iterable[TEncodable] | Route | None,
-    route: Route | None,
-) -> tuple[Iterable[TEncodable] | None, Iterable[TEncodable] | None, Route | None]:
-    """Return keys, arguments and route of a script, which may have come in GLIDE's order.
-
-    GLIDE's ``invoke_script_route(script, args, route)`` has no keys.
-
-    Raises:
-        TypeError: There are two routes.
-    """
-    if not isinstance(args, Route):
-        return keys, args, route
-    if route is not None:
-        raise TypeError("args is a route, and route is one, too; pass args a list of str or bytes")
-    return None, keys, args

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -38,13 +37,18 @@ class ClusterPubSubChannelModes(IntEnum):
     Sharded = 2
 
 
-@dataclass
 class PubSubSubscriptions:
     """What GLIDE's client subscribes to. A configuration refuses it here, and says so."""
 
-    channels_and_patterns: Mapping[Any, set[str]]
-    callback: Callable[[Any, Any], None] | None
-    context: Any
+    def __init__(
+        self,
+        channels_and_patterns: Mapping[Any, set[str]],
+        callback: Callable[[Any, Any], None] | None,
+        context: Any,
+    ) -> None:
+        self.channels_and_patterns = channels_and_patterns
+        self.callback = callback
+        self.context = context
 
 
 INSTEAD = {

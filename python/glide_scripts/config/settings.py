@@ -145,7 +145,8 @@ class BackoffStrategy:
         )
 
 
-@dataclass(frozen=True, slots=True)
+# Only fields: nobody makes a base, and each method of a dataclass is compiled at import.
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class AdvancedBaseClientConfiguration:
     """The settings of both; see ``AdvancedGlideClientConfiguration``."""
 
@@ -198,7 +199,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
         optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class BaseClientConfiguration:
     """The settings of both clients; see ``GlideClientConfiguration``."""
 

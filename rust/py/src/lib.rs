@@ -21,47 +21,32 @@ mod socket;
 mod stats;
 mod tls;
 
+use pyo3::prelude::*;
+
 // The GIL is what orders a loop's replies, its waiting tasks and its bell (`event_loop`): its classes
 // are sound without it, since they are frozen or borrowed at run time, but a borrow of two threads
 // at once would be an error. So a free-threaded Python turns the GIL on when it imports this.
-#[pyo3::pymodule(gil_used = true)]
-mod _core {
-    #[pymodule_export]
-    use crate::batch::Batch;
-    #[pymodule_export]
-    use crate::batch::ScriptBatch;
-    #[pymodule_export]
-    use crate::blocking::pending::BlockingPending;
-    #[pymodule_export]
-    use crate::client::Client;
-    #[pymodule_export]
-    use crate::event_loop::bridge::Bridge;
-    #[pymodule_export]
-    use crate::event_loop::pending::Pending;
-    #[pymodule_export]
-    use crate::event_loop::questions::AddressAnswer;
-    #[pymodule_export]
-    use crate::event_loop::questions::PasswordAnswer;
-    #[pymodule_export]
-    use crate::library::Library;
-    #[pymodule_export]
-    use crate::probes::add_probes;
-    #[pymodule_export]
-    use crate::probes::with_probes;
-    #[pymodule_export]
-    use crate::process::io_thread::stop_io_thread;
-    #[pymodule_export]
-    use crate::script::Script;
-    #[pymodule_export]
-    use crate::tls::TlsSetup;
-
-    #[pymodule_init]
-    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
-        use pyo3::types::PyModuleMethods;
-        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        crate::python::module(module.py())?;
-        crate::process::kept::init(module.py());
-        crate::process::logging::init();
-        crate::process::interpreter::init(module)
-    }
+#[pymodule(gil_used = true)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before all else: the types below are made once a process, and belong to the interpreter that made them.
+    process::interpreter::refuse_subinterpreters()?;
+    module.add_class::<batch::Batch>()?;
+    module.add_class::<batch::ScriptBatch>()?;
+    module.add_class::<blocking::pending::BlockingPending>()?;
+    module.add_class::<client::Client>()?;
+    module.add_class::<event_loop::bridge::Bridge>()?;
+    module.add_class::<event_loop::pending::Pending>()?;
+    module.add_class::<event_loop::questions::AddressAnswer>()?;
+    module.add_class::<event_loop::questions::PasswordAnswer>()?;
+    module.add_class::<library::Library>()?;
+    module.add_class::<script::Script>()?;
+    module.add_class::<tls::TlsSetup>()?;
+    module.add_function(wrap_pyfunction!(probes::add_probes, module)?)?;
+    module.add_function(wrap_pyfunction!(probes::with_probes, module)?)?;
+    module.add_function(wrap_pyfunction!(process::io_thread::stop_io_thread, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    python::module(module.py())?;
+    process::kept::init(module.py());
+    process::logging::init();
+    process::interpreter::init(module)
 }

@@ -46,6 +46,8 @@ async def scripts(client: GlideClusterClient) -> None:
     show("route", await client.invoke_script_route(own, ["a"], AllPrimaries()))
     show("route", await client.invoke_script_route(own, args=["a"], route=RandomNode()))
     show("route", await client.invoke_script_route(own, args=["a"]))
+    show("route", await client.invoke_script_route(own, ["a"]))
+    show("route", await client.invoke_script_route(own, ["a"], None))
     hashes = [own.get_hash(), "f" * 40]
     show("exists", await client.script_exists(hashes, AllPrimaries()))
     show("flush", await client.script_flush(FlushMode.SYNC, AllNodes()))

@@ -78,7 +78,8 @@ def as_method(made: Any, method: Any, returns: str | None = None) -> Any:
         returns: What it returns; None: what the other one is awaited for.
     """
     module = made.__module__
-    functools.update_wrapper(made, method)
+    # Its own attributes stay its own: from Python 3.12 on, one of them says that it is awaited.
+    functools.update_wrapper(made, method, updated=())
     made.__module__, made.__doc__ = module, without_await(method.__doc__)
     if returns is None:
         returns = _COROUTINE.sub(r"\1", str(method.__annotations__["return"]))
@@ -105,8 +106,11 @@ _REPLACED = [
 
 def without_await(text: str | None) -> str | None:
     """What is said of an asynchronous client, as it is of a synchronous one."""
-    for pattern, replacement in _REPLACED if text else ():
-        text = pattern.sub(replacement, text or "")
+    # Most texts mention neither, and a search for each pattern takes most of the import's time.
+    if text is None or not any(word in text for word in ("await", "async", "ask")):
+        return text
+    for pattern, replacement in _REPLACED:
+        text = pattern.sub(replacement, text)
     return text
 
 

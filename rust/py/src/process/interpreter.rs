@@ -22,7 +22,6 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has forks counted, and [`end`] called when the interpreter ends.
 pub(crate) fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    refuse_subinterpreters()?;
     // Windows has no forks.
     #[cfg(unix)]
     have_forks_counted()?;
@@ -47,7 +46,7 @@ fn have_forks_counted() -> std::io::Result<()> {
 }
 
 /// Objects that exist once per process, such as the types of the bindings, belong to one interpreter.
-fn refuse_subinterpreters() -> PyResult<()> {
+pub(crate) fn refuse_subinterpreters() -> PyResult<()> {
     const MAIN: i64 = 0;
     // SAFETY: the interpreter is attached.
     let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
