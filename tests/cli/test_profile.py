@@ -101,6 +101,70 @@ def test_the_five_hottest_lines_are_in_the_same_order_in_ten_runs(tmp_path: Path
     assert rankings == {(4, 6, 7, 3, 5): 10}
 
 
+def test_no_run_contradicts_the_order_of_another(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "similar.lua"
+    # Lines that take almost the same time, and some that do not.
+    lengths = (30_000, 29_000, 31_000, 90_000, 28_000, 10_000, 9_900, 30_500, 200, 210)
+    lines = "".join(f"text = string.rep('x', {each})\n" for each in lengths)
+    file.write_text(f"local text\n{lines}return #text\n")
+    told = []
+    for _ in range(10):
+        figures = profile(file, "--repeat", "30", "--url", url)
+        lines_by_time = sorted(figures["lines"], key=lambda each: -each["seconds"])
+        hottest = figures["hottest"]
+        assert [each["line"] for each in hottest] == [each["line"] for each in lines_by_time[:5]]
+        for before, after, hot in zip(lines_by_time, lines_by_time[1:5], hottest[1:], strict=False):
+            differ = before["seconds"] - after["seconds"]
+            assert hot["tied"] == (differ <= before["margin"] + after["margin"])
+        told.append(
+            {
+                (more["line"], less["line"])
+                for more in lines_by_time
+                for less in lines_by_time
+                if more["seconds"] - less["seconds"] > more["margin"] + less["margin"]
+            }
+        )
+    # The fourth length is three times as long as the others.
+    assert all((5, 2) in pairs for pairs in told)
+    assert not {(less, more) for pairs in told for more, less in pairs} & set().union(*told)
+
+
+def test_a_single_call_tells_no_lines_apart(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "once.lua"
+    file.write_text("local text = string.rep('x', 300000)\nreturn #string.rep('y', 290000)\n")
+    hottest = profile(file, "--repeat", "1", "--url", url)["hottest"]
+    assert [each["tied"] for each in hottest] == [False, True]
+
+
+def test_the_hottest_lines_of_a_longer_script_are_listed(script: Path, url: str) -> None:
+    ended = piped("profile", str(script), "--key", "k", "--repeat", "30", "--url", url)
+    listed = ended.out.partition("  hottest lines\n")[2].splitlines()
+    assert re.search(rf"%  +[\d.]+ .s +10   {re.escape(str(script))}:8 │ text\[i\] = ", listed[0])
+    assert len(listed) >= 5
+    script.write_text("return 1\n")
+    assert "hottest lines" not in piped("profile", str(script), "--repeat", "3", "--url", url).out
+
+
+def test_the_whole_has_none_of_the_time_of_timers(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    # Each line is timed once a call, which makes its node and leaves garbage.
+    file.write_text("local x = 0\n" + "x = x + 1\n" * 300 + "return x\n")
+    figures = profile(file, "--repeat", "200", "--url", url)
+    # A line takes a fiftieth of what its timer takes; the clock has steps of a microsecond.
+    assert figures["seconds"] < 0.3 * figures["timers"]["seconds"]
+
+
+def test_timers_are_subtracted_where_they_ran(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "calls.lua"
+    file.write_text(
+        "local function one()\n  return 1\nend\nlocal sum = 0\nfor _ = 1, 50 do\n"
+        "  sum = sum + one()\n  redis.call('PING')\nend\nreturn sum\n"
+    )
+    figures = profile(file, "--repeat", "100", "--url", url)
+    # What is subtracted from the wrong line makes that less than nothing, which counts as nothing.
+    assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, abs=0.04)
+
+
 def test_without_repeat_a_quick_script_is_called_up_to_a_thousand_times(
     tmp_path: Path, url: str
 ) -> None:
