@@ -211,6 +211,13 @@ def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> Non
     assert any(title and title.startswith("SET: ") for title in titles)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_file_that_cannot_be_written_is_named(url: str) -> None:
+    ended = piped("profile", "-e", "return 1", "--url", url, "--stacks", "/dev/full")
+    why = "glide-scripts: /dev/full: No space left on device\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", why)
+
+
 def test_a_narrow_frame_of_a_line_has_its_number(script: Path, url: str, tmp_path: Path) -> None:
     svg = tmp_path / "flames.svg"
     words = ("--key", "k", "--repeat", "3", "--url", url, "--svg", str(svg))
@@ -241,6 +248,19 @@ def test_a_workload_is_a_file_of_calls(tmp_path: Path, url: str, live_server: Va
     assert live_server.command("LRANGE", "list", "0", "-1") == [
         *(b"a", b"a", b"1", b"2", b"a", b"1", b"4"),
     ]
+
+
+def test_a_workload_has_numbers_as_they_are_written_and_any_bytes(
+    tmp_path: Path, url: str, live_server: ValkeyServer
+) -> None:
+    file, calls = tmp_path / "push.lua", tmp_path / "calls.jsonl"
+    file.write_text("return redis.call('RPUSH', KEYS[1], unpack(ARGV))\n")
+    # 0xFF {n}
+    calls.write_text(
+        '{"keys": [{"$base64": "/w=="}], "args": [1e3, 1.50, {"$base64": "/3tufQ=="}]}'
+    )
+    assert profile(file, "--workload", str(calls), "--url", url)["calls"] == 1
+    assert live_server.command("LRANGE", b"\xff", "3", "-1") == [b"1e3", b"1.50", b"\xff1"]
 
 
 def test_on_data_of_its_own(script: Path, tmp_path: Path) -> None:
@@ -281,7 +301,17 @@ def test_wrong_usage_is_refused(script: Path, words: tuple[str, ...], why: str) 
     assert re.search(why, ended.err)
 
 
-@pytest.mark.parametrize("line", ["[1]", "{", '{"key": "k"}', '{"keys": [null]}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]",
+        "{",
+        '{"key": "k"}',
+        '{"keys": [null]}',
+        '{"keys": [true]}',
+        '{"args": [{"$base64": "="}]}',
+    ],
+)
 def test_a_line_of_a_workload_that_is_no_call_is_named(
     script: Path, tmp_path: Path, line: str
 ) -> None:
