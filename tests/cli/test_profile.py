@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.cli.terminal import piped
 
+from glide_scripts.cli import _timers
 from glide_scripts.cli._timers import with_timers
 from glide_scripts.testing import ValkeyServer
 
@@ -348,6 +349,18 @@ def test_a_script_without_room_for_timers_says_so(tmp_path: Path, url: str) -> N
     assert (ended.code, ended.out) == (1, "")
     assert "full.lua: it has no room for timers: with them, " in ended.err
     assert "200 local variables" in ended.err
+
+
+def test_a_server_without_a_clock_is_named(
+    script: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Redis 6.2 refuses it.
+    refused = "error(\"Script attempted to access nonexistent global variable 'os'\")"
+    monkeypatch.setattr(_timers, "_SCRIPT", _timers._SCRIPT.replace("os.clock", refused))
+    ended = piped("profile", str(script), "--key", "k", "--url", url)
+    why = "scripts of this server have no clock, so they cannot be profiled; Redis 7.2"
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert ended.err.startswith(f"glide-scripts: {script}: {why}")
 
 
 def test_what_a_script_is_given_outside_of_functions_is_there(tmp_path: Path, url: str) -> None:

@@ -200,11 +200,6 @@ async def _profiled(
                             break
                         profile.add(await text.call(client, *call.words(number)))
         except ScriptError as error:
-            if called.library is not None and "global variable 'os'" in str(error):
-                why = "functions of this server have no clock, so they cannot be profiled"
-                raise Failure(
-                    f"{source}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
-                ) from error
             raise Failure(script_error_text(error, source), FAILED) from error
     return profile
 
@@ -213,13 +208,22 @@ async def _profiled(
 def _room(called: Callee) -> Iterator[None]:
     """
     Raises:
-        Failure: The text, which compiles, does not with timers: it has too many variables.
+        Failure: The text, which runs, does not with timers: it has too many variables, or the
+            server has no clock for them.
     """
     try:
         yield
     except ScriptSyntaxError as error:
         why = f"it has no room for timers: with them, {error.message}"
         raise Failure(f"{called.origin}: {why}", FAILED) from error
+    except ScriptError as error:
+        if "global variable 'os'" not in str(error):
+            raise
+        kind = "scripts" if called.library is None else "functions"
+        why = f"{kind} of this server have no clock, so they cannot be profiled"
+        raise Failure(
+            f"{called.origin}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
+        ) from error
 
 
 @contextlib.asynccontextmanager
