@@ -277,3 +277,12 @@ def test_with_json_wrong_usage_is_json_too() -> None:
     done = piped("run", "--repeat", "x", "-e", "return 1", "--json")
     assert done.code == 2
     assert "it is not a whole number" in json.loads(done.out)["error"]["message"]
+
+
+def test_ctrl_c_while_it_starts_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    given = [sys.executable, "-m", "glide_scripts", "--version"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(given, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr == b"glide-scripts: interrupted\n"

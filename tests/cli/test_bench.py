@@ -81,7 +81,7 @@ def test_placeholders_make_calls_differ(script: Path, url: str, live_server: Val
 
 @pytest.mark.parametrize("text", ["{}", "{N}", "{rand}", "{rand 3}", "{a}:b"])
 def test_other_braces_stay_as_they_are(text: str) -> None:
-    assert Template(text).fill(7) == text.encode()
+    assert Template(text.encode()).fill(7) == text.encode()
 
 
 @pytest.mark.parametrize("text", ["{rand:0}", "a:{rand:x}", "{n}{rand:}"])
@@ -93,7 +93,7 @@ def test_a_random_number_below_nothing_is_refused(text: str, script: Path) -> No
 
 
 def test_braces_around_a_placeholder_make_a_hash_tag() -> None:
-    assert Template("{{n}}:cart").fill(7) == b"{7}:cart"
+    assert Template(b"{{n}}:cart").fill(7) == b"{7}:cart"
 
 
 def plan(**settings: float) -> Plan:

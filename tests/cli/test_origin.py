@@ -94,17 +94,21 @@ def test_an_empty_script_is_an_error(server: ValkeyServer, command: str, text: s
         assert done.err == f"glide-scripts: {name}: it is empty\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "it is empty"), ("#!lua", "it has only the #! line; write the script below it")],
+)
 def test_an_empty_file_is_an_error(
-    tmp_path: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str], text: str, why: str
 ) -> None:
-    (tmp_path / "x.lua").touch()
-    for command in ("run", "bench", "load", "debug"):
+    (tmp_path / "x.lua").write_text(text)
+    for command in ("run", "bench", "load", "debug", "profile"):
         assert main([command, str(tmp_path / "x.lua"), "--url", server.url]) == 2
-        assert_one_line(capsys, "x.lua: it is empty")
+        assert_one_line(capsys, f"x.lua: {why}")
     for path in (tmp_path, tmp_path / "x.lua"):
         assert main(["check", str(path), "--url", server.url]) == 1
         out = capsys.readouterr().out
-        assert out.startswith(f"{tmp_path}/x.lua:1:1: error: it is empty [source]\n")
+        assert out.startswith(f"{tmp_path}/x.lua:1:1: error: {why} [source]\n")
 
 
 @pytest.mark.parametrize("command", ["check", "load"])

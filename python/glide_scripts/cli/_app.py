@@ -18,7 +18,14 @@ from . import bench, check, debug, load, profile, repl, serve, stubs
 from . import run as run_command
 from ._connection import connecting
 from ._console import Color, color, painted, painted_error
-from ._failure import INTERRUPTED, OUTPUT_CLOSED, UNUSABLE, Asked, failure_of
+from ._failure import (
+    INTERRUPTED,
+    OUTPUT_CLOSED,
+    STANDARD_OUTPUT,
+    UNUSABLE,
+    Asked,
+    failure_of,
+)
 
 _PROGRAM = "glide-scripts"
 _COMPLETE = "_GLIDE_SCRIPTS_COMPLETE"
@@ -114,15 +121,22 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED, asked)
     except BrokenPipeError:
-        # The reader of our output left, as `head` does. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output left, as `head` does.
+        _discard_output()
         return OUTPUT_CLOSED
     except Exception as error:
         failure = failure_of(error)
         if failure is None:
             # A bug in here.
             raise
+        if failure.message.startswith(STANDARD_OUTPUT):
+            _discard_output()
         return _explain(failure.message, failure.exit_code, asked, error.__cause__ or error)
+
+
+def _discard_output() -> None:
+    """Write nothing more to where it cannot be written: Python would complain again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: typer.TyperException) -> str:

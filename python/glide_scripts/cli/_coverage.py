@@ -44,15 +44,17 @@ def covered(source: Origin, url: Sequence[str] | None) -> Iterator[Covered]:
     """Measure the lines of a script and of what it includes.
 
     Raises:
-        Failure: The script is in no file, or not on a server of this command, or the extra is
-            missing.
+        Failure: The script is in no file, or not in UTF-8, or not on a server of this command, or
+            the extra is missing.
     """
     if url is not None:
         why = "--coverage reads the log of a temporary server; leave --url out"
         raise Failure(why, UNUSABLE)
     source_map = _source_map(source.read())
-    if source.file is None or source_map is None:
+    if source.file is None:
         raise Failure(f"{source}: --coverage is for a script in a file", UNUSABLE)
+    if source_map is None:
+        raise Failure(f"{source}: --coverage is for a script in UTF-8", UNUSABLE)
     try:
         from ..coverage._plugin import measuring  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -23,7 +23,7 @@ from ._failure import failure_of, script_error_text
 from ._inspection import BREAKPOINT, Frame, Inspected
 from ._launch import Data, Launch, Refused, data, words
 from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
-from ._origin import Origin, origin, refuse_empty
+from ._origin import Origin, origin
 from ._servers import Servers
 from ._shown import shown_reply
 from ._stepping import Stepper
@@ -104,7 +104,6 @@ class Adapter:
         keys = words(given, "keys", self._launch.keys)
         args = words(given, "args", self._launch.args)
         script = source.read()
-        refuse_empty(source, script.code)
         refuse_library(source, script)
         fit(script, source, keys, args)
         self._file, self._listing = source, Listing(script)

@@ -34,8 +34,7 @@ def commands(text: str) -> Iterator[Command]:
     Raises:
         ValueError: It is no JSON, or a value cannot be written. The text names the key.
     """
-    # Numbers stay as they are written.
-    data = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
+    data = parsed(text)
     if not isinstance(data, dict):
         raise ValueError('it must be an object of keys and values: {"user:1": "Ann"}')
     for name, value in data.items():
@@ -45,6 +44,15 @@ def commands(text: str) -> Iterator[Command]:
             yield from _value(key, value)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
+
+
+def parsed(text: str | bytes) -> Any:
+    """Read JSON, in which numbers stay as they are written.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
 
 
 class _Number(str):
@@ -72,11 +80,11 @@ def _value(key: bytes, value: Any) -> Iterator[Command]:
 
 
 def _string(key: bytes, value: Any) -> Iterator[Command]:
-    yield [b"SET", key, _item(value)]
+    yield [b"SET", key, item(value)]
 
 
 def _base64(key: bytes, value: Any) -> Iterator[Command]:
-    yield [b"SET", key, _item({"$base64": value})]
+    yield [b"SET", key, item({"$base64": value})]
 
 
 def _list(key: bytes, value: Any) -> Iterator[Command]:
@@ -129,16 +137,21 @@ _WRITERS: dict[str, Callable[[bytes, Any], Iterator[Command]]] = {
 def _items(value: Any) -> list[bytes]:
     if not isinstance(value, list):
         raise ValueError(f"it takes a list, not {_shown(value)}")
-    return [_item(each) for each in value]
+    return [item(each) for each in value]
 
 
 def _fields(value: Any) -> list[bytes]:
     if not isinstance(value, dict):
         raise ValueError(f"it takes an object of fields and values, not {_shown(value)}")
-    return [word for name, each in value.items() for word in (name.encode(), _item(each))]
+    return [word for name, each in value.items() for word in (name.encode(), item(each))]
 
 
-def _item(value: Any) -> bytes:
+def item(value: Any) -> bytes:
+    """The bytes of a string, a number, or ``{"$base64": "..."}``.
+
+    Raises:
+        ValueError: It is something else.
+    """
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and list(value) == ["$base64"]:

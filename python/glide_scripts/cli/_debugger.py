@@ -19,7 +19,7 @@ from ._failure import FAILED, NO_CLUSTER, UNUSABLE, Failure, script_error_text
 from ._inspection import STEP, Frame, Inspected
 from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
 from ._lua_colors import LUA
-from ._origin import Origin, refuse_empty
+from ._origin import Origin
 from ._prompt import Lines, printable
 from ._servers import Servers
 from ._shown import shown_reply
@@ -104,8 +104,6 @@ class Debugger:
         Raises:
             Failure: The script is no Lua; the server cannot be reached or does not debug.
         """
-        # LDB would end the connection.
-        refuse_empty(self._origin, self._script.code)
         try:
             self._session = Inspected(
                 self._target, self._script, self._keys, self._args, self._covered

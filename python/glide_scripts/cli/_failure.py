@@ -1,6 +1,7 @@
 """A failed command: its message and its exit code."""
 
 import builtins
+import errno
 import re
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ UNUSABLE = 2
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 
+STANDARD_OUTPUT = "standard output"
 NO_CLUSTER = "the server is a node of a cluster; add --cluster"
 
 _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
@@ -80,6 +82,9 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(words, FAILED if is_answered else UNUSABLE)
         case OSError(filename=str() | bytes() | int() as file):
             return Failure(f"{file!s}: {error.strerror}", UNUSABLE)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO):
+            # Other files are named.
+            return Failure(f"{STANDARD_OUTPUT}: {error.strerror}", UNUSABLE)
         case OSError():
             return Failure(str(error), UNUSABLE)
         case _:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ._failure import UNUSABLE, Failure
 from ._findings import Finding
+from ._origin import write_file
 from ._scripts import Unit
 
 _VERSION = 1
@@ -27,11 +28,11 @@ _VERSION = 1
 def write(lockfile: Path, units: Iterable[Unit]) -> None:
     """
     Raises:
-        OSError: It cannot be written.
+        Failure: It cannot be written.
     """
     scripts = dict(sorted((_name(lockfile, unit), unit.sha1) for unit in units))
     text = json.dumps({"version": _VERSION, "scripts": scripts}, indent=2, ensure_ascii=False)
-    lockfile.write_text(f"{text}\n", encoding="utf-8")
+    write_file(lockfile, f"{text}\n")
 
 
 def differences(lockfile: Path, units: Iterable[Unit]) -> Iterator[Finding]:

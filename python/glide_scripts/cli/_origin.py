@@ -35,10 +35,11 @@ class Origin:
         """The script.
 
         Raises:
-            Failure: The file cannot be read, or its root is wrong.
+            Failure: The file cannot be read or is empty, or its root is wrong.
             ScriptSourceError: It cannot be used, or what it includes.
         """
         code = read_file(Path(self.name)) if self.text is None else self.text
+        refuse_empty(self.name, code)
         try:
             code.decode()
         except UnicodeDecodeError:
@@ -88,13 +89,35 @@ def refuse_empty(name: object, code: bytes) -> None:
     Raises:
         Failure: A script is empty: something went wrong before.
     """
+    if why := emptiness(code):
+        raise Failure(f"{name}: {why}", UNUSABLE)
+
+
+def emptiness(code: bytes) -> str | None:
+    """Return why a script has nothing to run; None if it has something."""
     if not code.strip():
-        raise Failure(f"{name}: it is empty", UNUSABLE)
+        return "it is empty"
+    if code.startswith(b"#!") and b"\n" not in code:
+        # A server would say that this is no valid shebang.
+        return "it has only the #! line; write the script below it"
+    return None
 
 
 def is_pipe(file: Path) -> bool:
     """Whether a path can be read only once, as ``<(command)`` of a shell."""
     return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def write_file(file: Path, text: str) -> None:
+    """
+    Raises:
+        Failure: The file cannot be written.
+    """
+    try:
+        # A path in the text may be no UTF-8.
+        file.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}", UNUSABLE) from error
 
 
 def read_file(file: Path) -> bytes:

@@ -14,6 +14,8 @@ from ._console import Output
 from ._profile import Node, Profile, Row, add_up, stacks
 
 _WIDTH, _ROW, _CHARACTER = 1200, 18, 6.7
+_FEW = 10
+"""Of so many lines, everyone sees the hottest."""
 _LEAST = 0.5
 """Narrower frames, in pixels, are left out."""
 
@@ -35,11 +37,27 @@ def show(profile: Profile) -> None:
         console.print("\n  share   time/call  runs/call  command", style="bold")
     for name, row in commands.items():
         console.print(Text.assemble(_figures(profile, row), f"  {name}"))
+    if len(rows) > _FEW:
+        _show_hottest(console, profile)
     console.print(
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
         f"{_time(profile.probes / calls)} a call, which is subtracted. Times of lines that take "
         "less than a timer are estimates.",
     )
+
+
+def _show_hottest(console: Output, profile: Profile) -> None:
+    console.print("\n  share   time/call  runs/call  hottest lines", style="bold")
+    source, hottest = profile.source(), profile.hottest()
+    for each in hottest:
+        file, line, text = source[each.number - 1]
+        tie = "≈" if each.is_tied else " "
+        shown = f"{tie} {file}:{line} │ {text.strip()}"
+        console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
+    if any(each.is_tied for each in hottest):
+        console.print(
+            "≈ cannot be told from the line above it; more calls (--repeat) may tell them."
+        )
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
@@ -65,8 +83,17 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "line": source[number - 1][1],
                 "source": source[number - 1][2],
                 **figures(row),
+                "margin": row.margin / 1e6,
             }
             for number, row in profile.lines().items()
+        ],
+        "hottest": [
+            {
+                "file": source[each.number - 1][0],
+                "line": source[each.number - 1][1],
+                "tied": each.is_tied,
+            }
+            for each in profile.hottest()
         ],
         "commands": [{"command": name, **figures(row)} for name, row in profile.commands().items()],
     }

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ._chart import PERCENTILES, percentile_name, rows, svg, time_text
 from ._console import Output
+from ._origin import write_file
 from ._workload import Workload
 
 # Seconds. While it is drawn, no reply is taken.
@@ -85,10 +86,10 @@ class Report:
         """Write the latencies, of which there is at least one, into an SVG.
 
         Raises:
-            OSError: It cannot be written.
+            Failure: It cannot be written.
         """
         text = svg(self._load.result.histogram, Path(self._name).name, self._about())
-        file.write_text(text, encoding="utf-8")
+        write_file(file, text)
 
     def _about(self) -> str:
         plan, result = self._load.plan, self._load.result

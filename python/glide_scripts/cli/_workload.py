@@ -38,8 +38,8 @@ class Template:
         ValueError: There is no number below a limit.
     """
 
-    def __init__(self, text: str) -> None:
-        self._data = os.fsencode(text)
+    def __init__(self, text: bytes) -> None:
+        self._data = text
         if wrong := _NO_LIMIT.search(_PLACEHOLDER.sub(b"", self._data)):
             shown = wrong[0].decode(errors="replace")
             raise ValueError(f"{shown} is not a random number; write {{rand:1000}}, for 0 to 999")
@@ -66,7 +66,7 @@ def templates(
 
 def _of_option(option: str, texts: Sequence[str] | None) -> list[Template]:
     try:
-        return [Template(text) for text in texts or []]
+        return [Template(os.fsencode(text)) for text in texts or []]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 

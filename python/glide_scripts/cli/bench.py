@@ -13,7 +13,7 @@ from . import _options
 from ._call_arguments import fit
 from ._callee import callee
 from ._failure import FAILED, Failure, script_error_text
-from ._origin import Origin, origin, refuse_empty
+from ._origin import Origin, origin
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -152,7 +152,6 @@ async def _bench(
             client = await target.connect(**_settings(target, plan))
             await stack.enter_async_context(client)
             made.append(client)
-        refuse_empty(origin, plan.called.script.code)
         await plan.called.prepare(made[0], target)
         load = Workload(plan, made)
         timeout = target.settings.get("request_timeout", _FIRST_PATIENCE)

@@ -26,6 +26,7 @@ from . import _lock, _options
 from ._console import has_color, painted
 from ._failure import FAILED, UNUSABLE, Failure
 from ._findings import ERRORS, WARNINGS, Finding
+from ._origin import emptiness
 from ._rules import CommandInfo, findings
 from ._scripts import Collected, Unit, collect, refusal
 from ._servers import servers
@@ -126,8 +127,8 @@ async def _check(
             return await _ask(client, commands)
 
         for unit in collected.units:
-            if not unit.code.strip():
-                found.append(Finding(unit.file, 1, 1, "source", "it is empty"))
+            if why := emptiness(unit.code):
+                found.append(Finding(unit.file, 1, 1, "source", why))
                 continue
             if misnamed := unit.content.misnamed:
                 why = f"ScriptLibrary does not load it: {misnamed}"

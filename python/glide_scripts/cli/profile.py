@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ from . import _options
 from ._call_arguments import fit
 from ._callee import Callee, callee
 from ._failure import FAILED, UNUSABLE, Failure, script_error_text
-from ._origin import origin, read_file
+from ._origin import origin, read_file, write_file
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -117,9 +117,9 @@ def command(
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
     if stacks is not None:
-        stacks.write_text(collapsed(profile))
+        write_file(stacks, collapsed(profile))
     if svg is not None:
-        svg.write_text(flame_graph(profile))
+        write_file(svg, flame_graph(profile))
     if as_json:
         print(json.dumps(to_json(profile)))
     else:
@@ -152,6 +152,7 @@ def _of_file(path: Path) -> list[_Call]:
     Raises:
         Failure: It cannot be read, or has no calls, or a line is not one.
     """
+    from ._data import item, parsed  # noqa: PLC0415 - saves time at import
     from ._workload import Template  # noqa: PLC0415 - saves time at import
 
     calls = []
@@ -160,15 +161,13 @@ def _of_file(path: Path) -> list[_Call]:
             continue
         example = '{"keys": ["k"], "args": ["a"]}'
         try:
-            call: Any = json.loads(line)
+            call = parsed(line)
             if not isinstance(call, dict) or call.keys() - {"keys", "args"}:
                 raise ValueError(f"a call is {example}")
             words = [call.get(name, []) for name in ("keys", "args")]
-            if not all(isinstance(each, list) for each in words) or not all(
-                isinstance(word, (str, int, float)) for each in words for word in each
-            ):
+            if not all(isinstance(each, list) for each in words):
                 raise ValueError(f"keys and args are lists of strings and numbers: {example}")
-            calls.append(_Call(*([Template(str(word)) for word in each] for each in words)))
+            calls.append(_Call(*([Template(item(word)) for word in each] for each in words)))
         except ValueError as error:
             raise Failure(f"{path}:{number}: {error}", UNUSABLE) from None
     if not calls:
@@ -201,11 +200,6 @@ async def _profiled(
                             break
                         profile.add(await text.call(client, *call.words(number)))
         except ScriptError as error:
-            if called.library is not None and "global variable 'os'" in str(error):
-                why = "functions of this server have no clock, so they cannot be profiled"
-                raise Failure(
-                    f"{source}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
-                ) from error
             raise Failure(script_error_text(error, source), FAILED) from error
     return profile
 
@@ -214,13 +208,22 @@ async def _profiled(
 def _room(called: Callee) -> Iterator[None]:
     """
     Raises:
-        Failure: The text, which compiles, does not with timers: it has too many variables.
+        Failure: The text, which runs, does not with timers: it has too many variables, or the
+            server has no clock for them.
     """
     try:
         yield
     except ScriptSyntaxError as error:
         why = f"it has no room for timers: with them, {error.message}"
         raise Failure(f"{called.origin}: {why}", FAILED) from error
+    except ScriptError as error:
+        if "global variable 'os'" not in str(error):
+            raise
+        kind = "scripts" if called.library is None else "functions"
+        why = f"{kind} of this server have no clock, so they cannot be profiled"
+        raise Failure(
+            f"{called.origin}: {why}; Redis 7.2, Valkey 7.2 and later have it", FAILED
+        ) from error
 
 
 @contextlib.asynccontextmanager

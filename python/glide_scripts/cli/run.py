@@ -27,7 +27,7 @@ from ._callee import Callee, callee
 from ._coverage import covered, reported
 from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
 from ._json import to_json
-from ._origin import Origin, origin, refuse_empty
+from ._origin import Origin, origin
 from ._seed import seed
 from ._servers import Servers, servers
 
@@ -167,7 +167,6 @@ class _Call:
         """
         script = called.script
         self.fit(script)
-        refuse_empty(self.origin, script.code)
         await called.prepare(client, target)
         for _ in range(self.repeat):
             start = time.perf_counter()

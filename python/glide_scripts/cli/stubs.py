@@ -16,6 +16,7 @@ from ..scripts.library import TypedLibrary
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
 from ._lua_stubs import definitions, of_server
+from ._origin import write_file
 from ._roots import root_of
 from ._servers import servers
 
@@ -106,7 +107,7 @@ def command(
     if not check:
         if output is None:
             file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_file(file, text)
     elif not file.exists() or file.read_text(encoding="utf-8") != text:
         again = f"glide-scripts stubs {'--lua' if lua else directory}"
         state = "is out of date" if file.exists() else "does not exist"

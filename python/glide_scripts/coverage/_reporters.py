@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coverage.exceptions import CoverageWarning, NotPython
+from coverage.exceptions import CoverageException, CoverageWarning
 from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
 
@@ -41,15 +41,12 @@ def reporter(morf: TMorf, coverage: Coverage | None = None) -> FileReporter:
 class LuaReporter(FileReporter):
     """A ``.lua`` file."""
 
-    def should_be_python(self) -> bool:
-        """Whether a file that does not parse is an error, as coverage.py asks it."""
-        return True
-
     @cached_property
     def _text(self) -> Text:
         (text,) = texts_of(self.filename)
         if text.program is None:
-            raise NotPython(
+            # Not NotPython: pytest-cov would call it a Python file.
+            raise CoverageException(
                 f"{self.relative_filename()} does not parse as Lua; correct it, or leave it out "
                 "with coverage's setting omit"
             )
