@@ -15,7 +15,7 @@ use crate::model::error::{Error, Kind};
 use crate::model::once::Answer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
+use crate::model::verdict::{self, Asked, Next, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::wire::resp::{Reply, ServerError};
 
@@ -47,8 +47,10 @@ pub(crate) struct Attempt {
     pub(crate) follows: u32,
     /// It is sent again from the place in line that it kept; no other request carries its code before it.
     pub(crate) has_place: bool,
-    /// When it last had an answer that is a replica's.
-    pub(crate) was_on_replica_at: Option<Instant>,
+    /// Whether its server was seen to refuse by itself what it refused last.
+    pub(crate) proof: Option<bool>,
+    /// What goes before it in the same write, because its server has refused it: whether it still does.
+    pub(crate) questions: Option<Questions>,
     /// Where to; `None`: where its route leads by then.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) patience: Patience,
@@ -127,7 +129,7 @@ impl Attempt {
             node: self.lane.as_ref().map(|lane| lane.address()),
             in_cluster: servers.is_cluster(),
             is_without_cluster: self.lane.as_ref().is_some_and(|lane| lane.is_without_cluster()),
-            is_primary: self.is_on_primary_now(),
+            proof: self.proof,
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
@@ -135,17 +137,46 @@ impl Attempt {
         }
     }
 
-    /// Whether the lane's server has said that it is a primary since the request had a replica's answer. If it gets such
-    /// an answer once more, that is a script's own.
-    pub(super) fn is_on_primary_now(&self) -> bool {
-        let moment = self.was_on_replica_at;
-        self.lane.as_ref().zip(moment).is_some_and(|(lane, moment)| lane.was_primary_since(moment))
+    /// What shows whether the lane's server, and not the script, has answered so.
+    pub(super) fn questions_about(
+        &self,
+        servers: &Servers,
+        request: &Request,
+        route: &Route,
+        verdict: &Verdict,
+    ) -> Questions {
+        let knows_little = self.lane.as_ref().is_some_and(|lane| lane.is_fragile());
+        Questions::new(&verdict.meaning, &self.asked(servers, request, route), self.asking, knows_little)
+    }
+
+    /// Judges an error by the answers to questions about it; `None`: there are none.
+    pub(super) fn judge_by(
+        &mut self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+        (questions, answers): (Questions, Option<Vec<Reply>>),
+    ) -> Verdict {
+        self.proof = Some(answers.is_some_and(|answers| questions.prove(error, answers)));
+        let verdict = self.judge(servers, request, route, error);
+        self.proof = None;
+        // A refusal that ends between two round trips would look like a script's own words: what is sent again asks in
+        // the same write.
+        self.questions = (verdict.next == Next::Later && !self.asking).then_some(questions);
+        verdict
+    }
+
+    /// The questions that go before the request to that lane's server.
+    pub(super) fn questions_at(&mut self, lane: &Lane) -> &[Bytes] {
+        self.questions.take_if(|_| lane.is_fragile());
+        self.questions.as_ref().map_or(&[], Questions::commands)
     }
 
     pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
         if let Some(lane) = &self.lane {
-            if verdict.is_demoted {
+            if verdict.is_demoted && !verdict.is_unproved {
                 servers.demoted(lane);
             }
             if verdict.ran == Ran::Yes {
@@ -212,12 +243,7 @@ impl Attempt {
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
             }
-            Next::Later => {
-                if verdict.is_demoted {
-                    self.was_on_replica_at = Some(Instant::now());
-                }
-                self.wait(servers, error, waiting_for);
-            }
+            Next::Later => self.wait(servers, error, waiting_for),
         }
         true
     }
@@ -302,8 +328,9 @@ impl Attempt {
     }
 
     /// What goes over the wire, the request last.
-    pub(crate) fn commands(&self, request: &Request) -> Vec<Bytes> {
+    pub(crate) fn commands(&mut self, request: &Request, lane: &Lane) -> Vec<Bytes> {
         let mut commands = Vec::with_capacity(1);
+        commands.extend_from_slice(self.questions_at(lane));
         if self.brings_library
             && let Some(library) = request.library()
         {

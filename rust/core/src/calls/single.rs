@@ -14,11 +14,12 @@ use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::request::Request;
-use crate::model::verdict::{self, Next, Ran};
+use crate::model::verdict::{self, Next, Questions, Ran};
 use crate::servers::directory::Servers;
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
+use crate::wire::resp::Reply;
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
@@ -52,7 +53,8 @@ pub(crate) fn recover(
                 servers.stats.script_hits.add(1);
                 Some((outcome, from_record))
             }
-            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (verdict.next == Next::Deliver)
+            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (verdict.next == Next::Deliver
+                && !verdict.is_unproved)
                 .then(|| (Err(Box::new(Error::answered(&error, &verdict, &call.request))), false)),
         };
         if let Some((outcome, from_record)) = end {
@@ -116,6 +118,8 @@ struct Progress {
     sent_code: Cell<bool>,
     /// How often it was sent behind another call that carries its code.
     follows: Cell<u32>,
+    /// The server is asked whether it or the script has answered in a server's words.
+    is_doubted: Cell<bool>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
     waiting_for: RefCell<Obstacle>,
@@ -123,7 +127,7 @@ struct Progress {
 
 impl Progress {
     fn may_have_executed(&self, request: &Request) -> bool {
-        self.lost.get() || verdict::may_have_run(request, self.step.was_sent())
+        self.lost.get() || self.is_doubted.get() || verdict::may_have_run(request, self.step.was_sent())
     }
 
     /// A step is over that ended so.
@@ -191,6 +195,8 @@ async fn attempts(
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
+    // What went before the request in the same write.
+    let mut asked = None;
     loop {
         progress.note(&unfinished);
         attempt.has_place = kept.is_some();
@@ -204,7 +210,14 @@ async fn attempts(
                     progress.from_record.set(from_record);
                     return outcome;
                 }
-                Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => {
+                Answered::Failed(error, mut verdict) | Answered::Refused(error, mut verdict) => {
+                    if verdict.is_unproved {
+                        progress.is_doubted.set(true);
+                        let questions = attempt.questions_about(servers, request, &call.route, &verdict);
+                        let proof = prove(questions, asked.take(), attempt.lane.as_ref(), kept.as_ref()).await;
+                        progress.is_doubted.set(false);
+                        verdict = attempt.judge_by(servers, request, &call.route, &error, proof);
+                    }
                     if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
                         let error = Error::answered(&error, &verdict, request);
                         return Err(Box::new(error.after_loss(progress.lost.get())));
@@ -250,7 +263,7 @@ async fn attempts(
         if call.reply_to.is_abandoned() {
             return Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request))));
         }
-        let commands = attempt.commands(request);
+        let commands = attempt.commands(request, &target);
         let brings_code = attempt.brings_code() || attempt.brings_library;
         let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
         let place = if may_lack_code { place.kept() } else { place };
@@ -266,6 +279,10 @@ async fn attempts(
         drop(brings);
         let mut replies = progress.step.take_replies();
         progress.step.clear();
+        asked = attempt.questions.take().map(|questions| {
+            let count = questions.commands().len().min(replies.len());
+            (questions, replies.drain(..count).collect())
+        });
         unfinished = match answer {
             Ok(()) => {
                 let reply = replies.pop().expect("a lane gives a reply to each command");
@@ -277,4 +294,20 @@ async fn attempts(
         };
         attempt.lane = Some(target);
     }
+}
+
+/// The questions, and the server's answers, which it may have given before the request.
+async fn prove(
+    questions: Questions,
+    asked: Option<(Questions, Vec<Reply>)>,
+    lane: Option<&Rc<Lane>>,
+    kept: Option<&Place>,
+) -> (Questions, Option<Vec<Reply>>) {
+    let answers = match (asked.filter(|(asked, _)| *asked == questions), kept, lane) {
+        (Some((_, answers)), ..) => Some(answers),
+        (None, Some(place), _) => place.ask_all(questions.commands().to_vec()).await.ok(),
+        (None, None, Some(lane)) => lane.end_of_line().ask_all(questions.commands().to_vec()).await.ok(),
+        (None, None, None) => None,
+    };
+    (questions, answers)
 }

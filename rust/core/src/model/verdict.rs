@@ -3,9 +3,9 @@
 //!
 //! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
-//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script that makes up a
-//! server's exact line is taken for the server only where that server may have said it of this request.
-//! A script that makes up a replica's line is sent again until a new connection, whose server says that it is a primary.
+//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script may make such a line
+//! up, too. So a script's refusal counts only once the server has said the same to questions that run nothing of the
+//! caller's: see [`proof`].
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
@@ -23,8 +23,10 @@
 //! | never written | no | again, when there is a connection |
 //! | written, and the connection lost | unknown | again only where that does no harm |
 
+mod proof;
 mod wording;
 
+pub(crate) use proof::{Questions, lists_function};
 pub(crate) use wording::{
     Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, lacks_command, lacks_function,
     line_number, load, passes, turns_away, wants_password,
@@ -49,8 +51,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) in_cluster: bool,
     /// The server that answered is known to be no node of a cluster.
     pub(crate) is_without_cluster: bool,
-    /// The request had an answer that is a replica's before, and since then the server has said that it is a primary.
-    pub(crate) is_primary: bool,
+    /// Whether the server was seen to refuse so by itself; `None`: it was not asked.
+    pub(crate) proof: Option<bool>,
     /// The user that the server names in its refusals; `None`: it is not known.
     pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
@@ -72,7 +74,7 @@ impl<'a> Asked<'a> {
             node: None,
             in_cluster: false,
             is_without_cluster: false,
-            is_primary: false,
+            proof: None,
             user: None,
             is_ahead: false,
             brings_library: false,
@@ -178,6 +180,8 @@ pub(crate) struct Verdict {
     pub(crate) next: Next,
     /// The server that answered is a replica, and should have been a primary.
     pub(crate) is_demoted: bool,
+    /// The script may have made the words up: the server is to be asked before anything follows from them.
+    pub(crate) is_unproved: bool,
 }
 
 impl Verdict {
@@ -193,7 +197,8 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
-    Verdict { ran: ran(&meaning, error), meaning, next, is_demoted }
+    let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
+    Verdict { ran: ran(&meaning, error), meaning, next, is_demoted, is_unproved }
 }
 
 fn ran(meaning: &Meaning, error: &ServerError) -> Ran {

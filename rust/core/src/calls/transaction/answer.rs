@@ -27,8 +27,55 @@ pub(super) enum Answer {
     Failed(Box<Error>),
 }
 
+/// By the position of a command in the transaction.
+pub(super) type Proofs = HashMap<usize, bool>;
+
+fn has_error(reply: &Reply) -> bool {
+    reply.items().iter().any(|item| matches!(item, Item::Error(_)))
+}
+
 impl Transaction<'_> {
-    pub(super) fn read(&self, queue: &Queue, replies: Vec<Reply>, attempt: &Attempt, lane: &Rc<Lane>) -> Answer {
+    /// Whether the server refused by itself what was executed and answered in a server's words, by position.
+    pub(super) async fn proofs(&self, queue: &Queue, replies: &[Reply], attempt: &Attempt) -> Proofs {
+        let mut proofs = Proofs::new();
+        let Some(elements) =
+            replies.last().filter(|reply| has_error(reply)).and_then(|reply| reply.clone().into_elements())
+        else {
+            return proofs;
+        };
+        let mut doubted = Vec::new();
+        for (position, reply) in elements.iter().enumerate() {
+            let Some(request) = queue.requests.get(position).and_then(|index| Some(self.requests[(*index)?])) else {
+                continue;
+            };
+            let Some(error) = reply.error() else { continue };
+            let attempt = Attempt { form: queue.forms[position], ..attempt.clone() };
+            let verdict = verdict::of_error(error, &attempt.asked(self.servers, request, &self.route));
+            if verdict.is_unproved {
+                let questions = attempt.questions_about(self.servers, request, &self.route, &verdict);
+                doubted.push((position, error, questions));
+            }
+        }
+        let commands: Vec<_> = doubted.iter().flat_map(|(_, _, questions)| questions.commands()).cloned().collect();
+        if let Some(lane) = attempt.lane.as_ref().filter(|_| !commands.is_empty()) {
+            let answers = lane.end_of_line().ask_all(commands).await.unwrap_or_default();
+            let mut answers = answers.into_iter();
+            for (position, error, questions) in doubted {
+                let answers = answers.by_ref().take(questions.commands().len()).collect();
+                proofs.insert(position, questions.prove(error, answers));
+            }
+        }
+        proofs
+    }
+
+    pub(super) fn read(
+        &self,
+        queue: &Queue,
+        replies: Vec<Reply>,
+        attempt: &Attempt,
+        lane: &Rc<Lane>,
+        proofs: &Proofs,
+    ) -> Answer {
         let mut replies = replies.into_iter().skip(usize::from(attempt.asking));
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
@@ -54,9 +101,9 @@ impl Transaction<'_> {
             (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_by_replica(queue, &elements, attempt) {
+                Some(elements) => match self.refused_by_replica(queue, &elements, proofs) {
                     Some(error) => Answer::OnReplica(error),
-                    None => Answer::Executed(self.outcomes(queue, elements, attempt, lane)),
+                    None => Answer::Executed(self.outcomes(queue, elements, lane, proofs)),
                 },
                 None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
             },
@@ -65,7 +112,7 @@ impl Transaction<'_> {
 
     /// What a replica, which takes a transaction without plain writes, refused in it, where all else did nothing that a
     /// second run would double.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], attempt: &Attempt) -> Option<ServerError> {
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<ServerError> {
         if self.watched.is_some() {
             return None;
         }
@@ -78,7 +125,7 @@ impl Transaction<'_> {
             let asked = Asked {
                 form,
                 is_queued,
-                is_primary: attempt.is_on_primary_now(),
+                proof: proofs.get(&position).copied(),
                 user: self.servers.user(),
                 ..Asked::plainly(request, &self.route)
             };
@@ -97,7 +144,7 @@ impl Transaction<'_> {
 
     /// A script that did not compile where it was brought is missing after that, and so is a function of a library that
     /// could not be loaded: their errors are those.
-    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, sent: &Attempt, lane: &Rc<Lane>) -> Vec<Outcome> {
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>, proofs: &Proofs) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();
         let mut loading = None;
@@ -112,8 +159,9 @@ impl Transaction<'_> {
                 outcomes.push(Ok(reply));
                 continue;
             }
-            let was_on_replica_at = sent.was_on_replica_at;
-            let mut attempt = Attempt { lane: Some(lane.clone()), was_on_replica_at, ..Attempt::default() };
+            let proof = proofs.get(&position).copied();
+            let form = queue.forms[position];
+            let mut attempt = Attempt { lane: Some(lane.clone()), form, proof, ..Attempt::default() };
             let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
                 Answered::Failed(error, verdict) => (error, verdict),
                 Answered::Done { outcome, .. } => {
@@ -130,7 +178,6 @@ impl Transaction<'_> {
                     attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
                     error = failed.get(script.hash()).cloned().unwrap_or(error);
                 } else {
-                    attempt.form = queue.forms[position];
                     failed.entry(script.hash()).or_insert_with(|| error.clone());
                 }
             }

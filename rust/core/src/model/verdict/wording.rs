@@ -118,7 +118,8 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
         return meaning(&ServerError::new(reason.to_vec()), asked);
     }
     let line = error.as_bytes();
-    if let Some(meaning) = refusal(error, line, asked) {
+    let is_made_up = asked.proof == Some(false);
+    if let Some(meaning) = refusal(error, line, asked).filter(|_| !is_made_up) {
         return meaning;
     }
     let text = error.text();
@@ -128,7 +129,7 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     if is_kill(&text) {
         return Meaning::Killed;
     }
-    if !asked.is_primary && was_stopped_on_replica(&text, request) {
+    if !is_made_up && was_stopped_on_replica(&text, request) {
         return Meaning::StoppedOnReplica;
     }
     if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }
