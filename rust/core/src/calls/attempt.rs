@@ -15,7 +15,7 @@ use crate::model::error::{Error, Kind};
 use crate::model::once::Answer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Next, Questions, Ran, Verdict};
+use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::wire::resp::{Reply, ServerError};
 
@@ -47,8 +47,8 @@ pub(crate) struct Attempt {
     pub(crate) follows: u32,
     /// It is sent again from the place in line that it kept; no other request carries its code before it.
     pub(crate) has_place: bool,
-    /// Whether its server was seen to refuse by itself what it refused last.
-    pub(crate) proof: Option<bool>,
+    /// What is known of the reason for which its server refused it last.
+    pub(crate) proof: Option<Proof>,
     /// What goes before it in the same write, because its server has refused it: whether it still does.
     pub(crate) questions: Option<Questions>,
     /// Where to; `None`: where its route leads by then.
@@ -149,20 +149,19 @@ impl Attempt {
         Questions::new(&verdict.meaning, &self.asked(servers, request, route), self.asking, knows_little)
     }
 
-    /// Judges an error by the answers to questions about it; `None`: there are none.
+    /// Judges an error by what the answers to questions about it have shown.
     pub(super) fn judge_by(
         &mut self,
         servers: &Rc<Servers>,
         request: &Request,
         route: &Route,
         error: &ServerError,
-        (questions, answers): (Questions, Option<Vec<Reply>>),
+        (questions, proof): (Questions, Proof),
     ) -> Verdict {
-        self.proof = Some(answers.is_some_and(|answers| questions.prove(error, answers)));
+        self.proof = Some(proof);
         let verdict = self.judge(servers, request, route, error);
         self.proof = None;
-        // A refusal that ends between two round trips would look like a script's own words: what is sent again asks in
-        // the same write.
+        // A refusal may end between two round trips. What is sent again asks in the same write.
         self.questions = (verdict.next == Next::Later && !self.asking).then_some(questions);
         verdict
     }

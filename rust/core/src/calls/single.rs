@@ -14,12 +14,12 @@ use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::request::Request;
-use crate::model::verdict::{self, Next, Questions, Ran};
+use crate::model::verdict::{self, Next, Proof, Questions, Ran};
 use crate::servers::directory::Servers;
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
-use crate::wire::resp::Reply;
+use crate::wire::resp::{Reply, ServerError};
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
@@ -214,9 +214,10 @@ async fn attempts(
                     if verdict.is_unproved {
                         progress.is_doubted.set(true);
                         let questions = attempt.questions_about(servers, request, &call.route, &verdict);
-                        let proof = prove(questions, asked.take(), attempt.lane.as_ref(), kept.as_ref()).await;
+                        let proof = prove(&error, questions, asked.take(), attempt.lane.as_ref(), kept.as_ref()).await;
                         progress.is_doubted.set(false);
                         verdict = attempt.judge_by(servers, request, &call.route, &error, proof);
+                        progress.lost.update(|lost| lost || verdict.ran == Ran::Unknown);
                     }
                     if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
                         let error = Error::answered(&error, &verdict, request);
@@ -296,18 +297,24 @@ async fn attempts(
     }
 }
 
-/// The questions, and the server's answers, which it may have given before the request.
+/// Asks the server whether it has answered so itself, unless it was asked just before.
 async fn prove(
+    error: &ServerError,
     questions: Questions,
     asked: Option<(Questions, Vec<Reply>)>,
     lane: Option<&Rc<Lane>>,
     kept: Option<&Place>,
-) -> (Questions, Option<Vec<Reply>>) {
-    let answers = match (asked.filter(|(asked, _)| *asked == questions), kept, lane) {
-        (Some((_, answers)), ..) => Some(answers),
-        (None, Some(place), _) => place.ask_all(questions.commands().to_vec()).await.ok(),
-        (None, None, Some(lane)) => lane.end_of_line().ask_all(questions.commands().to_vec()).await.ok(),
-        (None, None, None) => None,
+) -> (Questions, Proof) {
+    let commands = || questions.commands().to_vec();
+    let proof = match (asked.filter(|(asked, _)| *asked == questions), kept, lane) {
+        (Some((_, answers)), ..) => questions.prove(error, answers, Proof::NotThen),
+        (None, Some(place), _) => {
+            questions.prove(error, place.ask_all(commands()).await.unwrap_or_default(), Proof::NotNow)
+        }
+        (None, None, Some(lane)) => {
+            questions.prove(error, lane.end_of_line().ask_all(commands()).await.unwrap_or_default(), Proof::NotNow)
+        }
+        (None, None, None) => Proof::NotNow,
     };
-    (questions, answers)
+    (questions, proof)
 }

@@ -26,7 +26,7 @@
 mod proof;
 mod wording;
 
-pub(crate) use proof::{Questions, lists_function};
+pub(crate) use proof::{Proof, Questions, lists_function};
 pub(crate) use wording::{
     Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, lacks_command, lacks_function,
     line_number, load, passes, turns_away, wants_password,
@@ -51,8 +51,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) in_cluster: bool,
     /// The server that answered is known to be no node of a cluster.
     pub(crate) is_without_cluster: bool,
-    /// Whether the server was seen to refuse so by itself; `None`: it was not asked.
-    pub(crate) proof: Option<bool>,
+    /// What the server's answers to questions about it have shown; `None`: it was not asked.
+    pub(crate) proof: Option<Proof>,
     /// The user that the server names in its refusals; `None`: it is not known.
     pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
@@ -172,6 +172,14 @@ pub(crate) enum Meaning {
     OfCommand,
 }
 
+impl Meaning {
+    /// Whether a server that refused something so may take it a moment later.
+    fn passes_by_itself(&self) -> bool {
+        use Meaning::{Ask, Busy, Moved, NotPrimary, Nowhere, Passing, Refused, StoppedOnReplica};
+        matches!(self, Ask(_) | Busy | Moved(..) | NotPrimary | Nowhere | Passing | Refused | StoppedOnReplica)
+    }
+}
+
 /// What an error reply means for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -194,10 +202,15 @@ impl Verdict {
 /// Judges an error reply.
 pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let meaning = wording::meaning(error, asked);
+    let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
+    if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
+        // It has passed, or the script made it up.
+        let next = if asked.request.is_repeatable() { Next::Later } else { Next::Deliver };
+        return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved };
+    }
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
-    let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
     Verdict { ran: ran(&meaning, error), meaning, next, is_demoted, is_unproved }
 }
 

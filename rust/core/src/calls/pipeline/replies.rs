@@ -13,7 +13,7 @@ use crate::connection::lane::Lane;
 use crate::model::error::Error;
 use crate::model::library::is_library;
 use crate::model::unreachable::Unreachable;
-use crate::model::verdict::{self, Load, Meaning, Questions, Ran, Verdict};
+use crate::model::verdict::{self, Load, Meaning, Proof, Questions, Ran, Verdict};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What of a write is still to be read.
@@ -158,10 +158,16 @@ impl Context {
             answered = answers.into_iter();
         }
         for Doubted { mut piece, error, questions, answers } in doubted {
-            let answers = answers.unwrap_or_else(|| answered.by_ref().take(questions.commands().len()).collect());
+            let proof = match answers {
+                Some(answers) => questions.prove(&error, answers, Proof::NotThen),
+                None => {
+                    let answers = answered.by_ref().take(questions.commands().len()).collect();
+                    questions.prove(&error, answers, Proof::NotNow)
+                }
+            };
             let (request, route) = (self.request(&piece), self.route(&piece));
-            let proof = (questions, Some(answers));
-            let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, proof);
+            let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, (questions, proof));
+            piece.was_lost |= verdict.ran == Ran::Unknown;
             self.conclude(piece, &error, &verdict, lane, round);
         }
     }

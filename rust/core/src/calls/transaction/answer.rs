@@ -11,7 +11,7 @@ use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Form;
-use crate::model::verdict::{self, Asked, Load, Meaning, Ran};
+use crate::model::verdict::{self, Asked, Load, Meaning, Proof, Ran};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a transaction's replies mean.
@@ -28,7 +28,7 @@ pub(super) enum Answer {
 }
 
 /// By the position of a command in the transaction.
-pub(super) type Proofs = HashMap<usize, bool>;
+pub(super) type Proofs = HashMap<usize, Proof>;
 
 fn has_error(reply: &Reply) -> bool {
     reply.items().iter().any(|item| matches!(item, Item::Error(_)))
@@ -62,7 +62,7 @@ impl Transaction<'_> {
             let mut answers = answers.into_iter();
             for (position, error, questions) in doubted {
                 let answers = answers.by_ref().take(questions.commands().len()).collect();
-                proofs.insert(position, questions.prove(error, answers));
+                proofs.insert(position, questions.prove(error, answers, Proof::NotNow));
             }
         }
         proofs

@@ -56,6 +56,17 @@ fn may_say(request: &Request, words: &str) -> bool {
         || memmem::find(request.wire(), words.as_bytes()).is_some()
 }
 
+/// What the answers to questions have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The server refuses so by itself.
+    Given,
+    /// After the reply it did not refuse so: it may have done before, or the script made the words up.
+    NotNow,
+    /// In the same write it did not refuse so: the script made the words up.
+    NotThen,
+}
+
 /// What a server is asked to see whether it refuses a request by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Questions {
@@ -111,10 +122,10 @@ impl Questions {
         &self.commands
     }
 
-    /// Whether the answers show that the server refuses the request by itself.
-    pub(crate) fn prove(&self, error: &ServerError, answers: Vec<Reply>) -> bool {
+    /// What the answers show; `otherwise`: if they do not show that the server refuses the request by itself.
+    pub(crate) fn prove(&self, error: &ServerError, answers: Vec<Reply>, otherwise: Proof) -> Proof {
         let refuses = answers.iter().filter_map(Reply::error).any(|answer| is_same(answer, error));
-        refuses
+        let is_given = refuses
             || match &self.kind {
                 Kind::SameRefusal => false,
                 Kind::Role => answers.into_iter().any(is_of_replica),
@@ -124,7 +135,8 @@ impl Questions {
                     answers.iter().any(|answer| matches!(answer.items(), [Item::Error(_)] | [_, Item::Int(0)]))
                 }
                 Kind::Function(name) => answers.iter().any(|list| !lists_function(list, name)),
-            }
+            };
+        if is_given { Proof::Given } else { otherwise }
     }
 }
 
