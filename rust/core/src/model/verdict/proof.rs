@@ -36,24 +36,24 @@ pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_
     }
     match meaning {
         Meaning::OfScript | Meaning::OfCommand | Meaning::Killed => false,
-        // These are followed by a reply at once, and are common. One more round trip is only for scripts that may know
-        // the words.
-        Meaning::MissingScript | Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere => {
-            may_say(request, error.code())
+        // These are common, and followed at once. One more round trip is only for scripts that have the words.
+        Meaning::MissingScript | Meaning::MissingFunction | Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere => {
+            may_say(request, error)
         }
-        Meaning::MissingFunction => may_say(request, "not found"),
-        Meaning::Forbidden if asked.is_ahead => may_say(request, "NOPERM"),
+        Meaning::Forbidden if asked.is_ahead => may_say(request, error),
         // Such a script may run again.
         Meaning::UnknownCommand => !request.is_read_only(),
         _ => true,
     }
 }
 
-/// Whether words are in the code, the keys or the arguments of what runs Lua, as far as these are known.
-fn may_say(request: &Request, words: &str) -> bool {
+/// Whether an error's words are in the code, the keys or the arguments of what runs Lua, as far as these are known.
+fn may_say(request: &Request, error: &ServerError) -> bool {
+    // Servers put `ERR` before words that have no code.
+    let words = error.as_bytes().strip_prefix(b"ERR ").unwrap_or(error.as_bytes());
+    let has_words = |text: &[u8]| memmem::find(text, words).is_some();
     let code = request.callers_script().map(|script| script.code()).or_else(|| Some(request.library()?.code()));
-    code.is_none_or(|code| memmem::find(code, words.as_bytes()).is_some())
-        || memmem::find(request.wire(), words.as_bytes()).is_some()
+    code.is_none_or(|code| has_words(code)) || has_words(request.wire())
 }
 
 /// What the answers to questions have shown.
