@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connection::lane::Lane;
+use crate::connection::lane::{Lane, Place};
+use crate::connection::step::Unfinished;
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
@@ -359,6 +360,34 @@ impl Attempt {
             servers.teach(script, lane);
         }
     }
+}
+
+/// What a server answers to questions; nothing if it cannot be asked any more.
+pub(super) async fn ask(place: &Place, commands: Vec<Bytes>) -> Vec<Reply> {
+    /// Where another server takes a node's place, what waits there is handed back, although it has a connection.
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        match place.ask_all(commands.clone()).await {
+            Ok(answers) => return answers,
+            Err(Unfinished::Unsent) if place.lane().is_up() => {}
+            Err(_) => break,
+        }
+    }
+    Vec::new()
+}
+
+/// What the answers show, or what other calls have learned of the server since.
+pub(super) fn proof(
+    servers: &Servers,
+    lane: &Rc<Lane>,
+    error: &ServerError,
+    questions: &Questions,
+    answers: Vec<Reply>,
+) -> Proof {
+    if answers.is_empty() && questions.are_about_role() && servers.is_outdated(lane) {
+        return Proof::Given;
+    }
+    questions.prove(error, answers, Proof::NotNow)
 }
 
 /// The form that brings the code along.

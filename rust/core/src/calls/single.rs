@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, ask, needs_plain_form, proof, reply_or_failed_load};
 use crate::calls::overdue;
 use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
@@ -14,7 +14,7 @@ use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::request::Request;
-use crate::model::verdict::{self, Next, Proof, Questions, Ran};
+use crate::model::verdict::{self, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::Servers;
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
@@ -120,6 +120,8 @@ struct Progress {
     follows: Cell<u32>,
     /// The server is asked whether it or the script has answered in a server's words.
     is_doubted: Cell<bool>,
+    /// What went before the request in the same write.
+    asked: RefCell<Option<(Questions, Vec<Reply>)>>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
     waiting_for: RefCell<Obstacle>,
@@ -167,6 +169,46 @@ impl Progress {
         self.lease.borrow_mut().insert(lease).lane().clone()
     }
 
+    /// Takes the answers to the questions that went before the request.
+    fn note_answers(&self, questions: Option<Questions>, replies: &mut Vec<Reply>) {
+        let asked = questions.map(|questions| {
+            let count = questions.commands().len().min(replies.len());
+            (questions, replies.drain(..count).collect())
+        });
+        self.asked.replace(asked);
+    }
+
+    /// Asks the server whether it has answered so itself, unless it was asked just before.
+    async fn prove(
+        &self,
+        servers: &Rc<Servers>,
+        call: &Call,
+        attempt: &mut Attempt,
+        error: &ServerError,
+        verdict: &Verdict,
+        kept: Option<&Place>,
+    ) -> Verdict {
+        let questions = attempt.questions_about(servers, &call.request, &call.route, verdict);
+        let asked = self.asked.take().filter(|(asked, _)| *asked == questions);
+        let shown = match (asked, &attempt.lane) {
+            (Some((_, answers)), _) => questions.prove(error, answers, Proof::NotThen),
+            (None, Some(lane)) => {
+                let commands = questions.commands().to_vec();
+                self.is_doubted.set(true);
+                let answers = match kept {
+                    Some(place) => ask(place, commands).await,
+                    None => ask(&lane.end_of_line(), commands).await,
+                };
+                self.is_doubted.set(false);
+                proof(servers, lane, error, &questions, answers)
+            }
+            (None, None) => Proof::NotNow,
+        };
+        let verdict = attempt.judge_by(servers, &call.request, &call.route, error, (questions, shown));
+        self.lost.update(|lost| lost || verdict.ran == Ran::Unknown);
+        verdict
+    }
+
     fn at_deadline(&self, request: &Request) -> AtDeadline {
         let reason = self.waiting_for.take();
         if self.may_have_executed(request) {
@@ -195,8 +237,6 @@ async fn attempts(
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
-    // What went before the request in the same write.
-    let mut asked = None;
     loop {
         progress.note(&unfinished);
         attempt.has_place = kept.is_some();
@@ -212,12 +252,7 @@ async fn attempts(
                 }
                 Answered::Failed(error, mut verdict) | Answered::Refused(error, mut verdict) => {
                     if verdict.is_unproved {
-                        progress.is_doubted.set(true);
-                        let questions = attempt.questions_about(servers, request, &call.route, &verdict);
-                        let proof = prove(&error, questions, asked.take(), attempt.lane.as_ref(), kept.as_ref()).await;
-                        progress.is_doubted.set(false);
-                        verdict = attempt.judge_by(servers, request, &call.route, &error, proof);
-                        progress.lost.update(|lost| lost || verdict.ran == Ran::Unknown);
+                        verdict = progress.prove(servers, call, &mut attempt, &error, &verdict, kept.as_ref()).await;
                     }
                     if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
                         let error = Error::answered(&error, &verdict, request);
@@ -280,10 +315,7 @@ async fn attempts(
         drop(brings);
         let mut replies = progress.step.take_replies();
         progress.step.clear();
-        asked = attempt.questions.take().map(|questions| {
-            let count = questions.commands().len().min(replies.len());
-            (questions, replies.drain(..count).collect())
-        });
+        progress.note_answers(attempt.questions.take(), &mut replies);
         unfinished = match answer {
             Ok(()) => {
                 let reply = replies.pop().expect("a lane gives a reply to each command");
@@ -295,26 +327,4 @@ async fn attempts(
         };
         attempt.lane = Some(target);
     }
-}
-
-/// Asks the server whether it has answered so itself, unless it was asked just before.
-async fn prove(
-    error: &ServerError,
-    questions: Questions,
-    asked: Option<(Questions, Vec<Reply>)>,
-    lane: Option<&Rc<Lane>>,
-    kept: Option<&Place>,
-) -> (Questions, Proof) {
-    let commands = || questions.commands().to_vec();
-    let proof = match (asked.filter(|(asked, _)| *asked == questions), kept, lane) {
-        (Some((_, answers)), ..) => questions.prove(error, answers, Proof::NotThen),
-        (None, Some(place), _) => {
-            questions.prove(error, place.ask_all(commands()).await.unwrap_or_default(), Proof::NotNow)
-        }
-        (None, None, Some(lane)) => {
-            questions.prove(error, lane.end_of_line().ask_all(commands()).await.unwrap_or_default(), Proof::NotNow)
-        }
-        (None, None, None) => Proof::NotNow,
-    };
-    (questions, proof)
 }

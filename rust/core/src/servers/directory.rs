@@ -312,6 +312,11 @@ impl Servers {
         }
     }
 
+    /// Whether the server of that connection is known to be a replica that was taken for a primary.
+    pub(crate) fn is_outdated(&self, lane: &Rc<Lane>) -> bool {
+        self.node_of(lane).is_some_and(|node| node.is_outdated())
+    }
+
     /// A connection was lost or could not be made.
     pub(crate) fn disconnected(&self, lane: &Rc<Lane>) {
         let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::pieces::Piece;
 use super::write::Write;
 use super::{Context, Round};
-use crate::calls::attempt::{Answered, reply_or_failed_load};
+use crate::calls::attempt::{Answered, ask, proof, reply_or_failed_load};
 use crate::calls::waiting::TooLate;
 use crate::connection::code_in_flight::BringsCode;
 use crate::connection::lane::Lane;
@@ -153,20 +153,20 @@ impl Context {
         let commands: Vec<_> = unasked.flat_map(|doubted| doubted.questions.commands()).cloned().collect();
         let mut answered = Vec::new().into_iter();
         if !commands.is_empty()
-            && let Ok(Ok(answers)) = self.in_time(|| false, lane.end_of_line().ask_all(commands)).await
+            && let Ok(answers) = self.in_time(|| false, ask(&lane.end_of_line(), commands)).await
         {
             answered = answers.into_iter();
         }
         for Doubted { mut piece, error, questions, answers } in doubted {
-            let proof = match answers {
+            let shown = match answers {
                 Some(answers) => questions.prove(&error, answers, Proof::NotThen),
                 None => {
                     let answers = answered.by_ref().take(questions.commands().len()).collect();
-                    questions.prove(&error, answers, Proof::NotNow)
+                    proof(&self.servers, lane, &error, &questions, answers)
                 }
             };
             let (request, route) = (self.request(&piece), self.route(&piece));
-            let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, (questions, proof));
+            let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, (questions, shown));
             piece.was_lost |= verdict.ran == Ran::Unknown;
             self.conclude(piece, &error, &verdict, lane, round);
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Transaction;
 use super::queue::Queue;
-use crate::calls::attempt::{Answered, Attempt};
+use crate::calls::attempt::{Answered, Attempt, ask, proof};
 use crate::connection::lane::Lane;
 use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
@@ -58,11 +58,10 @@ impl Transaction<'_> {
         }
         let commands: Vec<_> = doubted.iter().flat_map(|(_, _, questions)| questions.commands()).cloned().collect();
         if let Some(lane) = attempt.lane.as_ref().filter(|_| !commands.is_empty()) {
-            let answers = lane.end_of_line().ask_all(commands).await.unwrap_or_default();
-            let mut answers = answers.into_iter();
+            let mut answers = ask(&lane.end_of_line(), commands).await.into_iter();
             for (position, error, questions) in doubted {
                 let answers = answers.by_ref().take(questions.commands().len()).collect();
-                proofs.insert(position, questions.prove(error, answers, Proof::NotNow));
+                proofs.insert(position, proof(self.servers, lane, error, &questions, answers));
             }
         }
         proofs

@@ -122,6 +122,10 @@ impl Questions {
         &self.commands
     }
 
+    pub(crate) fn are_about_role(&self) -> bool {
+        self.kind == Kind::Role
+    }
+
     /// What the answers show; `otherwise`: if they do not show that the server refuses the request by itself.
     pub(crate) fn prove(&self, error: &ServerError, answers: Vec<Reply>, otherwise: Proof) -> Proof {
         let refuses = answers.iter().filter_map(Reply::error).any(|answer| is_same(answer, error));
