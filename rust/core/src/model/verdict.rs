@@ -19,6 +19,7 @@
 //! | the server is older than the read-only forms | no | again, in the plain form |
 //! | the record of a call with `once` is refused | no | as of any refusal before it began |
 //! | any other refusal before it began | no | the caller's error |
+//! | a refusal of a script that the server does not confirm | unknown | again only where that does no harm |
 //! | a script's own error | yes | the caller's error |
 //! | never written | no | again, when there is a connection |
 //! | written, and the connection lost | unknown | again only where that does no harm |
