@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::lane::{Lane, Place};
-use crate::connection::step::Unfinished;
+use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
@@ -366,9 +366,12 @@ impl Attempt {
 pub(super) async fn ask(place: &Place, commands: Vec<Bytes>) -> Vec<Reply> {
     /// Where another server takes a node's place, what waits there is handed back, although it has a connection.
     const TRIES: usize = 3;
+    // The next connection may be to another server.
+    let options = StepOptions { only_on: Some(place.lane().connection()), ..StepOptions::default() };
     for _ in 0..TRIES {
-        match place.ask_all(commands.clone()).await {
-            Ok(answers) => return answers,
+        let progress: Rc<StepProgress> = Rc::default();
+        match place.begin(commands.clone(), options, &progress).await {
+            Ok(()) => return progress.take_replies(),
             Err(Unfinished::Unsent) if place.lane().is_up() => {}
             Err(_) => break,
         }

@@ -174,10 +174,14 @@ pub(crate) enum Meaning {
 }
 
 impl Meaning {
+    /// Whether it is about a state that the server may leave at any moment.
+    fn is_of_state(&self) -> bool {
+        matches!(self, Self::Busy | Self::NotPrimary | Self::Passing | Self::Refused | Self::StoppedOnReplica)
+    }
+
     /// Whether a server that refused something so may take it a moment later.
     fn passes_by_itself(&self) -> bool {
-        use Meaning::{Ask, Busy, Moved, NotPrimary, Nowhere, Passing, Refused, StoppedOnReplica};
-        matches!(self, Ask(_) | Busy | Moved(..) | NotPrimary | Nowhere | Passing | Refused | StoppedOnReplica)
+        self.is_of_state() || matches!(self, Self::Ask(_) | Self::Moved(..) | Self::Nowhere)
     }
 }
 
@@ -204,6 +208,11 @@ impl Verdict {
 pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let meaning = wording::meaning(error, asked);
     let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
+    // The server may come to refuse so before it is asked.
+    let is_open = is_unproved && meaning.is_of_state() && proof::has_words(asked.request, error);
+    if is_open && !asked.request.is_repeatable() {
+        return of_error(error, &Asked { proof: Some(Proof::NotNow), ..*asked });
+    }
     if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
         // It has passed, or the script made it up.
         let next = if asked.request.is_repeatable() { Next::Later } else { Next::Deliver };

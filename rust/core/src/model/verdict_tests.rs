@@ -436,6 +436,21 @@ fn what_is_followed_at_once_is_asked_about_only_if_the_script_has_the_words() {
     assert!(sent(missing, &function).is_unproved);
 }
 
+#[test]
+fn a_refusal_whose_words_the_script_has_may_be_made_up_whatever_the_server_says_later() {
+    for line in STATES {
+        let code = format!("#!lua\nreturn redis.error_reply(\"{line}\")");
+        for options in [Options::default(), Options { idempotent: true, ..Options::default() }] {
+            let is_repeatable = options.idempotent;
+            let verdict = sent(line, &script(&code, options));
+            assert_eq!(verdict.is_unproved, is_repeatable, "{line}");
+            if !is_repeatable {
+                assert_eq!((verdict.ran, verdict.next), (Ran::Unknown, Next::Deliver), "{line}");
+            }
+        }
+    }
+}
+
 fn questions(line: &str, request: &Request) -> Questions {
     let route = slot_route();
     let asked = Asked { in_cluster: true, ..Asked::plainly(request, &route) };

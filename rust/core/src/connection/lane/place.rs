@@ -75,14 +75,9 @@ impl Place {
 
     /// Sends one command and waits for its reply.
     pub(crate) async fn ask(&self, wire: Bytes) -> Result<Reply, Unfinished> {
-        self.ask_all(vec![wire]).await?.pop().ok_or(Unfinished::Unsent)
-    }
-
-    /// The same of several, in one write.
-    pub(crate) async fn ask_all(&self, commands: Vec<Bytes>) -> Result<Vec<Reply>, Unfinished> {
         let progress = Rc::default();
-        self.begin(commands, StepOptions::default(), &progress).await?;
-        Ok(progress.take_replies())
+        self.begin(vec![wire], StepOptions::default(), &progress).await?;
+        progress.take_replies().pop().ok_or(Unfinished::Unsent)
     }
 }
 

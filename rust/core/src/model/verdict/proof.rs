@@ -47,13 +47,22 @@ pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_
     }
 }
 
-/// Whether an error's words are in the code, the keys or the arguments of what runs Lua, as far as these are known.
+/// Whether an error's words may be in the code, the keys or the arguments of what runs Lua.
 fn may_say(request: &Request, error: &ServerError) -> bool {
+    has_words(request, error) || code(request).is_none()
+}
+
+/// Whether they are there.
+pub(super) fn has_words(request: &Request, error: &ServerError) -> bool {
     // Servers put `ERR` before words that have no code.
     let words = error.as_bytes().strip_prefix(b"ERR ").unwrap_or(error.as_bytes());
-    let has_words = |text: &[u8]| memmem::find(text, words).is_some();
-    let code = request.callers_script().map(|script| script.code()).or_else(|| Some(request.library()?.code()));
-    code.is_none_or(|code| has_words(code)) || has_words(request.wire())
+    let has = |text: &[u8]| memmem::find(text, words).is_some();
+    code(request).is_some_and(|code| has(code)) || has(request.wire())
+}
+
+/// What is known of the code that a request runs.
+fn code(request: &Request) -> Option<&Bytes> {
+    request.callers_script().map(|script| script.code()).or_else(|| Some(request.library()?.code()))
 }
 
 /// What the answers to questions have shown.
