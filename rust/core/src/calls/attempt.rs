@@ -366,11 +366,9 @@ impl Attempt {
 pub(super) async fn ask(place: &Place, commands: Vec<Bytes>) -> Vec<Reply> {
     /// Where another server takes a node's place, what waits there is handed back, although it has a connection.
     const TRIES: usize = 3;
-    // The next connection may be to another server.
-    let options = StepOptions { only_on: Some(place.lane().connection()), ..StepOptions::default() };
     for _ in 0..TRIES {
         let progress: Rc<StepProgress> = Rc::default();
-        match place.begin(commands.clone(), options, &progress).await {
+        match place.begin(commands.clone(), StepOptions::default(), &progress).await {
             Ok(()) => return progress.take_replies(),
             Err(Unfinished::Unsent) if place.lane().is_up() => {}
             Err(_) => break,
@@ -387,7 +385,7 @@ pub(super) fn proof(
     questions: &Questions,
     answers: Vec<Reply>,
 ) -> Proof {
-    if answers.is_empty() && questions.are_about_role() && servers.is_outdated(lane) {
+    if answers.is_empty() && questions.are_about_role() && servers.has_left(lane) {
         return Proof::Given;
     }
     questions.prove(error, answers, Proof::NotNow)

@@ -312,9 +312,9 @@ impl Servers {
         }
     }
 
-    /// Whether the server of that connection is known to be a replica that was taken for a primary.
-    pub(crate) fn is_outdated(&self, lane: &Rc<Lane>) -> bool {
-        self.node_of(lane).is_some_and(|node| node.is_outdated())
+    /// Whether the server of that connection was taken for a primary and is a replica, or another node has its place.
+    pub(crate) fn has_left(&self, lane: &Rc<Lane>) -> bool {
+        self.node_of(lane).is_none_or(|node| node.is_outdated())
     }
 
     /// A connection was lost or could not be made.
