@@ -208,14 +208,15 @@ impl Verdict {
 pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let meaning = wording::meaning(error, asked);
     let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
+    let is_to_wait = asked.request.is_repeatable() && !matches!(meaning, Meaning::Busy | Meaning::Refused);
     // The server may come to refuse so before it is asked.
     let is_open = is_unproved && meaning.is_of_state() && proof::has_words(asked.request, error);
-    if is_open && !asked.request.is_repeatable() {
+    if is_open && !is_to_wait {
         return of_error(error, &Asked { proof: Some(Proof::NotNow), ..*asked });
     }
     if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
         // It has passed, or the script made it up.
-        let next = if asked.request.is_repeatable() { Next::Later } else { Next::Deliver };
+        let next = if is_to_wait { Next::Later } else { Next::Deliver };
         return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved };
     }
     let is_demoted =

@@ -143,11 +143,13 @@ impl Questions {
                 Kind::SameRefusal => false,
                 Kind::Role => answers.into_iter().any(is_of_replica),
                 Kind::Code => answers.iter().any(|answer| answer.as_int() == Some(0)),
-                // Where the user has no right to ask, the script is taken for missing: that runs it twice at most.
                 Kind::Script => {
-                    answers.iter().any(|answer| matches!(answer.items(), [Item::Error(_)] | [_, Item::Int(0)]))
+                    answers.iter().any(|answer| matches!(answer.items(), [_, Item::Int(0)]) || is_denied(answer))
                 }
-                Kind::Function(name) => answers.iter().any(|list| !lists_function(list, name)),
+                Kind::Function(name) => answers.iter().any(|list| match list.error() {
+                    Some(_) => is_denied(list),
+                    None => !lists_function(list, name),
+                }),
             };
         if is_given { Proof::Given } else { otherwise }
     }
@@ -194,6 +196,12 @@ fn known_part(error: &ServerError) -> String {
         Some(end) => text[..end].to_owned(),
         None => text,
     }
+}
+
+/// Whether the user has no right to ask, or the server does not know the question. The script is taken for missing then:
+/// that runs it twice at most.
+fn is_denied(answer: &Reply) -> bool {
+    answer.error().is_some_and(|error| matches!(error.code(), "NOPERM" | "ERR"))
 }
 
 /// Whether it is HELLO's of a replica.
