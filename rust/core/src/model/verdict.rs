@@ -225,7 +225,7 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     // What the script may have said itself is not proved for sure.
     let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
     let ran = if is_sure { ran(&meaning, error) } else { Ran::Unknown };
-    Verdict { ran, meaning, next, is_demoted, is_unproved }
+    Verdict { meaning, ran, next, is_demoted, is_unproved }
 }
 
 fn ran(meaning: &Meaning, error: &ServerError) -> Ran {
