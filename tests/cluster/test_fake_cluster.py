@@ -195,7 +195,7 @@ async def test_what_passes_by_itself_is_waited_for_without_spinning(
     def later(_: Words) -> bytes:
         nonlocal left
         left -= 1
-        return error(text) if left else integer(1)
+        return error(text) if left > 0 else integer(1)
 
     fake.script = later
     assert await call(client) == 1

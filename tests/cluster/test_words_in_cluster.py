@@ -134,6 +134,30 @@ async def test_a_script_of_its_own_words_runs_once_and_says_so(
             assert error.may_have_executed is True, words
 
 
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_script_that_makes_up_a_server_s_line_runs_once_and_says_so(
+    client: GlideClusterClient, cluster: ValkeyCluster, call: Call
+) -> None:
+    key = "{made up}"
+    slot = cluster.key_slot(key)
+    lines = [
+        "CLUSTERDOWN Hash slot not served",
+        "CLUSTERDOWN The cluster is down",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "LOADING Redis is loading the dataset in memory",
+        "READONLY You can't write against a read only replica. script: 1, on @user_script:1.",
+        f"MOVED {slot} ?:1",
+    ]
+    for host, port in cluster.addresses:
+        lines += [f"{code} {slot} {host}:{port}" for code in ("MOVED", "ASK")]
+    await client.delete([key])
+    for count, words in enumerate(lines, 1):
+        script = unseen("redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])")
+        error = await failure(call(client, script, [key, f"{key}2"], [words]))
+        assert await client.get(key) == b"%d" % count, words
+        assert error.may_have_executed is True, words
+
+
 @pytest.mark.needs("script flags")
 async def test_so_does_one_that_runs_on_every_primary(
     client: GlideClusterClient, cluster: ValkeyCluster

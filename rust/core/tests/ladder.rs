@@ -88,11 +88,79 @@ fn a_server_that_loads_or_has_lost_its_role_is_asked_again() {
         "-READONLY You can't write against a read only replica. script: on @user_script:1.\r\n",
         "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
     ] {
-        let (server, heard_) = fake(move |count, _| Some(if count < 4 { refusal } else { ":1\r\n" }));
+        let script = script("return 1");
+        let hash = script.hash().to_owned();
+        let mut calls = 0;
+        let (server, heard_) = fake(move |_, words| {
+            calls += usize::from(words[1] == hash);
+            Some(if calls < 4 { refusal } else { ":1\r\n" })
+        });
         let caller = Caller::connect(server.port);
-        assert_eq!(caller.invoke(&script("return 1"), &[], &[]).expect("a reply").as_int(), Some(1));
-        assert_eq!(heard(&heard_).len(), 4, "{refusal}");
+        assert_eq!(caller.invoke(&script, &[], &[]).expect("a reply").as_int(), Some(1));
+        // Three are refused. After the first refusal, the server is asked whether it refuses a script that does nothing,
+        // and then ahead of each call.
+        assert!((8..=12).contains(&heard(&heard_).len()), "{refusal}: {:?}", heard(&heard_));
     }
+}
+
+/// What a script may return that writes and says so.
+const MADE_UP: [&str; 6] = [
+    "-LOADING Valkey is loading the dataset in memory\r\n",
+    "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+    "-NOREPLICAS Not enough good replicas to write.\r\n",
+    "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    "-READONLY You can't write against a read only replica.\r\n",
+    "-NOPERM this user has no permissions to run the 'evalsha' command or its subcommand\r\n",
+];
+
+#[test]
+fn a_refusal_that_its_server_does_not_confirm_is_not_followed() {
+    for line in MADE_UP {
+        let script = script("#!lua\nreturn redis.error_reply(ARGV[1])");
+        let hash = script.hash().to_owned();
+        let (server, _) = fake(move |_, words| match words[0].as_str() {
+            "EVALSHA" if words[1] == hash => Some(line),
+            "EVALSHA" => Some("-NOSCRIPT No matching script.\r\n"),
+            _ => Some(":1\r\n"),
+        });
+        let caller = Caller::connect(server.port);
+        let error = caller.invoke(&script, &[], &[]).expect_err("the script's error");
+        assert!(error.may_have_executed, "{line}");
+        assert_eq!(error.code.as_deref(), line[1..].split(' ').next());
+    }
+}
+
+#[test]
+fn a_refusal_that_its_server_neither_confirms_nor_denies_may_be_the_scripts_own() {
+    let script = script("#!lua\nreturn redis.error_reply(ARGV[1])");
+    for line in MADE_UP {
+        // The connection is lost.
+        let hash = script.hash().to_owned();
+        let (server, _) = fake(move |_, words| (words[1] == hash).then_some(line));
+        let caller = Caller::connect(server.port);
+        let error = caller.invoke(&script, &[], &[]).expect_err("the script's error");
+        assert!(error.may_have_executed, "{line}");
+        // There is no answer until the deadline.
+        let hash = script.hash().to_owned();
+        let (server, _) = fake(move |_, words| Some(if words[1] == hash { line } else { "" }));
+        let caller = Caller::connect(server.port);
+        let error = caller.invoke_within(&script, &[], &[], Duration::from_millis(200)).expect_err("too late");
+        assert_eq!((error.kind, error.may_have_executed), (Kind::Timeout, true), "{line}");
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_not_believed_once_its_server_refuses_nothing_ahead_of_it() {
+    let script = script("#!lua\nreturn redis.error_reply(ARGV[1])");
+    let hash = script.hash().to_owned();
+    let loading = "-LOADING Valkey is loading the dataset in memory\r\n";
+    let (server, heard_) =
+        fake(move |count, words| Some(if words[1] == hash || count <= 3 { loading } else { ":1\r\n" }));
+    let caller = Caller::connect(server.port);
+    let error = caller.invoke(&script, &[], &[]).expect_err("the script's error");
+    assert_eq!((error.kind, error.may_have_executed), (Kind::Script, true));
+    // The call and two questions; the questions again, and the call.
+    assert_eq!(heard(&heard_), ["EVALSHA", "EVALSHA", "EVAL", "EVALSHA", "EVAL", "EVALSHA"]);
 }
 
 #[test]
@@ -103,7 +171,7 @@ fn a_script_that_may_have_published_does_not_run_again_on_a_replica() {
     let publisher = script("redis.call('publish', 'c', 'm') return redis.call('SET', KEYS[1], 1)");
     let error = caller.invoke(&publisher, &["k"], &[]).expect_err("the server's error");
     assert_eq!((error.kind, error.may_have_executed), (Kind::Script, true));
-    assert_eq!(heard(&heard_).len(), 1);
+    assert_eq!(heard(&heard_).iter().filter(|name| *name == "EVALSHA").count(), 1);
 }
 
 #[test]

@@ -8,14 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connection::lane::Lane;
+use crate::connection::lane::{Lane, Place};
+use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::once::Answer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Next, Ran, Verdict};
+use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::wire::resp::{Reply, ServerError};
 
@@ -47,8 +48,10 @@ pub(crate) struct Attempt {
     pub(crate) follows: u32,
     /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
     pub(crate) has_place: bool,
-    /// When it last got an answer that only a replica gives.
-    pub(crate) was_on_replica_at: Option<Instant>,
+    /// What is known of the reason for which its server refused it last.
+    pub(crate) proof: Option<Proof>,
+    /// What goes before it in the same write, because its server has refused it: whether it still does.
+    pub(crate) questions: Option<Questions>,
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) patience: Patience,
@@ -128,7 +131,7 @@ impl Attempt {
             node: self.lane.as_ref().map(|lane| lane.address()),
             in_cluster: servers.is_cluster(),
             is_without_cluster: self.lane.as_ref().is_some_and(|lane| lane.is_without_cluster()),
-            is_primary: self.is_on_primary_now(),
+            proof: self.proof,
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
@@ -136,17 +139,45 @@ impl Attempt {
         }
     }
 
-    /// Whether the lane's server has said that it is a primary since the request got a replica's answer. If it then
-    /// gets such an answer again, the answer comes from the script itself.
-    pub(super) fn is_on_primary_now(&self) -> bool {
-        let moment = self.was_on_replica_at;
-        self.lane.as_ref().zip(moment).is_some_and(|(lane, moment)| lane.was_primary_since(moment))
+    /// What shows whether the lane's server, and not the script, has answered so.
+    pub(super) fn questions_about(
+        &self,
+        servers: &Servers,
+        request: &Request,
+        route: &Route,
+        verdict: &Verdict,
+    ) -> Questions {
+        let knows_little = self.lane.as_ref().is_some_and(|lane| lane.is_fragile());
+        Questions::new(&verdict.meaning, &self.asked(servers, request, route), self.asking, knows_little)
+    }
+
+    /// Judges an error by what the answers to questions about it have shown.
+    pub(super) fn judge_by(
+        &mut self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        error: &ServerError,
+        (questions, proof): (Questions, Proof),
+    ) -> Verdict {
+        self.proof = Some(proof);
+        let verdict = self.judge(servers, request, route, error);
+        self.proof = None;
+        // A refusal may end between two round trips. What is sent again asks in the same write.
+        self.questions = (verdict.next == Next::Later && !self.asking).then_some(questions);
+        verdict
+    }
+
+    /// The questions that go before the request to that lane's server.
+    pub(super) fn questions_at(&mut self, lane: &Lane) -> &[Bytes] {
+        self.questions.take_if(|_| lane.is_fragile());
+        self.questions.as_ref().map_or(&[], Questions::commands)
     }
 
     pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
         if let Some(lane) = &self.lane {
-            if verdict.is_demoted {
+            if verdict.is_demoted && !verdict.is_unproved {
                 servers.demoted(lane);
             }
             if verdict.ran == Ran::Yes {
@@ -213,12 +244,7 @@ impl Attempt {
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
             }
-            Next::Later => {
-                if verdict.is_demoted {
-                    self.was_on_replica_at = Some(Instant::now());
-                }
-                self.wait(servers, error, waiting_for);
-            }
+            Next::Later => self.wait(servers, error, waiting_for),
         }
         true
     }
@@ -305,8 +331,9 @@ impl Attempt {
     }
 
     /// What goes over the wire, the request last.
-    pub(crate) fn commands(&self, request: &Request) -> Vec<Bytes> {
+    pub(crate) fn commands(&mut self, request: &Request, lane: &Lane) -> Vec<Bytes> {
         let mut commands = Vec::with_capacity(1);
+        commands.extend_from_slice(self.questions_at(lane));
         if self.brings_library
             && let Some(library) = request.library()
         {
@@ -336,6 +363,35 @@ impl Attempt {
             servers.teach(script, lane);
         }
     }
+}
+
+/// What a server answers to questions; nothing if it cannot be asked any more.
+pub(super) async fn ask(place: &Place, commands: Vec<Bytes>) -> Vec<Reply> {
+    /// Where another server takes a node's place, what waits there is handed back, although it has a connection.
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        let progress: Rc<StepProgress> = Rc::default();
+        match place.begin(commands.clone(), StepOptions::default(), &progress).await {
+            Ok(()) => return progress.take_replies(),
+            Err(Unfinished::Unsent) if place.lane().is_up() => {}
+            Err(_) => break,
+        }
+    }
+    Vec::new()
+}
+
+/// What the answers show, or what other calls have learned of the server since.
+pub(super) fn proof(
+    servers: &Servers,
+    lane: &Rc<Lane>,
+    error: &ServerError,
+    questions: &Questions,
+    answers: Vec<Reply>,
+) -> Proof {
+    if answers.is_empty() && questions.are_about_role() && servers.has_left(lane) {
+        return Proof::Given;
+    }
+    questions.prove(error, answers, Proof::NotNow)
 }
 
 /// The form that brings the code along.

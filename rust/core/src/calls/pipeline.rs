@@ -28,7 +28,7 @@ use crate::servers::directory::Servers;
 use crate::servers::node::Lease;
 use crate::tasks::guard;
 use pieces::Piece;
-use replies::{Reading, WriteEnd};
+use replies::{Doubted, Reading, WriteEnd};
 use write::chunks;
 
 /// What all of a batch's groups know.
@@ -53,6 +53,8 @@ struct Context {
 struct Round {
     done: Vec<(usize, Outcome)>,
     again: Vec<Piece>,
+    /// These are in neither until the server has said more.
+    doubted: Vec<Doubted>,
 }
 
 /// The outcomes of all commands, in their order.
@@ -130,11 +132,11 @@ impl Context {
                 let (there, again) = pieces.into_iter().partition(|piece| self.first_route(piece) == route);
                 let end = |piece: Piece| (piece.place, Err(Box::new((*error).clone().after_loss(piece.was_lost))));
                 let there: Vec<Piece> = there;
-                return Round { done: there.into_iter().map(end).collect(), again };
+                return Round { done: there.into_iter().map(end).collect(), again, ..Round::default() };
             }
             Err(too_late) => {
                 let end = |piece: Piece| (piece.place, Err(Box::new(self.not_sent_in_time(too_late, piece.was_lost))));
-                return Round { done: pieces.into_iter().map(end).collect(), again: Vec::new() };
+                return Round { done: pieces.into_iter().map(end).collect(), ..Round::default() };
             }
         };
         let lane = place.lane().clone();
@@ -159,7 +161,7 @@ impl Context {
         drop(place);
         let first = chunks.first().map(|(_, _, answer)| answer);
         let bringers = first.into_iter().flat_map(|first| write.bringers(first)).collect();
-        let mut round = Round { done: Vec::with_capacity(pieces.len()), again: Vec::new() };
+        let mut round = Round { done: Vec::with_capacity(pieces.len()), ..Round::default() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), bringers };
         for (count, progress, answer) in chunks {
             let answered = self.in_time(|| progress.was_sent(), answer).await;
@@ -175,6 +177,7 @@ impl Context {
             };
             self.read(&mut reading, count, progress.take_replies(), &ending, &mut round);
         }
+        self.prove(&reading.lane, &mut round).await;
         round
     }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, ask, needs_plain_form, proof, reply_or_failed_load};
 use crate::calls::overdue;
 use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
@@ -14,11 +14,12 @@ use crate::model::completion::{CallTrace, Outcome};
 use crate::model::config::Address;
 use crate::model::error::Error;
 use crate::model::request::Request;
-use crate::model::verdict::{self, Next, Ran};
+use crate::model::verdict::{self, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::Servers;
 use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
+use crate::wire::resp::{Reply, ServerError};
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
@@ -52,7 +53,8 @@ pub(crate) fn recover(
                 servers.stats.script_hits.add(1);
                 Some((outcome, from_record))
             }
-            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (verdict.next == Next::Deliver)
+            Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (verdict.next == Next::Deliver
+                && !verdict.is_unproved)
                 .then(|| (Err(Box::new(Error::answered(&error, &verdict, &call.request))), false)),
         };
         if let Some((outcome, from_record)) = end {
@@ -117,6 +119,10 @@ struct Progress {
     sent_code: Cell<bool>,
     /// How often it was sent behind another call that carries its code.
     follows: Cell<u32>,
+    /// The server is asked whether it or the script has answered in a server's words.
+    is_doubted: Cell<bool>,
+    /// What went before the request in the same write.
+    asked: RefCell<Option<(Questions, Vec<Reply>)>>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
     waiting_for: RefCell<Obstacle>,
@@ -124,7 +130,7 @@ struct Progress {
 
 impl Progress {
     fn may_have_executed(&self, request: &Request) -> bool {
-        self.lost.get() || verdict::may_have_run(request, self.step.was_sent())
+        self.lost.get() || self.is_doubted.get() || verdict::may_have_run(request, self.step.was_sent())
     }
 
     /// Counts a step that was sent.
@@ -162,6 +168,46 @@ impl Progress {
             lease.introduce();
         }
         self.lease.borrow_mut().insert(lease).lane().clone()
+    }
+
+    /// Takes the answers to the questions that went before the request.
+    fn note_answers(&self, questions: Option<Questions>, replies: &mut Vec<Reply>) {
+        let asked = questions.map(|questions| {
+            let count = questions.commands().len().min(replies.len());
+            (questions, replies.drain(..count).collect())
+        });
+        self.asked.replace(asked);
+    }
+
+    /// Asks the server whether it has answered so itself, unless it was asked just before.
+    async fn prove(
+        &self,
+        servers: &Rc<Servers>,
+        call: &Call,
+        attempt: &mut Attempt,
+        error: &ServerError,
+        verdict: &Verdict,
+        kept: Option<&Place>,
+    ) -> Verdict {
+        let questions = attempt.questions_about(servers, &call.request, &call.route, verdict);
+        let asked = self.asked.take().filter(|(asked, _)| *asked == questions);
+        let shown = match (asked, &attempt.lane) {
+            (Some((_, answers)), _) => questions.prove(error, answers, Proof::NotThen),
+            (None, Some(lane)) => {
+                let commands = questions.commands().to_vec();
+                self.is_doubted.set(true);
+                let answers = match kept {
+                    Some(place) => ask(place, commands).await,
+                    None => ask(&lane.end_of_line(), commands).await,
+                };
+                self.is_doubted.set(false);
+                proof(servers, lane, error, &questions, answers)
+            }
+            (None, None) => Proof::NotNow,
+        };
+        let verdict = attempt.judge_by(servers, &call.request, &call.route, error, (questions, shown));
+        self.lost.update(|lost| lost || verdict.ran == Ran::Unknown);
+        verdict
     }
 
     fn at_deadline(&self, request: &Request) -> AtDeadline {
@@ -205,7 +251,10 @@ async fn attempts(
                     progress.from_record.set(from_record);
                     return outcome;
                 }
-                Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => {
+                Answered::Failed(error, mut verdict) | Answered::Refused(error, mut verdict) => {
+                    if verdict.is_unproved {
+                        verdict = progress.prove(servers, call, &mut attempt, &error, &verdict, kept.as_ref()).await;
+                    }
                     if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
                         let error = Error::answered(&error, &verdict, request);
                         return Err(Box::new(error.after_loss(progress.lost.get())));
@@ -251,7 +300,7 @@ async fn attempts(
         if call.reply_to.is_abandoned() {
             return Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request))));
         }
-        let commands = attempt.commands(request);
+        let commands = attempt.commands(request, &target);
         let brings_code = attempt.brings_code() || attempt.brings_library;
         let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
         let place = if may_lack_code { place.kept() } else { place };
@@ -267,6 +316,7 @@ async fn attempts(
         drop(brings);
         let mut replies = progress.step.take_replies();
         progress.step.clear();
+        progress.note_answers(attempt.questions.take(), &mut replies);
         unfinished = match answer {
             Ok(()) => {
                 let reply = replies.pop().expect("a lane gives a reply to each command");

@@ -25,11 +25,11 @@ use crate::model::error::Error;
 use crate::model::library::Library;
 use crate::model::request::{Form, Packer, Request};
 use crate::model::route::Route;
-use crate::model::verdict::{self, Asked, Load, Next};
+use crate::model::verdict::{self, Asked, Load, Next, lists_function};
 use crate::servers::directory::Servers;
 use crate::servers::watches::Watched;
 use crate::wire::pack;
-use crate::wire::resp::{Item, Reply, ServerError};
+use crate::wire::resp::{Reply, ServerError};
 
 use self::answer::Answer;
 
@@ -140,7 +140,7 @@ impl Transaction<'_> {
             let answer = sending.await;
             let replies = self.progress.take_replies();
             match answer {
-                Ok(()) => self.progress.clear(),
+                Ok(()) => {}
                 Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
                 Err(_) if self.watched.is_some() => return Ok(None),
                 Err(_) => {
@@ -148,14 +148,16 @@ impl Transaction<'_> {
                     continue;
                 }
             }
-            match self.read(&queue, replies, &attempt, &lane) {
+            // Until that is known, it may have run.
+            let proofs = self.proofs(&queue, &replies, &attempt).await;
+            self.progress.clear();
+            match self.read(&queue, replies, &attempt, &lane, &proofs) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
                 Answer::CannotLoad => loads_libraries = false,
                 Answer::OnReplica(error) => {
                     self.ran_on_replica.set(true);
-                    attempt.was_on_replica_at = Some(Instant::now());
                     self.servers.demoted(&lane);
                     attempt.wait(self.servers, &error, &self.waiting_for);
                 }
@@ -243,7 +245,8 @@ impl Transaction<'_> {
                     (Load::WasThere, _) => {
                         // It stays, if it has the function.
                         let listed = place.ask(Library::list()).await;
-                        if !listed.is_ok_and(|listed| lacks_function(&listed, &function)) {
+                        let lacks = |listed: Reply| listed.error().is_none() && !lists_function(&listed, &function);
+                        if !listed.is_ok_and(lacks) {
                             break;
                         }
                     }
@@ -277,10 +280,4 @@ impl Transaction<'_> {
 /// The name under which a lane remembers a library's function.
 fn function_key(library: &Library, request: &Request) -> String {
     format!("{} {}", library.key, request.function_name())
-}
-
-/// Whether none of the libraries that a server listed has a function of that name.
-fn lacks_function(listed: &Reply, name: &str) -> bool {
-    let has = |item: &Item| matches!(item, Item::Bulk(bytes) | Item::Simple(bytes) if &bytes[..] == name.as_bytes());
-    listed.error().is_none() && !listed.items().iter().any(has)
 }

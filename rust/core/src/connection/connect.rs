@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::connection::greeting::{ECHO, Greeting, GreetingStyle, IfRefused, greetings};
 use crate::connection::stranger;
@@ -32,22 +32,12 @@ pub(crate) struct Connection {
     pub(crate) is_fragile: bool,
     /// The server has said that it is no node of a cluster.
     pub(crate) is_without_cluster: bool,
-    /// When the server has said that it is a primary.
-    pub(crate) was_primary_at: Option<Instant>,
 }
 
 impl Connection {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         let (buffer, decoder) = (BytesMut::new(), Decoder::default());
-        Self {
-            stream,
-            buffer,
-            decoder,
-            has_answered: false,
-            is_fragile: false,
-            is_without_cluster: false,
-            was_primary_at: None,
-        }
+        Self { stream, buffer, decoder, has_answered: false, is_fragile: false, is_without_cluster: false }
     }
 }
 
@@ -202,7 +192,6 @@ impl Connection {
                         return Err(Failure::Final(Unreachable::Stranger(Stranger::Sentinel)));
                     }
                     self.is_without_cluster = mode == Some("standalone");
-                    self.was_primary_at = (text("role") == Some("master")).then(Instant::now);
                 }
                 (None, _) => {}
                 (Some(_), IfRefused::Offered) if is_busy => {}

@@ -3,8 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use tokio::time::Instant;
-
 use crate::connection::connect::Connection;
 
 #[derive(Default)]
@@ -20,7 +18,6 @@ pub(crate) struct Session {
     /// Whether an earlier connection ended over such a command.
     is_distrusted: Cell<bool>,
     is_without_cluster: Cell<bool>,
-    was_primary_at: Cell<Option<Instant>>,
 }
 
 impl Session {
@@ -28,7 +25,6 @@ impl Session {
     pub(super) fn begin(&self, connection: &Connection) {
         self.is_fragile.set(connection.is_fragile);
         self.is_without_cluster.set(connection.is_without_cluster);
-        self.was_primary_at.set(connection.was_primary_at);
         self.number.update(|number| number + 1);
         self.loaded.borrow_mut().clear();
     }
@@ -40,11 +36,6 @@ impl Session {
     /// Whether the server has said that it is no node of a cluster.
     pub(super) fn is_without_cluster(&self) -> bool {
         self.is_without_cluster.get()
-    }
-
-    /// Whether the server has said that it is a primary, since that moment.
-    pub(super) fn was_primary_since(&self, moment: Instant) -> bool {
-        self.was_primary_at.get().is_some_and(|at| at > moment)
     }
 
     /// A command of the client's own was the next to be answered when the connection ended.

@@ -128,6 +128,17 @@ impl Script {
         self.options.read_only || self.options.idempotent
     }
 
+    /// The first line with its end, if it declares an engine and flags.
+    pub(crate) fn shebang(&self) -> &[u8] {
+        let first = self.code.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        if first.starts_with(b"#!") { first } else { &[] }
+    }
+
+    /// What the engine compiles.
+    pub(crate) fn code_without_shebang(&self) -> &[u8] {
+        &self.code[self.shebang().len()..]
+    }
+
     /// Whether the first line declares flags, and `no-writes` is not among them. A server then checks whether it may
     /// write before it starts the script.
     pub(crate) fn declares_writes(&self) -> bool {

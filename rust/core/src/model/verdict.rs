@@ -3,9 +3,9 @@
 //!
 //! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
-//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script that makes up a
-//! server's exact line is taken for the server only where that server may have said it of this request.
-//! A script that makes up a replica's line is sent again until a new connection, whose server says that it is a primary.
+//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script may make such a line
+//! up, too. So a script's refusal counts only once the server has said the same to questions that run nothing of the
+//! caller's: see [`proof`].
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
@@ -19,12 +19,15 @@
 //! | the server is older than the read-only forms | no | again, in the plain form |
 //! | the record of a call with `once` is refused | no | as of any refusal before it began |
 //! | any other refusal before it began | no | the caller's error |
+//! | a refusal of a script that the server does not confirm | unknown | again only where that does no harm |
 //! | a script's own error | yes | the caller's error |
 //! | never written | no | again, when there is a connection |
 //! | written, and the connection lost | unknown | again only where that does no harm |
 
+mod proof;
 mod wording;
 
+pub(crate) use proof::{Proof, Questions, lists_function};
 pub(crate) use wording::{
     Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, lacks_command, lacks_function,
     line_number, load, passes, turns_away, wants_password,
@@ -49,8 +52,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) in_cluster: bool,
     /// The server that answered is known to be no node of a cluster.
     pub(crate) is_without_cluster: bool,
-    /// The request had an answer that is a replica's before, and since then the server has said that it is a primary.
-    pub(crate) is_primary: bool,
+    /// What the server's answers to questions about it have shown; `None`: it was not asked.
+    pub(crate) proof: Option<Proof>,
     /// The user that the server names in its refusals; `None`: it is not known.
     pub(crate) user: Option<&'a str>,
     /// The code went along although the server had not said that it misses it.
@@ -72,7 +75,7 @@ impl<'a> Asked<'a> {
             node: None,
             in_cluster: false,
             is_without_cluster: false,
-            is_primary: false,
+            proof: None,
             user: None,
             is_ahead: false,
             brings_library: false,
@@ -170,6 +173,18 @@ pub(crate) enum Meaning {
     OfCommand,
 }
 
+impl Meaning {
+    /// Whether it is about a state that the server may leave at any moment.
+    fn is_of_state(&self) -> bool {
+        matches!(self, Self::Busy | Self::NotPrimary | Self::Passing | Self::Refused | Self::StoppedOnReplica)
+    }
+
+    /// Whether a server that refused something so may take it a moment later.
+    fn passes_by_itself(&self) -> bool {
+        self.is_of_state() || matches!(self, Self::Ask(_) | Self::Moved(..) | Self::Nowhere)
+    }
+}
+
 /// What an error reply means for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -178,6 +193,8 @@ pub(crate) struct Verdict {
     pub(crate) next: Next,
     /// The server that answered is a replica, and should have been a primary.
     pub(crate) is_demoted: bool,
+    /// The script may have made the words up: the server is to be asked before anything follows from them.
+    pub(crate) is_unproved: bool,
 }
 
 impl Verdict {
@@ -190,10 +207,25 @@ impl Verdict {
 /// Judges an error reply.
 pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let meaning = wording::meaning(error, asked);
+    let is_unproved = asked.proof.is_none() && proof::is_wanted(&meaning, error, asked);
+    let is_to_wait = asked.request.is_repeatable() && !matches!(meaning, Meaning::Busy | Meaning::Refused);
+    // The server may come to refuse so before it is asked.
+    let is_open = is_unproved && meaning.is_of_state() && proof::has_words(asked.request, error);
+    if is_open && !is_to_wait {
+        return of_error(error, &Asked { proof: Some(Proof::NotNow), ..*asked });
+    }
+    if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
+        // It has passed, or the script made it up.
+        let next = if is_to_wait { Next::Later } else { Next::Deliver };
+        return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved };
+    }
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
-    Verdict { ran: ran(&meaning, error), meaning, next, is_demoted }
+    // What the script may have said itself is not proved for sure.
+    let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
+    let ran = if is_sure { ran(&meaning, error) } else { Ran::Unknown };
+    Verdict { meaning, ran, next, is_demoted, is_unproved }
 }
 
 fn ran(meaning: &Meaning, error: &ServerError) -> Ran {

@@ -375,3 +375,149 @@ fn what_was_written_and_lost_may_have_run_unless_it_runs_nothing() {
     assert_eq!(lost(&command(&["FUNCTION", "LOAD", "x"]), false), may(Ran::Unknown, false));
     assert_eq!(of_loss(&plain(), false, false), may(Ran::No, true));
 }
+
+/// What a server says because of a state that passes.
+const STATES: [&str; 8] = [
+    "CLUSTERDOWN Hash slot not served",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "NOREPLICAS Not enough good replicas to write.",
+    "READONLY You can't write against a read only replica.",
+    "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "MISCONF Errors writing to the AOF file: No space left on device",
+];
+
+#[test]
+fn a_refusal_that_a_script_may_have_made_up_is_to_be_proved() {
+    for line in STATES {
+        let verdict = sent(line, &flagged());
+        assert!(verdict.is_unproved, "{line}");
+        let given = judge(line, &flagged(), |asked| asked.proof = Some(Proof::Given));
+        assert_eq!(given, Verdict { is_unproved: false, ..verdict }, "{line}");
+        assert!(!judge(line, &flagged(), |asked| asked.is_queued = true).is_unproved, "nothing runs yet");
+        assert!(!sent(line, &command(&["SET", "k", "v"])).is_unproved, "no command answers like a script");
+    }
+    assert!(!sent("NOREPLICAS of mine", &flagged()).is_unproved, "it is the script's own");
+}
+
+#[test]
+fn a_refusal_that_is_not_confirmed_may_have_passed_or_is_the_scripts_own() {
+    let repeatable = script("#!lua\nreturn 1", Options { idempotent: true, ..Options::default() });
+    for line in STATES {
+        let judge = |request: &Request, proof| {
+            let verdict = judge(line, request, |asked| asked.proof = Some(proof));
+            assert!(!verdict.is_demoted && !verdict.is_unproved, "{line}");
+            (verdict.ran, verdict.next)
+        };
+        assert_eq!(judge(&flagged(), Proof::NotNow), (Ran::Unknown, Next::Deliver), "{line}");
+        let is_waited_for = !["BUSY", "OOM", "MISCONF"].iter().any(|code| line.starts_with(code));
+        let next = if is_waited_for { Next::Later } else { Next::Deliver };
+        assert_eq!(judge(&repeatable, Proof::NotNow), (Ran::Unknown, next), "{line}");
+        assert_eq!(judge(&repeatable, Proof::NotThen), (Ran::Yes, Next::Deliver), "{line}");
+    }
+    // A right does not come by itself.
+    let forbidden = "NOPERM this user has no permissions to run the 'evalsha' command";
+    let verdict = judge(forbidden, &plain(), |asked| asked.proof = Some(Proof::NotNow));
+    assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver));
+}
+
+#[test]
+fn what_is_followed_at_once_is_asked_about_only_if_the_script_has_the_words() {
+    let moved = format!("MOVED {SLOT} 127.0.0.1:6381");
+    for line in [&moved, "NOSCRIPT No matching script."] {
+        assert!(!sent(line, &plain()).is_unproved, "{line}");
+        let has_them = format!("return {{err='{line}'}}");
+        assert!(sent(line, &script(&has_them, Options::default())).is_unproved, "{line}");
+        assert!(sent(line, &script_of("return 1", Options::default(), &["k", line])).is_unproved, "{line}");
+    }
+    let missing = "ERR Function not found";
+    assert!(!sent(missing, &function()).is_unproved);
+    let code = "#!lua name=l\nreturn redis.error_reply('Function not found')";
+    let function = command(&["FCALL", "f", "1", "k"]).calling(Arc::new(Library::new(code)));
+    assert!(sent(missing, &function).is_unproved);
+}
+
+#[test]
+fn a_refusal_whose_words_the_script_has_may_be_made_up_whatever_the_server_says_later() {
+    for line in STATES {
+        let code = format!("#!lua\nreturn redis.error_reply(\"{line}\")");
+        for options in [Options::default(), Options { idempotent: true, ..Options::default() }] {
+            let is_repeatable = options.idempotent;
+            let verdict = sent(line, &script(&code, options));
+            let is_asked = is_repeatable && verdict.next == Next::Later;
+            assert_eq!(verdict.is_unproved, is_asked, "{line}");
+            if !is_asked {
+                assert_eq!((verdict.ran, verdict.next), (Ran::Unknown, Next::Deliver), "{line}");
+            }
+        }
+    }
+}
+
+fn questions(line: &str, request: &Request) -> Questions {
+    let route = slot_route();
+    let asked = Asked { in_cluster: true, ..Asked::plainly(request, &route) };
+    Questions::new(&of_error(&ServerError::new(line.to_owned()), &asked).meaning, &asked, false, false)
+}
+
+#[test]
+fn a_server_is_asked_what_runs_nothing_of_the_callers() {
+    let words = |line: &str, request: &Request| {
+        let of = |wire: &bytes::Bytes| {
+            String::from_utf8_lossy(wire).lines().skip(2).step_by(2).collect::<Vec<_>>().join(" ")
+        };
+        questions(line, request).commands().iter().map(of).collect::<Vec<_>>()
+    };
+    let loading = "LOADING Valkey is loading the dataset in memory";
+    let no_hash = "0".repeat(40);
+    assert_eq!(words(loading, &plain()), [format!("EVALSHA {no_hash} 1 k"), "EVAL return 1 1 k".to_owned()]);
+    let of_flagged = questions(loading, &flagged());
+    assert!(of_flagged.commands()[1].ends_with(b"\r\n#!lua\nreturn 1\r\n$1\r\n1\r\n$1\r\nk\r\n"), "{of_flagged:?}");
+    assert_eq!(words(loading, &function())[0], "FCALL ? 1 k");
+    let with_args = command(&["EVAL", "return 7", "1", "k", "a", "b"]).running(None);
+    assert_eq!(words(loading, &with_args), ["EVAL return 1 1 k"]);
+    assert_eq!(words("NOSCRIPT No matching script.", &plain())[0][..13], *"SCRIPT EXISTS");
+    assert_eq!(words("READONLY You can't write against a read only replica.", &flagged())[0], "HELLO");
+}
+
+#[test]
+fn answers_prove_a_refusal_if_they_are_one_for_the_same_reason() {
+    use crate::wire::resp::{Item, Reply};
+    let error = |line: &str| Reply::One(Item::Error(ServerError::new(line.to_owned())));
+    let bulk = |text: &'static str| Item::Bulk(bytes::Bytes::from_static(text.as_bytes()).into());
+    let one = || Reply::One(Item::Int(1));
+    let hello = |role| Reply::Nested(vec![Item::Map(1), bulk("role"), bulk(role)]);
+    let read_only = "READONLY You can't write against a read only replica.";
+    let loading = "LOADING Valkey is loading the dataset in memory";
+    let forbidden = "NOPERM User bob has no permissions to run the 'evalsha' command";
+    let missing = "NOSCRIPT No matching script.";
+    let exists = |is_there| Reply::Nested(vec![Item::Array(1), Item::Int(is_there)]);
+    let compiles = "ERR Error compiling script (new function): user_script:1: '=' expected near 'x'";
+    let code = command(&["EVAL", "x x", "0"]).running(Some(Arc::new(Script::new("x x", Options::default()))));
+    for (line, request, answers, is_given) in [
+        (loading, plain(), vec![error(loading), error(loading)], true),
+        (loading, plain(), vec![error(missing), error(loading)], true),
+        (loading, plain(), vec![error("MOVED 7629 127.0.0.1:1")], true),
+        (loading, plain(), vec![error(missing), one()], false),
+        (loading, plain(), vec![error("OOM command not allowed when used memory > 'maxmemory'.")], false),
+        (loading, plain(), vec![], false),
+        (read_only, flagged(), vec![hello("replica"), one()], true),
+        (read_only, flagged(), vec![hello("slave"), one()], true),
+        (read_only, flagged(), vec![hello("master"), one()], false),
+        (read_only, flagged(), vec![error("ERR unknown command 'HELLO'"), error(read_only)], true),
+        (forbidden, plain(), vec![error(forbidden), one()], true),
+        (forbidden, plain(), vec![error("NOPERM User bob has no permissions to run the 'eval' command")], false),
+        (missing, plain(), vec![exists(0)], true),
+        (missing, plain(), vec![exists(1)], false),
+        (missing, plain(), vec![error("NOPERM User bob has no permissions to run the 'script|exists' command")], true),
+        (missing, plain(), vec![error(STATES[5])], false),
+        ("ERR Function not found", function(), vec![error(STATES[5])], false),
+        ("ERR Function not found", function(), vec![Reply::One(Item::Array(0))], true),
+        (compiles, code.clone(), vec![one(), Reply::One(Item::Int(0))], true),
+        (compiles, code, vec![one(), one()], false),
+    ] {
+        let shown = format!("{line}: {answers:?}");
+        let proof = questions(line, &request).prove(&ServerError::new(line.to_owned()), answers, Proof::NotNow);
+        assert_eq!(proof, if is_given { Proof::Given } else { Proof::NotNow }, "{shown}");
+    }
+}

@@ -315,6 +315,11 @@ impl Servers {
         }
     }
 
+    /// Whether the server of that connection was taken for a primary and is a replica, or another node has its place.
+    pub(crate) fn has_left(&self, lane: &Rc<Lane>) -> bool {
+        self.node_of(lane).is_none_or(|node| node.is_outdated())
+    }
+
     /// A connection was lost or could not be made.
     pub(crate) fn disconnected(&self, lane: &Rc<Lane>) {
         let is_known = self.topology.borrow().nodes().any(|node| node.address == *lane.address());

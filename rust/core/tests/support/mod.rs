@@ -40,6 +40,7 @@ impl Fake {
             let mut answer = answer;
             // One connection after another is enough: each client has one.
             for stream in listener.incoming().flatten() {
+                stream.set_nodelay(true).expect("a connection");
                 serve(&stream, &mut answer);
             }
         });

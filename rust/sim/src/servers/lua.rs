@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::deployment::Deployment;
 use super::execution::Execution;
 use super::node::Condition;
-use super::scripts::{Step, Unfit, Word, spin};
+use super::scripts::{self, Step, Unfit, Word, spin};
 use super::versions::Version;
 use super::wire::{Reply, Words, text};
 use super::words;
@@ -83,6 +83,11 @@ impl Deployment {
                 Step::RaiseTable => {
                     let words = second.map_or(&b"unknown error"[..], Vec::as_slice);
                     return Progress::Raised(words.to_vec());
+                }
+                Step::ReturnOne => return Progress::Ended(Reply::Int(1)),
+                Step::ReturnCompiles => {
+                    let compiles = execution.args.first().is_some_and(|code| scripts::parse(code, false).is_ok());
+                    return Progress::Ended(Reply::Int(compiles.into()));
                 }
                 Step::Nonsense => break,
             }

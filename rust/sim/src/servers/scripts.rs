@@ -31,6 +31,9 @@ pub(super) enum Step {
     Raise,
     /// `error({err = ARGV[2]})`.
     RaiseTable,
+    ReturnOne,
+    /// Whether ARGV[1] can be compiled.
+    ReturnCompiles,
     /// Nothing that Lua can read.
     Nonsense,
 }
@@ -104,6 +107,12 @@ pub static TEMPLATES: &[Template] = &[
     flagged("lua-bad-flag", "#!lua flags=swift", &[COUNT, Step::ReturnId]),
     flagged("lua-bad-option", "#!lua speed=high", &[COUNT, Step::ReturnId]),
     flagged("lua-bad-engine", "#!perl", &[COUNT, Step::ReturnId]),
+];
+
+/// What the client asks a server with, by its text.
+static QUESTIONS: [(&str, Template); 2] = [
+    ("return 1", plain("nothing", &[Step::ReturnOne])),
+    ("return loadstring(ARGV[1]) and 1 or 0", plain("compiles", &[Step::ReturnCompiles])),
 ];
 
 /// The template of that name.
@@ -203,6 +212,8 @@ impl Step {
             Self::ReturnStatus => "do return redis.status_reply(ARGV[2]) end".to_owned(),
             Self::Raise => "error(ARGV[2])".to_owned(),
             Self::RaiseTable => "error({err = ARGV[2]})".to_owned(),
+            Self::ReturnOne => QUESTIONS[0].0.to_owned(),
+            Self::ReturnCompiles => QUESTIONS[1].0.to_owned(),
             Self::Nonsense => "this is no Lua".to_owned(),
         }
     }
@@ -277,8 +288,9 @@ pub(super) fn parse(code: &[u8], knows_shebang: bool) -> Result<Program, Unfit> 
         (line, rest) = (2, after);
     }
     let wrapped = Wrapped::parse(&mut rest);
-    let name = marker(rest);
-    let template = template(name).unwrap_or_else(|| panic!("a script that the model does not know: {code}"));
+    let question = QUESTIONS.iter().find_map(|(text, template)| (*text == rest).then_some(template));
+    let template = question.or_else(|| template(marker(rest)));
+    let template = template.unwrap_or_else(|| panic!("a script that the model does not know: {code}"));
     let steps: Vec<_> = template.steps.iter().cloned().enumerate().map(|(at, step)| (line + 1 + at, step)).collect();
     match steps.iter().find(|(_, step)| *step == Step::Nonsense) {
         Some(&(line, _)) => Err(Unfit::Syntax { line }),

@@ -218,6 +218,29 @@ impl Callers {
             "NOREPLICAS Not enough good replicas to write.".to_owned(),
             "OUT_OF_STOCK sku 7".to_owned(),
         ];
+        let states = [
+            "READONLY You can't write against a read only replica.".to_owned(),
+            "READONLY You can't write against a read only replica. script: on @user_script:1.".to_owned(),
+            "LOADING Valkey is loading the dataset in memory".to_owned(),
+            "BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.".to_owned(),
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.".to_owned(),
+            "CLUSTERDOWN Hash slot not served".to_owned(),
+            "TRYAGAIN Multiple keys request during rehashing of slot".to_owned(),
+            "OOM command not allowed when used memory > 'maxmemory'.".to_owned(),
+        ];
+        // On a rough network, a server may come to answer so between the run and the question about it.
+        let answers = [
+            "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand".to_owned(),
+            "NOSCRIPT No matching script.".to_owned(),
+            format!("MOVED {slot} 127.0.0.1:7000"),
+            format!("ASK {slot} 127.0.0.1:7000"),
+        ];
+        if self.world.once_in(4) {
+            return self.world.pick(&states);
+        }
+        if self.world.is_quiet.get() && self.world.once_in(4) {
+            return self.world.pick(&answers);
+        }
         self.world.pick(&others)
     }
 }

@@ -6,15 +6,15 @@ use std::rc::Rc;
 use super::pieces::Piece;
 use super::write::Write;
 use super::{Context, Round};
-use crate::calls::attempt::{Answered, reply_or_failed_load};
+use crate::calls::attempt::{Answered, ask, proof, reply_or_failed_load};
 use crate::calls::waiting::TooLate;
 use crate::connection::code_in_flight::BringsCode;
 use crate::connection::lane::Lane;
 use crate::model::error::Error;
 use crate::model::library::is_library;
 use crate::model::unreachable::Unreachable;
-use crate::model::verdict::{self, Load, Meaning, Ran};
-use crate::wire::resp::{Item, Reply};
+use crate::model::verdict::{self, Load, Meaning, Proof, Questions, Ran, Verdict};
+use crate::wire::resp::{Item, Reply, ServerError};
 
 /// The part of a write whose replies are still to be read.
 pub(super) struct Reading {
@@ -25,6 +25,15 @@ pub(super) struct Reading {
     pub(super) taught: HashSet<String>,
     /// For the code that the write brings, with the commands that bring it.
     pub(super) bringers: Vec<(usize, BringsCode)>,
+}
+
+/// A piece whose script may have answered in a server's words.
+pub(super) struct Doubted {
+    piece: Piece,
+    error: ServerError,
+    questions: Questions,
+    /// The server's answers, if it was asked before.
+    answers: Option<Vec<Reply>>,
 }
 
 /// Why there are no more replies.
@@ -73,6 +82,8 @@ impl Context {
                 continue;
             };
             let mut reply = std::mem::replace(reply, Reply::One(Item::Nil));
+            // They may have been in the write before.
+            let answers = place.questions.checked_sub(first).map(|begin| replies[begin..place.index - first].to_vec());
             if piece.attempt.brings_library
                 && let Some(library) = request.library()
             {
@@ -84,7 +95,7 @@ impl Context {
             {
                 piece.attempt.learn_from(&self.servers, request, &self.route(&piece), &reply, lane);
             }
-            self.with_reply(piece, reply, lane, round);
+            self.with_reply(piece, reply, answers, lane, round);
         }
     }
 
@@ -103,7 +114,15 @@ impl Context {
         }
     }
 
-    fn with_reply(&self, mut piece: Piece, reply: Reply, lane: &Rc<Lane>, round: &mut Round) {
+    /// `answers`: to the questions before it.
+    fn with_reply(
+        &self,
+        mut piece: Piece,
+        reply: Reply,
+        answers: Option<Vec<Reply>>,
+        lane: &Rc<Lane>,
+        round: &mut Round,
+    ) {
         let request = self.request(&piece);
         if reply.error().is_none() && !request.is_answered_from_record(&reply) {
             self.note_hit(&piece, lane);
@@ -118,15 +137,53 @@ impl Context {
             }
             Answered::Failed(error, verdict) | Answered::Refused(error, verdict) => (error, verdict),
         };
+        let asked = piece.attempt.questions.take();
+        if !verdict.is_unproved {
+            return self.conclude(piece, &error, &verdict, lane, round);
+        }
+        let questions = piece.attempt.questions_about(&self.servers, request, &route, &verdict);
+        let answers = answers.filter(|_| asked.as_ref() == Some(&questions));
+        round.doubted.push(Doubted { piece, error, questions, answers });
+    }
+
+    /// Asks the server whether it has answered in these words itself, for all pieces together.
+    pub(super) async fn prove(&self, lane: &Rc<Lane>, round: &mut Round) {
+        let doubted = std::mem::take(&mut round.doubted);
+        let unasked = doubted.iter().filter(|doubted| doubted.answers.is_none());
+        let commands: Vec<_> = unasked.flat_map(|doubted| doubted.questions.commands()).cloned().collect();
+        let mut answered = Vec::new().into_iter();
+        if !commands.is_empty()
+            && let Ok(answers) = self.in_time(|| false, ask(&lane.end_of_line(), commands)).await
+        {
+            answered = answers.into_iter();
+        }
+        for Doubted { mut piece, error, questions, answers } in doubted {
+            let shown = match answers {
+                Some(answers) => questions.prove(&error, answers, Proof::NotThen),
+                None => {
+                    let answers = answered.by_ref().take(questions.commands().len()).collect();
+                    proof(&self.servers, lane, &error, &questions, answers)
+                }
+            };
+            let (request, route) = (self.request(&piece), self.route(&piece));
+            let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, (questions, shown));
+            piece.was_lost |= verdict.ran == Ran::Unknown;
+            self.conclude(piece, &error, &verdict, lane, round);
+        }
+    }
+
+    /// Acts on an error.
+    fn conclude(&self, mut piece: Piece, error: &ServerError, verdict: &Verdict, lane: &Lane, round: &mut Round) {
+        let (request, route) = (self.request(&piece), self.route(&piece));
         if verdict.meaning != Meaning::MissingScript {
             self.note_hit(&piece, lane);
         } else if let Some(script) = request.script() {
             lane.set_loaded(script.hash(), false);
         }
-        if piece.attempt.follow(&self.servers, request, &route, &error, &verdict, &self.waiting_for) {
+        if piece.attempt.follow(&self.servers, request, &route, error, verdict, &self.waiting_for) {
             return round.again.push(piece);
         }
-        let error = Error::answered(&error, &verdict, request).after_loss(piece.was_lost);
+        let error = Error::answered(error, verdict, request).after_loss(piece.was_lost);
         round.done.push((piece.place, Err(Box::new(error))));
     }
 

@@ -50,6 +50,8 @@ impl Write {
 pub(super) struct Place {
     pub(super) index: usize,
     pub(super) end: u64,
+    /// Where the questions begin that go before it.
+    pub(super) questions: usize,
 }
 
 /// Commands, and how many bytes they are.
@@ -123,12 +125,14 @@ impl Context {
                 write.brings.push((commands.0.len(), library.id));
                 commands.push(library.load(piece.attempt.brings_library));
             }
+            let questions = commands.0.len();
+            piece.attempt.questions_at(lane).iter().for_each(|question| commands.push(question.clone()));
             if piece.attempt.asking {
                 commands.push(asking());
             }
             let form = piece.attempt.form;
             commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1 });
+            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1, questions });
         }
         write.ends = commands.ends();
         (write, commands.0)

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::Transaction;
 use super::queue::Queue;
-use crate::calls::attempt::{Answered, Attempt};
+use crate::calls::attempt::{Answered, Attempt, ask, proof};
 use crate::connection::lane::Lane;
 use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Form;
-use crate::model::verdict::{self, Asked, Load, Meaning, Ran};
+use crate::model::verdict::{self, Asked, Load, Meaning, Proof, Ran};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a transaction's replies mean.
@@ -27,8 +27,54 @@ pub(super) enum Answer {
     Failed(Box<Error>),
 }
 
+/// By the position of a command in the transaction.
+pub(super) type Proofs = HashMap<usize, Proof>;
+
+fn has_error(reply: &Reply) -> bool {
+    reply.items().iter().any(|item| matches!(item, Item::Error(_)))
+}
+
 impl Transaction<'_> {
-    pub(super) fn read(&self, queue: &Queue, replies: Vec<Reply>, attempt: &Attempt, lane: &Rc<Lane>) -> Answer {
+    /// Whether the server refused by itself what was executed and answered in a server's words, by position.
+    pub(super) async fn proofs(&self, queue: &Queue, replies: &[Reply], attempt: &Attempt) -> Proofs {
+        let mut proofs = Proofs::new();
+        let Some(elements) =
+            replies.last().filter(|reply| has_error(reply)).and_then(|reply| reply.clone().into_elements())
+        else {
+            return proofs;
+        };
+        let mut doubted = Vec::new();
+        for (position, reply) in elements.iter().enumerate() {
+            let Some(request) = queue.requests.get(position).and_then(|index| Some(self.requests[(*index)?])) else {
+                continue;
+            };
+            let Some(error) = reply.error() else { continue };
+            let attempt = Attempt { form: queue.forms[position], ..attempt.clone() };
+            let verdict = verdict::of_error(error, &attempt.asked(self.servers, request, &self.route));
+            if verdict.is_unproved {
+                let questions = attempt.questions_about(self.servers, request, &self.route, &verdict);
+                doubted.push((position, error, questions));
+            }
+        }
+        let commands: Vec<_> = doubted.iter().flat_map(|(_, _, questions)| questions.commands()).cloned().collect();
+        if let Some(lane) = attempt.lane.as_ref().filter(|_| !commands.is_empty()) {
+            let mut answers = ask(&lane.end_of_line(), commands).await.into_iter();
+            for (position, error, questions) in doubted {
+                let answers = answers.by_ref().take(questions.commands().len()).collect();
+                proofs.insert(position, proof(self.servers, lane, error, &questions, answers));
+            }
+        }
+        proofs
+    }
+
+    pub(super) fn read(
+        &self,
+        queue: &Queue,
+        replies: Vec<Reply>,
+        attempt: &Attempt,
+        lane: &Rc<Lane>,
+        proofs: &Proofs,
+    ) -> Answer {
         let mut replies = replies.into_iter().skip(usize::from(attempt.asking));
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
@@ -54,9 +100,9 @@ impl Transaction<'_> {
             (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
             (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_by_replica(queue, &elements, attempt) {
+                Some(elements) => match self.refused_by_replica(queue, &elements, proofs) {
                     Some(error) => Answer::OnReplica(error),
-                    None => Answer::Executed(self.outcomes(queue, elements, attempt, lane)),
+                    None => Answer::Executed(self.outcomes(queue, elements, lane, proofs)),
                 },
                 None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
             },
@@ -65,7 +111,7 @@ impl Transaction<'_> {
 
     /// The refusal of a replica that executed the transaction, if the other commands did nothing that a second run
     /// would double. A replica accepts a transaction without plain writes.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], attempt: &Attempt) -> Option<ServerError> {
+    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<ServerError> {
         if self.watched.is_some() {
             return None;
         }
@@ -78,7 +124,7 @@ impl Transaction<'_> {
             let asked = Asked {
                 form,
                 is_queued,
-                is_primary: attempt.is_on_primary_now(),
+                proof: proofs.get(&position).copied(),
                 user: self.servers.user(),
                 ..Asked::plainly(request, &self.route)
             };
@@ -97,7 +143,7 @@ impl Transaction<'_> {
 
     /// If a script's code did not compile, later uses of it find it missing; the same holds for the functions of a
     /// library that could not be loaded. Such a use gets the error of the compilation or of the load.
-    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, sent: &Attempt, lane: &Rc<Lane>) -> Vec<Outcome> {
+    fn outcomes(&self, queue: &Queue, elements: Vec<Reply>, lane: &Rc<Lane>, proofs: &Proofs) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(self.requests.len());
         let mut failed: HashMap<&str, ServerError> = HashMap::new();
         let mut loading = None;
@@ -112,8 +158,9 @@ impl Transaction<'_> {
                 outcomes.push(Ok(reply));
                 continue;
             }
-            let was_on_replica_at = sent.was_on_replica_at;
-            let mut attempt = Attempt { lane: Some(lane.clone()), was_on_replica_at, ..Attempt::default() };
+            let proof = proofs.get(&position).copied();
+            let form = queue.forms[position];
+            let mut attempt = Attempt { lane: Some(lane.clone()), form, proof, ..Attempt::default() };
             let (mut error, mut verdict) = match attempt.read(self.servers, request, &self.route, reply) {
                 Answered::Failed(error, verdict) => (error, verdict),
                 Answered::Done { outcome, .. } => {
@@ -130,7 +177,6 @@ impl Transaction<'_> {
                     attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
                     error = failed.get(script.hash()).cloned().unwrap_or(error);
                 } else {
-                    attempt.form = queue.forms[position];
                     failed.entry(script.hash()).or_insert_with(|| error.clone());
                 }
             }

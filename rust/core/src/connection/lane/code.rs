@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::Lane;
 use crate::connection::code_in_flight::CodeInFlight;
@@ -25,11 +24,6 @@ impl Lane {
     /// Whether the server is known to be no node of a cluster.
     pub(crate) fn is_without_cluster(&self) -> bool {
         self.session.is_without_cluster()
-    }
-
-    /// Whether the server has said that it is a primary, since that moment.
-    pub(crate) fn was_primary_since(&self, moment: Instant) -> bool {
-        self.session.was_primary_since(moment)
     }
 
     /// SCRIPT LOAD was the next to be answered when a connection ended.

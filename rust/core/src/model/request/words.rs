@@ -23,6 +23,11 @@ impl Request {
         std::str::from_utf8(self.words().nth(2)?).ok()?.parse().ok()
     }
 
+    /// How many words from the third on tell what runs Lua its keys: all of them, if it does not count its keys.
+    pub(crate) fn words_to_last_key(&self) -> usize {
+        self.count_of_keys().filter(|_| self.counts_its_keys()).map_or(self.words, |count| 1 + count)
+    }
+
     /// Whether a command that runs Lua has as many keys as its third word says.
     pub(crate) fn counts_its_keys(&self) -> bool {
         self.count_of_keys().is_some_and(|count| count <= self.words - 3)

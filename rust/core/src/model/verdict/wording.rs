@@ -9,7 +9,7 @@ mod permission;
 mod reasons;
 mod redirect;
 
-use super::{Asked, Meaning};
+use super::{Asked, Meaning, Proof};
 use crate::model::request::Request;
 use crate::wire::resp::ServerError;
 
@@ -118,7 +118,12 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
         return meaning(&ServerError::new(reason.to_vec()), asked);
     }
     let line = error.as_bytes();
-    if let Some(meaning) = refusal(error, line, asked) {
+    let is_made_up = |meaning: &Meaning| match asked.proof {
+        Some(Proof::NotThen) => true,
+        Some(Proof::NotNow) => !meaning.passes_by_itself(),
+        Some(Proof::Given) | None => false,
+    };
+    if let Some(meaning) = refusal(error, line, asked).filter(|meaning| !is_made_up(meaning)) {
         return meaning;
     }
     let text = error.text();
@@ -128,7 +133,7 @@ pub(super) fn meaning(error: &ServerError, asked: &Asked<'_>) -> Meaning {
     if is_kill(&text) {
         return Meaning::Killed;
     }
-    if !asked.is_primary && was_stopped_on_replica(&text, request) {
+    if was_stopped_on_replica(&text, request) && !is_made_up(&Meaning::StoppedOnReplica) {
         return Meaning::StoppedOnReplica;
     }
     if request.runs_lua() || line_number(&text).is_some() { Meaning::OfScript } else { Meaning::OfCommand }

@@ -10,7 +10,6 @@ pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
         // Only a node of a cluster answers so, and only to a command with keys.
         "ASK" | "CLUSTERDOWN" | "MOVED" | "TRYAGAIN" => may_be_in_cluster(asked) && request.slot_of_script().is_some(),
         "CROSSSLOT" => may_be_in_cluster(asked) && request.spans_slots(),
-        "READONLY" => !asked.is_primary,
         _ if line == NO_CLUSTER => may_be_in_cluster(asked) && may_declare(asked, "no-cluster"),
         _ if line == WRITES_READ_ONLY => may_have_flags(asked) && asked.command().ends_with("_RO"),
         _ if is_of_flags(line) => may_have_flags(asked),
