@@ -9,7 +9,7 @@ use glide_scripts_core::Kind;
 
 use crate::ids::id_of;
 use crate::outcome::End;
-use crate::servers::{Ending, Event};
+use crate::servers::{Ending, Event, NodeId};
 
 /// How often a command may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,10 @@ fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
 /// How late a call may learn its end, by the clock of the simulation.
 const SLACK: Duration = Duration::from_millis(3);
 
+/// How late a kill may be carried out. If the script that it is meant for has ended by then, it stops the next one: a
+/// server does not say which script it runs.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
 impl Oracle {
     /// The promises that are broken at the end of the run.
     pub(crate) fn violations(
@@ -137,12 +141,14 @@ impl Oracle {
         let with_once = self.with_once();
         let (without_effect, lost) = (runs_without_effect(events, &with_once), lost_runs(events));
         let mut runs = Runs::new();
-        let mut calls: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut calls: BTreeMap<u64, (u64, NodeId)> = BTreeMap::new();
+        // When a script ended on a node for which a kill may have been on its way.
+        let mut missed_at: BTreeMap<NodeId, Duration> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Ran { at, run, id, exec, .. } => {
+                Event::Ran { at, run, id, exec, node, .. } => {
                     let Some(id) = id_of(id) else { continue };
-                    calls.insert(*run, id);
+                    calls.insert(*run, (id, *node));
                     if without_effect.contains(run) {
                         continue;
                     }
@@ -154,11 +160,17 @@ impl Oracle {
                         runs.entry(id).or_default().push(Run { at: *at, exec: *exec, is_lost: false });
                     }
                 }
-                Event::Ended { at, run, ending: Ending::Killed, .. } => {
-                    let Some(id) = calls.get(run) else { continue };
+                Event::Ended { at, run, ending, .. } => {
+                    let Some((id, node)) = calls.get(run) else { continue };
                     let is_due = |record: &Record| record.is_killable && *at + SLACK >= record.deadline;
                     let mut asking = self.records.iter().filter(|(own, record)| record.counts.unwrap_or(**own) == *id);
-                    if !asking.any(|(_, record)| is_due(record)) {
+                    let is_meant = asking.any(|(_, record)| is_due(record));
+                    if *ending != Ending::Killed {
+                        missed_at.extend(is_meant.then_some((*node, *at)));
+                        continue;
+                    }
+                    let is_late = missed_at.get(node).is_some_and(|missed_at| *missed_at + ON_ITS_WAY >= *at);
+                    if !is_meant && !is_late {
                         found.push(format!(
                             "call {id} was killed, and should not have been: {:?}",
                             self.records.get(id)
