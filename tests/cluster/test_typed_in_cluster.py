@@ -119,7 +119,7 @@ async def test_keys_of_several_slots_are_not_shown_if_they_are_secret(
         await client.invoke_script(guarded, keys)
     assert "(one, other)" in refused(caught)
     with pytest.raises(CrossSlotError) as caught:
-        await client.invoke_script_route(guarded, keys, route=AllPrimaries())
+        await client.invoke_script_route(guarded, keys=keys, route=AllPrimaries())
     assert "(one, other)" in refused(caught)
     with pytest.raises(CrossSlotError) as caught:
         await client.invoke_script_many(guarded, [(keys, [])])
@@ -146,7 +146,7 @@ async def test_a_transaction_of_several_slots_does_not_show_secret_keys(
 
 async def test_a_call_by_route_in_a_batch_shows_no_secret(client: GlideClusterClient) -> None:
     batch = ClusterBatch(is_atomic=False)
-    batch.invoke_script_route(guarded, ["{hunter2}a", "{hunter2}b"])
+    batch.invoke_script_route(guarded, keys=["{hunter2}a", "{hunter2}b"])
     (error,) = await client.exec(batch, raise_on_error=False) or []
     assert isinstance(error, ScriptError)
     assert "hunter2" not in f"{error} {vars(error)}"

@@ -13,6 +13,8 @@ pub(crate) enum End {
     WrongReply(String),
     /// The error that its script answers with.
     OfScript,
+    /// The same, or a server's answer in the same words.
+    OfEither,
     /// A transaction that was not executed, because a watched key had changed.
     NotExecuted,
     Failed {
@@ -28,7 +30,11 @@ pub(crate) enum Expected {
     Bulk(String),
     Int(i64),
     Okay,
-    Words(String),
+    /// An error of the script's own.
+    Words {
+        words: String,
+        is_a_servers: bool,
+    },
     /// The reply to a read depends on the other calls.
     Anything,
 }
@@ -40,11 +46,13 @@ impl Expected {
             (Ok(Reply::One(Item::Int(reply))), Self::Int(expected)) if reply == *expected => End::Answered,
             (Ok(reply), Self::Bulk(expected)) if reply.as_bytes() == Some(expected.as_bytes()) => End::Answered,
             (Ok(reply), _) => End::WrongReply(format!("{reply:?}")),
-            (Err(error), Self::Words(words)) if error.kind == Kind::Script && said(&error.to_string()) == words => {
-                if error.may_have_executed {
-                    End::OfScript
+            (Err(error), Self::Words { words, is_a_servers })
+                if error.kind == Kind::Script && error.may_have_executed && said(&error.to_string()) == words =>
+            {
+                if *is_a_servers {
+                    End::OfEither
                 } else {
-                    failed(&error)
+                    End::OfScript
                 }
             }
             (Err(error), _) => failed(&error),
