@@ -6,6 +6,7 @@ pub(crate) mod dispatch;
 pub(crate) mod fanout;
 pub(crate) mod overdue;
 pub(crate) mod pipeline;
+mod proving;
 pub(crate) mod single;
 pub(crate) mod transaction;
 pub(crate) mod waiting;

@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::calls::attempt::{Answered, Attempt, ask, needs_plain_form, proof, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
+use crate::calls::proving::{ask, proof};
 use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};

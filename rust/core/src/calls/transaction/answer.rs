@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::Transaction;
 use super::queue::Queue;
-use crate::calls::attempt::{Answered, Attempt, ask, proof};
+use crate::calls::attempt::{Answered, Attempt};
+use crate::calls::proving::{ask, proof};
 use crate::connection::lane::Lane;
 use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
