@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,13 +91,15 @@ fn a_server_that_loads_or_has_lost_its_role_is_asked_again() {
     ] {
         let script = script("return 1");
         let hash = script.hash().to_owned();
-        let mut calls = 0;
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
         let (server, heard_) = fake(move |_, words| {
-            calls += usize::from(words[1] == hash);
-            Some(if calls < 4 { refusal } else { ":1\r\n" })
+            counted.fetch_add(usize::from(words[1] == hash), Ordering::Relaxed);
+            Some(if counted.load(Ordering::Relaxed) < 4 { refusal } else { ":1\r\n" })
         });
         let caller = Caller::connect(server.port);
         assert_eq!(caller.invoke(&script, &[], &[]).expect("a reply").as_int(), Some(1));
+        assert_eq!(calls.load(Ordering::Relaxed), 4, "{refusal}");
         // Three are refused. After the first refusal, the server is asked whether it refuses a script that does nothing,
         // and then ahead of each call.
         assert!((8..=12).contains(&heard(&heard_).len()), "{refusal}: {:?}", heard(&heard_));
