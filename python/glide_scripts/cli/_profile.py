@@ -120,7 +120,7 @@ class Profile:
             if node.kind == "script":
                 continue
             above = path[-2]
-            # A timer reads the clock in its midst: a part is before, and a part after.
+            # A timer reads the clock halfway: a part of its time is before, the rest after.
             if node.kind == "command":
                 add(node, 0, times * float(of_call) / 2 + float(of_new))
                 add(above, 0, times * float(of_call) / 2)

@@ -61,7 +61,8 @@ fn scenario(model: &mut Deployment, chance: &mut fastrand::Rng) {
     if speaker.flips() {
         return;
     }
-    // Nothing ends what has written, so this goes on for some seconds: on a busy machine, too, longer than the words below.
+    // No command ends a script that has written. It runs for seconds, so that the commands below arrive while it does, also
+    // on a busy machine.
     let code = text("count-then-spin", "");
     speaker.begin(0, &["EVAL", &code, "1", "key", "id", "5000"]);
     speaker.until_busy();
