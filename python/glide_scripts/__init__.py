@@ -167,6 +167,7 @@ from .errors import (
 )
 from .observing.client import AnyClient
 from .observing.observer import Observer
+from .public import later
 from .values import (
     OK,
     TOK,
@@ -226,63 +227,32 @@ if typing.TYPE_CHECKING:
 _LATER = {
     name: module
     for module, names in {
-        "config.cluster": (
-            "AdvancedGlideClusterClientConfiguration",
-            "GlideClusterClientConfiguration",
-            "PeriodicChecksManualInterval",
-            "PeriodicChecksStatus",
-        ),
-        "config.sentinel": ("SentinelConfiguration",),
-        "declared.annotations": ("Json", "Key", "Secret"),
-        "declared.conversion": ("Converter",),
-        "client.batch": ("Batch", "ClusterBatch", "ClusterTransaction", "Transaction"),
-        "client.batch_options": ("BatchOptions", "BatchRetryStrategy", "ClusterBatchOptions"),
-        "client.cluster": ("GlideClusterClient", "TGlideClient"),
-        "commands.cluster_scan": ("ClusterScanCursor",),
-        "commands.function_library": ("Function", "FunctionLibrary"),
-        "commands.ranges": (
-            "InfBound",
-            "LexBoundary",
-            "Limit",
-            "RangeByIndex",
-            "RangeByLex",
-            "RangeByScore",
-            "ScoreBoundary",
-        ),
-        "client.many": ("ScriptReplies",),
-        "scripts.library": ("ScriptLibrary", "TypedLibrary"),
-        "commands.routes": (
-            "AllNodes",
-            "AllPrimaries",
-            "ByAddressRoute",
-            "RandomNode",
-            "Route",
-            "SlotIdRoute",
-            "SlotKeyRoute",
-            "SlotType",
-            "TSingleNodeRoute",
-        ),
-        "logger": ("LogLevel", "Logger"),
-        "observing.call": ("ObservedCall",),
-        "observing.stats": ("Latency", "NodeStats", "Stats"),
-        "scripts.decorator": ("typed_script",),
-        "scripts.typed": ("TBatch", "TCall", "TypedScript"),
+        "client.batch": "Batch ClusterBatch ClusterTransaction Transaction",
+        "client.batch_options": "BatchOptions BatchRetryStrategy ClusterBatchOptions",
+        "client.cluster": "GlideClusterClient TGlideClient",
+        "client.many": "ScriptReplies",
+        "commands.cluster_scan": "ClusterScanCursor",
+        "commands.function_library": "Function FunctionLibrary",
+        "commands.ranges": "InfBound LexBoundary Limit RangeByIndex RangeByLex RangeByScore "
+        "ScoreBoundary",
+        "commands.routes": "AllNodes AllPrimaries ByAddressRoute RandomNode Route SlotIdRoute "
+        "SlotKeyRoute SlotType TSingleNodeRoute",
+        "config.cluster": "AdvancedGlideClusterClientConfiguration GlideClusterClientConfiguration "
+        "PeriodicChecksManualInterval PeriodicChecksStatus",
+        "config.sentinel": "SentinelConfiguration",
+        "declared.annotations": "Json Key Secret",
+        "declared.conversion": "Converter",
+        "logger": "LogLevel Logger",
+        "observing.call": "ObservedCall",
+        "observing.stats": "Latency NodeStats Stats",
+        "scripts.decorator": "typed_script",
+        "scripts.library": "ScriptLibrary TypedLibrary",
+        "scripts.typed": "TBatch TCall TypedScript",
     }.items()
-    for name in names
+    for name in names.split()
 }
 
 if not typing.TYPE_CHECKING:
+    __getattr__, __dir__ = later(globals(), _LATER)
 
-    def __getattr__(name):
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module  # noqa: PLC0415 - saves time at import
-
-        value = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
-        return value
-
-    def __dir__():
-        return sorted({*globals(), *__all__})
-
-
-del typing
+del later, typing

@@ -33,8 +33,8 @@ def connected(server: ValkeyServer, **settings: Any) -> sync.GlideClient:
 
 
 def test_the_names_are_those_of_the_package() -> None:
-    assert sorted(sync.__all__) == sorted(glide_scripts.__all__)
-    for name in sync.__all__:
+    assert sorted(vars(sync)["__all__"]) == sorted(glide_scripts.__all__)
+    for name in vars(sync)["__all__"]:
         is_same = getattr(sync, name) is getattr(glide_scripts, name)
         assert is_same == (name not in OWN), name
     with pytest.raises(AttributeError, match="no attribute 'Scripts'"):

@@ -22,6 +22,7 @@ import redis.asyncio  # noqa: E402
 import redis.asyncio.client  # noqa: E402
 import redis.asyncio.sentinel  # noqa: E402
 
+from ..public import later  # noqa: E402
 from ..transport import installing  # noqa: E402
 from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
 from ..transport.sentinels import SentinelWithClients  # noqa: E402
@@ -119,14 +120,6 @@ def _replacements() -> dict[type, type]:
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name):
-        if name not in ("ClusterPipeline", "RedisCluster"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from . import cluster  # noqa: PLC0415 - saves time at import
-
-        globals()[name] = getattr(cluster, name)
-        return globals()[name]
-
-    def __dir__():
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = later(
+        globals(), dict.fromkeys(("ClusterPipeline", "RedisCluster"), "redis.cluster")
+    )

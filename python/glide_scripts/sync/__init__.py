@@ -11,254 +11,41 @@
 Any number of threads may share one client. A call releases the GIL and blocks its own thread.
 """
 
-# Those of the package, since a program imports from one of the two.
-__all__ = [
-    "OK",
-    "TOK",
-    "AddressMap",
-    "AdvancedGlideClientConfiguration",
-    "AdvancedGlideClusterClientConfiguration",
-    "AllNodes",
-    "AllPrimaries",
-    "AnyClient",
-    "AuthenticationError",
-    "BackoffStrategy",
-    "Batch",
-    "BatchOptions",
-    "BatchRetryStrategy",
-    "ByAddressRoute",
-    "ClosingError",
-    "ClusterBatch",
-    "ClusterBatchOptions",
-    "ClusterScanCursor",
-    "ClusterTransaction",
-    "ConditionalChange",
-    "ConfigurationError",
-    "ConnectionError",
-    "Converter",
-    "CrossSlotError",
-    "ExecAbortError",
-    "ExpireOptions",
-    "ExpirySet",
-    "ExpiryType",
-    "FlushMode",
-    "Function",
-    "FunctionLibrary",
-    "FunctionRestorePolicy",
-    "GlideClient",
-    "GlideClientConfiguration",
-    "GlideClusterClient",
-    "GlideClusterClientConfiguration",
-    "GlideError",
-    "InfBound",
-    "InfoSection",
-    "Json",
-    "Key",
-    "Latency",
-    "LexBoundary",
-    "Limit",
-    "LogLevel",
-    "Logger",
-    "LoggerError",
-    "NoPermissionError",
-    "NoScriptError",
-    "NodeAddress",
-    "NodeDiscoveryMode",
-    "NodeStats",
-    "NotBusyError",
-    "ObjectType",
-    "ObservedCall",
-    "Observer",
-    "OnceConflictError",
-    "OnceUnknownError",
-    "OnlyIfEqual",
-    "PeriodicChecksManualInterval",
-    "PeriodicChecksStatus",
-    "ProtocolVersion",
-    "RandomNode",
-    "RangeByIndex",
-    "RangeByLex",
-    "RangeByScore",
-    "ReadFrom",
-    "ReplyTypeError",
-    "RequestError",
-    "Route",
-    "ScoreBoundary",
-    "Script",
-    "ScriptBusyError",
-    "ScriptError",
-    "ScriptKilledError",
-    "ScriptLibrary",
-    "ScriptReplies",
-    "ScriptSourceError",
-    "ScriptSyntaxError",
-    "Secret",
-    "SentinelConfiguration",
-    "ServerCredentials",
-    "SlotIdRoute",
-    "SlotKeyRoute",
-    "SlotType",
-    "Stats",
-    "TBatch",
-    "TCall",
-    "TClusterResponse",
-    "TEncodable",
-    "TFunctionListResponse",
-    "TFunctionStatsFullResponse",
-    "TFunctionStatsSingleNodeResponse",
-    "TGlideClient",
-    "TResult",
-    "TSingleNodeRoute",
-    "TimeoutError",
-    "TlsAdvancedConfiguration",
-    "Transaction",
-    "TypedLibrary",
-    "TypedScript",
-    "UnixSocketAddress",
-    "UnkillableError",
-    "UpdateOptions",
-    "__version__",
-    "typed_script",
-]
-
 import typing
 
 import glide_scripts
 
-from ..client.blocking.standalone import GlideClient
+from ..client.blocking.standalone import GlideClient as GlideClient
+from ..public import later
 
 if typing.TYPE_CHECKING:
-    from glide_scripts import (
-        OK,
-        TOK,
-        AddressMap,
-        AdvancedGlideClientConfiguration,
-        AdvancedGlideClusterClientConfiguration,
-        AllNodes,
-        AllPrimaries,
-        AnyClient,
-        AuthenticationError,
-        BackoffStrategy,
-        Batch,
-        BatchOptions,
-        BatchRetryStrategy,
-        ByAddressRoute,
-        ClosingError,
-        ClusterBatch,
-        ClusterBatchOptions,
-        ClusterScanCursor,
-        ClusterTransaction,
-        ConditionalChange,
-        ConfigurationError,
-        ConnectionError,
-        Converter,
-        CrossSlotError,
-        ExecAbortError,
-        ExpireOptions,
-        ExpirySet,
-        ExpiryType,
-        FlushMode,
-        Function,
-        FunctionLibrary,
-        FunctionRestorePolicy,
-        GlideClientConfiguration,
-        GlideClusterClientConfiguration,
-        GlideError,
-        InfBound,
-        InfoSection,
-        Json,
-        Key,
-        Latency,
-        LexBoundary,
-        Limit,
-        Logger,
-        LoggerError,
-        LogLevel,
-        NodeAddress,
-        NodeDiscoveryMode,
-        NodeStats,
-        NoPermissionError,
-        NoScriptError,
-        NotBusyError,
-        ObjectType,
-        ObservedCall,
-        Observer,
-        OnceConflictError,
-        OnceUnknownError,
-        OnlyIfEqual,
-        PeriodicChecksManualInterval,
-        PeriodicChecksStatus,
-        ProtocolVersion,
-        RandomNode,
-        RangeByIndex,
-        RangeByLex,
-        RangeByScore,
-        ReadFrom,
-        ReplyTypeError,
-        RequestError,
-        Route,
-        ScoreBoundary,
-        Script,
-        ScriptBusyError,
-        ScriptError,
-        ScriptKilledError,
-        ScriptLibrary,
-        ScriptSourceError,
-        ScriptSyntaxError,
-        Secret,
-        SentinelConfiguration,
-        ServerCredentials,
-        SlotIdRoute,
-        SlotKeyRoute,
-        SlotType,
-        Stats,
-        TBatch,
-        TCall,
-        TClusterResponse,
-        TEncodable,
-        TFunctionListResponse,
-        TFunctionStatsFullResponse,
-        TFunctionStatsSingleNodeResponse,
-        TimeoutError,
-        TlsAdvancedConfiguration,
-        Transaction,
-        TResult,
-        TSingleNodeRoute,
-        TypedLibrary,
-        TypedScript,
-        UnixSocketAddress,
-        UnkillableError,
-        UpdateOptions,
-        __version__,
-        typed_script,
+    # These replace the package's. If a name is imported twice, mypy takes the first one and pyright
+    # the last one.
+    from ..client.blocking.cluster import GlideClusterClient as GlideClusterClient
+    from ..client.blocking.cluster import TGlideClient as TGlideClient
+    from ..client.blocking.replies import ScriptReplies as ScriptReplies
+
+    # isort: split
+    from glide_scripts import *  # type: ignore[assignment] # noqa: F403
+
+    # isort: split
+    from ..client.blocking.cluster import GlideClusterClient as GlideClusterClient  # noqa: F811
+    from ..client.blocking.cluster import TGlideClient as TGlideClient  # noqa: F811
+    from ..client.blocking.replies import ScriptReplies as ScriptReplies  # noqa: F811
+    from ..client.blocking.standalone import GlideClient as GlideClient
+else:
+    # Those of the package, since a program imports from one of the two.
+    __all__ = glide_scripts.__all__
+
+    # What a program of one server does not need is imported when it is asked for.
+    __getattr__, __dir__ = later(
+        globals(),
+        dict.fromkeys(__all__, "")
+        | {
+            "GlideClusterClient": "client.blocking.cluster",
+            "ScriptReplies": "client.blocking.replies",
+            "TGlideClient": "client.blocking.cluster",
+        },
     )
 
-    from ..client.blocking.cluster import GlideClusterClient, TGlideClient
-    from ..client.blocking.replies import ScriptReplies
-
-# What a program of one server does not need is imported when it is asked for.
-_LATER = {
-    "GlideClusterClient": "client.blocking.cluster",
-    "ScriptReplies": "client.blocking.replies",
-    "TGlideClient": "client.blocking.cluster",
-}
-
-if not typing.TYPE_CHECKING:
-
-    def __getattr__(name):
-        if name in _LATER:
-            from importlib import import_module  # noqa: PLC0415 - saves time at import
-
-            value = getattr(import_module(f".{_LATER[name]}", glide_scripts.__name__), name)
-        elif name in __all__:
-            value = getattr(glide_scripts, name)
-        else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = value
-        return value
-
-    def __dir__():
-        return sorted({*globals(), *__all__})
-
-
-del typing
+del later, typing

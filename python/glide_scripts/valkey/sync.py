@@ -13,6 +13,7 @@ import valkey
 import valkey.client
 import valkey.sentinel
 
+from ..public import later
 from ..transport.blocking import BlockingClient, BlockingPipeline
 from ..transport.sentinels import SentinelWithClients
 from . import library
@@ -71,14 +72,6 @@ def from_url(url: str, **kwargs: Any) -> Valkey:
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name):
-        if name not in ("ClusterPipeline", "ValkeyCluster"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from . import sync_cluster  # noqa: PLC0415 - saves time at import
-
-        globals()[name] = getattr(sync_cluster, name)
-        return globals()[name]
-
-    def __dir__():
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = later(
+        globals(), dict.fromkeys(("ClusterPipeline", "ValkeyCluster"), "valkey.sync_cluster")
+    )
