@@ -18,7 +18,7 @@ from .scripts import AsyncScript
 from .waiting import after_a_write
 
 
-async def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
+async def open_lane(lane: Lane, client_class: Any) -> None:
     """Connect. Tasks of one loop share an attempt.
 
     Raises:
@@ -63,34 +63,20 @@ async def close_lane(lane: Lane) -> None:
         await client.close()
 
 
-class AsyncClient:
-    """Goes before the library's asynchronous client."""
+class AsyncCalls:
+    """What asynchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
-    connection: Any
-    connection_pool: Any
+    _client_class: ClassVar[Any] = GlideClient
     response_callbacks: Any
-    single_connection_client: bool
 
-    @property
-    def _lane(self) -> Lane:
-        pool = self.connection_pool
-        lane: Lane | None = getattr(pool, "_glide_lane", None)
-        return lane or lane_of_pool(pool, self._library, _disconnecting)
-
-    def _sends_itself(self) -> bool:
-        """Whether this client has a connection of the library's, which it uses from then on."""
-        return self.connection is not None
-
-    async def initialize(self: Any) -> Any:
-        # A client of a single connection gets it with the first command that needs it.
-        if self._lane.reason is not None:
-            await super().initialize()  # type: ignore[misc]
-        return self
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        """Whether the library's own connections carry commands with such options."""
+        return "target_nodes" in options
 
     async def execute_command(self: Any, *args: Any, **options: Any) -> Any:
-        lane = getattr(self.connection_pool, "_glide_lane", None) or self._lane
-        if lane.core is None or self.connection is not None:
+        lane = self._lane
+        if lane.core is None or self._sends_itself(options):
             return await self._execute_elsewhere(lane, args, options)
         try:
             pending = lane.issue(args)
@@ -106,68 +92,102 @@ class AsyncClient:
         self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        if self.connection is None and lane.carries(args):
+        if not self._sends_itself(options) and lane.carries(args):
             started = monotonic()
-            await open_lane(lane)
+            await open_lane(lane, self._client_class)
             try:
                 reply = await lane.issue(args, lane.remaining(started))
             except GlideError as error:
                 return lane.failed(error, args, options)
             reply = lane.finished(reply, args, self.response_callbacks, options)
             return await reply if hasattr(reply, "__await__") else reply
-        if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
-            await super().initialize()  # type: ignore[misc]
-        if lane.waits_for_replicas(args) and self.connection is None:
-            return (await after_a_write(self, args, options).execute())[-1]
-        reply = await super().execute_command(*args, **options)  # type: ignore[misc]
+        reply = await self._execute_by_library(lane, args, options)
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
             lane.know(args[1])
         return reply
 
-    def register_script(self: Any, script: Any) -> Any:
+    async def _execute_by_library(
+        self, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        return await super().execute_command(*args, **options)  # type: ignore[misc]
+
+    def register_script(self, script: Any) -> Any:
         return AsyncScript.of(self._library)(self, script)
+
+
+class AsyncClient(AsyncCalls):
+    """Goes before the library's asynchronous client."""
+
+    connection: Any
+    connection_pool: Any
+    single_connection_client: bool
+
+    @property
+    def _lane(self) -> Lane:
+        pool = self.connection_pool
+        lane: Lane | None = getattr(pool, "_glide_lane", None)
+        return lane or lane_of_pool(pool, self._library, _disconnecting)
+
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        # A client that has a connection of the library's uses it from then on.
+        return self.connection is not None
+
+    async def initialize(self: Any) -> Any:
+        # A client of a single connection gets it with the first command that needs it.
+        if self._lane.reason is not None:
+            await super().initialize()  # type: ignore[misc]
+        return self
+
+    async def _execute_by_library(
+        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
+            await super().initialize()  # type: ignore[misc]
+        if lane.waits_for_replicas(args) and self.connection is None:
+            return (await after_a_write(self, args, options).execute())[-1]
+        return await super()._execute_by_library(lane, args, options)
 
 
 class AsyncPipeline:
     """Goes before the library's asynchronous pipeline. Without a watch, it is a batch."""
 
     _library: ClassVar[Library]
+    _client_class = AsyncClient._client_class
     _lane = AsyncClient._lane
     register_script = AsyncClient.register_script
 
     async def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
-        lane: Lane = self._lane
         try:
-            batch = pipelines.batch_of(self, lane, self.is_transaction)
+            batch = pipelines.batch_of(self, self._lane, self.is_transaction)
             if batch is not None:
-                return await execute_batch(
-                    self, lane, batch, commands, self.response_callbacks, raise_on_error
-                )
+                return await execute_batch(self, self, batch, commands, raise_on_error)
             replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         finally:
             await self.reset()
 
 
-async def execute_batch(  # noqa: PLR0917 - all but the last are always given
-    pipeline: Any,
-    lane: Lane,
-    batch: Any,
-    commands: list[pipelines.Queued],
-    callbacks: Any,
-    raise_on_error: bool,
-    client_class: Any = GlideClient,
+async def execute_batch(
+    pipeline: Any, client: Any, batch: Any, commands: list[pipelines.Queued], raise_on_error: bool
 ) -> list[Any]:
     """Execute a pipeline's commands as a batch.
+
+    Args:
+        pipeline: The pipeline.
+        client: What has the lane and the callbacks: its client, or itself.
+        batch: The batch.
+        commands: The commands in it.
+        raise_on_error: Whether to raise the first error of a command.
 
     Raises:
         Exception: The library's, for the whole batch or for the first command that failed.
     """
+    lane: Lane = client._lane
     remaining = None
     if lane.core is None:
         started = monotonic()
-        await open_lane(lane, client_class)
+        await open_lane(lane, client._client_class)
         remaining = lane.remaining(started)
     try:
         outcome = await lane.core.exec(batch, remaining)
@@ -177,7 +197,7 @@ async def execute_batch(  # noqa: PLR0917 - all but the last are always given
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = []
     for reply, command in zip(outcome[0], commands, strict=True):
-        result = pipelines.result(lane, reply, command, callbacks)
+        result = pipelines.result(lane, reply, command, client.response_callbacks)
         results.append(await result if hasattr(result, "__await__") else result)
     pipelines.raise_lost(lane, results)
     if raise_on_error:

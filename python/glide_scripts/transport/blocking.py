@@ -20,7 +20,7 @@ from .scripts import BlockingScript
 from .waiting import after_a_write
 
 
-def open_lane(lane: Lane, client_class: Any = GlideClient) -> None:
+def open_lane(lane: Lane, client_class: Any) -> None:
     """Connect.
 
     Raises:
@@ -51,13 +51,65 @@ def close_lane(lane: Lane) -> None:
         run(BaseClient.close(client))
 
 
-class BlockingClient:
-    """Goes before the library's synchronous client."""
+class BlockingCalls:
+    """What synchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
+    _client_class: ClassVar[Any] = GlideClient
+    response_callbacks: Any
+
+    @property
+    def _callbacks(self: Any) -> Any:
+        return self.response_callbacks
+
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        """Whether the library's own connections carry commands with such options."""
+        return "target_nodes" in options
+
+    def execute_command(self: Any, *args: Any, **options: Any) -> Any:
+        lane = self._lane
+        if lane.core is None or self._sends_itself(options):
+            return self._execute_elsewhere(lane, args, options)
+        try:
+            pending = lane.issue(args)
+            reply = None if pending is None else pending.result()
+        except GlideError as error:
+            return lane.failed(error, args, options)
+        if pending is None:
+            return self._execute_elsewhere(lane, args, options)
+        return lane.finished(reply, args, self._callbacks, options)
+
+    def _execute_elsewhere(
+        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """Send a command over a connection of the library's, or over one that is not open yet."""
+        if not self._sends_itself(options) and lane.carries(args):
+            started = monotonic()
+            open_lane(lane, self._client_class)
+            try:
+                reply = lane.issue(args, lane.remaining(started)).result()
+            except GlideError as error:
+                return lane.failed(error, args, options)
+            return lane.finished(reply, args, self._callbacks, options)
+        reply = self._execute_by_library(lane, args, options)
+        if args[0] == "SCRIPT LOAD" and len(args) > 1:
+            lane.know(args[1])
+        return reply
+
+    def _execute_by_library(
+        self, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        return super().execute_command(*args, **options)  # type: ignore[misc]
+
+    def register_script(self, script: Any) -> Any:
+        return BlockingScript.of(self._library)(self, script)
+
+
+class BlockingClient(BlockingCalls):
+    """Goes before the library's synchronous client."""
+
     connection: Any
     connection_pool: Any
-    response_callbacks: Any
 
     def __init__(self, *args: Any, single_connection_client: bool = False, **kwargs: Any) -> None:
         # The library would connect now. This takes a connection with the first command that needs
@@ -83,88 +135,61 @@ class BlockingClient:
                 # Before redis-py 5.3, and in valkey-py, it takes the command's name.
                 self.connection = take("_")
 
-    def _sends_itself(self) -> bool:
-        """Whether this client has a connection of the library's, which it uses from then on."""
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        # A client that has a connection of the library's uses it from then on.
         return self.connection is not None
 
-    def execute_command(self: Any, *args: Any, **options: Any) -> Any:
-        lane = getattr(self.connection_pool, "_glide_lane", None) or self._lane
-        if lane.core is None or self.connection is not None:
-            return self._execute_elsewhere(lane, args, options)
-        try:
-            pending = lane.issue(args)
-            reply = None if pending is None else pending.result()
-        except GlideError as error:
-            return lane.failed(error, args, options)
-        if pending is None:
-            return self._execute_elsewhere(lane, args, options)
-        return lane.finished(reply, args, self.response_callbacks, options)
-
-    def _execute_elsewhere(
+    def _execute_by_library(
         self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        """Send a command over a connection of the library's, or over one that is not open yet."""
-        if self.connection is None and lane.carries(args):
-            started = monotonic()
-            open_lane(lane)
-            try:
-                reply = lane.issue(args, lane.remaining(started)).result()
-            except GlideError as error:
-                return lane.failed(error, args, options)
-            return lane.finished(reply, args, self.response_callbacks, options)
         if self._is_single and place(way(args[0]), args) is Place.CHANGES:
             self._take_connection()
         if lane.waits_for_replicas(args) and self.connection is None:
             return after_a_write(self, args, options).execute()[-1]
-        reply = super().execute_command(*args, **options)  # type: ignore[misc]
-        if args[0] == "SCRIPT LOAD" and len(args) > 1:
-            lane.know(args[1])
-        return reply
-
-    def register_script(self: Any, script: Any) -> Any:
-        return BlockingScript.of(self._library)(self, script)
+        return super()._execute_by_library(lane, args, options)
 
 
 class BlockingPipeline:
     """Goes before the library's synchronous pipeline. Without a watch, it is a batch."""
 
     _library: ClassVar[Library]
+    _client_class = BlockingClient._client_class
     _lane = BlockingClient._lane
+    _callbacks = BlockingClient._callbacks
     register_script = BlockingClient.register_script
 
     def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
-        lane: Lane = self._lane
         try:
-            batch = pipelines.batch_of(self, lane, self.transaction)
+            batch = pipelines.batch_of(self, self._lane, self.transaction)
             if batch is not None:
-                return execute_batch(
-                    self, lane, batch, commands, self.response_callbacks, raise_on_error
-                )
+                return execute_batch(self, self, batch, commands, raise_on_error)
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         finally:
             self.reset()
 
 
-def execute_batch(  # noqa: PLR0917 - all but the last are always given
-    pipeline: Any,
-    lane: Lane,
-    batch: Any,
-    commands: list[pipelines.Queued],
-    callbacks: Any,
-    raise_on_error: bool,
-    client_class: Any = GlideClient,
+def execute_batch(
+    pipeline: Any, client: Any, batch: Any, commands: list[pipelines.Queued], raise_on_error: bool
 ) -> list[Any]:
     """Execute a pipeline's commands as a batch.
+
+    Args:
+        pipeline: The pipeline.
+        client: What has the lane and the callbacks: its client, or itself.
+        batch: The batch.
+        commands: The commands in it.
+        raise_on_error: Whether to raise the first error of a command.
 
     Raises:
         Exception: The library's, for the whole batch or for the first command that failed.
     """
+    lane: Lane = client._lane
     remaining = None
     if lane.core is None:
         started = monotonic()
-        open_lane(lane, client_class)
+        open_lane(lane, client._client_class)
         remaining = lane.remaining(started)
     try:
         outcome = lane.core.exec(batch, remaining).result()
@@ -173,7 +198,7 @@ def execute_batch(  # noqa: PLR0917 - all but the last are always given
     if outcome is None:
         raise lane.library.exceptions.WatchError("Watched variable changed.")
     results = [
-        pipelines.result(lane, reply, command, callbacks)
+        pipelines.result(lane, reply, command, client._callbacks)
         for reply, command in zip(outcome[0], commands, strict=True)
     ]
     pipelines.raise_lost(lane, results)

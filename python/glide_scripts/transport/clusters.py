@@ -57,6 +57,50 @@ class LaneOfCluster(Lane):
             packed.command(words, read_only=is_read, **where)
 
 
+class ClusterPipeline:
+    """What the libraries' cluster pipelines share. Without a watch, they are batches."""
+
+    def _begin(self, cluster: Any, transaction: Any) -> None:
+        self._cluster = cluster
+        self._is_atomic = bool(transaction)
+        self._watches = False
+
+    @property
+    def _lane(self) -> Lane:
+        lane: Lane = self._cluster._lane
+        return lane
+
+    def _become_transaction(self) -> None:
+        """Become a transaction of the library's, which has a connection that watches."""
+        raise NotImplementedError
+
+    def _watch_itself(self: Any) -> None:
+        if self._is_atomic and not self._watches:
+            commands = queued(self)
+            self._become_transaction()
+            self._watches = True
+            for args, options in commands:
+                self.execute_command(*args, **options)
+
+    def _batch(self) -> tuple[Packed | None, list[pipelines.Queued]]:
+        """Return the commands and their batch; None if the library is to send them itself."""
+        commands = [] if self._watches else queued(self)
+        has_targets = any("target_nodes" in options for _, options in commands)
+        batch = None
+        if commands and not has_targets and pipelines.is_shared(self._lane, commands):
+            batch = self._lane.batch([args for args, _ in commands], self._is_atomic)
+        if batch is None and commands:
+            self._watch_itself()
+        return batch, commands
+
+    def evalsha(self: Any, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
+        return self.execute_command("EVALSHA", sha, numkeys, *keys_and_args)
+
+    def multi(self: Any) -> Any:
+        self._watch_itself()
+        return super().multi()  # type: ignore[misc]
+
+
 def queued(pipeline: Any) -> list[pipelines.Queued]:
     """Return the commands of a library's cluster pipeline."""
     owner, name = _queue(pipeline)

@@ -151,10 +151,7 @@ class Lane(ABC):
                     return self.core.invoke_script(*called, timeout)
             elif where is not Place.SHARED:
                 return None
-        words = self.words.encoded(args)
-        if found.words is not None or not self.words.is_utf8:
-            words[:1] = found.words or [found.name]
-        return self.send(words, found.is_read, timeout)
+        return self.send(self._words(args), found.is_read, timeout)
 
     def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
         """Send a command that is not a known script."""
@@ -221,11 +218,15 @@ class Lane(ABC):
             if called is not None:
                 packed.invoke_script(*called)
                 continue
-            words = self.words.encoded(args)
-            if found.words is not None or not self.words.is_utf8:
-                words[:1] = found.words or [found.name]
-            self.add(packed, words, found.is_read)
+            self.add(packed, self._words(args), found.is_read)
         return packed
+
+    def _words(self, args: tuple[Any, ...]) -> list[Any]:
+        """Return a command's words; the library has some names of two words as one."""
+        words, found = self.words.encoded(args), way(args[0])
+        if found.words is not None or not self.words.is_utf8:
+            words[:1] = found.words or [found.name]
+        return words
 
     def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
         """Add a command that is not a known script to a batch."""

@@ -60,7 +60,7 @@ class AsyncScript(BaseScript):
             return await super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return await self._in_pipeline(client, tuple(keys), tuple(args))
-        if lane.core is None or lane.only_reads or client._sends_itself():
+        if lane.core is None or lane.only_reads or client._sends_itself({}):
             # The first call opens the connection.
             lane.keep(self.sha, self._script)
             return await super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
@@ -99,7 +99,7 @@ class BlockingScript(BaseScript):
             return super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return self._in_pipeline(client, tuple(keys), tuple(args))
-        if lane.core is None or lane.only_reads or client._sends_itself():
+        if lane.core is None or lane.only_reads or client._sends_itself({}):
             # The first call opens the connection.
             lane.keep(self.sha, self._script)
             return super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
