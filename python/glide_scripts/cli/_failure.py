@@ -24,6 +24,12 @@ OUTPUT_CLOSED = 141
 STANDARD_OUTPUT = "standard output"
 NO_CLUSTER = "the server is a node of a cluster; add --cluster"
 
+_OPTIONS: dict[type[Exception], dict[str, str]] = {
+    GlideError: {r"use GlideClient(?=\))": "leave --cluster out"},
+    ValueError: {r"\bonce\b": "--once", r"\bonce_ttl\b": "--once-ttl"},
+}
+"""By the kind of error, what its text calls an option."""
+
 _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
@@ -60,6 +66,16 @@ def script_error_text(error: ScriptError, file: object) -> str:
     return f"{place}: {text.removeprefix('Lua syntax error: ')}"
 
 
+def with_options(error: Exception) -> str:
+    """Return an error's text, with the command line's options for the client's names."""
+    text = str(error)
+    for kind, options in _OPTIONS.items():
+        if isinstance(error, kind):
+            for name, option in options.items():
+                text = re.sub(name, option, text)
+    return text
+
+
 def failure_of(error: Exception) -> Failure | None:
     """Return how an error ends a command; None if the error is a bug."""
     match error:
@@ -78,8 +94,7 @@ def failure_of(error: Exception) -> Failure | None:
         case GlideError():
             is_lost = isinstance(error, builtins.ConnectionError)
             is_answered = isinstance(error, RequestError) and not is_lost
-            words = str(error).replace("use GlideClient)", "leave --cluster out)")
-            return Failure(words, FAILED if is_answered else UNUSABLE)
+            return Failure(with_options(error), FAILED if is_answered else UNUSABLE)
         case OSError(filename=str() | bytes() | int() as file):
             return Failure(f"{file!s}: {error.strerror}", UNUSABLE)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO):

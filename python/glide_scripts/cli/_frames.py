@@ -14,15 +14,13 @@ import bisect
 import re
 from dataclasses import dataclass, field
 
-import tree_sitter_lua
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from ..probes.insertion import Insertions
-from ..probes.program import outermost
+from ..probes.program import outermost, parser
 from ..probes.weaving import woven
 from ._lua_value import SHOWN
 
-_PARSER = Parser(Language(tree_sitter_lua.language()))
 _END = re.compile(rb"\s*end\s*(?:--.*)?\n?")
 """A line on which only a block ends."""
 _MAX_SHOWN = 50
@@ -182,7 +180,7 @@ class Program:
 
 def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
     """Return a script with probes on its lines, and with others; None if it is no Lua."""
-    root = _PARSER.parse(code).root_node
+    root = parser().parse(code).root_node
     if root.has_error or b"\r" in code:
         return None
     return _Weaver(code, root, others).program

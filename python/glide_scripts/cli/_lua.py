@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import tree_sitter_lua
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Node, Tree
 
-_PARSER = Parser(Language(tree_sitter_lua.language()))
+from ..probes.program import parser
 
 
 @dataclass(eq=False)
@@ -99,7 +98,7 @@ class Program:
 
 def parse(code: bytes) -> Program:
     """The program of a text, which may have errors: they are left out."""
-    program = Program(_PARSER.parse(code))
+    program = Program(parser().parse(code))
     _Resolver(program).visit(program.tree.root_node)
     return program
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import sys
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -25,7 +24,7 @@ from . import _options
 from ._call_arguments import encoded, fit
 from ._callee import Callee, callee
 from ._coverage import covered, reported
-from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text
+from ._failure import FAILED, UNUSABLE, Failure, failure_of, script_error_text, with_options
 from ._json import to_json
 from ._origin import Origin, origin
 from ._seed import seed
@@ -126,10 +125,6 @@ def command(
         asyncio.run(_run(call, target, watch=watch))
 
 
-# What the client's errors call two options.
-_ONCE = re.compile(r"\bonce(_ttl)?\b")
-
-
 @dataclass
 class _Call:
     """What is called, and how it is shown."""
@@ -154,8 +149,7 @@ class _Call:
         try:
             Batch(is_atomic=False).invoke_script(script, self.keys, self.args, **self.once)
         except ValueError as error:
-            words = _ONCE.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
-            raise Failure(f"{self.origin}: {words}", UNUSABLE) from error
+            raise Failure(f"{self.origin}: {with_options(error)}", UNUSABLE) from error
 
     async def run(
         self, client: GlideClient | GlideClusterClient, called: Callee, target: Servers
