@@ -131,11 +131,11 @@ from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
 from .config.absent import NodeDiscoveryMode
 from .config.address_map import AddressMap
+from .config.backoff import BackoffStrategy
 from .config.node_address import NodeAddress, UnixSocketAddress
 from .config.secrets import ServerCredentials
 from .config.settings import (
     AdvancedGlideClientConfiguration,
-    BackoffStrategy,
     GlideClientConfiguration,
     ProtocolVersion,
     ReadFrom,

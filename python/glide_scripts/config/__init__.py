@@ -22,6 +22,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .absent import NodeDiscoveryMode
+    from .backoff import BackoffStrategy
     from .cluster import (
         AdvancedGlideClusterClientConfiguration,
         GlideClusterClientConfiguration,
@@ -33,19 +34,13 @@ if TYPE_CHECKING:
     from .sentinel import SentinelConfiguration
     from .settings import (
         AdvancedGlideClientConfiguration,
-        BackoffStrategy,
         GlideClientConfiguration,
         ProtocolVersion,
         ReadFrom,
     )
     from .tls import TlsAdvancedConfiguration
 else:
+    from ..public import later
 
-    def __getattr__(name):
-        # Not at once: the package imports what a program needs, and no more.
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import glide_scripts  # noqa: PLC0415 - it imports this package
-
-        value = globals()[name] = getattr(glide_scripts, name)
-        return value
+    # Not at once: the package imports what a program needs, and no more.
+    __getattr__, __dir__ = later(globals(), dict.fromkeys(__all__, ""))

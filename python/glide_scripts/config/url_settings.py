@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from ..errors import ConfigurationError
 from .address_map import mappings
+from .backoff import BackoffStrategy
 from .cluster import (
     AdvancedGlideClusterClientConfiguration,
     PeriodicChecksManualInterval,
@@ -23,7 +24,6 @@ from .node_address import NodeAddress
 from .secrets import ServerCredentials
 from .settings import (
     AdvancedGlideClientConfiguration,
-    BackoffStrategy,
     ProtocolVersion,
     ReadFrom,
 )
