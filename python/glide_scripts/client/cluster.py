@@ -190,10 +190,7 @@ class GlideClusterClient(ClusterScriptingCommands, ClusterKeyspaceCommands, Clus
             RequestError: The command would disturb other calls on the shared connection, such as
                 SUBSCRIBE or SELECT.
         """
-        result: TClusterResponse[TResult] = await self._routed(
-            custom.custom_command(command_args), route
-        )
-        return result
+        return await self._routed_by_node(custom.custom_command(command_args), route)
 
 
 TGlideClient: TypeAlias = GlideClient | GlideClusterClient

@@ -35,8 +35,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             TypeError: ``script`` is not a ``Script``, str or bytes, or ``route`` is not a route.
             ScriptSyntaxError: It does not compile.
         """
-        result: str = await self._routed(scripting.script_load(script), route)
-        return result
+        return await self._routed(scripting.script_load(script), route)
 
     async def script_exists(
         self, sha1s: Sequence[TEncodable], route: Route | None = None
@@ -56,8 +55,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             TypeError: ``sha1s`` is not a list of str or bytes, or ``route`` is not a route.
             ValueError: ``sha1s`` is empty.
         """
-        result: list[bool] = await self._routed(scripting.script_exists(sha1s), route)
-        return result
+        return await self._routed(scripting.script_exists(sha1s), route)
 
     async def script_flush(self, mode: FlushMode | None = None, route: Route | None = None) -> TOK:
         """Remove all scripts from the nodes of ``route``. Default: all nodes.
@@ -75,8 +73,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
-        result: TOK = await self._routed(scripting.script_flush(mode), route)
-        return result
+        return await self._routed(scripting.script_flush(mode), route)
 
     async def script_kill(self, route: Route | None = None) -> TOK:
         """Stop the script that a node of ``route`` is running. Default: all nodes.
@@ -95,8 +92,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             NotBusyError: No script is running.
             UnkillableError: The script has already written.
         """
-        result: TOK = await self._routed(scripting.script_kill(), route)
-        return result
+        return await self._routed(scripting.script_kill(), route)
 
     async def script_show(self, sha1: TEncodable, route: Route | None = None) -> bytes:
         """Return the code of a script from the node of ``route``. Default: any primary.
@@ -114,8 +110,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             TypeError: ``sha1`` is not str or bytes, or ``route`` is not a route.
             NoScriptError: The server does not have the script.
         """
-        result: bytes = await self._routed(scripting.script_show(sha1), route)
-        return result
+        return await self._routed(scripting.script_show(sha1), route)
 
     async def function_load(
         self,
@@ -143,8 +138,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
                 function of the same name.
         """
         command = functions.function_load(library_code, replace)
-        result: bytes = await self._routed(command, route)
-        return result
+        return await self._routed(command, route)
 
     async def function_list(
         self,
@@ -173,8 +167,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
                 or ``route`` is not a route.
         """
         command = functions.function_list(library_name_pattern, with_code)
-        result: TClusterResponse[list[dict[bytes, Any]]] = await self._routed(command, route)
-        return result
+        return await self._routed_by_node(command, route)
 
     async def function_delete(self, library_name: TEncodable, route: Route | None = None) -> TOK:
         """Remove a library from the nodes of ``route``. Default: all primaries.
@@ -192,8 +185,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             TypeError: ``library_name`` is not str or bytes, or ``route`` is not a route.
             RequestError: The server has no such library.
         """
-        result: TOK = await self._routed(functions.function_delete(library_name), route)
-        return result
+        return await self._routed(functions.function_delete(library_name), route)
 
     async def function_flush(
         self, mode: FlushMode | None = None, route: Route | None = None
@@ -213,8 +205,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
-        result: TOK = await self._routed(functions.function_flush(mode), route)
-        return result
+        return await self._routed(functions.function_flush(mode), route)
 
     async def function_kill(self, route: Route | None = None) -> TOK:
         """Stop the function that a node of ``route`` is running. Default: all nodes.
@@ -233,8 +224,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             NotBusyError: No function is running.
             UnkillableError: The function has already written.
         """
-        result: TOK = await self._routed(functions.function_kill(), route)
-        return result
+        return await self._routed(functions.function_kill(), route)
 
     async def function_stats(
         self, route: Route | None = None
@@ -254,10 +244,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[dict[bytes, Any]] = await self._routed(
-            functions.function_stats(), route
-        )
-        return result
+        return await self._routed_by_node(functions.function_stats(), route)
 
     async def function_dump(self, route: Route | None = None) -> TClusterResponse[bytes]:
         """Dump all libraries of the nodes of ``route``. Default: any primary.
@@ -273,8 +260,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[bytes] = await self._routed(functions.function_dump(), route)
-        return result
+        return await self._routed_by_node(functions.function_dump(), route)
 
     async def function_restore(
         self,
@@ -300,8 +286,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             RequestError: The payload is damaged, or the server has a library or function of the
                 same name. Nothing was restored.
         """
-        result: TOK = await self._routed(functions.function_restore(payload, policy), route)
-        return result
+        return await self._routed(functions.function_restore(payload, policy), route)
 
     async def fcall_route(
         self,
@@ -329,8 +314,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             ScriptError: The function does not exist, or it failed.
         """
         command = functions.fcall(function, None, arguments)
-        result: TClusterResponse[TResult] = await self._routed(command, route)
-        return result
+        return await self._routed_by_node(command, route)
 
     async def fcall_ro_route(
         self,
@@ -358,5 +342,4 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             ScriptError: The function does not exist, is not registered as ``no-writes``, or failed.
         """
         command = functions.fcall_ro(function, None, arguments)
-        result: TClusterResponse[TResult] = await self._routed(command, route)
-        return result
+        return await self._routed_by_node(command, route)

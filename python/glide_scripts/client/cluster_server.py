@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from ..commands import server
+from ..commands.arguments import K
 from ..commands.flush_mode import FlushMode
 from ..commands.routes import AllPrimaries, Route
 from ..commands.server import InfoSection
 from ..values import TOK, TClusterResponse, TEncodable
 from .base import BaseClient
 from .sending_in_cluster import ClusterSending
-
-K = TypeVar("K", bound=TEncodable)
 
 
 class ClusterServerCommands(ClusterSending, BaseClient):
@@ -35,8 +33,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
-        result: bytes = await self._routed(server.ping(message), route)
-        return result
+        return await self._routed(server.ping(message), route)
 
     async def echo(
         self, message: TEncodable, route: Route | None = None
@@ -55,8 +52,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``message`` is not str or bytes, or ``route`` is not a route.
         """
-        result: TClusterResponse[bytes] = await self._routed(server.echo(message), route)
-        return result
+        return await self._routed_by_node(server.echo(message), route)
 
     async def info(
         self, sections: Sequence[InfoSection] | None = None, route: Route | None = None
@@ -77,8 +73,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``sections`` is not a list of ``InfoSection``, or ``route`` is not a route.
         """
-        result: TClusterResponse[bytes] = await self._routed(server.info(sections), route)
-        return result
+        return await self._routed_by_node(server.info(sections), route)
 
     async def time(self, route: Route | None = None) -> TClusterResponse[list[bytes]]:
         """Return the time of the nodes of ``route``. Default: any primary.
@@ -95,8 +90,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[list[bytes]] = await self._routed(server.time(), route)
-        return result
+        return await self._routed_by_node(server.time(), route)
 
     async def dbsize(self, route: Route | None = None) -> int:
         """Count the keys of all nodes of ``route`` together. Default: all primaries.
@@ -112,8 +106,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: int = await self._routed(server.dbsize(), route)
-        return result
+        return await self._routed(server.dbsize(), route)
 
     async def config_get(
         self, parameters: Sequence[TEncodable], route: Route | None = None
@@ -136,8 +129,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
             ValueError: ``parameters`` is empty.
         """
         command = server.config_get(parameters)
-        result: TClusterResponse[dict[bytes, bytes]] = await self._routed(command, route)
-        return result
+        return await self._routed_by_node(command, route)
 
     async def config_set(
         self, parameters_map: Mapping[K, TEncodable], route: Route | None = None
@@ -160,8 +152,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
             ValueError: ``parameters_map`` is empty.
             RequestError: A setting does not exist, or its value is wrong. No setting was changed.
         """
-        result: TOK = await self._routed(server.config_set(parameters_map), route)
-        return result
+        return await self._routed(server.config_set(parameters_map), route)
 
     async def flushall(
         self, flush_mode: FlushMode | None = None, route: Route | None = None
@@ -181,8 +172,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``flush_mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
-        result: TOK = await self._routed(server.flushall(flush_mode), route)
-        return result
+        return await self._routed(server.flushall(flush_mode), route)
 
     async def flushdb(self, flush_mode: FlushMode | None = None, route: Route | None = None) -> TOK:
         """Remove all keys of the database from the nodes of ``route``. Default: all primaries.
@@ -200,8 +190,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``flush_mode`` is not a ``FlushMode``, or ``route`` is not a route.
         """
-        result: TOK = await self._routed(server.flushdb(flush_mode), route)
-        return result
+        return await self._routed(server.flushdb(flush_mode), route)
 
     async def random_key(self, route: Route | None = None) -> bytes | None:
         """Return a random key of the nodes of ``route``. Default: all primaries.
@@ -238,8 +227,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[int] = await self._routed(server.client_id(), route)
-        return result
+        return await self._routed_by_node(server.client_id(), route)
 
     async def client_getname(self, route: Route | None = None) -> TClusterResponse[bytes | None]:
         """Return the names of the connections to the nodes of ``route``. Default: any primary.
@@ -256,8 +244,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[bytes | None] = await self._routed(server.client_getname(), route)
-        return result
+        return await self._routed_by_node(server.client_getname(), route)
 
     async def config_resetstat(self, route: Route | None = None) -> TOK:
         """Set the counters in ``info`` of the nodes of ``route`` to zero. Default: all nodes.
@@ -273,8 +260,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TOK = await self._routed(server.config_resetstat(), route)
-        return result
+        return await self._routed(server.config_resetstat(), route)
 
     async def config_rewrite(self, route: Route | None = None) -> TOK:
         """Have the nodes of ``route`` write their settings to their files. Default: all nodes.
@@ -291,8 +277,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
             TypeError: ``route`` is not a route.
             RequestError: A server was started without a file, or cannot write it.
         """
-        result: TOK = await self._routed(server.config_rewrite(), route)
-        return result
+        return await self._routed(server.config_rewrite(), route)
 
     async def lastsave(self, route: Route | None = None) -> TClusterResponse[int]:
         """Return when the nodes of ``route`` last saved their data. Default: any primary.
@@ -309,8 +294,7 @@ class ClusterServerCommands(ClusterSending, BaseClient):
         Raises:
             TypeError: ``route`` is not a route.
         """
-        result: TClusterResponse[int] = await self._routed(server.lastsave(), route)
-        return result
+        return await self._routed_by_node(server.lastsave(), route)
 
     async def lolwut(
         self,
@@ -335,7 +319,4 @@ class ClusterServerCommands(ClusterSending, BaseClient):
                 ``route`` is not a route.
             ValueError: A number has more than 64 bits.
         """
-        result: TClusterResponse[bytes] = await self._routed(
-            server.lolwut(version, parameters), route
-        )
-        return result
+        return await self._routed_by_node(server.lolwut(version, parameters), route)

@@ -6,7 +6,7 @@ the ``BlockingPending`` of a synchronous client blocks the thread, so its corout
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import glide_scripts
@@ -16,7 +16,7 @@ from ..commands.command import Command
 from ..errors import CrossSlotError, ReplyTypeError, RequestError, ScriptError
 from ..failures.secret_keys import hide_keys
 from ..probes.switch import probed
-from ..values import OK, TOK, TEncodable, TResult
+from ..values import OK, TOK, TClusterResponse, TEncodable, TResult
 from .core import AnyPending
 from .declared_call import DeclaredCall, ObservedDeclaredCall
 from .opening import Opening
@@ -63,8 +63,14 @@ class Sending(Opening):
     def _send(self, command: Command[Any]) -> AnyPending:
         return self._core.command(command.words, None, **command.settings())
 
-    async def _routed(self, command: Command[Any], route: Route | None) -> Any:
-        """Send a command by a route; decode the replies of several nodes one by one."""
+    def _routed_by_node(
+        self, command: Command[T], route: Route | None
+    ) -> Coroutine[Any, Any, TClusterResponse[T]]:
+        """Send a command by a route; the replies of several nodes are a dict."""
+        return self._routed(command, route)
+
+    async def _routed(self, command: Command[T], route: Route | None) -> T:
+        """Send a command by a route; the replies of several nodes make one."""
         from ..commands.directions import decoder, directions  # noqa: PLC0415 - saves time at import
 
         command = probed(command)
@@ -77,7 +83,8 @@ class Sending(Opening):
             # The code of EVAL and similar commands is known.
             raise_explained(error, error.script, None, None)
         decode = decoder(command, route)
-        return reply if decode is None else decode(reply)
+        decoded: T = reply if decode is None else decode(reply)
+        return decoded
 
     async def _watch(self, keys: Sequence[TEncodable], owner: Owner | None) -> TOK:
         checks.encodables("keys", keys)

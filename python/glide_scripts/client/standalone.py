@@ -171,8 +171,7 @@ class GlideClient(BaseClient):
             NotBusyError: No function is running.
             UnkillableError: The function has already written.
         """
-        result: TOK = await self._routed(functions.function_kill(), None)
-        return result
+        return await self._routed(functions.function_kill(), None)
 
     async def function_stats(self) -> dict[bytes, dict[bytes, Any]]:
         """Return the function or script that the primary and each replica is running.
@@ -188,9 +187,7 @@ class GlideClient(BaseClient):
             ``b"duration_ms"``; ``b"engines"`` maps each engine to a dict of ``b"libraries_count"``
             and ``b"functions_count"``.
         """
-        result: dict[bytes, dict[bytes, Any]]
-        result = await self._routed(functions.function_stats(), None)
-        return result
+        return await self._routed(functions.function_stats(), None)
 
 
 show_as_public(globals())

@@ -8,6 +8,7 @@ from typing import TypeVar
 from .. import checks
 from ..values import TEncodable
 
+# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
 K = TypeVar("K", bound=TEncodable)
 
 

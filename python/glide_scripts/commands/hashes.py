@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from .. import checks
 from ..values import TEncodable
 from . import replies
-from .arguments import flattened, one_or_more
+from .arguments import K, flattened, one_or_more
 from .command import Command
-
-# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
-K = TypeVar("K", bound=TEncodable)
 
 
 def hset(key: TEncodable, field_value_map: Mapping[K, TEncodable]) -> Command[int]:

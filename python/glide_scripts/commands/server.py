@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TypeVar
 
 from .. import checks
 from ..public import show_as_public
 from ..values import TOK, TEncodable
 from . import replies
-from .arguments import flattened, one_or_more
+from .arguments import K, flattened, one_or_more
 from .command import Command
 from .flush_mode import FlushMode, flush_words
 from .routing import all_nodes, all_primaries, any_node, routed
-
-# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
-K = TypeVar("K", bound=TEncodable)
 
 
 class InfoSection(Enum):

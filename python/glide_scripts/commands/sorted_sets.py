@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TypeVar
 
 import glide_scripts
 
@@ -12,12 +11,9 @@ from .. import checks
 from ..public import show_as_public
 from ..values import TEncodable
 from . import replies
-from .arguments import one_or_more
+from .arguments import K, one_or_more
 from .command import Command
 from .strings import ConditionalChange
-
-# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
-K = TypeVar("K", bound=TEncodable)
 
 
 class UpdateOptions(Enum):

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Literal, Protocol, overload
 
 from .. import checks
 from ..public import show_as_public
 from ..values import TOK, TEncodable
 from . import replies
-from .arguments import flattened, one_or_more
+from .arguments import K, flattened, one_or_more
 from .command import Command
 from .expiry import ExpirySet
 from .routing import per_key, routed
-
-# A mapping's key type is invariant: Mapping[TEncodable, …] would not take a dict[str, str].
-K = TypeVar("K", bound=TEncodable)
 
 
 class ConditionalChange(Enum):
