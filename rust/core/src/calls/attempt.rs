@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
+use crate::calls::pauses::Pauses;
 use crate::connection::lane::Lane;
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
@@ -53,7 +53,7 @@ pub(crate) struct Attempt {
     pub(crate) questions: Option<Questions>,
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
-    pub(crate) patience: Patience,
+    pub(crate) pauses: Pauses,
 }
 
 impl Attempt {
@@ -184,7 +184,7 @@ impl Attempt {
                 // This is not remembered for later calls, because a script can answer with the same words.
                 *self = Self {
                     lane: self.lane.take(),
-                    patience: self.patience.clone(),
+                    pauses: self.pauses.clone(),
                     cannot_bring: true,
                     ..Self::first(servers, request)
                 };
@@ -197,14 +197,14 @@ impl Attempt {
             Next::Moved(slot, address) => {
                 servers.stats.redirects.add(1);
                 waiting_for.replace(Obstacle::Redirected(error.clone()));
-                self.patience.redirected();
+                self.pauses.redirected();
                 self.asking = false;
                 self.lane = Some(servers.redirected(*slot, address.clone()));
             }
             Next::Ask(address) => {
                 servers.stats.redirects.add(1);
                 waiting_for.replace(Obstacle::Redirected(error.clone()));
-                self.patience.redirected();
+                self.pauses.redirected();
                 self.asking = true;
                 self.lane = Some(servers.node(address.clone()).data.clone());
             }
@@ -239,14 +239,14 @@ impl Attempt {
 
     /// Whether its next attempt goes to that lane, without a pause.
     pub(super) fn is_at_once(&self, lane: &Rc<Lane>) -> bool {
-        self.patience.pause.is_zero() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
+        !self.pauses.is_due() && self.lane.as_ref().is_some_and(|next| Rc::ptr_eq(next, lane))
     }
 
     /// Has the request wait, and then routes it again.
     pub(crate) fn wait(&mut self, servers: &Rc<Servers>, error: &ServerError, waiting_for: &RefCell<Obstacle>) {
         waiting_for.replace(Obstacle::Refused(error.clone()));
         servers.refresh();
-        self.patience.wait();
+        self.pauses.back_off();
         self.lane = None;
     }
 
@@ -257,32 +257,6 @@ impl Attempt {
     /// A replica will not do.
     pub(crate) fn needs_primary(&self) -> bool {
         self.form == Some(Form::Sha) || self.brings_library
-    }
-
-    /// How long to wait before the next attempt, as the last verdict asks. If too little time for an answer would be
-    /// left after that, the call waits for its deadline instead: each refused attempt has not run, and a last attempt
-    /// without an answer would leave that unknown.
-    pub(crate) fn take_pause(&mut self, deadline: Instant) -> Duration {
-        let pause = std::mem::take(&mut self.patience.pause);
-        // Most calls are not refused, and a pipeline asks for each of its commands. So the clock is read only after a
-        // refusal.
-        if pause.is_zero() {
-            return pause;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if 2 * pause > left { left + LONGEST_PAUSE } else { pause }
-    }
-
-    /// Has the next attempt wait.
-    pub(crate) fn back_off(&mut self) {
-        self.patience.wait();
-    }
-
-    pub(crate) async fn pause(&mut self, deadline: Instant) {
-        let pause = self.take_pause(deadline);
-        if !pause.is_zero() {
-            sleep(pause).await;
-        }
     }
 
     /// Gives the named lane a moment to connect, and drops it if it does not.
@@ -344,63 +318,5 @@ pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Repl
     match loading {
         Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
         _ => reply,
-    }
-}
-
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// Pauses between attempts: each longer than the one before, with a random part.
-#[derive(Clone, Default)]
-pub(crate) struct Patience {
-    waits: u32,
-    redirects: u32,
-    /// The one that is due.
-    pause: Duration,
-}
-
-impl Patience {
-    fn wait(&mut self) {
-        let pause = Duration::from_millis(1 << self.waits.min(10)).min(LONGEST_PAUSE);
-        self.waits += 1;
-        self.pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
-    }
-
-    /// A few redirects are followed at once; more mean that the nodes do not agree yet.
-    fn redirected(&mut self) {
-        const AT_ONCE: u32 = 4;
-        self.redirects += 1;
-        if self.redirects > AT_ONCE {
-            self.wait();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_refused_is_not_sent_so_late_that_its_answer_would_have_less_time_than_the_pause() {
-        for milliseconds in [1, 2, 5, 20, 100, 5_000, 60_000] {
-            let mut attempt = Attempt::default();
-            let mut gave_up = false;
-            for _ in 0..20 {
-                attempt.back_off();
-                let deadline = Instant::now() + Duration::from_millis(milliseconds);
-                let most = deadline - Instant::now();
-                let pause = attempt.take_pause(deadline);
-                let least = deadline - Instant::now();
-                assert!(2 * pause <= most || pause > least, "{pause:?}, {least:?} before the deadline");
-                assert!(pause <= LONGEST_PAUSE || least < 2 * LONGEST_PAUSE, "{least:?} before the deadline");
-                gave_up |= pause > least;
-            }
-            assert_eq!(gave_up, milliseconds <= 100, "{milliseconds} ms");
-        }
-    }
-
-    #[test]
-    fn what_was_not_refused_is_sent_at_once_until_the_deadline() {
-        let deadline = Instant::now() + Duration::from_millis(1);
-        assert_eq!(Attempt::default().take_pause(deadline), Duration::ZERO);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod dispatch;
 pub(crate) mod fanout;
 pub(crate) mod overdue;
+mod pauses;
 pub(crate) mod pipeline;
 mod proving;
 pub(crate) mod single;

@@ -276,7 +276,7 @@ async fn attempts(
         // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
         let had_place = before.is_some();
-        attempt.pause(call.deadline).await;
+        attempt.pauses.wait(call.deadline).await;
         attempt.drop_unreachable().await;
         let place = match attempt.lane.take() {
             Some(lane) => before.unwrap_or_else(|| lane.end_of_line()),

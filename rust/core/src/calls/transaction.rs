@@ -105,7 +105,7 @@ impl Transaction<'_> {
         let length = self.requests.iter().map(|request| request.wire().len()).sum();
         loop {
             let held = self.servers.stats.hold(length);
-            attempt.pause(self.deadline).await;
+            attempt.pauses.wait(self.deadline).await;
             attempt.drop_unreachable().await;
             let place = match (&self.watched, attempt.lane.take()) {
                 (Some(watched), _) => watched.lane().end_of_line(),

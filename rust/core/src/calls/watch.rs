@@ -83,7 +83,7 @@ impl Servers {
         watches::reaches(self.watches.slot(watch), slot)?;
         let mut attempt = Attempt::default();
         loop {
-            attempt.pause(deadline).await;
+            attempt.pauses.wait(deadline).await;
             attempt.drop_unreachable().await;
             let target = match attempt.lane.take() {
                 Some(lane) => lane,
@@ -95,7 +95,7 @@ impl Servers {
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
                 waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
-                attempt.back_off();
+                attempt.pauses.back_off();
                 continue;
             }
             let connection = watching.unwrap_or_else(|| lane.connection());
@@ -116,7 +116,7 @@ impl Servers {
                     // The keys watched before are no longer watched. The transaction will notice that.
                     return Ok(Reply::One(Item::Okay));
                 }
-                attempt.back_off();
+                attempt.pauses.back_off();
                 continue;
             }
             let mut replies = progress.take_replies();

@@ -48,7 +48,7 @@ impl Context {
         pieces: &mut [Piece],
     ) -> Result<Option<lane::Place>, Box<Error>> {
         let deadline = self.sending.deadline;
-        let pause = pieces.iter_mut().map(|piece| piece.attempt.take_pause(deadline)).max().unwrap_or_default();
+        let pause = pieces.iter_mut().map(|piece| piece.attempt.pauses.take(deadline)).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
         }
@@ -59,7 +59,7 @@ impl Context {
                     let own = self.own_lane(&lane);
                     let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
                     self.waiting_for.replace(Obstacle::UnreachableAt(own.address().clone(), reason));
-                    pieces.iter_mut().for_each(|piece| piece.attempt.back_off());
+                    pieces.iter_mut().for_each(|piece| piece.attempt.pauses.back_off());
                 }
             } else if lane.is_up() {
                 return Ok(Some(lane.end_of_line()));
