@@ -3,4 +3,6 @@
 pub(crate) mod handle;
 pub(crate) mod io_thread;
 mod linger;
+mod message;
 pub(crate) mod outbox;
+mod service;
