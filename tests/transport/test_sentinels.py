@@ -171,7 +171,7 @@ async def test_what_its_sentinels_cannot_have_is_said_once(
     kind: Kind, shared_service: Service, log: Records
 ) -> None:
     made = Found(kind, shared_service, min_other_sentinels=1)
-    assert made.primary._lane is made.primary._lane
+    assert made.primary._shared is made.primary._shared
     said = [text for text in log.all() if "min_other_sentinels" in text]
     assert len(said) == 1
     await made.close()

@@ -10,55 +10,55 @@ from typing import Any, ClassVar
 from ..client.standalone import GlideClient
 from ..errors import GlideError
 from . import pipelines
-from .lane import Lane
 from .library import Library
-from .placement import Place, place, way
-from .pools import lane_of_pool
+from .placement import Place, name_rule, place
+from .pools import shared_client_of_pool
 from .scripts import AsyncScript
+from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-async def open_lane(lane: Lane, client_class: Any) -> None:
+async def open_shared(shared: SharedClient, client_class: Any) -> None:
     """Connect. Tasks of one loop share an attempt.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
     loop = asyncio.get_running_loop()
-    opening = lane.opening.get(loop)
+    opening = shared.opening.get(loop)
     if opening is None:
-        opening = lane.opening[loop] = loop.create_task(_open(lane, client_class))
-        opening.add_done_callback(lambda done: _opened(lane, loop, done))
-    limit = lane.options.get("socket_timeout")
+        opening = shared.opening[loop] = loop.create_task(_open(shared, client_class))
+        opening.add_done_callback(lambda done: _opened(shared, loop, done))
+    limit = shared.options.get("socket_timeout")
     try:
         async with asyncio.timeout(limit):
             await asyncio.shield(opening)
     except GlideError as error:
-        raise lane.not_opened(error) from error
+        raise shared.not_opened(error) from error
     except TimeoutError as error:
-        raised = lane.no_server(f"no connection within {limit} s")
+        raised = shared.no_server(f"no connection within {limit} s")
         raised.may_have_executed = False  # type: ignore[attr-defined]
         raise raised from error
 
 
-async def _open(lane: Lane, client_class: Any) -> None:
-    client = await client_class._open(lane.settings())
-    client._owner = f"a client of glide_scripts.{lane.library.package}"
-    unneeded = lane.opened(client)
+async def _open(shared: SharedClient, client_class: Any) -> None:
+    client = await client_class._open(shared.settings())
+    client._owner = f"a client of glide_scripts.{shared.library.package}"
+    unneeded = shared.opened(client)
     if unneeded is not None:
         await unneeded.close()
 
 
-def _opened(lane: Lane, loop: Any, done: asyncio.Task[None]) -> None:
-    lane.opening.pop(loop, None)
+def _opened(shared: SharedClient, loop: Any, done: asyncio.Task[None]) -> None:
+    shared.opening.pop(loop, None)
     if not done.cancelled():
         # Its caller may have been cancelled.
         done.exception()
 
 
-async def close_lane(lane: Lane) -> None:
+async def close_shared(shared: SharedClient) -> None:
     """Close the connection, if there is one. The next call opens another."""
-    client = lane.take()
+    client = shared.take()
     if client is not None:
         await client.close()
 
@@ -75,39 +75,39 @@ class AsyncCalls:
         return "target_nodes" in options
 
     async def execute_command(self: Any, *args: Any, **options: Any) -> Any:
-        lane = self._lane
-        if lane.core is None or self._sends_itself(options):
-            return await self._execute_elsewhere(lane, args, options)
+        shared = self._shared
+        if shared.core is None or self._sends_itself(options):
+            return await self._execute_elsewhere(shared, args, options)
         try:
-            pending = lane.issue(args)
+            pending = shared.issue(args)
             reply = None if pending is None else await pending
         except GlideError as error:
-            return lane.failed(error, args, options)
+            return shared.failed(error, args, options)
         if pending is None:
-            return await self._execute_elsewhere(lane, args, options)
-        reply = lane.finished(reply, args, self.response_callbacks, options)
+            return await self._execute_elsewhere(shared, args, options)
+        reply = shared.finished(reply, args, self.response_callbacks, options)
         return await reply if hasattr(reply, "__await__") else reply
 
     async def _execute_elsewhere(
-        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        if not self._sends_itself(options) and lane.carries(args):
+        if not self._sends_itself(options) and shared.carries(args):
             started = monotonic()
-            await open_lane(lane, self._client_class)
+            await open_shared(shared, self._client_class)
             try:
-                reply = await lane.issue(args, lane.remaining(started))
+                reply = await shared.issue(args, shared.remaining(started))
             except GlideError as error:
-                return lane.failed(error, args, options)
-            reply = lane.finished(reply, args, self.response_callbacks, options)
+                return shared.failed(error, args, options)
+            reply = shared.finished(reply, args, self.response_callbacks, options)
             return await reply if hasattr(reply, "__await__") else reply
-        reply = await self._execute_by_library(lane, args, options)
+        reply = await self._execute_by_library(shared, args, options)
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
-            lane.know(args[1])
+            shared.know(args[1])
         return reply
 
     async def _execute_by_library(
-        self, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         return await super().execute_command(*args, **options)  # type: ignore[misc]
 
@@ -123,10 +123,10 @@ class AsyncClient(AsyncCalls):
     single_connection_client: bool
 
     @property
-    def _lane(self) -> Lane:
+    def _shared(self) -> SharedClient:
         pool = self.connection_pool
-        lane: Lane | None = getattr(pool, "_glide_lane", None)
-        return lane or lane_of_pool(pool, self._library, _disconnecting)
+        shared: SharedClient | None = getattr(pool, "_glide_shared", None)
+        return shared or shared_client_of_pool(pool, self._library, _disconnecting)
 
     def _sends_itself(self, options: dict[str, Any]) -> bool:
         # A client that has a connection of the library's uses it from then on.
@@ -134,18 +134,18 @@ class AsyncClient(AsyncCalls):
 
     async def initialize(self: Any) -> Any:
         # A client of a single connection gets it with the first command that needs it.
-        if self._lane.reason is not None:
+        if self._shared.reason is not None:
             await super().initialize()  # type: ignore[misc]
         return self
 
     async def _execute_by_library(
-        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        if self.single_connection_client and place(way(args[0]), args) is Place.CHANGES:
+        if self.single_connection_client and place(name_rule(args[0]), args) is Place.CHANGES:
             await super().initialize()  # type: ignore[misc]
-        if lane.waits_for_replicas(args) and self.connection is None:
+        if shared.waits_for_replicas(args) and self.connection is None:
             return (await after_a_write(self, args, options).execute())[-1]
-        return await super()._execute_by_library(lane, args, options)
+        return await super()._execute_by_library(shared, args, options)
 
 
 class AsyncPipeline:
@@ -153,13 +153,13 @@ class AsyncPipeline:
 
     _library: ClassVar[Library]
     _client_class = AsyncClient._client_class
-    _lane = AsyncClient._lane
+    _shared = AsyncClient._shared
     register_script = AsyncClient.register_script
 
     async def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         try:
-            batch = pipelines.batch_of(self, self._lane, self.is_transaction)
+            batch = pipelines.batch_of(self, self._shared, self.is_transaction)
             if batch is not None:
                 return await execute_batch(self, self, batch, commands, raise_on_error)
             replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
@@ -175,7 +175,7 @@ async def execute_batch(
 
     Args:
         pipeline: The pipeline.
-        client: What has the lane and the callbacks: its client, or itself.
+        client: What has the shared and the callbacks: its client, or itself.
         batch: The batch.
         commands: The commands in it.
         raise_on_error: Whether to raise the first error of a command.
@@ -183,36 +183,36 @@ async def execute_batch(
     Raises:
         Exception: The library's, for the whole batch or for the first command that failed.
     """
-    lane: Lane = client._lane
+    shared: SharedClient = client._shared
     remaining = None
-    if lane.core is None:
+    if shared.core is None:
         started = monotonic()
-        await open_lane(lane, client._client_class)
-        remaining = lane.remaining(started)
+        await open_shared(shared, client._client_class)
+        remaining = shared.remaining(started)
     try:
-        outcome = await lane.core.exec(batch, remaining)
+        outcome = await shared.core.exec(batch, remaining)
     except GlideError as error:
-        raise pipelines.failure(pipeline, lane, error, commands) from error
+        raise pipelines.failure(pipeline, shared, error, commands) from error
     if outcome is None:
-        raise lane.library.exceptions.WatchError("Watched variable changed.")
+        raise shared.library.exceptions.WatchError("Watched variable changed.")
     results = []
     for reply, command in zip(outcome[0], commands, strict=True):
-        result = pipelines.result(lane, reply, command, client.response_callbacks)
+        result = pipelines.result(shared, reply, command, client.response_callbacks)
         results.append(await result if hasattr(result, "__await__") else result)
-    pipelines.raise_lost(lane, results)
+    pipelines.raise_lost(shared, results)
     if raise_on_error:
-        pipelines.raise_first(pipeline, lane, results, commands)
+        pipelines.raise_first(pipeline, shared, results, commands)
     return results
 
 
-def _disconnecting(pool: Any, lane: Lane) -> Any:
-    """The pool's method ``disconnect``, which closes the lane, too."""
+def _disconnecting(pool: Any, shared: SharedClient) -> Any:
+    """The pool's method ``disconnect``, which closes the shared client, too."""
     found, disconnect = weakref.ref(pool), type(pool).disconnect
 
     async def disconnect_all(*args: Any, **kwargs: Any) -> Any:
         if all((*args, *kwargs.values())):
             # Otherwise the connections in use stay.
-            await close_lane(lane)
+            await close_shared(shared)
         pool = found()
         return None if pool is None else await disconnect(pool, *args, **kwargs)
 

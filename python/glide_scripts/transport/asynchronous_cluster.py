@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from ..client.cluster import GlideClusterClient
-from .asynchronous import AsyncCalls, close_lane, execute_batch
-from .clusters import ClusterPipeline, LaneOfCluster, emptied
-from .lane import Lane, lane_of
+from .asynchronous import AsyncCalls, close_shared, execute_batch
+from .clusters import ClusterPipeline, SharedClusterClient, emptied
+from .shared_client import SharedClient, shared_client_of
 from .waiting import write_on
 
 
@@ -19,12 +19,12 @@ class AsyncClusterClient(AsyncCalls):
     _pipeline: ClassVar[type[Any]]
 
     @property
-    def _lane(self) -> Lane:
-        lane: Lane | None = self.__dict__.get("_glide_lane")
-        return lane or lane_of(self, lambda: LaneOfCluster(self._library, self))[0]
+    def _shared(self) -> SharedClient:
+        shared: SharedClient | None = self.__dict__.get("_glide_shared")
+        return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
 
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
-        write = write_on(self, self._lane, target_node, args)
+        write = write_on(self, self._shared, target_node, args)
         if write is None:
             return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         command = import_module(f"{self._library.package}.asyncio.cluster").PipelineCommand
@@ -36,12 +36,12 @@ class AsyncClusterClient(AsyncCalls):
         return both[1].result
 
     def pipeline(self: Any, transaction: Any = None, shard_hint: Any = None) -> Any:
-        if shard_hint or self._lane.reason is not None:
+        if shard_hint or self._shared.reason is not None:
             return super().pipeline(transaction, shard_hint)  # type: ignore[misc]
         return self._pipeline(self, transaction)
 
     async def aclose(self: Any) -> None:
-        await close_lane(self._lane)
+        await close_shared(self._shared)
         await super().aclose()  # type: ignore[misc]
 
 

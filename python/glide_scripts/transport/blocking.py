@@ -12,35 +12,35 @@ from ..client.blocking.methods import run
 from ..client.blocking.standalone import GlideClient
 from ..errors import GlideError
 from . import pipelines
-from .lane import Lane
 from .library import Library
-from .placement import Place, place, way
-from .pools import lane_of_pool
+from .placement import Place, name_rule, place
+from .pools import shared_client_of_pool
 from .scripts import BlockingScript
+from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-def open_lane(lane: Lane, client_class: Any) -> None:
+def open_shared(shared: SharedClient, client_class: Any) -> None:
     """Connect.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
-    with lane.opening_lock:
-        if lane.core is not None:
+    with shared.opening_lock:
+        if shared.core is not None:
             return
         try:
-            client = run(client_class._open(lane.settings()))
+            client = run(client_class._open(shared.settings()))
         except GlideError as error:
-            raise lane.not_opened(error) from error
+            raise shared.not_opened(error) from error
         # Like the library's synchronous connections, which close by themselves.
         client._warns_if_unclosed = False
-        lane.opened(client)
+        shared.opened(client)
 
 
-def close_lane(lane: Lane) -> None:
+def close_shared(shared: SharedClient) -> None:
     """Close the connection, if there is one. The next call opens another."""
-    client = lane.take()
+    client = shared.take()
     if client is None:
         return
     if sys.is_finalizing():
@@ -67,37 +67,37 @@ class BlockingCalls:
         return "target_nodes" in options
 
     def execute_command(self: Any, *args: Any, **options: Any) -> Any:
-        lane = self._lane
-        if lane.core is None or self._sends_itself(options):
-            return self._execute_elsewhere(lane, args, options)
+        shared = self._shared
+        if shared.core is None or self._sends_itself(options):
+            return self._execute_elsewhere(shared, args, options)
         try:
-            pending = lane.issue(args)
+            pending = shared.issue(args)
             reply = None if pending is None else pending.result()
         except GlideError as error:
-            return lane.failed(error, args, options)
+            return shared.failed(error, args, options)
         if pending is None:
-            return self._execute_elsewhere(lane, args, options)
-        return lane.finished(reply, args, self._callbacks, options)
+            return self._execute_elsewhere(shared, args, options)
+        return shared.finished(reply, args, self._callbacks, options)
 
     def _execute_elsewhere(
-        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
-        if not self._sends_itself(options) and lane.carries(args):
+        if not self._sends_itself(options) and shared.carries(args):
             started = monotonic()
-            open_lane(lane, self._client_class)
+            open_shared(shared, self._client_class)
             try:
-                reply = lane.issue(args, lane.remaining(started)).result()
+                reply = shared.issue(args, shared.remaining(started)).result()
             except GlideError as error:
-                return lane.failed(error, args, options)
-            return lane.finished(reply, args, self._callbacks, options)
-        reply = self._execute_by_library(lane, args, options)
+                return shared.failed(error, args, options)
+            return shared.finished(reply, args, self._callbacks, options)
+        reply = self._execute_by_library(shared, args, options)
         if args[0] == "SCRIPT LOAD" and len(args) > 1:
-            lane.know(args[1])
+            shared.know(args[1])
         return reply
 
     def _execute_by_library(
-        self, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         return super().execute_command(*args, **options)  # type: ignore[misc]
 
@@ -116,14 +116,14 @@ class BlockingClient(BlockingCalls):
         # its own.
         super().__init__(*args, **kwargs)
         self._is_single = single_connection_client
-        if single_connection_client and self._lane.reason is not None:
+        if single_connection_client and self._shared.reason is not None:
             self._take_connection()
 
     @property
-    def _lane(self) -> Lane:
+    def _shared(self) -> SharedClient:
         pool = self.connection_pool
-        lane: Lane | None = getattr(pool, "_glide_lane", None)
-        return lane or lane_of_pool(pool, self._library, _disconnecting)
+        shared: SharedClient | None = getattr(pool, "_glide_shared", None)
+        return shared or shared_client_of_pool(pool, self._library, _disconnecting)
 
     def _take_connection(self: Any) -> None:
         if self.connection is None:
@@ -140,13 +140,13 @@ class BlockingClient(BlockingCalls):
         return self.connection is not None
 
     def _execute_by_library(
-        self: Any, lane: Lane, args: tuple[Any, ...], options: dict[str, Any]
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        if self._is_single and place(way(args[0]), args) is Place.CHANGES:
+        if self._is_single and place(name_rule(args[0]), args) is Place.CHANGES:
             self._take_connection()
-        if lane.waits_for_replicas(args) and self.connection is None:
+        if shared.waits_for_replicas(args) and self.connection is None:
             return after_a_write(self, args, options).execute()[-1]
-        return super()._execute_by_library(lane, args, options)
+        return super()._execute_by_library(shared, args, options)
 
 
 class BlockingPipeline:
@@ -154,14 +154,14 @@ class BlockingPipeline:
 
     _library: ClassVar[Library]
     _client_class = BlockingClient._client_class
-    _lane = BlockingClient._lane
+    _shared = BlockingClient._shared
     _callbacks = BlockingClient._callbacks
     register_script = BlockingClient.register_script
 
     def execute(self: Any, raise_on_error: bool = True) -> list[Any]:
         commands: list[pipelines.Queued] = self.command_stack
         try:
-            batch = pipelines.batch_of(self, self._lane, self.transaction)
+            batch = pipelines.batch_of(self, self._shared, self.transaction)
             if batch is not None:
                 return execute_batch(self, self, batch, commands, raise_on_error)
             replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
@@ -177,7 +177,7 @@ def execute_batch(
 
     Args:
         pipeline: The pipeline.
-        client: What has the lane and the callbacks: its client, or itself.
+        client: What has the shared and the callbacks: its client, or itself.
         batch: The batch.
         commands: The commands in it.
         raise_on_error: Whether to raise the first error of a command.
@@ -185,36 +185,36 @@ def execute_batch(
     Raises:
         Exception: The library's, for the whole batch or for the first command that failed.
     """
-    lane: Lane = client._lane
+    shared: SharedClient = client._shared
     remaining = None
-    if lane.core is None:
+    if shared.core is None:
         started = monotonic()
-        open_lane(lane, client._client_class)
-        remaining = lane.remaining(started)
+        open_shared(shared, client._client_class)
+        remaining = shared.remaining(started)
     try:
-        outcome = lane.core.exec(batch, remaining).result()
+        outcome = shared.core.exec(batch, remaining).result()
     except GlideError as error:
-        raise pipelines.failure(pipeline, lane, error, commands) from error
+        raise pipelines.failure(pipeline, shared, error, commands) from error
     if outcome is None:
-        raise lane.library.exceptions.WatchError("Watched variable changed.")
+        raise shared.library.exceptions.WatchError("Watched variable changed.")
     results = [
-        pipelines.result(lane, reply, command, client._callbacks)
+        pipelines.result(shared, reply, command, client._callbacks)
         for reply, command in zip(outcome[0], commands, strict=True)
     ]
-    pipelines.raise_lost(lane, results)
+    pipelines.raise_lost(shared, results)
     if raise_on_error:
-        pipelines.raise_first(pipeline, lane, results, commands)
+        pipelines.raise_first(pipeline, shared, results, commands)
     return results
 
 
-def _disconnecting(pool: Any, lane: Lane) -> Any:
-    """The pool's method ``disconnect``, which closes the lane, too."""
+def _disconnecting(pool: Any, shared: SharedClient) -> Any:
+    """The pool's method ``disconnect``, which closes the shared client, too."""
     found, disconnect = weakref.ref(pool), type(pool).disconnect
 
     def disconnect_all(*args: Any, **kwargs: Any) -> Any:
         if all((*args, *kwargs.values())):
             # Otherwise the connections in use stay.
-            close_lane(lane)
+            close_shared(shared)
         pool = found()
         return None if pool is None else disconnect(pool, *args, **kwargs)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..client.blocking.cluster import GlideClusterClient
-from .blocking import BlockingCalls, close_lane, execute_batch
-from .clusters import ClusterPipeline, LaneOfCluster
-from .lane import Lane, lane_of
+from .blocking import BlockingCalls, close_shared, execute_batch
+from .clusters import ClusterPipeline, SharedClusterClient
 from .scripts import BlockingScript
+from .shared_client import SharedClient, shared_client_of
 from .waiting import write_on
 
 
@@ -19,9 +19,9 @@ class BlockingClusterClient(BlockingCalls):
     _pipeline: ClassVar[type[Any]]
 
     @property
-    def _lane(self) -> Lane:
-        lane: Lane | None = self.__dict__.get("_glide_lane")
-        return lane or lane_of(self, lambda: LaneOfCluster(self._library, self))[0]
+    def _shared(self) -> SharedClient:
+        shared: SharedClient | None = self.__dict__.get("_glide_shared")
+        return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
 
     @property
     def _callbacks(self: Any) -> Any:
@@ -30,7 +30,7 @@ class BlockingClusterClient(BlockingCalls):
         return client.response_callbacks
 
     def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
-        write = write_on(self, self._lane, target_node, args)
+        write = write_on(self, self._shared, target_node, args)
         if write is None:
             return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         client = getattr(self, f"get_{self._library.package}_connection")(target_node)
@@ -40,7 +40,7 @@ class BlockingClusterClient(BlockingCalls):
         return pipeline.execute()[-1]
 
     def pipeline(self: Any, transaction: Any = None, shard_hint: Any = None) -> Any:
-        if shard_hint or self._lane.reason is not None:
+        if shard_hint or self._shared.reason is not None:
             return super().pipeline(transaction, shard_hint)  # type: ignore[misc]
         # Which arguments it takes depends on the library's version.
         made = super().pipeline()  # type: ignore[misc]
@@ -50,7 +50,7 @@ class BlockingClusterClient(BlockingCalls):
 
     def close(self: Any) -> None:
         if "nodes_manager" in self.__dict__:
-            close_lane(self._lane)
+            close_shared(self._shared)
         super().close()  # type: ignore[misc]
 
 

@@ -9,13 +9,13 @@ from ..commands.directions import directions
 from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
 from . import pipelines
-from .lane import Lane
 from .library import Library
 from .settings import cluster_settings
+from .shared_client import SharedClient
 
 
-class LaneOfCluster(Lane):
-    """The lane of one cluster client: each command has its route."""
+class SharedClusterClient(SharedClient):
+    """The shared client of one cluster client: each command has its route."""
 
     in_cluster = True
 
@@ -66,9 +66,9 @@ class ClusterPipeline:
         self._watches = False
 
     @property
-    def _lane(self) -> Lane:
-        lane: Lane = self._cluster._lane
-        return lane
+    def _shared(self) -> SharedClient:
+        shared: SharedClient = self._cluster._shared
+        return shared
 
     def _become_transaction(self) -> None:
         """Become a transaction of the library's, which has a connection that watches."""
@@ -87,8 +87,8 @@ class ClusterPipeline:
         commands = [] if self._watches else queued(self)
         has_targets = any("target_nodes" in options for _, options in commands)
         batch = None
-        if commands and not has_targets and pipelines.is_shared(self._lane, commands):
-            batch = self._lane.batch([args for args, _ in commands], self._is_atomic)
+        if commands and not has_targets and pipelines.is_shared(self._shared, commands):
+            batch = self._shared.batch([args for args, _ in commands], self._is_atomic)
         if batch is None and commands:
             self._watch_itself()
         return batch, commands

@@ -6,63 +6,65 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import GlideError, RequestError
-from .lane import Lane
+from .shared_client import SharedClient
 
 Queued = tuple[tuple[Any, ...], dict[str, Any]]
 """A command of a pipeline, with its options."""
 
 
-def batch_of(pipeline: Any, lane: Lane, is_transaction: object) -> Any:
+def batch_of(pipeline: Any, shared: SharedClient, is_transaction: object) -> Any:
     """Return a pipeline's commands as a batch; None if the library is to send them itself."""
     commands: list[Queued] = pipeline.command_stack
-    is_own = lane.reason is not None or pipeline.watching or pipeline.connection is not None
-    if not commands or is_own or not is_shared(lane, commands):
+    is_own = shared.reason is not None or pipeline.watching or pipeline.connection is not None
+    if not commands or is_own or not is_shared(shared, commands):
         return None
     is_atomic = bool(is_transaction or pipeline.explicit_transaction)
-    return lane.batch([args for args, _ in commands], is_atomic)
+    return shared.batch([args for args, _ in commands], is_atomic)
 
 
-def is_shared(lane: Lane, commands: Sequence[Queued]) -> bool:
+def is_shared(shared: SharedClient, commands: Sequence[Queued]) -> bool:
     """Whether a batch can hold these commands: it cannot where an option replaces a reply."""
-    empty = lane.library.empty_response
+    empty = shared.library.empty_response
     return not any(empty in options for _, options in commands)
 
 
-def result(lane: Lane, reply: Any, command: Queued, callbacks: Any) -> Any:
+def result(shared: SharedClient, reply: Any, command: Queued, callbacks: Any) -> Any:
     """Return one command's result: an exception for an error, awaitable of an async callback."""
     args, options = command
     if isinstance(reply, GlideError):
-        return lane.failure(reply, args)
+        return shared.failure(reply, args)
     try:
-        return lane.finished(reply, args, callbacks, dict(options))
-    except lane.library.exceptions.ResponseError as error:
+        return shared.finished(reply, args, callbacks, dict(options))
+    except shared.library.exceptions.ResponseError as error:
         # A callback's, which is one of the command.
         return error
 
 
-def raise_lost(lane: Lane, results: Sequence[Any]) -> None:
+def raise_lost(shared: SharedClient, results: Sequence[Any]) -> None:
     """Raise the first error that is no server's answer: it is the whole pipeline's."""
-    exceptions = lane.library.exceptions
+    exceptions = shared.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
             raise each
 
 
 def raise_first(
-    pipeline: Any, lane: Lane, results: Sequence[Any], commands: Sequence[Queued]
+    pipeline: Any, shared: SharedClient, results: Sequence[Any], commands: Sequence[Queued]
 ) -> None:
     """Raise the first of the servers' errors, with the command's name and number."""
     for index, each in enumerate(results):
-        if isinstance(each, lane.library.exceptions.ResponseError):
+        if isinstance(each, shared.library.exceptions.ResponseError):
             raise _annotated(pipeline, each, index, commands)
 
 
-def failure(pipeline: Any, lane: Lane, error: GlideError, commands: Sequence[Queued]) -> Exception:
+def failure(
+    pipeline: Any, shared: SharedClient, error: GlideError, commands: Sequence[Queued]
+) -> Exception:
     """Return the library's exception for a batch that failed as a whole."""
     index = error.batch_index if isinstance(error, RequestError) else None
     if index is None or index >= len(commands):
-        return lane.failure(error, ("EXEC",))
-    return _annotated(pipeline, lane.failure(error, commands[index][0]), index, commands)
+        return shared.failure(error, ("EXEC",))
+    return _annotated(pipeline, shared.failure(error, commands[index][0]), index, commands)
 
 
 def _annotated(

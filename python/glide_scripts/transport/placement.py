@@ -25,7 +25,7 @@ class Place(Enum):
 SHARED = (Place.SHARED, Place.SCRIPT)
 
 
-class Way:
+class NameRule:
     """How a command of one name is sent."""
 
     __slots__ = ("by_nodes", "decide", "is_read", "name", "place", "words")
@@ -47,32 +47,32 @@ class Way:
         self.place = _place(first, upper)
 
 
-def way(name: Any) -> Way:
+def name_rule(name: Any) -> NameRule:
     """Return how a command is sent.
 
     Args:
         name: The first word that the library passes: a str or bytes, of one word or several.
     """
-    found = _ways.get(name)
-    if found is None:
+    rule = _rules.get(name)
+    if rule is None:
         text = (
             name.decode("ascii", "replace") if isinstance(name, (bytes, bytearray)) else str(name)
         )
-        found = Way(text)
-        if len(_ways) < _MAX_WAYS:
-            _ways[name] = found
-    return found
+        rule = NameRule(text)
+        if len(_rules) < _MAX_RULES:
+            _rules[name] = rule
+    return rule
 
 
-def place(found: Way, args: tuple[Any, ...]) -> Place:
+def place(rule: NameRule, args: tuple[Any, ...]) -> Place:
     """Return where a command with these arguments goes."""
-    if found.decide is None:
-        return found.place
+    if rule.decide is None:
+        return rule.place
     words = [_upper(word) for word in args[1:5]]
-    if found.decide in _WAIT_WITH_BLOCK:
+    if rule.decide in _WAIT_WITH_BLOCK:
         # A stream with that name is then read there, too. That does no harm.
         return Place.WAITS if "BLOCK" in map(_upper, args[1:]) else Place.SHARED
-    return _place(found.decide, " ".join([found.decide, *words[:1]]))
+    return _place(rule.decide, " ".join([rule.decide, *words[:1]]))
 
 
 def _place(first: str, name: str) -> Place:
@@ -91,9 +91,9 @@ def _upper(word: Any) -> str:
     return bytes(word).decode("ascii", "replace").upper() if isinstance(word, bytes) else ""
 
 
-_ways: dict[Any, Way] = {}
+_rules: dict[Any, NameRule] = {}
 # A program may use any number of names.
-_MAX_WAYS = 1000
+_MAX_RULES = 1000
 
 _SCRIPTS = frozenset({"EVALSHA", "EVALSHA_RO"})
 _WAITING = frozenset(

@@ -1,4 +1,4 @@
-"""The lane of a pool of the library's connections."""
+"""The shared client of a pool of the library's connections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
-from .lane import Lane, lane_of
 from .library import Library
-from .placement import way
+from .placement import name_rule
 from .settings import sentinel_settings, standalone_settings
+from .shared_client import SharedClient, shared_client_of
 
 _KINDS = {
     "Connection": False,
@@ -23,8 +23,8 @@ _KINDS = {
 """The library's classes of connections, and whether they use TLS."""
 
 
-class PoolLane(Lane):
-    """The lane of all clients of a pool."""
+class SharedPoolClient(SharedClient):
+    """The shared client of all clients of a pool."""
 
     def __init__(self, library: Library, pool: Any) -> None:
         self._kind: type = pool.connection_class
@@ -34,8 +34,8 @@ class PoolLane(Lane):
         return standalone_settings(self.options, _is_tls(self._kind, self.library), self.library)
 
 
-class SentinelLane(PoolLane):
-    """The lane of a service's primary, which the library's Sentinel finds."""
+class SharedSentinelClient(SharedPoolClient):
+    """The shared client of a service's primary, which the library's Sentinel finds."""
 
     _read_from = ReadFrom.PRIMARY
     _not_found = "MasterNotFoundError"
@@ -59,8 +59,8 @@ class SentinelLane(PoolLane):
         )
 
 
-class ReplicaLane(SentinelLane):
-    """The lane of a service's replicas. The library's own connections carry all but reads.
+class SharedReplicaClient(SharedSentinelClient):
+    """The shared client of a service's replicas. The library's own connections carry all but reads.
 
     Those connections lead to a replica, too, which refuses writes.
     """
@@ -70,30 +70,32 @@ class ReplicaLane(SentinelLane):
     _not_found = "SlaveNotFoundError"
 
     def carries(self, args: tuple[Any, ...]) -> bool:
-        return way(args[0]).is_read and super().carries(args)
+        return name_rule(args[0]).is_read and super().carries(args)
 
     def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
-        return super().issue(args, timeout) if way(args[0]).is_read else None
+        return super().issue(args, timeout) if name_rule(args[0]).is_read else None
 
     def batch(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> None:
         return None
 
 
-def lane_of_pool(pool: Any, library: Library, disconnecting: Callable[[Any, Lane], Any]) -> Lane:
-    """Return a pool's lane; make it if it has none.
+def shared_client_of_pool(
+    pool: Any, library: Library, disconnecting: Callable[[Any, SharedClient], Any]
+) -> SharedClient:
+    """Return a pool's shared client; make it if it has none.
 
     Args:
         pool: The pool.
         library: The library it is of.
-        disconnecting: Makes the pool's method that disconnects, of which the lane has to know.
+        disconnecting: Makes the pool's method that disconnects, which also closes the client.
     """
-    kind: type[PoolLane] = PoolLane
+    kind: type[SharedPoolClient] = SharedPoolClient
     if hasattr(pool, "sentinel_manager"):
-        kind = SentinelLane if pool.is_master else ReplicaLane
-    lane, is_new = lane_of(pool, lambda: kind(library, pool))
+        kind = SharedSentinelClient if pool.is_master else SharedReplicaClient
+    shared, is_new = shared_client_of(pool, lambda: kind(library, pool))
     if is_new:
-        pool.disconnect = disconnecting(pool, lane)
-    return lane
+        pool.disconnect = disconnecting(pool, shared)
+    return shared
 
 
 def _is_tls(kind: type, library: Library) -> bool:

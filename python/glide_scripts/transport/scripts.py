@@ -21,12 +21,12 @@ class BaseScript:
     def __init__(self, registered_client: Any, script: Any) -> None:
         self.registered_client = registered_client
         self.script = script
-        self._script = registered_client._lane.know(script)
+        self._script = registered_client._shared.know(script)
         self.sha = self._script.hash
 
     def _queue(self, client: Any, keys: Any, args: Any) -> Any:
         """Add the script to a pipeline; one that watches sends it, and returns its reply."""
-        client._lane.keep(self.sha, self._script)
+        client._shared.keep(self.sha, self._script)
         if hasattr(client, "scripts"):
             # A pipeline that watches loads its scripts itself.
             client.scripts.add(self)
@@ -36,10 +36,10 @@ class BaseScript:
         """Send the script with its code in a pipeline that watches, whose server lacks it."""
         return pipeline.execute_command("EVAL", self.script, len(keys), *keys, *args)
 
-    def _failure(self, lane: Any, error: GlideError, keys: Any, args: Any) -> Exception:
+    def _failure(self, shared: Any, error: GlideError, keys: Any, args: Any) -> Exception:
         if isinstance(error, RequestError):
-            return explained(error, self._script, keys, args, lane.library)
-        return translated(error, lane.library)
+            return explained(error, self._script, keys, args, shared.library)
+        return translated(error, shared.library)
 
 
 class AsyncScript(BaseScript):
@@ -55,21 +55,21 @@ class AsyncScript(BaseScript):
     async def __call__(self, keys: Any = None, args: Any = None, client: Any = None) -> Any:
         client = self.registered_client if client is None else client
         keys, args = keys or (), args or ()
-        lane = getattr(client, "_lane", None)
-        if lane is None:
+        shared = getattr(client, "_shared", None)
+        if shared is None:
             return await super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return await self._in_pipeline(client, tuple(keys), tuple(args))
-        if lane.core is None or lane.only_reads or client._sends_itself({}):
+        if shared.core is None or shared.only_reads or client._sends_itself({}):
             # The first call opens the connection.
-            lane.keep(self.sha, self._script)
+            shared.keep(self.sha, self._script)
             return await super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
-        keys, args = lane.words.encoded(keys), lane.words.encoded(args)
+        keys, args = shared.words.encoded(keys), shared.words.encoded(args)
         try:
-            reply = await lane.core.invoke_script(self._script, keys, args, None)
+            reply = await shared.core.invoke_script(self._script, keys, args, None)
         except GlideError as error:
-            raise self._failure(lane, error, keys, args) from error
-        return reply if type(reply) is int else lane.words.decoded(reply)
+            raise self._failure(shared, error, keys, args) from error
+        return reply if type(reply) is int else shared.words.decoded(reply)
 
     async def _in_pipeline(self, pipeline: Any, keys: Any, args: Any) -> Any:
         queued = self._queue(pipeline, keys, args)
@@ -77,7 +77,7 @@ class AsyncScript(BaseScript):
             return queued
         try:
             return await queued
-        except pipeline._lane.library.exceptions.NoScriptError:
+        except pipeline._shared.library.exceptions.NoScriptError:
             return await self._with_code(pipeline, keys, args)
 
 
@@ -94,24 +94,24 @@ class BlockingScript(BaseScript):
     def __call__(self, keys: Any = None, args: Any = None, client: Any = None) -> Any:
         client = self.registered_client if client is None else client
         keys, args = keys or (), args or ()
-        lane = getattr(client, "_lane", None)
-        if lane is None:
+        shared = getattr(client, "_shared", None)
+        if shared is None:
             return super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return self._in_pipeline(client, tuple(keys), tuple(args))
-        if lane.core is None or lane.only_reads or client._sends_itself({}):
+        if shared.core is None or shared.only_reads or client._sends_itself({}):
             # The first call opens the connection.
-            lane.keep(self.sha, self._script)
+            shared.keep(self.sha, self._script)
             return super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
-        keys, args = lane.words.encoded(keys), lane.words.encoded(args)
+        keys, args = shared.words.encoded(keys), shared.words.encoded(args)
         try:
-            reply = lane.core.invoke_script(self._script, keys, args, None).result()
+            reply = shared.core.invoke_script(self._script, keys, args, None).result()
         except GlideError as error:
-            raise self._failure(lane, error, keys, args) from error
-        return reply if type(reply) is int else lane.words.decoded(reply)
+            raise self._failure(shared, error, keys, args) from error
+        return reply if type(reply) is int else shared.words.decoded(reply)
 
     def _in_pipeline(self, pipeline: Any, keys: Any, args: Any) -> Any:
         try:
             return self._queue(pipeline, keys, args)
-        except pipeline._lane.library.exceptions.NoScriptError:
+        except pipeline._shared.library.exceptions.NoScriptError:
             return self._with_code(pipeline, keys, args)

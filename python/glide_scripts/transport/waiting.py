@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from .lane import Lane
+from .shared_client import SharedClient
 
 _WRITE = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])"
 
@@ -22,7 +22,9 @@ def after_a_write(client: Any, args: tuple[Any, ...], options: dict[str, Any]) -
     return pipeline
 
 
-def write_on(cluster: Any, lane: Lane, node: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def write_on(
+    cluster: Any, shared: SharedClient, node: Any, args: tuple[Any, ...]
+) -> tuple[Any, ...] | None:
     """Return the command that writes on a cluster's node before a command that waits.
 
     A cluster does not send published messages to replicas as it sends writes, so that this writes
@@ -31,7 +33,7 @@ def write_on(cluster: Any, lane: Lane, node: Any, args: tuple[Any, ...]) -> tupl
     Returns:
         None if the command does not wait, or if the node has no slots.
     """
-    if not lane.waits_for_replicas(args):
+    if not shared.waits_for_replicas(args):
         return None
     slots = cluster.nodes_manager.slots_cache
     own = {slot for slot, nodes in slots.items() if nodes[0].name == node.name}

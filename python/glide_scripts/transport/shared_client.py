@@ -13,10 +13,10 @@ from typing import Any
 from .._core import Batch as Packed
 from .._core import Script
 from ..errors import ConfigurationError, GlideError, RequestError
-from ..forks import tell_of_forks
+from ..forks import notify_of_forks
 from .failures import explained, translated
 from .library import Library
-from .placement import SHARED, Place, place, way
+from .placement import SHARED, Place, name_rule, place
 from .words import Words
 
 log = logging.getLogger("glide_scripts")
@@ -25,7 +25,7 @@ _MAX_SCRIPTS = 1000
 _FOR_REPLICAS = ("WAIT", "WAITAOF")
 
 
-class Lane(ABC):
+class SharedClient(ABC):
     """One of this package's clients, and what the library's clients that share it need."""
 
     in_cluster = False
@@ -52,7 +52,7 @@ class Lane(ABC):
         self.opening_lock = threading.Lock()
         self.opening: dict[Any, Any] = {}
         """Attempts to connect, by event loop."""
-        tell_of_forks(self)
+        notify_of_forks(self)
         self.no_server: type[Exception] = library.exceptions.ConnectionError
         """What the library raises if there is no connection."""
         self.reason = self._reason()
@@ -113,7 +113,7 @@ class Lane(ABC):
         script = self.scripts.get(text) if isinstance(text, str) else None
         if script is None or count is None:
             return None
-        if way(args[0]).is_read:
+        if name_rule(args[0]).is_read:
             # With EVALSHA_RO, the server stops a script that writes.
             script = self._read_only.get(text)
             if script is None:
@@ -125,14 +125,16 @@ class Lane(ABC):
 
     def carries(self, args: tuple[Any, ...]) -> bool:
         """Whether a command goes over the shared connection."""
-        found = way(args[0])
-        if self.reason is not None or (self.in_cluster and found.by_nodes):
+        rule = name_rule(args[0])
+        if self.reason is not None or (self.in_cluster and rule.by_nodes):
             return False
-        return place(found, args) in SHARED
+        return place(rule, args) in SHARED
 
     def waits_for_replicas(self, args: tuple[Any, ...]) -> bool:
         """Whether a command waits for writes that went over the shared connection."""
-        return self.reason is None and not self.only_reads and way(args[0]).name in _FOR_REPLICAS
+        return (
+            self.reason is None and not self.only_reads and name_rule(args[0]).name in _FOR_REPLICAS
+        )
 
     def issue(self, args: tuple[Any, ...], timeout: float | None = None) -> Any:
         """Send a command over the shared connection, and return what waits for its reply.
@@ -140,18 +142,18 @@ class Lane(ABC):
         Returns:
             None if the command needs a connection of its own.
         """
-        found = way(args[0])
-        if self.in_cluster and found.by_nodes:
+        rule = name_rule(args[0])
+        if self.in_cluster and rule.by_nodes:
             return None
-        if found.place is not Place.SHARED or found.decide is not None:
-            where = place(found, args)
+        if rule.place is not Place.SHARED or rule.decide is not None:
+            where = place(rule, args)
             if where is Place.SCRIPT:
                 called = self.known(args)
                 if called is not None:
                     return self.core.invoke_script(*called, timeout)
             elif where is not Place.SHARED:
                 return None
-        return self.send(self._words(args), found.is_read, timeout)
+        return self.send(self._words(args), rule.is_read, timeout)
 
     def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
         """Send a command that is not a known script."""
@@ -180,7 +182,7 @@ class Lane(ABC):
 
     def failure(self, error: GlideError, args: tuple[Any, ...]) -> Exception:
         """Return the library's exception for a call's error."""
-        if way(args[0]).place is Place.SCRIPT and isinstance(error, RequestError):
+        if name_rule(args[0]).place is Place.SCRIPT and isinstance(error, RequestError):
             called = self.known(args)
             if called is not None:
                 return explained(error, *called, self.library)
@@ -203,7 +205,7 @@ class Lane(ABC):
     def batch(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> Packed | None:
         """Return a batch of commands; None if one of them needs a connection of its own."""
         for args in commands:
-            if place(way(args[0]), args) in (Place.WAITS, Place.CHANGES):
+            if place(name_rule(args[0]), args) in (Place.WAITS, Place.CHANGES):
                 return None
         try:
             return self._packed(commands, is_atomic)
@@ -213,19 +215,19 @@ class Lane(ABC):
     def _packed(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> Packed:
         packed = Packed(atomic=is_atomic, cluster=self.in_cluster)
         for args in commands:
-            found = way(args[0])
-            called = self.known(args) if found.place is Place.SCRIPT else None
+            rule = name_rule(args[0])
+            called = self.known(args) if rule.place is Place.SCRIPT else None
             if called is not None:
                 packed.invoke_script(*called)
                 continue
-            self.add(packed, self._words(args), found.is_read)
+            self.add(packed, self._words(args), rule.is_read)
         return packed
 
     def _words(self, args: tuple[Any, ...]) -> list[Any]:
         """Return a command's words; the library has some names of two words as one."""
-        words, found = self.words.encoded(args), way(args[0])
-        if found.words is not None or not self.words.is_utf8:
-            words[:1] = found.words or [found.name]
+        words, rule = self.words.encoded(args), name_rule(args[0])
+        if rule.words is not None or not self.words.is_utf8:
+            words[:1] = rule.words or [rule.name]
         return words
 
     def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
@@ -266,14 +268,14 @@ class Lane(ABC):
         self.core = self.client = None
 
 
-def lane_of(owner: Any, make: Callable[[], Lane]) -> tuple[Lane, bool]:
-    """Return the lane of a pool or a cluster client, and whether it was made now."""
-    lane = make()
-    # In one step, because another thread may make a lane, too. A lock could stay locked in a fork.
-    kept: Lane = owner.__dict__.setdefault("_glide_lane", lane)
-    if kept is lane:
-        lane.say_reason()
-    return kept, kept is lane
+def shared_client_of(owner: Any, make: Callable[[], SharedClient]) -> tuple[SharedClient, bool]:
+    """Return the shared client of a pool or a cluster client, and whether it was made now."""
+    shared = make()
+    # In one step, because another thread may make one, too. A lock could stay locked in a fork.
+    kept: SharedClient = owner.__dict__.setdefault("_glide_shared", shared)
+    if kept is shared:
+        shared.say_reason()
+    return kept, kept is shared
 
 
 _of_parent: list[Any] = []
