@@ -3,7 +3,7 @@
 //!
 //! Bytes that a socket took may or may not arrive. Those that it did not take never do.
 
-mod end;
+mod client_socket;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use self::end::End;
+use self::client_socket::ClientSocket;
 use crate::ids::id_of;
 use crate::servers::{ConnectionId, take_command};
 use crate::world::{Roughness, Wire, World};
@@ -50,7 +50,7 @@ impl Transport for Simulated {
             spawn_local(wire.clone().carry_up(world.clone()));
             spawn_local(wire.clone().carry_down(world.clone()));
             let is_plain = !world.once_in(4);
-            let stream: Box<dyn Stream> = Box::new(End { wire, world, is_plain });
+            let stream: Box<dyn Stream> = Box::new(ClientSocket { wire, world, is_plain });
             Ok(stream)
         })
     }

@@ -282,7 +282,7 @@ impl Deployment {
                     return Reply::error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
                 }
                 node.cache.flush();
-                self.tell_flushed(c.node, "scripts");
+                self.report_flushed(c.node, "scripts");
                 Reply::ok()
             }
         }
@@ -296,12 +296,12 @@ impl Deployment {
             node.uncommitted.push((0, words.clone(), Origin::Command(words.clone())));
         }
         if command.name == "function|flush" {
-            self.tell_flushed(c.node, "functions");
+            self.report_flushed(c.node, "functions");
         }
         reply
     }
 
-    pub(super) fn tell_flushed(&mut self, node: NodeId, what: &'static str) {
+    pub(super) fn report_flushed(&mut self, node: NodeId, what: &'static str) {
         self.events.push(Event::Flushed { at: self.now, node, what });
     }
 

@@ -57,7 +57,7 @@ impl Deployment {
     /// The scripts are gone, as after SCRIPT FLUSH.
     pub fn flush_scripts(&mut self, node: NodeId) {
         self.nodes[node].cache.flush();
-        self.tell_flushed(node, "scripts");
+        self.report_flushed(node, "scripts");
     }
 
     /// The node dies: its connections, scripts and running script with it, and its data unless they are persistent.
@@ -80,7 +80,7 @@ impl Deployment {
         if !self.options.persistent {
             if !self.nodes[node].is_replica() && self.nodes[node].superseded_at.is_none() {
                 let lost = std::mem::take(&mut self.nodes[node].history);
-                self.tell_rolled_back(node, &lost);
+                self.report_rolled_back(node, &lost);
             }
             self.nodes[node].history.clear();
             self.nodes[node].data = Data::default();

@@ -108,7 +108,7 @@ impl Deployment {
         };
         let lost: Vec<Write> = self.nodes[node].history.iter().skip(known).cloned().collect();
         self.nodes[node].superseded_at = Some(self.nodes[node].history.len().max(known));
-        self.tell_rolled_back(node, &lost);
+        self.report_rolled_back(node, &lost);
     }
 
     /// What a script that runs has written so far, and what it is part of, is lost; and so is what it will write.
@@ -119,10 +119,10 @@ impl Deployment {
             let origin = Origin::Run(running.execution.run);
             lost.push(Write { database: 0, words: Words::new(), origin });
         }
-        self.tell_rolled_back(node, &lost);
+        self.report_rolled_back(node, &lost);
     }
 
-    pub(super) fn tell_rolled_back(&mut self, node: NodeId, lost: &[Write]) {
+    pub(super) fn report_rolled_back(&mut self, node: NodeId, lost: &[Write]) {
         let (mut runs, mut commands) = (Vec::new(), Vec::new());
         for write in lost {
             match &write.origin {

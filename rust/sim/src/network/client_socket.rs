@@ -11,13 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{Fate, Line, State};
 use crate::world::{Wire, World};
 
-pub(super) struct End {
+pub(super) struct ClientSocket {
     pub(super) wire: Rc<Line>,
     pub(super) world: Rc<World>,
     pub(super) is_plain: bool,
 }
 
-impl Stream for End {
+impl Stream for ClientSocket {
     fn is_plain(&self) -> bool {
         self.is_plain
     }
@@ -27,7 +27,7 @@ impl Stream for End {
     }
 }
 
-impl AsyncRead for End {
+impl AsyncRead for ClientSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = &self.wire;
         let length = wire.arrived.borrow().len().min(buffer.remaining());
@@ -50,7 +50,7 @@ impl AsyncRead for End {
     }
 }
 
-impl AsyncWrite for End {
+impl AsyncWrite for ClientSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let (wire, world) = (&self.wire, &self.world);
         if wire.state.get() == State::Reset {
@@ -91,7 +91,7 @@ impl AsyncWrite for End {
     }
 }
 
-impl Drop for End {
+impl Drop for ClientSocket {
     fn drop(&mut self) {
         self.wire.is_dropped.set(true);
         self.wire.wake();
