@@ -124,8 +124,8 @@ def parameters(function: Any) -> list[str]:
 
 
 def is_absent(parameter: inspect.Parameter) -> bool:
-    """Whether the parameter takes only its default: see config/absent.py."""
-    return parameter.name in glide_scripts.config.absent.INSTEAD
+    """Whether the parameter takes only its default: see config/unsupported.py."""
+    return parameter.name in glide_scripts.config.unsupported.INSTEAD
 
 
 def cell(names: Iterable[str]) -> str:

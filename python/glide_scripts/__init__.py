@@ -129,7 +129,6 @@ from .commands.scanning import ObjectType
 from .commands.server import InfoSection
 from .commands.sorted_sets import UpdateOptions
 from .commands.strings import ConditionalChange, OnlyIfEqual
-from .config.absent import NodeDiscoveryMode
 from .config.address_map import AddressMap
 from .config.backoff import BackoffStrategy
 from .config.node_address import NodeAddress, UnixSocketAddress
@@ -141,6 +140,7 @@ from .config.settings import (
     ReadFrom,
 )
 from .config.tls import TlsAdvancedConfiguration
+from .config.unsupported import NodeDiscoveryMode
 from .errors import (
     AuthenticationError,
     ClosingError,

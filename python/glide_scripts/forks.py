@@ -18,12 +18,12 @@ class Forked(Protocol):
 _known: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
-def tell_of_forks(each: Forked) -> None:
+def notify_of_forks(each: Forked) -> None:
     """Have ``_forked`` called in each child process of which Python is told, until it is gone."""
     _known.add(each)
 
 
-def tell_no_more(each: Forked) -> None:
+def stop_notifying(each: Forked) -> None:
     """Leave an object as it is in child processes."""
     _known.discard(each)
 

@@ -43,7 +43,7 @@ from typing import TypeAlias
 
 from . import checks
 from ._core import __version__
-from .forks import tell_of_forks
+from .forks import notify_of_forks
 from .observing.call import ObservedCall
 from .observing.client import Client
 from .observing.observer import Observer
@@ -112,7 +112,7 @@ class OpenTelemetryObserver(Observer):
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
         self._clients = _Clients(system)
-        self._clients.tell(meter)
+        self._clients.register(meter)
 
     def client_opened(self, client: Client) -> None:
         self._clients.add(client)
@@ -245,7 +245,7 @@ class _Clients:
     def __init__(self, system: str) -> None:
         self._system = system
         self._begin()
-        tell_of_forks(self)
+        notify_of_forks(self)
 
     def _begin(self) -> None:
         self._open: weakref.WeakSet[Client] = weakref.WeakSet()
@@ -273,7 +273,7 @@ class _Clients:
                 if metric.only_grows:
                     self._closed[metric.name].update(dict(metric.read(stats)))
 
-    def tell(self, meter: Meter) -> None:
+    def register(self, meter: Meter) -> None:
         """Register each metric with a meter."""
         for metric in _METRICS:
             create = (

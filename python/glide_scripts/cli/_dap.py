@@ -153,7 +153,7 @@ class Adapter:
         now = session.now
         is_stop = isinstance(now, Stopped) and self._listing.place(now.line) in self._breaks
         if self._stops_on_entry or is_stop or isinstance(now, Ended):
-            return {"then": lambda: self._tell(session.now, "entry")}
+            return {"then": lambda: self._report(session.now, "entry")}
         return {"then": lambda: self._go(lambda: self._steps().go("continue"), "breakpoint")}
 
     def _do_disconnect(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -265,13 +265,13 @@ class Adapter:
                 self._complain(f"the debugger's connection is lost: {event}")
                 self._end(1)
             else:
-                self._tell(event, reason)
+                self._report(event, reason)
 
         self._frames = []
         self._running = threading.Thread(target=work, name="script", daemon=True)
         self._running.start()
 
-    def _tell(self, event: Event, reason: str) -> None:
+    def _report(self, event: Event, reason: str) -> None:
         for line in event.log:
             self._stream.event("output", category="console", output=f"{bodies.log_line(line)}\n")
         if isinstance(event, Stopped):

@@ -101,7 +101,7 @@ class Loop:
                 self._take(text.strip())
             except RequestError as error:
                 self.has_failed |= self._session is None
-                self._tell(_error_text(error, self._evaluator))
+                self._print_notes(_error_text(error, self._evaluator))
 
     def _take(self, text: str) -> None:
         if text.startswith(":") or text in _WORDS:
@@ -172,9 +172,9 @@ class Loop:
 
     def _refuse(self, text: str) -> None:
         self.has_failed |= self._session is None
-        self._tell(f"error: {text}")
+        self._print_notes(f"error: {text}")
 
-    def _tell(self, text: str) -> None:
+    def _print_notes(self, text: str) -> None:
         if self._session is None:
             print(text, file=sys.stderr, flush=True)
             return

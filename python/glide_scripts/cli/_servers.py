@@ -136,14 +136,14 @@ async def servers(
         )
         target = Servers(settings, cluster, is_own=False, seed=seed)
         if given().verbose:
-            tell(target)
+            announce(target)
         await target.fill()
         yield target
         return
     async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
         target = temporary(started.url, cluster=cluster, seed=seed)
         if given().verbose:
-            tell(target)
+            announce(target)
         await target.fill()
         yield target
 
@@ -153,7 +153,7 @@ def temporary(url: str, *, cluster: bool, seed: Seed | None) -> Servers:
     return Servers(_settings([url], cluster), cluster, is_own=True, seed=seed)
 
 
-def tell(target: Servers) -> None:
+def announce(target: Servers) -> None:
     """Print the address, for ``-v``."""
     kind = "cluster" if target.is_cluster else "server"
     about = f", a temporary {kind}" if target.is_own else ""

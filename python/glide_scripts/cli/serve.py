@@ -15,7 +15,7 @@ from ._connection import Verbose, When
 from ._console import Color
 from ._failure import FAILED, UNUSABLE, Failure
 from ._seed import Seed, seed
-from ._servers import tell, temporary
+from ._servers import announce, temporary
 from ._signals import on_signals
 
 # Seconds. A server that ends by itself ends the command within them.
@@ -83,7 +83,7 @@ async def _serve(
             await stack.enter_async_context(started)
         target = temporary(started.url, cluster=primaries is not None, seed=filling)
         if verbose:
-            tell(target)
+            announce(target)
         await target.fill()
         is_over = asyncio.Event()
         stack.enter_context(on_signals(is_over.set, signal.SIGINT, signal.SIGTERM))

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ..arguments import did_you_mean, misfit
 from ..config.secrets import Hidden
-from . import habits
+from . import redis_py_names
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,7 +20,7 @@ def no_attribute(owner: object, name: str) -> AttributeError:
     """Return the error for an attribute that a client or a batch does not have."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
     if not name.startswith("_"):
-        text += f"; {habits.METHODS.get(name, habits.ANY_COMMAND)}"
+        text += f"; {redis_py_names.METHODS.get(name, redis_py_names.ANY_COMMAND)}"
     return AttributeError(text, name=name, obj=owner)
 
 
@@ -77,7 +77,11 @@ def _checked_call(make: Callable[..., Any], args: Any, kwargs: Any) -> Hidden:
     signature = inspect.signature(make)
     reason = misfit(signature, args, kwargs)
     call = Hidden(functools.partial(make, *args, **kwargs)) if reason is None else None
-    known = [f"{name}: {habits.SETTINGS[name]}" for name in kwargs if name in habits.SETTINGS]
+    known = [
+        f"{name}: {redis_py_names.SETTINGS[name]}"
+        for name in kwargs
+        if name in redis_py_names.SETTINGS
+    ]
     near = did_you_mean(signature.parameters, kwargs) if call is None else None
     del args, kwargs
     if call is None:
@@ -87,29 +91,33 @@ def _checked_call(make: Callable[..., Any], args: Any, kwargs: Any) -> Hidden:
 
 
 def _argument_advice(name: str, kwargs: Any) -> str | None:
-    known = [habits.ARGUMENTS[name, each] for each in kwargs if (name, each) in habits.ARGUMENTS]
+    known = [
+        redis_py_names.ARGUMENTS[name, each]
+        for each in kwargs
+        if (name, each) in redis_py_names.ARGUMENTS
+    ]
     return "; ".join(dict.fromkeys(known)) or None
 
 
 def _position_advice(name: str, signature: inspect.Signature, args: Any) -> str | None:
-    if name in habits.WITHOUT_COUNT:
-        return habits.WITHOUT_COUNT[name]
-    if name in habits.POSITIONS:
-        return habits.POSITIONS[name]
+    if name in redis_py_names.WITHOUT_COUNT:
+        return redis_py_names.WITHOUT_COUNT[name]
+    if name in redis_py_names.POSITIONS:
+        return redis_py_names.POSITIONS[name]
     *_, last = signature.parameters.values() or (None,)
     takes_list = last is not None and str(last.annotation).startswith("Sequence[")
-    return habits.LISTS.format(name) if takes_list and len(args) > 1 else None
+    return redis_py_names.LISTS.format(name) if takes_list and len(args) > 1 else None
 
 
 def _value_advice(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """Return what to pass in place of a value of a wrong type."""
     values = *args, *kwargs.values()
-    if name in habits.WITHOUT_COUNT and _is_int(args[1:2]):
-        return habits.WITHOUT_COUNT[name]
+    if name in redis_py_names.WITHOUT_COUNT and _is_int(args[1:2]):
+        return redis_py_names.WITHOUT_COUNT[name]
     if name == "set" and _is_int(args[2:3]):
-        return habits.ARGUMENTS["set", "ex"]
+        return redis_py_names.ARGUMENTS["set", "ex"]
     if name == "zadd" and not isinstance(values[1], Mapping):
-        return habits.POSITIONS["zadd"]
+        return redis_py_names.POSITIONS["zadd"]
     if any(isinstance(value, timedelta) for value in values):
         return "a timedelta has total_seconds()"
     if any(isinstance(value, datetime) for value in values):

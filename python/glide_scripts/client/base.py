@@ -13,7 +13,7 @@ from .. import checks
 from .._core import Script
 from ..config.secrets import ServerCredentials
 from ..errors import ReplyTypeError, RequestError
-from ..forks import tell_no_more
+from ..forks import stop_notifying
 from ..values import TOK, Call, Ids, Progress, TEncodable, TResult
 from .bound import BoundScript, bound
 from .command_methods import coroutine_function
@@ -49,7 +49,7 @@ class BaseClient(KeyCommands):
             TypeError: ``err_message`` is not a str.
         """
         checks.optional(checks.of_type, "err_message", err_message, str, "str")
-        tell_no_more(self)
+        stop_notifying(self)
         for source in self._sources:
             source.close()
         closing = self._core.close(err_message or None)

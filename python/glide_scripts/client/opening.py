@@ -17,7 +17,7 @@ from ..config.secrets import Hidden
 from ..config.settings import BaseClientConfiguration
 from ..config.terms import URL_TERMS, in_terms, with_terms
 from ..errors import ConfigurationError
-from ..forks import tell_no_more, tell_of_forks
+from ..forks import notify_of_forks, stop_notifying
 from ..observing.client import Client
 from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core
@@ -131,7 +131,7 @@ class Opening(Client):
     def _connects_later(self, settings: dict[str, Any]) -> None:
         """Have the core made by the first call: by then, the process may have forked."""
         self._unopened, self._core = settings, UnopenedCore(self)
-        tell_of_forks(self)
+        notify_of_forks(self)
         if self._is_in_loop():
             # Callbacks are called on the loop that runs here.
             open_core(self._core)
@@ -213,7 +213,7 @@ class Opening(Client):
         if settings["observer"] is not None:
             client._core = client._observed(core, settings)
         if settings["lazy"] and config is not None:
-            tell_of_forks(client)
+            notify_of_forks(client)
         if not (cls._is_blocking or settings["any_runtime"]):
             running().closes(client)
         return client
@@ -268,7 +268,7 @@ class Opening(Client):
 
     def _run_ended(self) -> None:
         """Close the client, as its run of trio has ended."""
-        tell_no_more(self)
+        stop_notifying(self)
         self._was_left_open = not self._core.is_closed
         self._core.abandon()
 

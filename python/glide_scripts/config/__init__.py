@@ -21,7 +21,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .absent import NodeDiscoveryMode
     from .backoff import BackoffStrategy
     from .cluster import (
         AdvancedGlideClusterClientConfiguration,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         ReadFrom,
     )
     from .tls import TlsAdvancedConfiguration
+    from .unsupported import NodeDiscoveryMode
 else:
     from ..public import later
 

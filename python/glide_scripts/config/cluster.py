@@ -6,11 +6,11 @@ from enum import Enum
 from ..arguments import with_clear_errors
 from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
-from . import absent
-from .absent import check_absent
+from . import unsupported
 from .configuration_errors import configuration_errors
 from .glide_order import by_position
 from .settings import IN_BOTH, AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
+from .unsupported import check_unsupported
 
 DEFAULT_PERIODIC_CHECKS_MS = 60_000
 
@@ -110,8 +110,8 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
-    PubSubChannelModes = absent.ClusterPubSubChannelModes
-    PubSubSubscriptions = absent.PubSubSubscriptions
+    PubSubChannelModes = unsupported.ClusterPubSubChannelModes
+    PubSubSubscriptions = unsupported.PubSubSubscriptions
 
     periodic_checks: PeriodicChecksStatus | PeriodicChecksManualInterval = (
         PeriodicChecksStatus.ENABLED_DEFAULT_CONFIGS
@@ -124,7 +124,7 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        check_absent({"recovery_requests_queue_size": self.recovery_requests_queue_size})
+        check_unsupported({"recovery_requests_queue_size": self.recovery_requests_queue_size})
         if not isinstance(
             self.periodic_checks, (PeriodicChecksStatus, PeriodicChecksManualInterval)
         ):

@@ -6,9 +6,9 @@ from typing import Any, NoReturn, Self
 
 from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
-from .absent import check_absent
 from .configuration_errors import configuration_errors
 from .glide_order import by_position
+from .unsupported import check_unsupported
 
 
 class Hidden:
@@ -57,7 +57,7 @@ class ServerCredentials:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        check_absent({"iam_config": self.iam_config})
+        check_unsupported({"iam_config": self.iam_config})
         if self.password is None and self.password_callback is None and self.username is None:
             raise ValueError(
                 "password is None; pass the password of the server or user, or password_callback"

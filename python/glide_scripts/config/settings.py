@@ -23,8 +23,7 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
-from . import absent
-from .absent import NodeDiscoveryMode, check_absent
+from . import unsupported
 from .address_map import AddressMap, checked_address_map
 from .backoff import DEFAULT_BACKOFF, BackoffStrategy
 from .configuration_errors import configuration_errors
@@ -32,10 +31,11 @@ from .glide_order import by_position
 from .node_address import ServerAddress, UnixSocketAddress
 from .secrets import Hidden, ServerCredentials, check_text
 from .tls import TlsAdvancedConfiguration
+from .unsupported import NodeDiscoveryMode, check_unsupported
 
 T = TypeVar("T")
 
-_ABSENT = (
+_UNSUPPORTED = (
     "pubsub_subscriptions",
     "compression",
     "client_side_cache",
@@ -116,7 +116,7 @@ class AdvancedBaseClientConfiguration:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        check_absent({"pubsub_reconciliation_interval": self.pubsub_reconciliation_interval})
+        check_unsupported({"pubsub_reconciliation_interval": self.pubsub_reconciliation_interval})
         optional(within, "connection_timeout", self.connection_timeout, 1, MAX_UINT32, MS)
         optional(of_type, "tls_config", self.tls_config, TlsAdvancedConfiguration)
         optional(within, "heartbeat_interval", self.heartbeat_interval, 0, MAX_UINT32, MS)
@@ -185,7 +185,7 @@ class BaseClientConfiguration:
 
     @configuration_errors()
     def __post_init__(self) -> None:
-        check_absent({name: getattr(self, name) for name in _ABSENT})
+        check_unsupported({name: getattr(self, name) for name in _UNSUPPORTED})
         # A tuple, since a list could still be changed after it was checked.
         object.__setattr__(self, "addresses", _checked_addresses(self.addresses))
         flag("use_tls", self.use_tls, "True or False")
@@ -330,8 +330,8 @@ class GlideClientConfiguration(BaseClientConfiguration):
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
-    PubSubChannelModes = absent.PubSubChannelModes
-    PubSubSubscriptions = absent.PubSubSubscriptions
+    PubSubChannelModes = unsupported.PubSubChannelModes
+    PubSubSubscriptions = unsupported.PubSubSubscriptions
 
     advanced_config: AdvancedGlideClientConfiguration | None = field(default=None, kw_only=True)
     read_only: Literal[False] = field(default=False, kw_only=True, repr=False)
@@ -342,7 +342,9 @@ class GlideClientConfiguration(BaseClientConfiguration):
     @configuration_errors()
     def __post_init__(self) -> None:
         BaseClientConfiguration.__post_init__(self)
-        check_absent({"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode})
+        check_unsupported(
+            {"read_only": self.read_only, "node_discovery_mode": self.node_discovery_mode}
+        )
         optional(of_type, "advanced_config", self.advanced_config, AdvancedGlideClientConfiguration)
         self._check_advanced(self.advanced_config)
 

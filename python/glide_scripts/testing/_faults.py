@@ -138,7 +138,7 @@ class ClusterFaults(_Faults):
             nodes = zip(self._cluster.nodes, self._proxies, strict=True)
             ports = {node.port: proxy.port for node, proxy in nodes}
             for proxy in self._proxies:
-                proxy.tell_ports(ports)
+                proxy.rewrite_ports(ports)
             self._started = started.pop_all()
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..forks import tell_of_forks
+from ..forks import notify_of_forks
 from ..probes import logs
 
 _SUPERVISOR = Path(__file__).with_name("_supervisor.py")
@@ -33,7 +33,7 @@ class ServerProcess:
         self._pid: int | None = None
         self._launched_at = 0
         self._last_log = ""
-        tell_of_forks(self)
+        notify_of_forks(self)
 
     @property
     def directory(self) -> Path:

@@ -125,7 +125,7 @@ class FaultProxy(Startable):
         """Accept new connections but never answer on them; open ones continue."""
         self._do(lambda: setattr(self._damage, "swallows", True))
 
-    def tell_ports(self, ports: Mapping[int, int]) -> None:
+    def rewrite_ports(self, ports: Mapping[int, int]) -> None:
         """Replace the ports in the replies of a cluster's nodes by those of proxies."""
         self._do(lambda: setattr(self._damage, "ports", dict(ports)))
 

@@ -71,7 +71,7 @@ INSTEAD = {
 }
 
 
-def check_absent(given: Mapping[str, Any]) -> None:
+def check_unsupported(given: Mapping[str, Any]) -> None:
     """Check that settings which are not here say nothing.
 
     Raises:
