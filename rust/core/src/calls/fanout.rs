@@ -227,10 +227,7 @@ fn by_node(replies: Vec<(Address, Reply)>) -> Reply {
     let mut items = vec![Item::Map(replies.len())];
     for (node, reply) in replies {
         items.push(Item::Bulk(Bytes::from(node.to_string()).into()));
-        match reply {
-            Reply::One(item) => items.push(item),
-            Reply::Nested(nested) => items.extend(nested),
-        }
+        reply.append_to(&mut items);
     }
     if items.len() == 1 { Reply::One(Item::Map(0)) } else { Reply::Nested(items) }
 }
@@ -260,11 +257,7 @@ pub(crate) fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, 
     }
     let mut items = vec![Item::Array(keys)];
     for element in places {
-        match element {
-            Some(Reply::One(item)) => items.push(item),
-            Some(Reply::Nested(nested)) => items.extend(nested),
-            None => items.push(Item::Nil),
-        }
+        element.unwrap_or(Reply::One(Item::Nil)).append_to(&mut items);
     }
     Ok(Reply::Nested(items))
 }
@@ -289,12 +282,7 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
             let elements: Vec<_> =
                 lists.ok_or_else(|| Box::new(Error::unexpected("a list")))?.into_iter().flatten().collect();
             let mut items = vec![Item::Array(elements.len())];
-            for element in elements {
-                match element {
-                    Reply::One(item) => items.push(item),
-                    Reply::Nested(nested) => items.extend(nested),
-                }
-            }
+            elements.into_iter().for_each(|element| element.append_to(&mut items));
             Ok(if items.len() == 1 { Reply::One(Item::Array(0)) } else { Reply::Nested(items) })
         }
         Gather::And => {

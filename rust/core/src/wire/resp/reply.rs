@@ -91,6 +91,14 @@ impl Reply {
         Some(elements)
     }
 
+    /// Puts it behind what an aggregate has already.
+    pub(crate) fn append_to(self, items: &mut Vec<Item>) {
+        match self {
+            Reply::One(item) => items.push(item),
+            Reply::Nested(nested) => items.extend(nested),
+        }
+    }
+
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Reply::One(Item::Bulk(bytes) | Item::Simple(bytes)) => Some(bytes),
