@@ -37,6 +37,31 @@ import glide_scripts
 
 from .public import show_as_public
 
+__all__ = [
+    "AuthenticationError",
+    "ClosingError",
+    "ConfigurationError",
+    "ConnectionError",
+    "CrossSlotError",
+    "ExecAbortError",
+    "GlideError",
+    "LoggerError",
+    "NoPermissionError",
+    "NoScriptError",
+    "NotBusyError",
+    "OnceConflictError",
+    "OnceUnknownError",
+    "ReplyTypeError",
+    "RequestError",
+    "ScriptBusyError",
+    "ScriptError",
+    "ScriptKilledError",
+    "ScriptSourceError",
+    "ScriptSyntaxError",
+    "TimeoutError",
+    "UnkillableError",
+]
+
 if TYPE_CHECKING:
     from ._core import Script
 
