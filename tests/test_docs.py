@@ -134,7 +134,7 @@ def test_what_the_architecture_page_names_is_there() -> None:
     roots = [ROOT / root for root in ("rust/core/src", "rust/py/src", "python/glide_scripts", "")]
 
     def is_there(path: str, defined: str) -> bool:
-        definition = re.compile(rf"\b(?:fn|struct|enum|trait|def|class) {defined}\b")
+        definition = re.compile(rf"\b(?:fn|struct|enum|trait|const|def|class) {defined}\b")
         return any(
             (root / path).exists() and (not defined or definition.search((root / path).read_text()))
             for root in roots

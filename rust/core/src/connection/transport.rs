@@ -92,7 +92,7 @@ impl Transport for System {
             let (Ok(tls), Ok(tcp)) = (insecure.build(), reach(host, *port).await) else { return false };
             let Ok(name) = ServerName::try_from(host.to_string()) else { return false };
             // A server that wants a certificate of the client's says so at the end of the handshake.
-            let handshake = TlsConnector::from(tls.config()).connect(name, tcp).await;
+            let handshake = TlsConnector::from(tls.current_config()).connect(name, tcp).await;
             handshake.map_or_else(|error| is_alert(&error), |_| true)
         })
     }
@@ -159,8 +159,8 @@ async fn secure(
     let name = tls.server_name().unwrap_or(host_name);
     let name = ServerName::try_from(name.to_owned()).map_err(|_| Unreachable::ServerName(name.to_owned()))?;
     let setup = tls.clone();
-    let read = async { if tls.has_files() { spawn_blocking(move || setup.config()).await.ok() } else { None } };
-    let config = read.await.unwrap_or_else(|| tls.config());
+    let read = async { if tls.has_files() { spawn_blocking(move || setup.current_config()).await.ok() } else { None } };
+    let config = read.await.unwrap_or_else(|| tls.current_config());
     let handshake = TlsConnector::from(config).connect(name, tcp);
     let in_plain = async {
         sleep(within / 4).await;

@@ -202,7 +202,7 @@ impl Tls {
 
     /// The settings for new connections, from the files as they are now. If the files cannot be used, the last settings
     /// stay.
-    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+    pub(crate) fn current_config(&self) -> Arc<ClientConfig> {
         let options = &self.0.options;
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
         let files = options.stamps();
