@@ -215,7 +215,8 @@ def _text(collected: Collected, found: list[Finding]) -> None:
         place = f"{each.file}:{each.line}:{each.column}"
         line = f"{place}: {each.severity}: {each.message} [{each.code}]"
         print(_painted(line if width is None else _wrapped(line, width), place, each))
-    print(f"{_counted(collected)}: {_total(found)}")
+    scripts = _plural(len(collected.units) + len(collected.unusable), "script")
+    print(f"{scripts}: {_total(found)}")
 
 
 def _painted(line: str, place: str, finding: Finding) -> str:
@@ -269,10 +270,6 @@ def _json(collected: Collected, found: list[Finding]) -> None:
 
 
 _FORMATS = {Format.text: _text, Format.json: _json, Format.github: _github}
-
-
-def _counted(collected: Collected) -> str:
-    return _plural(len(collected.units) + len(collected.unusable), "script")
 
 
 def _total(found: list[Finding]) -> str:

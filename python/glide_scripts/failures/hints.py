@@ -321,14 +321,10 @@ def hints(
             ]
         found = _first(_SYNTAX, words, script, shown)
         return found or [("note", _OTHER_SYNTAX)]
-    if error.code != "ERR" and isinstance(error, ScriptError) and not _is_servers(words):
+    if error.code != "ERR" and isinstance(error, ScriptError) and not re.match(_SERVERS, words):
         # The script's own code; the script explains it.
         return []
     return _first(_HINTS, words, script, shown)
-
-
-def _is_servers(words: str) -> bool:
-    return bool(re.match(_SERVERS, words))
 
 
 _SERVERS = (
