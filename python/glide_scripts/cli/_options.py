@@ -17,14 +17,11 @@ def _remember(context: typer.Context, is_wanted: bool) -> bool:
 File = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE]",
-        help="The script; - for standard input, which is the default in a pipe.",
-        show_default=False,
+        metavar="[FILE]", help="The script; - for standard input, which is the default in a pipe."
     ),
 ]
 Code = Annotated[
-    str | None,
-    typer.Option("-e", metavar="CODE", help="The script's text, instead of a file."),
+    str | None, typer.Option("-e", metavar="CODE", help="The script's text, instead of a file.")
 ]
 Root = Annotated[
     Path | None,
@@ -43,7 +40,6 @@ Function = Annotated[
         "--function",
         metavar="NAME",
         help="The function to call, if the file is a library of functions.",
-        show_default=False,
     ),
 ]
 Keys = Annotated[
@@ -58,7 +54,6 @@ Paths = Annotated[
     typer.Argument(
         metavar="[PATH]...",
         help="Files and folders of scripts; - for standard input, which is the default in a pipe.",
-        show_default=False,
     ),
 ]
 Urls = Annotated[
@@ -68,7 +63,6 @@ Urls = Annotated[
         metavar="URL",
         help="valkey://[user:password@]host[:port][/db], with several hosts, or repeated, for "
         "several nodes. Default: a temporary server.",
-        show_default=False,
     ),
 ]
 Cluster = Annotated[

@@ -52,36 +52,20 @@ def command(
     ] = 1,
     duration: Annotated[
         float | None,
-        typer.Option(
-            metavar="S",
-            min=0.1,
-            help=f"The duration in seconds. Default: {DURATION:g}.",
-            show_default=False,
-        ),
+        typer.Option(metavar="S", min=0.1, help=f"The duration in seconds. Default: {DURATION:g}."),
     ] = None,
     calls: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="The number of calls, instead of a duration.",
-            show_default=False,
-        ),
+        typer.Option(metavar="N", min=1, help="The number of calls, instead of a duration."),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            metavar="N",
-            min=0.1,
-            help="Calls to start per second. Default: as many as possible.",
-            show_default=False,
+            metavar="N", min=0.1, help="Calls to start per second. Default: as many as possible."
         ),
     ] = None,
     svg: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Draw the latencies into an SVG file.", show_default=False
-        ),
+        Path | None, typer.Option(metavar="FILE", help="Draw the latencies into an SVG file.")
     ] = None,
     as_json: Annotated[
         bool, _options.json_option("Print one JSON object instead of text.")

@@ -54,16 +54,11 @@ def command(
                 "The number of calls, or of rounds of --workload. Default: those of a second, from "
                 "100 to 1,000; of a workload 1 round."
             ),
-            show_default=False,
         ),
     ] = None,
     workload: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help='The calls, one a line: {"keys": ["k"], "args": ["a"]}.',
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help='The calls, one a line: {"keys": ["k"], "args": ["a"]}.'),
     ] = None,
     as_json: Annotated[
         bool, _options.json_option("Print one JSON object instead of text.")
@@ -74,13 +69,9 @@ def command(
             "--stacks",
             metavar="FILE",
             help="Write collapsed stacks, for speedscope and flamegraph.pl.",
-            show_default=False,
         ),
     ] = None,
-    svg: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw a flame graph.", show_default=False),
-    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a flame graph.")] = None,
     traceback: _options.Traceback = False,
 ) -> None:
     """Call a script repeatedly, and show how often each line runs and how long it takes.

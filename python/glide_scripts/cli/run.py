@@ -51,8 +51,7 @@ def command(
     fill: _options.Fill = False,
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="The number of calls.")] = 1,
     watch: Annotated[
-        bool,
-        typer.Option("--watch", help="Run again when FILE or an included file changes."),
+        bool, typer.Option("--watch", help="Run again when FILE or an included file changes.")
     ] = False,
     as_json: Annotated[
         bool, _options.json_option("Print replies as JSON instead of Python.")
@@ -62,18 +61,13 @@ def command(
     ] = False,
     once: Annotated[
         str | None,
-        typer.Option(
-            metavar="ID",
-            help="The script takes effect at most once for this id.",
-            show_default=False,
-        ),
+        typer.Option(metavar="ID", help="The script takes effect at most once for this id."),
     ] = None,
     once_ttl: Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS",
             help="How long the server keeps the record of the id. Default: a day.",
-            show_default=False,
         ),
     ] = None,
     coverage: _options.Coverage = False,

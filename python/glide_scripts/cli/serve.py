@@ -25,10 +25,7 @@ _LOOK = 0.5
 def command(
     *,
     cluster: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Start a cluster of N primaries.", show_default=False
-        ),
+        int | None, typer.Option(metavar="N", min=1, help="Start a cluster of N primaries.")
     ] = None,
     replicas: Annotated[
         int, typer.Option(metavar="N", min=0, help="With --cluster: the replicas of each primary.")
@@ -41,7 +38,6 @@ def command(
             max=65535,
             help="The port; a cluster's nodes have this one and the next ones. Default: free "
             "ports.",
-            show_default=False,
         ),
     ] = None,
     setup: _options.Setup = None,

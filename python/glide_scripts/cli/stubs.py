@@ -52,22 +52,16 @@ def command(
             metavar="DIR",
             help="The folder of scripts; with --lua, the folder of an editor's project, by default "
             "the current one.",
-            show_default=False,
         ),
     ] = None,
     *,
     lua: Annotated[
-        bool,
-        typer.Option("--lua", help="Write definitions for the Lua language server instead."),
+        bool, typer.Option("--lua", help="Write definitions for the Lua language server instead.")
     ] = False,
     root: _options.Root = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=f"The file. Default: DIR/{_NAME}, or DIR/{_LUA_NAME}.",
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help=f"The file. Default: DIR/{_NAME}, or DIR/{_LUA_NAME}."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the file would change.")
