@@ -103,9 +103,9 @@ class Inspected(Session):
             times = dict(each.split("=") for each in sites.split(",") if each)
             yield index, int(function), {int(site): int(time) for site, time in times.items()}
 
-    def variables(self, frame: Frame, *, only: set[str] | None = None) -> list[Value]:
-        """The local variables that a frame sees; those of these names, if any are given."""
-        probed, rest = self._places(frame, only)
+    def variables(self, frame: Frame) -> list[Value]:
+        """The local variables that a frame sees."""
+        probed, rest = self._places(frame, None)
         values: list[Value] = []
         for spec in _chunks(probed):
             values += self._values(f"variables({_quoted(spec)})")
