@@ -233,10 +233,10 @@ impl Queues {
         self.register.earliest_stranger = None;
     }
 
-    /// How many calls are remembered by deadline or by caller.
+    /// How many entries of calls are kept, by deadline and by caller.
     #[cfg(test)]
     pub(crate) fn registered(&self) -> usize {
-        self.register.len()
+        self.register.deadlines.len() + self.register.callers.len()
     }
 
     pub(crate) fn give_back_room(&mut self) {
