@@ -223,19 +223,20 @@ def describe(mutation: Mutation, found: list[Any], count: int) -> str:
 
 
 def write_table(results: dict[str, Any]) -> None:
-    lines = [
-        "| area | rule | file | seeds until caught | what was violated |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        describe(mutation, result["found"], result["count"])
-        for mutation in mutations()
-        if (result := results.get(mutation.key))
-    ]
     before, _, rest = DOCS.read_text().partition(BEGIN)
     if not rest:
         raise SystemExit(f"{DOCS.relative_to(ROOT)} has no line {BEGIN}")
-    after = rest.partition(END)[2]
+    table, _, after = rest.partition(END)
+    # What was measured elsewhere stays.
+    rows = {line.split(" | ")[1]: line for line in table.splitlines() if line.count(" | ") > 1}
+    for mutation in mutations():
+        if result := results.get(mutation.key):
+            rows[mutation.rule] = describe(mutation, result["found"], result["count"])
+    lines = [
+        "| area | rule | file | seeds until caught | what was violated |",
+        "|---|---|---|---|---|",
+        *(row for mutation in mutations() if (row := rows.get(mutation.rule))),
+    ]
     DOCS.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}")
 
 

@@ -102,6 +102,26 @@ async def test_a_cancelled_one_takes_nothing_on_a_busy_connection(
     await asyncio.gather(*noise)
 
 
+@pytest.mark.parametrize("in_pipeline", [False, True])
+async def test_one_that_is_cancelled_while_it_is_sent_takes_nothing(
+    connect: Connect, server: ValkeyServer, *, in_pipeline: bool
+) -> None:
+    pop = ["BLPOP", "jobs", "0"]
+    batch = Batch(False).custom_command(pop)
+    for number in range(200):
+        if number % 20 == 0:
+            # Its connections are new.
+            client = await connect(server)
+        call = client.exec(batch, True) if in_pipeline else client.custom_command(pop)
+        task = asyncio.ensure_future(call)
+        await asyncio.sleep(number % 20 * 0.0001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await client.custom_command(["RPUSH", "jobs", "job"]) == 1
+        assert await client.custom_command(["LPOP", "jobs"]) == b"job"
+
+
 async def test_one_given_up_at_its_deadline_takes_nothing_on_a_busy_connection(
     connect: Connect, server: ValkeyServer
 ) -> None:

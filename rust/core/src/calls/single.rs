@@ -7,7 +7,7 @@ use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed
 use crate::calls::overdue;
 use crate::calls::proving::{ask, proof};
 use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
-use crate::connection::lane::{Lane, Place};
+use crate::connection::lane::{Lane, NotReached, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
 use crate::model::cause::{AtDeadline, Obstacle};
@@ -149,8 +149,20 @@ impl Progress {
         CallTrace { node, sent_code, retries: times_sent.saturating_sub(planned), from_record }
     }
 
-    /// A connection to the server of `target` that no other call uses, once there is one.
-    async fn own_lane(&self, servers: &Servers, target: &Rc<Lane>, request: &Request) -> Rc<Lane> {
+    /// Where the request is sent: from that place, or over a connection that no other call uses, once there is one. If it
+    /// must be sent over that lane's present connection only, the connection's number comes along.
+    async fn place_for(
+        &self,
+        servers: &Servers,
+        request: &Request,
+        place: Place,
+    ) -> Result<(Place, Option<u64>), NotReached> {
+        if !request.needs_own_connection() {
+            return Ok((place, None));
+        }
+        let target = &place.lane().clone();
+        // Later calls need not wait for a connection that only this call uses.
+        drop(place);
         let kept = self.lease.take().filter(|lease| servers.is_alike(lease, target));
         let waits = request.wait().is_some();
         let lease = match kept {
@@ -165,10 +177,13 @@ impl Progress {
                 lease
             }
         };
-        if waits {
-            lease.introduce();
-        }
-        self.lease.borrow_mut().insert(lease).lane().clone()
+        let (lane, introduction) = (lease.lane().clone(), waits.then(|| lease.introduce()));
+        self.lease.borrow_mut().replace(lease);
+        let only_on = match introduction {
+            Some(introduction) => introduction.await?,
+            None => None,
+        };
+        Ok((lane.end_of_line(), only_on))
     }
 
     /// Takes the answers to the questions that went before the request.
@@ -290,12 +305,9 @@ async fn attempts(
             }
         };
         let target = place.lane().clone();
-        let place = if request.needs_own_connection() {
-            // Later calls need not wait for a connection that only this call uses.
-            drop(place);
-            progress.own_lane(servers, &target, request).await.end_of_line()
-        } else {
-            place
+        let Ok((place, only_on)) = progress.place_for(servers, request, place).await else {
+            unfinished = Unfinished::Unsent;
+            continue;
         };
         drop(held);
         if call.reply_to.is_abandoned() {
@@ -309,7 +321,8 @@ async fn attempts(
         progress.follows.set(attempt.follows);
         progress.node.replace(Some(target.address().clone()));
         // What comes before the request is of use without it.
-        let options = StepOptions { separable: true, waits: request.wait().is_some(), ..StepOptions::default() };
+        let options =
+            StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
         let sending = place.begin(commands, options, &progress.step);
         let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
         kept = may_lack_code.then_some(place);

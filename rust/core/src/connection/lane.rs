@@ -5,6 +5,7 @@
 //! A request that was not written waits for the next connection, or is handed back as certainly not executed.
 
 mod code;
+mod introduction;
 mod place;
 mod running;
 mod signs;
@@ -37,6 +38,7 @@ use crate::model::unreachable::Unreachable;
 use crate::tasks::signal::Signal;
 use crate::wire::resp::Reply;
 
+pub(crate) use self::introduction::NotReached;
 pub(crate) use self::place::{Place, SubmittedStep};
 
 /// Receives the calls that the lane cannot finish, and the connections that it loses.

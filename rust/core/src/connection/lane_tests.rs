@@ -426,6 +426,23 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
 }
 
 #[tokio::test]
+async fn calls_that_have_timed_out_take_no_memory() {
+    let owner = Rc::default();
+    let work = async {
+        let completions = Completions::new(|| {});
+        let lane = lane(&owner);
+        for ticket in 0..10_000 {
+            submit_for(&lane, "PING", Duration::ZERO, ReplyTo::event_loop(completions.clone(), ticket));
+            lane.sweep(Instant::now());
+        }
+        let registered = lane.queues.borrow().registered();
+        assert!(registered < 2_000, "{registered} calls are remembered");
+        lane.close();
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
 async fn what_comes_later_waits_for_a_place_that_is_kept_and_no_longer() {
     let owner = Rc::default();
     let work = async {

@@ -214,7 +214,7 @@ impl Queues {
     /// deadlines there are; most calls end before they are looked for.
     fn register(&mut self) {
         const SPARE: usize = 1024;
-        if self.register.deadlines.len() > 2 * (self.in_flight.len() + self.waiting.line.len()) + SPARE {
+        if self.register.len() > 2 * (self.in_flight.len() + self.waiting.line.len()) + SPARE {
             // Most of them have ended.
             self.register = Register::default();
         }
@@ -231,6 +231,12 @@ impl Queues {
         }
         self.register.up_to = self.next;
         self.register.earliest_stranger = None;
+    }
+
+    /// How many entries of calls are kept, by deadline and by caller.
+    #[cfg(test)]
+    pub(crate) fn registered(&self) -> usize {
+        self.register.deadlines.len() + self.register.callers.len()
     }
 
     pub(crate) fn give_back_room(&mut self) {
@@ -253,6 +259,11 @@ struct Register {
 }
 
 impl Register {
+    /// How many calls are in it, by deadline or by caller: a passed deadline is taken out alone, and so is a caller.
+    fn len(&self) -> usize {
+        self.deadlines.len().max(self.callers.len())
+    }
+
     fn expect(&mut self, deadline: Instant) {
         if self.earliest_stranger.is_none_or(|earliest| deadline < earliest) {
             self.earliest_stranger = Some(deadline);

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 use crate::connection::connect::Connection;
 
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub(crate) struct Session {
     /// Whether an earlier connection ended over such a command.
     is_distrusted: Cell<bool>,
     is_without_cluster: Cell<bool>,
+    /// The command by which another connection ends this one, once the server has said how.
+    kill: RefCell<Option<Bytes>>,
 }
 
 impl Session {
@@ -27,6 +31,7 @@ impl Session {
         self.is_without_cluster.set(connection.is_without_cluster);
         self.number.update(|number| number + 1);
         self.loaded.borrow_mut().clear();
+        self.kill.take();
     }
 
     pub(super) fn is_fragile(&self) -> bool {
@@ -71,5 +76,13 @@ impl Session {
 
     pub(super) fn set_transacts(&self, connection: u64) {
         self.transacts_on.set(connection);
+    }
+
+    pub(super) fn kill(&self) -> Option<Bytes> {
+        self.kill.borrow().clone()
+    }
+
+    pub(super) fn set_kill(&self, kill: Option<Bytes>) {
+        self.kill.replace(kill);
     }
 }

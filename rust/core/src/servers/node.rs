@@ -5,18 +5,15 @@ use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 
 use crate::connection::connect::Purpose;
-use crate::connection::lane::{Lane, LaneEvents, SubmittedStep};
-use crate::connection::step::{StepOptions, StepProgress};
+use crate::connection::lane::{Lane, LaneEvents, NotReached};
+use crate::connection::step::StepOptions;
 use crate::model::completion::CallId;
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::stats::Stats;
-use crate::wire::pack;
-use crate::wire::resp::Reply;
 
 /// A server. Its lanes are opened when first used.
 pub(crate) struct Node {
@@ -104,7 +101,7 @@ impl Node {
                 lane
             }
         };
-        Lease { node: node.clone(), lane, permit: None, known_as: RefCell::default() }
+        Lease { node: node.clone(), lane, permit: None, waits: Cell::default() }
     }
 
     /// The same for a call that may have to be killed, in its turn: a server runs one script at a time, and gains
@@ -189,8 +186,8 @@ pub(crate) struct Lease {
     lane: Rc<Lane>,
     /// Given back with the connection, so that the next one in line may find it idle.
     permit: Option<OwnedSemaphorePermit>,
-    /// The server's id for the connection, once the server has said it.
-    known_as: RefCell<Option<(SubmittedStep, Rc<StepProgress>)>>,
+    /// A command on it waits for other clients, and may have to be taken back.
+    waits: Cell<bool>,
 }
 
 /// How many connections to one server calls that may have to be killed have to themselves.
@@ -205,14 +202,12 @@ impl Lease {
         Rc::ptr_eq(&self.node, node)
     }
 
-    /// Asks the server for the connection's id, before a command that may have to be taken back.
-    pub(crate) fn introduce(&self) {
-        if self.node.data.is_fragile() {
-            return;
-        }
-        let progress = Rc::default();
-        let asking = self.lane.begin(vec![pack::command(&[b"CLIENT", b"INFO"])], StepOptions::default(), &progress);
-        self.known_as.replace(Some((asking, progress)));
+    /// Has the server say how the connection is ended from another one, before a command that may have to be taken back.
+    /// Returns the connection that is known so, if the server has said it. An error: the next attempt may go elsewhere.
+    pub(crate) fn introduce(&self) -> impl Future<Output = Result<Option<u64>, NotReached>> + use<> {
+        self.waits.set(true);
+        let (lane, is_fragile) = (self.lane.clone(), self.node.data.is_fragile());
+        async move { if is_fragile { Ok(None) } else { lane.introduce().await } }
     }
 
     /// Ends the connection with all that waits on it.
@@ -225,9 +220,11 @@ impl Lease {
     /// were only closed, a server might notice that after later commands on another connection, which may bring what
     /// the command waits for. If the user has no right to CLIENT KILL, the connection is only closed.
     fn take_back(&self) {
-        let Some((_, progress)) = self.known_as.take().filter(|_| self.lane.is_owed_a_reply()) else { return };
+        if !self.waits.take() || !self.lane.is_owed_a_reply() {
+            return;
+        }
         let data = &self.node.data;
-        if let Some(kill) = progress.take_replies().first().and_then(kill)
+        if let Some(kill) = self.lane.kill()
             && data.is_up()
         {
             let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
@@ -272,13 +269,4 @@ impl Drop for Lease {
         drop(idle);
         self.permit.take();
     }
-}
-
-/// CLIENT KILL of the connection that a reply to CLIENT INFO is about. Behind a balancer the shared connection may be to
-/// another server, where the same number is another client's: so the address has to fit, too.
-fn kill(info: &Reply) -> Option<Bytes> {
-    let info = std::str::from_utf8(info.as_bytes()?).ok()?;
-    let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
-    let (id, address) = (field("id=")?, field("addr=")?);
-    Some(pack::command(&[b"CLIENT", b"KILL", b"ID", id.as_bytes(), b"ADDR", address.as_bytes()]))
 }

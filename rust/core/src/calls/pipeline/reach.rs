@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::Context;
 use super::pieces::Piece;
 use crate::calls::waiting::connected_lane;
-use crate::connection::lane::{self, Lane};
+use crate::connection::lane::{self, Lane, NotReached};
 use crate::model::cause::Obstacle;
 use crate::model::error::Error;
 use crate::servers::directory::LOOK_AGAIN;
@@ -56,9 +56,14 @@ impl Context {
         if let Some(lane) = lane {
             if self.own_time.is_some() {
                 if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                    let own = self.own_lane(&lane);
-                    let Err(reason) = own.connected().await else { return Ok(Some(own.end_of_line())) };
-                    self.waiting_for.replace(Obstacle::UnreachableAt(own.address().clone(), reason));
+                    let (own, introduction) = self.own_lane(&lane);
+                    match own.connected().await {
+                        Ok(()) if introduction.await.is_ok() => return Ok(Some(own.end_of_line())),
+                        Ok(()) => {}
+                        Err(reason) => {
+                            self.waiting_for.replace(Obstacle::UnreachableAt(own.address().clone(), reason));
+                        }
+                    }
                     pieces.iter_mut().for_each(|piece| piece.attempt.pauses.back_off());
                 }
             } else if lane.is_up() {
@@ -81,20 +86,17 @@ impl Context {
         Ok(place.filter(|place| Rc::ptr_eq(place.lane(), found.lane())))
     }
 
-    /// The batch's own connection to the server of `target`.
-    fn own_lane(&self, target: &Rc<Lane>) -> Rc<Lane> {
+    /// The batch's own connection to the server of `target`, and its introduction there.
+    fn own_lane(&self, target: &Rc<Lane>) -> (Rc<Lane>, impl Future<Output = Result<Option<u64>, NotReached>> + use<>) {
         let mut leases = self.leases.borrow_mut();
-        let fits = |lease: &&Lease| {
+        let fits = |lease: &Lease| {
             let lane = lease.lane();
             lane.address() == target.address() && lane.serves_reads() == target.serves_reads() && !lane.is_closed()
         };
-        if let Some(lease) = leases.iter().find(fits) {
-            return lease.lane().clone();
-        }
-        let lease = self.servers.lend(target);
-        lease.introduce();
-        let lane = lease.lane().clone();
-        leases.push(lease);
-        lane
+        let index = leases.iter().position(fits).unwrap_or_else(|| {
+            leases.push(self.servers.lend(target));
+            leases.len() - 1
+        });
+        (leases[index].lane().clone(), leases[index].introduce())
     }
 }
