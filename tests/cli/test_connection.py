@@ -100,6 +100,26 @@ def test_connecting_has_a_time(script: Path, capsys: pytest.CaptureFixture[str])
     assert "no connection within 200 ms" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--timeout 1",
+        "--askpass",
+        "--ask-key-password",
+        "--insecure",
+        "--sni a",
+        "--address-map a=b",
+    ],
+)
+def test_an_option_for_connecting_needs_a_url(
+    script: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert run(["run", str(script), *words.split()]) == 2
+    option = words.split(maxsplit=1)[0]
+    said = f"glide-scripts: {option} is for the server of --url; add --url, or leave it out\n"
+    assert capsys.readouterr().err == said
+
+
 def test_an_option_leaves_the_url_s_other_settings_as_they_are() -> None:
     before = AdvancedGlideClientConfiguration(heartbeat_interval=700, tcp_nodelay=False)
     kinds: Any = None
