@@ -199,7 +199,7 @@ def test_an_encrypted_key_has_its_password_from_elsewhere_than_the_command_line(
         advice = "pass --ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD)"
         assert advice in capsys.readouterr().err
     monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, PASSWORD)
-    # It is not for keys without a password, nor in place of one in the URL.
+    # It is ignored for keys without a password, and if the URL has one.
     assert [run(command) for command in (locked, by_url, plain)] == [0, 0, 0]
     assert run([*by_url[:3], f"{by_url[3]}&ssl_password=wrong"]) == 2
     monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, "wrong")
