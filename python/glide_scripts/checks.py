@@ -135,20 +135,22 @@ def milliseconds(name: str, value: float) -> int:
         ValueError: It is not more than 0, or too large.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise wrong_type(name, value, "milliseconds as an int")
+        raise no_milliseconds(name, value, "milliseconds as an int")
     if not 0 < value <= _LONGEST_MS:
         # A number of thousands of digits cannot even be shown.
         shown = "too large" if isinstance(value, int) and value > MAX_INT64 else value
         raise ValueError(f"{name} is {shown}; pass milliseconds, more than 0 and at most 1e12")
     if isinstance(value, float):
-        raise no_seconds(name, value, "milliseconds as an int")
+        raise no_milliseconds(name, value, "milliseconds as an int")
     return value
 
 
-def no_seconds(name: str, value: float, right: str) -> TypeError:
-    """The error for a time that is a float, as times in seconds are."""
-    example = f": {math.ceil(value * 1000)} for {value} seconds" if 0 < value < 1e9 else ""
-    return TypeError(f"{name} is float; pass {right}{example}")
+def no_milliseconds(name: str, value: object, right: str) -> TypeError:
+    """The error for a time that is no int, which helps whoever passes seconds or a timedelta."""
+    seconds = value.total_seconds() if hasattr(value, "total_seconds") else value
+    if isinstance(seconds, float) and 0 < seconds < 1e9:
+        right = f"{right}: {math.ceil(seconds * 1000)} for {seconds} seconds"
+    return wrong_type(name, value, right)
 
 
 def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
@@ -160,8 +162,8 @@ def within(name: str, value: int, low: int, high: int, unit: str = "") -> int:
     right = f"an int from {low} to {high}{unit}"
     if isinstance(value, bool):
         raise wrong_type(name, value, right)
-    if unit == MS and isinstance(value, float):
-        raise no_seconds(name, value, right)
+    if unit == MS and not isinstance(value, int):
+        raise no_milliseconds(name, value, right)
     of_type(name, value, int, right)
     if not low <= value <= high:
         # A number of thousands of digits cannot even be shown.

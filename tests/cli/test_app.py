@@ -65,18 +65,20 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["bogus"], "No such command 'bogus' (see glide-scripts --help)"),
+        (["run", "x.lua", "--arg"], "--arg needs a value (see glide-scripts run --help)"),
         (["chek"], "No such command 'chek'. Did you mean 'check'?"),
         (["run", "--bogus"], "No such option: --bogus"),
-        (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github'."),
+        (["check", "--format", "xml", "x"], "'xml' is not one of 'text', 'json', 'github' (see"),
         (["check", "x", "y", "--ignore", "a\nb"], "a b is no warning"),
-        (["run", "x.lua", "--repeat", "x"], "'--repeat': it is not a whole number"),
-        (["run", "x.lua", "--repeat", "1.5"], "'--repeat': it is not a whole number"),
-        (["run", "x.lua", "--repeat", "0"], "'--repeat': it is less than 1"),
-        (["bench", "x.lua", "--duration", "x"], "'--duration': it is not a number"),
-        (["bench", "x.lua", "--duration", "0"], "'--duration': it is less than 0.1"),
+        (["run", "x.lua", "--repeat", "x"], "--repeat: it is not a whole number"),
+        (["run", "x.lua", "--repeat", "1.5"], "--repeat: it is not a whole number"),
+        (["run", "x.lua", "--repeat", "0"], "--repeat: it is less than 1"),
+        (["bench", "x.lua", "--duration", "x"], "--duration: it is not a number"),
+        (["bench", "x.lua", "--duration", "0"], "--duration: it is less than 0.1"),
         (["bench", "x.lua", "--call", "1"], "No such option: --call. Did you mean --calls?"),
-        (["run", "x.lua", "y", "z"], "It does not take y z"),
-        (["check", "--format", "xml", "x"], "'--format': 'xml' is not one of"),
+        (["run", "x.lua", "y", "z"], "it does not take y z"),
+        (["check", "--format", "xml", "x"], "--format: 'xml' is not one of"),
     ],
 )
 def test_wrong_usage_is_one_line_that_names_what_is_wrong(

@@ -41,7 +41,7 @@ def test_figures_and_a_histogram_are_printed(script: Path, url: str) -> None:
     assert re.search(r"^ +min +mean +p50 +p90 +p99 +p99\.9 +max$", ended.out, re.M)
     assert re.search(r"^ +[\d.]+ [µm]s  █\S* +\d+ +[\d.]+ %$", ended.out, re.M)
     assert "100.00 %" in ended.out
-    # Nothing is live, and no line is wider than a terminal, but for the one of the file's path.
+    # There is no live display. Only the line with the file's path may be wider than a terminal.
     assert "\x1b" not in ended.out
     assert max(map(len, ended.out.splitlines()[1:])) <= 80
 
@@ -164,7 +164,7 @@ def test_a_script_that_fails_at_once_ends_with_1_and_its_error(script: Path, url
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"glide-scripts: {script}:2: attempt ")
     assert "Traceback" not in ended.err
-    # It is no text, which has a name only from the command line.
+    # A script need not be UTF-8.
     script.write_bytes(b"return 1 + nil -- \xff")
     ended = piped("bench", str(script), "--url", url)
     assert ended.err.startswith(f"glide-scripts: {script}:1: attempt ")

@@ -329,7 +329,7 @@ def test_a_folder_stands_for_its_scripts(
     for name in ("a.lua", "in/b-c.lua", ".hidden/d.lua", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("#!lua\nreturn 1")
-    # Named once more, it is there once all the same.
+    # A file that is named twice is in the lockfile once.
     words = [str(tmp_path), str(tmp_path / "a.lua"), "--format", "json", "--url", server.url]
     assert main(["check", *words]) == 0
     scripts = json.loads(capsys.readouterr().out)["scripts"]

@@ -100,6 +100,26 @@ def test_connecting_has_a_time(script: Path, capsys: pytest.CaptureFixture[str])
     assert "no connection within 200 ms" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--timeout 1",
+        "--askpass",
+        "--ask-key-password",
+        "--insecure",
+        "--sni a",
+        "--address-map a=b",
+    ],
+)
+def test_an_option_for_connecting_needs_a_url(
+    script: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert run(["run", str(script), *words.split()]) == 2
+    option = words.split(maxsplit=1)[0]
+    said = f"glide-scripts: {option} is for the server of --url; add --url, or leave it out\n"
+    assert capsys.readouterr().err == said
+
+
 def test_an_option_leaves_the_url_s_other_settings_as_they_are() -> None:
     before = AdvancedGlideClientConfiguration(heartbeat_interval=700, tcp_nodelay=False)
     kinds: Any = None
@@ -179,7 +199,7 @@ def test_an_encrypted_key_has_its_password_from_elsewhere_than_the_command_line(
         advice = "pass --ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD)"
         assert advice in capsys.readouterr().err
     monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, PASSWORD)
-    # It is not for keys without a password, nor in place of one in the URL.
+    # It is ignored for keys without a password, and if the URL has one.
     assert [run(command) for command in (locked, by_url, plain)] == [0, 0, 0]
     assert run([*by_url[:3], f"{by_url[3]}&ssl_password=wrong"]) == 2
     monkeypatch.setenv(_connection.KEY_PASSWORD_VARIABLE, "wrong")

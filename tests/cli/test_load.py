@@ -145,7 +145,7 @@ def test_people_get_a_table(scripts: Path, server: ValkeyServer) -> None:
         try:
             lines.extend(re.sub(r"\x1b\[\d*m", "", line).rstrip() for line in shown)
         except OSError:
-            # So Linux tells the end of what was written to a terminal.
+            # This is how Linux reports the end of a terminal's output.
             pass
     assert done.returncode == 0
     assert [line.split() for line in lines] == [

@@ -149,7 +149,7 @@ def test_the_hottest_lines_of_a_longer_script_are_listed(script: Path, url: str)
 
 def test_the_whole_has_none_of_the_time_of_timers(tmp_path: Path, url: str) -> None:
     file = tmp_path / "long.lua"
-    # Each line is timed once a call, which makes its node and leaves garbage.
+    # Each line is timed once per call. Its timer creates a node and leaves garbage.
     file.write_text("local x = 0\n" + "x = x + 1\n" * 300 + "return x\n")
     figures = profile(file, "--repeat", "200", "--url", url)
     # A line takes a fiftieth of what its timer takes; the clock has steps of a microsecond.
@@ -163,7 +163,7 @@ def test_timers_are_subtracted_where_they_ran(tmp_path: Path, url: str) -> None:
         "  sum = sum + one()\n  redis.call('PING')\nend\nreturn sum\n"
     )
     figures = profile(file, "--repeat", "100", "--url", url)
-    # What is subtracted from the wrong line makes that less than nothing, which counts as nothing.
+    # A timer that is subtracted from the wrong line makes its time negative, which counts as 0.
     assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, abs=0.04)
 
 

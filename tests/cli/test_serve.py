@@ -118,8 +118,8 @@ def test_what_cannot_be_served_is_one_line(
         assert main(["serve", "--port", port]) == 2
         assert_one_line(capsys, f"port {port}, or one of those that follow it, is taken")
     for words, said in (
-        (["--port", "0"], "'--port': it is less than 1"),
-        (["--cluster", "0"], "'--cluster': it is less than 1"),
+        (["--port", "0"], "--port: it is less than 1"),
+        (["--cluster", "0"], "--cluster: it is less than 1"),
         (["--replicas", "1"], "--replicas: it goes with --cluster"),
         (["--setup", str(tmp_path / "no.txt")], "no.txt: No such file"),
     ):

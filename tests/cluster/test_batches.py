@@ -450,8 +450,8 @@ async def test_batches_follow_a_slot_that_moves_and_keep_their_order(
             turns += 1
 
     async def move() -> None:
-        # A key that a transaction makes must be there: one that is missing from a slot that is
-        # leaving is asked for at the new node, while the other one is still at the old.
+        # Both keys must exist: the node of a migrating slot redirects a command for a missing key
+        # to the new node, although the other key is still on the old one.
         await until(lambda: turns >= 1)
         await in_thread(moving.begin_migration, slot, away)
         # One after another, so that batches meet both nodes.
@@ -506,7 +506,7 @@ async def test_a_key_that_is_migrating_can_be_watched(
     key = key_on(moving, home, "migrating")
     slot = moving.key_slot(key)
     await in_thread(moving.begin_migration, slot, away)
-    # The key is not there yet, so that its slot's new owner is asked.
+    # The key does not exist yet, so the client is redirected to the slot's new owner.
     assert await client.watch([key]) == b"OK"
     assert await client.unwatch() == b"OK"
     await in_thread(moving.migrate_keys, slot, away)
@@ -531,7 +531,7 @@ async def test_batches_go_on_after_a_failover_and_none_runs_twice(
     async def work() -> None:
         nonlocal after
         while after < 5:
-            # Asked before the batch, which a failover may meet.
+            # Before the batch, because a failover may happen during it.
             after += failed_over.is_set()
             batch = pipeline()
             for key in keys * 10:
@@ -564,7 +564,7 @@ async def test_batches_go_on_after_a_failover_and_none_runs_twice(
     assert await client.fcall("bump", keys=[keys[0]]) == counted + 1
 
 
-# What ends otherwise
+# Timeouts, and a client that is closed
 
 
 async def test_a_timeout_says_which_commands_may_have_run(

@@ -175,7 +175,7 @@ async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
     replies = await asyncio.gather(*calls)
     assert sorted(replies) == sorted(list(range(1, 21)) * 50)  # type: ignore[type-var]
     looks = refreshes(slots.nodes)
-    # At most three looks, of which each asks up to three nodes.
+    # The client reads the map at most three times, each time from up to three nodes.
     assert looks <= 3 * 3, f"{looks} CLUSTER SLOTS for 1,000 calls"
     print(f"\n{looks} CLUSTER SLOTS for 1,000 calls")
     for slot in {slots.key_slot(key) for key in keys}:
@@ -281,7 +281,7 @@ async def test_a_primary_that_is_killed_under_load_is_replaced_and_no_call_runs_
     for key in others:
         assert work.errors[key] == []
         assert work.longest_gap[key] < 5.0, work.longest_gap
-    # Calls that were with the server when it died, and no others.
+    # Only calls that were in flight when the server died.
     assert all(error.may_have_executed for error in work.errors[lost])  # type: ignore[attr-defined]
     assert len(work.errors[lost]) <= 8
     await work.check(exact=False)
@@ -410,7 +410,7 @@ async def test_a_primary_that_comes_back_empty_is_taught_again(
     await in_thread(victim.kill)
     waiting = asyncio.create_task(steady_client.invoke_script(INCR, keys=[key], timeout=30_000))
     await in_thread(victim.start)
-    # Nothing is kept: it begins at 1 again.
+    # The server lost its data when it was killed, so the counter begins at 1.
     assert await waiting == 1
     assert await steady_client.script_exists([INCR.get_hash()]) == [True]
     await in_thread(steady.wait_until_ready)

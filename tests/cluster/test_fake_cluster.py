@@ -379,7 +379,7 @@ async def test_a_node_that_left_answers_what_it_was_sent(
     waiting = asyncio.create_task(call(client))
     await until(lambda: fake.count("EVALSHA") == 1)
     other.map = lambda _: array(slots(node(other.host, other.port)))
-    # This makes the client look at the map.
+    # This makes the client read the map again.
     with pytest.raises(RequestError, match="no node of the cluster"):
         await client.invoke_script_route(ONE, route=ByAddressRoute("192.0.2.1", 1))
     assert await call(client) == 2
@@ -393,7 +393,7 @@ async def test_a_lost_connection_is_made_again(fake: FakeNode, connect_cluster: 
     for _ in range(5):
         old = fake.connections
         fake.drop_connections()
-        # The next connection may be there before this one is seen to be gone.
+        # The client may open the next connection before the server notices that this one is closed.
         await until(lambda old=old: old.isdisjoint(fake.connections))  # type: ignore[misc]
         await until(lambda: fake.connections)
         assert await call(client) == 1
@@ -419,7 +419,7 @@ async def test_a_map_that_says_nothing_new_leaves_the_order_of_what_waits_for_a_
     pipeline.set(KEY, "pipeline")
     first = asyncio.create_task(client.exec(pipeline, raise_on_error=True))
     await until(lambda: client.stats().pending_bytes > 0)
-    # This makes the client look at the map.
+    # This makes the client read the map again.
     with pytest.raises(RequestError, match="no node of the cluster"):
         await client.invoke_script_route(ONE, route=ByAddressRoute("192.0.2.1", 1))
     second = asyncio.create_task(client.set(KEY, "single"))

@@ -182,7 +182,7 @@ async def test_a_kill_elsewhere_leaves_a_script_running(
     impatient: ValkeyCluster, resp3_client: GlideClusterClient, connect_cluster: Connect
 ) -> None:
     node, other = impatient.primaries()[:2]
-    # Of its own: a server does not read the connection whose script it is running.
+    # A second client: a server does not read from the connection whose script it is running.
     runner = await connect_cluster(impatient)
     running = asyncio.create_task(
         runner.invoke_script_route(ENDLESS, route=on(node), timeout=60_000)
@@ -441,7 +441,7 @@ async def test_a_primary_that_is_down_never_holds_up_a_call_to_another_shard(
     client = await connect_cluster(cluster)
     await asyncio.gather(*(client.set(key, "v") for key in keys))
     await take_down()
-    # Calls that wait for the node that is down; the script is new, so that it is taught, too.
+    # Calls that wait for the node that is down. The script is new, so the client also loads it.
     waiting = [
         asyncio.create_task(client.invoke_script(SET, [lost], ["w"], timeout=PATIENCE)),
         asyncio.create_task(client.invoke_script_route(HELLO, route=AllNodes(), timeout=PATIENCE)),

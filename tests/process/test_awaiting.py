@@ -120,7 +120,7 @@ def test_a_step_may_run_the_loop_within_itself(server: ValkeyServer, count: int)
         async def caller(number: int, others: list[asyncio.Task[object]]) -> object:
             reply = await call(number)
             if number == 0:
-                # The rest of the burst in which this reply came, and a call of its own.
+                # Wait for the rest of the burst that this reply came in, and for a new call.
                 for other in others:
                     run_within(loop, other)
                 assert run_within(loop, loop.create_task(call(7))) == b"7"
@@ -154,7 +154,7 @@ def test_calls_are_cancelled_by_the_tasks_that_others_step(
             if number % 2 == 0:
                 assert end == str(number).encode()
             else:
-                # Its own reply may have come in time.
+                # The reply may have come before the cancellation.
                 assert isinstance(end, asyncio.CancelledError) or end == str(number).encode()
         assert any(isinstance(end, asyncio.CancelledError) for end in ends)
         assert await client.invoke_script(ECHO, args=["a"]) == b"a"
@@ -226,7 +226,7 @@ def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
             if self.interrupts and getattr(callback, "__name__", "") == name:
                 self.interrupts -= 1
                 if is_forgotten:
-                    # It was taken from the loop's queue, and not called.
+                    # The interrupt is raised after the loop took the callback from its queue.
                     return super().call_soon(interrupt)
                 interrupt()
             return super().call_soon(callback, *args, **settings)
@@ -252,7 +252,7 @@ def test_an_interrupt_at_any_moment_leaves_a_loop_that_serves(
             loop.run_forever()
             # The thread that interrupts it takes a while to continue.
             time.sleep(0.03)
-            # What was interrupted goes on, and is no part of what follows.
+            # The interrupted calls go on, and must not affect the next ones.
             replies = loop.run_until_complete(asyncio.wait_for(calls(), 10))
             assert replies == [str(number).encode() for number in range(count)]
             loop.run_until_complete(asyncio.wait(interrupted))
@@ -269,7 +269,7 @@ def test_a_call_does_not_wait_for_the_steps_of_others(server: ValkeyServer) -> N
         async def caller(number: int) -> bool:
             await client.invoke_script(ECHO, args=[str(number)])
             if number == 15:
-                # Sent at the end of the burst, if nothing took long.
+                # It is sent at the end of the burst, unless the burst takes long.
                 call = client._core.command(["INCR", "n"], None)
                 time.sleep(0.01)
                 await call

@@ -213,7 +213,7 @@ async def main():
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)
         connection.close()
-    # Once a later client of the same thread has ended, this one has, too.
+    # When a later client of the same I/O thread has ended, this one has ended, too.
     for _ in range(20):
         async with await GlideClient.from_url(URL) as client:
             await client.ping()
@@ -237,7 +237,7 @@ libc = ctypes.CDLL(None)
 if hasattr(libc, "mallinfo2"):
     libc.mallinfo2.restype = Mallinfo
 
-# Not what is resident: that grows by fragments, as it does with asyncio alone.
+# Not the resident memory: it grows by fragmentation, also with asyncio alone.
 def in_use():
     gc.collect()
     native = libc.mallinfo2() if hasattr(libc, "mallinfo2") else Mallinfo()

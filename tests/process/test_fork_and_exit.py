@@ -344,7 +344,7 @@ async def main():
     for _ in range(20):
         await asyncio.gather(*(open_and_close() for _ in range(50)))
     deadline = time.monotonic() + 10
-    # The first client imports in a thread, which may end only after it was counted.
+    # The first client imports in a thread. The count before may include this thread.
     while any(now > then for now, then in zip(resources(), before)):
         assert time.monotonic() < deadline, f"{before} became {resources()}"
         await asyncio.sleep(0.01)

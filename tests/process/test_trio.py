@@ -217,7 +217,7 @@ except* KeyboardInterrupt:
     assert run_program(program, server.url) == "interrupted\n"
 
 
-# Further than single calls
+# Watches, many calls and callbacks
 
 
 def test_a_watch_belongs_to_a_task(server: ValkeyServer) -> None:

@@ -152,7 +152,7 @@ async def test_a_client_can_be_specified_for_a_mock() -> None:
 
 
 def test_a_marked_function_still_notes_the_task_that_calls_it() -> None:
-    # It is no coroutine function at heart: its body runs when it is called.
+    # It is not a real coroutine function: its body runs when it is called.
     assert not inspect.isgeneratorfunction(GlideClient.watch)
     for method in (GlideClient.exec, GlideClient.unwatch, GlideClient.watch):
         assert "caller" in inspect.getsource(method)

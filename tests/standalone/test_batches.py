@@ -256,7 +256,7 @@ class TestScriptsNeverSeen:
         for _ in range(20):
             batch.invoke_script(INCREMENT, ["n"]).script_flush()
         results: Any = await client.exec(batch, True)
-        # Those that were missing ran after the others, but each once.
+        # Scripts that the server lacked ran after the others, but each once.
         assert sorted(results[::2]) == list(range(1, 21))
         assert results[1::2] == [OK] * 20
 
@@ -481,7 +481,7 @@ class TestFlushed:
         server.command("CONFIG", "RESETSTAT")
         results = await client.exec(batch, True)
         assert results is not None
-        # Those that missed it came after the first that brought it.
+        # The calls that missed it came after the first one, which brought the code.
         assert set(map(str, results[::2])) == {str(number) for number in range(501, 1001)}
         assert results[1::2] == [[b"k"]] * 500
         stats = server.command("INFO", "commandstats")
@@ -502,7 +502,7 @@ async def test_a_server_without_read_only_forms_keeps_the_order_too(connect: Con
             batch = Batch(is_atomic=False).set("k", "1").invoke_script(peek, ["k"]).set("k", "2")
             results = await client.exec(batch, True)
             assert results is not None
-            # That the server has no such form is known after the first one.
+            # After the first call, the client knows that the server lacks this command.
             if number > 0:
                 assert results == [OK, b"1", OK]
 

@@ -26,7 +26,7 @@ from glide_scripts import (
 )
 from glide_scripts.testing import FaultProxy, ValkeyServer
 
-# A connection is kept for the next one that needs its own, up to so many.
+# The client keeps up to this many idle connections for the next blocking commands.
 KEPT = 8
 
 
@@ -88,7 +88,7 @@ async def test_a_cancelled_one_takes_nothing_on_a_busy_connection(
         while not ended:
             await client.get("k")
 
-    # The server reads what they send, and what is pushed, at once with the end of the connection.
+    # The server reads their commands, the push, and the end of the connection at the same time.
     noise = [asyncio.create_task(others()) for _ in range(20)]
     for _ in range(100):
         call = client.exec(batch, True) if in_pipeline else client.custom_command(pop)

@@ -254,7 +254,7 @@ async def test_a_client_whose_making_is_cancelled_stops_connecting(
 
 @pytest.fixture
 async def primary_and_replica() -> AsyncIterator[tuple[ValkeyServer, ValkeyServer]]:
-    # The replica is one by its configuration, so that it is one when it is started again, too.
+    # Its configuration makes it a replica, so it is still one after a restart.
     with (
         ValkeyServer() as primary,
         ValkeyServer(config={"replicaof": f"{primary.host} {primary.port}"}) as replica,
@@ -289,7 +289,7 @@ async def test_of_several_addresses_the_primary_gets_what_writes_and_replicas_ge
         async def is_read_there() -> bool:
             return await client.invoke_script(where_read_only) == reader.port
 
-        # Until the replica is connected, the primary stands in for it.
+        # Until the replica is connected, reads go to the primary.
         await until(is_read_there)
         for _ in range(20):
             assert await is_read_there()
@@ -337,7 +337,7 @@ async def test_the_client_finds_the_primary_anew_after_the_roles_were_changed(
     script = Script("redis.call('INCR', KEYS[1]) " + PORT)
     async with await GlideClient.create(configuration(primary, replica)) as client:
         assert await client.invoke_script(script, ["counter"]) == primary.port
-        # What was not replicated would be lost.
+        # Data that was not replicated would be lost.
         await until(lambda: replica.command("GET", "counter") == b"1")
         replica.command("REPLICAOF", "NO", "ONE")
         await follow(primary, replica)

@@ -136,7 +136,7 @@ async def test_an_error_of_a_command_has_its_code(client: GlideClient) -> None:
     assert (error.code, error.may_have_executed) == ("WRONGTYPE", False)
 
 
-# Codes that servers use to refuse what they have not begun; scripts may use them as they like.
+# Codes with which servers refuse a script before it begins. A script may return them, too.
 REFUSALS = [
     "ASK of mine",
     "BUSY of mine",
@@ -282,7 +282,7 @@ async def test_a_call_that_could_not_be_sent_times_out_without_having_run(
 ) -> None:
     client = await connect(own_server, protocol=protocol)
     own_server.kill()
-    # What is sent before the client has noticed may have run, for all that it knows.
+    # The client cannot know whether calls ran that it sent before it noticed.
     errors = []
 
     async def could_not_be_sent() -> bool:

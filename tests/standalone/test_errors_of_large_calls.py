@@ -17,7 +17,7 @@ import pytest
 from glide_scripts import Batch, GlideClient, Key, RequestError, Script, Secret, typed_script
 
 SMALL, LARGE = 50_000, 5_000_000
-# Seconds, less than which is not told apart.
+# Seconds. Smaller differences are noise.
 MOMENT = 0.01
 HIDDEN = r"^MINE \(not shown: it may contain a secret\)\n"
 

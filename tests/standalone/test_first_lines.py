@@ -213,7 +213,7 @@ def test_where_it_was_made_does_not_make_a_script_another_one() -> None:
     assert hash(one) == hash(other)
 
 
-# What is no Script
+# Code that is not in a Script
 
 
 @pytest.mark.needs("functions")
@@ -240,7 +240,7 @@ async def test_of_plain_eval_it_has_the_hash(client: GlideClient) -> None:
     assert first(await failure(client.evalsha(sha))) == f"user_script:2: {NIL}"
 
 
-# Others' words
+# Text that scripts return
 
 
 LONG = "x" * 2_000_000

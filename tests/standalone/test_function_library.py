@@ -214,7 +214,7 @@ async def test_a_transaction_has_its_functions_also_where_an_older_library_is(
     await client.function_load(older)
     batch = Batch(is_atomic=True).fcall(BUMP, ["n"], ["1"]).set("x", "1")
     assert await client.exec(batch, raise_on_error=True) == [1, OK]
-    # One that has the function stays.
+    # A library that has the function is not replaced.
     newer = CODE + "-- newer"
     await client.function_load(newer, replace=True)
     assert await client.exec(batch, raise_on_error=True) == [2, OK]

@@ -64,7 +64,7 @@ async def test_an_idle_connection_whose_peer_is_gone_is_made_anew(
     async with tunnel(server) as way, await client_through(way, advanced) as client:
         await client.ping()
         way.swallow()
-        # A probe connection asks how the server is; then the first connection is replaced.
+        # A probe connection checks the server; then the client replaces the first connection.
         await until(lambda: client.stats().reconnects == 1)
         assert await client.invoke_script(INCR, keys=["k"]) == 1
         assert client.stats().reconnects == 1
@@ -137,7 +137,7 @@ async def test_a_large_request_on_a_slow_link_is_given_its_time(server: ValkeySe
 async def test_a_peer_that_stops_taking_a_large_request_is_given_up(
     server: ValkeyServer, log: Records
 ) -> None:
-    # More than the buffers of two systems take.
+    # More than the socket buffers of both sides hold.
     size = 48 << 20
     with FaultProxy(server.host, server.port) as proxy:
         async with await client_of(proxy) as client:
@@ -146,7 +146,7 @@ async def test_a_peer_that_stops_taking_a_large_request_is_given_up(
             calling = asyncio.ensure_future(client.invoke_script(LENGTH, args=[b"x" * size]))
             await until(lambda: log.count(logging.WARNING, "is given up"))
             proxy.clear()
-            # It had not been written in whole, and so cannot have been executed.
+            # The client had not written the whole request, so the server cannot have executed it.
             assert await calling == size
 
 

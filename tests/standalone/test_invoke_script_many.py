@@ -201,7 +201,7 @@ class TestLimits:
                 return before == ran
 
             await until(is_still)
-            # Those that were answered, and as many again; one more batch may have been read ahead.
+            # The answered calls, and as many in flight; one more batch may have been read ahead.
             assert int(ran) <= 125
             assert source.count <= 151
             assert [await anext(replies) for _ in range(500)] == list(range(2, 502))

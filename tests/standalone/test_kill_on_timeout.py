@@ -68,7 +68,7 @@ async def test_a_script_that_ends_in_time_is_not_killed(client: GlideClient) -> 
 async def test_a_script_is_left_alone_unless_asked(client: GlideClient) -> None:
     with pytest.raises(TimeoutError, match="may have run, or may still be running"):
         await client.invoke_script(LONG, timeout=200)
-    # It had the time to end by itself.
+    # The script had time to end by itself.
     assert await client.ping() == b"PONG"
 
 
@@ -105,7 +105,7 @@ async def test_a_cancelled_call_leaves_no_connection_behind(
     def has_left() -> bool:
         listed = own_server.command("CLIENT", "LIST")
         assert isinstance(listed, bytes)
-        # The client's own, its second one for kills at most, and the one that asks.
+        # At most the client's connection, its second one for kills, and the one that asks.
         return len(listed.splitlines()) <= 3
 
     await until(has_left)

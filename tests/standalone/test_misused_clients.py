@@ -55,6 +55,16 @@ async def test_a_client_is_neither_pickled_nor_copied(client: GlideClient) -> No
         assert "pass its configuration or URL" in str(caught.value)
 
 
+async def test_the_replies_of_many_calls_are_neither_pickled_nor_copied(
+    client: GlideClient,
+) -> None:
+    replies = client.invoke_script_many(Script("return 1"), [([], [])])
+    for each in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="neither pickled nor copied; await them"):
+            each(replies)
+    assert await replies == [1]
+
+
 def test_a_batch_is_copied_and_not_pickled() -> None:
     batch = Batch(is_atomic=False).incr("n")
     copied = copy.deepcopy(batch).incr("n")

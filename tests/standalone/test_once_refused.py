@@ -31,13 +31,13 @@ PUBLISH = Script(
     "redis.call('INCR', KEYS[1])\n"
     "return redis.call('GET', KEYS[1])"
 )
-# It writes after a while, and ends after another.
+# It waits, writes, waits again, and ends.
 SLOW = Script(
     "for i = 1, 3e8 do end\nlocal n = redis.call('INCR', KEYS[1])\nfor i = 1, 3e8 do end\nreturn n"
 )
 WRITTEN = Script("redis.call('INCR', KEYS[1])\nfor i = 1, 6e8 do end\nreturn 1")
 
-# Before Redis 7 a script cannot ask whether it may write, so that its record is begun first.
+# Before Redis 7, a script cannot ask whether it may write, so the client begins the record first.
 BEGINS_FIRST = "script flags" in this_server().lacks
 
 

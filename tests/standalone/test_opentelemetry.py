@@ -217,7 +217,7 @@ async def test_what_clients_count_is_told_also_of_those_that_are_closed(
 
     async with await GlideClient.from_url(server.url, observer=telemetry.observer) as one:
         await call(one)
-        # A burst is counted once its replies are on their way.
+        # The I/O thread counts a burst after it has handed over the replies.
         await until(lambda: one.stats().in_flight == 0)
         stats = one.stats()
         assert told() == [

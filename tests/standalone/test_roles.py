@@ -160,7 +160,7 @@ async def test_an_address_that_leads_to_a_replica_for_a_while_is_tried_with_paus
         writing = asyncio.gather(*(client.set(f"k{i}", "v") for i in range(100)))
         begun = asyncio.get_running_loop().time()
         await until(lambda: way.made >= 5)
-        # A connection a round trip would be hundreds.
+        # One connection for each round trip would be hundreds.
         assert asyncio.get_running_loop().time() - begun > 0.2
         way.leads_to = replica
         await writing
@@ -174,7 +174,7 @@ async def test_no_connection_to_a_replica_that_nobody_reads_stays_open(
     def clients(of: ValkeyServer) -> int:
         listed = of.command("CLIENT", "LIST", "TYPE", "NORMAL")
         assert isinstance(listed, bytes)
-        # Less the one that asks.
+        # Minus the connection that asks.
         return len(listed.splitlines()) - 1
 
     before = clients(replica)

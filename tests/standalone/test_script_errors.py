@@ -227,9 +227,9 @@ def deep(about: Secret[dict[str, int]], token: Secret[str] = "hunter2") -> None:
 def test_a_secret_that_does_not_fit_is_not_shown() -> None:
     with pytest.raises(TypeError) as caught:
         deep.pack({"hunter2": "x"})  # type: ignore[dict-item]
-    assert "about is dict that cannot be sent as dict[str, int]" in str(caught.value)
+    assert "about is dict and cannot be sent as dict[str, int]" in str(caught.value)
     assert "hunter2" not in everything(caught.value)
-    with pytest.raises(ValueError, match="token is str that cannot be sent") as refused:
+    with pytest.raises(ValueError, match="token is str and cannot be sent") as refused:
         deep.pack({}, "hunter2 \ud800")
     assert "hunter2" not in everything(refused.value)
     assert "hunter2" not in f"{deep!r} {inspect.signature(deep)}"

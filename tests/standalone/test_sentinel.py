@@ -175,7 +175,7 @@ async def test_a_sentinel_that_missed_the_failover_is_not_believed(service: Serv
     before = service.primary
     async with false_sentinel(before) as late:
         service.sentinels[0].failover()
-        # It lives on as a primary for a while, until its Sentinel has it changed.
+        # It remains a primary for a while, until its Sentinel makes it a replica.
         assert is_primary(before)
         async with await open_client(service, late) as client:
             assert await port_of(client) == service.primary.port != before.port
@@ -387,7 +387,7 @@ async def test_reads_go_to_replicas_and_follow_a_failover(service: Service) -> N
         await asyncio.to_thread(service.sentinels[0].failover)
         make_quick(service.sentinels[0])
         await until(lambda: wrote_to(client, service.primary))
-        # It reads from the old primary once that is a replica.
+        # The client reads from the old primary when this has become a replica.
         seen = calls(before, "get")
         await until(lambda: not is_primary(before))
         await until(lambda: read_from(client, before, seen))

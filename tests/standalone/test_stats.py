@@ -40,7 +40,7 @@ async def test_calls_scripts_and_errors_are_counted(
     with pytest.raises(RequestError):
         await client.custom_command(["NOPE"])
     await client.exec(Batch(is_atomic=False).get("k").invoke_script(INCR, ["k"]), True)
-    # A burst is counted once its replies are on their way.
+    # The I/O thread counts a burst after it has handed over the replies.
     await until(lambda: client.stats().in_flight == 0)
     stats = client.stats()
     assert stats.calls == 15
@@ -73,7 +73,7 @@ async def test_bytes_and_times_are_counted_by_server(
     value = b"x" * 1_000_000
     await client.set("k", value)
     assert await client.get("k") == value
-    # A burst is counted once its replies are on their way.
+    # The I/O thread counts a burst after it has handed over the replies.
     await until(lambda: client.stats().latency.count == 2)
     stats = client.stats()
     (node,) = stats.nodes.values()
@@ -182,7 +182,7 @@ async def test_a_closed_client_has_nothing_in_flight(
     await until(lambda: client.stats().in_flight == 1)
     with pytest.raises(RequestError):
         await client.script_kill()
-    # A burst is counted once its replies are on their way.
+    # The I/O thread counts a burst after it has handed over the replies.
     await until(lambda: client.stats().in_flight == 1)
     await client.close()
     with pytest.raises(ClosingError):

@@ -155,7 +155,7 @@ async def test_a_client_without_the_certificate_that_is_asked_for_is_refused_wit
 
     def serve_one(listening: socket.socket) -> None:
         connection, _ = listening.accept()
-        # Not asyncio's, which ends the connection before it has said why.
+        # Not asyncio's server, which closes the connection before it sends the reason.
         with connection, pytest.raises(ssl.SSLError):
             context.wrap_socket(connection, server_side=True)
 

@@ -223,7 +223,7 @@ async def test_a_user_without_the_right_to_load_has_scripts_in_batches(
             batch.lrange("k", 0, -1).invoke_script(append, ["k"], ["2"])
             results = await client.exec(batch, raise_on_error=True)
             assert results is not None
-            # Before it is known that the script cannot be loaded, it may run late in a pipeline.
+            # Until the client knows that it cannot load the script, it may run late in a pipeline.
             if is_atomic or turn > 0:
                 assert results[1:] == [1, [b"1"], 2]
         own_server.command("SCRIPT", "FLUSH")
@@ -454,7 +454,7 @@ class TestWatch:
         await client.watch(["k"])
         await client.ping()
         server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        # A read is sent again over a new connection: by then the client knows that all were lost.
+        # The read was repeated on a new connection, so the client knows that the old ones are lost.
         assert await client.get("k") is None
         assert await client.exec(Batch(True).set("k", "v"), True) is None
         assert await client.get("k") is None
@@ -468,7 +468,7 @@ class TestWatch:
         call = asyncio.ensure_future(client.watch(["k"]))
         for _ in range(turns):
             await asyncio.sleep(0)
-        # The watch may have been faster than the cancellation, and is then in force.
+        # The watch may have been set before the cancellation, and then it counts.
         expected = [b"PONG"] if call.cancel() else None
         await asyncio.wait([call])
         server.command("SET", "k", "theirs")

@@ -274,7 +274,7 @@ async def test_a_call_that_does_not_fit_shows_the_signature_and_sends_nothing(  
         ({"ids": 1}, "ids is int; pass a list of int"),
         ({"ids": "12"}, "ids is str; pass a list of int"),
         ({"ids": [1, "2"]}, "ids[1] is str; pass int"),
-        ({"token": 3}, "token is int that cannot be sent as str"),
+        ({"token": 3}, "token is int and cannot be sent as str"),
     ],
 )
 def test_each_type_is_checked(changed: dict[str, Any], words: str) -> None:
@@ -392,7 +392,11 @@ MISFITS: list[Any] = [
     ("return {1, 2, 3}", tuple[int, int], "reply has 3 items, not 2"),
     ("return {1}", tuple[int, int], "reply has 1 items, not 2"),
     ("return {1, {'a'}}", tuple[int, list[int]], "reply[1][0] is bytes"),
-    ("return {'a', 1, 'b'}", dict[str, int], "reply has 3 items, which are not pairs"),
+    (
+        "return {'a', 1, 'b'}",
+        dict[str, int],
+        "reply has an odd number of items, 3, so they are not pairs",
+    ),
     ("return {'a', 'x'}", dict[str, int], "reply['a'] is bytes that are not a whole number"),
     ("return {1, 1}", dict[str, int], "reply: a key is 1, not str"),
     ("return 1", dict[str, int], "reply is 1, not dict[str, int]"),

@@ -131,7 +131,7 @@ async def test_a_code_of_one_s_own_is_its_class_there(client: GlideClient, tmp_p
     assert results is not None
     assert isinstance(results[1], OutOfStock)
     assert results[1].message == "sku 7"
-    # The first that failed, whichever way.
+    # The first command that failed, in either way.
     with pytest.raises(OutOfStock):
         await client.exec(batch, raise_on_error=True)
 
@@ -151,7 +151,7 @@ async def test_no_result_shows_a_secret(client: GlideClient) -> None:
         assert isinstance(error, ScriptError)
         assert "hunter2" not in f"{error!r} {vars(error)}"
         assert "= args: token = <secret>" in str(error)
-    # The reply of a plain call is what it is.
+    # The reply of an untyped call is not converted.
     assert await client.exec(Batch(False).invoke_script(lies), raise_on_error=True) == [b"text"]
 
 

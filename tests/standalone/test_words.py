@@ -431,7 +431,7 @@ async def test_what_passes_by_itself_is_waited_for(
     client = await connect(own_server, request_timeout=5000)
     begin, end = PASSING[code]
     own_server.command(*begin)
-    # The call was refused, and the question about it.
+    # The server refused the call, and the client's question about it.
     async with once(lambda: refusals(own_server, code) > 1, lambda: own_server.command(*end)):
         assert await call(client, unseen(FLAGGED), ["n"], ["a"]) in (1, [1])
     assert begun(own_server, "a") == 1
@@ -453,7 +453,7 @@ async def test_a_function_waits_for_it_too(
     )
     begin, end = PASSING[code]
     own_server.command(*begin)
-    # The call was refused, and the question about it.
+    # The server refused the call, and the client's question about it.
     async with once(lambda: refusals(own_server, code) > 1, lambda: own_server.command(*end)):
         if is_atomic is None:
             assert await client.fcall("bump", ["n"], ["a"]) == 1
@@ -567,7 +567,7 @@ async def test_a_flagged_script_has_not_run_without_memory(
     assert begun(own_server, "a") == 0
 
 
-# What loads and runs nothing
+# Commands that load, and run nothing
 
 
 @pytest.mark.needs("finer rights")
@@ -592,7 +592,7 @@ async def test_a_load_without_an_answer_runs_nothing(
     own_server.pause()
     running = asyncio.ensure_future(client.script_load(unseen("return 1")))
     if ending == "lost":
-        # Long enough to have been sent; that changes nothing.
+        # It was sent in the meantime, which makes no difference.
         own_server.kill()
     error = await failure(running)
     assert isinstance(error, (TimeoutError, ConnectionError))

@@ -7,7 +7,7 @@ from tests.waiting import block_until
 
 from glide_scripts.testing import ValkeyServer
 
-# Before all else, as gevent wants it.
+# gevent must patch before anything else is imported.
 PATCHED = """
 from gevent import monkey
 monkey.patch_all()

@@ -53,7 +53,7 @@ def test_a_call_that_waits_keeps_no_other_thread(client: GlideClient, server: Va
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.custom_command, ["BLPOP", "list", "0"])
         block_until(lambda: blocked_clients(server) == 1)
-        # Python runs, and so do calls.
+        # Other Python code runs meanwhile, and so do other calls.
         assert sum(range(100_000)) == 4_999_950_000
         assert client.ping() == b"PONG"
         assert not waiting.done()

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.waiting import block_until
@@ -139,6 +140,21 @@ def test_settings_may_lock_everyone_out() -> None:
 def test_settings_that_are_not_the_callers_are_refused(config: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(config))):
         ValkeyServer(config=config)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"config": 3}, "config is int; pass a dict of settings"),
+        ({"config": {"maxclients": 9}}, "config['maxclients'] is int; pass str"),
+        ({"start_timeout": "5"}, "start_timeout is str; pass int or float"),
+        ({"start_timeout": 0}, "start_timeout is 0; pass seconds, more than 0"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        ValkeyServer(**arguments)
+    assert str(caught.value) == said
 
 
 def test_a_server_that_does_not_start_says_why() -> None:

@@ -305,7 +305,7 @@ async def test_argument_of_another_type_is_the_librarys_error(
 
 
 async def test_refused_script_commands_stay_errors(server: ValkeyServer) -> None:
-    # A server that refuses EVALSHA to a user answers the library's exception.
+    # If a server refuses EVALSHA to a user, the call raises the library's exception.
     from glide_scripts.redis import Redis
 
     async with filter_proxy(server, naming("INCRBY"), "NOPERM this user may not") as proxy:

@@ -30,4 +30,7 @@ async def main(client: GlideClient) -> None:
                 print(reply.batch_index)
                 break
     await client.invoke_script_many(ADD, [(["a"], ["1"]), (["b"], ["2"])])
+    await client.invoke_script_many(ADD, (([f"k{number}"], []) for number in range(5)))
+    await client.invoke_script_many(ADD, (([], args) async for _, args in slow_pairs()))
+    await client.invoke_script_many(ADD, pairs() if totals else slow_pairs())
     print(totals)

@@ -43,7 +43,10 @@ _REWORDED = [
         (r"Input should be less than or equal to (\S+)", r"it is more than \1"),
         (r"Input should be", "it should be"),
         (r"Value error, ", ""),
-        (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"It does not take \1"),
+        (r"Invalid value for '(-\S+)': ", r"\1: "),
+        (r"Option '(-\S+)' requires an argument\.", r"\1 needs a value"),
+        (r"\.$", ""),
+        (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"it does not take \1"),
     )
 ]
 
@@ -117,7 +120,7 @@ def run(argv: Sequence[str]) -> int:
         # Of what installs completions.
         return exit.code if isinstance(exit.code, int) else 0
     except typer.TyperException as error:
-        return _explain(_usage(error), error.exit_code, asked)
+        return _explain(_usage(error, argv[0]), error.exit_code, asked)
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED, asked)
     except BrokenPipeError:
@@ -139,10 +142,10 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _usage(error: typer.TyperException) -> str:
-    """Return a usage error in one line; typer's text may have several."""
-    context = getattr(error, "ctx", None)
-    program = context.command_path if context else _PROGRAM
+def _usage(error: typer.TyperException, name: str) -> str:
+    """Return a usage error of a command in one line; typer's text may have several."""
+    is_command = any(name == each.name for each in app.registered_commands)
+    program = f"{_PROGRAM} {name}" if is_command else _PROGRAM
     text = " ".join(error.format_message().split())
     for pattern, ours in _REWORDED:
         text = pattern.sub(ours, text)

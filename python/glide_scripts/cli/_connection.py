@@ -39,6 +39,19 @@ class Connecting:
     when: Color = Color.auto
     verbose: bool = False
 
+    def check_is_unused(self) -> None:
+        """Check that no option says how to connect, because a temporary server ignores them.
+
+        Raises:
+            ConfigurationError: One does.
+        """
+        for field in dataclasses.fields(self):
+            if field.name in ("when", "verbose") or getattr(self, field.name) in (None, False, []):
+                continue
+            option = f"--{field.name.replace('_', '-')}"
+            why = "is for the server of --url; add --url, or leave it out"
+            raise ConfigurationError(f"{option} {why}")
+
     def applied_to(self, settings: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         """The arguments of a configuration, with what the options say.
 

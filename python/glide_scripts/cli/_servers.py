@@ -119,7 +119,8 @@ async def servers(
         own: How to start one if there is no URL: arguments of `ValkeyServer` or `ValkeyCluster`.
 
     Raises:
-        ConfigurationError: A URL is wrong, or several do not go together.
+        ConfigurationError: A URL is wrong, several do not go together, or there is none and an
+            option says how to connect.
         ServerNotFound: There is no URL, and no server program; the text says what to install.
         ServerStartError: There is no URL, and the server did not start.
         Failure: A command of the seed failed.
@@ -140,6 +141,7 @@ async def servers(
         await target.fill()
         yield target
         return
+    given().check_is_unused()
     async with ValkeyCluster(**own) if cluster else ValkeyServer(**own) as started:
         target = temporary(started.url, cluster=cluster, seed=seed)
         if given().verbose:

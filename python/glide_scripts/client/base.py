@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar, overload
 
 import glide_scripts
 
@@ -251,6 +251,33 @@ class BaseClient(KeyCommands):
         result: TOK = await changed
         return result
 
+    # Two overloads: of a union, pyright does not infer what a generator's empty lists are of.
+    @overload
+    def invoke_script_many(
+        self,
+        script: Script,
+        calls: Iterable[Call],
+        *,
+        concurrency: int | None = None,
+        raise_on_error: bool = True,
+        timeout: int | None = None,
+        progress: Progress | None = None,
+        once: Ids | None = None,
+        once_ttl: float | None = None,
+    ) -> glide_scripts.ScriptReplies: ...
+    @overload
+    def invoke_script_many(
+        self,
+        script: Script,
+        calls: AsyncIterable[Call],
+        *,
+        concurrency: int | None = None,
+        raise_on_error: bool = True,
+        timeout: int | None = None,
+        progress: Progress | None = None,
+        once: Ids | None = None,
+        once_ttl: float | None = None,
+    ) -> glide_scripts.ScriptReplies: ...
     def invoke_script_many(
         self,
         script: Script,

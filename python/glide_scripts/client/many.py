@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 from .. import checks
 from .._core import Batch as Packed
@@ -86,6 +86,11 @@ class ScriptReplies:
         # Iterating over it again would silently give nothing.
         self._is_over = False
         self._some: Iterator[TResult] = iter(())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "the replies are neither pickled nor copied; await them, and use the list of replies"
+        )
 
     def __await__(self) -> Generator[Any, None, list[TResult]]:
         return self._all().__await__()

@@ -127,15 +127,23 @@ def read_query(query: str, settings: Settings) -> None:
         settings.put(name, setting, read(name, decoded(name, value)))
 
 
-def whole_number(name: str, value: str) -> int:
+def whole_number(name: str, value: str, unit: str = "") -> int:
     # int() takes more than a URL should: signs, spaces, underscores and other scripts' digits.
     if not (value.isascii() and value.isdigit() and len(value) <= 10):
-        refuse(f"{name} is not a number")
+        refuse(f"{name} is not a whole number{unit}")
     return int(value)
 
 
 def _above_zero(name: str, value: str) -> int:
     return whole_number(name, value) or refuse(f"{name} is 0; write 1 or more")
+
+
+def _ms(name: str, value: str) -> int:
+    return whole_number(name, value, f" of milliseconds, such as {name}=250")
+
+
+def _limit_ms(name: str, value: str) -> int:
+    return _ms(name, value) or refuse(f"{name} is 0; write 1 or more milliseconds")
 
 
 def decoded(part: str, text: str) -> str:
@@ -245,12 +253,12 @@ def _address_map(name: str, value: str) -> dict[NodeAddress, NodeAddress]:
 _PARAMETERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "protocol": ("protocol", _protocol),
     "client_name": ("client_name", _text),
-    "timeout": ("request_timeout", _above_zero),
-    "request_timeout": ("request_timeout", _above_zero),
+    "timeout": ("request_timeout", _limit_ms),
+    "request_timeout": ("request_timeout", _limit_ms),
     "socket_timeout": ("request_timeout", _time_limit),
-    "connection_timeout": ("advanced.connection_timeout", _above_zero),
+    "connection_timeout": ("advanced.connection_timeout", _limit_ms),
     "socket_connect_timeout": ("advanced.connection_timeout", _time_limit),
-    "heartbeat_interval": ("advanced.heartbeat_interval", whole_number),
+    "heartbeat_interval": ("advanced.heartbeat_interval", _ms),
     "health_check_interval": ("advanced.heartbeat_interval", _seconds),
     "db": ("database_id", whole_number),
     "database_id": ("database_id", whole_number),

@@ -120,7 +120,12 @@ def _of_decimal() -> Conversion:
 
     def read(value: Any) -> decimal.Decimal:
         # A float's own digits, not those of the fraction that it is.
-        return decimal.Decimal(repr(value) if isinstance(value, float) else value)
+        try:
+            return decimal.Decimal(repr(value) if isinstance(value, float) else value)
+        except decimal.InvalidOperation:
+            # Its own text names only a class of the module.
+            why = f"not a number: {shortened_repr(value, MAX_KEY)}"
+        raise ValueError(why)
 
     text = _of_text(decimal.Decimal, write, read)
     return Conversion(str | int | float, text.encode, text.decode)

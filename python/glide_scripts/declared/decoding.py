@@ -242,7 +242,7 @@ def _dict(key_annotation: Any, value_annotation: Any) -> Decoder:
             pairs = list(reply.items())
         elif isinstance(reply, list):
             if len(reply) % 2:
-                raise Mismatch(f"has {len(reply)} items, which are not pairs")
+                raise Mismatch(f"has an odd number of items, {len(reply)}, so they are not pairs")
             pairs = list(zip(reply[::2], reply[1::2], strict=True))
         else:
             raise _wrong(reply, kind)

@@ -45,7 +45,7 @@ def encoder(annotation: Any) -> Encoder:
     if Mark.JSON in marks:
         return _json_encoder(annotation)
     if optional_of(kind) is not kind:
-        raise NotEncodable("a script's arguments are strings, none of which is None")
+        raise NotEncodable("a script's arguments are strings, never None; send another, such as ''")
     try:
         conversion = conversion_of(annotation)
     except Unconvertible as error:
@@ -181,6 +181,6 @@ def secretly(encode: Callable[[str, Any], Any], what: str) -> Callable[[str, Any
         except Exception as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
         # Outside the except block: that error would be the context.
-        raise kind(f"{name} is {type(value).__name__} that cannot be sent as {what}")
+        raise kind(f"{name} is {type(value).__name__} and cannot be sent as {what}")
 
     return encode_secretly

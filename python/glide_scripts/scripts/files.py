@@ -88,13 +88,10 @@ def directory_folder(path: Any) -> Folder:
 
     Raises:
         TypeError: ``path`` is not a path.
-        ScriptSourceError: The folder does not exist, or contains a link to a folder around itself.
+        ScriptSourceError: The folder does not exist, cannot be read, or contains a link to a folder
+            around itself.
     """
-    folder = _path("path", path)
-    if not folder.is_dir():
-        missing = "the folder does not exist" + looked_for(folder, str(folder))
-        why = "it is a file, not a folder" if folder.exists() else missing
-        raise ScriptSourceError(why, file=str(folder))
+    folder = _folder("path", path)
     _check_links(folder, ())
     return Folder(folder, _shown(folder))
 
@@ -108,12 +105,22 @@ def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
             in it.
     """
     directory_folder(path)
-    folder = _path("root", root)
-    if not folder.is_dir():
-        why = f"root: the folder does not exist{looked_for(folder, str(folder))}"
-        raise ScriptSourceError(why, file=str(folder))
+    folder = _folder("root", root)
     inside = _inside(_path("path", path), folder)
     return Folder(folder, _shown(folder)), inside
+
+
+def _folder(argument: str, path: Any) -> Path:
+    folder = _path(argument, path)
+    try:
+        if folder.is_dir():
+            return folder
+        missing = "the folder does not exist" + looked_for(folder, str(folder))
+        why = "it is a file, not a folder" if folder.exists() else missing
+    except OSError as error:
+        # Such as of a folder in one that this user may not read.
+        why = f"it cannot be read: {error.strerror}"
+    raise ScriptSourceError(why if argument == "path" else f"{argument}: {why}", file=str(folder))
 
 
 def _inside(path: Path, root: Path) -> tuple[str, ...]:
@@ -184,6 +191,8 @@ def _path(argument: str, path: Any) -> Path:
         raise checks.wrong_type(argument, path, "str or a path")
     if not os.fspath(path):
         raise ValueError(f"{argument} is empty; pass a path")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"{argument} contains a zero character; pass a path without it")
     return Path(path)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from .. import checks
 from ._binary import server_binary
 from ._lifecycle import Startable
 from ._ports import HOST, free_port
@@ -51,7 +52,9 @@ class ValkeyServer(Startable):
         start_timeout: The time limit in seconds until the server answers.
 
     Raises:
-        ValueError: `config` has a setting that this class reserves.
+        TypeError: `config` or `start_timeout` has a wrong type.
+        ValueError: `config` has a setting that this class reserves, or `start_timeout` is not
+            positive.
     """
 
     host = HOST
@@ -70,8 +73,8 @@ class ValkeyServer(Startable):
         self._binary = binary
         self._port = port
         self._password = password
-        self._config = _checked(config or {})
-        self._start_timeout = start_timeout
+        self._config = _checked({} if config is None else config)
+        self._start_timeout = _seconds(start_timeout)
         self._has_run = False
         self._paused = False
         self._process = ServerProcess()
@@ -253,8 +256,17 @@ class _PortTakenError(Exception):
     pass
 
 
+def _seconds(start_timeout: float) -> float:
+    checks.number("start_timeout", start_timeout)
+    if start_timeout <= 0:
+        raise ValueError(f"start_timeout is {start_timeout}; pass seconds, more than 0")
+    return start_timeout
+
+
 def _checked(config: Mapping[str, str]) -> dict[str, str]:
+    checks.of_type("config", config, Mapping, "a dict of settings")
     for name, value in config.items():
+        checks.of_type(f"config[{name!r}]", value, str, "str")
         if instead := _OWNED.get(name.lower()):
             raise ValueError(f"config[{name!r}] cannot be set: {instead}")
         if {"\n", "\r"} & {*name, *value}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import gc
 import inspect
 import sys
@@ -260,6 +261,11 @@ class TestOptions:
             (-1, ValueError, "timeout is -1; pass milliseconds, more than 0 and at most 1e12"),
             ("1", TypeError, "timeout is str; pass milliseconds as an int"),
             (1.5, TypeError, "timeout is float; pass milliseconds as an int: 1500 for 1.5 seconds"),
+            (
+                datetime.timedelta(seconds=1.5),
+                TypeError,
+                "timeout is timedelta; pass milliseconds as an int: 1500 for 1.5 seconds",
+            ),
             (True, TypeError, "timeout is bool; pass milliseconds as an int"),
         ],
     )

@@ -74,7 +74,7 @@ def test_a_url_gives_the_arguments_of_a_configuration(url: str, settings: dict[s
         ("valkey+sentinel://h", "it lacks the name of the service"),
         ("valkey+sentinel://h/", "it lacks the name of the service"),
         ("valkey+sentinel://h//1", "it lacks the name of the service"),
-        ("valkey+sentinel://h/main/x", "the database is not a number"),
+        ("valkey+sentinel://h/main/x", "the database is not a whole number"),
         ("valkey+sentinel://h/%zz", "in the service, a '%' is not followed by two hexadecimal"),
         ("http+sentinel://h/main", "the scheme is not one of valkey, redis, valkeys, rediss"),
         ("sentinel://h/main", "valkeys+sentinel, rediss+sentinel; write it like"),

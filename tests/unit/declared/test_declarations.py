@@ -89,7 +89,7 @@ BAD = [
     ("--@arg limit: list[int, str]", "list takes 1 in its brackets"),
     ("--@arg limit: dict[str]", "dict takes 2 in its brackets"),
     ("--@arg limit: __import__('os')", "is not a type"),
-    ("--@arg limit: int | None", "none of which is None"),
+    ("--@arg limit: int | None", "strings, never None"),
     ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
     ("--@arg limit: dict[int, str]", "it contains a type that JSON does not have"),
     ("--@arg limit: list", "say of what: list[str]"),

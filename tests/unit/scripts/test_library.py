@@ -177,6 +177,10 @@ def test_a_folder_that_is_none_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     write(tmp_path, "a.lua")
     with pytest.raises(ScriptSourceError, match=r"a\.lua: it is a file, not a folder"):
         ScriptLibrary.from_directory(tmp_path / "a.lua")
+    with pytest.raises(ScriptSourceError, match=r"xxx: it cannot be read: File name too long"):
+        ScriptLibrary.from_directory(1000 * "x")
+    with pytest.raises(ValueError, match="path contains a zero character"):
+        ScriptLibrary.from_directory("a\0b")
     with pytest.raises(TypeError, match="path is int"):
         ScriptLibrary.from_directory(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="make a library with"):
