@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from .._core import Script
 from ..arguments import did_you_mean, misfit
 from ..config.secrets import Hidden
 from . import habits
@@ -22,6 +23,25 @@ def no_attribute(owner: object, name: str) -> AttributeError:
     if not name.startswith("_"):
         text += f"; {habits.METHODS.get(name, habits.ANY_COMMAND)}"
     return AttributeError(text, name=name, obj=owner)
+
+
+def no_attribute_of_script(script: object, name: str) -> AttributeError:
+    """Return the error for an attribute that a script does not have."""
+    text = f"{type(script).__name__!r} object has no attribute {name!r}"
+    if name in habits.OF_SCRIPTS:
+        text += f"; {habits.OF_SCRIPTS[name]}"
+    return AttributeError(text, name=name, obj=script)
+
+
+def misfit_of_script(args: Any, kwargs: Any) -> TypeError:
+    """Return the error for arguments that ``Script`` does not take, with what to pass."""
+    signature = inspect.signature(Script)
+    known = [habits.SCRIPT[name] for name in kwargs if name in habits.SCRIPT]
+    if len(args) > 1:
+        known.append(habits.ONE_SCRIPT_FOR_ALL)
+    advice = known[0] if known else did_you_mean(signature.parameters, kwargs)
+    reason = misfit(signature, args, kwargs)
+    return TypeError(f"Script(): {reason}; {advice or _parameters(signature)}")
 
 
 def raise_advised(
