@@ -14,7 +14,7 @@ from .lane import Lane
 from .library import Library
 from .placement import Place, place, way
 from .pools import lane_of_pool
-from .scripts import AsyncScript
+from .scripts import AsyncScript, RegistersScripts
 from .waiting import after_a_write
 
 
@@ -63,7 +63,7 @@ async def close_lane(lane: Lane) -> None:
         await client.close()
 
 
-class AsyncClient:
+class AsyncClient(RegistersScripts):
     """Goes before the library's asynchronous client."""
 
     _library: ClassVar[Library]

@@ -13,11 +13,11 @@ from .asynchronous import close_lane, execute_batch, open_lane
 from .clusters import LaneOfCluster, emptied, queued
 from .lane import Lane, lane_of
 from .library import Library
-from .scripts import AsyncScript
+from .scripts import AsyncScript, RegistersScripts
 from .waiting import write_on
 
 
-class AsyncClusterClient:
+class AsyncClusterClient(RegistersScripts):
     """Goes before the library's asynchronous cluster client."""
 
     _library: ClassVar[Library]

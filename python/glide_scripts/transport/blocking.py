@@ -16,7 +16,7 @@ from .lane import Lane
 from .library import Library
 from .placement import Place, place, way
 from .pools import lane_of_pool
-from .scripts import BlockingScript
+from .scripts import BlockingScript, RegistersScripts
 from .waiting import after_a_write
 
 
@@ -51,7 +51,7 @@ def close_lane(lane: Lane) -> None:
         run(BaseClient.close(client))
 
 
-class BlockingClient:
+class BlockingClient(RegistersScripts):
     """Goes before the library's synchronous client."""
 
     _library: ClassVar[Library]

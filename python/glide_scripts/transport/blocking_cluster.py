@@ -12,11 +12,11 @@ from .blocking import close_lane, execute_batch, open_lane
 from .clusters import LaneOfCluster, queued
 from .lane import Lane, lane_of
 from .library import Library
-from .scripts import BlockingScript
+from .scripts import BlockingScript, RegistersScripts
 from .waiting import write_on
 
 
-class BlockingClusterClient:
+class BlockingClusterClient(RegistersScripts):
     """Goes before the library's synchronous cluster client."""
 
     _library: ClassVar[Library]
