@@ -128,6 +128,6 @@ class BlockingScript(BaseScript):
             return self._with_code(pipeline, keys, args)
 
 
-def _by_command(client: Any) -> bool:
+def _by_command(client: Any) -> Any:
     """Whether scripts are commands of the library's client, with what it does to them."""
     return client._converts_scripts or client._sends_itself()
