@@ -23,6 +23,11 @@ METHODS = [
     ("setnx", "ONLY_IF_DOES_NOT_EXIST"),
     ("keys", "scan(cursor, match=pattern)"),
     ("scan_iter", "call scan()"),
+    ("hscan_iter", "custom_command(['HSCAN', key, cursor])"),
+    ("multi_exec", "Batch(is_atomic=True)"),
+    ("hmset_dict", "hset(key, {'field': 'value'})"),
+    ("wait_closed", "close()"),
+    ("get_node_from_key", "SlotKeyRoute"),
     ("connection_pool", "no pool"),
     ("zrangebyscore", "RangeByScore(start, end)"),
     ("blpop", "custom_command(['BLPOP', 'key', '0'])"),
@@ -83,6 +88,19 @@ async def test_private_names_get_no_advice(client: GlideClient) -> None:
         client._pool  # type: ignore[attr-defined]  # noqa: B018
 
 
+async def test_a_client_is_no_mapping(client: GlideClient) -> None:
+    anything: Any = client
+    wanted = r"^a GlideClient has no items; call get\(key\)"
+    with pytest.raises(TypeError, match=wanted):
+        anything["key"]
+    with pytest.raises(TypeError, match=wanted):
+        anything["key"] = "value"
+    with pytest.raises(TypeError, match=wanted):
+        del anything["key"]
+    with pytest.raises(TypeError, match=wanted):
+        list(anything)
+
+
 @pytest.mark.parametrize("batch", [Batch(is_atomic=False), ClusterBatch(is_atomic=False)])
 def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
     assert not hasattr(batch, "execute")
@@ -90,6 +108,10 @@ def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
         batch.execute()
     with pytest.raises(AttributeError, match=r"a client has watch\(keys\)"):
         batch.watch(["key"])
+    with pytest.raises(AttributeError, match=r"'exec'; pass the batch to the client"):
+        batch.exec()
+    with pytest.raises(AttributeError, match="'aclose'; a batch has no connection"):
+        batch.aclose()
 
 
 WRONG: list[tuple[Callable[[Any], Any], str]] = [

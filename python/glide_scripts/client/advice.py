@@ -17,11 +17,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def no_attribute(owner: object, name: str) -> AttributeError:
+def no_attribute(
+    owner: object, name: str, known: Mapping[str, str] = habits.METHODS
+) -> AttributeError:
     """Return the error for an attribute that a client or a batch does not have."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
     if not name.startswith("_"):
-        text += f"; {habits.METHODS.get(name, habits.ANY_COMMAND)}"
+        text += f"; {known.get(name, habits.ANY_COMMAND)}"
     return AttributeError(text, name=name, obj=owner)
 
 

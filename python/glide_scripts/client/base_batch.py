@@ -26,6 +26,7 @@ from ..errors import CrossSlotError
 from ..failures.secret_keys import hide_keys
 from ..probes.switch import probed
 from ..values import TEncodable
+from . import habits
 from .advice import no_attribute, raise_advised
 from .batch_options import BatchOptions, ClusterBatchOptions
 from .command_methods import describe
@@ -112,7 +113,7 @@ class BaseBatch(ScriptBatch):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            raise no_attribute(self, name)
+            raise no_attribute(self, name, habits.OF_BATCHES)
 
     def _add(self, command: Command[Any]) -> Self:
         command = probed(command)

@@ -25,6 +25,10 @@ METHODS = {
     "pipeline": f"{_BATCH}: Batch(is_atomic=False) is a pipeline, Batch(is_atomic=True) a "
     "transaction",
     "transaction": f"call watch(keys) and read them, then {_BATCH}",
+    "multi_exec": f"{_BATCH}: Batch(is_atomic=True) is a transaction",
+    "load_script": "script_load(script) loads a script",
+    "get_library": "make a FunctionLibrary, which loads itself",
+    "register_library": "make a FunctionLibrary, which loads itself",
     "execute_command": "custom_command(['NAME', 'argument', …]) sends any command",
     "execute": "pass the batch to the client: exec(batch, raise_on_error=True)",
     "commands": "len(batch) counts a batch's commands",
@@ -47,11 +51,18 @@ METHODS = {
     "lock": _LOCK,
     "keys": "scan(cursor, match=pattern) returns them piece by piece",
     "scan_iter": _SCAN,
+    "iscan": _SCAN,
+    **{
+        name: f"custom_command(['{command}', key, cursor]) returns the next cursor and elements"
+        for command in ("HSCAN", "SSCAN", "ZSCAN")
+        for name in (command.lower(), f"{command.lower()}_iter", f"i{command.lower()}")
+    },
     "setex": "set(key, value, expiry=ExpirySet(ExpiryType.SEC, seconds))",
     "psetex": "set(key, value, expiry=ExpirySet(ExpiryType.MILLSEC, milliseconds))",
     "setnx": "set(key, value, ConditionalChange.ONLY_IF_DOES_NOT_EXIST)",
     "getset": "set(key, value, return_old_value=True)",
     "hmset": "hset(key, {'field': 'value'})",
+    "hmset_dict": "hset(key, {'field': 'value'})",
     "zrangebyscore": _RANGE.format("RangeByScore(start, end)"),
     "zrevrangebyscore": _RANGE.format("RangeByScore(start, end), reverse=True"),
     "zrevrange": _RANGE.format("RangeByIndex(start, end), reverse=True"),
@@ -65,6 +76,9 @@ METHODS = {
     "aclose": "a synchronous client has close()",
     "disconnect": "close() ends the connections",
     "quit": "close() ends the connections",
+    "wait_closed": "close() ends the connections",
+    "create_redis_pool": "create() and from_url() connect",
+    "create_pool": "create() and from_url() connect",
     "initialize": "create() and from_url() connect",
     "connect": "create() and from_url() connect",
     "auth": "pass credentials in the configuration; update_connection_password(password) changes "
@@ -78,6 +92,9 @@ METHODS = {
     "get_nodes": _ROUTE,
     "get_node": _ROUTE,
     "get_random_node": _ROUTE,
+    "get_default_node": _ROUTE,
+    "get_node_from_key": "a SlotKeyRoute leads to the node of a key",
+    "keyslot": "custom_command(['CLUSTER', 'KEYSLOT', key]) returns a key's slot",
     "nodes_manager": _ROUTE,
     "mget_nonatomic": "mget(keys) takes keys of several slots",
     "mset_nonatomic": "mset({'key': 'value'}) takes keys of several slots",
@@ -94,6 +111,19 @@ METHODS = {
             "bzpopmin",
         )
     },
+}
+
+_NOTHING_OPEN = "a batch has no connection, and nothing to close"
+
+OF_BATCHES = {
+    **METHODS,
+    "exec": METHODS["execute"],
+    "aclose": _NOTHING_OPEN,
+    "close": _NOTHING_OPEN,
+    "command_stack": METHODS["commands"],
+    "results": "exec() of the client returns the results",
+    "raise_first_error": "exec(batch, raise_on_error=True) of the client raises the first error",
+    "immediate_execute_command": "a client's methods send a command at once",
 }
 
 _DICT_OF_FIELDS = "pass a dict: hset(key, {'field': 'value'})"
