@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -241,7 +242,8 @@ def test_each_wrong_call_fails(folder: Path) -> None:
 
 def test_the_example_of_typed_script_passes_with_the_plugin(folder: Path) -> None:
     (folder / "mypy.ini").write_text("[mypy]\nplugins = glide_scripts.mypy\n")
-    example = (typed_script.__doc__ or "").partition("::\n\n")[2].partition("        allowed =")[0]
+    documented = inspect.getdoc(typed_script) or ""
+    example = documented.partition("::\n\n")[2].partition("    allowed =")[0]
     assert "@typed_script(" in example
     head = "from glide_scripts import Key, Script, typed_script\nfrom limits import USERS\n\n"
     program = head + textwrap.dedent(example)

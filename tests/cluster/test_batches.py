@@ -421,10 +421,17 @@ async def test_a_library_comes_to_each_node_that_lacks_it(
 
 
 @pytest.fixture(scope="module")
-def moving() -> Iterator[ValkeyCluster]:
+def movable() -> Iterator[ValkeyCluster]:
     """A cluster whose slots tests move about; they leave it whole."""
     with ValkeyCluster(primaries=3, replicas=0) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def moving(movable: ValkeyCluster) -> ValkeyCluster:
+    for node in movable.nodes:
+        node.command("FLUSHALL")
+    return movable
 
 
 async def test_batches_follow_a_slot_that_moves_and_keep_their_order(

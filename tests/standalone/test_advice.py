@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import glide_scripts.sync
-from glide_scripts import Batch, ClusterBatch, GlideClient, GlideClusterClient
+from glide_scripts import Batch, ClusterBatch, GlideClient, GlideClusterClient, Script
 from glide_scripts.testing import ValkeyServer
 
 METHODS = [
@@ -23,6 +23,11 @@ METHODS = [
     ("setnx", "ONLY_IF_DOES_NOT_EXIST"),
     ("keys", "scan(cursor, match=pattern)"),
     ("scan_iter", "call scan()"),
+    ("hscan_iter", "custom_command(['HSCAN', key, cursor])"),
+    ("multi_exec", "Batch(is_atomic=True)"),
+    ("hmset_dict", "hset(key, {'field': 'value'})"),
+    ("wait_closed", "close()"),
+    ("get_node_from_key", "SlotKeyRoute"),
     ("connection_pool", "no pool"),
     ("zrangebyscore", "RangeByScore(start, end)"),
     ("blpop", "custom_command(['BLPOP', 'key', '0'])"),
@@ -50,9 +55,50 @@ async def test_a_method_of_redis_py_is_an_attribute_error_with_advice(
     assert caught.value.name == name
 
 
+def test_a_script_names_what_it_has_instead_of_what_other_libraries_scripts_have() -> None:
+    script: Any = Script("return 1")
+    assert not hasattr(script, "sha")
+    with pytest.raises(AttributeError, match=r"no attribute 'sha'; .*script\.hash$"):
+        script.sha  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'registered_client'; .*Script\(code\)$"):
+        script.registered_client  # noqa: B018
+    with pytest.raises(AttributeError, match=r"^'Script' object has no attribute 'other'$"):
+        script.other  # noqa: B018
+    with pytest.raises(TypeError, match=r"invoke_script\(script, keys, args\)"):
+        script(keys=["k"], args=["a"])
+
+
+def test_a_script_is_made_of_its_code_alone(client: GlideClient) -> None:
+    anything: Any = Script
+    with pytest.raises(TypeError, match=r"argument 'file'; Script\.from_file\(path\)"):
+        anything(file="limit.lua")
+    with pytest.raises(TypeError, match=r"^Script\(\): too many positional.*belongs to no client"):
+        anything(client, "return 1")
+    with pytest.raises(TypeError, match=r"'registered_client'; a script belongs"):
+        anything(registered_client=client, script="return 1")
+    with pytest.raises(TypeError, match=r"'readonly'; did you mean 'read_only'"):
+        anything("return 1", readonly=True)
+    with pytest.raises(TypeError, match=r"^Script\(\): missing a required argument: 'code'"):
+        anything()
+    assert anything(code="return 1") == Script("return 1")
+
+
 async def test_private_names_get_no_advice(client: GlideClient) -> None:
     with pytest.raises(AttributeError, match=r"^'GlideClient' object has no attribute '_pool'$"):
         client._pool  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def test_a_client_is_no_mapping(client: GlideClient) -> None:
+    anything: Any = client
+    wanted = r"^a GlideClient has no items; call get\(key\)"
+    with pytest.raises(TypeError, match=wanted):
+        anything["key"]
+    with pytest.raises(TypeError, match=wanted):
+        anything["key"] = "value"
+    with pytest.raises(TypeError, match=wanted):
+        del anything["key"]
+    with pytest.raises(TypeError, match=wanted):
+        list(anything)
 
 
 @pytest.mark.parametrize("batch", [Batch(is_atomic=False), ClusterBatch(is_atomic=False)])
@@ -62,6 +108,10 @@ def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
         batch.execute()
     with pytest.raises(AttributeError, match=r"a client has watch\(keys\)"):
         batch.watch(["key"])
+    with pytest.raises(AttributeError, match=r"'exec'; pass the batch to the client"):
+        batch.exec()
+    with pytest.raises(AttributeError, match="'aclose'; a batch has no connection"):
+        batch.aclose()
 
 
 WRONG: list[tuple[Callable[[Any], Any], str]] = [

@@ -19,6 +19,7 @@ from glide_scripts import (
     TimeoutError,
 )
 from glide_scripts.coverage import measure
+from glide_scripts.probes.commands import substitutes
 from glide_scripts.testing import ValkeyServer
 
 SCRIPT = """\
@@ -399,3 +400,10 @@ async def test_a_file_that_does_not_parse_is_named(client: GlideClient, folder: 
     # As pytest-cov reports.
     with pytest.warns(match=r"wrong\.lua does not parse as Lua; correct it"):
         coverage.report(ignore_errors=True)
+
+
+def test_after_a_measurement_scripts_are_sent_as_before_it() -> None:
+    before = substitutes()
+    with measure():
+        assert substitutes() is not before
+    assert substitutes() is before

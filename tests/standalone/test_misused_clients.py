@@ -88,6 +88,7 @@ async def test_a_typed_call_of_no_client_says_what_is_missing(server: ValkeyServ
     given: list[tuple[Any, str]] = [
         (GlideClient.from_url(server.url), "client is a coroutine; await the call that makes"),
         (GlideClient, "client is the class GlideClient; make a client with create or from_url"),
+        (Batch(is_atomic=True), r"client is a Batch; add the call to it with add_to\(batch, "),
         (server, "client is ValkeyServer; pass a GlideClient or a GlideClusterClient"),
     ]
     for client, words in given:

@@ -424,7 +424,14 @@ async def callback_of_ones_own(make: Side) -> Any:
     client = make()
     client.set_response_callback("GET", lambda reply, **_: ("own", reply))
     await done(client.set("a", 1))
-    return await done(client.get("a")), await done(client.pipeline().get("a").execute())
+    client.set_response_callback("evalsha", lambda reply, **_: ("of a script", reply))
+    script = client.register_script("return ARGV[1]")
+    calls = [await done(script(args=[number])) for number in range(3)]
+    return (
+        await done(client.get("a")),
+        await done(client.pipeline().get("a").execute()),
+        calls,
+    )
 
 
 @habit
@@ -446,6 +453,12 @@ async def functions(make: Side) -> Any:
         lambda c: c.eval("return 1", 5, "a"),
     ]
     return [await outcome(call, client) for call in calls]
+
+
+@habit
+async def unknown_option_in_the_url(make: Side) -> Any:
+    client = make(decode_response=True)
+    return await outcome(lambda c: c.ping(), client)
 
 
 @habit

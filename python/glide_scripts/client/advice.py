@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from .._core import Script
 from ..arguments import did_you_mean, misfit
 from ..config.secrets import Hidden
 from . import redis_py_names
@@ -16,12 +17,33 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def no_attribute(owner: object, name: str) -> AttributeError:
+def no_attribute(
+    owner: object, name: str, known: Mapping[str, str] = redis_py_names.METHODS
+) -> AttributeError:
     """Return the error for an attribute that a client or a batch does not have."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
     if not name.startswith("_"):
-        text += f"; {redis_py_names.METHODS.get(name, redis_py_names.ANY_COMMAND)}"
+        text += f"; {known.get(name, redis_py_names.ANY_COMMAND)}"
     return AttributeError(text, name=name, obj=owner)
+
+
+def no_attribute_of_script(script: object, name: str) -> AttributeError:
+    """Return the error for an attribute that a script does not have."""
+    text = f"{type(script).__name__!r} object has no attribute {name!r}"
+    if name in redis_py_names.OF_SCRIPTS:
+        text += f"; {redis_py_names.OF_SCRIPTS[name]}"
+    return AttributeError(text, name=name, obj=script)
+
+
+def misfit_of_script(args: Any, kwargs: Any) -> TypeError:
+    """Return the error for arguments that ``Script`` does not take, with what to pass."""
+    signature = inspect.signature(Script)
+    known = [redis_py_names.SCRIPT[name] for name in kwargs if name in redis_py_names.SCRIPT]
+    if len(args) > 1:
+        known.append(redis_py_names.ONE_SCRIPT_FOR_ALL)
+    advice = known[0] if known else did_you_mean(signature.parameters, kwargs)
+    reason = misfit(signature, args, kwargs)
+    return TypeError(f"Script(): {reason}; {advice or _parameters(signature)}")
 
 
 def raise_advised(

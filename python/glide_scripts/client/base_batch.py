@@ -26,6 +26,7 @@ from ..errors import CrossSlotError
 from ..failures.secret_keys import hide_keys
 from ..probes.switch import probed
 from ..values import TEncodable
+from . import redis_py_names
 from .advice import no_attribute, raise_advised
 from .batch_options import BatchOptions, ClusterBatchOptions
 from .command_methods import describe
@@ -112,7 +113,7 @@ class BaseBatch(ScriptBatch):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            raise no_attribute(self, name)
+            raise no_attribute(self, name, redis_py_names.OF_BATCHES)
 
     def _add(self, command: Command[Any]) -> Self:
         command = probed(command)
@@ -279,5 +280,6 @@ class BaseBatch(ScriptBatch):
 
 def undecoded_call(script: Script, keys: Any, args: Any) -> Callable[[Any], Any] | None:
     """Return what explains the errors of a typed script; None for any other script."""
-    call: Callable[..., Callable[[Any], Any]] | None = getattr(script, "_undecoded_call", None)
-    return None if call is None else call(keys, args)
+    # Of the class: for an attribute that a `Script` lacks, it looks for advice.
+    call: Callable[..., Any] | None = getattr(type(script), "_undecoded_call", None)
+    return None if call is None else call(script, keys, args)

@@ -279,6 +279,16 @@ class Opening(Client):
 
             raise no_attribute(self, name)
 
+        def __getitem__(self, _key):
+            name = type(self).__name__
+            raise TypeError(f"a {name} has no items; call get(key), set(key, value), delete([key])")
+
+        def __setitem__(self, key, _value):
+            self[key]
+
+        def __delitem__(self, key):
+            self[key]
+
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
         if core is None or isinstance(core, UnopenedCore) or not self._warns_if_unclosed:

@@ -25,6 +25,10 @@ METHODS = {
     "pipeline": f"{_BATCH}: Batch(is_atomic=False) is a pipeline, Batch(is_atomic=True) a "
     "transaction",
     "transaction": f"call watch(keys) and read them, then {_BATCH}",
+    "multi_exec": f"{_BATCH}: Batch(is_atomic=True) is a transaction",
+    "load_script": "script_load(script) loads a script",
+    "get_library": "make a FunctionLibrary, which loads itself",
+    "register_library": "make a FunctionLibrary, which loads itself",
     "execute_command": "custom_command(['NAME', 'argument', …]) sends any command",
     "execute": "pass the batch to the client: exec(batch, raise_on_error=True)",
     "commands": "len(batch) counts a batch's commands",
@@ -47,11 +51,18 @@ METHODS = {
     "lock": _LOCK,
     "keys": "scan(cursor, match=pattern) returns them piece by piece",
     "scan_iter": _SCAN,
+    "iscan": _SCAN,
+    **{
+        name: f"custom_command(['{command}', key, cursor]) returns the next cursor and elements"
+        for command in ("HSCAN", "SSCAN", "ZSCAN")
+        for name in (command.lower(), f"{command.lower()}_iter", f"i{command.lower()}")
+    },
     "setex": "set(key, value, expiry=ExpirySet(ExpiryType.SEC, seconds))",
     "psetex": "set(key, value, expiry=ExpirySet(ExpiryType.MILLSEC, milliseconds))",
     "setnx": "set(key, value, ConditionalChange.ONLY_IF_DOES_NOT_EXIST)",
     "getset": "set(key, value, return_old_value=True)",
     "hmset": "hset(key, {'field': 'value'})",
+    "hmset_dict": "hset(key, {'field': 'value'})",
     "zrangebyscore": _RANGE.format("RangeByScore(start, end)"),
     "zrevrangebyscore": _RANGE.format("RangeByScore(start, end), reverse=True"),
     "zrevrange": _RANGE.format("RangeByIndex(start, end), reverse=True"),
@@ -65,6 +76,9 @@ METHODS = {
     "aclose": "a synchronous client has close()",
     "disconnect": "close() ends the connections",
     "quit": "close() ends the connections",
+    "wait_closed": "close() ends the connections",
+    "create_redis_pool": "create() and from_url() connect",
+    "create_pool": "create() and from_url() connect",
     "initialize": "create() and from_url() connect",
     "connect": "create() and from_url() connect",
     "auth": "pass credentials in the configuration; update_connection_password(password) changes "
@@ -78,6 +92,9 @@ METHODS = {
     "get_nodes": _ROUTE,
     "get_node": _ROUTE,
     "get_random_node": _ROUTE,
+    "get_default_node": _ROUTE,
+    "get_node_from_key": "a SlotKeyRoute leads to the node of a key",
+    "keyslot": "custom_command(['CLUSTER', 'KEYSLOT', key]) returns a key's slot",
     "nodes_manager": _ROUTE,
     "mget_nonatomic": "mget(keys) takes keys of several slots",
     "mset_nonatomic": "mset({'key': 'value'}) takes keys of several slots",
@@ -94,6 +111,19 @@ METHODS = {
             "bzpopmin",
         )
     },
+}
+
+_NOTHING_OPEN = "a batch has no connection, and nothing to close"
+
+OF_BATCHES = {
+    **METHODS,
+    "exec": METHODS["execute"],
+    "aclose": _NOTHING_OPEN,
+    "close": _NOTHING_OPEN,
+    "command_stack": METHODS["commands"],
+    "results": "exec() of the client returns the results",
+    "raise_first_error": "exec(batch, raise_on_error=True) of the client raises the first error",
+    "immediate_execute_command": "a client's methods send a command at once",
 }
 
 _DICT_OF_FIELDS = "pass a dict: hset(key, {'field': 'value'})"
@@ -198,6 +228,46 @@ ANY_COMMAND = (
     "custom_command(['NAME', 'argument', …]) sends any command, and glide_scripts.redis has all "
     "methods of redis-py"
 )
+
+ONE_SCRIPT_FOR_ALL = "a script belongs to no client: make it with Script(code)"
+_INVOKE = "pass the script to a client: invoke_script(script, keys, args)"
+_FROM_FILE = "Script.from_file(path) reads a file"
+_SHA1 = "its SHA1 is script.hash"
+_CODE = "its code is script.code"
+
+OF_SCRIPTS = {
+    "sha": _SHA1,
+    "sha1": _SHA1,
+    "digest": _SHA1,
+    "hexdigest": _SHA1,
+    "script": _CODE,
+    "source": _CODE,
+    "text": _CODE,
+    "body": _CODE,
+    "registered_client": ONE_SCRIPT_FOR_ALL,
+    "client": ONE_SCRIPT_FOR_ALL,
+    "get_encoder": ONE_SCRIPT_FOR_ALL,
+    "execute": _INVOKE,
+    "invoke": _INVOKE,
+    "run": _INVOKE,
+    "eval": _INVOKE,
+    "evalsha": _INVOKE,
+    "load": "invoke_script sends the code when the server lacks it; script_load(script) loads it "
+    "before",
+    "wraps": "@typed_script(script) declares its parameters by a function",
+}
+"""The attributes of scripts."""
+
+SCRIPT = {
+    "file": _FROM_FILE,
+    "filename": _FROM_FILE,
+    "path": _FROM_FILE,
+    "registered_client": ONE_SCRIPT_FOR_ALL,
+    "client": ONE_SCRIPT_FOR_ALL,
+    "script": ONE_SCRIPT_FOR_ALL,
+    "source": "pass the code: Script(code)",
+}
+"""The arguments that make a script."""
 
 _RETRIES = (
     "pass reconnect_strategy=BackoffStrategy(…) in the configuration; what may have been executed "

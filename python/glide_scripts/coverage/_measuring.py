@@ -48,7 +48,6 @@ class Measuring:
         self._warned: set[str] = set()
         self.unplaced: set[str] = set()
         """Where measured files send texts of several lines that are in no measured file."""
-        self._before: Substitutes | None = None
         self._get_data = coverage.get_data
         # Not `get_data`, which complains if there is none yet.
         data = coverage._data
@@ -63,11 +62,11 @@ class Measuring:
         set_method(self.coverage._data, "set_context", self._switched)
         set_method(self.coverage, "get_data", self._data)
         logs.listen(self._ran)
-        self._before = substitute(Substitutes(self.insert))
+        substitute(Substitutes(self.insert))
 
-    def end(self) -> None:
-        """Measure no more."""
-        substitute(self._before)
+    def end(self, before: Substitutes | None) -> None:
+        """Measure no more, and send again what was sent before."""
+        substitute(before)
         logs.unlisten(self._ran)
 
     def _switched(self, context: str | None) -> str | None:

@@ -20,7 +20,7 @@ except ImportError as error:
     ) from None
 
 from ..declared.source import SourceMap
-from ..probes.commands import substitute
+from ..probes.commands import substitute, substitutes
 from ..probes.substitutes import Substitutes
 from ._html import allow_several_branches
 from ._measuring import Measuring
@@ -107,6 +107,8 @@ def measuring(
     config_file: str | bool = False,
 ) -> Iterator[Measuring]:
     """Measure as `measure` does, and yield what also gives the probes for a text."""
+    # Before the plugin is loaded, which waits for the first script.
+    before = substitutes()
     made = Coverage(
         data_file=None,
         branch=branch,
@@ -123,7 +125,7 @@ def measuring(
     try:
         yield begun
     finally:
-        begun.end()
+        begun.end(before)
         # Python 3.13 and later warn of data in memory that nobody closes. Not by the data's own
         # method, which would keep `made`.
         weakref.finalize(made, _close, made.get_data()._dbs)

@@ -22,21 +22,21 @@ T = TypeVar("T")
 _current: Substitutes | None = None
 
 
-def substitute(substitutes: Substitutes | None) -> Substitutes | None:
-    """Send these in place of scripts and libraries from now on; None means they are sent.
+def substitutes() -> Substitutes | None:
+    """Return what is sent in place of scripts and libraries; None means they are sent."""
+    return _current
 
-    Returns:
-        What was sent before.
-    """
-    global _current
-    before, _current = _current, substitutes
+
+def substitute(substitutes: Substitutes | None) -> None:
+    """Send these in place of scripts and libraries from now on; None means they are sent."""
+    global _current  # noqa: PLW0603 - one for the process, as what it measures is
+    _current = substitutes
     if substitutes is None:
         add_probes(None)
         switch(None)
     else:
         add_probes(substitutes.script)
         switch(partial(_probed, substitutes))
-    return before
 
 
 def _probed(substitutes: Substitutes, command: Command[T]) -> Command[T]:

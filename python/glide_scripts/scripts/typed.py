@@ -364,6 +364,10 @@ def _no_client(given: object) -> str:
         return "client is a coroutine; await the call that makes the client"
     if isinstance(given, type):
         return f"client is the class {given.__name__}; make a client with create or from_url"
+    from ..client.base_batch import BaseBatch  # noqa: PLC0415 - only for an error
+
+    if isinstance(given, BaseBatch):
+        return f"client is a {type(given).__name__}; add the call to it with add_to(batch, …)"
     return f"client is {type(given).__name__}; pass a GlideClient or a GlideClusterClient"
 
 

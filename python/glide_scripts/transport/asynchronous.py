@@ -13,7 +13,7 @@ from . import pipelines
 from .library import Library
 from .placement import Place, name_rule, place
 from .pools import shared_client_of_pool
-from .scripts import AsyncScript
+from .scripts import AsyncScript, RegistersScripts
 from .shared_client import SharedClient
 from .waiting import after_a_write
 
@@ -63,7 +63,7 @@ async def close_shared(shared: SharedClient) -> None:
         await client.close()
 
 
-class AsyncCalls:
+class AsyncCalls(RegistersScripts):
     """What asynchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]

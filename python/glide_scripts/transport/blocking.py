@@ -15,7 +15,7 @@ from . import pipelines
 from .library import Library
 from .placement import Place, name_rule, place
 from .pools import shared_client_of_pool
-from .scripts import BlockingScript
+from .scripts import BlockingScript, RegistersScripts
 from .shared_client import SharedClient
 from .waiting import after_a_write
 
@@ -51,7 +51,7 @@ def close_shared(shared: SharedClient) -> None:
         run(BaseClient.close(client))
 
 
-class BlockingCalls:
+class BlockingCalls(RegistersScripts):
     """What synchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]

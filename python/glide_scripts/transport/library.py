@@ -46,8 +46,10 @@ class Library:
         self.base_error: type[Exception] = (
             getattr(self.exceptions, "RedisError", None) or self.exceptions.ValkeyError
         )
+        # A transaction's is a cluster's error. Old versions have only that.
         cluster_error = (
-            getattr(self.exceptions, "RedisClusterException", None)
+            getattr(self.exceptions, "CrossSlotTransactionError", None)
+            or getattr(self.exceptions, "RedisClusterException", None)
             or self.exceptions.ValkeyClusterException
         )
         # The library raises the first for a server's answer, and the second before it sends.

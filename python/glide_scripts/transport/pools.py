@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from ..config.settings import ReadFrom
@@ -31,7 +33,11 @@ class SharedPoolClient(SharedClient):
         super().__init__(library, pool.get_encoder(), pool.connection_kwargs)
 
     def settings(self) -> dict[str, Any]:
-        return standalone_settings(self.options, _is_tls(self._kind, self.library), self.library)
+        is_tls = _is_tls(self._kind, self.library)
+        unknown = self.options.keys() - _options_of(self._kind)
+        if unknown:
+            raise ConfigurationError(f"they have no option {min(unknown)!r}")
+        return standalone_settings(self.options, is_tls, self.library)
 
 
 class SharedSentinelClient(SharedPoolClient):
@@ -96,6 +102,13 @@ def shared_client_of_pool(
     if is_new:
         pool.disconnect = disconnecting(pool, shared)
     return shared
+
+
+@cache
+def _options_of(kind: type) -> set[str]:
+    """Return the options of the library's connections, which refuse others."""
+    makers = [vars(each)["__init__"] for each in kind.__mro__ if "__init__" in vars(each)]
+    return {name for maker in makers for name in signature(maker).parameters}
 
 
 def _is_tls(kind: type, library: Library) -> bool:

@@ -42,6 +42,17 @@ class BaseScript:
         return translated(error, shared.library)
 
 
+class RegistersScripts:
+    """What the clients share whose scripts these are."""
+
+    _converts_scripts = False
+    """Whether the caller has a function for the replies of scripts, as the library has none."""
+
+    def set_response_callback(self, command: str, callback: Any) -> None:
+        super().set_response_callback(command, callback)  # type: ignore[misc]
+        self._converts_scripts |= command.upper() == "EVALSHA"
+
+
 class AsyncScript(BaseScript):
     """Goes before the library's AsyncScript."""
 
@@ -60,7 +71,7 @@ class AsyncScript(BaseScript):
             return await super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return await self._in_pipeline(client, tuple(keys), tuple(args))
-        if shared.core is None or shared.only_reads or client._sends_itself({}):
+        if shared.core is None or shared.only_reads or _by_command(client):
             # The first call opens the connection.
             shared.keep(self.sha, self._script)
             return await super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
@@ -99,7 +110,7 @@ class BlockingScript(BaseScript):
             return super().__call__(keys, args, client)  # type: ignore[misc]
         if hasattr(client, "execute"):
             return self._in_pipeline(client, tuple(keys), tuple(args))
-        if shared.core is None or shared.only_reads or client._sends_itself({}):
+        if shared.core is None or shared.only_reads or _by_command(client):
             # The first call opens the connection.
             shared.keep(self.sha, self._script)
             return super().__call__(tuple(keys), tuple(args), client)  # type: ignore[misc]
@@ -115,3 +126,8 @@ class BlockingScript(BaseScript):
             return self._queue(pipeline, keys, args)
         except pipeline._shared.library.exceptions.NoScriptError:
             return self._with_code(pipeline, keys, args)
+
+
+def _by_command(client: Any) -> Any:
+    """Whether scripts are commands of the library's client, with what it does to them."""
+    return client._converts_scripts or client._sends_itself({})

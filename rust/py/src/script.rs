@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glide_scripts_core::script::{self, IdOfCalls, MadeAt, Options};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
@@ -66,17 +66,23 @@ impl Script {
 #[pymethods]
 impl Script {
     #[new]
-    #[pyo3(signature = (code, *, name=None, read_only=None, idempotent=false, once=None, once_ttl=None))]
+    #[pyo3(
+        signature = (
+            *arguments, name=None, read_only=None, idempotent=false, once=None, once_ttl=None, **named
+        ),
+        text_signature = "(code, *, name=None, read_only=None, idempotent=False, once=None, once_ttl=None)",
+    )]
     fn new(
-        code: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyTuple>,
         name: Option<&Bound<'_, PyAny>>,
         read_only: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = idempotent_flag)] idempotent: bool,
         once: Option<&Bound<'_, PyAny>>,
         once_ttl: Option<&Bound<'_, PyAny>>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let made_at = callers_line(code.py());
-        let code = code_bytes(code)?;
+        let made_at = callers_line(arguments.py());
+        let code = code_bytes(&only_code(arguments, named)?)?;
         let name = name.map(|name| name.extract().map_err(|_| wrong_type("name", name, "str"))).transpose()?;
         let read_only = match read_only {
             None => script::declares_no_writes(&code),
@@ -199,6 +205,21 @@ impl Script {
         self.released.store(true, Ordering::Release);
     }
 
+    /// Names what is here instead of other libraries' attributes of a script.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        Err(PyErr::from_value(python::module(slf.py())?.call_method1("no_attribute_of_script", (slf, name))?))
+    }
+
+    /// Says what redis-py's users write here, who call scripts.
+    #[expect(clippy::unused_self, reason = "Python passes it")]
+    #[pyo3(signature = (*_arguments, **_named))]
+    fn __call__(&self, _arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err(
+            "a Script is not called; pass it to a client: invoke_script(script, keys, args). Scripts with declared \
+             parameters are called, with the client first",
+        ))
+    }
+
     fn __eq__(&self, other: &Self) -> bool {
         self.core == other.core
     }
@@ -253,6 +274,17 @@ impl Script {
         flags.set_item("once_ttl", script.once_ttl())?;
         let partial = py.import("functools")?.getattr("partial")?;
         Ok((partial.call((slf.get_type(), script.code(py)), Some(&flags))?, PyTuple::empty(py)))
+    }
+}
+
+/// The argument `code`, the only one that is named in no signature of `new`. Others are an error with advice.
+fn only_code<'py>(arguments: &Bound<'py, PyTuple>, named: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    let py = arguments.py();
+    let code = named.map(|named| named.get_item(intern!(py, "code"))).transpose()?.flatten();
+    match (arguments.len(), named.map_or(0, PyDictMethods::len), code) {
+        (1, 0, _) => arguments.get_item(0),
+        (0, 1, Some(code)) => Ok(code),
+        _ => Err(PyErr::from_value(python::module(py)?.call_method1("misfit_of_script", (arguments, named))?)),
     }
 }
 
