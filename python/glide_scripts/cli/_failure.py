@@ -24,6 +24,9 @@ OUTPUT_CLOSED = 141
 STANDARD_OUTPUT = "standard output"
 NO_CLUSTER = "the server is a node of a cluster; add --cluster"
 
+NO_FUNCTIONS = "the server has no functions; they need Redis 7.0, Valkey 7.2 or later"
+
+_LACKS_FUNCTIONS = re.compile(r"unknown command .?FUNCTION\b")
 _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
@@ -69,6 +72,8 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(NO_CLUSTER, UNUSABLE)
         case ScriptError(file=str() as file):
             return Failure(script_error_text(error, file), FAILED)
+        case RequestError() if _LACKS_FUNCTIONS.search(str(error)):
+            return Failure(NO_FUNCTIONS, FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
         case GlideError() if not isinstance(error, RequestError) and (
