@@ -153,6 +153,22 @@ def test_completion_is_installed_and_completes(home: Path) -> None:
     assert completed("check", "--format", "g") == ["github"]
 
 
+@pytest.mark.parametrize(
+    ("line", "has_words"), [("glide-scripts r", True), ("glide-scripts run a", False)]
+)
+def test_fish_is_told_whether_to_complete_words_or_files(
+    line: str, has_words: bool, home: Path
+) -> None:
+    # As in the script that fish gets: it asks by the exit code first.
+    asked = {
+        "_GLIDE_SCRIPTS_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_FISH_ACTION": "is-args",
+        "_TYPER_COMPLETE_ARGS": line,
+    }
+    done = subprocess.run(["glide-scripts"], env=os.environ | asked, check=False)
+    assert done.returncode == (0 if has_words else 1)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_a_script(
     shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

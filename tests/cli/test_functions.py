@@ -137,6 +137,20 @@ def test_function_is_for_libraries(tmp_path: Path) -> None:
     assert "--function is for a library, whose first line is '#!lua name=…'" in ended.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["run", "--function", "size"], ["bench", "--function", "size"], ["load"]],
+)
+def test_a_server_without_functions_is_named(command: list[str], library: Path) -> None:
+    # It refuses FUNCTION as Redis 6.2 does.
+    with ValkeyServer(config={"rename-command": 'FUNCTION ""'}) as server:
+        ended = piped(*command, str(library), "--url", server.url)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith(
+        "the server has no functions; they need Redis 7.0, Valkey 7.2 or later\n"
+    )
+
+
 def test_a_server_of_others_keeps_its_library(library: Path, own_server: ValkeyServer) -> None:
     words = ("run", str(library), "--function", "size", "--key", "k", "--url", own_server.url)
     ended = piped(*words)

@@ -100,7 +100,7 @@ def _program(
 
 def run(argv: Sequence[str]) -> int:
     """Run a command line and return the exit code."""
-    if not argv:
+    if not argv and _COMPLETE not in os.environ:
         return run(["--help"]) or UNUSABLE
     asked = Asked()
     color.set(Color.auto)

@@ -52,7 +52,12 @@ def parsed(text: str | bytes) -> Any:
     Raises:
         ValueError: It is no JSON.
     """
-    return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
+    try:
+        return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("its JSON is nested too deep") from None
 
 
 class _Number(str):

@@ -24,12 +24,14 @@ OUTPUT_CLOSED = 141
 STANDARD_OUTPUT = "standard output"
 NO_CLUSTER = "the server is a node of a cluster; add --cluster"
 
+NO_FUNCTIONS = "the server has no functions; they need Redis 7.0, Valkey 7.2 or later"
+
 _OPTIONS: dict[type[Exception], dict[str, str]] = {
     GlideError: {r"use GlideClient(?=\))": "leave --cluster out"},
     ValueError: {r"\bonce\b": "--once", r"\bonce_ttl\b": "--once-ttl"},
 }
 """By the kind of error, what its text calls an option."""
-
+_LACKS_FUNCTIONS = re.compile(r"unknown command .?FUNCTION\b")
 _LOGIN = re.compile(r"(\S+:\d+|/.*?): .*?\b(NOAUTH|WRONGPASS)\b")
 
 
@@ -85,6 +87,8 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(NO_CLUSTER, UNUSABLE)
         case ScriptError(file=str() as file):
             return Failure(script_error_text(error, file), FAILED)
+        case RequestError() if _LACKS_FUNCTIONS.search(str(error)):
+            return Failure(NO_FUNCTIONS, FAILED)
         case ScriptSourceError() | ConfigurationError() | ServerNotFound() | ServerStartError():
             return Failure(str(error), UNUSABLE)
         case GlideError() if not isinstance(error, RequestError) and (
