@@ -56,14 +56,15 @@ CONNECT: dict[str, Callable[[int, Cell], AbstractContextManager[Call]]] = {
 
 
 def times_in_threads(call: Call, value: str | bytes, number: int, secs: float) -> list[float]:
-    """How long each call took, in seconds, that so many threads made in so many seconds."""
+    """How long each call took, in seconds: so many threads call for so long, each at least once."""
     times: list[list[float]] = [[] for _ in range(number)]
     clock = time.perf_counter
     ends = clock() + secs
 
     def caller(key: str, taken: list[float]) -> None:
+        ended = 0.0
         started = clock()
-        while started < ends:
+        while ended < ends:
             call(key, value)
             ended = clock()
             taken.append(ended - started)

@@ -108,6 +108,7 @@ async def test_one_that_is_cancelled_while_it_is_sent_takes_nothing(
 ) -> None:
     pop = ["BLPOP", "jobs", "0"]
     batch = Batch(False).custom_command(pop)
+    client = await connect(server)
     for number in range(200):
         if number % 20 == 0:
             # Its connections are new.
