@@ -57,7 +57,6 @@ __all__ = [
     "UnkillableError",
     "milliseconds",
     "misfit_of_script",
-    "no_attribute_of_script",
     "no_running_loop",
     "not_in_its_run",
     "running_trio",
@@ -78,13 +77,6 @@ def script_from_resource(package: Any, resource: Any, name: Any) -> TypedScript[
     from .scripts import files  # noqa: PLC0415 - saves time at import
 
     return files.script_from_resource(package, resource, name)
-
-
-def no_attribute_of_script(script: Any, name: str) -> AttributeError:
-    """Return the error for an attribute that a ``Script`` does not have."""
-    from .client import advice  # noqa: PLC0415 - only where one is missing
-
-    return advice.no_attribute_of_script(script, name)
 
 
 def misfit_of_script(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> TypeError:

@@ -55,15 +55,8 @@ async def test_a_method_of_redis_py_is_an_attribute_error_with_advice(
     assert caught.value.name == name
 
 
-def test_a_script_names_what_it_has_instead_of_what_other_libraries_scripts_have() -> None:
+def test_a_script_is_passed_to_a_client_and_not_called() -> None:
     script: Any = Script("return 1")
-    assert not hasattr(script, "sha")
-    with pytest.raises(AttributeError, match=r"no attribute 'sha'; .*script\.hash$"):
-        script.sha  # noqa: B018
-    with pytest.raises(AttributeError, match=r"'registered_client'; .*Script\(code\)$"):
-        script.registered_client  # noqa: B018
-    with pytest.raises(AttributeError, match=r"^'Script' object has no attribute 'other'$"):
-        script.other  # noqa: B018
     with pytest.raises(TypeError, match=r"invoke_script\(script, keys, args\)"):
         script(keys=["k"], args=["a"])
 

@@ -27,14 +27,6 @@ def no_attribute(
     return AttributeError(text, name=name, obj=owner)
 
 
-def no_attribute_of_script(script: object, name: str) -> AttributeError:
-    """Return the error for an attribute that a script does not have."""
-    text = f"{type(script).__name__!r} object has no attribute {name!r}"
-    if name in redis_py_names.OF_SCRIPTS:
-        text += f"; {redis_py_names.OF_SCRIPTS[name]}"
-    return AttributeError(text, name=name, obj=script)
-
-
 def misfit_of_script(args: Any, kwargs: Any) -> TypeError:
     """Return the error for arguments that ``Script`` does not take, with what to pass."""
     signature = inspect.signature(Script)

@@ -230,33 +230,7 @@ ANY_COMMAND = (
 )
 
 ONE_SCRIPT_FOR_ALL = "a script belongs to no client: make it with Script(code)"
-_INVOKE = "pass the script to a client: invoke_script(script, keys, args)"
 _FROM_FILE = "Script.from_file(path) reads a file"
-_SHA1 = "its SHA1 is script.hash"
-_CODE = "its code is script.code"
-
-OF_SCRIPTS = {
-    "sha": _SHA1,
-    "sha1": _SHA1,
-    "digest": _SHA1,
-    "hexdigest": _SHA1,
-    "script": _CODE,
-    "source": _CODE,
-    "text": _CODE,
-    "body": _CODE,
-    "registered_client": ONE_SCRIPT_FOR_ALL,
-    "client": ONE_SCRIPT_FOR_ALL,
-    "get_encoder": ONE_SCRIPT_FOR_ALL,
-    "execute": _INVOKE,
-    "invoke": _INVOKE,
-    "run": _INVOKE,
-    "eval": _INVOKE,
-    "evalsha": _INVOKE,
-    "load": "invoke_script sends the code when the server lacks it; script_load(script) loads it "
-    "before",
-    "wraps": "@typed_script(script) declares its parameters by a function",
-}
-"""The attributes of scripts."""
 
 SCRIPT = {
     "file": _FROM_FILE,

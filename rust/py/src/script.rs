@@ -205,11 +205,6 @@ impl Script {
         self.released.store(true, Ordering::Release);
     }
 
-    /// Names what is here instead of other libraries' attributes of a script.
-    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        Err(PyErr::from_value(python::module(slf.py())?.call_method1("no_attribute_of_script", (slf, name))?))
-    }
-
     /// Says what redis-py's users write here, who call scripts.
     #[expect(clippy::unused_self, reason = "Python passes it")]
     #[pyo3(signature = (*_arguments, **_named))]
