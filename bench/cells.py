@@ -158,8 +158,8 @@ LAG = Group(
     "Loop lag",
     tuple(Cell(Kind.LAG, in_flight=number) for number in (100, 1_000, 10_000)),
     (OURS, GLIDE, RAW),
-    "Something is due on the event loop every millisecond; the figures say how long it waits for "
-    "its turn while calls stream.",
+    "A timer of the event loop is due every millisecond; the figures say how late it runs while "
+    "calls are in flight.",
 )
 ON_UVLOOP = Group(
     "On uvloop",

@@ -37,6 +37,28 @@ async def test_pipeline_contains_scripts(cluster_client: Any, transaction: bool 
     assert len(pipe) == 0
 
 
+async def test_errors_of_pipelines_have_the_librarys_words(
+    kind: Kind, valkey_cluster: ValkeyCluster, cluster_client: Any
+) -> None:
+    own = kind.cluster(*valkey_cluster.addresses[0], own=True)
+    words = []
+    for client in (own, cluster_client):
+        pipe = client.pipeline().set("a", "text").lpush("a", 1)
+        with pytest.raises(kind.exceptions.ResponseError) as caught:
+            await done(pipe.execute())
+        words.append(str(caught.value))
+    await done(own.close() if kind.is_sync else own.aclose())
+    assert words[0] == words[1]
+
+
+async def test_errors_of_transactions_have_the_servers_words(
+    kind: Kind, cluster_client: Any
+) -> None:
+    pipe = cluster_client.pipeline(transaction=True).set("a", "text").lpush("a", 1)
+    with pytest.raises(kind.exceptions.ResponseError, match="caused error: WRONGTYPE"):
+        await done(pipe.execute())
+
+
 async def test_errors_of_pipelines_name_the_command(kind: Kind, cluster_client: Any) -> None:
     pipe = cluster_client.pipeline().set("a", "text").lpush("a", 1).set("b", 2)
     with pytest.raises(kind.exceptions.ResponseError, match=r"^Command # 2 \(LPUSH a 1\)"):

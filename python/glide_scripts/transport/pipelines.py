@@ -71,10 +71,14 @@ def _annotated(
     pipeline: Any, error: Exception, index: int, commands: Sequence[Queued]
 ) -> Exception:
     """Say which command an error is of, as the library does."""
-    strategy = getattr(pipeline, "_execution_strategy", None)
-    annotate: Any = getattr(pipeline, "annotate_exception", None) or getattr(
-        strategy, "_annotate_exception", _annotate
-    )
+    annotate: Any = getattr(pipeline, "annotate_exception", None)
+    if annotate is None:
+        # An asynchronous cluster pipeline. The library shows its error as a tuple, but not that
+        # of a transaction.
+        if not pipeline._is_atomic:
+            error.args = (error.args,)
+        strategy = getattr(pipeline, "_execution_strategy", None)
+        annotate = getattr(strategy, "_annotate_exception", _annotate)
     annotate(error, index + 1, commands[index][0])
     return error
 
