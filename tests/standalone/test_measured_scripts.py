@@ -228,6 +228,23 @@ async def test_strings_in_python_files_are_shown_at_their_places(
     assert missing(coverage, program) == "6"
 
 
+async def test_the_same_text_counts_at_each_place_it_stands_at(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    code = "\nlocal n = ARGV[1]\nif n == '1' then\n  return 1\nend\nreturn 2\n"
+    twice, once, file = (tmp_path / name for name in ("twice.py", "once.py", "file.lua"))
+    twice.write_text(f'A = """{code}"""\nB = f"""\\\n{code.lstrip()}"""\n')
+    once.write_text(f'C = """{code}"""\n')
+    file.write_text(code)
+    with measure(source=[tmp_path]) as coverage:
+        assert await client.eval(code, [], ["2"]) == 2
+        assert await client.eval(code.strip(), [], ["2"]) == 2
+    assert lines(coverage, twice) == [2, 3, 6, 9, 10, 13]
+    assert lines(coverage, once) == lines(coverage, file) == [2, 3, 6]
+    assert missing(coverage, twice) == "4, 11"
+    assert missing(coverage, once) == missing(coverage, file) == "4"
+
+
 JOINED = """\
 JOINED = (
     "local n = tonumber(ARGV[1])\\n"
