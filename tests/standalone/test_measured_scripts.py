@@ -228,6 +228,41 @@ async def test_strings_in_python_files_are_shown_at_their_places(
     assert missing(coverage, program) == "6"
 
 
+TYPED = """\
+from glide_scripts import Script, typed_script
+
+@typed_script(Script('''
+if ARGV[1] == '1' then
+  return 1
+end
+return 0
+'''))
+async def typed(n: int) -> int: ...
+
+@typed_script(Script('''
+if ARGV[1] == '1' then
+  return 3
+end
+return 2
+'''))
+async def left_out(n: int) -> int: ...  # pragma: no cover
+"""
+
+
+async def test_a_typed_script_with_a_body_of_three_dots(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(TYPED)
+    names: dict[str, Any] = {}
+    exec(compile(TYPED, program, "exec"), names)
+    with measure(source=[tmp_path]) as coverage:
+        assert await names["typed"](client, 2) == 0
+        assert await names["left_out"](client, 2) == 2
+    assert missing(coverage, program) == "5"
+    assert coverage._analyze(str(program.resolve())).statements == {4, 5, 7}
+
+
 async def test_the_same_text_counts_at_each_place_it_stands_at(
     client: GlideClient, tmp_path: Path
 ) -> None:
