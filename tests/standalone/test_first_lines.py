@@ -283,3 +283,10 @@ async def test_a_message_keeps_its_control_characters(client: GlideClient) -> No
 async def test_a_line_of_the_script_is_shown_escaped_too(client: GlideClient) -> None:
     error = await failure(client.invoke_script(Script("error('boom') -- \x1b[2J\u202e", name="s")))
     assert r" 1 | error('boom') -- \x1b[2J\u202e" in str(error)
+
+
+async def test_bytes_of_a_line_that_are_not_text_are_shown_escaped_too(client: GlideClient) -> None:
+    error = await failure(
+        client.invoke_script(Script(b"error('boom') -- \xff\x01\xc3\xa9"), [], [])
+    )
+    assert r" 1 | error('boom') -- \xff\x01" + "\u00e9" in str(error)

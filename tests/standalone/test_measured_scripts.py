@@ -228,6 +228,58 @@ async def test_strings_in_python_files_are_shown_at_their_places(
     assert missing(coverage, program) == "6"
 
 
+TYPED = """\
+from glide_scripts import Script, typed_script
+
+@typed_script(Script('''
+if ARGV[1] == '1' then
+  return 1
+end
+return 0
+'''))
+async def typed(n: int) -> int: ...
+
+@typed_script(Script('''
+if ARGV[1] == '1' then
+  return 3
+end
+return 2
+'''))
+async def left_out(n: int) -> int: ...  # pragma: no cover
+"""
+
+
+async def test_a_typed_script_with_a_body_of_three_dots(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(TYPED)
+    names: dict[str, Any] = {}
+    exec(compile(TYPED, program, "exec"), names)
+    with measure(source=[tmp_path]) as coverage:
+        assert await names["typed"](client, 2) == 0
+        assert await names["left_out"](client, 2) == 2
+    assert missing(coverage, program) == "5"
+    assert coverage._analyze(str(program.resolve())).statements == {4, 5, 7}
+
+
+async def test_the_same_text_counts_at_each_place_it_stands_at(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    code = "\nlocal n = ARGV[1]\nif n == '1' then\n  return 1\nend\nreturn 2\n"
+    twice, once, file = (tmp_path / name for name in ("twice.py", "once.py", "file.lua"))
+    twice.write_text(f'A = """{code}"""\nB = f"""\\\n{code.lstrip()}"""\n')
+    once.write_text(f'C = """{code}"""\n')
+    file.write_text(code)
+    with measure(source=[tmp_path]) as coverage:
+        assert await client.eval(code, [], ["2"]) == 2
+        assert await client.eval(code.strip(), [], ["2"]) == 2
+    assert lines(coverage, twice) == [2, 3, 6, 9, 10, 13]
+    assert lines(coverage, once) == lines(coverage, file) == [2, 3, 6]
+    assert missing(coverage, twice) == "4, 11"
+    assert missing(coverage, once) == missing(coverage, file) == "4"
+
+
 JOINED = """\
 JOINED = (
     "local n = tonumber(ARGV[1])\\n"

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from coverage import Coverage
@@ -17,8 +18,8 @@ from ..declared.lines import split_lines
 from ..declared.source import SourceMap
 from ..probes import logs
 from ..probes.commands import substitute
-from ..probes.insertion import Form, Insertions, in_the_way, insertions
-from ..probes.program import program
+from ..probes.insertion import Form, Insertions, Probe, in_the_way, insertions
+from ..probes.program import Program, program
 from ..probes.substitutes import Substitutes
 from ._reporters import only_lua
 from ._scope import Scope
@@ -33,6 +34,8 @@ _ENTRY = -1
 
 Hit: TypeAlias = tuple[str, int, int]
 """A file, and an arc in it: a line that led to another, or ``_ENTRY`` and a line that ran."""
+Places: TypeAlias = Callable[[int], tuple[str, Text, int]]
+"""Gives a line's file, its text there, and its line in the file."""
 
 
 class Measuring:
@@ -121,16 +124,29 @@ class Measuring:
         self, code: bytes, source_map: SourceMap | None, form: Form | None = None
     ) -> Insertions | None:
         """Return the probes for a text, if it is of a file that is measured."""
-        places = self._places(code, source_map)
-        if places is None and b"\n" in code and (sender := self._sender()) is not None:
+        standing = self._standing(code, source_map)
+        if not standing and b"\n" in code and (sender := self._sender()) is not None:
             self.unplaced.add(sender)
-        if places is None or (parsed := program(code)) is None:
+        if not standing or (parsed := program(code)) is None:
             return None
         if form is None and (why := in_the_way(code, parsed)) is not None:
-            self._warn(places(1)[0], f"has {why}, and no room for probes; it is not measured")
+            path = standing[0](1)[0]
+            self._warn(path, f"has {why}, and no room for probes; it is not measured")
             return None
         id = f"{self._id}x{len(self._hits)}"
         found = insertions(code, parsed, id, form)
+        hits: list[list[Hit]] = [[] for _ in found.probes]
+        for places in standing:
+            self._add_hits(hits, found.probes, parsed, places)
+        if not any(hits):
+            return None
+        self._hits[id] = hits
+        return found
+
+    def _add_hits(
+        self, hits: list[list[Hit]], probes: list[Probe], parsed: Program, places: Places
+    ) -> None:
+        """Add what each probe of a text says of one place that the text stands at."""
         # A file's outcomes are those of the file alone, in its order.
         numbers: dict[int, tuple[str, Text, int]] = {}
         seen: Counter[str] = Counter()
@@ -138,35 +154,29 @@ class Measuring:
             path, part, _ = places(outcome.line)
             numbers[number] = path, part, seen[path]
             seen[path] += 1
-        hits: list[list[Hit]] = []
-        for probe in found.probes:
-            hit: list[Hit] = []
+        for hit, probe in zip(hits, probes, strict=True):
+            said: list[Hit] = []
             for line in (probe.line, *probe.others) if probe.outcome is None else probe.others:
                 path, part, at = places(line)
                 # Text that comes from a value which Python inserted is in no file.
                 if at in part.lines:
-                    hit.append((path, _ENTRY, at))
+                    said.append((path, _ENTRY, at))
             if probe.outcome is not None:
                 path, part, number = numbers[probe.outcome]
                 at, outcomes = places(probe.line)[2], part.outcomes
                 if number < len(outcomes) and outcomes[number].line == at:
-                    hit.append((path, at, outcomes[number].to))
-            hits.append([each for each in hit if self._scope.contains(each[0])])
-        if not any(hits):
-            return None
-        self._hits[id] = hits
-        return found
+                    said.append((path, at, outcomes[number].to))
+            hit += [each for each in said if self._scope.contains(each[0])]
 
-    def _places(
-        self, code: bytes, source_map: SourceMap | None
-    ) -> Callable[[int], tuple[str, Text, int]] | None:
-        """Return what gives a line's file, its text there, and its line in the file."""
+    def _standing(self, code: bytes, source_map: SourceMap | None) -> list[Places]:
+        """Return the places that a text stands at: the same string may be in several files."""
         if source_map is None or not source_map.paths:
-            found = self._scope.find(code)
-            if found is None:
-                return None
-            path, text, places = found
-            return lambda line: (path, text, places[min(line, len(places)) - 1])
+            return [partial(_place, *found) for found in self._scope.find(code)]
+        places = self._in_files(code, source_map)
+        return [] if places is None else [places]
+
+    def _in_files(self, code: bytes, source_map: SourceMap) -> Places | None:
+        """Return the place of a text that files were put together to."""
         files: list[tuple[str, Text]] = []
         lines: list[list[bytes]] = []
         for each in source_map.paths:
@@ -200,6 +210,10 @@ class Measuring:
         if path not in self._warned and self._scope.contains(path):
             self._warned.add(path)
             warnings.warn(f"{relative_filename(path)} {why}", CoverageWarning, stacklevel=2)
+
+
+def _place(path: str, text: Text, places: tuple[int, ...], line: int) -> tuple[str, Text, int]:
+    return path, text, places[min(line, len(places)) - 1]
 
 
 def set_method(of: object, name: str, method: Callable[..., Any]) -> None:

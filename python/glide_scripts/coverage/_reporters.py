@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coverage.exceptions import CoverageException, CoverageWarning
+from coverage.misc import join_regex
+from coverage.parser import PythonParser
 from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
 
@@ -122,7 +125,8 @@ class PythonWithLuaReporter(PythonFileReporter):
 
     @cached_property
     def _excluded(self) -> set[int]:
-        return super().excluded_lines().union(*(text.excluded for text in self._texts))
+        python = super().excluded_lines() - self._lua_lines
+        return python.union(*(text.excluded for text in self._texts))
 
     @cached_property
     def _lua_lines(self) -> set[int]:
@@ -132,10 +136,25 @@ class PythonWithLuaReporter(PythonFileReporter):
             line
             for line in lines
             # A string in a statement that is excluded.
-            if self.multiline_map().get(line, line)
-            in super(PythonWithLuaReporter, self).excluded_lines()
+            if self.multiline_map().get(line, line) in self._excluded_python
         }
         return lines - super().lines() - hidden
+
+    @cached_property
+    def _excluded_python(self) -> set[int]:
+        """The first lines of statements that are excluded, except for a body of ``...``.
+
+        coverage.py excludes a function with such a body by default, with its decorators. One of
+        these may be ``typed_script``, with a script that does run.
+        """
+        if not self._texts:
+            return set()
+        assert self.coverage is not None
+        patterns: Any = self.coverage.get_option("report:exclude_lines") or []
+        excluding = [each for each in patterns if not re.search(each, "...")]
+        parser = PythonParser(filename=self.filename, exclude=join_regex(excluding))
+        parser.parse_source()
+        return parser.excluded
 
     @cached_property
     def _outcomes(self) -> list[Outcome]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sysconfig
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from coverage import Coverage
@@ -51,29 +53,30 @@ class Scope:
 
     def files_with_lua(self) -> set[str]:
         """All ``.lua`` files that are measured, and the Python files with strings of Lua."""
-        return {*self.lua_files(), *(path for path, _ in self._texts.values())}
+        texts = chain.from_iterable(self._texts.values())
+        return {*self.lua_files(), *(path for path, _ in texts)}
 
-    def find(self, code: bytes) -> tuple[str, Text, tuple[int, ...]] | None:
+    def find(self, code: bytes) -> list[tuple[str, Text, tuple[int, ...]]]:
         """Find a text that a program has sent.
 
         Returns:
-            The file, its text there, and the file's line of each line that was sent; None if it is
-            in no file.
+            For each place that it stands at, the file, its text there, and the file's line of each
+            line that was sent.
         """
         known = self._texts.get(code)
         if known is not None:
-            path, text = known
-            return path, text, text.places
-        for path, text in self._templates:
-            assert text.literal is not None
-            if (places := text.literal.places_in(code)) is not None:
-                return path, text, places
-        return None
+            return [(path, text, text.places) for path, text in known]
+        placed = ((path, text, text.literal) for path, text in self._templates)
+        return [
+            (path, text, places)
+            for path, text, literal in placed
+            if literal is not None and (places := literal.places_in(code)) is not None
+        ]
 
     @cached_property
     def _templates(self) -> list[tuple[str, Text]]:
         found: dict[int, tuple[str, Text]] = {}
-        for path, text in self._texts.values():
+        for path, text in chain.from_iterable(self._texts.values()):
             if text.literal is not None and text.literal.is_template:
                 found.setdefault(id(text.literal), (path, text))
         return list(found.values())
@@ -91,17 +94,18 @@ class Scope:
         return sorted({path for path in found if self.contains(path)})
 
     @cached_property
-    def _texts(self) -> dict[bytes, tuple[str, Text]]:
-        texts: dict[bytes, tuple[str, Text]] = {}
+    def _texts(self) -> dict[bytes, list[tuple[str, Text]]]:
+        texts: defaultdict[bytes, list[tuple[str, Text]]] = defaultdict(list)
         for path in self._files:
             try:
                 found = texts_of(path)
             except OSError:
                 continue
             for text in found:
-                for form in forms(text):
-                    texts.setdefault(form.code, (path, form))
-        return texts
+                # Two forms of a text may be the same.
+                for code, form in {form.code: form for form in forms(text)}.items():
+                    texts[code].append((path, form))
+        return dict(texts)
 
 
 def _folders(source: str) -> Iterable[str]:

@@ -92,7 +92,7 @@ def snippet_of(line: int, file: str | None, script: Script, words: str) -> list[
             continue
         # No character has more than 4 bytes.
         start = lines[sent - 1][: 4 * (_MAX_LINE + 1)]
-        text = start.decode(errors="replace").expandtabs(4).rstrip()
+        text = start.decode(errors="backslashreplace").expandtabs(4).rstrip()
         shown_lines.append((number, on_one_line(text, _MAX_LINE)))
     while shown_lines and shown_lines[-1][0] > line and not shown_lines[-1][1]:
         shown_lines.pop()
