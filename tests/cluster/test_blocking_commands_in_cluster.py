@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from tests.cluster.conftest import Connect
 from tests.cluster.support import a_key_each, key_on
 from tests.waiting import until
 
-from glide_scripts import ClusterBatch, GlideClusterClient
+from glide_scripts import ClusterBatch, GlideClusterClient, TimeoutError
 from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 
@@ -84,3 +85,32 @@ async def test_one_whose_slot_moves_waits_on_at_the_new_node(
     await until(lambda: blocked(target))
     await client.custom_command(["RPUSH", key, "job"])
     assert await call == [key.encode(), b"job"]
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+async def test_one_whose_slot_moves_to_a_dead_node_waits_for_no_longer_than_a_new_call(
+    connect_cluster: Connect, in_pipeline: bool
+) -> None:
+    with ValkeyCluster(primaries=3, replicas=0) as cluster:
+        client = await connect_cluster(cluster, request_timeout=300)
+        source, target = cluster.primaries()[:2]
+        key, other = key_on(cluster, source), key_on(cluster, target)
+        command = ["BLPOP", key, "0"]
+        call: Any
+        if in_pipeline:
+            call = client.exec(ClusterBatch(False).custom_command(command), True)
+        else:
+            call = client.custom_command(command)
+        waits = await waiting(source, call)
+        owner = target.command("CLUSTER", "MYID")
+        assert isinstance(owner, bytes)
+        # It is sent again after its deadline: the deadline of a later call has passed.
+        target.pause()
+        with pytest.raises(TimeoutError):
+            await client.get(other)
+        await asyncio.to_thread(target.kill)
+        source.command("CLUSTER", "SETSLOT", str(cluster.key_slot(key)), "NODE", owner.decode())
+        async with asyncio.timeout(20):
+            with pytest.raises(TimeoutError) as late:
+                await waits
+        assert not late.value.may_have_executed

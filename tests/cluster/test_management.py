@@ -18,6 +18,7 @@ from glide_scripts import (
     AllNodes,
     AllPrimaries,
     ByAddressRoute,
+    ClusterBatch,
     FlushMode,
     GlideClusterClient,
     InfoSection,
@@ -261,6 +262,31 @@ async def test_an_error_of_one_part_is_the_commands(
     with pytest.raises(RequestError, match="wrong number of arguments"):
         await client.custom_command(["DEL"])
     assert await client.mget(["a", "b"]) == [None, None]
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+async def test_an_error_of_one_part_says_whether_any_part_may_have_run(
+    cluster: ValkeyCluster, client: GlideClusterClient, in_batch: bool
+) -> None:
+    async def error_of(command: list[str]) -> RequestError:
+        batch = ClusterBatch(False).custom_command(command)
+        call = client.exec(batch, True) if in_batch else client.custom_command(command)
+        with pytest.raises(RequestError) as error:
+            await call
+        return error.value
+
+    nodes = cluster.primaries()
+    mset = ["MSET", *(word for key in a_key_each(cluster) for word in (key, "v"))]
+    try:
+        nodes[0].command("CONFIG", "SET", "maxmemory", "1")
+        assert (await error_of(mset)).may_have_executed
+        for node in nodes[1:]:
+            node.command("CONFIG", "SET", "maxmemory", "1")
+        assert not (await error_of(mset)).may_have_executed
+    finally:
+        for node in nodes:
+            node.command("CONFIG", "SET", "maxmemory", "0")
+    assert not (await error_of(["SCRIPT", "LOAD", "return ("])).may_have_executed
 
 
 async def test_commands_about_the_servers_go_where_they_say(

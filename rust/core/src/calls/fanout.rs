@@ -95,8 +95,11 @@ async fn ask_nodes(
 
 /// Whether a node left the cluster before anything was sent to it.
 pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
-    let was_asked = outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true);
-    !was_asked && !servers.topology().nodes().any(|known| known.address == *node)
+    !may_have_executed(outcome) && !servers.topology().nodes().any(|known| known.address == *node)
+}
+
+fn may_have_executed(outcome: &Outcome) -> bool {
+    outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true)
 }
 
 /// The nodes of a route. A replica that is down has no cache to flush and runs no script, so only callers who need a
@@ -192,6 +195,11 @@ impl Drop for Asked {
 }
 
 pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> Outcome {
+    let ran = answers.iter().any(|(_, outcome)| may_have_executed(outcome));
+    reply_of_nodes(gather, answers).map_err(|error| Box::new(error.may_have_executed(ran)))
+}
+
+fn reply_of_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> Outcome {
     if gather == Gather::OneSucceeded {
         let mut errors = Vec::new();
         for (_, outcome) in answers {
@@ -205,14 +213,11 @@ pub(crate) fn gather_nodes(gather: Gather, answers: Vec<(Address, Outcome)>) -> 
         return if errors.is_empty() { Err(Box::new(no_nodes())) } else { Err(errors.swap_remove(shown)) };
     }
     let mut replies = Vec::with_capacity(answers.len());
-    let several = answers.len() > 1;
     for (node, outcome) in answers {
         match outcome {
             Ok(reply) => replies.push((node, reply)),
             Err(mut error) => {
                 error.node = Some(node);
-                // The others may have done their part.
-                error.may_have_executed |= several;
                 return Err(error);
             }
         }
@@ -233,17 +238,13 @@ fn by_node(replies: Vec<(Address, Reply)>) -> Reply {
 }
 
 pub(crate) fn gather_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, keys: usize) -> Outcome {
-    let several = answers.len() > 1;
-    let mut replies = Vec::with_capacity(answers.len());
-    for (positions, outcome) in answers {
-        match outcome {
-            Ok(reply) => replies.push((positions, reply)),
-            Err(mut error) => {
-                error.may_have_executed |= several;
-                return Err(error);
-            }
-        }
-    }
+    let ran = answers.iter().any(|(_, outcome)| may_have_executed(outcome));
+    reply_of_parts(gather, answers, keys).map_err(|error| Box::new(error.may_have_executed(ran)))
+}
+
+fn reply_of_parts(gather: Gather, answers: Vec<(Vec<usize>, Outcome)>, keys: usize) -> Outcome {
+    let replies = answers.into_iter().map(|(positions, outcome)| Ok((positions, outcome?)));
+    let replies = replies.collect::<Result<Vec<_>, Box<Error>>>()?;
     if gather != Gather::InOrder {
         return combine(gather, replies.into_iter().map(|(_, reply)| reply));
     }
@@ -345,11 +346,37 @@ mod tests {
         assert_eq!(outcome.map_err(|error| error.kind).err(), Some(Kind::Unkillable));
     }
 
+    fn refused(may_have_executed: bool) -> Outcome {
+        Err(Box::new(Error::new(Kind::Request, "OOM").may_have_executed(may_have_executed)))
+    }
+
     #[test]
-    fn an_error_names_its_node_and_says_that_others_may_have_run() {
-        let refused = Err(Box::new(Error::new(Kind::Request, "OOM")));
-        let error = gather_nodes(Gather::AllSucceeded, vec![(node(1), Ok(int(1))), (node(2), refused)]);
-        let error = error.expect_err("one failed");
-        assert!(error.to_string().starts_with("h:2: ") && error.may_have_executed);
+    fn an_error_names_its_node_and_says_whether_any_may_have_run() {
+        let of = |gather, first, second| {
+            let error = gather_nodes(gather, vec![(node(1), first), (node(2), second)]).expect_err("one failed");
+            (error.to_string(), error.may_have_executed)
+        };
+        for gather in [Gather::AllSucceeded, Gather::Sum, Gather::ByNode] {
+            let (text, ran) = of(gather, Ok(int(1)), refused(false));
+            assert!(text.starts_with("h:2: ") && ran, "{text}");
+            assert!(of(gather, refused(false), Ok(int(1))).1);
+            assert!(of(gather, refused(false), refused(true)).1);
+            assert!(!of(gather, refused(false), refused(false)).1);
+        }
+        assert!(of(Gather::OneSucceeded, refused(false), refused(true)).1);
+        assert!(!of(Gather::OneSucceeded, refused(false), refused(false)).1);
+    }
+
+    #[test]
+    fn an_error_of_a_part_says_whether_any_may_have_run() {
+        let of = |gather, first, second| {
+            let answers = vec![(vec![0], first), (vec![1], second)];
+            gather_parts(gather, answers, 2).expect_err("one failed").may_have_executed
+        };
+        for gather in [Gather::InOrder, Gather::Sum] {
+            assert!(of(gather, refused(false), Ok(list(&[1]))));
+            assert!(of(gather, refused(false), refused(true)));
+            assert!(!of(gather, refused(false), refused(false)));
+        }
     }
 }

@@ -15,8 +15,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
-use crate::calls::waiting::{TooLate, in_time, time_for_reply};
+use crate::calls::waiting::{TooLate, in_time, send_again_by, time_for_reply};
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -42,6 +43,8 @@ struct Context {
     /// If `own_time` is set, the batch has connections of its own, one per server, so that its order holds and no other
     /// call waits behind it.
     leases: RefCell<Vec<Lease>>,
+    /// Until when its commands must be sent.
+    send_by: Cell<Instant>,
     /// The servers may have read some of it.
     was_sent: Cell<bool>,
     /// For errors of deadlines.
@@ -74,6 +77,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
     };
     let context = Rc::new(Context {
         servers: servers.clone(),
+        send_by: Cell::new(sending.deadline),
         sending,
         needs_primaries: !reads,
         own_time,
@@ -120,7 +124,9 @@ impl Context {
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
-        let reached = self.in_time(|| false, self.reach(lane, &mut pieces)).await;
+        let send_by = self.send_by.get();
+        let waited = send_by.duration_since(self.sending.deadline);
+        let reached = timeout_at(send_by, self.reach(lane, &mut pieces)).await.map_err(|_| TooLate { waited });
         drop(held);
         let place = match reached {
             Ok(Ok(Some(place))) => place,
@@ -165,7 +171,10 @@ impl Context {
         let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), bringers };
         for (count, progress, answer) in chunks {
             let answered = self.in_time(|| progress.was_sent(), answer).await;
-            self.was_sent.set(self.was_sent.get() || progress.was_sent());
+            if progress.was_sent() {
+                self.was_sent.set(true);
+                self.send_by.update(|send_by| send_again_by(send_by, self.sending.timeout));
+            }
             let ending = match answered {
                 Ok(Ok(())) => WriteEnd::Answered,
                 Ok(Err(Unfinished::Lost(reason))) => WriteEnd::Lost(reason, progress.written()),

@@ -3,10 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
 use crate::calls::proving::{ask, proof};
-use crate::calls::waiting::{TooLate, connected_lane, in_time, time_for_reply};
+use crate::calls::waiting::{TooLate, connected_lane, in_time, send_again_by, time_for_reply};
 use crate::connection::lane::{Lane, NotReached, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
@@ -254,8 +256,12 @@ async fn attempts(
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
+    let mut send_by = call.deadline;
     loop {
         progress.note(&unfinished);
+        if !matches!(unfinished, Unfinished::Unsent) {
+            send_by = send_again_by(send_by, call.timeout);
+        }
         attempt.has_place = kept.is_some();
         let held = servers.stats.hold(request.wire().len());
         match unfinished {
@@ -291,21 +297,12 @@ async fn attempts(
         // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
         let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
         let had_place = before.is_some();
-        attempt.pauses.wait(call.deadline).await;
-        attempt.drop_unreachable().await;
-        let place = match attempt.lane.take() {
-            Some(lane) => before.unwrap_or_else(|| lane.end_of_line()),
-            None => {
-                drop(before);
-                attempt.asking = false;
-                let needs_primary = attempt.needs_primary();
-                connected_lane(servers, request, &call.route, needs_primary, &progress.waiting_for)
-                    .await
-                    .map_err(|error| Box::new(error.after_loss(progress.lost.get())))?
-            }
+        let reaching = reach(servers, call, &mut attempt, before, send_by, progress);
+        let Ok(reached) = timeout_at(send_by, reaching).await else {
+            let waited = send_by.duration_since(call.deadline);
+            return Err(Box::new(Error::timeout(call.timeout + waited, progress.at_deadline(request))));
         };
-        let target = place.lane().clone();
-        let Ok((place, only_on)) = progress.place_for(servers, request, place).await else {
+        let (target, Ok((place, only_on))) = reached? else {
             unfinished = Unfinished::Unsent;
             continue;
         };
@@ -342,4 +339,30 @@ async fn attempts(
         };
         attempt.lane = Some(target);
     }
+}
+
+/// A server that the attempt may go to, and its place there: at `before`, if the attempt goes to the same server.
+async fn reach(
+    servers: &Rc<Servers>,
+    call: &Call,
+    attempt: &mut Attempt,
+    before: Option<Place>,
+    send_by: Instant,
+    progress: &Progress,
+) -> Result<(Rc<Lane>, Result<(Place, Option<u64>), NotReached>), Box<Error>> {
+    attempt.pauses.wait(send_by).await;
+    attempt.drop_unreachable().await;
+    let place = match attempt.lane.take() {
+        Some(lane) => before.unwrap_or_else(|| lane.end_of_line()),
+        None => {
+            drop(before);
+            attempt.asking = false;
+            let needs_primary = attempt.needs_primary();
+            connected_lane(servers, &call.request, &call.route, needs_primary, &progress.waiting_for)
+                .await
+                .map_err(|error| Box::new(error.after_loss(progress.lost.get())))?
+        }
+    };
+    let target = place.lane().clone();
+    Ok((target, progress.place_for(servers, &call.request, place).await))
 }

@@ -75,6 +75,13 @@ pub(crate) fn time_for_reply(servers: &Servers, own_time: Option<Wait>) -> Optio
     if servers.config.connection.deadlines == Deadlines::UntilSent { Some(Wait::Forever) } else { own_time }
 }
 
+/// Until when a call that was sent must be sent again. If its server kept it beyond that, it has as much time as a new
+/// call.
+pub(crate) fn send_again_by(send_by: Instant, timeout: Duration) -> Instant {
+    let now = Instant::now();
+    if now > send_by { now + timeout } else { send_by }
+}
+
 /// Bounds work by its deadline. A command that waits for other clients gets its own time in addition, once it was sent.
 pub(crate) async fn in_time<T>(
     deadline: Instant,

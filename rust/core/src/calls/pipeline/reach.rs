@@ -47,8 +47,8 @@ impl Context {
         lane: Option<Rc<Lane>>,
         pieces: &mut [Piece],
     ) -> Result<Option<lane::Place>, Box<Error>> {
-        let deadline = self.sending.deadline;
-        let pause = pieces.iter_mut().map(|piece| piece.attempt.pauses.take(deadline)).max().unwrap_or_default();
+        let send_by = self.send_by.get();
+        let pause = pieces.iter_mut().map(|piece| piece.attempt.pauses.take(send_by)).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
         }
