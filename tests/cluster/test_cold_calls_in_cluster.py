@@ -72,4 +72,7 @@ async def test_first_batches_at_once_load_a_script_once_to_each_node(
     reset_stats(cluster.primaries())
     replies = await asyncio.gather(*(client.exec(batch, True) for batch in batches))
     assert sorted(map(tuple, replies)) == [(n, n, n) for n in range(1, 51)]  # type: ignore[arg-type]
-    assert calls(cluster.primaries(), "script|load") == [1, 1, 1]
+    primaries = cluster.primaries()
+    # Redis 6.2 does not count subcommands apart.
+    loads = zip(calls(primaries, "script|load"), calls(primaries, "script"), strict=True)
+    assert [max(each) for each in loads] == [1, 1, 1]

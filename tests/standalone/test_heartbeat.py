@@ -140,7 +140,8 @@ async def test_a_peer_that_stops_taking_a_large_request_is_given_up(
     # More than the socket buffers of both sides hold.
     size = 48 << 20
     with FaultProxy(server.host, server.port) as proxy:
-        async with await client_of(proxy) as client:
+        # To read the request may take a busy machine longer than four shorter intervals.
+        async with await client_of(proxy, interval=750) as client:
             await client.ping()
             proxy.slow_requests(0)
             calling = asyncio.ensure_future(client.invoke_script(LENGTH, args=[b"x" * size]))

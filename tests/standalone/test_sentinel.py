@@ -9,9 +9,11 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 import trustme
+from tests.ports import refusing
 from tests.sentinels import Service, false_sentinel, is_primary
 from tests.tls_proxy import tls_proxy
 from tests.waiting import block_until, until
@@ -35,7 +37,6 @@ from glide_scripts import (
     TlsAdvancedConfiguration,
 )
 from glide_scripts.testing import ServerReplyError, ValkeySentinel, ValkeyServer
-from glide_scripts.testing._ports import free_port
 
 # It runs once for each call that gives it another name.
 ONCE = Script("return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)")
@@ -119,9 +120,11 @@ async def test_the_primary_is_found_and_serves_calls(service: Service) -> None:
 
 
 async def test_one_sentinel_that_answers_is_enough(service: Service) -> None:
-    async with false_sentinel(None) as silent:
-        nobody = NodeAddress("127.0.0.1", free_port())
-        async with await open_client(service, silent, nobody) as client:
+    with refusing() as nobody:
+        async with (
+            false_sentinel(None) as silent,
+            await open_client(service, silent, nobody) as client,
+        ):
             assert await port_of(client) == service.primary.port
 
 
@@ -184,10 +187,10 @@ async def test_a_sentinel_that_missed_the_failover_is_not_believed(service: Serv
 async def test_an_old_primary_is_no_substitute_for_one_that_cannot_be_reached(
     service: Service,
 ) -> None:
-    unreachable = NodeAddress("127.0.0.1", free_port())
-    async with false_sentinel(unreachable, epoch=99) as ahead:
-        with pytest.raises(ClosingError, match=f":{unreachable.port}: .*refused"):
-            await open_client(service, ahead)
+    with refusing() as unreachable:
+        async with false_sentinel(unreachable, epoch=99) as ahead:
+            with pytest.raises(ClosingError, match=f":{unreachable.port}: .*refused"):
+                await open_client(service, ahead)
 
 
 async def test_a_service_that_nobody_knows_is_named_beside_those_that_are(service: Service) -> None:
@@ -196,9 +199,12 @@ async def test_a_service_that_nobody_knows_is_named_beside_those_that_are(servic
 
 
 async def test_where_no_sentinel_can_be_reached_the_error_names_each(service: Service) -> None:
-    first, second = (NodeAddress("127.0.0.1", free_port()) for _ in range(2))
     service.sentinels.clear()
-    with pytest.raises(ClosingError, match='no Sentinel names a primary of "main"') as raised:
+    with (
+        refusing() as first,
+        refusing() as second,
+        pytest.raises(ClosingError, match='no Sentinel names a primary of "main"') as raised,
+    ):
         await open_client(service, first, second)
     refused = re.findall(r":(\d+): .*?refused", str(raised.value))
     assert {str(first.port), str(second.port)} == set(refused)
@@ -220,12 +226,13 @@ async def test_sentinels_that_do_not_answer_cost_the_connection_timeout(service:
 
 
 async def test_a_lazy_client_asks_at_its_first_call(service: Service) -> None:
-    nobody = NodeAddress("127.0.0.1", free_port())
     found = service.sentinels.pop()
-    async with await open_client(service, nobody, lazy_connect=True, request_timeout=300) as client:
-        with pytest.raises(TimeoutError, match="no Sentinel names a primary") as raised:
-            await client.set("k", "v")
-        assert not raised.value.may_have_executed
+    with refusing() as nobody:
+        settings: dict[str, Any] = {"lazy_connect": True, "request_timeout": 300}
+        async with await open_client(service, nobody, **settings) as client:
+            with pytest.raises(TimeoutError, match="no Sentinel names a primary") as raised:
+                await client.set("k", "v")
+            assert not raised.value.may_have_executed
     service.sentinels.append(found)
     async with await open_client(service, lazy_connect=True) as client:
         assert await port_of(client) == service.primary.port

@@ -1,0 +1,17 @@
+"""Ports that refuse connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from glide_scripts import NodeAddress
+
+
+@contextmanager
+def refusing() -> Iterator[NodeAddress]:
+    """An address that nothing listens on, and that no server gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield NodeAddress("127.0.0.1", held.getsockname()[1])
