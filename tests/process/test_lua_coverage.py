@@ -129,6 +129,7 @@ def test_lua_stands_beside_python_in_the_report(
     result = run(pytester, *workers, "--cov=shop", "--cov-branch", "--cov-report=term-missing")
     result.assert_outcomes(passed=4)
     assert {name: row for name, row in rows(result).items() if name != "TOTAL"} == EXPECTED
+    result.stdout.no_fnmatch_line("*no measured file*")
 
 
 def test_what_no_test_reaches_is_missing(pytester: pytest.Pytester, project: Path) -> None:
@@ -252,8 +253,6 @@ def test_a_text_that_is_in_no_file_is_named(
     result.assert_outcomes(passed=1)
     (line,) = [line for line in result.outlines if "no measured file" in line]
     assert line.endswith("they are sent at shop/built.py:4")
-    result = run(pytester, *workers, "--cov=shop", "test_shop.py")
-    result.stdout.no_fnmatch_line("*no measured file*")
 
 
 def test_it_can_be_turned_off(pytester: pytest.Pytester, project: Path) -> None:
