@@ -177,6 +177,7 @@ def everything(error: BaseException) -> str:
     return "\n".join(shown)
 
 
+@pytest.mark.every_server
 async def test_a_secret_is_shown_nowhere(client: GlideClient) -> None:
     calls: list[Callable[[], Any]] = [
         lambda: says_it(client, SECRET, "other"),
@@ -297,6 +298,7 @@ async def test_one_of_many_calls_raises_it_too(client: GlideClient, shop: Script
         await client.invoke_script_many(shop.take, calls)
 
 
+@pytest.mark.every_server
 async def test_none_of_many_calls_shows_a_secret(client: GlideClient) -> None:
     calls: list[Any] = [([], [SECRET]), ([], ["hunter2"])]
     for error in await client.invoke_script_many(raises_it, calls, raise_on_error=False):

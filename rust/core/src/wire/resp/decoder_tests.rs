@@ -24,6 +24,7 @@ fn every_scalar_is_read() {
         (b"+\r\n", Item::Simple(Text::copied(b""))),
         (b"-ERR no\r\n", error("ERR no")),
         (b"!6\r\nERR no\r\n", error("ERR no")),
+        (b"-ERR a\nb\rc\r\n", error("ERR a b c")),
         (b":-42\r\n", Item::Int(-42)),
         (b":9223372036854775807\r\n", Item::Int(i64::MAX)),
         (b":-9223372036854775808\r\n", Item::Int(i64::MIN)),

@@ -9,8 +9,15 @@ use bytes::Bytes;
 pub struct ServerError(Bytes);
 
 impl ServerError {
+    /// Of several lines it makes one, with spaces, as most servers do. Redis 8.2.3 and Valkey 9.0.0 pass on the line
+    /// breaks of what a script raises.
     pub fn new(line: impl Into<Bytes>) -> Self {
-        Self(line.into())
+        let line = line.into();
+        if memchr::memchr2(b'\r', b'\n', &line).is_none() {
+            return Self(line);
+        }
+        let spaced = line.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte });
+        Self(spaced.collect())
     }
 
     /// The first word, which says what kind of error it is.
