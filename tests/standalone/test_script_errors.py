@@ -196,6 +196,16 @@ async def test_a_secret_is_shown_nowhere(client: GlideClient) -> None:
         assert "<secret>" in shown
 
 
+@pytest.mark.every_server
+@pytest.mark.parametrize("end", ["\0", "\r\n"])
+async def test_the_beginning_of_a_secret_that_a_server_cuts_is_not_shown(
+    client: GlideClient, end: str
+) -> None:
+    shown = everything(await failure(raises_it(client, f"hunter2{end}+OK")))
+    assert "hunter2" not in shown
+    assert "<secret>" in shown
+
+
 @typed_script(Script("return {string.rep('x', 290) .. ARGV[1], ARGV[1], KEYS[1]}", name="long"))
 def long(user: Key, token: Secret[bytes]) -> int:
     raise NotImplementedError

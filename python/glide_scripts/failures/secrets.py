@@ -6,7 +6,8 @@ Words are shown unless they hold a secret in one of these forms, whatever its ca
 - with the escapes of JSON, Python or Lua;
 - a number as Lua prints it;
 - a string or a number of a secret that was sent as JSON;
-- the first 32 characters of a longer one: servers cut long words.
+- the first 32 characters of a longer one: servers cut long words;
+- what comes before a zero byte or a line's end: servers send no more of what a script raises.
 
 A secret of fewer than four characters is found as a word of its own. Other forms that a script
 makes of a secret (a hash, base64, its reverse, a part) are not recognised.
@@ -126,6 +127,7 @@ def _forms(secret: object) -> Iterator[str]:
     data = _bytes(secret)
     text = data.decode(errors="replace")
     yield text
+    yield from _cut(text)
     # Servers put spaces for the ends of lines.
     yield re.sub(r"[\r\n]", " ", text)
     yield repr(text)[1:-1]
@@ -136,6 +138,7 @@ def _meanings(secret: object) -> Iterator[str]:
     """A value as it was sent, and what a script may read in it: numbers, and leaves of JSON."""
     text = _bytes(secret).decode(errors="replace")
     yield text
+    yield from _cut(text)
     yield from _as_number(text)
     if text[:1] in ("{", "[", '"'):
         try:
@@ -153,6 +156,13 @@ def _meanings(secret: object) -> Iterator[str]:
                 yield from _as_number(value)
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
                 yield from _as_number(repr(value))
+
+
+def _cut(text: str) -> Iterator[str]:
+    """What servers send of it if a script raises it, where that is less."""
+    beginning = re.split(r"\0|\r\n", text, maxsplit=1)[0]
+    if beginning != text:
+        yield beginning
 
 
 def _as_number(text: str) -> Iterator[str]:
