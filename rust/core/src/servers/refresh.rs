@@ -30,25 +30,25 @@ impl Servers {
             Error::because(kind, Cause::NotConnected(reason))
         })?;
         if self.reads_replicas() {
-            self.prepare_replicas().await;
+            self.prepare_reads().await;
         }
         Ok(())
     }
 
-    /// Waits until each replica is connected or known to be down: the first reads are to find them.
-    async fn prepare_replicas(&self) {
-        let replicas: Vec<_> = self.topology.borrow().replicas().cloned().collect();
+    /// Waits until each replica is connected or known to be down, and the zones are known if reads depend on them: the
+    /// first reads are to find both.
+    async fn prepare_reads(&self) {
         let mut preparing = JoinSet::new();
-        for node in replicas {
-            let knows_zones = self.knows_zones();
-            preparing.spawn_local(async move {
-                if knows_zones {
-                    learn_zone(&node, node.reads()).await;
-                } else {
-                    // If a replica is down, its lane keeps the reason.
-                    let _ = node.reads().connected().await;
-                }
-            });
+        if self.knows_zones() {
+            for (node, lane) in self.topology.borrow().without_zone() {
+                preparing.spawn_local(async move { learn_zone(&node, &lane).await });
+            }
+        } else {
+            for node in self.topology.borrow().replicas() {
+                let lane = node.reads().clone();
+                // If a replica is down, its lane keeps the reason.
+                preparing.spawn_local(async move { drop(lane.connected().await) });
+            }
         }
         preparing.join_all().await;
     }
@@ -208,9 +208,7 @@ impl Servers {
         if !self.knows_zones() {
             return;
         }
-        let topology = self.topology.borrow();
-        for node in topology.nodes().filter(|node| node.zone().is_none()) {
-            let (node, lane) = (node.clone(), topology.lane_of(node));
+        for (node, lane) in self.topology.borrow().without_zone() {
             spawn_local(async move { learn_zone(&node, &lane).await });
         }
     }

@@ -175,6 +175,12 @@ impl Topology {
         if is_primary { node.data.clone() } else { node.reads().clone() }
     }
 
+    /// The nodes whose zones are not known yet, each with the lane to ask it over.
+    pub(crate) fn without_zone(&self) -> Vec<(Rc<Node>, Rc<Lane>)> {
+        let unknown = self.nodes().filter(|node| node.zone().is_none());
+        unknown.map(|node| (node.clone(), self.lane_of(node))).collect()
+    }
+
     /// A shard by chance, of those that are connected where there are any.
     fn any_shard(&self) -> Option<&Shard> {
         if let [only] = self.shards.as_slice() {
