@@ -280,6 +280,5 @@ class BaseBatch(ScriptBatch):
 
 def undecoded_call(script: Script, keys: Any, args: Any) -> Callable[[Any], Any] | None:
     """Return what explains the errors of a typed script; None for any other script."""
-    # Of the class: for an attribute that a `Script` lacks, it looks for advice.
-    call: Callable[..., Any] | None = getattr(type(script), "_undecoded_call", None)
-    return None if call is None else call(script, keys, args)
+    call: Callable[..., Callable[[Any], Any]] | None = getattr(script, "_undecoded_call", None)
+    return None if call is None else call(keys, args)
