@@ -7,7 +7,7 @@ Words are shown unless they hold a secret in one of these forms, whatever its ca
 - a number as Lua prints it;
 - a string or a number of a secret that was sent as JSON;
 - the first 32 characters of a longer one: servers cut long words;
-- what comes before a zero byte or a line's end: servers send no more of what a script raises.
+- what comes before a zero byte or CRLF: some servers send no more of what a script raises.
 
 A secret of fewer than four characters is found as a word of its own. Other forms that a script
 makes of a secret (a hash, base64, its reverse, a part) are not recognised.

@@ -177,7 +177,7 @@ def execute_batch(
 
     Args:
         pipeline: The pipeline.
-        client: What has the shared and the callbacks: its client, or itself.
+        client: The pipeline's client, or the pipeline itself, which has the same attributes.
         batch: The batch.
         commands: The commands in it.
         raise_on_error: Whether to raise the first error of a command.
