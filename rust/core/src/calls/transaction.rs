@@ -11,11 +11,12 @@ mod queue;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::calls::attempt::Attempt;
-use crate::calls::waiting::{connected_lane, in_time, time_for_reply};
+use crate::calls::waiting::{TooLate, connected_lane, in_time, send_again_by, time_for_reply};
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -53,6 +54,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         first_route: asked.unwrap_or_else(|| route.clone()),
         route,
         watched,
+        timeout: sending.timeout,
         deadline: sending.deadline,
         progress: Rc::default(),
         ran_on_replica: Cell::default(),
@@ -60,15 +62,8 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
     };
     let own_time = time_for_reply(servers, None);
     let was_sent = || transaction.progress.was_sent();
-    let outcome = match in_time(sending.deadline, own_time, was_sent, transaction.attempts()).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let sent = transaction.progress.was_sent();
-            let reason = transaction.waiting_for.take();
-            let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
-            Err(Box::new(Error::timeout(sending.timeout, known)))
-        }
-    };
+    let ended = in_time(sending.deadline, own_time, was_sent, transaction.attempts()).await;
+    let outcome = ended.unwrap_or_else(|too_late| Err(Box::new(transaction.timed_out(too_late))));
     outcome.map_err(|mut error| {
         error.may_have_executed |= transaction.ran_on_replica.get();
         error
@@ -90,6 +85,7 @@ struct Transaction<'a> {
     /// Where its keys are, by which it may be redirected.
     route: Route,
     watched: Option<Watched>,
+    timeout: Duration,
     deadline: Instant,
     progress: Rc<StepProgress>,
     /// A replica executed the commands that only read.
@@ -102,35 +98,18 @@ impl Transaction<'_> {
         let begin = Packer::single("MULTI");
         let mut attempt = Attempt::default();
         let mut loads_libraries = true;
-        let length = self.requests.iter().map(|request| request.wire().len()).sum();
+        let mut send_by = self.deadline;
         loop {
-            let held = self.servers.stats.hold(length);
-            attempt.pauses.wait(self.deadline).await;
-            attempt.drop_unreachable().await;
-            let place = match (&self.watched, attempt.lane.take()) {
-                (Some(watched), _) => watched.lane().end_of_line(),
-                (None, Some(lane)) => lane.end_of_line(),
-                (None, None) => {
-                    attempt.asking = false;
-                    connected_lane(self.servers, &begin, &self.first_route, true, &self.waiting_for).await?
-                }
-            };
-            drop(held);
-            let lane = place.lane().clone();
-            attempt.lane = Some(lane.clone());
-            // Calls that are issued later wait for the transaction, also while the client asks the server something
-            // first.
-            let place = if self.is_prepared(&lane) { place } else { place.kept() };
-            if self.watched.is_none() && !self.may_begin(&place, &begin, &mut attempt).await? {
-                continue;
-            }
-            if !self.has_libraries(&place, &mut attempt).await? {
-                if self.watched.is_some() && lane.is_closed() {
+            let reached = timeout_at(send_by, self.reach(&begin, &mut attempt, send_by)).await;
+            let waited = send_by.duration_since(self.deadline);
+            let Some(place) = reached.map_err(|_| Box::new(self.timed_out(TooLate { waited })))?? else {
+                if self.watched.as_ref().is_some_and(|watched| watched.lane().is_closed()) {
                     // Its connection is lost, and with it the watch. The transaction may go over no other connection.
                     return Ok(None);
                 }
                 continue;
-            }
+            };
+            let lane = place.lane().clone();
             let queue = self.queue(loads_libraries);
             let only_on = self.watched.as_ref().map(Watched::connection);
             let flushes_scripts = queue.flushes_scripts;
@@ -151,6 +130,7 @@ impl Transaction<'_> {
             // Until that is known, it may have run.
             let proofs = self.proofs(&queue, &replies, &attempt).await;
             self.progress.clear();
+            send_by = send_again_by(send_by, self.timeout);
             match self.read(&queue, replies, &attempt, &lane, &proofs) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
@@ -185,6 +165,39 @@ impl Transaction<'_> {
                 }
             }
         }
+    }
+
+    /// A server that is ready for the transaction, and its place there; `None`: another is to be looked for.
+    async fn reach(
+        &self,
+        begin: &Request,
+        attempt: &mut Attempt,
+        send_by: Instant,
+    ) -> Result<Option<Place>, Box<Error>> {
+        let held = self.servers.stats.hold(self.requests.iter().map(|request| request.wire().len()).sum());
+        attempt.pauses.wait(send_by).await;
+        attempt.drop_unreachable().await;
+        let place = match (&self.watched, attempt.lane.take()) {
+            (Some(watched), _) => watched.lane().end_of_line(),
+            (None, Some(lane)) => lane.end_of_line(),
+            (None, None) => {
+                attempt.asking = false;
+                connected_lane(self.servers, begin, &self.first_route, true, &self.waiting_for).await?
+            }
+        };
+        drop(held);
+        attempt.lane = Some(place.lane().clone());
+        // Calls that are issued later wait for the transaction, also while the client asks the server something first.
+        let place = if self.is_prepared(place.lane()) { place } else { place.kept() };
+        let may_begin = self.watched.is_some() || self.may_begin(&place, begin, attempt).await?;
+        Ok((may_begin && self.has_libraries(&place, attempt).await?).then_some(place))
+    }
+
+    fn timed_out(&self, TooLate { waited }: TooLate) -> Error {
+        let sent = self.progress.was_sent();
+        let reason = self.waiting_for.take();
+        let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
+        Error::timeout(self.timeout + waited, known)
     }
 
     /// Whether the server need not be asked anything first.
