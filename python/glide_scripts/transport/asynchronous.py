@@ -7,7 +7,7 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.standalone import GlideClient
+from ..client.in_thread import imported
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
@@ -18,7 +18,7 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-async def open_shared(shared: SharedClient, client_class: Any) -> None:
+async def open_shared(shared: SharedClient) -> None:
     """Connect. Tasks of one loop share an attempt.
 
     Raises:
@@ -27,7 +27,7 @@ async def open_shared(shared: SharedClient, client_class: Any) -> None:
     loop = asyncio.get_running_loop()
     opening = shared.opening.get(loop)
     if opening is None:
-        opening = shared.opening[loop] = loop.create_task(_open(shared, client_class))
+        opening = shared.opening[loop] = loop.create_task(_open(shared))
         opening.add_done_callback(lambda done: _opened(shared, loop, done))
     limit = shared.options.get("socket_timeout")
     try:
@@ -41,12 +41,27 @@ async def open_shared(shared: SharedClient, client_class: Any) -> None:
         raise raised from error
 
 
-async def _open(shared: SharedClient, client_class: Any) -> None:
-    client = await client_class._open(shared.settings())
+async def _open(shared: SharedClient) -> None:
+    client_class = _cluster_client if shared.in_cluster else _client
+    # Here and not with this module, because it takes most of the import's time.
+    await imported(client_class)
+    client = await client_class()._open(shared.settings())
     client._owner = f"a client of glide_scripts.{shared.library.package}"
     unneeded = shared.opened(client)
     if unneeded is not None:
         await unneeded.close()
+
+
+def _client() -> Any:
+    from ..client.standalone import GlideClient  # noqa: PLC0415 - saves time at import
+
+    return GlideClient
+
+
+def _cluster_client() -> Any:
+    from ..client.cluster import GlideClusterClient  # noqa: PLC0415 - saves time at import
+
+    return GlideClusterClient
 
 
 def _opened(shared: SharedClient, loop: Any, done: asyncio.Task[None]) -> None:
@@ -67,7 +82,6 @@ class AsyncCalls(RegistersScripts):
     """What asynchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
-    _client_class: ClassVar[Any] = GlideClient
     response_callbacks: Any
 
     def _sends_itself(self, options: dict[str, Any]) -> bool:
@@ -94,7 +108,7 @@ class AsyncCalls(RegistersScripts):
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
             started = monotonic()
-            await open_shared(shared, self._client_class)
+            await open_shared(shared)
             try:
                 reply = await shared.issue(args, shared.remaining(started))
             except GlideError as error:
@@ -152,7 +166,6 @@ class AsyncPipeline:
     """Goes before the library's asynchronous pipeline. Without a watch, it is a batch."""
 
     _library: ClassVar[Library]
-    _client_class = AsyncClient._client_class
     _shared = AsyncClient._shared
     register_script = AsyncClient.register_script
 
@@ -187,7 +200,7 @@ async def execute_batch(
     remaining = None
     if shared.core is None:
         started = monotonic()
-        await open_shared(shared, client._client_class)
+        await open_shared(shared)
         remaining = shared.remaining(started)
     try:
         outcome = await shared.core.exec(batch, remaining)

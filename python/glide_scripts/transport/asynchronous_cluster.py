@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, ClassVar
 
-from ..client.cluster import GlideClusterClient
 from .asynchronous import AsyncCalls, close_shared, execute_batch
 from .clusters import ClusterPipeline, SharedClusterClient, emptied
 from .shared_client import SharedClient, shared_client_of
@@ -15,7 +14,6 @@ from .waiting import write_on
 class AsyncClusterClient(AsyncCalls):
     """Goes before the library's asynchronous cluster client."""
 
-    _client_class = GlideClusterClient
     _pipeline: ClassVar[type[Any]]
 
     @property

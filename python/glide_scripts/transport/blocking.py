@@ -7,9 +7,8 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.base import BaseClient
 from ..client.blocking.methods import run
-from ..client.blocking.standalone import GlideClient
+from ..client.importing import import_now
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
@@ -20,7 +19,7 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-def open_shared(shared: SharedClient, client_class: Any) -> None:
+def open_shared(shared: SharedClient) -> None:
     """Connect.
 
     Raises:
@@ -29,6 +28,7 @@ def open_shared(shared: SharedClient, client_class: Any) -> None:
     with shared.opening_lock:
         if shared.core is not None:
             return
+        client_class = import_now(_cluster_client if shared.in_cluster else _client)
         try:
             client = run(client_class._open(shared.settings()))
         except GlideError as error:
@@ -36,6 +36,18 @@ def open_shared(shared: SharedClient, client_class: Any) -> None:
         # Like the library's synchronous connections, which close by themselves.
         client._warns_if_unclosed = False
         shared.opened(client)
+
+
+def _client() -> Any:
+    from ..client.blocking.standalone import GlideClient  # noqa: PLC0415 - saves time at import
+
+    return GlideClient
+
+
+def _cluster_client() -> Any:
+    from ..client.blocking.cluster import GlideClusterClient  # noqa: PLC0415 - saves time at import
+
+    return GlideClusterClient
 
 
 def close_shared(shared: SharedClient) -> None:
@@ -47,6 +59,8 @@ def close_shared(shared: SharedClient) -> None:
         # The library's clients close when they are deleted, also at the very end.
         client._core.abandon()
     else:
+        from ..client.base import BaseClient  # noqa: PLC0415 - saves time at import
+
         # Without the warning that this blocks an event loop: the library does not warn, either.
         run(BaseClient.close(client))
 
@@ -55,7 +69,6 @@ class BlockingCalls(RegistersScripts):
     """What synchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
-    _client_class: ClassVar[Any] = GlideClient
     response_callbacks: Any
 
     @property
@@ -85,7 +98,7 @@ class BlockingCalls(RegistersScripts):
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
             started = monotonic()
-            open_shared(shared, self._client_class)
+            open_shared(shared)
             try:
                 reply = shared.issue(args, shared.remaining(started)).result()
             except GlideError as error:
@@ -153,7 +166,6 @@ class BlockingPipeline:
     """Goes before the library's synchronous pipeline. Without a watch, it is a batch."""
 
     _library: ClassVar[Library]
-    _client_class = BlockingClient._client_class
     _shared = BlockingClient._shared
     _callbacks = BlockingClient._callbacks
     register_script = BlockingClient.register_script
@@ -189,7 +201,7 @@ def execute_batch(
     remaining = None
     if shared.core is None:
         started = monotonic()
-        open_shared(shared, client._client_class)
+        open_shared(shared)
         remaining = shared.remaining(started)
     try:
         outcome = shared.core.exec(batch, remaining).result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..client.blocking.cluster import GlideClusterClient
 from .blocking import BlockingCalls, close_shared, execute_batch
 from .clusters import ClusterPipeline, SharedClusterClient
 from .scripts import BlockingScript
@@ -15,7 +14,6 @@ from .waiting import write_on
 class BlockingClusterClient(BlockingCalls):
     """Goes before the library's synchronous cluster client."""
 
-    _client_class = GlideClusterClient
     _pipeline: ClassVar[type[Any]]
 
     @property
