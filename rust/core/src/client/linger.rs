@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::yield_now;
 
-use crate::tasks::tries::{Tries, has_cores};
+use crate::tasks::tries::{Look, Tries, has_cores};
 
 /// A program that makes one call after another makes the next one soon after a reply. To sleep and be woken takes
 /// longer than that, so the thread first looks for the next call for a moment. After a batch it looks for longer,
@@ -49,7 +49,7 @@ impl Linger {
             });
             if found || Instant::now() >= ends {
                 let mut tries = self.tries.get();
-                tries.end(found);
+                tries.end(Look::ended(found));
                 self.tries.set(tries);
                 return;
             }

@@ -2,7 +2,23 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How a look ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Found,
+    InVain,
+    /// Other programs needed the core: it took as long as their turn.
+    Crowded,
+}
+
+impl Look {
+    pub fn ended(has_found: bool) -> Self {
+        if has_found { Self::Found } else { Self::InVain }
+    }
+}
 
 /// How many looks in a row found nothing, and how many occasions to skip before the next look. The longer nothing is
 /// found, the more are skipped.
@@ -36,15 +52,29 @@ impl Tries {
     }
 
     /// Notes how a look ended.
-    pub fn end(&mut self, has_found: bool) {
+    pub fn end(&mut self, look: Look) {
         /// Looks that find nothing then take a fiftieth of the time or less.
-        const MOST_FAILURES: u32 = 6;
-        self.is_confirming = has_found && self.is_longer();
-        if !self.is_confirming {
-            self.failures = if has_found { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
-        }
-        self.skip = if has_found { 0 } else { (1 << self.failures) - 1 };
+        const IN_VAIN: u32 = 6;
+        /// A turn of another program takes some milliseconds, thirty times as long as a look.
+        const CROWDED: u32 = 10;
+        self.is_confirming = look == Look::Found && self.is_longer();
+        self.failures = match look {
+            Look::Found if self.is_confirming => self.failures,
+            Look::Found => 0,
+            Look::InVain => (self.failures + 1).min(self.failures.max(IN_VAIN)),
+            Look::Crowded => (self.failures + 1).clamp(IN_VAIN, CROWDED),
+        };
+        self.skip = if look == Look::Found { 0 } else { (1 << self.failures) - 1 };
     }
+}
+
+/// Lets another thread have this core. The system may have put the server's on it, and would not run that before the
+/// look is over. Returns whether the core was given back soon; if not, other programs need it.
+pub fn yield_core() -> bool {
+    const SOON: Duration = Duration::from_millis(1);
+    let began = Instant::now();
+    thread::yield_now();
+    began.elapsed() < SOON
 }
 
 /// Whether other threads can run during a look. With one core, looking would keep them from making what it looks for.
@@ -54,7 +84,7 @@ pub fn has_cores() -> bool {
     const UNKNOWN: usize = 0;
     let mut cores = CORES.load(Ordering::Relaxed);
     if cores == UNKNOWN {
-        cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        cores = thread::available_parallelism().map_or(1, NonZero::get);
         CORES.store(cores, Ordering::Relaxed);
     }
     cores > 1
@@ -78,12 +108,26 @@ mod tests {
         let mut tries = Tries::NONE;
         for wanted in [0, 1, 3, 7, 15, 31, 63, 63] {
             assert_eq!(passed(&mut tries), wanted);
-            tries.end(false);
+            tries.end(Look::InVain);
         }
         for _ in 0..2 {
-            tries.end(true);
+            tries.end(Look::Found);
             assert_eq!(passed(&mut tries), 0);
         }
+    }
+
+    #[test]
+    fn where_other_programs_need_the_cores_looks_become_much_rarer_until_one_finds_something() {
+        let mut tries = Tries::NONE;
+        for wanted in [0, 63, 127, 255, 511, 1023, 1023] {
+            assert_eq!(passed(&mut tries), wanted);
+            tries.end(Look::Crowded);
+        }
+        for look in [Look::InVain, Look::Found, Look::Found, Look::InVain] {
+            passed(&mut tries);
+            tries.end(look);
+        }
+        assert_eq!(passed(&mut tries), 1);
     }
 
     #[test]
@@ -91,7 +135,7 @@ mod tests {
         const USUAL: Duration = Duration::from_micros(50);
         let mut tries = Tries::NONE;
         for (has_found, is_longer) in [(true, false), (false, true), (false, true), (true, false), (true, false)] {
-            tries.end(has_found);
+            tries.end(Look::ended(has_found));
             assert_eq!(tries.length(USUAL) > USUAL, is_longer);
         }
     }
@@ -99,12 +143,12 @@ mod tests {
     #[test]
     fn where_only_longer_looks_find_something_looks_become_rare_too() {
         let mut tries = Tries::NONE;
-        tries.end(false);
+        tries.end(Look::InVain);
         for wanted in [1, 3, 7, 15, 31, 63, 63] {
             assert_eq!(passed(&mut tries), wanted);
-            tries.end(true);
+            tries.end(Look::Found);
             assert_eq!(passed(&mut tries), 0);
-            tries.end(false);
+            tries.end(Look::InVain);
         }
     }
 }

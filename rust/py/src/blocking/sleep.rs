@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Completion, Mailbox, Tries};
+use glide_scripts_core::{Completion, Look, Mailbox, Tries, yield_core};
 
 use crate::polling::worthwhile;
 
@@ -89,16 +89,19 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bo
         return false;
     }
     let ends = Instant::now() + tries.length(length);
-    let has_ended = loop {
+    let look = loop {
         let has_ended = (0..LOOKS).any(|_| {
             std::hint::spin_loop();
             mailbox.has_ended()
         });
         if has_ended || !waiting.is_alone() || Instant::now() >= ends {
-            break has_ended;
+            break Look::ended(has_ended);
+        }
+        if !yield_core() {
+            break Look::Crowded;
         }
     };
-    tries.end(has_ended);
+    tries.end(look);
     TRIES.set(tries);
-    has_ended
+    look == Look::Found
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Bell, Client as CoreClient, Completion, Completions, Questioner, ROOM_KEPT, ReplyTo};
+use glide_scripts_core::{
+    Bell, Client as CoreClient, Completion, Completions, Look, Questioner, ROOM_KEPT, ReplyTo, yield_core,
+};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
@@ -310,13 +312,14 @@ impl Bridge {
             std::hint::spin_loop();
             bridge.shared.completions.has_arrived()
         });
+        let look = if has_replies || yield_core() { Look::ended(has_replies) } else { Look::Crowded };
         let mut state = bridge.shared.lock();
         let calls = state.calls.len();
-        if !has_replies && !state.busy_poll.is_over(calls) {
+        if look == Look::InVain && !state.busy_poll.is_over(calls) {
             drop(state);
             return Self::call_soon(slf, intern!(py, "poll"), None);
         }
-        state.busy_poll.end(has_replies);
+        state.busy_poll.end(look);
         drop(state);
         Self::handle_arrived(slf)
     }
