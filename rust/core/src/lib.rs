@@ -29,7 +29,7 @@ pub use crate::model::config::{
     Backoff, Config, ConnectionConfig, Credentials, Deadlines, Mode, Opening, Protocol, ReadFrom, SentinelConfig,
     Stream, Transport, Unacknowledged,
 };
-pub use crate::model::error::{Error, Kind, Place};
+pub use crate::model::error::{Error, Kind, ScriptPlace};
 pub use crate::model::library::{Library, library_name};
 pub use crate::model::once::{Once, OwnIds};
 pub use crate::model::question::{Answer, CallbackError, Question, Questioner};

@@ -15,7 +15,7 @@ use crate::socket;
 use crate::tls::TlsSetup;
 
 type Settings<'a, 'py> = &'a Bound<'py, PyAny>;
-type Place = (String, Option<u16>);
+type HostAndPort = (String, Option<u16>);
 
 /// Reads what a configuration's `_settings()` gives, which has checked the values. `asking` has a callback asked.
 pub(crate) fn from_settings(
@@ -28,7 +28,7 @@ pub(crate) fn from_settings(
     let optional_milliseconds =
         |name| -> PyResult<_> { Ok(setting(name)?.extract::<Option<u64>>()?.map(Duration::from_millis)) };
     let (retries, factor, base, jitter_percent): (u32, u64, u32, u32) = setting("backoff")?.extract()?;
-    let addresses: Vec<Place> = setting("addresses")?.extract()?;
+    let addresses: Vec<HostAndPort> = setting("addresses")?.extract()?;
     let mut addresses: Vec<_> = addresses.into_iter().map(address).collect();
     let mode = if setting("cluster")?.extract()? {
         Mode::Cluster {
@@ -89,7 +89,7 @@ pub(crate) fn from_settings(
 }
 
 /// A host and its port, or the path of a Unix socket and no port.
-fn address((place, port): Place) -> Address {
+fn address((place, port): HostAndPort) -> Address {
     match port {
         Some(port) => Address::new(place, port),
         None => Address::unix(place),
@@ -124,7 +124,7 @@ fn address_map(
     }
     let map = match map.cast::<PyDict>() {
         Ok(table) => {
-            let table: HashMap<Place, Place> = table.extract()?;
+            let table: HashMap<HostAndPort, HostAndPort> = table.extract()?;
             AddressMap::Table(table.into_iter().map(|(inner, outer)| (address(inner), address(outer))).collect())
         }
         Err(_) => AddressMap::Asked(asking(map)?),

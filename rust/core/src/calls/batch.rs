@@ -8,7 +8,7 @@ use crate::model::completion::{Outcome, ReplyTo};
 use crate::model::error::Error;
 use crate::servers::directory::Servers;
 use crate::tasks::guard;
-use crate::wire::resp::{Item, Reply};
+use crate::wire::resp::Reply;
 
 /// Sends a batch on its way.
 pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyTo) {
@@ -27,7 +27,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
                 outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
                 return reply_to.finish_batch(name_commands(&batch, outcomes));
             }
-            Some(Ok(None)) => Some(Ok(Reply::One(Item::Nil))),
+            Some(Ok(None)) => Some(Ok(Reply::NIL)),
             Some(Err(error)) => Some(Err(error)),
             None => None,
         };

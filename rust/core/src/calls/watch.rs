@@ -18,7 +18,7 @@ use crate::model::route::Route;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::watches;
 use crate::tasks::guard;
-use crate::wire::resp::{Item, Reply};
+use crate::wire::resp::Reply;
 
 /// WATCH or UNWATCH on its way.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
                 Some((request, route)) => servers.watch(watch, &request, &route, deadline, &waiting_for).await,
                 None => {
                     servers.unwatch(watch).await;
-                    Ok(Reply::One(Item::Okay))
+                    Ok(Reply::OKAY)
                 }
             }
         };
@@ -114,7 +114,7 @@ impl Servers {
             if lane.begin(commands, options, &progress).await.is_err() {
                 if watching.is_some() {
                     // The keys watched before are no longer watched. The transaction will notice that.
-                    return Ok(Reply::One(Item::Okay));
+                    return Ok(Reply::OKAY);
                 }
                 attempt.pauses.back_off();
                 continue;
@@ -124,7 +124,7 @@ impl Servers {
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
                 self.watches.set_watching(watch, connection, slot);
-                return Ok(Reply::One(Item::Okay));
+                return Ok(Reply::OKAY);
             };
             attempt.lane = Some(target);
             let verdict = attempt.judge(self, request, route, &error);
@@ -134,7 +134,7 @@ impl Servers {
             if watching.is_some() && verdict.is_redirect() {
                 // The keys watched so far are on another server now. The transaction will notice that.
                 self.watches.set_watching(watch, NO_CONNECTION, slot);
-                return Ok(Reply::One(Item::Okay));
+                return Ok(Reply::OKAY);
             }
         }
     }

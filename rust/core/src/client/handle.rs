@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::calls::watch::Watching;
 use crate::client::io_thread::IoThread;
-use crate::client::message::{Message, OKAY, Secret};
+use crate::client::message::{Message, Secret};
 use crate::client::outbox::{Bell, Sender, outbox};
 use crate::client::service::serve;
 use crate::model::batch::{Batch, BatchOptions, Sending};
@@ -22,6 +22,7 @@ use crate::model::request::{Gather, Request};
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
 use crate::model::stats::Stats;
+use crate::wire::resp::Reply;
 
 /// A client of one server or one cluster. Dropping it closes it.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ impl Client {
         self.credentials.set_password(password.clone());
         match password.filter(|_| authenticate) {
             Some(password) => self.send(Message::Authenticate(Box::new(Secret(password)), reply_to)),
-            None => reply_to.finish(Ok(OKAY)),
+            None => reply_to.finish(Ok(Reply::OKAY)),
         }
     }
 

@@ -8,9 +8,7 @@ use crate::model::call::Call;
 use crate::model::completion::{CallId, ReplyTo};
 use crate::model::error::Error;
 use crate::model::split::Split;
-use crate::wire::resp::{Item, Reply};
-
-pub(super) const OKAY: Reply = Reply::One(Item::Okay);
+use crate::wire::resp::Reply;
 
 #[derive(Debug)]
 pub(super) enum Message {
@@ -44,7 +42,7 @@ impl Message {
             | Self::Authenticate(_, reply_to) => reply_to,
             Self::Watch(watching) => watching.reply_to,
             Self::Cancel(_) | Self::Release(_) => return,
-            Self::Close(closed) => return closed.finish(Ok(OKAY)),
+            Self::Close(closed) => return closed.finish(Ok(Reply::OKAY)),
         };
         reply_to.finish(Err(Box::new(Error::closed())));
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::calls::{batch, dispatch, fanout, watch};
 use crate::client::linger::Linger;
-use crate::client::message::{Message, OKAY};
+use crate::client::message::Message;
 use crate::client::outbox::Receiver;
 use crate::model::cause::{AtDeadline, Cause};
 use crate::model::completion::ReplyTo;
@@ -21,6 +21,7 @@ use crate::servers::sentinel::Sentinel;
 use crate::servers::sentinels::Sentinels;
 use crate::tasks::guard;
 use crate::upkeep::{heartbeat, sentinel_news};
+use crate::wire::resp::Reply;
 
 /// The life of a client on the I/O thread.
 pub(super) async fn serve(
@@ -38,13 +39,13 @@ pub(super) async fn serve(
         }
     };
     let servers = dispatch::servers(config, stats, at_rest);
-    let mut unheard = VecDeque::new();
-    if open(&servers, &mut incoming, &mut unheard, opened).await {
+    let mut unhandled = VecDeque::new();
+    if open(&servers, &mut incoming, &mut unhandled, opened).await {
         let (checked, kept) = (servers.clone(), servers.clone());
         let checks = guard::keep("the periodic checks", move || check_periodically(checked.clone()));
         let heartbeats = guard::keep("the heartbeats", move || heartbeat::keep(kept.clone()));
         let news = listen_to_sentinels(&servers);
-        while guard::run("a client", listen(&servers, &mut incoming, &mut unheard, &linger)).await.is_err() {}
+        while guard::run("a client", listen(&servers, &mut incoming, &mut unhandled, &linger)).await.is_err() {}
         checks.abort();
         heartbeats.abort();
         news.iter().for_each(JoinHandle::abort);
@@ -52,16 +53,16 @@ pub(super) async fn serve(
     servers.close();
     // The tasks that held the connections end in this turn of the scheduler.
     tokio::task::yield_now().await;
-    unheard.extend(incoming.close());
-    unheard.into_iter().for_each(Message::refuse);
+    unhandled.extend(incoming.close());
+    unhandled.into_iter().for_each(Message::refuse);
 }
 
-/// Returns whether the client can serve. Messages that arrive before that are kept in `unheard`; closing the client
+/// Returns whether the client can serve. Messages that arrive before that are kept in `unhandled`; closing the client
 /// ends the attempt.
 async fn open(
     servers: &Servers,
     incoming: &mut Receiver<Message>,
-    unheard: &mut VecDeque<Message>,
+    unhandled: &mut VecDeque<Message>,
     opened: ReplyTo,
 ) -> bool {
     let opening = async { if servers.config.lazy { Ok(()) } else { servers.open().await } };
@@ -69,7 +70,7 @@ async fn open(
         let mut burst = VecDeque::new();
         while incoming.take(&mut burst).await {
             let is_close = burst.iter().any(|message| matches!(message, Message::Close(_)));
-            unheard.extend(burst.drain(..));
+            unhandled.extend(burst.drain(..));
             if is_close {
                 return;
             }
@@ -81,7 +82,7 @@ async fn open(
         () = closing => Err(Error::because(Kind::Closing, Cause::ClosedWhileConnecting)),
     };
     let can_serve = result.is_ok();
-    opened.finish(result.map(|()| OKAY).map_err(Box::new));
+    opened.finish(result.map(|()| Reply::OKAY).map_err(Box::new));
     can_serve
 }
 
@@ -89,14 +90,14 @@ async fn open(
 async fn listen(
     servers: &Rc<Servers>,
     incoming: &mut Receiver<Message>,
-    unheard: &mut VecDeque<Message>,
+    unhandled: &mut VecDeque<Message>,
     linger: &Linger,
 ) {
     // Whether calls were cancelled that may have waited on connections of their own.
     let mut closes = false;
     loop {
         let mut gone = BTreeSet::new();
-        while let Some(message) = unheard.pop_front() {
+        while let Some(message) = unhandled.pop_front() {
             if closes && !matches!(message, Message::Cancel(_)) {
                 // A cancelled call that waits (BLPOP) must not get what a later call pushes, so the tasks of cancelled
                 // calls end first.
@@ -110,15 +111,15 @@ async fn listen(
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
                 Message::Release(watch) => servers.watches.release(watch),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
-                Message::Cancel(id) if servers.supervisor.cancel(id) => closes |= servers.lends(),
+                Message::Cancel(id) if servers.supervisor.cancel(id) => closes |= servers.has_lent(),
                 Message::Cancel(id) => drop(gone.insert(id)),
-                Message::Close(_) => return unheard.push_front(message),
+                Message::Close(_) => return unhandled.push_front(message),
             }
         }
         if !gone.is_empty() {
             servers.cancel(gone);
         }
-        if !next(servers, incoming, unheard, linger).await {
+        if !next(servers, incoming, unhandled, linger).await {
             return;
         }
     }
@@ -128,11 +129,11 @@ async fn listen(
 async fn next(
     servers: &Servers,
     incoming: &mut Receiver<Message>,
-    unheard: &mut VecDeque<Message>,
+    unhandled: &mut VecDeque<Message>,
     linger: &Linger,
 ) -> bool {
     loop {
-        if let Some(is_open) = incoming.look(unheard) {
+        if let Some(is_open) = incoming.look(unhandled) {
             return is_open;
         }
         incoming.rung().await;
@@ -152,7 +153,7 @@ fn authenticate(servers: &Rc<Servers>, password: String, reply_to: ReplyTo) {
         let outcome = supervision.over(work).await.or_closed(|| Ok(Err(Error::closed_in_flight(true))));
         let outcome = outcome.map(|in_time| {
             let error = || Error::timeout(servers.config.request_timeout, AtDeadline::LoggingIn);
-            in_time.unwrap_or_else(|_| Err(error())).map(|()| OKAY).map_err(Box::new)
+            in_time.unwrap_or_else(|_| Err(error())).map(|()| Reply::OKAY).map_err(Box::new)
         });
         servers.stats.finish_unless_gone(reply_to, outcome);
     });

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::connection::line::take_visits;
+use crate::connection::numbered_queue::take_visits;
 use crate::connection::transport::tests::{config, let_names_mean};
 use crate::model::completion::{Completion, Completions, Outcome, ReplyTo};
 use crate::model::config::{ConnectionConfig, Opening, Stream, Transport, Unacknowledged};

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::connection::io::Io;
 use crate::connection::job::{InFlight, Job};
-use crate::connection::line::Line;
+use crate::connection::numbered_queue::NumberedQueue;
 use crate::connection::step::Steps;
 use crate::connection::waiting::{STRIDE, Waiting};
 use crate::model::call::Call;
@@ -21,7 +21,7 @@ pub(crate) struct Queues {
     /// Not written.
     pub(crate) waiting: Waiting,
     /// Moved to the connection's output; replies come in this order.
-    pub(crate) in_flight: Line<InFlight>,
+    pub(crate) in_flight: NumberedQueue<InFlight>,
     /// How many bytes of the connection's output the socket has taken, and how many there are with the others.
     taken: u64,
     queued: u64,
@@ -174,7 +174,7 @@ impl Queues {
     /// Takes out the calls whose deadline has passed, each with whether the server may get it. With `spares_begun`, none
     /// that the server may get.
     pub(crate) fn expired(&mut self, now: Instant, spares_begun: bool) -> Vec<(Call, bool)> {
-        if self.register.has_overdue_strangers(now) {
+        if self.register.has_overdue_unregistered(now) {
             self.register();
         }
         let mut expired = Vec::new();
@@ -214,13 +214,13 @@ impl Queues {
     /// deadlines there are; most calls end before they are looked for.
     fn register(&mut self) {
         const SPARE: usize = 1024;
-        if self.register.len() > 2 * (self.in_flight.len() + self.waiting.line.len()) + SPARE {
+        if self.register.len() > 2 * (self.in_flight.len() + self.waiting.queue.len()) + SPARE {
             // Most of them have ended.
             self.register = Register::default();
         }
         let from = self.register.up_to;
         let written = self.in_flight.since(from).filter_map(|(number, entry)| Some((number, entry.job.as_ref()?)));
-        let waiting = self.waiting.line.since(from).filter_map(|(number, job)| Some((number, job.as_ref()?)));
+        let waiting = self.waiting.queue.since(from).filter_map(|(number, job)| Some((number, job.as_ref()?)));
         for (number, job) in written.chain(waiting) {
             if let Job::Call(call) = job {
                 self.register.deadlines.push(Reverse((call.deadline, number)));
@@ -230,7 +230,7 @@ impl Queues {
             }
         }
         self.register.up_to = self.next;
-        self.register.earliest_stranger = None;
+        self.register.earliest_unregistered = None;
     }
 
     /// How many entries of calls are kept, by deadline and by caller.
@@ -242,7 +242,7 @@ impl Queues {
     pub(crate) fn give_back_room(&mut self) {
         if self.in_flight.is_empty() && self.waiting.is_empty() {
             self.in_flight.entries.shrink_to(ROOM_KEPT);
-            self.waiting.line.entries.shrink_to(ROOM_KEPT);
+            self.waiting.queue.entries.shrink_to(ROOM_KEPT);
         }
     }
 }
@@ -253,7 +253,7 @@ struct Register {
     /// Calls with lower numbers are in it.
     up_to: u64,
     /// The earliest deadline of those that are not.
-    earliest_stranger: Option<Instant>,
+    earliest_unregistered: Option<Instant>,
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     callers: HashMap<CallId, u64>,
 }
@@ -265,18 +265,18 @@ impl Register {
     }
 
     fn expect(&mut self, deadline: Instant) {
-        if self.earliest_stranger.is_none_or(|earliest| deadline < earliest) {
-            self.earliest_stranger = Some(deadline);
+        if self.earliest_unregistered.is_none_or(|earliest| deadline < earliest) {
+            self.earliest_unregistered = Some(deadline);
         }
     }
 
     fn sweep_at(&self) -> Option<Instant> {
         let known = self.deadlines.peek().map(|Reverse((deadline, _))| *deadline);
-        known.into_iter().chain(self.earliest_stranger).min()
+        known.into_iter().chain(self.earliest_unregistered).min()
     }
 
-    fn has_overdue_strangers(&self, now: Instant) -> bool {
-        self.earliest_stranger.is_some_and(|deadline| deadline <= now)
+    fn has_overdue_unregistered(&self, now: Instant) -> bool {
+        self.earliest_unregistered.is_some_and(|deadline| deadline <= now)
     }
 
     fn next_overdue(&mut self, now: Instant) -> Option<u64> {

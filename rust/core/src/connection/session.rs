@@ -78,11 +78,11 @@ impl Session {
         self.transacts_on.set(connection);
     }
 
-    pub(super) fn kill(&self) -> Option<Bytes> {
+    pub(super) fn kill_command(&self) -> Option<Bytes> {
         self.kill.borrow().clone()
     }
 
-    pub(super) fn set_kill(&self, kill: Option<Bytes>) {
+    pub(super) fn set_kill_command(&self, kill: Option<Bytes>) {
         self.kill.replace(kill);
     }
 }

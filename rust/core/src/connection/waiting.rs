@@ -1,7 +1,7 @@
 //! The jobs that wait to be written, and the places kept among them.
 
 use crate::connection::job::Job;
-use crate::connection::line::Line;
+use crate::connection::numbered_queue::NumberedQueue;
 use crate::connection::step::{Step, Steps};
 
 /// Between the numbers of two jobs there is room for the steps of a place.
@@ -11,7 +11,7 @@ pub(super) const STRIDE: u64 = 1 << 16;
 #[derive(Default)]
 pub(crate) struct Waiting {
     /// `None`: nobody waits for it any more. The first is always a job.
-    pub(crate) line: Line<Option<Job>>,
+    pub(crate) queue: NumberedQueue<Option<Job>>,
     pub(crate) gone: usize,
     pub(crate) bytes: usize,
 }
@@ -20,28 +20,28 @@ impl Waiting {
     #[inline]
     pub(crate) fn push_back(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
-        self.line.push_back(number, Some(job));
+        self.queue.push_back(number, Some(job));
     }
 
     /// Puts a job back that was the last to be taken out.
     pub(crate) fn push_front(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
-        match (job, self.line.entries.front_mut()) {
+        match (job, self.queue.entries.front_mut()) {
             // Its place is still kept. The queue must stay in the order of its numbers: entries are found by them.
             (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
                 place.queue.push_front((number, step));
             }
-            (job, _) => self.line.entries.push_front((number, Some(job))),
+            (job, _) => self.queue.entries.push_front((number, Some(job))),
         }
     }
 
     /// The next job that may be written.
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, Job)> {
-        if let Some(Some(Job::Place(_))) = self.line.front() {
+        if let Some(Some(Job::Place(_))) = self.queue.front() {
             return self.pop_from_place();
         }
-        let (number, Some(job)) = self.line.pop_front()? else { return None };
+        let (number, Some(job)) = self.queue.pop_front()? else { return None };
         self.bytes -= job.bytes();
         if self.gone > 0 {
             self.drop_gone();
@@ -51,13 +51,13 @@ impl Waiting {
 
     #[cold]
     pub(crate) fn pop_from_place(&mut self) -> Option<(u64, Job)> {
-        let Some(Some(Job::Place(place))) = self.line.front_mut() else { return None };
+        let Some(Some(Job::Place(place))) = self.queue.front_mut() else { return None };
         let (number, step) = place.queue.pop_front()?;
         let is_over = place.is_over();
         let job = Job::Step(step);
         self.bytes -= job.bytes();
         if is_over {
-            self.line.pop_front();
+            self.queue.pop_front();
             self.drop_gone();
         }
         Some((number, job))
@@ -65,36 +65,36 @@ impl Waiting {
 
     /// Whether there is a job that may be written.
     pub(crate) fn has_next(&self) -> bool {
-        match self.line.front() {
+        match self.queue.front() {
             Some(Some(Job::Place(place))) => !place.queue.is_empty(),
             first => first.is_some(),
         }
     }
 
     pub(crate) fn drop_gone(&mut self) {
-        while let Some(None) = self.line.front() {
-            self.line.pop_front();
+        while let Some(None) = self.queue.front() {
+            self.queue.pop_front();
             self.gone -= 1;
         }
     }
 
     pub(crate) fn remove(&mut self, number: u64) -> Option<Job> {
-        let job = match self.line.find(number) {
+        let job = match self.queue.find(number) {
             Some(entry) => entry.take()?,
             None => return self.remove_from_place(number),
         };
         self.bytes -= job.bytes();
         self.gone += 1;
         self.drop_gone();
-        if self.gone > self.line.len() / 2 {
-            self.line.retain(Option::is_some);
+        if self.gone > self.queue.len() / 2 {
+            self.queue.retain(Option::is_some);
             self.gone = 0;
         }
         Some(job)
     }
 
     pub(crate) fn place(&mut self, number: u64) -> Option<&mut Steps> {
-        match self.line.find(number) {
+        match self.queue.find(number) {
             Some(Some(Job::Place(place))) => Some(place),
             _ => None,
         }
@@ -139,12 +139,12 @@ impl Waiting {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.line.is_empty()
+        self.queue.is_empty()
     }
 
     /// All of them; none is left.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Job> + use<> {
-        std::mem::take(self).line.take().into_iter().filter_map(|(_, job)| job).flat_map(|job| match job {
+        std::mem::take(self).queue.take().into_iter().filter_map(|(_, job)| job).flat_map(|job| match job {
             Job::Place(place) => place.queue.into_iter().map(|(_, step)| Job::Step(step)).collect(),
             job => vec![job],
         })

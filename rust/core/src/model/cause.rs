@@ -105,7 +105,7 @@ pub enum Obstacle {
     Lost(#[source] Unreachable),
     /// The client knows no server for it, for this reason.
     #[error("no connection ({0})")]
-    Unlearned(#[source] Arc<TopologyError>),
+    TopologyUnknown(#[source] Arc<TopologyError>),
     #[error("no node holds slot {0}")]
     NoNodeOf(Slot),
     #[error("no node is known")]

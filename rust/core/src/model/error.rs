@@ -22,7 +22,7 @@ pub struct Error {
     /// Whether the server may have executed the command, in part or in whole.
     pub may_have_executed: bool,
     /// Where in which script, for errors of Lua.
-    pub place: Option<Box<Place>>,
+    pub place: Option<Box<ScriptPlace>>,
     /// Which of several nodes it is of.
     pub node: Option<Address>,
     /// Which command of a batch it is of.
@@ -82,7 +82,7 @@ impl Kind {
 
 /// A place in a script, as far as it is known.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct ScriptPlace {
     pub script: Option<Arc<Script>>,
     /// The name of the library, if the code is a function's.
     pub name: Option<String>,
@@ -210,8 +210,8 @@ impl Error {
     /// Of a script it is whole: whoever shows it knows the file, and which of the words are secret.
     fn answer_text(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place.as_deref() {
-            Some(Place { script: Some(_), .. }) => self.words(text, f),
-            Some(Place { line: Some(line), name, .. }) => {
+            Some(ScriptPlace { script: Some(_), .. }) => self.words(text, f),
+            Some(ScriptPlace { line: Some(line), name, .. }) => {
                 let server_name = if text.contains("user_function:") { "user_function" } else { "user_script" };
                 write!(f, "{}:{line}: ", name.as_deref().unwrap_or(server_name))?;
                 self.words(&shown(own_words(text)), f)
@@ -247,7 +247,7 @@ fn lacks_scripts(text: &str) -> bool {
     name.starts_with("evalsha") && !name.starts_with("evalsha_ro")
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ScriptPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(line), Some(source)) = (self.line, &self.source_line) else { return Ok(()) };
         let name = self.script.as_ref().and_then(|script| script.options().name.as_deref());

@@ -140,7 +140,7 @@ impl Recorded {
         let mut elements = reply.into_elements().unwrap_or_default().into_iter().skip(1);
         let word = elements.next();
         Ok(match word.as_ref().and_then(Reply::as_bytes) {
-            Some(b"reply") => Answer::Kept(elements.next().unwrap_or(Reply::One(Item::Nil))),
+            Some(b"reply") => Answer::Kept(elements.next().unwrap_or(Reply::NIL)),
             Some(b"conflict") => Answer::Conflict,
             _ => Answer::Unknown,
         })

@@ -1,6 +1,6 @@
 //! What an error that a server answered is to the caller: its kind, its text and its place in a script.
 
-use crate::model::error::{Error, Kind, Place};
+use crate::model::error::{Error, Kind, ScriptPlace};
 use crate::model::request::Request;
 use crate::model::verdict::{Meaning, Ran, Verdict, is_not_compiled, line_number};
 use crate::wire::resp::ServerError;
@@ -65,7 +65,7 @@ impl Error {
                 (None, library) => library?.line(line),
             });
             let name = library.and_then(|library| library.name());
-            Box::new(Place { script, name, line, source_line })
+            Box::new(ScriptPlace { script, name, line, source_line })
         });
         Self { place, ..Self::answer(kind, error.clone()).may_have_executed(may_have_executed) }
     }

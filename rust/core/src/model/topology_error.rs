@@ -13,7 +13,7 @@ use crate::wire::resp::ServerError;
 pub enum TopologyError {
     /// None of these servers could tell it.
     #[error("{}", joined(.0))]
-    Untold(Vec<AtServer<DiscoveryError>>),
+    Unanswered(Vec<AtServer<DiscoveryError>>),
     #[error("no primary among its addresses ({})", joined(.0))]
     NoPrimary(Vec<AtServer<DiscoveryError>>),
     #[error("no Sentinel names a primary of {service:?} ({})", joined(.sentinels))]
@@ -26,7 +26,7 @@ impl TopologyError {
     /// Whether a server or a Sentinel refused the login.
     pub(crate) fn is_login_refused(&self) -> bool {
         match self {
-            Self::Untold(servers) | Self::NoPrimary(servers) => {
+            Self::Unanswered(servers) | Self::NoPrimary(servers) => {
                 servers.iter().any(|server| server.reason.is_login_refused())
             }
             Self::NotNamed { sentinels, .. } => sentinels.iter().any(|sentinel| sentinel.reason.is_login_refused()),
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_refused_login_is_found_in_all_that_wraps_it() {
-        let login = |reason| TopologyError::Untold(vec![at(1, DiscoveryError::Lost), at(2, reason)]).is_login_refused();
+        let login =
+            |reason| TopologyError::Unanswered(vec![at(1, DiscoveryError::Lost), at(2, reason)]).is_login_refused();
         assert!(!login(DiscoveryError::Lost));
         assert!(login(login_refused().into()));
         let elsewhere =

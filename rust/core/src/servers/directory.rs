@@ -88,7 +88,7 @@ impl Servers {
     pub(crate) fn why_unknown(&self, route: &Route) -> Obstacle {
         match route {
             Route::Slot(slot) | Route::Shard(slot, _) if self.knows_nodes() => Obstacle::NoNodeOf(*slot),
-            _ => self.learning.failure.borrow().clone().map_or(Obstacle::Connecting, Obstacle::Unlearned),
+            _ => self.learning.failure.borrow().clone().map_or(Obstacle::Connecting, Obstacle::TopologyUnknown),
         }
     }
 
@@ -213,8 +213,8 @@ impl Servers {
     }
 
     /// Whether a connection has one user alone at present.
-    pub(crate) fn lends(&self) -> bool {
-        self.all_nodes().iter().any(|node| node.lends())
+    pub(crate) fn has_lent(&self) -> bool {
+        self.all_nodes().iter().any(|node| node.has_lent())
     }
 
     /// Forgets calls without tasks of their own whose callers are gone.

@@ -100,7 +100,7 @@ async fn ask_unless_refused(
     match ask(lane, command).await {
         Ok(reply) => match reply.error() {
             None => Ok(Ok(reply)),
-            Some(error) if verdict::passes(error) => Err(DiscoveryError::NotNow(error.clone())),
+            Some(error) if verdict::is_temporary(error) => Err(DiscoveryError::NotNow(error.clone())),
             Some(error) => Ok(Err(CommandRefused::Answer(error.clone()))),
         },
         Err(DiscoveryError::Lost) => {

@@ -115,7 +115,7 @@ impl Node {
     }
 
     /// Whether a connection is lent out.
-    pub(crate) fn lends(&self) -> bool {
+    pub(crate) fn has_lent(&self) -> bool {
         self.lent.borrow().len() > self.idle.borrow().len()
     }
 
@@ -224,7 +224,7 @@ impl Lease {
             return;
         }
         let data = &self.node.data;
-        if let Some(kill) = self.lane.kill()
+        if let Some(kill) = self.lane.kill_command()
             && data.is_up()
         {
             let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };

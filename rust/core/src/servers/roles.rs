@@ -25,7 +25,10 @@ impl Servers {
             && let Some(only) = visits.pop()
         {
             // There is no choice to make, and no need for the right to ask.
-            only.lane.connected().await.map_err(|reason| TopologyError::Untold(vec![only.failure(reason.into())]))?;
+            only.lane
+                .connected()
+                .await
+                .map_err(|reason| TopologyError::Unanswered(vec![only.failure(reason.into())]))?;
             return Ok(Topology::standalone(Shard::new(only.keep(self), Vec::new())));
         }
         let mut asking = JoinSet::new();

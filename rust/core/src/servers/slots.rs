@@ -38,7 +38,7 @@ impl Servers {
                 }
             }
         }
-        Err(TopologyError::Untold(failures))
+        Err(TopologyError::Unanswered(failures))
     }
 
     /// Whom to ask for the slots, one after the other.

@@ -15,7 +15,7 @@ use crate::model::error::Error;
 use crate::model::library::is_library;
 use crate::model::unreachable::Unreachable;
 use crate::model::verdict::{self, Load, Meaning, Proof, Questions, Ran, Verdict};
-use crate::wire::resp::{Item, Reply, ServerError};
+use crate::wire::resp::{Reply, ServerError};
 
 /// The part of a write whose replies are still to be read.
 pub(super) struct Reading {
@@ -82,7 +82,7 @@ impl Context {
                 self.without_reply(piece, place.end - write.bytes_before(first), ending, round);
                 continue;
             };
-            let mut reply = std::mem::replace(reply, Reply::One(Item::Nil));
+            let mut reply = std::mem::replace(reply, Reply::NIL);
             // They may have been in the write before.
             let answers = place.questions.checked_sub(first).map(|begin| replies[begin..place.index - first].to_vec());
             if piece.attempt.brings_library

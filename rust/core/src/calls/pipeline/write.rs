@@ -19,7 +19,7 @@ use crate::wire::resp::Reply;
 /// The positions of the pieces among the commands that are sent.
 #[derive(Default)]
 pub(super) struct Write {
-    pub(super) places: VecDeque<Place>,
+    pub(super) places: VecDeque<Position>,
     /// Which commands load what.
     pub(super) loads: VecDeque<(usize, String)>,
     pub(super) failed_loads: HashMap<String, Reply>,
@@ -47,7 +47,7 @@ impl Write {
 
 /// A piece's command, and where its bytes end.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) index: usize,
     pub(super) end: u64,
     /// Where the questions begin that go before it.
@@ -132,7 +132,7 @@ impl Context {
             }
             let form = piece.attempt.form;
             commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
-            write.places.push_back(Place { index: commands.0.len() - 1, end: commands.1, questions });
+            write.places.push_back(Position { index: commands.0.len() - 1, end: commands.1, questions });
         }
         write.ends = commands.ends();
         (write, commands.0)

@@ -15,14 +15,14 @@ pub(crate) struct NotReached;
 impl Lane {
     /// Has the server say how this connection is ended. Returns the connection's number, if the server has said it.
     pub(crate) async fn introduce(self: &Rc<Self>) -> Result<Option<u64>, NotReached> {
-        if self.is_up() && self.kill().is_some() {
+        if self.is_up() && self.kill_command().is_some() {
             return Ok(Some(self.connection()));
         }
         match self.ask(pack::command(&[b"CLIENT", b"INFO"])).await {
             Ok(info) => {
-                let kill = kill(&info);
+                let kill = kill_command(&info);
                 let is_known = kill.is_some();
-                self.session.set_kill(kill);
+                self.session.set_kill_command(kill);
                 Ok(is_known.then(|| self.connection()))
             }
             Err(Unfinished::Unsent) => Err(NotReached),
@@ -32,14 +32,14 @@ impl Lane {
     }
 
     /// The command by which another connection ends this one.
-    pub(crate) fn kill(&self) -> Option<Bytes> {
-        self.session.kill()
+    pub(crate) fn kill_command(&self) -> Option<Bytes> {
+        self.session.kill_command()
     }
 }
 
 /// CLIENT KILL of the connection that a reply to CLIENT INFO is about. Behind a balancer the shared connection may be to
 /// another server, where the same number is another client's: so the address has to fit, too.
-fn kill(info: &Reply) -> Option<Bytes> {
+fn kill_command(info: &Reply) -> Option<Bytes> {
     let info = std::str::from_utf8(info.as_bytes()?).ok()?;
     let field = |name| info.split(' ').find_map(|field| field.strip_prefix(name));
     let (id, address) = (field("id=")?, field("addr=")?);

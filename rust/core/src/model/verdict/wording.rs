@@ -343,7 +343,7 @@ pub(crate) fn denies_login(error: &ServerError) -> bool {
 }
 
 /// Whether the server may give another answer soon.
-pub(crate) fn passes(error: &ServerError) -> bool {
+pub(crate) fn is_temporary(error: &ServerError) -> bool {
     matches!(error.code(), "BUSY" | "LOADING" | "MASTERDOWN" | "NOAUTH")
 }
 

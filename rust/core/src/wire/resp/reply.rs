@@ -47,6 +47,9 @@ pub enum Reply {
 }
 
 impl Reply {
+    pub const OKAY: Self = Self::One(Item::Okay);
+    pub const NIL: Self = Self::One(Item::Nil);
+
     /// The error that the server answered with, if it did.
     pub fn error(&self) -> Option<&ServerError> {
         match self {

@@ -7,7 +7,7 @@ use crate::wire::resp::ServerError;
 const NO_ENGINE: &str = "ERR Could not find scripting engine '";
 
 /// What begins the answer to code whose first line declares what a server does not have: one word follows.
-const NOT_TO_BE_HAD: [&str; 3] = [
+const NOT_SUPPORTED: [&str; 3] = [
     "ERR Unexpected engine in script shebang: #!",
     "ERR Unexpected flag in script shebang: ",
     "ERR Unknown lua shebang option: ",
@@ -22,7 +22,7 @@ pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
     let text = error.text();
     text == "ERR Invalid script shebang"
         || text.strip_prefix(NO_ENGINE).and_then(|name| name.strip_suffix('\'')).is_some()
-        || NOT_TO_BE_HAD.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
+        || NOT_SUPPORTED.iter().any(|wording| text.strip_prefix(wording).is_some_and(|word| !word.contains(' ')))
         || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
 }
 

@@ -3,17 +3,17 @@
 use std::collections::VecDeque;
 
 /// The entries of a queue, in the order of their growing numbers. An entry is found by its number, without a search.
-pub(crate) struct Line<T> {
+pub(crate) struct NumberedQueue<T> {
     pub(super) entries: VecDeque<(u64, T)>,
 }
 
-impl<T> Default for Line<T> {
+impl<T> Default for NumberedQueue<T> {
     fn default() -> Self {
         Self { entries: VecDeque::new() }
     }
 }
 
-impl<T> Line<T> {
+impl<T> NumberedQueue<T> {
     #[inline]
     pub(crate) fn push_back(&mut self, number: u64, entry: T) {
         self.entries.push_back((number, entry));
@@ -75,7 +75,7 @@ impl<T> Line<T> {
     }
 }
 
-/// Counts the entries of lines that were looked at, for tests of how much is done for a call.
+/// Counts the entries of queues that were looked at, for tests of how much is done for a call.
 #[cfg(not(test))]
 fn visit(_entries: usize) {}
 
