@@ -1,5 +1,6 @@
 //! `glide_scripts._core`: the core as Python sees it. Registration only.
 
+mod answers;
 mod arguments;
 mod batch;
 mod blocking;
@@ -23,21 +24,21 @@ mod tls;
 
 use pyo3::prelude::*;
 
-// The GIL is what orders a loop's replies, its waiting tasks and its bell (`event_loop`): its classes
-// are sound without it, since they are frozen or borrowed at run time, but a borrow of two threads
-// at once would be an error. So a free-threaded Python turns the GIL on when it imports this.
+// The GIL orders a loop's replies, its waiting tasks and its bell (`event_loop`). Its classes are sound without it, since
+// they are frozen or borrowed at run time, but a borrow of two threads at once would be an error. So a free-threaded
+// Python turns the GIL on when it imports this.
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before all else: the types below are made once a process, and belong to the interpreter that made them.
     process::interpreter::refuse_subinterpreters()?;
+    module.add_class::<answers::AddressAnswer>()?;
+    module.add_class::<answers::PasswordAnswer>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<batch::ScriptBatch>()?;
     module.add_class::<blocking::pending::BlockingPending>()?;
     module.add_class::<client::Client>()?;
     module.add_class::<event_loop::bridge::Bridge>()?;
     module.add_class::<event_loop::pending::Pending>()?;
-    module.add_class::<event_loop::questions::AddressAnswer>()?;
-    module.add_class::<event_loop::questions::PasswordAnswer>()?;
     module.add_class::<library::Library>()?;
     module.add_class::<script::Script>()?;
     module.add_class::<tls::TlsSetup>()?;

@@ -7,7 +7,7 @@ use glide_scripts_core::{Question, Questioner};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use crate::event_loop::questions::call;
+use crate::answers;
 use crate::process::interpreter::enter;
 
 /// Calls a callback for each connection. Its client keeps it alive. It must not take long.
@@ -27,7 +27,7 @@ fn ask(callback: &Py<PyWeakrefReference>, question: Question) {
     let Ok(_entered) = enter() else { return };
     let _ = Python::try_attach(|py| {
         let Some(callback) = callback.bind(py).upgrade() else { return };
-        if let Err(error) = call(&callback, question) {
+        if let Err(error) = answers::ask(&callback, question) {
             error.write_unraisable(py, Some(&callback));
         }
     });

@@ -3,7 +3,6 @@
 //! What is awaited stays on its loop's thread. The I/O thread holds tickets and touches nothing of Python. Each side
 //! wakes the other once for a burst.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 use glide_scripts_core::{
     Bell, Client as CoreClient, Completion, Completions, Look, Questioner, ROOM_KEPT, ReplyTo, yield_core,
 };
-use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 
@@ -19,16 +18,16 @@ use super::busy_poll::BusyPoll;
 use super::loop_state::SharedLoop;
 use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
-use super::running_loop::{remember, running_loop};
+use super::running_loop::remember;
 use super::wakeup::Wakeup;
 use crate::polling::worthwhile;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
-use crate::process::kept::{Kept, intern};
+use crate::process::kept::intern;
 use crate::process::logging;
 use crate::{errors, replies};
 
-/// The bridge to one event loop. It is made at the loop's first call, and dropped with the loop.
+/// The bridge to one event loop. It is dropped with the loop.
 #[pyclass(frozen, module = "glide_scripts._core")]
 pub(crate) struct Bridge {
     event_loop: Py<PyWeakrefReference>,
@@ -48,33 +47,27 @@ pub(crate) struct Here<'py> {
     pub(crate) is_cancelled: bool,
 }
 
-thread_local! {
-    /// The bridge of the loop that last ran on this thread, which is nearly always the running one.
-    static LAST: RefCell<Option<Py<Bridge>>> = const { RefCell::new(None) };
-}
-
 impl Bridge {
-    /// The bridge of the running loop, and that loop.
-    pub(crate) fn of_running_loop(py: Python<'_>) -> PyResult<(Py<Self>, Bound<'_, PyAny>)> {
-        let event_loop = running_loop(py)?;
-        let last = LAST.with_borrow(|last| {
-            let bridge = last.as_ref().filter(|bridge| bridge.get().belongs_to(&event_loop))?;
-            Some(bridge.clone_ref(py))
-        });
-        let bridge = match last {
-            Some(bridge) => bridge,
-            None => {
-                let bridge = Self::of_loop(&event_loop)?;
-                let before = LAST.replace(Some(bridge.clone_ref(py)));
-                drop(before);
-                bridge
-            }
-        };
-        Ok((bridge, event_loop))
+    /// A bridge to a loop that runs on this thread. `wakeup` makes the loop call `on_readable`.
+    pub(super) fn new(
+        event_loop: &Bound<'_, PyAny>,
+        completions: Arc<Completions>,
+        wakeup: Option<Arc<Wakeup>>,
+    ) -> PyResult<Self> {
+        let is_trio = event_loop.getattr_opt(intern!(event_loop.py(), "is_trio"))?.is_some();
+        logging::wake_for_records(&completions);
+        Ok(Self {
+            event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
+            generation: generation(),
+            thread: thread::current().id(),
+            shared: Arc::new(SharedLoop::new(completions, is_trio)),
+            wakeup,
+            callbacks: Callbacks::default(),
+        })
     }
 
     /// Whether it is that loop's, and was made in this process.
-    fn belongs_to(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+    pub(super) fn belongs_to(&self, event_loop: &Bound<'_, PyAny>) -> bool {
         self.event_loop(event_loop.py()).is_some_and(|own| own.is(event_loop)) && self.generation == generation()
     }
 
@@ -88,68 +81,10 @@ impl Bridge {
         self.thread == thread::current().id()
     }
 
-    /// The bridge of a loop that runs on this thread, found or made.
-    pub(super) fn of_loop(event_loop: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
-        static BRIDGES: Kept<PyAny> = Kept::new();
-        let py = event_loop.py();
-        let bridges = BRIDGES.get_or_make(py, || py.import("weakref")?.getattr("WeakKeyDictionary")?.call0())?;
-        let found = bridges.get_item(event_loop).ok().and_then(|found| found.cast_into::<Self>().ok());
-        let bridge = match found.filter(|bridge| bridge.get().belongs_to(event_loop)) {
-            Some(bridge) => bridge,
-            None => {
-                Self::drop_closed(bridges)?;
-                let bridge = Self::attach(event_loop)?;
-                bridges.set_item(event_loop, &bridge)?;
-                bridge
-            }
-        };
-        Ok(bridge.unbind())
-    }
-
-    /// Forgets the calls of closed loops: they never end, and would keep the loop alive.
-    fn drop_closed(bridges: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = bridges.py();
-        // `keyrefs` returns a list, because loops of other threads come and go during the iteration.
-        for event_loop in bridges.call_method0(intern!(py, "keyrefs"))?.try_iter()? {
-            let event_loop = event_loop?.call0()?;
-            if !event_loop.is_none() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
-                let bridge = bridges.call_method1(intern!(py, "pop"), (event_loop, py.None()))?;
-                if let Ok(bridge) = bridge.cast::<Self>() {
-                    let calls = std::mem::take(&mut bridge.get().shared.lock().calls);
-                    drop(calls);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a bridge and gives its descriptor to the loop. A loop without `add_reader` is called from the I/O thread.
-    fn attach<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        let py = event_loop.py();
-        let is_trio = event_loop.getattr_opt(intern!(py, "is_trio")).map(|found| found.is_some())?;
-        let make = |completions: Arc<Completions>, wakeup| {
-            logging::wake_for_records(&completions);
-            let bridge = Self {
-                event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
-                generation: generation(),
-                thread: thread::current().id(),
-                shared: Arc::new(SharedLoop::new(completions, is_trio)),
-                wakeup,
-                callbacks: Callbacks::default(),
-            };
-            Bound::new(py, bridge)
-        };
-        let wakeup = Arc::new(Wakeup::new()?);
-        let signal = wakeup.clone();
-        let bridge = make(Completions::new(move || signal.set()), Some(wakeup.clone()))?;
-        let on_readable = bridge.getattr(intern!(py, "on_readable"))?;
-        match event_loop.call_method1(intern!(py, "add_reader"), (wakeup.descriptor(), on_readable)) {
-            Ok(_) => return Ok(bridge),
-            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {}
-            Err(error) => return Err(error),
-        }
-        let weak_loop = PyWeakrefReference::new(event_loop)?.unbind();
-        make(Completions::new(move || call_loop(&weak_loop)), None)
+    /// Forgets all calls.
+    pub(super) fn forget_calls(&self) {
+        let calls = std::mem::take(&mut self.shared.lock().calls);
+        drop(calls);
     }
 
     /// What Python awaits for a call that is not sent.
@@ -349,7 +284,7 @@ impl Bridge {
 
 impl Bridge {
     /// Ends the waits of calls that have ended: of all, unless that takes too long.
-    fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn handle_arrived(slf: &Bound<'_, Self>) -> PyResult<()> {
         /// The loop's other callbacks wait for at most this long; then it is their turn, however many calls have ended.
         const LONGEST: Duration = Duration::from_micros(700);
         let (py, bridge) = (slf.py(), slf.get());
@@ -384,25 +319,4 @@ impl Bridge {
         }
         result.and(logging::hand_over(py))
     }
-}
-
-/// Called by a loop without `add_reader`, in place of [`Bridge::on_readable`].
-#[pyfunction]
-fn resolve_in_running_loop(py: Python<'_>) -> PyResult<()> {
-    let Ok(_entered) = enter() else { return Ok(()) };
-    let (bridge, _) = Bridge::of_running_loop(py)?;
-    Bridge::handle_arrived(bridge.bind(py))
-}
-
-/// Wakes a loop without `add_reader`, from the I/O thread. A loop that is gone or closed has no waiting calls.
-fn call_loop(weak_loop: &Py<PyWeakrefReference>) {
-    let Ok(_entered) = enter() else { return };
-    let _ = Python::try_attach(|py| -> PyResult<()> {
-        let Some(event_loop) = weak_loop.bind(py).upgrade() else { return Ok(()) };
-        let resolve = wrap_pyfunction!(resolve_in_running_loop, py)?;
-        match event_loop.call_method1("call_soon_threadsafe", (resolve,)) {
-            Err(error) if !error.is_instance_of::<PyRuntimeError>(py) => Err(error),
-            _ => Ok(()),
-        }
-    });
 }

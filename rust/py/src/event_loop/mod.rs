@@ -1,12 +1,14 @@
-//! Between the I/O thread and an event loop of asyncio, or a run of trio: what is awaited for a call, and who wakes whom for what.
+//! Between the I/O thread and an event loop of asyncio, or a run of trio: what is awaited for a call, and who wakes whom
+//! for what.
 
 pub(crate) mod bridge;
+mod bridges;
 mod busy_poll;
-mod callback;
 mod deferred_wake;
+mod done_callback;
 mod loop_state;
 pub(crate) mod pending;
-pub(crate) mod questions;
+mod questions;
 mod running_loop;
 pub(crate) mod runtime;
 mod tickets;

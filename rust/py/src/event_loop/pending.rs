@@ -13,7 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::iterator::PySendResult;
 
-use super::callback::Callback;
+use super::done_callback::DoneCallback;
 use super::loop_state::SharedLoop;
 use super::trio;
 use crate::process::fork::ForkLocal;
@@ -34,8 +34,8 @@ pub(crate) struct Pending {
     is_awaited: bool,
     event_loop: Py<PyAny>,
     /// Who waits: nearly always one task.
-    first: Option<Callback>,
-    further: Vec<Callback>,
+    first: Option<DoneCallback>,
+    further: Vec<DoneCallback>,
     is_trio: bool,
     /// The task of trio that waits.
     task: Option<Py<PyAny>>,
@@ -129,12 +129,12 @@ impl Pending {
         }
     }
 
-    fn schedule(slf: &Bound<'_, Self>, callback: &Callback) -> PyResult<()> {
+    fn schedule(slf: &Bound<'_, Self>, callback: &DoneCallback) -> PyResult<()> {
         let event_loop = slf.borrow().event_loop.clone_ref(slf.py());
         callback.schedule(slf, event_loop.bind(slf.py()))
     }
 
-    fn take_callbacks(&mut self) -> impl Iterator<Item = Callback> + use<> {
+    fn take_callbacks(&mut self) -> impl Iterator<Item = DoneCallback> + use<> {
         self.first.take().into_iter().chain(std::mem::take(&mut self.further))
     }
 }
@@ -215,7 +215,7 @@ impl Pending {
         };
         let mut this = slf.borrow_mut();
         let steps_task = std::mem::take(&mut this.is_awaited);
-        let callback = Callback { callable: callback, context, steps_task };
+        let callback = DoneCallback { callable: callback, context, steps_task };
         if !matches!(this.state, State::Waiting) {
             drop(this);
             return Self::schedule(slf, &callback);

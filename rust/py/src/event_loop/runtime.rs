@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::bridge::{Bridge, Here};
-use super::trio;
+use super::{bridges, trio};
 use crate::process::kept::intern;
 use crate::python;
 
@@ -19,7 +19,7 @@ impl Runtime {
     /// That of the caller.
     pub(crate) fn running(py: Python<'_>) -> PyResult<Self> {
         let run = python::module(py)?.call_method0(intern!(py, "running_trio"))?;
-        if run.is_none() { Ok(Self::Asyncio) } else { Ok(Self::Trio(Bridge::of_loop(&run)?)) }
+        if run.is_none() { Ok(Self::Asyncio) } else { Ok(Self::Trio(bridges::of_loop(&run)?)) }
     }
 
     /// The run of trio, unless it is gone.
@@ -35,7 +35,7 @@ impl Runtime {
     pub(crate) fn here<'py>(&self, py: Python<'py>) -> PyResult<Here<'py>> {
         match self {
             Self::Asyncio => {
-                let (bridge, event_loop) = Bridge::of_running_loop(py)?;
+                let (bridge, event_loop) = bridges::of_running_loop(py)?;
                 Ok(Here { bridge: bridge.into_bound(py), event_loop, is_cancelled: false })
             }
             Self::Trio(bridge) => Self::in_run(bridge.bind(py)),

@@ -11,14 +11,14 @@ use pyo3::types::PyDict;
 use crate::process::kept::{Kept, intern};
 
 /// Called with what is awaited, in a context. `future` below is a `Pending`.
-pub(super) struct Callback {
+pub(super) struct DoneCallback {
     pub(super) callable: Py<PyAny>,
     pub(super) context: Py<PyAny>,
     /// It steps the task that awaits the future.
     pub(super) steps_task: bool,
 }
 
-impl Callback {
+impl DoneCallback {
     /// Calls it at once, as a handle of the loop would. The error is one that ends the loop.
     pub(super) fn run(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = future.py();
