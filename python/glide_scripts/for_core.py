@@ -7,29 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import errors
 from .checks import milliseconds
 from .client.running import running_trio
 from .client.what_runs import no_running_loop, not_in_its_run
-from .errors import (
-    AuthenticationError,
-    ClosingError,
-    ConfigurationError,
-    ConnectionError,
-    CrossSlotError,
-    ExecAbortError,
-    NoPermissionError,
-    NoScriptError,
-    NotBusyError,
-    OnceConflictError,
-    OnceUnknownError,
-    RequestError,
-    ScriptBusyError,
-    ScriptError,
-    ScriptKilledError,
-    ScriptSyntaxError,
-    TimeoutError,
-    UnkillableError,
-)
 from .values import OK
 
 if TYPE_CHECKING:
@@ -37,24 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OK",
-    "AuthenticationError",
-    "ClosingError",
-    "ConfigurationError",
-    "ConnectionError",
-    "CrossSlotError",
-    "ExecAbortError",
-    "NoPermissionError",
-    "NoScriptError",
-    "NotBusyError",
-    "OnceConflictError",
-    "OnceUnknownError",
-    "RequestError",
-    "ScriptBusyError",
-    "ScriptError",
-    "ScriptKilledError",
-    "ScriptSyntaxError",
-    "TimeoutError",
-    "UnkillableError",
+    "errors",
     "milliseconds",
     "misfit_of_script",
     "no_running_loop",

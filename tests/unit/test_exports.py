@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import typing
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.docs_page import ROOT
 
 import glide_scripts
 import glide_scripts.otel
@@ -208,5 +210,8 @@ def test_a_hint_can_be_resolved_before_anything_else_is_imported(path: str) -> N
 
 
 def test_what_the_core_takes_of_python_is_there() -> None:
+    raised = re.findall(r'=> "(\w+Error)"', (ROOT / "rust/py/src/errors.rs").read_text())
+    assert len(raised) > 15
+    assert [name for name in raised if not hasattr(for_core.errors, name)] == []
     assert [name for name in for_core.__all__ if not hasattr(for_core, name)] == []
     assert "glide_scripts.for_core" in sys.modules

@@ -49,7 +49,7 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         details.set_item(intern!(py, "source_line"), place.source_line)?;
     }
     let is_unconnected = error.cause.is_unconnected();
-    let exception = python::module(py)?.getattr(name(error.kind))?.call((text,), Some(&details))?;
+    let exception = python::module(py)?.getattr("errors")?.getattr(name(error.kind))?.call((text,), Some(&details))?;
     if let Some(index) = error.batch_index {
         exception.setattr(intern!(py, "batch_index"), index)?;
     }

@@ -6,7 +6,7 @@ use pyo3::types::PyTuple;
 
 use crate::process::kept::Kept;
 
-/// Has the error classes, `OK`, and what reads scripts from files. What it is imported from, Python's type checker
+/// Has the module of error classes, `OK`, and what reads scripts from files. What it is imported from, Python's type checker
 /// looks after; `import glide_scripts` imports it, so that it cannot be missing later.
 const MODULE: &str = "glide_scripts.for_core";
 
