@@ -7,7 +7,7 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.in_thread import imported
+from ..client.late_imports import imported
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
@@ -18,12 +18,16 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-async def open_shared(shared: SharedClient) -> None:
+async def open_shared(shared: SharedClient) -> float | None:
     """Connect. Tasks of one loop share an attempt.
+
+    Returns:
+        What is left, in milliseconds, of the call's time limit; None if it has none.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    started = monotonic()
     loop = asyncio.get_running_loop()
     opening = shared.opening.get(loop)
     if opening is None:
@@ -39,6 +43,7 @@ async def open_shared(shared: SharedClient) -> None:
         raised = shared.no_server(f"no connection within {limit} s")
         raised.may_have_executed = False  # type: ignore[attr-defined]
         raise raised from error
+    return shared.remaining(started)
 
 
 async def _open(shared: SharedClient) -> None:
@@ -46,7 +51,7 @@ async def _open(shared: SharedClient) -> None:
     # Here and not with this module, because it takes most of the import's time.
     await imported(client_class)
     client = await client_class()._open(shared.settings())
-    client._owner = f"a client of glide_scripts.{shared.library.package}"
+    client._shown_as = f"a client of glide_scripts.{shared.library.package}"
     unneeded = shared.opened(client)
     if unneeded is not None:
         await unneeded.close()
@@ -107,10 +112,9 @@ class AsyncCalls(RegistersScripts):
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
-            started = monotonic()
-            await open_shared(shared)
+            remaining = await open_shared(shared)
             try:
-                reply = await shared.issue(args, shared.remaining(started))
+                reply = await shared.issue(args, remaining)
             except GlideError as error:
                 return shared.failed(error, args, options)
             reply = shared.finished(reply, args, self.response_callbacks, options)
@@ -197,25 +201,16 @@ async def execute_batch(
         Exception: The library's, for the whole batch or for the first command that failed.
     """
     shared: SharedClient = client._shared
-    remaining = None
-    if shared.core is None:
-        started = monotonic()
-        await open_shared(shared)
-        remaining = shared.remaining(started)
+    remaining = await open_shared(shared) if shared.core is None else None
     try:
         outcome = await shared.core.exec(batch, remaining)
     except GlideError as error:
         raise pipelines.failure(pipeline, shared, error, commands) from error
-    if outcome is None:
-        raise shared.library.exceptions.WatchError("Watched variable changed.")
-    results = []
-    for reply, command in zip(outcome[0], commands, strict=True):
-        result = pipelines.result(shared, reply, command, client.response_callbacks)
-        results.append(await result if hasattr(result, "__await__") else result)
-    pipelines.raise_lost(shared, results)
-    if raise_on_error:
-        pipelines.raise_first(pipeline, shared, results, commands)
-    return results
+    results = [
+        await each if hasattr(each, "__await__") else each
+        for each in pipelines.results(shared, outcome, commands, client.response_callbacks)
+    ]
+    return pipelines.checked(pipeline, shared, results, commands, raise_on_error)
 
 
 def _disconnecting(pool: Any, shared: SharedClient) -> Any:

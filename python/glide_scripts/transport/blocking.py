@@ -19,15 +19,19 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-def open_shared(shared: SharedClient) -> None:
+def open_shared(shared: SharedClient) -> float | None:
     """Connect.
+
+    Returns:
+        What is left, in milliseconds, of the call's time limit; None if it has none.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    started = monotonic()
     with shared.opening_lock:
         if shared.core is not None:
-            return
+            return shared.remaining(started)
         client_class = import_now(_cluster_client if shared.in_cluster else _client)
         try:
             client = run(client_class._open(shared.settings()))
@@ -36,6 +40,7 @@ def open_shared(shared: SharedClient) -> None:
         # Like the library's synchronous connections, which close by themselves.
         client._warns_if_unclosed = False
         shared.opened(client)
+    return shared.remaining(started)
 
 
 def _client() -> Any:
@@ -97,10 +102,9 @@ class BlockingCalls(RegistersScripts):
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
-            started = monotonic()
-            open_shared(shared)
+            remaining = open_shared(shared)
             try:
-                reply = shared.issue(args, shared.remaining(started)).result()
+                reply = shared.issue(args, remaining).result()
             except GlideError as error:
                 return shared.failed(error, args, options)
             return shared.finished(reply, args, self._callbacks, options)
@@ -198,25 +202,13 @@ def execute_batch(
         Exception: The library's, for the whole batch or for the first command that failed.
     """
     shared: SharedClient = client._shared
-    remaining = None
-    if shared.core is None:
-        started = monotonic()
-        open_shared(shared)
-        remaining = shared.remaining(started)
+    remaining = open_shared(shared) if shared.core is None else None
     try:
         outcome = shared.core.exec(batch, remaining).result()
     except GlideError as error:
         raise pipelines.failure(pipeline, shared, error, commands) from error
-    if outcome is None:
-        raise shared.library.exceptions.WatchError("Watched variable changed.")
-    results = [
-        pipelines.result(shared, reply, command, client._callbacks)
-        for reply, command in zip(outcome[0], commands, strict=True)
-    ]
-    pipelines.raise_lost(shared, results)
-    if raise_on_error:
-        pipelines.raise_first(pipeline, shared, results, commands)
-    return results
+    results = list(pipelines.results(shared, outcome, commands, client._callbacks))
+    return pipelines.checked(pipeline, shared, results, commands, raise_on_error)
 
 
 def _disconnecting(pool: Any, shared: SharedClient) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import GlideError, RequestError
@@ -28,33 +28,50 @@ def is_shared(shared: SharedClient, commands: Sequence[Queued]) -> bool:
     return not any(empty in options for _, options in commands)
 
 
-def result(shared: SharedClient, reply: Any, command: Queued, callbacks: Any) -> Any:
-    """Return one command's result: an exception for an error, awaitable of an async callback."""
-    args, options = command
-    if isinstance(reply, GlideError):
-        return shared.failure(reply, args)
-    try:
-        return shared.finished(reply, args, callbacks, dict(options))
-    except shared.library.exceptions.ResponseError as error:
-        # A callback's, which is one of the command.
-        return error
+def results(
+    shared: SharedClient, outcome: Any, commands: Sequence[Queued], callbacks: Any
+) -> Iterator[Any]:
+    """Yield each command's result: an exception for an error, awaitable of an async callback.
+
+    Raises:
+        WatchError: The library's, if a watched key had changed.
+    """
+    if outcome is None:
+        raise shared.library.exceptions.WatchError("Watched variable changed.")
+    for reply, (args, options) in zip(outcome[0], commands, strict=True):
+        if isinstance(reply, GlideError):
+            yield shared.failure(reply, args)
+            continue
+        try:
+            result = shared.finished(reply, args, callbacks, dict(options))
+        except shared.library.exceptions.ResponseError as error:
+            # A callback's, which is one of the command.
+            result = error
+        yield result
 
 
-def raise_lost(shared: SharedClient, results: Sequence[Any]) -> None:
-    """Raise the first error that is no server's answer: it is the whole pipeline's."""
+def checked(
+    pipeline: Any,
+    shared: SharedClient,
+    results: list[Any],
+    commands: Sequence[Queued],
+    raise_on_error: bool,
+) -> list[Any]:
+    """Return a pipeline's results, unless one of them is an error that the pipeline raises.
+
+    Raises:
+        Exception: The first error that is no server's answer, which is the whole pipeline's. With
+            ``raise_on_error``, the first of the servers' errors, with the command's name and
+            number.
+    """
     exceptions = shared.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
             raise each
-
-
-def raise_first(
-    pipeline: Any, shared: SharedClient, results: Sequence[Any], commands: Sequence[Queued]
-) -> None:
-    """Raise the first of the servers' errors, with the command's name and number."""
-    for index, each in enumerate(results):
-        if isinstance(each, shared.library.exceptions.ResponseError):
+    for index, each in enumerate(results if raise_on_error else ()):
+        if isinstance(each, exceptions.ResponseError):
             raise _annotated(pipeline, each, index, commands)
+    return results
 
 
 def failure(
