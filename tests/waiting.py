@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
 
+import anyio
+
 
 async def until(condition: Callable[[], object | Awaitable[object]], within: float = 30.0) -> None:
-    """Waits until a condition holds, asking again and again.
+    """Waits until a condition holds, asking again and again, under asyncio or trio.
 
     Args:
         condition: A function, or a coroutine function, that gives something true once it holds.
@@ -23,7 +24,7 @@ async def until(condition: Callable[[], object | Awaitable[object]], within: flo
         if holds:
             return
         assert time.monotonic() < deadline, f"{condition} does not hold within {within} seconds"
-        await asyncio.sleep(0.005)
+        await anyio.sleep(0.005)
 
 
 def block_until(condition: Callable[[], object], within: float = 30.0) -> None:

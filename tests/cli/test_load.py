@@ -6,13 +6,13 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.complaints import assert_one_line
+from tests.waiting import block_until
 
 from glide_scripts import Script
 from glide_scripts.cli import main
@@ -100,9 +100,7 @@ def test_every_node_of_a_cluster_gets_them(
         assert node.command("SCRIPT", "EXISTS", sha1) == [1]
     for node in cluster.primaries():
         assert node.command("FUNCTION", "LIST", "LIBRARYNAME", "counters") != []
-    deadline = time.monotonic() + 10
-    while any(not node.command("FUNCTION", "LIST") for node in cluster.replicas()):
-        assert time.monotonic() < deadline, "a replica did not get the library"
+    block_until(lambda: all(node.command("FUNCTION", "LIST") for node in cluster.replicas()))
     rows = load(capsys, scripts, "--url", cluster.url, "--cluster")
     assert {row["state"] for row in rows} == {"there"}
 

@@ -21,6 +21,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 from tests.programs import run_program
+from tests.waiting import until
 
 from glide_scripts import (
     Batch,
@@ -68,12 +69,6 @@ async def all_echoed(client: GlideClient) -> bool:
         for number in range(500):
             nursery.start_soon(echoed, client, str(number), replies)
     return replies == {str(number): str(number).encode() for number in range(500)}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(30):
-        while not condition():
-            await trio.sleep(0.001)
 
 
 def test_each_task_of_a_nursery_gets_its_own_reply(server: ValkeyServer) -> None:
@@ -419,11 +414,12 @@ def test_closing_in_a_cancelled_scope_hides_no_error(server: ValkeyServer) -> No
 
 async def only_connection(client: GlideClient) -> None:
     """Waits until the server has noticed the end of all other connections."""
-    with trio.fail_after(30):
-        while True:
-            listed: Any = await client.custom_command(["CLIENT", "LIST"])
-            if len(listed.splitlines()) == 1:
-                return
+
+    async def is_alone() -> bool:
+        listed: Any = await client.custom_command(["CLIENT", "LIST"])
+        return len(listed.splitlines()) == 1
+
+    await until(is_alone)
 
 
 # The end of a run, and other runtimes

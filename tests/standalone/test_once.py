@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.waiting import until
 
 from glide_scripts import (
     Batch,
@@ -106,8 +107,11 @@ async def test_a_script_without_keys_has_a_record_of_its_own(client: GlideClient
 @pytest.mark.every_server
 async def test_records_expire(client: GlideClient) -> None:
     assert await client.invoke_script(ADD, ["n"], ["1"], once="order", once_ttl=0.001) == 1
-    while await client.exists(["once:{n}:order"]):
-        await asyncio.sleep(0.001)
+
+    async def is_expired() -> bool:
+        return not await client.exists(["once:{n}:order"])
+
+    await until(is_expired)
     assert await client.invoke_script(ADD, ["n"], ["1"], once="order", once_ttl=30) == 2
     assert 20 < await client.ttl("once:{n}:order") <= 30
     assert await client.invoke_script(ADD, ["n"], ["1"], once="another") == 3
