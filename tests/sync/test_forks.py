@@ -204,7 +204,7 @@ def test_a_fork_waits_for_what_another_thread_imports(server: ValkeyServer) -> N
     program = f"""{PRELUDE}
 import signal
 from glide_scripts.client.importing import import_now
-from glide_scripts.client.in_thread import import_explanation
+from glide_scripts.client.late_imports import import_explanation
 
 class Slow:
     def find_spec(self, name, path, target=None):

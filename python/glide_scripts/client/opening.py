@@ -23,7 +23,7 @@ from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core
 from .core import Core
 from .importing import import_now
-from .in_thread import import_explanation, import_url, imported
+from .late_imports import import_explanation, import_url, imported
 from .running import running
 from .watches import TaskWatches, ThreadWatches, Watches
 from .what_runs import is_asyncio, is_trio
@@ -43,8 +43,8 @@ class Opening(Client):
     """What its calls begin with, for errors."""
     _configuration: ClassVar[type[Any]]
     _warns_if_unclosed = True
-    _owner: str | None = None
-    """What a program has instead of it, and has to close."""
+    _shown_as: str | None = None
+    """What a program has in its place and has to close, for the warning that it did not."""
     _was_left_open = False
     """Whether its run of trio ended before it was closed."""
 
@@ -295,9 +295,9 @@ class Opening(Client):
             return
         if self._was_left_open or not core.is_closed:
             warnings.warn(
-                f"{self._owner or repr(self)} was never closed; "
+                f"{self._shown_as or repr(self)} was never closed; "
                 f"use {'async ' if self._await else ''}with, "
-                f"or {self._await and 'await its '}{'aclose' if self._owner else 'close'}()",
+                f"or {self._await and 'await its '}{'aclose' if self._shown_as else 'close'}()",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,

@@ -15,7 +15,7 @@ from ..sending import Sending
 from . import bound
 from .invoking import invoking
 from .methods import blocking, run_for
-from .replies import in_thread
+from .replies import blocking_many
 
 
 class SetMethod(Protocol):
@@ -92,8 +92,8 @@ class BaseClient(Sending):
     _observed_call = base.BaseClient._observed_call
     close = blocking(base.BaseClient.close)
     invoke_script = invoking(base.BaseClient.invoke_script)
-    bind = bound.in_thread(base.BaseClient.bind)
-    invoke_script_many = in_thread(base.BaseClient.invoke_script_many)
+    bind = bound.blocking_bind(base.BaseClient.bind)
+    invoke_script_many = blocking_many(base.BaseClient.invoke_script_many)
     update_connection_password = blocking(base.BaseClient.update_connection_password)
     watch = blocking(base.BaseClient.watch)
     set: SetMethod = cast("Any", blocking(cast("Any", base.BaseClient.set)))

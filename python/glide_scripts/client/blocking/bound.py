@@ -37,7 +37,7 @@ def bound(
     return call
 
 
-def in_thread(
+def blocking_bind(
     method: Callable[Concatenate[Any, P], BoundScript],
 ) -> Callable[Concatenate[Any, P], BlockingBoundScript]:
     """The ``bind`` of a synchronous client, whose functions block the thread."""

@@ -109,7 +109,7 @@ def _one_by_one(client: Any, replies: many.ScriptReplies) -> Iterator[TResult]:
         yield from some
 
 
-def in_thread(
+def blocking_many(
     method: Callable[Concatenate[Any, P], many.ScriptReplies],
 ) -> Callable[Concatenate[Any, P], ScriptReplies]:
     """The method of a synchronous client whose replies are those of an asynchronous client's."""
