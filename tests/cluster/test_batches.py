@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.conftest import Connect
 from tests.cluster.support import INCR, a_key_each, in_thread, key_on, name_of, of_nodes, runs
+from tests.repeating import repeating
 from tests.waiting import until
 
 from glide_scripts import (
@@ -173,19 +174,11 @@ async def test_a_flush_between_leaves_each_script_to_run_once(
     for number in range(300):
         batch.invoke_script(INCR, [keys[number % 3]])
     done = 0
-    stopped = asyncio.Event()
-
-    async def flush() -> None:
-        while not stopped.is_set():
-            await resp3_client.script_flush()
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(flush())
+    async with repeating(resp3_client.script_flush, pause=0):
         for _ in range(20):
             results = await resp3_client.exec(batch, raise_on_error=True)
             assert results is not None
             done += len(results)
-        stopped.set()
     assert await resp3_client.mget(keys) == [b"%d" % (done // 3)] * 3
 
 

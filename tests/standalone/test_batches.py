@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.repeating import repeating
 from tests.servers.table import this_server
 from tests.waiting import until
 
@@ -279,24 +280,17 @@ class TestScriptsNeverSeen:
 async def test_scripts_that_keep_vanishing_run_once_each(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
-    flusher, stop = await connect(server), asyncio.Event()
-
-    async def flush() -> None:
-        while not stop.is_set():
-            await flusher.script_flush()
-            await asyncio.sleep(0.001)
-
-    flushing = asyncio.create_task(flush())
+    flusher = await connect(server)
     seen: list[Any] = []
-    for round_ in range(200):
-        batch = Batch(False)
-        for number in range(25):
-            batch.invoke_script(INCREMENT, ["n"]).invoke_script(ECHO, [], [f"{round_} {number}"])
-        results: Any = await client.exec(batch, True)
-        seen += results[::2]
-        assert results[1::2] == [[[], [b"%d %d" % (round_, number)]] for number in range(25)]
-    stop.set()
-    await flushing
+    async with repeating(flusher.script_flush, pause=0.001):
+        for round_ in range(200):
+            echoed = [b"%d %d" % (round_, number) for number in range(25)]
+            batch = Batch(False)
+            for each in echoed:
+                batch.invoke_script(INCREMENT, ["n"]).invoke_script(ECHO, [], [each])
+            results: Any = await client.exec(batch, True)
+            seen += results[::2]
+            assert results[1::2] == [[[], [each]] for each in echoed]
     assert sorted(seen) == list(range(1, 5001))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.repeating import repeating
 
 from glide_scripts import (
     OK,
@@ -67,20 +68,13 @@ async def test_it_is_loaded_and_deleted_by_hand(client: GlideClient) -> None:
 async def test_many_callers_of_a_missing_one_each_run_once(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
-    flusher, stop = await connect(server), asyncio.Event()
-
-    async def flush() -> None:
-        while not stop.is_set():
-            await flusher.function_flush()
-            await asyncio.sleep(0.001)
+    flusher = await connect(server)
 
     async def caller() -> list[object]:
         return [await client.fcall(BUMP, ["n"], ["1"]) for _ in range(50)]
 
-    flushing = asyncio.create_task(flush())
-    replies = await asyncio.gather(*(caller() for _ in range(20)))
-    stop.set()
-    await flushing
+    async with repeating(flusher.function_flush, pause=0.001):
+        replies = await asyncio.gather(*(caller() for _ in range(20)))
     assert sorted(itertools.chain(*replies)) == list(range(1, 1001))  # type: ignore[type-var]
 
 
@@ -108,19 +102,11 @@ async def test_in_a_pipeline_after_a_flush_it_is_called_once(client: GlideClient
 async def test_between_flushes_transactions_are_whole(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
-    flusher, stop = await connect(server), asyncio.Event()
-
-    async def flush() -> None:
-        while not stop.is_set():
-            await flusher.function_flush()
-            await asyncio.sleep(0.001)
-
-    flushing = asyncio.create_task(flush())
-    for number in range(1, 301):
-        transaction = Batch(True).incr("a").fcall(BUMP, ["b"], ["1"])
-        assert await client.exec(transaction, True) == [number, number]
-    stop.set()
-    await flushing
+    flusher = await connect(server)
+    async with repeating(flusher.function_flush, pause=0.001):
+        for number in range(1, 301):
+            transaction = Batch(True).incr("a").fcall(BUMP, ["b"], ["1"])
+            assert await client.exec(transaction, True) == [number, number]
     assert await client.mget(["a", "b"]) == [b"300", b"300"]
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.conftest import Connect
+from tests.repeating import repeating
 
 from glide_scripts import GlideClient, InfoSection, NoScriptError, Script
 from glide_scripts.testing import ValkeyServer
@@ -21,19 +22,8 @@ CALLERS, CALLS = 64, 100
 @asynccontextmanager
 async def flushing(client: GlideClient) -> AsyncIterator[None]:
     """Flushes all scripts every millisecond."""
-    done = asyncio.Event()
-
-    async def flush() -> None:
-        while not done.is_set():
-            await client.script_flush()
-            await asyncio.sleep(0.001)
-
-    task = asyncio.create_task(flush())
-    try:
+    async with repeating(client.script_flush, pause=0.001):
         yield
-    finally:
-        done.set()
-        await task
     stats = await client.info([InfoSection.ERROR_STATS])
     missing = re.search(rb"errorstat_NOSCRIPT:count=(\d+)", stats)
     assert missing, "the scripts were always there"

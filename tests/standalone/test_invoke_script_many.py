@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.repeating import repeating
 from tests.waiting import until
 
 from glide_scripts import (
@@ -501,17 +502,9 @@ class TestStoppedEarly:
 async def test_scripts_that_keep_vanishing_run_once_each(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
-    flusher, stop = await connect(server), asyncio.Event()
-
-    async def flush() -> None:
-        while not stop.is_set():
-            await flusher.script_flush()
-            await asyncio.sleep(0.001)
-
-    flushing = asyncio.create_task(flush())
-    replies: list[Any] = await client.invoke_script_many(INCREMENT, [(["n"], [])] * 20_000)
-    stop.set()
-    await flushing
+    flusher = await connect(server)
+    async with repeating(flusher.script_flush, pause=0.001):
+        replies: list[Any] = await client.invoke_script_many(INCREMENT, [(["n"], [])] * 20_000)
     assert sorted(replies) == list(range(1, 20_001))
     stats = server.command("INFO", "errorstats")
     assert isinstance(stats, bytes)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.conftest import Connect
+from tests.repeating import repeating
 from tests.waiting import until
 
 from glide_scripts import (
@@ -85,22 +85,15 @@ async def test_the_deprecated_transaction_works(client: GlideClient) -> None:
 async def test_nothing_comes_between_its_commands(
     server: ValkeyServer, client: GlideClient, connect: Connect
 ) -> None:
-    other, stop = await connect(server), asyncio.Event()
-
-    async def disturb() -> None:
-        while not stop.is_set():
-            await other.incr("n")
-
-    disturbing = asyncio.create_task(disturb())
+    other = await connect(server)
     transaction = Batch(True).get("n")
     for _ in range(50):
         transaction.incr("n")
-    for _ in range(50):
-        results: Any = await client.exec(transaction, True)
-        first = int(results[0] or 0)
-        assert results[1:] == list(range(first + 1, first + 51))
-    stop.set()
-    await disturbing
+    async with repeating(partial(other.incr, "n"), pause=0):
+        for _ in range(50):
+            results: Any = await client.exec(transaction, True)
+            first = int(results[0] or 0)
+            assert results[1:] == list(range(first + 1, first + 51))
 
 
 class TestScriptsIn:
@@ -134,7 +127,7 @@ class TestScriptsIn:
         self, server: ValkeyServer, client: GlideClient, connect: Connect
     ) -> None:
         flusher = await connect(server)
-        async with flushing(flusher):
+        async with repeating(flusher.script_flush, pause=0.001):
             scripts = [unseen("return redis.call('INCR', KEYS[1])") for _ in range(4)]
             for number in range(1, 501):
                 script = scripts[number % 4]
@@ -155,27 +148,9 @@ class TestScriptsIn:
                 results: Any = await client.exec(transaction, True)
                 assert results[0] == results[1] == int(results[2])
 
-        async with flushing(flusher):
+        async with repeating(flusher.script_flush, pause=0.001):
             await asyncio.gather(*(task() for _ in range(20)))
         assert await client.mget(["a", "b"]) == [b"1000", b"1000"]
-
-
-@asynccontextmanager
-async def flushing(client: GlideClient) -> AsyncIterator[None]:
-    """Flushes all scripts every millisecond."""
-    stop = asyncio.Event()
-
-    async def flush() -> None:
-        while not stop.is_set():
-            await client.script_flush()
-            await asyncio.sleep(0.001)
-
-    task = asyncio.create_task(flush())
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 @pytest.mark.every_server

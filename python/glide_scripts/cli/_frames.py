@@ -65,19 +65,13 @@ function d.variables(spec)
   return '=' .. table.concat(parts)
 end
 function d.fields(ref)
-  local value, parts, names, length = refs[ref], {}, {}, 0
-  while rawget(value, length + 1) ~= nil do length = length + 1 end
+  local value, parts = refs[ref], {}
+  local length, keys = keys_of(value)
   for index = 1, math.min(length, 200) do
     parts[index] = described('[' .. index .. ']', value[index])
   end
-  for key in next, value do
-    if not (type(key) == 'number' and key % 1 == 0 and key >= 1 and key <= length) then
-      names[#names + 1] = key
-    end
-  end
-  table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
-  for index = 1, math.min(#names, 200) do
-    local key = names[index]
+  for index = 1, math.min(#keys, 200) do
+    local key = keys[index]
     local name = type(key) == 'string' and key:match('^[%a_][%w_]*$')
     name = name or '[' .. shown(key, 0) .. ']'
     parts[#parts + 1] = described(name, value[key])

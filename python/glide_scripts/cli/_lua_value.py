@@ -26,6 +26,18 @@ local function number(value)
   local short = ('%.14g'):format(value)
   return tonumber(short) == value and short or ('%.17g'):format(value)
 end
+-- The length of a table's list, and its other keys in order.
+local function keys_of(value)
+  local keys, length = {}, 0
+  while rawget(value, length + 1) ~= nil do length = length + 1 end
+  for key in next, value do
+    if not (type(key) == 'number' and key % 1 == 0 and key >= 1 and key <= length) then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys, function(one, other) return tostring(one) < tostring(other) end)
+  return length, keys
+end
 local function shown(value, depth)
   local kind = type(value)
   if kind == 'string' then return quoted(value) end
@@ -47,20 +59,13 @@ local function shown(value, depth)
     return '{...}'
   end
   seen[value] = true
-  local parts, names, length = {}, {}, 0
-  while rawget(value, length + 1) ~= nil do length = length + 1 end
+  local parts, length, keys = {}, keys_of(value)
   for index = 1, math.min(length, 100) do parts[index] = shown(value[index], depth + 1) end
   if length > 100 then parts[#parts + 1] = ('... %d more'):format(length - 100) end
-  for key in next, value do
-    if not (type(key) == 'number' and key % 1 == 0 and key >= 1 and key <= length) then
-      names[#names + 1] = key
-    end
-  end
-  table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
-  for index, key in ipairs(names) do
+  for index, key in ipairs(keys) do
     plain = false
     if index == 100 then
-      parts[#parts + 1] = ('... %d more'):format(#names - 99)
+      parts[#parts + 1] = ('... %d more'):format(#keys - 99)
       break
     end
     local name = type(key) == 'string' and key:match('^[%a_][%w_]*$')
@@ -71,7 +76,7 @@ local function shown(value, depth)
   return '{' .. table.concat(parts, ', ') .. '}'
 end
 """
-"""Lua that defines `shown(value, depth)`, which writes a value as Lua."""
+"""Lua that defines `shown(value, depth)`, which writes a value as Lua, and `keys_of(value)`."""
 
 # On the first line, so that all lines keep their numbers.
 _BEFORE = "local value = (function(...) "
