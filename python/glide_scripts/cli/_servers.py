@@ -20,7 +20,7 @@ from .. import (
     UnixSocketAddress,
 )
 from ..config.node_address import ServerAddress
-from ..config.terms import COMMAND_LINE_TERMS, with_terms
+from ..config.setting_names import COMMAND_LINE_NAMES, with_setting_names
 from ..config.url import configuration_of, parse_url
 from ..testing import ValkeyCluster, ValkeyServer
 from ._connection import Kinds, asked_password, given
@@ -101,7 +101,7 @@ class Servers:
     async def _connected(self, settings: dict[str, Any]) -> GlideClient | GlideClusterClient:
         kind = GlideClusterClient if self.is_cluster else GlideClient
         config = configuration_of(settings, cluster=self.is_cluster)
-        return await kind._open(with_terms(config._settings(), COMMAND_LINE_TERMS))
+        return await kind._open(with_setting_names(config._settings(), COMMAND_LINE_NAMES))
 
 
 @contextlib.asynccontextmanager

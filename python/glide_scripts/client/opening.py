@@ -14,8 +14,8 @@ from .._core import Client as CompiledCore
 from .._core import TlsSetup
 from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
+from ..config.setting_names import URL_NAMES, renamed, with_setting_names
 from ..config.settings import BaseClientConfiguration
-from ..config.terms import URL_TERMS, in_terms, with_terms
 from ..errors import ConfigurationError
 from ..forks import notify_of_forks, stop_notifying
 from ..observing.client import Client
@@ -187,7 +187,7 @@ class Opening(Client):
             # Tracebacks may show local variables.
             del url
         config = configuration_of(settings | {"observer": observer}, cluster=cls._in_cluster)
-        return await cls._open(with_terms(config._settings(), URL_TERMS), config)
+        return await cls._open(with_setting_names(config._settings(), URL_NAMES), config)
 
     @classmethod
     async def _open(cls, settings: Mapping[str, Any], config: Any = None) -> Self:
@@ -196,7 +196,7 @@ class Opening(Client):
         settings = {"any_runtime": False, **settings, "blocking": cls._is_blocking}
         for part in _parts(settings):
             if part["tls"] is not None:
-                set_up = partial(_tls_setup, part["tls"], dict(settings["terms"]))
+                set_up = partial(_tls_setup, part["tls"], dict(settings["setting_names"]))
                 part["tls"] = set_up() if cls._is_blocking else await running().in_thread(set_up)
         sources = cls._sources_of(settings)
         if settings["lazy"] and cls._is_blocking and config is not None:
@@ -330,8 +330,8 @@ def _parts(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return [settings, settings["sentinel"]]
 
 
-def _tls_setup(settings: Hidden, terms: Mapping[str, str]) -> TlsSetup:
+def _tls_setup(settings: Hidden, names: Mapping[str, str]) -> TlsSetup:
     try:
         return TlsSetup(**settings.value)
     except ConfigurationError as error:
-        raise ConfigurationError(in_terms(str(error), terms)) from None
+        raise ConfigurationError(renamed(str(error), names)) from None

@@ -242,7 +242,7 @@ class BaseClientConfiguration:
             "database": or_default(self.database_id, 0),
             "client_name": self.client_name,
             "send_client_info": advanced.send_client_info,
-            "terms": (),
+            "setting_names": (),
             "protocol": self.protocol.value,
             "inflight_limit": self.inflight_requests_limit,
             "client_az": self.client_az,

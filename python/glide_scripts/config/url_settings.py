@@ -22,12 +22,12 @@ from .cluster import (
 )
 from .node_address import NodeAddress
 from .secrets import ServerCredentials
+from .setting_names import URL_NAMES, renamed
 from .settings import (
     AdvancedGlideClientConfiguration,
     ProtocolVersion,
     ReadFrom,
 )
-from .terms import URL_TERMS, in_terms
 from .tls import TlsAdvancedConfiguration
 
 TEnum = TypeVar("TEnum", bound=Enum)
@@ -92,7 +92,7 @@ class Settings:
             return TlsAdvancedConfiguration(**values)
         except ConfigurationError as error:
             names = {at.removeprefix("tls."): name for at, name in self._given.items()}
-            raise ConfigurationError(f"url: {in_terms(str(error), names | URL_TERMS)}") from None
+            raise ConfigurationError(f"url: {renamed(str(error), names | URL_NAMES)}") from None
 
     def _credentials(self, values: dict[str, Any]) -> ServerCredentials:
         if "credentials" in self._given:

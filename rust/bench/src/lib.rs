@@ -73,7 +73,7 @@ fn config(port: u16, mode: Mode) -> Config {
             database: 0,
             client_name: None,
             sends_client_info: true,
-            terms: Vec::new(),
+            setting_names: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(5), base: 2, jitter_percent: 20 },

@@ -45,7 +45,7 @@ pub(crate) fn from_settings(
         database: setting("database")?.extract()?,
         client_name: setting("client_name")?.extract()?,
         sends_client_info: setting("send_client_info")?.extract()?,
-        terms: setting("terms")?.extract()?,
+        setting_names: setting("setting_names")?.extract()?,
         tcp_nodelay: setting("tcp_nodelay")?.extract()?,
         timeout: milliseconds("connection_timeout_ms")?,
         deadlines: if setting("waits_for_replies")?.extract()? { Deadlines::UntilSent } else { Deadlines::WholeCalls },
@@ -59,7 +59,7 @@ pub(crate) fn from_settings(
     let sentinels = if sentinel.is_none() {
         None
     } else {
-        let own_term = ("use_tls=".to_owned(), "sentinel_use_tls=".to_owned());
+        let own_name = ("use_tls=".to_owned(), "sentinel_use_tls=".to_owned());
         Some(SentinelConfig {
             addresses: std::mem::take(&mut addresses),
             service: sentinel.get_item("service")?.extract()?,
@@ -68,7 +68,7 @@ pub(crate) fn from_settings(
                 credentials: credentials(&sentinel, &asking)?,
                 protocol: Protocol::Resp2,
                 database: 0,
-                terms: [vec![own_term], connection.terms.clone()].concat(),
+                setting_names: [vec![own_name], connection.setting_names.clone()].concat(),
                 address_map: None,
                 ..connection.clone()
             },

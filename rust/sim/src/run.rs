@@ -243,7 +243,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             protocol: if chance.bool() { Protocol::Resp3 } else { Protocol::Resp2 },
             database: 0,
             sends_client_info: true,
-            terms: Vec::new(),
+            setting_names: Vec::new(),
             client_name: None,
             tcp_nodelay: true,
             timeout: Duration::from_millis(500),

@@ -99,7 +99,7 @@ pub(crate) async fn connect(
 async fn connect_to(address: &Address, config: &ConnectionConfig, purpose: Purpose) -> Result<Connection, Unreachable> {
     let waits_for = Cell::new(WaitsFor::Server);
     if let Ok(result) = timeout(config.timeout, open(address, config, purpose, &waits_for)).await {
-        return result.map_err(|reason| config.in_terms(reason));
+        return result.map_err(|reason| config.with_setting_names(reason));
     }
     let within = config.timeout;
     Err(match waits_for.get() {

@@ -223,7 +223,7 @@ pub(crate) mod tests {
             database: 0,
             client_name: None,
             sends_client_info: true,
-            terms: Vec::new(),
+            setting_names: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(5),
             backoff: Backoff { retries: 3, factor: Duration::from_millis(1), base: 2, jitter_percent: 20 },

@@ -76,7 +76,7 @@ pub struct ConnectionConfig {
     /// Whether to tell the server of the client, with CLIENT SETINFO.
     pub sends_client_info: bool,
     /// The names of settings in errors for this caller, where they differ from the settings' own.
-    pub terms: Vec<(String, String)>,
+    pub setting_names: Vec<(String, String)>,
     pub tcp_nodelay: bool,
     /// For all of connecting: name lookup, TCP, TLS, and the first commands, also if that takes several connections.
     pub timeout: Duration,
@@ -94,17 +94,17 @@ pub struct ConnectionConfig {
 
 impl ConnectionConfig {
     /// A reason with the settings in it called what the caller calls them.
-    pub(crate) fn in_terms(&self, reason: Unreachable) -> Unreachable {
+    pub(crate) fn with_setting_names(&self, reason: Unreachable) -> Unreachable {
         let is_of_tls = matches!(reason, Unreachable::Handshake(_) | Unreachable::LostInGreeting(_));
         let unusable = self.tls.as_ref().filter(|_| is_of_tls).and_then(Tls::unusable);
         let reason = match unusable {
             Some(why) => Unreachable::WithFormerFiles { reason: Box::new(reason), why },
             None => reason,
         };
-        if self.terms.is_empty() {
+        if self.setting_names.is_empty() {
             return reason;
         }
-        Unreachable::InTerms { reason: Box::new(reason), terms: self.terms.clone() }
+        Unreachable::Renamed { reason: Box::new(reason), setting_names: self.setting_names.clone() }
     }
 }
 

@@ -92,8 +92,8 @@ pub enum Unreachable {
     #[error("{reason} (address_map: it is at {target})")]
     Elsewhere { reason: Box<Self>, target: Address },
     /// The same, where the caller has other names for settings: pairs of ours and his.
-    #[error("{}", renamed(.reason, .terms))]
-    InTerms { reason: Box<Self>, terms: Vec<(String, String)> },
+    #[error("{}", renamed(.reason, .setting_names))]
+    Renamed { reason: Box<Self>, setting_names: Vec<(String, String)> },
 }
 
 impl Unreachable {
@@ -108,7 +108,7 @@ impl Unreachable {
     pub(crate) fn is_login_refused(&self) -> bool {
         match self {
             Self::LoginRefused(_) => true,
-            Self::Elsewhere { reason, .. } | Self::InTerms { reason, .. } => reason.is_login_refused(),
+            Self::Elsewhere { reason, .. } | Self::Renamed { reason, .. } => reason.is_login_refused(),
             _ => false,
         }
     }
@@ -131,8 +131,8 @@ fn advice(wants_credentials: bool) -> &'static str {
     if wants_credentials { ": the server wants credentials" } else { "" }
 }
 
-fn renamed(reason: &Unreachable, terms: &[(String, String)]) -> String {
-    terms.iter().fold(reason.to_string(), |text, (setting, term)| text.replace(setting, term))
+fn renamed(reason: &Unreachable, setting_names: &[(String, String)]) -> String {
+    setting_names.iter().fold(reason.to_string(), |text, (setting, name)| text.replace(setting, name))
 }
 
 /// What answers where a server was expected.
@@ -180,8 +180,8 @@ mod tests {
 
     #[test]
     fn settings_are_called_what_the_caller_calls_them() {
-        let terms = vec![("use_tls=False".to_owned(), "valkey://".to_owned())];
-        let reason = Unreachable::InTerms { reason: Box::new(Unreachable::SpeaksNoTls), terms };
+        let setting_names = vec![("use_tls=False".to_owned(), "valkey://".to_owned())];
+        let reason = Unreachable::Renamed { reason: Box::new(Unreachable::SpeaksNoTls), setting_names };
         assert_eq!(reason.to_string(), "TLS: the server does not speak TLS on this port; pass valkey://");
     }
 }

@@ -163,7 +163,7 @@ fn config(port: u16) -> Config {
             database: 0,
             client_name: None,
             sends_client_info: true,
-            terms: Vec::new(),
+            setting_names: Vec::new(),
             tcp_nodelay: true,
             timeout: Duration::from_secs(2),
             deadlines: Deadlines::WholeCalls,

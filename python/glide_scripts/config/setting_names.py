@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # The longer ones first: each is replaced wherever it stands in an error's text.
-URL_TERMS = {
+URL_NAMES = {
     "root_pem_cacerts": "ssl_ca_certs",
     "client_cert_pem": "ssl_certfile",
     "client_key_pem": "ssl_keyfile",
@@ -20,7 +20,7 @@ URL_TERMS = {
     "server_name in the TLS configuration": "server_name in the URL",
 }
 
-COMMAND_LINE_TERMS = URL_TERMS | {
+COMMAND_LINE_NAMES = URL_NAMES | {
     "root_pem_cacerts": "--cacert",
     "client_cert_pem": "--cert",
     "client_key_pem": "--tls-key",
@@ -30,20 +30,22 @@ COMMAND_LINE_TERMS = URL_TERMS | {
 }
 
 
-_SENTINEL_URL_TERMS = {
+_SENTINEL_URL_NAMES = {
     "use_tls=True": "valkeys+sentinel:// as the scheme",
     "use_tls=False": "valkey+sentinel:// as the scheme",
 }
 
 
-def with_terms(settings: Mapping[str, object], terms: Mapping[str, str]) -> dict[str, object]:
-    """What a configuration's `_settings()` gives, with these terms."""
-    more = {} if settings["sentinel"] is None else _SENTINEL_URL_TERMS
-    return {**settings, "terms": tuple({**terms, **more}.items())}
+def with_setting_names(
+    settings: Mapping[str, object], names: Mapping[str, str]
+) -> dict[str, object]:
+    """What a configuration's `_settings()` gives, with these names for them."""
+    more = {} if settings["sentinel"] is None else _SENTINEL_URL_NAMES
+    return {**settings, "setting_names": tuple({**names, **more}.items())}
 
 
-def in_terms(text: str, terms: Mapping[str, str]) -> str:
+def renamed(text: str, names: Mapping[str, str]) -> str:
     """An error's text, with the settings in it called what the caller calls them."""
-    for setting, term in terms.items():
-        text = text.replace(setting, term)
+    for setting, name in names.items():
+        text = text.replace(setting, name)
     return text
