@@ -132,7 +132,7 @@ class Client:
     def open(settings: Mapping[str, object]) -> tuple[Client, _AnyPending]: ...
     @staticmethod
     def open_unconnected(
-        settings: Mapping[str, object], joins: Callable[[Any], object]
+        settings: Mapping[str, object], on_trio_run: Callable[[Any], object]
     ) -> Client: ...
     def invoke_script(
         self,

@@ -144,7 +144,9 @@ class Opening(Client):
     def _made_core(self) -> CompiledCore:
         # Nobody awaits this, so a child process reads certificates here.
         self._unopened = self._unopened or self._prepared(self.config, may_block=True)
-        return CompiledCore.open_unconnected(self._unopened, partial(_join, weakref.ref(self)))
+        return CompiledCore.open_unconnected(
+            self._unopened, partial(_join_trio_run, weakref.ref(self))
+        )
 
     def _with_observer(self, core: CompiledCore) -> Core:
         settings, self._unopened = self._unopened, None
@@ -315,7 +317,7 @@ class Opening(Client):
         return f"<{type(self).__name__} {state}>"
 
 
-def _join(client: weakref.ref[Opening], run: Runtime) -> None:
+def _join_trio_run(client: weakref.ref[Opening], run: Runtime) -> None:
     """Have a client closed at the end of the run of trio that it belongs to from now on."""
     joining = client()
     if joining is not None:

@@ -33,7 +33,7 @@ pub(crate) struct Client {
     /// Unset while a client that may be used on any runtime has not been used.
     runtime: OnceLock<Runtime>,
     /// Called at its first call, with the run of trio that such a client then belongs to.
-    joins: Option<Py<PyAny>>,
+    on_trio_run: Option<Py<PyAny>>,
 }
 
 type Started<'py> = PyResult<Bound<'py, PyAny>>;
@@ -64,13 +64,13 @@ impl Client {
         };
         let in_cluster = config.mode != Mode::Standalone;
         let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, reply_to))?));
-        Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime, joins: None }, pending))
+        Ok((Self { core, in_cluster, is_blocking, runtime: own_runtime, on_trio_run: None }, pending))
     }
 
     /// Makes a client that connects at its first call; no event loop has to run, unless there are callbacks to ask.
-    /// `joins` is called with the run of trio that makes the first call.
+    /// `on_trio_run` is called with the run of trio that makes the first call.
     #[staticmethod]
-    fn open_unconnected(settings: &Bound<'_, PyDict>, joins: Py<PyAny>) -> PyResult<Self> {
+    fn open_unconnected(settings: &Bound<'_, PyDict>, on_trio_run: Py<PyAny>) -> PyResult<Self> {
         let py = settings.py();
         let _entered = enter()?;
         let is_blocking: bool = settings.as_any().get_item("blocking")?.extract()?;
@@ -82,7 +82,7 @@ impl Client {
         })?;
         let in_cluster = config.mode != Mode::Standalone;
         let core = Arc::new(ForkLocal::new(with_io_thread(|io| CoreClient::open(config, io, ReplyTo::nobody()))?));
-        Ok(Self { core, in_cluster, is_blocking, runtime: OnceLock::new(), joins: Some(joins) })
+        Ok(Self { core, in_cluster, is_blocking, runtime: OnceLock::new(), on_trio_run: Some(on_trio_run) })
     }
 
     /// Calls a script. `kill`: the server is asked to kill it if its deadline passes while it runs.
@@ -305,8 +305,8 @@ impl Client {
                     is_first = true;
                     running
                 });
-                if let Some((joins, run)) = self.joins.as_ref().zip(run).filter(|_| is_first) {
-                    joins.call1(py, (run,))?;
+                if let Some((on_trio_run, run)) = self.on_trio_run.as_ref().zip(run).filter(|_| is_first) {
+                    on_trio_run.call1(py, (run,))?;
                 }
                 Ok(runtime)
             }

@@ -17,10 +17,11 @@ use crate::tls::TlsSetup;
 type Settings<'a, 'py> = &'a Bound<'py, PyAny>;
 type HostAndPort = (String, Option<u16>);
 
-/// Reads what a configuration's `_settings()` gives, which has checked the values. `asking` has a callback asked.
+/// Reads what a configuration's `_settings()` gives, which has checked the values. `questioner` makes what asks a
+/// callback.
 pub(crate) fn from_settings(
     settings: &Bound<'_, PyDict>,
-    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+    questioner: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
 ) -> PyResult<Config> {
     let settings = settings.as_any();
     let setting = |name: &str| settings.get_item(name);
@@ -40,7 +41,7 @@ pub(crate) fn from_settings(
     };
     let connection = ConnectionConfig {
         tls: tls(settings)?,
-        credentials: credentials(settings, &asking)?,
+        credentials: credentials(settings, &questioner)?,
         protocol: if setting("protocol")?.extract::<u8>()? == 2 { Protocol::Resp2 } else { Protocol::Resp3 },
         database: setting("database")?.extract()?,
         client_name: setting("client_name")?.extract()?,
@@ -51,7 +52,7 @@ pub(crate) fn from_settings(
         deadlines: if setting("waits_for_replies")?.extract()? { Deadlines::UntilSent } else { Deadlines::WholeCalls },
         observed: !setting("observer")?.is_none(),
         backoff: Backoff { retries, factor: Duration::from_millis(factor), base, jitter_percent },
-        address_map: address_map(&setting("address_map")?, &asking)?,
+        address_map: address_map(&setting("address_map")?, &questioner)?,
         unacknowledged: socket::UNACKNOWLEDGED,
         transport: system(),
     };
@@ -65,7 +66,7 @@ pub(crate) fn from_settings(
             service: sentinel.get_item("service")?.extract()?,
             connection: ConnectionConfig {
                 tls: tls(&sentinel)?,
-                credentials: credentials(&sentinel, &asking)?,
+                credentials: credentials(&sentinel, &questioner)?,
                 protocol: Protocol::Resp2,
                 database: 0,
                 setting_names: [vec![own_name], connection.setting_names.clone()].concat(),
@@ -103,21 +104,21 @@ fn tls(settings: Settings<'_, '_>) -> PyResult<Option<Tls>> {
 
 fn credentials(
     settings: Settings<'_, '_>,
-    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+    questioner: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
 ) -> PyResult<Arc<Credentials>> {
     let username = settings.get_item("username")?.extract()?;
     let callback = settings.get_item("password_callback")?;
     Ok(Arc::new(if callback.is_none() {
         Credentials::new(username, settings.get_item("password")?.getattr("value")?.extract()?)
     } else {
-        Credentials::asking(username, asking(&callback)?)
+        Credentials::asking(username, questioner(&callback)?)
     }))
 }
 
 /// A dict of hosts and ports, or a callback.
 fn address_map(
     map: Settings<'_, '_>,
-    asking: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
+    questioner: impl Fn(&Bound<'_, PyAny>) -> PyResult<Questioner>,
 ) -> PyResult<Option<Arc<AddressMap>>> {
     if map.is_none() {
         return Ok(None);
@@ -127,7 +128,7 @@ fn address_map(
             let table: HashMap<HostAndPort, HostAndPort> = table.extract()?;
             AddressMap::Table(table.into_iter().map(|(inner, outer)| (address(inner), address(outer))).collect())
         }
-        Err(_) => AddressMap::Asked(asking(map)?),
+        Err(_) => AddressMap::Asked(questioner(map)?),
     };
     Ok(Some(Arc::new(map)))
 }

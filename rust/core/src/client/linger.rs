@@ -26,7 +26,7 @@ impl Linger {
     /// Whether to look now that the client is at rest. `commands`: how many were last sent together.
     pub(super) fn is_due(&self, commands: usize) -> bool {
         let mut tries = self.tries.get();
-        self.length.set(tries.length(worthwhile(commands)));
+        self.length.set(tries.length(time_to_look(commands)));
         let is_due = tries.is_due();
         self.tries.set(tries);
         is_due && self.is_allowed
@@ -58,7 +58,7 @@ impl Linger {
 }
 
 /// How long to look after so many commands.
-fn worthwhile(commands: usize) -> Duration {
+fn time_to_look(commands: usize) -> Duration {
     const CALL: Duration = Duration::from_micros(50);
     const BATCH: Duration = Duration::from_micros(100);
     const EACH: Duration = Duration::from_micros(3);

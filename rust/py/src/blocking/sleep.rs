@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use glide_scripts_core::{Completion, Look, Mailbox, Tries, yield_core};
 
-use crate::polling::worthwhile;
+use crate::polling::time_to_look;
 
 /// Waits until the call of so many commands has ended, or at most until `longest` has passed; it may end early. The thread
 /// is detached.
@@ -81,7 +81,7 @@ thread_local! {
 /// need the cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
     const LOOKS: usize = 16;
-    let Some(length) = worthwhile(commands).filter(|_| waiting.is_alone()) else { return false };
+    let Some(length) = time_to_look(commands).filter(|_| waiting.is_alone()) else { return false };
     let mut tries = TRIES.get();
     let is_due = tries.is_due();
     TRIES.set(tries);

@@ -20,7 +20,7 @@ use super::pending::{Loop, Pending};
 use super::questions::Callbacks;
 use super::running_loop::remember;
 use super::wakeup::Wakeup;
-use crate::polling::worthwhile;
+use crate::polling::time_to_look;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, may_run_user_code};
 use crate::process::kept::intern;
@@ -108,7 +108,7 @@ impl Bridge {
             let has_lost_callbacks = state.has_lost_callbacks(now);
             let ticket = state.calls.insert(pending.clone().unbind());
             let calls = state.calls.len();
-            (ticket, state.busy_poll.start(calls, now, worthwhile(commands)), has_lost_callbacks)
+            (ticket, state.busy_poll.start(calls, now, time_to_look(commands)), has_lost_callbacks)
         };
         pending.borrow_mut().ticket = ticket;
         if has_lost_callbacks {
