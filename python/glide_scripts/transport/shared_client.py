@@ -145,7 +145,7 @@ class SharedClient(ABC):
         rule = name_rule(args[0])
         if self.in_cluster and rule.by_nodes:
             return None
-        if rule.place is not Place.SHARED or rule.decide is not None:
+        if rule.place is not Place.SHARED or rule.decides:
             where = place(rule, args)
             if where is Place.SCRIPT:
                 called = self.known(args)
@@ -224,7 +224,7 @@ class SharedClient(ABC):
         return packed
 
     def _words(self, args: tuple[Any, ...]) -> list[Any]:
-        """Return a command's words; the library has some names of two words as one."""
+        """Return a command's words; a name may be several."""
         words, rule = self.words.encoded(args), name_rule(args[0])
         if rule.words is not None or not self.words.is_utf8:
             words[:1] = rule.words or [rule.name]
