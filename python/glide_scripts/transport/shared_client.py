@@ -111,7 +111,8 @@ class SharedClient(ABC):
         sha, count = args[1], _count(args[2])
         text = sha.decode("ascii", "replace") if isinstance(sha, bytes) else sha
         script = self.scripts.get(text) if isinstance(text, str) else None
-        if script is None or count is None:
+        if script is None or count is None or count > len(args) - 3:
+            # The server says what is wrong with the call.
             return None
         if name_rule(args[0]).is_read:
             # With EVALSHA_RO, the server stops a script that writes.
@@ -282,9 +283,10 @@ _of_parent: list[Any] = []
 
 
 def _count(text: Any) -> int | None:
-    """How many keys a call has, if it says so."""
-    try:
-        count = int(text)
-    except (TypeError, ValueError):
-        return None
-    return count if count >= 0 else None
+    """How many keys a call has; None if the server or the library would refuse the number."""
+    if type(text) is int:
+        return text if text >= 0 else None
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    is_number = isinstance(text, str) and text.isdecimal() and str(int(text)) == text
+    return int(text) if is_number else None
