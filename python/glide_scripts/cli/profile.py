@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import typer
 
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSyntaxError
 from ..declared.script import DeclaredScript
+from ..failures.explanation import explained
 from . import _options
 from ._call_arguments import fit
 from ._callee import Callee, callee
@@ -23,11 +25,14 @@ from ._seed import seed
 from ._servers import Servers, servers
 
 if TYPE_CHECKING:
-    from ._profile import Profile
+    from ._profile import Failed, Profile
     from ._timers import Timed
     from ._workload import Template
 
 
+# What Lua puts before the text of an error, and the code with which one may begin.
+_PLACE = re.compile(r"(?:@?user_(?:script|function): ?\d+: )+")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
 _LEAST, _MOST, _SECONDS = 100, 1000, 1.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
 
@@ -102,22 +107,23 @@ def command(
         fit(called.script, source, *each.words(0))
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     is_timed = repeat is None and workload is None
-    calls *= repeat or (_MOST if is_timed else 1)
+    count = (repeat or (_MOST if is_timed else 1)) * len(calls)
     target = servers(url, cluster=cluster, seed=filling)
-    profile = asyncio.run(_profiled(called, calls, target, _LEAST if is_timed else len(calls)))
+    least = _LEAST if is_timed else count
+    profile, failure = asyncio.run(_profiled(called, calls, count, target, least))
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
-    if stacks is not None:
-        write_file(stacks, collapsed(profile))
-    if svg is not None:
-        write_file(svg, flame_graph(profile))
     if as_json:
         print(json.dumps(to_json(profile)))
     else:
         show(profile)
-    if profile.failed:
+    if stacks is not None:
+        write_file(stacks, collapsed(profile))
+    if svg is not None:
+        write_file(svg, flame_graph(profile))
+    if failure is not None:
         failed = f"{profile.failed:,} of {profile.calls:,} calls failed"
-        raise Failure(f"{failed}; the first one: {profile.first_failure}", FAILED)
+        raise Failure(f"{failed}; the first one: {failure}", FAILED)
 
 
 @dataclass(frozen=True)
@@ -169,10 +175,15 @@ def _of_file(path: Path) -> list[_Call]:
 async def _profiled(
     called: Callee,
     calls: Sequence[_Call],
+    count: int,
     targets: contextlib.AbstractAsyncContextManager[Servers],
     least: int,
-) -> "Profile":
-    """Profile the calls. After the least number of them, none begins later than a second."""
+) -> tuple["Profile", str | None]:
+    """Make so many calls. After the least number of them, none begins later than a second.
+
+    Returns:
+        The profile, and the first line of the first call's error; None if none failed.
+    """
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
@@ -185,14 +196,30 @@ async def _profiled(
             with _room(called):
                 async with _with_timers(called, client) as (timed, text):
                     profile = Profile(str(source), script.code, timed, source_map)
+                    failure = None
                     until = time.monotonic() + _SECONDS
-                    for number, call in enumerate(calls, 1):
+                    for number in range(1, count + 1):
                         if number > least and time.monotonic() > until:
                             break
-                        profile.add(await text.call(client, *call.words(number)))
+                        words = calls[(number - 1) % len(calls)].words(number)
+                        profile.add(await text.call(client, *words))
+                        if failure is None and (failed := profile.first_failure) is not None:
+                            failure = _explained(failed, called, *words)
         except ScriptError as error:
             raise Failure(script_error_text(error, source), FAILED) from error
-    return profile
+    return profile, failure
+
+
+def _explained(failed: "Failed", called: Callee, keys: list[bytes], args: list[bytes]) -> str:
+    """The first line of the error that the call would have raised without timers."""
+    # Servers send a text on one line, too.
+    words = " ".join(_PLACE.sub("", failed.words).splitlines())
+    code = _CODE.match(words)
+    said = words if code else f"ERR {words}"
+    error = ScriptError(said, code=code[0] if code else "ERR", line=failed.line)
+    made = explained(error, called.script, keys, args)
+    assert isinstance(made, ScriptError)
+    return script_error_text(made, called.origin).partition("\n")[0]
 
 
 @contextlib.contextmanager
