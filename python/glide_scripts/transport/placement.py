@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 
-class Place(Enum):
+class Placement(Enum):
     """Where a command goes."""
 
     SHARED = "shared"
@@ -22,7 +22,7 @@ class Place(Enum):
     """On a connection of the pool, because it changes the connection or has several replies."""
 
 
-SHARED = (Place.SHARED, Place.SCRIPT)
+SHARED = (Placement.SHARED, Placement.SCRIPT)
 
 
 class NameRule:
@@ -64,25 +64,25 @@ def name_rule(name: Any) -> NameRule:
     return rule
 
 
-def place(rule: NameRule, args: tuple[Any, ...]) -> Place:
+def place(rule: NameRule, args: tuple[Any, ...]) -> Placement:
     """Return where a command with these arguments goes."""
     if rule.decide is None:
         return rule.place
     words = [_upper(word) for word in args[1:5]]
     if rule.decide in _WAIT_WITH_BLOCK:
         # A stream with that name is then read there, too. That does no harm.
-        return Place.WAITS if "BLOCK" in map(_upper, args[1:]) else Place.SHARED
+        return Placement.WAITS if "BLOCK" in map(_upper, args[1:]) else Placement.SHARED
     return _place(rule.decide, " ".join([rule.decide, *words[:1]]))
 
 
-def _place(first: str, name: str) -> Place:
+def _place(first: str, name: str) -> Placement:
     if first in _CHANGING or name in _CHANGING:
-        return Place.CHANGES
+        return Placement.CHANGES
     if first in _WAITING or name in _URGENT:
-        return Place.WAITS
+        return Placement.WAITS
     if first in _SCRIPTS:
-        return Place.SCRIPT
-    return Place.SHARED
+        return Placement.SCRIPT
+    return Placement.SHARED
 
 
 def _upper(word: Any) -> str:
