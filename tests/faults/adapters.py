@@ -1,17 +1,18 @@
 """The clients that the suite can drive: ours, and others for comparison.
 
-To try another client, write a class with the methods of `Adapter` and enter it in `ADAPTERS`.
+To try another client, write a subclass of `Adapter` and enter it in `ADAPTERS`.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 Address = tuple[str, int]
 
@@ -36,21 +37,31 @@ class Settings:
     """The authority in PEM that the server's certificate is of; None: no TLS."""
 
 
-class Adapter(Protocol):
+class Adapter(ABC):
     """One client of one server or cluster. Other settings stay at the client's defaults."""
 
-    name: str
-    not_driven: Mapping[str, str]
+    name: ClassVar[str]
+    distribution: ClassVar[str]
+    module: ClassVar[str]
+    not_driven: Mapping[str, str] = MappingProxyType({})
     """Scenarios that ask for what the client does not offer, each with the reason."""
-    once: bool
+    once = False
     """Whether each script may take effect only once, also if it is sent again."""
 
-    @property
-    def version(self) -> str: ...
+    def __init__(self) -> None:
+        self._module: Any = importlib.import_module(self.module)
+        self._client: Any = None
+        self._scripts: dict[str, Any] = {}
 
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version(self.distribution)
+
+    @abstractmethod
     async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         """Connects; what is raised ends the scenario."""
 
+    @abstractmethod
     async def invoke(
         self,
         code: str,
@@ -61,8 +72,11 @@ class Adapter(Protocol):
 
     def may_have_run(self, error: Exception) -> bool:
         """Whether the script may have run, by what the error says; True where it says nothing."""
+        return True
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
 
 
 NO_ONCE = dict.fromkeys(
@@ -77,23 +91,10 @@ NO_ONCE = dict.fromkeys(
 )
 
 
-class GlideScripts:
+class GlideScripts(Adapter):
     """This package."""
 
-    name = "glide_scripts"
-    not_driven: Mapping[str, str] = MappingProxyType({})
-    once = False
-
-    def __init__(self) -> None:
-        import glide_scripts
-
-        self._module = glide_scripts
-        self._client: Any = None
-        self._scripts: dict[str, glide_scripts.Script] = {}
-
-    @property
-    def version(self) -> str:
-        return importlib.metadata.version("glide-scripts")
+    name, distribution, module = "glide_scripts", "glide-scripts", "glide_scripts"
 
     async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         module = self._module
@@ -132,28 +133,12 @@ class GlideScripts:
     def may_have_run(self, error: Exception) -> bool:
         return bool(getattr(error, "may_have_executed", True))
 
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
 
-
-class ValkeyGlide:
+class ValkeyGlide(Adapter):
     """valkey-glide."""
 
-    name = "valkey-glide"
-    not_driven: Mapping[str, str] = MappingProxyType(
-        {**NO_ONCE, "primary_ended_under_sentinels": "has no Sentinels"}
-    )
-    once = False
-
-    def __init__(self) -> None:
-        self._module: Any = importlib.import_module("glide")
-        self._client: Any = None
-        self._scripts: dict[str, Any] = {}
-
-    @property
-    def version(self) -> str:
-        return importlib.metadata.version("valkey-glide")
+    name, distribution, module = "valkey-glide", "valkey-glide", "glide"
+    not_driven = MappingProxyType({**NO_ONCE, "primary_ended_under_sentinels": "has no Sentinels"})
 
     async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         module = self._module
@@ -187,35 +172,18 @@ class ValkeyGlide:
         )
         return reply
 
-    def may_have_run(self, error: Exception) -> bool:
-        return True
 
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-
-
-class RedisPy:
+class RedisPy(Adapter):
     """redis-py, whose own script object loads a script that the server lacks."""
 
-    name = "redis-py"
-    not_driven: Mapping[str, str] = MappingProxyType(
+    name, distribution, module = "redis-py", "redis", "redis.asyncio"
+    not_driven = MappingProxyType(
         {
             **NO_ONCE,
             "primary_and_replica_swapped": "takes one address",
             "one_of_several_addresses_down": "takes one address",
         }
     )
-    once = False
-
-    def __init__(self) -> None:
-        self._module: Any = importlib.import_module("redis.asyncio")
-        self._client: Any = None
-        self._scripts: dict[str, Any] = {}
-
-    @property
-    def version(self) -> str:
-        return importlib.metadata.version("redis")
 
     async def connect(self, addresses: Sequence[Address], settings: Settings) -> None:
         options: dict[str, Any] = {
@@ -255,9 +223,6 @@ class RedisPy:
         words = [bytes(arg) if isinstance(arg, bytearray) else arg for arg in args]
         reply: object = await script(keys=list(keys), args=words)
         return reply
-
-    def may_have_run(self, error: Exception) -> bool:
-        return True
 
     async def close(self) -> None:
         if self._client is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..testing._wire import Word
-from ._frames import Variable
+from ._frame_probes import Variable
 from ._ldb import Event, NotTakenError, Session, Stopped
 from ._lua_value import readable
 

@@ -32,7 +32,7 @@ from ..failures.words import is_of_first_line
 from ..probes.program import program
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
 from ._coverage import Covered
-from ._frames import with_probes
+from ._frame_probes import with_probes
 from ._servers import Servers
 
 _STOPPED = re.compile(r"\* Stopped at (\d+), stop reason = (.*)")

@@ -18,7 +18,7 @@ from ..declared.lines import split_lines
 from ..declared.source import SourceMap
 from ..probes import logs
 from ..probes.commands import substitute
-from ..probes.insertion import Form, Insertions, Probe, in_the_way, insertions
+from ..probes.insertion import Form, Insertions, Probe, insertions, too_many_variables
 from ..probes.program import Program, program
 from ..probes.substitutes import Substitutes
 from ._reporters import only_lua
@@ -129,7 +129,7 @@ class Measuring:
             self.unplaced.add(sender)
         if not standing or (parsed := program(code)) is None:
             return None
-        if form is None and (why := in_the_way(code, parsed)) is not None:
+        if form is None and (why := too_many_variables(code, parsed)) is not None:
             path = standing[0](1)[0]
             self._warn(path, f"has {why}, and no room for probes; it is not measured")
             return None

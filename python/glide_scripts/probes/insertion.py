@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from ..commands.function_library import names_library
 from .program import Decision, Program, Statement
-from .room import too_many
 from .shared import Shared, shared
+from .variable_limits import too_many
 from .weaving import begin_of_code, woven
 
 MARK = "glide-scripts-probe"
@@ -140,7 +140,7 @@ def insertions(code: bytes, program: Program, id: str, form: Form | None = None)
     return writing.finish(program.end)
 
 
-def in_the_way(code: bytes, program: Program) -> str | None:
+def too_many_variables(code: bytes, program: Program) -> str | None:
     """Return what a text has too many of to take probes; None if it takes them."""
     return too_many(program.root, locals=_form(code).locals, upvalues=_UPVALUES)
 

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ._damage import Damage, Loss
-from ._frames import Frames, NotResp
+from ._resp_frames import Frames, NotResp
 
 # A script or function that the server does not have has not run.
 _MISSING = (b"-NOSCRIPT ", b"-ERR Function not found")

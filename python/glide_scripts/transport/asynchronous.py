@@ -11,7 +11,7 @@ from ..client.late_imports import imported
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
-from .placement import Place, name_rule, place
+from .placement import Placement, name_rule, place
 from .pools import shared_client_of_pool
 from .scripts import AsyncScript, RegistersScripts
 from .shared_client import SharedClient
@@ -161,7 +161,7 @@ class AsyncClient(AsyncCalls):
     async def _execute_by_library(
         self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        if self.single_connection_client and place(name_rule(args[0]), args) is Place.CHANGES:
+        if self.single_connection_client and place(name_rule(args[0]), args) is Placement.CHANGES:
             await super().initialize()  # type: ignore[misc]
         if shared.waits_for_replicas(args) and self.connection is None:
             return (await after_a_write(self, args, options).execute())[-1]

@@ -12,7 +12,7 @@ from ..client.importing import import_now
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
-from .placement import Place, name_rule, place
+from .placement import Placement, name_rule, place
 from .pools import shared_client_of_pool
 from .scripts import BlockingScript, RegistersScripts
 from .shared_client import SharedClient
@@ -161,7 +161,7 @@ class BlockingClient(BlockingCalls):
     def _execute_by_library(
         self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        if self._is_single and place(name_rule(args[0]), args) is Place.CHANGES:
+        if self._is_single and place(name_rule(args[0]), args) is Placement.CHANGES:
             self._take_connection()
         if shared.waits_for_replicas(args) and self.connection is None:
             return after_a_write(self, args, options).execute()[-1]

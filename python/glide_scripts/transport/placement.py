@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 
-class Place(Enum):
+class Placement(Enum):
     """Where a command goes."""
 
     SHARED = "shared"
@@ -22,7 +22,7 @@ class Place(Enum):
     """On a connection of the pool, because it changes the connection or has several replies."""
 
 
-SHARED = (Place.SHARED, Place.SCRIPT)
+SHARED = (Placement.SHARED, Placement.SCRIPT)
 
 
 class NameRule:
@@ -64,26 +64,26 @@ def name_rule(name: Any) -> NameRule:
     return rule
 
 
-def place(rule: NameRule, args: tuple[Any, ...]) -> Place:
+def place(rule: NameRule, args: tuple[Any, ...]) -> Placement:
     """Return where a command with these arguments goes."""
     if not rule.decides:
         return rule.place
     if rule.name in _WAIT_WITH_BLOCK:
         # A stream with that name is then read there, too. That does no harm.
         is_there = "BLOCK" in rule.following or "BLOCK" in map(_upper, args[1:])
-        return Place.WAITS if is_there else Place.SHARED
+        return Placement.WAITS if is_there else Placement.SHARED
     return _place(rule.name, *map(_upper, args[1:2]))
 
 
-def _place(first: str, second: str = "") -> Place:
+def _place(first: str, second: str = "") -> Placement:
     name = f"{first} {second}"
     if first in _CHANGING or name in _CHANGING:
-        return Place.CHANGES
+        return Placement.CHANGES
     if first in _WAITING or name in _URGENT:
-        return Place.WAITS
+        return Placement.WAITS
     if first in _SCRIPTS:
-        return Place.SCRIPT
-    return Place.SHARED
+        return Placement.SCRIPT
+    return Placement.SHARED
 
 
 def _upper(word: Any) -> str:

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, GlideError, RequestError
 from ..forks import notify_of_forks
 from .failures import explained, translated
 from .library import Library
-from .placement import SHARED, Place, name_rule, place
+from .placement import SHARED, Placement, name_rule, place
 from .words import Words
 
 log = logging.getLogger("glide_scripts")
@@ -146,13 +146,13 @@ class SharedClient(ABC):
         rule = name_rule(args[0])
         if self.in_cluster and rule.by_nodes:
             return None
-        if rule.place is not Place.SHARED or rule.decides:
+        if rule.place is not Placement.SHARED or rule.decides:
             where = place(rule, args)
-            if where is Place.SCRIPT:
+            if where is Placement.SCRIPT:
                 called = self.known(args)
                 if called is not None:
                     return self.core.invoke_script(*called, timeout)
-            elif where is not Place.SHARED:
+            elif where is not Placement.SHARED:
                 return None
         return self.send(self._words(args), rule.is_read, timeout)
 
@@ -183,7 +183,7 @@ class SharedClient(ABC):
 
     def failure(self, error: GlideError, args: tuple[Any, ...]) -> Exception:
         """Return the library's exception for a call's error."""
-        if name_rule(args[0]).place is Place.SCRIPT and isinstance(error, RequestError):
+        if name_rule(args[0]).place is Placement.SCRIPT and isinstance(error, RequestError):
             called = self.known(args)
             if called is not None:
                 return explained(error, *called, self.library)
@@ -206,7 +206,7 @@ class SharedClient(ABC):
     def batch(self, commands: list[tuple[Any, ...]], is_atomic: bool) -> Packed | None:
         """Return a batch of commands; None if one of them needs a connection of its own."""
         for args in commands:
-            if place(name_rule(args[0]), args) in (Place.WAITS, Place.CHANGES):
+            if place(name_rule(args[0]), args) in (Placement.WAITS, Placement.CHANGES):
                 return None
         try:
             return self._packed(commands, is_atomic)
@@ -217,7 +217,7 @@ class SharedClient(ABC):
         packed = Packed(atomic=is_atomic, cluster=self.in_cluster)
         for args in commands:
             rule = name_rule(args[0])
-            called = self.known(args) if rule.place is Place.SCRIPT else None
+            called = self.known(args) if rule.place is Placement.SCRIPT else None
             if called is not None:
                 packed.invoke_script(*called)
                 continue

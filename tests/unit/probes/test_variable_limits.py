@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glide_scripts.probes.program import program
-from glide_scripts.probes.room import too_many
+from glide_scripts.probes.variable_limits import too_many
 
 
 def found(code: str) -> str | None:
