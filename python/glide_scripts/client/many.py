@@ -39,7 +39,7 @@ class ScriptReplies:
 
     ``await replies`` returns them as a list; ``async for reply in replies`` yields them one by one.
     Use one of the two, once. To stop early, leave the loop: calls in flight are then cancelled.
-    With ``aclose`` or ``contextlib.aclosing``, that is done before the next line runs.
+    ``aclose`` and ``contextlib.aclosing`` also wait until they are.
     """
 
     def __init__(

@@ -290,7 +290,8 @@ class Opening(Client):
             self[key]
 
     def __del__(self) -> None:
-        core = getattr(self, "_core", None)
+        # Where __init__ failed there is none, and __getattr__ would import advice.
+        core = self.__dict__.get("_core")
         if core is None or isinstance(core, UnopenedCore) or not self._warns_if_unclosed:
             return
         if self._was_left_open or not core.is_closed:
@@ -311,7 +312,9 @@ class Opening(Client):
         )
 
     def __repr__(self) -> str:
-        state = "closed" if self._core.is_closed else "open"
+        # Tracebacks may show local variables, also those of an __init__ that failed.
+        core = self.__dict__.get("_core")
+        state = "not made" if core is None else "closed" if core.is_closed else "open"
         return f"<{type(self).__name__} {state}>"
 
 

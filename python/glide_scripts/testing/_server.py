@@ -96,7 +96,7 @@ class ValkeyServer(Startable):
     def pid(self) -> int:
         """The process id. Raises `RuntimeError` if the server is not running."""
         if (pid := self._process.pid) is None:
-            raise RuntimeError("the server does not run")
+            raise RuntimeError("the server is not running; call start()")
         return pid
 
     @property
