@@ -225,6 +225,7 @@ def test_what_the_core_takes_of_python_is_there() -> None:
         lambda: glide_scripts.FunctionLibrary("return 1"),
         glide_scripts.ScriptLibrary,
         lambda: glide_scripts.testing.ValkeyCluster(0),
+        lambda: glide_scripts.testing.ValkeyServer(start_timeout=-1),
     ],
 )
 def test_a_traceback_can_show_an_object_that_could_not_be_made(make: Callable[[], object]) -> None:
