@@ -345,7 +345,7 @@ def test_calls_that_fail_are_counted_and_the_first_one_s_error_is_shown(
         (("--workload", "none.jsonl"), "none.jsonl: No such file"),
         (("--svg", "none/flames.svg"), "there is no folder none"),
         (("--key", "{rand:0}"), r"\{rand:0\} is not a random number"),
-        (("--workload", "calls.jsonl", "--key", "k"), "it goes without --key and --arg"),
+        (("--workload", "calls.jsonl", "--key", "k"), "it cannot be combined with --key and --arg"),
     ],
 )
 def test_wrong_usage_is_refused(script: Path, words: tuple[str, ...], why: str) -> None:
@@ -398,7 +398,7 @@ def test_a_script_without_room_for_timers_says_so(tmp_path: Path, url: str) -> N
     file.write_text(f"local {', '.join(f'v{number}' for number in range(200))}\nreturn 1\n")
     ended = piped("profile", str(file), "--url", url)
     assert (ended.code, ended.out) == (1, "")
-    assert "full.lua: it has no room for timers: with them, " in ended.err
+    assert "full.lua: it cannot be profiled, because with timers added " in ended.err
     assert "200 local variables" in ended.err
 
 

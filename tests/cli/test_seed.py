@@ -168,7 +168,7 @@ def test_json_that_is_no_object_is_not_taken_for_a_file(
     ("text", "said"),
     [
         ("[1]", "it must be an object"),
-        ('{"a": tru}', "it is no JSON: Expecting value"),
+        ('{"a": tru}', "it is not JSON: Expecting value"),
         ("{" + '"a":[' + "[" * 100_000, "its JSON is nested too deep"),
         ('{"a": true}', "a: true is not a string or a number"),
         ('{"a": null}', "a: null is not a string or a number"),

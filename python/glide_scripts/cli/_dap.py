@@ -183,7 +183,7 @@ class Adapter:
         file = next((each for each in self._listing.files if _is_same(each, path)), None)
         wanted = given.get("breakpoints") or []
         if file is None:
-            why = f"it is no file of {self._file}"
+            why = f"it is not a file of {self._file}"
             return {"breakpoints": [self._unverified(why) for _ in wanted]}
         for place in [each for each in self._breaks if each.file == file]:
             del self._breaks[place]
@@ -236,7 +236,7 @@ class Adapter:
         if self._stepper is not None:
             self._stepper.is_to_pause = True
         if self._running is None:
-            raise Refused("the script stands already")
+            raise Refused("the script is already stopped")
         return {}
 
     def _resume(self, go: Callable[[], Event], reason: str, **body: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def command(
         why = f"{clients} clients are more than the {concurrency} calls in flight"
         raise typer.BadParameter(why, param_hint="--clients")
     if calls is not None and duration is not None:
-        raise typer.BadParameter("it goes without --calls", param_hint="--duration")
+        raise typer.BadParameter("it cannot be combined with --calls", param_hint="--duration")
     given = templates(keys, args)
     source = origin(file, code, root)
     called = callee(source, function)

@@ -84,8 +84,8 @@ def command(
 
     With --coverage, the lines and branches of all runs are reported at the end.
 
-    With --dap, it speaks the Debug Adapter Protocol, and an editor is in command: the guide
-    "Debugging from an editor" says how.
+    With --dap, an editor controls the session by the Debug Adapter Protocol; see the guide
+    "Debugging from an editor".
 
     Exit codes: 0 success; 1 the script failed, or a piped command failed; 2 wrong usage, or no
     server could be reached; 130 interrupted.
@@ -94,7 +94,7 @@ def command(
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
     if port is not None and not dap:
-        raise typer.BadParameter("it goes with --dap", param_hint="--port")
+        raise typer.BadParameter("it needs --dap", param_hint="--port")
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     if dap:
 

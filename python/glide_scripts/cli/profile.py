@@ -56,8 +56,8 @@ def command(
             metavar="N",
             min=1,
             help=(
-                "The number of calls, or of rounds of --workload. Default: those of a second, from "
-                "100 to 1,000; of a workload 1 round."
+                "The number of calls, or of rounds of --workload. Default: as many calls as fit "
+                "into a second, from 100 to 1,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -84,13 +84,13 @@ def command(
     In --key and --arg, {n} is the call's number, and {rand:1000} is a random number from 0 to 999.
     The first call runs the script as it is: it shows that it works, and is not counted.
 
-    A line's time contains that of its commands, but not that of the script's functions that it
-    calls: their lines have it. Times are of the server's processor. Timers run before each line;
-    their own time is measured and subtracted. So the time of a line that takes less than a timer is
-    an estimate, while its count is exact.
+    A line's time includes the commands that it calls. It does not include the script's own
+    functions: their time counts for their lines. Times are CPU time of the server. Timers run
+    before each line; their own time is measured and subtracted. So the time of a line that takes
+    less than a timer is an estimate, while its count is exact.
 
-    With --function, the file is a library. With timers it is loaded under another name, and deleted
-    at the end.
+    With --function, the file is a library. A copy of it with timers is loaded under another name,
+    and deleted at the end.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
@@ -99,7 +99,9 @@ def command(
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if workload is not None and (keys or args):
-        raise typer.BadParameter("it goes without --key and --arg", param_hint="--workload")
+        raise typer.BadParameter(
+            "it cannot be combined with --key and --arg", param_hint="--workload"
+        )
     source = origin(file, code, root)
     called = callee(source, function)
     calls = _given(keys, args) if workload is None else _of_file(workload)
@@ -232,7 +234,7 @@ def _room(called: Callee) -> Iterator[None]:
     try:
         yield
     except ScriptSyntaxError as error:
-        why = f"it has no room for timers: with them, {error.message}"
+        why = f"it cannot be profiled, because with timers added {error.message}"
         raise Failure(f"{called.origin}: {why}", FAILED) from error
     except ScriptError as error:
         if "global variable 'os'" not in str(error):

@@ -60,7 +60,7 @@ def command(
     wrong usage, or the server could not be started.
     """
     if replicas and cluster is None:
-        raise typer.BadParameter("it goes with --cluster", param_hint="--replicas")
+        raise typer.BadParameter("it needs --cluster", param_hint="--replicas")
     filling = seed(setup, data, root=root, urls=None, cluster=cluster is not None, may_fill=True)
     asyncio.run(_serve(cluster, replicas, port, filling, verbose=verbose))
 

@@ -15,8 +15,8 @@ _NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
 _NAMELESS = r"(?:field '\?' \()?"
 
 # The first row that matches the server's words is used. Each row begins with texts of which the
-# words must contain one: # compiling and trying all regular expressions would take too long on the
-# event loop. The note and the help follow, in # which \g<name> stands for what the words name.
+# words must contain one, because trying all regular expressions would take too long on the event
+# loop. The note and the help follow, in which \g<name> stands for what the words name.
 _HINTS: list[tuple[str, str, str, str]] = [
     (
         "non local key",

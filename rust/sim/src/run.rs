@@ -215,7 +215,7 @@ async fn come_to_rest(stats: &Stats) -> Result<(), String> {
         if (waiting, in_flight) == (0, 0) {
             return Ok(());
         }
-        busy = format!("{waiting} bytes are said to wait and {in_flight} requests to be in flight, and none are");
+        busy = format!("{waiting} bytes are counted as waiting and {in_flight} requests as in flight, but none are");
         sleep(Duration::from_millis(7)).await;
     }
     Err(busy)
