@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import glide_scripts  # noqa: F401 - waits until the package is there
+
 from ..transport.library import Library
 
 # Before anything else of valkey-py: the error says what to do.
