@@ -25,10 +25,14 @@ _LOOK = 0.5
 def command(
     *,
     cluster: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Start a cluster of N primaries.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=1000, help="Start a cluster of N primaries."),
     ] = None,
     replicas: Annotated[
-        int, typer.Option(metavar="N", min=0, help="With --cluster: the replicas of each primary.")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=100, help="With --cluster: the replicas of each primary."
+        ),
     ] = 0,
     port: Annotated[
         int | None,

@@ -86,6 +86,14 @@ _HINTS: list[tuple[str, str, str, str]] = [
         "convert it and give it a default: tonumber(redis.call('GET', key) or 0)",
     ),
     (
+        # Of Redis 6.2 alone.
+        "err_handler_def:",
+        r"err_handler_def:\d+: attempt to concatenate local 'err' \(a table value\)",
+        "the script raised a table, as error({err = '...'}) does; this server passes on neither "
+        "its text nor its line",
+        "return redis.error_reply('...'), or raise a text: error('...')",
+    ),
+    (
         "attempt to concatenate",
         rf"attempt to concatenate (?:{_NAME} \()?{_NAMELESS}a (?P<type>\w+) value",
         "'..' joins only strings and numbers; this value is \\g<type>{missing}",

@@ -235,7 +235,11 @@ class ValkeyServer(Startable):
         if not self.running:
             if _PORT_TAKEN in self._process.log_of_launch:
                 raise _PortTakenError
-            raise ServerStartError(f"the server ended:\n{self._process.log_tail}")
+            said = self._process.log_tail
+            if not said.strip():
+                program = server_binary(self._binary)
+                raise ServerStartError(f"{program} ended and wrote nothing; is it a server?")
+            raise ServerStartError(f"the server ended:\n{said}")
         try:
             with Connection(HOST, port, password=self._password, timeout=_PROBE_TIMEOUT) as server:
                 server.command("PING")
