@@ -25,7 +25,7 @@ from bench.operations import Operation, rate_of
 
 from glide_scripts.testing import ValkeyServer
 
-HEAD = "| in flight | calls a second, redis-py | glide_scripts | ratio | CPU of a call |"
+HEAD = "| in flight | redis-py, calls/s | glide_scripts, calls/s | ratio | CPU per call |"
 Make = Callable[[str], Awaitable[Operation]]
 
 

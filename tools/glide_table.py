@@ -60,7 +60,7 @@ def tables() -> str:
 
 
 def methods_table() -> Iterator[str]:
-    yield "| class | methods in valkey-glide | of these here | with the same parameters |"
+    yield "| class | methods in valkey-glide | in both | with the same parameters |"
     yield "|---|---|---|---|"
     for name in CLASSES:
         theirs, ours = methods(getattr(glide, name)), methods(getattr(glide_scripts, name))
@@ -89,7 +89,7 @@ def names_table() -> Iterator[str]:
 
 
 def settings_table() -> Iterator[str]:
-    yield "| configuration | settings here | taken only with the default | only here |"
+    yield "| configuration | in both | only with the default value | only in glide_scripts |"
     yield "|---|---|---|---|"
     for name in SETTINGS:
         theirs = parameters(getattr(glide, name))
@@ -103,7 +103,7 @@ def settings_table() -> Iterator[str]:
 
 
 def differences_table() -> Iterator[str]:
-    yield "| method | valkey-glide's parameters | parameters here |"
+    yield "| method | valkey-glide's parameters | glide_scripts' parameters |"
     yield "|---|---|---|"
     for name in CLASSES:
         theirs, ours = methods(getattr(glide, name)), methods(getattr(glide_scripts, name))

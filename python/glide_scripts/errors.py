@@ -4,7 +4,7 @@
 
     GlideError
     ├── ConfigurationError        a setting is wrong; raised before anything connects
-    ├── ClosingError              the client is closed, could not connect, or is a parent process's
+    ├── ClosingError              the client is closed, could not connect, or belongs to a parent
     │   └── AuthenticationError   the client could not be made: its login was refused
     ├── LoggerError               logging could not be set up
     ├── ScriptSourceError         a script's files or declarations are wrong: .file .line
@@ -119,10 +119,10 @@ class ScriptSourceError(GlideError):
     """
 
     file: str | None
-    """The file; None for what is no file, such as a package that is not there."""
+    """The file; None if no file is wrong, but for example a package is missing."""
 
     line: int | None
-    """The line of that file, counted from 1; None if it is about the file as a whole."""
+    """The line of that file, counted from 1; None if the whole file is wrong."""
 
     def __init__(
         self, message: str | None = None, *, file: str | None = None, line: int | None = None
@@ -152,7 +152,7 @@ class RequestError(GlideError):
     """
 
     batch_index: int | None = None
-    """Which command of a batch, or call of ``invoke_script_many``, it is of, from 0; else None."""
+    """The index of its command in the batch, or of its call in ``invoke_script_many``; or None."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ TRACE = 5
 
 
 class LogLevel(Enum):
-    """How much is logged: what has this level, and what is more important."""
+    """What is logged: messages of this level, and more important ones."""
 
     ERROR = 0
     """What failed."""

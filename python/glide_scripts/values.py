@@ -61,7 +61,7 @@ TResult: TypeAlias = Union[
 T = TypeVar("T")
 
 TClusterResponse: TypeAlias = T | dict[bytes, T]
-"""One node's reply; of a route to several nodes, the replies by their ``b"host:port"``."""
+"""One node's reply; with a route to several nodes, a dict of their replies by ``b"host:port"``."""
 
 TFunctionListResponse: TypeAlias = list[dict[bytes, Any]]
 """The libraries of a server, as ``function_list`` returns them."""
@@ -70,7 +70,7 @@ TFunctionStatsSingleNodeResponse: TypeAlias = dict[bytes, Any]
 """What a server runs, and its engines; ``function_stats`` in a cluster, with a route to a node."""
 
 TFunctionStatsFullResponse: TypeAlias = dict[bytes, TFunctionStatsSingleNodeResponse]
-"""The same of several servers, by their ``b"host:port"``."""
+"""What ``function_stats`` returns for several servers, by their ``b"host:port"``."""
 
 Packed: TypeAlias = tuple[Sequence[TEncodable], Sequence[TEncodable]]
 """Keys and arguments, as they are sent."""

@@ -76,6 +76,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "x.lua", "--repeat", "0"], "--repeat: it is less than 1"),
         (["bench", "x.lua", "--duration", "x"], "--duration: it is not a number"),
         (["bench", "x.lua", "--duration", "0"], "--duration: it is less than 0.1"),
+        (["run", "x.lua", "--timeout", "inf"], "--timeout: it is "),
         (["bench", "x.lua", "--call", "1"], "No such option: --call. Did you mean --calls?"),
         (["run", "x.lua", "y", "z"], "it does not take y z"),
         (["check", "--format", "xml", "x"], "--format: 'xml' is not one of"),
@@ -295,6 +296,26 @@ def test_with_json_wrong_usage_is_json_too() -> None:
     done = piped("run", "--repeat", "x", "-e", "return 1", "--json")
     assert done.code == 2
     assert "it is not a whole number" in json.loads(done.out)["error"]["message"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it is about descriptors")
+@pytest.mark.parametrize(
+    ("words", "closed", "code", "said"),
+    [
+        ("run", "0<&-", 2, "glide-scripts: <stdin>: it is empty\n"),
+        ("debug -e 'return 1'", "0<&-", 0, ""),
+        ("repl", "0<&-", 0, ""),
+        ("run -e 'return 1'", "1>&-", 0, ""),
+        ("check -e 'return 1'", "1>&-", 0, ""),
+        ("run nowhere.lua", "0<&- 1>&- 2>&-", 2, ""),
+    ],
+)
+def test_standard_streams_may_be_closed(
+    words: str, closed: str, code: int, said: str, server: ValkeyServer
+) -> None:
+    program = f"{sys.executable} -m glide_scripts {words} --url {server.url} {closed}"
+    done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
 
 
 def test_ctrl_c_while_it_starts_is_one_line(tmp_path: Path) -> None:

@@ -214,7 +214,12 @@ def test_calls_that_fail_are_counted(script: Path, url: str) -> None:
         (("{script}", "--svg", "/no/such/x.svg"), "--svg: there is no folder /no/such"),
         (("{script}", "--concurrency", "2", "--clients", "3"), "--clients: 3 clients are more"),
         (("{script}", "--calls", "0"), "--calls"),
-        (("{script}", "--calls", "1", "--duration", "1"), "--duration: it goes without --calls"),
+        (("{script}", "--duration", "inf"), "--duration: it is "),
+        (("{script}", "--rate", "inf"), "--rate: it is "),
+        (
+            ("{script}", "--calls", "1", "--duration", "1"),
+            "--duration: it cannot be combined with --calls",
+        ),
     ],
 )
 def test_what_cannot_be_done_ends_with_2_and_one_line(

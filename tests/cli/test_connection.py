@@ -206,7 +206,9 @@ def test_an_encrypted_key_has_its_password_from_elsewhere_than_the_command_line(
     capsys.readouterr()
     assert run(locked) == 2
     error = capsys.readouterr().err
-    assert "--ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD): --tls-key cannot be" in error
+    assert (
+        "--ask-key-password (or GLIDE_SCRIPTS_KEY_PASSWORD): it does not decrypt --tls-key" in error
+    )
     assert "wrong" not in error
 
     asked: list[str] = []

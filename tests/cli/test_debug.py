@@ -345,7 +345,7 @@ def test_an_unknown_command_is_told(script: Path, stocked: str) -> None:
 def test_a_breakpoint_at_no_line_ends_with_2(script: Path, stocked: str) -> None:
     ended = debugged(script, stocked, options=("--break", "nope.lua:1"))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("glide-scripts: --break: 'nope.lua' is no file of it")
+    assert ended.err.startswith("glide-scripts: --break: the script has no file 'nope.lua'")
 
 
 def test_bytes_that_are_no_text_are_debugged_too(script: Path, stocked: str) -> None:

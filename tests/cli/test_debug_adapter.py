@@ -321,6 +321,49 @@ def test_a_script_that_loops_is_left_by_a_disconnect(tmp_path: Path) -> None:
         editor._send()
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments", "why"),
+    [
+        ("scopes", {}, "frameId is not a number"),
+        ("variables", {"variablesReference": "x"}, "variablesReference is not a number"),
+        ("evaluate", {"expression": "1", "frameId": "x"}, "frameId is not a number"),
+        ("stackTrace", {"startFrame": "x"}, "startFrame is not a number"),
+        ("setBreakpoints", {"breakpoints": [3]}, "breakpoints is not a list of objects"),
+        ("setBreakpoints", {"source": "x"}, "source is not an object with a path"),
+    ],
+)
+def test_a_request_with_wrong_arguments_is_refused(
+    script: Path, url: str, command: str, arguments: Any, why: str
+) -> None:
+    with adapter(str(script), "--url", url) as editor:
+        editor.launch(stopOnEntry=True)
+        editor.expect(InitializedEvent)
+        editor.start()
+        editor.stop("entry")
+        editor.client.send_request(command, arguments)
+        assert why in str(editor.expect(ErrorResponse).message)
+        # It goes on.
+        assert editor.evaluate("#KEYS") == "0"
+        editor.client.disconnect()
+        editor._send()
+
+
+WRONG = {
+    b"hello\r\n\r\n": "a message has no Content-Length",
+    b"Content-Length: 3\r\n\r\nabc": "a message is not JSON",
+    b"Content-Length: 2\r\n\r\n[]": "a message is not a JSON object",
+    b'Content-Length: 17\r\n\r\n{"arguments":[1]}': "a message's arguments are not a JSON object",
+    b"Content-Length: 99999999999\r\n\r\n": "a message has 99999999999 bytes, more than ",
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_is_no_message_is_one_line(said: bytes) -> None:
+    ended = subprocess.run(PROGRAM, input=said, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1)
+    assert ended.stderr.decode().startswith(f"glide-scripts: standard input: {WRONG[said]}")
+
+
 def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) -> None:
     process = subprocess.Popen(
         [*PROGRAM, str(script), "--port", "0", "--url", url], stderr=subprocess.PIPE, text=True
@@ -331,6 +374,10 @@ def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) ->
         place = re.fullmatch(r"glide-scripts: a debug adapter on 127\.0\.0\.1:(\d+)\n", told)
         assert place is not None, told
         for _ in range(2):
+            # One that does not speak the protocol does not keep the next one out.
+            with socket.create_connection(("127.0.0.1", int(place[1]))) as connection:
+                connection.sendall(b"hello\r\n\r\n")
+                assert connection.recv(1) == b""
             with socket.create_connection(("127.0.0.1", int(place[1]))) as connection:
                 editor = Editor(connection.fileno(), connection.fileno())
                 editor.launch()

@@ -121,7 +121,7 @@ def test_profile_counts_calls_that_fail(library: Path, own_server: ValkeyServer)
     [
         ((), "it is a library of functions; name the one to call with --function"),
         (("--function", "nope"), "the library has no function 'nope'; it has fails, size"),
-        (("--function", "size", "--once", "a"), "--once is for scripts"),
+        (("--function", "size", "--once", "a"), "--once cannot be combined with --function"),
     ],
 )
 def test_wrong_usage_is_refused(library: Path, words: tuple[str, ...], why: str) -> None:

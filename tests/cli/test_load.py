@@ -113,6 +113,13 @@ def test_a_node_of_a_cluster_is_not_taken_for_a_server(
     assert_one_line(capsys, "add --cluster")
 
 
+def test_help_promises_no_temporary_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "--help"]) == 0
+    about = " ".join(capsys.readouterr().out.split())
+    assert "repeat the option. Required." in about
+    assert "Default: a temporary server" not in about
+
+
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--cluster"]])
 def test_without_a_server_nothing_is_said_to_be_loaded(
     scripts: Path, capsys: pytest.CaptureFixture[str], more: list[str]

@@ -372,7 +372,7 @@ def test_a_server_is_not_taken_for_a_cluster(
 ) -> None:
     script.write_text("return 1")
     assert main(["run", str(script), "--url", server.url, "--cluster"]) == 2
-    assert_one_line_with(capsys, "it is no cluster: leave --cluster out")
+    assert_one_line_with(capsys, "it is not a cluster: leave --cluster out")
 
 
 @pytest.mark.parametrize("separator", ["repeated", ",", ",valkey://"])

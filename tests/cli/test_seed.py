@@ -138,6 +138,8 @@ def test_a_cluster_is_filled_on_all_its_nodes(tmp_path: Path) -> None:
         ("NOSUCH a", "setup.txt:2: ERR unknown command"),
         ("HGET first f", "setup.txt:2: WRONGTYPE"),
         ("SUBSCRIBE x", "setup.txt:2: "),
+        ("1000001 INCR n", "setup.txt:2: a command is repeated at most 1,000,000 times"),
+        ("9" * 5000 + " INCR n", "setup.txt:2: a command is repeated at most 1,000,000 times"),
     ],
 )
 def test_a_command_that_fails_is_one_line_with_its_place(
@@ -168,7 +170,7 @@ def test_json_that_is_no_object_is_not_taken_for_a_file(
     ("text", "said"),
     [
         ("[1]", "it must be an object"),
-        ('{"a": tru}', "it is no JSON: Expecting value"),
+        ('{"a": tru}', "it is not JSON: Expecting value"),
         ("{" + '"a":[' + "[" * 100_000, "its JSON is nested too deep"),
         ('{"a": true}', "a: true is not a string or a number"),
         ('{"a": null}', "a: null is not a string or a number"),

@@ -120,7 +120,8 @@ def test_what_cannot_be_served_is_one_line(
     for words, said in (
         (["--port", "0"], "--port: it is less than 1"),
         (["--cluster", "0"], "--cluster: it is less than 1"),
-        (["--replicas", "1"], "--replicas: it goes with --cluster"),
+        (["--cluster", "99999999999"], "--cluster: it is more than 1000"),
+        (["--replicas", "1"], "--replicas: it needs --cluster"),
         (["--setup", str(tmp_path / "no.txt")], "no.txt: No such file"),
     ):
         assert main(["serve", *words]) == 2

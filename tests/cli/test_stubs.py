@@ -303,6 +303,9 @@ def test_a_stub_file_that_is_out_of_date_is_told(
     assert main(["stubs", "scripts", "--check"]) == 1
     expected = f"glide-scripts: scripts/library.pyi is out of date; {again}"
     assert capsys.readouterr().err == expected
+    (folder / "scripts/library.pyi").write_bytes(b"\xff")
+    assert main(["stubs", "scripts", "--check"]) == 1
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize(

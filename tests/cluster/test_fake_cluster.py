@@ -427,3 +427,42 @@ async def test_a_map_that_says_nothing_new_leaves_the_order_of_what_waits_for_a_
     greets.set()
     await asyncio.gather(first, second)
     assert [words[2] for words in other.received if words[0] == b"SET"] == [b"pipeline", b"single"]
+
+
+# Closing
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+async def test_a_call_to_several_nodes_that_was_not_sent_says_so_when_the_client_is_closed(
+    connect_cluster: Connect, in_parts: bool
+) -> None:
+    async with FakeNode().listening() as fake:
+        client = await connect_cluster([fake.address])
+        assert await call(client) == 1
+    await until(lambda: next(iter(client.stats().nodes.values())).reconnects)
+    unsent: asyncio.Future[object]
+    if in_parts:
+        unsent = asyncio.ensure_future(client.mset({"a": "1", "b": "2"}))
+    else:
+        unsent = asyncio.ensure_future(client.invoke_script_route(ONE, route=AllPrimaries()))
+    await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises(ClosingError) as caught:
+        await unsent
+    assert not caught.value.may_have_executed
+
+
+async def test_a_call_to_several_nodes_of_which_one_got_it_says_so_when_the_client_is_closed(
+    connect_cluster: Connect, fake: FakeNode
+) -> None:
+    fake.map = lambda _: array(
+        slots(node(fake.host, fake.port), last=99), slots(node("127.0.0.1", 1), first=100)
+    )
+    fake.script = lambda _: None
+    client = await connect_cluster([fake.address])
+    sent = asyncio.ensure_future(client.invoke_script_route(ONE, route=AllPrimaries()))
+    await until(lambda: fake.count("EVALSHA"))
+    await client.close()
+    with pytest.raises(ClosingError) as caught:
+        await sent
+    assert caught.value.may_have_executed

@@ -54,6 +54,18 @@ async def test_an_error_is_shown_like_this(format_: str, case: Case) -> None:
     assert f"{type(error).__name__}: {error}\n" == golden(format_, case)
 
 
+async def test_a_table_that_redis_6_2_lost_is_explained() -> None:
+    """It is recorded in the core's tests; there is no place to show."""
+    (case,) = (each for each in CASES if each.name == "own_code")
+    said = (
+        f"ERR Error running script (call to f_{case.script().hash}): @err_handler_def:9: "
+        "err_handler_def:9: attempt to concatenate local 'err' (a table value)"
+    )
+    error = await text(case, said)
+    assert "note: the script raised a table, as error({err = '...'}) does" in str(error)
+    assert "joins only strings" not in str(error)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("format_", PROGRAMS)
 def test_a_server_still_says_what_was_recorded(format_: str, case: Case) -> None:

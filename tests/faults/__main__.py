@@ -93,7 +93,7 @@ def run_here(name: str, client: str, seconds: float, *, short: bool) -> dict[str
         report = Report(failures=[str(error)])
     except Exception as error:
         traceback.print_exc()
-        report = Report(failures=[f"it did not come to its end: {type(error).__name__}: {error}"])
+        report = Report(failures=[f"it did not finish: {type(error).__name__}: {error}"])
     return asdict(report) | {"broken": report.broken}
 
 

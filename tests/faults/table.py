@@ -51,7 +51,7 @@ def cell(report: dict[str, Any] | str | None) -> str:
     if report is None:
         return "not run"
     if isinstance(report, str):
-        return f"not driven: {report}"
+        return f"not tested: {report}"
     verdict = report["verdict"]
     words = [f"{verdict['calls']:,} calls"] if verdict["calls"] else []
     if errors := sum(verdict["errors"].values()):

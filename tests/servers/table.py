@@ -34,11 +34,11 @@ CAPABILITIES = {
     "client details": "CLIENT SETINFO; watches and protocol in CLIENT LIST",
     "a clock in functions": "`os.clock` in functions, which `profile` needs",
     "script eviction": "eviction of scripts that came by EVAL: at most 500 are kept",
-    "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script permanently after EVAL",
+    "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script permanently even after EVAL",
     "SET IFEQ": "SET with IFEQ",
     "SCRIPT SHOW": "SCRIPT SHOW",
     "availability zones": "availability zones of nodes",
-    "queueing without memory": "queueing commands of a transaction beyond `maxmemory`",
+    "queueing without memory": "transactions that are queued even while memory exceeds `maxmemory`",
     "quoted subcommands": "the name of an unknown subcommand in a script's error",
 }
 

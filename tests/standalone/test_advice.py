@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import glide
 import pytest
+import redis.asyncio
 
 import glide_scripts.sync
 from glide_scripts import Batch, ClusterBatch, GlideClient, GlideClusterClient, Script
@@ -38,6 +40,14 @@ METHODS = [
     ("get_primaries", "AllPrimaries()"),
     ("quit", "close()"),
     ("wait", "custom_command(['WAIT', '1', '100']) to a batch"),
+    ("response_callbacks", "replies are bytes"),
+    ("set_retry", "BackoffStrategy"),
+    ("try_get_pubsub_message", "no publish and subscribe"),
+    ("psubscribe_lazy", "no publish and subscribe"),
+    ("get_statistics", "stats()"),
+    ("get_cache_hit_rate", "no client-side cache"),
+    ("refresh_iam_token", "password_callback"),
+    ("invoke_script_route", "invoke_script(script, keys, args)"),
     ("georadius", "custom_command(['NAME', 'argument', …]) sends any command"),
 ]
 
@@ -94,6 +104,23 @@ async def test_a_client_is_no_mapping(client: GlideClient) -> None:
         list(anything)
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [redis.asyncio.Redis, redis.asyncio.RedisCluster, redis.asyncio.client.Pipeline,
+     glide.GlideClient, glide.GlideClusterClient, glide.Batch, glide.ClusterBatch],
+)  # fmt: skip
+async def test_every_method_of_redis_py_and_glide_is_here_or_gets_advice(
+    client: GlideClient, theirs: type
+) -> None:
+    owners = [client, Batch(is_atomic=True)]
+    for name in dir(theirs):
+        for owner in owners:
+            if name.startswith("_") or hasattr(owner, name):
+                continue
+            with pytest.raises(AttributeError, match=rf"no attribute '{name}'; \w"):
+                getattr(owner, name)
+
+
 @pytest.mark.parametrize("batch", [Batch(is_atomic=False), ClusterBatch(is_atomic=False)])
 def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
     assert not hasattr(batch, "execute")
@@ -103,6 +130,8 @@ def test_a_batch_is_executed_by_its_client(batch: Any) -> None:
         batch.watch(["key"])
     with pytest.raises(AttributeError, match=r"'exec'; pass the batch to the client"):
         batch.exec()
+    with pytest.raises(AttributeError, match=r"'append_command'; custom_command\(.* adds any"):
+        batch.append_command()
     with pytest.raises(AttributeError, match="'aclose'; a batch has no connection"):
         batch.aclose()
 
@@ -150,6 +179,7 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda c: c.zrange("k", 0, -1, withscores=True), "call zrange_withscores"),
     (lambda c: c.zcount("k", min=0, max=1), "ScoreBoundary(score)"),
     (lambda c: c.hdel("k", "a", "b"), "hdel(): .*one argument"),
+    (lambda c: c.zrank("k", "m", withscore=True), "['ZRANK', key, member, 'WITHSCORE']"),
     (lambda c: c.hget("k", "a", "b"), "hget(): .*its parameters are key, field"),
     (lambda c: c.ttl("k", unit="s"), "ttl(): .*its parameters are key"),
 ]
@@ -206,6 +236,10 @@ async def test_other_errors_of_arguments_stay_as_they_are(client: GlideClient) -
         ({"retry_on_timeout": True}, "never repeated"),
         ({"read_from_replicas": True}, "ReadFrom.PREFER_REPLICA"),
         ({"credential_provider": 1}, "password_callback"),
+        ({"ssl_password": "hunter2"}, "key_password=text"),
+        ({"ssl_ciphers": "x"}, "the ciphers of rustls"),
+        ({"address_remap": 1}, "address_map"),
+        ({"socket_keepalive": True}, "always on"),
     ],
 )
 async def test_settings_of_redis_py_are_a_type_error_with_advice(

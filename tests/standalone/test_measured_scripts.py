@@ -280,6 +280,35 @@ async def test_the_same_text_counts_at_each_place_it_stands_at(
     assert missing(coverage, once) == missing(coverage, file) == "4"
 
 
+TWO_ON_A_LINE = """\
+PAIR = (
+    '''
+local a = ARGV[1]
+if a == '1' then return 1 end return 2''', '''if ARGV[1] == '3' then return 3 end
+return 4''',
+)
+"""
+
+
+async def test_the_branches_of_two_scripts_on_a_line_are_told_apart(
+    client: GlideClient, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(TWO_ON_A_LINE)
+    names: dict[str, Any] = {}
+    exec(TWO_ON_A_LINE, names)
+    first, second = names["PAIR"]
+    with measure(source=[tmp_path]) as coverage:
+        for arg in ("1", "2"):
+            await client.eval(first, [], [arg])
+        analysis = coverage._analyze(str(program.resolve()))
+        assert analysis.branch_stats() == {4: (4, 2)}
+        for arg in ("3", "4"):
+            await client.eval(second, [], [arg])
+    assert coverage._analyze(str(program.resolve())).branch_stats() == {4: (4, 4)}
+    assert missing(coverage, program) == ""
+
+
 JOINED = """\
 JOINED = (
     "local n = tonumber(ARGV[1])\\n"

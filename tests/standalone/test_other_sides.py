@@ -130,7 +130,7 @@ async def test_a_cluster_client_at_a_single_server_says_which_client_to_use(
     config = GlideClusterClientConfiguration(
         [NodeAddress(server.host, server.port)], protocol=protocol
     )
-    with pytest.raises(ClosingError, match="it is no cluster: use GlideClient"):
+    with pytest.raises(ClosingError, match="it is not a cluster: use GlideClient"):
         await GlideClusterClient.create(config)
 
 

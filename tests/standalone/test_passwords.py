@@ -103,6 +103,29 @@ async def test_a_server_that_is_silent_keeps_no_other_from_the_new_password() ->
                 assert b"cmdstat_auth:calls=2," in stats
 
 
+async def test_a_command_that_waits_for_others_does_not_delay_a_new_password(
+    own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect
+) -> None:
+    client = await connect(own_server, protocol=protocol)
+    pop = ["BLPOP", "jobs", "0"]
+    waits = asyncio.ensure_future(client.custom_command(pop))
+    await until(lambda: b"blocked_clients:1" in info_of_clients(own_server))
+    await client.custom_command(["CONFIG", "SET", "requirepass", NEW])
+    assert await client.update_connection_password(NEW, immediate_auth=True) == b"OK"
+    for number in range(2):
+        await client.rpush("jobs", [str(number)])
+        assert await waits == [b"jobs", str(number).encode()]
+        waits = asyncio.ensure_future(client.custom_command(pop))
+    waits.cancel()
+    await asyncio.wait([waits])
+
+
+def info_of_clients(server: ValkeyServer) -> bytes:
+    reply = server.command("INFO", "clients")
+    assert isinstance(reply, bytes)
+    return reply
+
+
 async def test_a_user_keeps_their_name(own_server: ValkeyServer, connect: Connect) -> None:
     own_server.command("ACL", "SETUSER", "app", "on", f">{OLD}", "~*", "+@all")
     client = await connect(own_server, credentials=ServerCredentials(OLD, "app"))

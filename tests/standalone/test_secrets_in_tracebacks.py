@@ -23,6 +23,7 @@ from glide_scripts import (
     ConfigurationError,
     GlideClient,
     GlideClientConfiguration,
+    GlideClusterClient,
     Key,
     NodeAddress,
     Observer,
@@ -148,6 +149,14 @@ async def added(client: GlideClient) -> None:
     fits.add_to(Batch(is_atomic=False), SECRET, SECRET, "x")  # type: ignore[arg-type]
 
 
+async def added_to_nothing(client: GlideClient) -> None:
+    fits.add_to(SECRET, SECRET, 1)  # type: ignore[type-var, call-arg, arg-type]
+
+
+async def added_by_hand(client: GlideClient) -> None:
+    Batch(is_atomic=False).invoke_script(fits, [SECRET], [3])  # type: ignore[list-item]
+
+
 async def packed(client: GlideClient) -> None:
     fits.pack(SECRET, SECRET, object())  # type: ignore[arg-type]
 
@@ -161,6 +170,7 @@ CALLS: dict[str, Callable[[GlideClient], Awaitable[Any]]] = {
     "a wrong key": lambda client: fits(client, 3, SECRET, 1),  # type: ignore[arg-type]
     "too few": lambda client: fits(client, SECRET),  # type: ignore[call-arg]
     "no client": lambda client: fits("x", SECRET, SECRET, 1),  # type: ignore[arg-type]
+    "a forgotten client": lambda client: fits(SECRET, SECRET, 1),  # type: ignore[arg-type, call-arg]
     "an error": lambda client: fails(client, SECRET, SECRET),
     "a reply": lambda client: answers(client, SECRET, SECRET),
     "by hand": lambda client: client.invoke_script(fails, [SECRET], [SECRET]),
@@ -170,17 +180,20 @@ CALLS: dict[str, Callable[[GlideClient], Awaitable[Any]]] = {
     ),
     "a batch with replies": echoed,
     "added": added,
+    "added to nothing": added_to_nothing,
+    "added by hand": added_by_hand,
     "packed": packed,
     "decoded": decoded,
     "many": lambda client: _all(client, fails, pairs()),
     "many, broken": lambda client: _all(client, answers, broken_pairs()),
     "many, broken and async": lambda client: _all(client, answers, broken_async_pairs()),
+    "many, no ids": lambda client: _all(client, fits, pairs(), lambda keys, args: 1 / 0),
     "many, wrong": lambda client: _all(client, answers, [*pairs(), ([SECRET], SECRET)]),
 }
 
 
-async def _all(client: GlideClient, script: Any, calls: Any) -> None:
-    await client.invoke_script_many(script, calls)
+async def _all(client: GlideClient, script: Any, calls: Any, once: Any = None) -> None:
+    await client.invoke_script_many(script, calls, once=once)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -195,7 +208,16 @@ async def test_no_frame_of_an_error_holds_a_secret(
 
 
 @pytest.mark.parametrize(
-    "name", ["a wrong argument", "too few", "an error", "a reply", "by hand", "a batch"]
+    "name",
+    [
+        "a wrong argument",
+        "a forgotten client",
+        "too few",
+        "an error",
+        "a reply",
+        "by hand",
+        "a batch",
+    ],
 )
 def test_no_frame_of_a_synchronous_client_s_error_holds_a_secret(
     server: ValkeyServer, name: str
@@ -259,6 +281,36 @@ async def test_no_frame_holds_a_password_that_is_passed_in_a_wrong_way(client: G
         with pytest.raises(TypeError) as caught:
             await call()
         assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize("kind", [GlideClient, GlideClusterClient, SyncClient])
+def test_no_frame_holds_a_password_that_is_given_to_a_client_itself(kind: Any) -> None:
+    url = f"valkey://:{SECRET}@127.0.0.1"
+
+    async def awaited(making: Awaitable[Any]) -> Any:
+        return await making
+
+    def create(*args: Any, **kwargs: Any) -> Any:
+        made = kind.create(*args, **kwargs)
+        return asyncio.run(awaited(made))
+
+    for make in (
+        lambda: kind(url),
+        lambda: kind(host="127.0.0.1", password=SECRET),
+        lambda: create(url),
+        lambda: create(host="127.0.0.1", password=SECRET),
+    ):
+        with pytest.raises((TypeError, ConfigurationError)) as caught:
+            make()
+        assert SECRET not in shown(caught.value)
+
+
+def test_no_frame_holds_a_password_that_is_passed_to_a_thread_s_client_under_a_wrong_name(
+    server: ValkeyServer,
+) -> None:
+    with SyncClient.from_url(server.url) as client, pytest.raises(TypeError) as caught:
+        client.update_connection_password(pasword=SECRET)  # type: ignore[call-arg]
+    assert SECRET not in shown(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ async def test_where_no_sentinel_can_be_reached_the_error_names_each(service: Se
 async def test_a_server_that_is_no_sentinel_is_said_to_be_none(service: Service) -> None:
     place = NodeAddress(service.primary.host, service.primary.port)
     service.sentinels.clear()
-    with pytest.raises(ClosingError, match="it is no Sentinel"):
+    with pytest.raises(ClosingError, match="it is not a Sentinel"):
         await open_client(service, place)
 
 

@@ -169,9 +169,12 @@ def test_a_node_that_does_not_start_ends_all_of_them() -> None:
     assert not any(node.running for node in cluster.nodes)
 
 
-@pytest.mark.parametrize(("primaries", "replicas"), [(0, 1), (1, -1)])
-def test_impossible_clusters_are_refused(primaries: int, replicas: int) -> None:
-    with pytest.raises(ValueError, match="primary"):
+@pytest.mark.parametrize(
+    ("primaries", "replicas", "words"),
+    [(0, 1, "primaries is 0; pass 1 or more"), (1, -1, "replicas is -1; pass 0 or more")],
+)
+def test_impossible_clusters_are_refused(primaries: int, replicas: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         ValkeyCluster(primaries, replicas)
 
 

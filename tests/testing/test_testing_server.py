@@ -176,6 +176,14 @@ def test_a_server_that_does_not_become_ready_ends_and_says_so_in_time(tmp_path: 
     assert not server.running
 
 
+def test_a_program_that_is_no_server_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "valkey-server"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    with pytest.raises(ServerStartError, match=r"valkey-server ended and wrote nothing; is it a"):
+        ValkeyServer(binary=program).start()
+
+
 def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     program = tmp_path / "valkey-server"
     program.write_bytes(b"not a program")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.transport.kinds import Kind, done
+from tests.transport.kinds import Kind, closed, done
 
 from glide_scripts.testing import ValkeyCluster
 
@@ -88,3 +88,28 @@ async def test_nodes_of_the_callers_choice_are_the_librarys(
     assert nodes is True or set(dict(nodes).values()) == {True}
     await done(cluster_client.mset_nonatomic({"a": 1, "b": 2}))
     assert await done(cluster_client.mget_nonatomic("a", "b")) == [b"1", b"2"]
+
+
+async def test_closed_client_connects_again(cluster_client: Any) -> None:
+    # The libraries' own clients do so too, but not always.
+    await closed(cluster_client)
+    for _ in range(2):
+        assert await done(cluster_client.set("a", 1)) is True
+        assert await done(cluster_client.pipeline().get("a").execute()) == [b"1"]
+        await closed(cluster_client)
+        await closed(cluster_client)
+
+
+async def test_nodes_that_an_asynchronous_client_does_not_know_are_an_error(
+    kind: Kind, cluster_client: Any
+) -> None:
+    await done(cluster_client.set("a", 1))
+    if not kind.is_sync:
+        error = getattr(kind.exceptions, f"{kind.name}ClusterException")
+        for name, *args in (["get_primaries"], ["get_node_from_key", "a"], ["get_default_node"]):
+            with pytest.raises(error, match=rf"^{name}\(\) .* await initialize\(\) before it"):
+                getattr(cluster_client, name)(*args)
+        await cluster_client.initialize()
+    assert len(cluster_client.get_primaries()) == 3
+    assert cluster_client.get_node_from_key("a") in cluster_client.get_nodes()
+    assert cluster_client.get_default_node() in cluster_client.get_primaries()

@@ -147,6 +147,18 @@ async def pipeline(make: Side) -> Any:
 
 
 @habit
+async def callback_of_ones_own(make: Side) -> Any:
+    client = make()
+    await done(client.set("a", 1))
+    results = []
+    for own in (lambda reply, **_: ("first", reply), lambda reply, **_: ("second", reply)):
+        client.set_response_callback("GET", own)
+        client.set_response_callback("SET", own)
+        results.append((await done(client.get("a")), await done(client.set("a", 1))))
+    return results, await done(client.execute_command("hgetall", "none"))
+
+
+@habit
 async def transaction_that_watches(make: Side) -> Any:
     if make.kind.library == "valkey" or not make.kind.is_sync:
         # valkey-py has none. redis-py's asynchronous one runs each command on a loop of its own,

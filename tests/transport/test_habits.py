@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from importlib import import_module
 from pprint import pformat
 from typing import Any
@@ -432,6 +433,115 @@ async def callback_of_ones_own(make: Side) -> Any:
         await done(client.pipeline().get("a").execute()),
         calls,
     )
+
+
+@habit
+async def callback_that_raises(make: Side) -> Any:
+    def refuse(reply: Any, **_: Any) -> Any:
+        raise ValueError(reply)
+
+    client = make()
+    client.set_response_callback("GET", refuse)
+    return [
+        await outcome(lambda c: c.get("a"), client),
+        await outcome(lambda c: c.pipeline().get("a").execute(), client),
+        await done(client.set("a", 1)),
+    ]
+
+
+@habit
+async def names_that_hold_arguments(make: Side) -> Any:
+    client = make()
+    calls: list[Callable[[Any], Any]] = [
+        lambda c: c.execute_command("SET Key Value"),
+        lambda c: c.execute_command("get Key"),
+        lambda c: c.execute_command(b"GET Key"),
+        lambda c: c.execute_command(" GET ", "Key"),
+        lambda c: c.execute_command("Object encoding Key"),
+        lambda c: c.execute_command("OBJECT ENCODING", "Key"),
+        lambda c: c.execute_command("XADD Stream 1-1", "Field", "Value"),
+        lambda c: c.execute_command("XREAD BLOCK 1 STREAMS Stream 0"),
+        lambda c: c.execute_command("SCRIPT LOAD", "return 'Text'"),
+        lambda c: c.execute_command("CLIENT SETNAME Me"),
+        lambda c: c.execute_command("hSet", "Hash", "Field", "Value"),
+        lambda c: c.execute_command("hGetAll", "Hash"),
+        lambda c: c.pipeline().execute_command("SET Other 1").execute_command("GET Key").execute(),
+    ]
+    return [await outcome(call, client) for call in calls]
+
+
+@habit
+async def numbers_of_keys(make: Side) -> Any:
+    client = make()
+    sha = await done(client.script_load("return {#KEYS, #ARGV}"))
+    numbers: list[Any] = [0, 1, 2, 3, -1, 1.0, True, None, "1", b"2", "01", "+1", " 1", "x", "٢"]
+    calls: list[Callable[[Any], Any]] = [
+        *(partial(lambda n, c: c.evalsha(sha, n, "a", "b"), n) for n in numbers),
+        *(partial(lambda n, c: c.pipeline().evalsha(sha, n, "a").execute(), n) for n in numbers),
+        lambda c: c.execute_command("EVALSHA", sha),
+    ]
+    return [await outcome(call, client) for call in calls]
+
+
+@habit
+async def script_of_the_librarys_own_client(make: Side) -> Any:
+    client = make()
+    script = make.keep(make.kind.client(make.server.url, own=True)).register_script(ADD)
+    results = []
+    for is_transaction in (True, False):
+        await done(client.script_flush())
+        pipe = client.pipeline(transaction=is_transaction).incr("n")
+        await done(script(["n"], [10], client=pipe))
+        results.append(await outcome(lambda p: p.execute(), pipe))
+    await done(client.script_flush())
+    return results, await done(script(["n"], [10], client=client))
+
+
+@habit
+async def execute_command_of_ones_own(make: Side) -> Any:
+    names = []
+
+    class Counting(make.type):  # type: ignore[misc,name-defined]
+        def execute_command(self, *args: Any, **options: Any) -> Any:
+            names.append(args[0])
+            return super().execute_command(*args, **options)
+
+    client = make.keep(Counting(host=make.server.host, port=make.server.port))
+    script = client.register_script(ADD)
+    await done(client.script_load(ADD))
+    return [await done(script(["n"], [1])) for _ in range(3)], await done(client.get("n")), names
+
+
+@habit
+async def execute_command_that_is_patched(make: Side) -> Any:
+    client = make()
+    script = client.register_script(ADD)
+    await done(client.script_load(ADD))
+    names = []
+    original = client.execute_command
+
+    def counting(*args: Any, **options: Any) -> Any:
+        names.append(args[0])
+        return original(*args, **options)
+
+    for patched in (client, make.type):
+        await done(script(["n"], [1]))
+        with pytest.MonkeyPatch.context() as patch:
+            own = counting if patched is client else lambda _, *args, **kw: counting(*args, **kw)
+            patch.setattr(patched, "execute_command", own)
+            await done(script(["n"], [1]))
+    return names, await done(script(["n"], [1]))
+
+
+@habit
+async def text_of_a_script_that_does_not_compile(make: Side) -> Any:
+    client = make()
+    calls: list[Callable[[Any], Any]] = [
+        lambda c: c.eval("return nothing nothing", 0),
+        lambda c: c.pipeline().eval("return nothing nothing", 0).execute(),
+        lambda c: c.register_script("return nothing nothing")(),
+    ]
+    return [await outcome(call, client) for call in calls]
 
 
 @habit

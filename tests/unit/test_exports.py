@@ -7,7 +7,9 @@ import pickle
 import re
 import subprocess
 import sys
+import traceback
 import typing
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,7 @@ from tests.docs_page import ROOT
 
 import glide_scripts
 import glide_scripts.otel
+import glide_scripts.sync
 import glide_scripts.testing
 from glide_scripts import for_core
 
@@ -215,3 +218,40 @@ def test_what_the_core_takes_of_python_is_there() -> None:
     assert [name for name in raised if not hasattr(for_core.errors, name)] == []
     assert [name for name in for_core.__all__ if not hasattr(for_core, name)] == []
     assert "glide_scripts.for_core" in sys.modules
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: glide_scripts.GlideClient(host="h"),  # type: ignore[call-overload]
+        glide_scripts.GlideClusterClient,
+        lambda: glide_scripts.sync.GlideClient("h"),  # type: ignore[call-overload]
+        lambda: glide_scripts.ClusterScanCursor("x"),
+        lambda: glide_scripts.FunctionLibrary("return 1"),
+        glide_scripts.ScriptLibrary,
+        lambda: glide_scripts.testing.ValkeyCluster(0),
+        lambda: glide_scripts.testing.ValkeyServer(start_timeout=-1),
+    ],
+)
+def test_a_traceback_can_show_an_object_that_could_not_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+        for value in frame.f_locals.values():
+            # Python 3.11 calls this itself, and then shows no traceback if it fails.
+            repr(value)
+
+
+def test_a_client_that_could_not_be_made_is_deleted_without_a_word() -> None:
+    program = """
+import sys
+from glide_scripts import GlideClient
+try:
+    GlideClient(host="h")
+except TypeError as error:
+    sys.modules["__main__"].kept = error
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert made.stderr == ""

@@ -81,7 +81,7 @@ def test_what_a_script_declares_is_checked() -> None:
         Script("return 1", once=("arguments", 0))
     with pytest.raises(ValueError, match="once_ttl is given without once"):
         Script("return 1", once_ttl=5)
-    with pytest.raises(ValueError, match=r"args\[1\], which the script declares .* not there"):
+    with pytest.raises(ValueError, match=r"args\[1\], which the script declares .* missing"):
         add(Script("return 1", once=("args", 1)), ["x"])
     with pytest.raises(ValueError, match=r"args\[0\], which .* is empty"):
         add(Script("return 1", once=("args", 0)), [""])
@@ -106,7 +106,7 @@ def test_what_a_script_declares_is_part_of_it() -> None:
             ":1: --@once takes the parameter that is the id: 'order' is not declared",
         ),
         ("--@once order\n--@arg other: str", "there are other"),
-        ("--@once items\n--@keys items...", "'items' is several"),
+        ("--@once items\n--@keys items...", "'items' takes several values, but an id is one value"),
         ("--@once token\n--@arg token: str\n--@secret token", "'token' is secret"),
         ("--@once\n--@readonly", "--@once and --@readonly exclude each other"),
         ("--@idempotent\n--@once", ":2: --@once and --@idempotent exclude each other"),

@@ -4,6 +4,7 @@ Exit codes of every command: 0 success; 1 a script or a request failed, or a che
 wrong usage, or no server could be reached; 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ _EXTRA = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: the process's arguments) and return the exit code."""
+    _open_streams()
     try:
         from ._app import run  # noqa: PLC0415 - saves time at import
 
@@ -36,3 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _open_streams() -> None:
+    """Have nothing in place of the standard streams that are closed, which Python has as None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end

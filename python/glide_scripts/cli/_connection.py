@@ -240,7 +240,11 @@ _PARAMETERS: dict[str, tuple[Any, Any]] = {
         Annotated[
             float | None,
             typer.Option(
-                "--timeout", metavar="SECS", min=0.001, help="How long connecting may take."
+                "--timeout",
+                metavar="SECS",
+                min=0.001,
+                max=1e6,
+                help="How long connecting may take.",
             ),
         ],
         None,

@@ -64,7 +64,8 @@ class Adapter:
     def run(self) -> None:
         """
         Raises:
-            ValueError: The client does not speak the protocol.
+            ProtocolError: The client does not speak the protocol.
+            OSError: The connection was lost.
         """
         try:
             while not self._is_over and (request := self._stream.read()) is not None:
@@ -179,11 +180,10 @@ class Adapter:
     def _do_setBreakpoints(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._stepper is None:
             raise Refused("breakpoints can be set after the launch")
-        path = (given.get("source") or {}).get("path") or ""
+        path, wanted = bodies.path(given), bodies.objects(given, "breakpoints")
         file = next((each for each in self._listing.files if _is_same(each, path)), None)
-        wanted = given.get("breakpoints") or []
         if file is None:
-            why = f"it is no file of {self._file}"
+            why = f"it is not a file of {self._file}"
             return {"breakpoints": [self._unverified(why) for _ in wanted]}
         for place in [each for each in self._breaks if each.file == file]:
             del self._breaks[place]
@@ -236,7 +236,7 @@ class Adapter:
         if self._stepper is not None:
             self._stepper.is_to_pause = True
         if self._running is None:
-            raise Refused("the script stands already")
+            raise Refused("the script is already stopped")
         return {}
 
     def _resume(self, go: Callable[[], Event], reason: str, **body: Any) -> dict[str, Any]:
@@ -323,17 +323,17 @@ class Adapter:
                 bodies.frame(number, each.name, self._listing.place(each.line))
                 for number, each in enumerate(self._all_frames(), start=1)
             ]
-        start = given.get("startFrame") or 0
-        levels = given.get("levels") or len(frames)
+        start = bodies.number(given, "startFrame", 0)
+        levels = bodies.number(given, "levels", 0) or len(frames)
         return {"stackFrames": frames[start : start + levels], "totalFrames": len(frames)}
 
     def _do_scopes(self, given: dict[str, Any]) -> dict[str, Any]:
         if self._error is not None:
             return {"scopes": []}
-        return {"scopes": bodies.scopes(int(given["frameId"]))}
+        return {"scopes": bodies.scopes(bodies.number(given, "frameId"))}
 
     def _do_variables(self, given: dict[str, Any]) -> dict[str, Any]:
-        ref = int(given["variablesReference"])
+        ref = bodies.number(given, "variablesReference")
         session = self._live()
         if ref >= bodies.FIELDS:
             values = session.fields(ref - bodies.FIELDS)
@@ -348,8 +348,8 @@ class Adapter:
 
     def _do_evaluate(self, given: dict[str, Any]) -> dict[str, Any]:
         session = self._live()
-        number = given.get("frameId")
-        frame = self._all_frames()[0] if number is None else self._frame_of(int(number))
+        # Without a frame, it is about the innermost one.
+        frame = self._frame_of(bodies.number(given, "frameId", 1))
         value = session.evaluate(str(given.get("expression")), frame)
         shown = bodies.variable(value, "")
         return {"result": shown.pop("value")} | shown

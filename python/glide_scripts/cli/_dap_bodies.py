@@ -6,6 +6,7 @@ from typing import Any
 from .. import ScriptError
 from ..declared.lines import Place
 from ._inspection import Value
+from ._launch import Refused
 
 THREAD = 1
 LOCALS, _GLOBALS, FIELDS = 1_000, 900, 10_000
@@ -21,6 +22,43 @@ CAPABILITIES = {
         {"filter": "error", "label": "Errors of the script", "default": True}
     ],
 }
+
+
+def number(given: dict[str, Any], name: str, default: int | None = None) -> int:
+    """Return a number of a request.
+
+    Raises:
+        Refused: It has none of that name.
+    """
+    value = given.get(name, default)
+    if not isinstance(value, int):
+        raise Refused(f"{name} is not a number")
+    return value
+
+
+def objects(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list of objects of a request, which may be missing.
+
+    Raises:
+        Refused: It is something else.
+    """
+    value = given.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise Refused(f"{name} is not a list of objects")
+    return value
+
+
+def path(given: dict[str, Any]) -> str:
+    """Return the path of a request's source; empty if it has none.
+
+    Raises:
+        Refused: The source is something else.
+    """
+    value = given.get("source") or {}
+    found = value.get("path") or "" if isinstance(value, dict) else None
+    if not isinstance(found, str):
+        raise Refused("source is not an object with a path")
+    return found
 
 
 def source(file: str) -> dict[str, str]:

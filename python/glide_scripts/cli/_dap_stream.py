@@ -13,7 +13,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_LENGTH = re.compile(rb"content-length: *(\d{1,18})", re.IGNORECASE)
+_LONGEST = 64 * 1024 * 1024
+
+
+class ProtocolError(Exception):
+    """The client does not speak the protocol."""
 
 
 class Stream:
@@ -28,7 +33,8 @@ class Stream:
         """The next request; None at the end.
 
         Raises:
-            ValueError: It is no message of the protocol.
+            ProtocolError: It is no message of the protocol.
+            OSError: The connection was lost.
         """
         length = None
         while True:
@@ -40,13 +46,20 @@ class Stream:
             if found := _LENGTH.match(line):
                 length = int(found[1])
         if length is None:
-            raise ValueError("a message has no Content-Length")
+            raise ProtocolError("a message has no Content-Length")
+        if length > _LONGEST:
+            raise ProtocolError(f"a message has {length} bytes, more than {_LONGEST}")
         body = self._reading.read(length)
         if len(body) < length:
             return None
-        message = json.loads(body)
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ProtocolError("a message is not JSON") from None
         if not isinstance(message, dict):
-            raise ValueError(f"a message is {type(message).__name__}, not an object")
+            raise ProtocolError("a message is not a JSON object")
+        if not isinstance(message.get("arguments") or {}, dict):
+            raise ProtocolError("a message's arguments are not a JSON object")
         return message
 
     def respond(self, request: dict[str, Any], body: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ def parsed(text: str | bytes) -> Any:
     try:
         return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON: {error}") from None
+        raise ValueError(f"it is not JSON: {error}") from None
     except RecursionError:
         raise ValueError("its JSON is nested too deep") from None
 

@@ -344,5 +344,6 @@ class Listing:
         exact = [each for each in ends if each == name]
         if len(found := exact or ends) == 1:
             return found[0]
-        some = " and ".join(ends) if ends else f"only {', '.join(self.files)}"
-        raise NotTakenError(f"{name!r} is {'several files' if ends else 'no file of it'}: {some}")
+        if ends:
+            raise NotTakenError(f"{name!r} is several files: {' and '.join(ends)}")
+        raise NotTakenError(f"the script has no file {name!r}, only {', '.join(self.files)}")

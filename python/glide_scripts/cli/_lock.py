@@ -68,4 +68,7 @@ def _read(lockfile: Path) -> dict[str, str]:
         raise Failure(f"{lockfile}: {error.strerror}", UNUSABLE) from error
     except (ValueError, LookupError, TypeError, AttributeError):
         pass
-    raise Failure(f"{lockfile}: it is not a lockfile of version {_VERSION}", UNUSABLE)
+    raise Failure(
+        f"{lockfile}: it is not a lockfile of version {_VERSION}; write it with check --lock",
+        UNUSABLE,
+    )

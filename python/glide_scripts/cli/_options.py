@@ -56,14 +56,16 @@ Paths = Annotated[
         help="Files and folders of scripts; - for standard input, which is the default in a pipe.",
     ),
 ]
+_URL = (
+    "valkey://[user:password@]host[:port][/db]; for several nodes, write several hosts or repeat "
+    "the option."
+)
 Urls = Annotated[
     list[str] | None,
-    typer.Option(
-        "--url",
-        metavar="URL",
-        help="valkey://[user:password@]host[:port][/db], with several hosts, or repeated, for "
-        "several nodes. Default: a temporary server.",
-    ),
+    typer.Option("--url", metavar="URL", help=f"{_URL} Default: a temporary server."),
+]
+RequiredUrls = Annotated[
+    list[str] | None, typer.Option("--url", metavar="URL", help=f"{_URL} Required.")
 ]
 Cluster = Annotated[
     bool, typer.Option("--cluster", help="Use a cluster: the one of --url, or a temporary one.")

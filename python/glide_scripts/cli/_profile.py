@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -39,6 +38,10 @@ class Row:
     margin: float = 0.0
     """How far off the time of a line may be, in microseconds, either way."""
 
+    def is_about(self, other: Row) -> bool:
+        """Whether the measurement does not tell two lines apart."""
+        return abs(self.micros - other.micros) <= self.margin + other.margin
+
 
 @dataclass(frozen=True)
 class Hot:
@@ -48,12 +51,14 @@ class Hot:
     """Of the line, in the text."""
     row: Row
     is_tied: bool
-    """The measurement does not tell it from the line before it."""
+    """Its time is about that of the line before it: the measurement does not tell them apart."""
 
 
 # Of the time of a line, and of the timers that were subtracted from it. With this and two standard
 # errors, no two of ten runs put lines of a script into opposite orders, in four scripts.
 _MARGIN = 0.03
+_HOTTEST, _MOST = 5, 10
+"""How many lines are the hottest, and how many with those that cannot be told from the fifth."""
 
 
 @dataclass
@@ -77,13 +82,23 @@ class _Spread:
         return 2 * math.sqrt(variance * calls) + off
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A call that failed."""
+
+    words: str
+    """What the script raised or returned."""
+    line: int | None
+    """The line of the text that raised it; None if the script returned it."""
+
+
 class Profile:
     """The figures of all calls."""
 
     def __init__(self, name: str, code: bytes, timed: Timed, source_map: SourceMap | None) -> None:
         self.root = Node(name, "script")
         self.calls = self.failed = 0
-        self.first_failure: str | None = None
+        self.first_failure: Failed | None = None
         self.probes = 0.0
         """How long the timers took, in microseconds; it is subtracted."""
         self._measured = 0.0
@@ -94,13 +109,12 @@ class Profile:
 
     def add(self, reply: Any) -> None:
         """Add what a call of the text with timers returned."""
-        is_done, why, total, of_line, of_call, of_new, tree = reply
+        is_done, why, failed_at, total, of_line, of_call, of_new, tree = reply
         self.calls += 1
         self._measured += float(total)
         self._of_line.append(float(of_line))
-        if not is_done:
-            self.failed += 1
-            self.first_failure = self.first_failure or why.decode(errors="replace")
+        self.failed += not is_done
+        failed_in: int | None = None
         path = [self.root]
         of_lines: defaultdict[int, float] = defaultdict(float)
 
@@ -110,13 +124,15 @@ class Profile:
             of_lines[node.line] += micros - timers
             self._spreads[node.line].timers += timers
 
-        for each in tree.decode(errors="replace").split("\n"):
+        for number, each in enumerate(tree.decode(errors="replace").split("\n"), 1):
             depth, count, micros, key = each.split(" ", 3)
             node = self.root if depth == "0" else self._below(path[int(depth) - 1], key)
             path[int(depth) :] = [node]
             node.count += int(count)
             times = int(count)
             add(node, float(micros))
+            if number == failed_at:
+                failed_in = node.line or None
             if node.kind == "script":
                 continue
             above = path[-2]
@@ -131,6 +147,8 @@ class Profile:
                 add(above, 0, times * float(of_line))
         for line, own in of_lines.items():
             self._spreads[line].add(own)
+        if not is_done and self.first_failure is None:
+            self.first_failure = Failed(why.decode(errors="replace"), failed_in)
 
     @property
     def micros(self) -> float:
@@ -167,13 +185,23 @@ class Profile:
         }
 
     def hottest(self) -> list[Hot]:
-        """The five lines that take the most time."""
-        lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)[:5]
-        found = [Hot(number, row, is_tied=False) for number, row in lines[:1]]
-        for (_, before), (number, row) in itertools.pairwise(lines):
-            is_tied = before.micros - row.micros <= before.margin + row.margin
-            found.append(Hot(number, row, is_tied))
-        return found
+        """The five lines that take the most time, and those that cannot be told from the fifth.
+
+        Lines that cannot be told apart are in the order of the text, which is the same in each run.
+        """
+        groups: list[list[tuple[int, Row]]] = []
+        for number, row in sorted(self.lines().items(), key=lambda each: -each[1].micros)[:_MOST]:
+            if groups and groups[-1][-1][1].is_about(row):
+                groups[-1].append((number, row))
+            elif sum(map(len, groups)) < _HOTTEST:
+                groups.append([(number, row)])
+            else:
+                break
+        return [
+            Hot(number, row, is_tied=at > 0)
+            for group in groups
+            for at, (number, row) in enumerate(sorted(group, key=lambda each: each[0]))
+        ]
 
     def commands(self) -> dict[str, Row]:
         """The commands, the slowest first."""

@@ -56,7 +56,8 @@ def _show_hottest(console: Output, profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
     if any(each.is_tied for each in hottest):
         console.print(
-            "≈ cannot be told from the line above it; more calls (--repeat) may tell them."
+            "≈ takes about as long as the line above it; such lines are in the order of the file. "
+            "More calls (--repeat) may tell them apart."
         )
 
 

@@ -293,7 +293,7 @@ class _Rules:
             last = max(used)
             for position in range(1, last):
                 if position not in used:
-                    why = f"{table}[{position}] is never used, and {table}[{last}] is"
+                    why = f"{table}[{position}] is never used, but {table}[{last}] is"
                     yield self._finding(used[last], code, why)
 
     def lost_precision(self) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from ._failure import FAILED, UNUSABLE, Failure, script_error_text
 from ._origin import Origin, read_file
 
 _AT_ONCE = 1000
+_MOST_TIMES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -140,15 +141,21 @@ def _of_lines(file: Path) -> Iterator[Step]:
             continue
         place = f"{file}:{number}"
         try:
-            words = _command_lines.words(line)
+            times, words = _repeated(_command_lines.words(line))
         except ValueError as error:
             raise Failure(f"{place}: {error}", UNUSABLE) from error
-        times = 1
-        if len(words) > 1 and words[0].isdigit():
-            # As valkey-cli repeats a command.
-            times, words = int(words[0]), words[1:]
         for _ in range(times if words else 0):
             yield Command(place, words)
+
+
+def _repeated(words: list[bytes]) -> tuple[int, list[bytes]]:
+    """How often a command is sent, which valkey-cli takes in front of it, and the command."""
+    if len(words) < 2 or not words[0].isdigit():
+        return 1, words
+    count = words[0].lstrip(b"0")
+    if len(count) > len(str(_MOST_TIMES)) or int(count or b"0") > _MOST_TIMES:
+        raise ValueError(f"a command is repeated at most {_MOST_TIMES:,} times; write a .lua file")
+    return int(count or b"0"), words[1:]
 
 
 async def _run(client: GlideClient | GlideClusterClient, script: Script) -> None:

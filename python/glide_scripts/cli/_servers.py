@@ -182,7 +182,7 @@ def _settings(urls: Sequence[str], cluster: bool) -> dict[str, Any]:
         # Only one of them needs to have the password.
         if other != first and other != {"use_tls": first["use_tls"]}:
             raise ConfigurationError(
-                "the URLs differ in more than their hosts; "
-                "all nodes have one scheme, user, password, database and settings"
+                "the URLs differ in more than their hosts; write the same scheme, user, password, "
+                "database and settings in each"
             )
     return first | {"addresses": [address for one in each for address in one["addresses"]]}

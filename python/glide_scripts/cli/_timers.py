@@ -104,6 +104,7 @@ _BASE = r"""
   local function empty() end
   local nothing = timed(empty)
   local function finish(is_done, value)
+    local failed, failed_at = not is_done and current, 0
     back(root)
     local total = clock() - began
     local pieces, stack, depth = {}, {root}, {0}
@@ -112,6 +113,7 @@ _BASE = r"""
       local node, level = table.remove(stack), table.remove(depth)
       local key = table.remove(keys)
       pieces[#pieces + 1] = string.format('%d %d %.3f %s', level, node.n, node.t * 1e6, key)
+      if node == failed then failed_at = #pieces end
       for name, each in pairs(node) do
         if not own[name] then
           stack[#stack + 1], depth[#depth + 1] = each, level + 1
@@ -123,12 +125,13 @@ _BASE = r"""
     local of_new = math.max(cost(function(node, number) line(node, number) end) - again, 0)
     local of_line = again - cost(function() end)
     local of_call = cost(function() nothing('X') end) - cost(function() empty('X') end)
+    local returned = type(value) == 'table' and rawget(value, 'err')
     local why = ''
-    if not is_done then
-      why = tostring(type(value) == 'table' and value.err or value)
+    if not is_done or type(returned) == 'string' then
+      is_done, why = false, tostring(returned or value)
     end
     return {
-      is_done and 1 or 0, why, string.format('%.3f', total * 1e6),
+      is_done and 1 or 0, why, failed_at, string.format('%.3f', total * 1e6),
       string.format('%.4f', of_line * 1e6), string.format('%.4f', of_call * 1e6),
       string.format('%.4f', of_new * 1e6), table.concat(pieces, '\n')
     }

@@ -52,7 +52,9 @@ def command(
     ] = 1,
     duration: Annotated[
         float | None,
-        typer.Option(metavar="S", min=0.1, help=f"The duration in seconds. Default: {DURATION:g}."),
+        typer.Option(
+            metavar="S", min=0.1, max=1e6, help=f"The duration in seconds. Default: {DURATION:g}."
+        ),
     ] = None,
     calls: Annotated[
         int | None,
@@ -61,7 +63,10 @@ def command(
     rate: Annotated[
         float | None,
         typer.Option(
-            metavar="N", min=0.1, help="Calls to start per second. Default: as many as possible."
+            metavar="N",
+            min=0.1,
+            max=1e9,
+            help="Calls to start per second. Default: as many as possible.",
         ),
     ] = None,
     svg: Annotated[
@@ -98,7 +103,7 @@ def command(
         why = f"{clients} clients are more than the {concurrency} calls in flight"
         raise typer.BadParameter(why, param_hint="--clients")
     if calls is not None and duration is not None:
-        raise typer.BadParameter("it goes without --calls", param_hint="--duration")
+        raise typer.BadParameter("it cannot be combined with --calls", param_hint="--duration")
     given = templates(keys, args)
     source = origin(file, code, root)
     called = callee(source, function)

@@ -93,7 +93,7 @@ def command(
         what = "an error, which" if unknown[0] in ERRORS else "no warning that"
         raise typer.BadParameter(f"{unknown[0]} is {what} can be ignored", param_hint="--ignore")
     if lock and locked:
-        raise typer.BadParameter("it goes without --lock, which writes", param_hint="--locked")
+        raise typer.BadParameter("it cannot be combined with --lock", param_hint="--locked")
     collected = collect(paths, code, root)
     found = asyncio.run(_check(collected, url, cluster=cluster))
     if locked:

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, nullcontext
 from typing import Annotated
@@ -12,7 +13,7 @@ from . import _options
 from ._call_arguments import encoded, fit
 from ._callee import refuse_library
 from ._coverage import Covered, covered, reported
-from ._failure import FAILED
+from ._failure import FAILED, UNUSABLE, Failure
 from ._launch import Data, Launch
 from ._origin import Origin, origin
 from ._seed import seed
@@ -84,8 +85,8 @@ def command(
 
     With --coverage, the lines and branches of all runs are reported at the end.
 
-    With --dap, it speaks the Debug Adapter Protocol, and an editor is in command: the guide
-    "Debugging from an editor" says how.
+    With --dap, an editor controls the session by the Debug Adapter Protocol; see the guide
+    "Debugging from an editor".
 
     Exit codes: 0 success; 1 the script failed, or a piped command failed; 2 wrong usage, or no
     server could be reached; 130 interrupted.
@@ -94,7 +95,7 @@ def command(
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
     if port is not None and not dap:
-        raise typer.BadParameter("it goes with --dap", param_hint="--port")
+        raise typer.BadParameter("it needs --dap", param_hint="--port")
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     if dap:
 
@@ -151,7 +152,7 @@ def _adapt(
 ) -> None:
     """Serve an editor, or with a port one after another."""
     from ._dap import Adapter  # noqa: PLC0415 - saves time at import
-    from ._dap_stream import streams  # noqa: PLC0415 - saves time at import
+    from ._dap_stream import ProtocolError, streams  # noqa: PLC0415 - saves time at import
     from ._prompt import entered  # noqa: PLC0415 - saves time at import
 
     for stream in streams(port):
@@ -165,7 +166,14 @@ def _adapt(
             def cover(source: Origin, urls: Sequence[str] | None) -> Covered:
                 return stack.enter_context(covered(source, urls))
 
-            Adapter(stream, enter, cover, launch).run()
+            try:
+                Adapter(stream, enter, cover, launch).run()
+            except (ProtocolError, ConnectionError) as error:
+                if port is None:
+                    why = f"standard input: {error}; --dap is for editors, not for typing"
+                    raise Failure(why, UNUSABLE) from error
+                # The next client may do better.
+                print(f"glide-scripts: {error}", file=sys.stderr, flush=True)
 
 
 async def _reach(target: Servers) -> None:

@@ -37,7 +37,7 @@ def command(
     *,
     code: _options.Code = None,
     root: _options.Root = None,
-    url: _options.Urls = None,
+    url: _options.RequiredUrls = None,
     cluster: _options.Cluster = False,
     locked: Annotated[
         Path | None,

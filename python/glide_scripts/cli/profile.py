@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import typer
 
 from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSyntaxError
 from ..declared.script import DeclaredScript
+from ..failures.explanation import explained
 from . import _options
 from ._call_arguments import fit
 from ._callee import Callee, callee
@@ -23,11 +25,14 @@ from ._seed import seed
 from ._servers import Servers, servers
 
 if TYPE_CHECKING:
-    from ._profile import Profile
+    from ._profile import Failed, Profile
     from ._timers import Timed
     from ._workload import Template
 
 
+# What Lua puts before the text of an error, and the code with which one may begin.
+_PLACE = re.compile(r"(?:@?user_(?:script|function): ?\d+: )+")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
 _LEAST, _MOST, _SECONDS = 100, 1000, 1.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
 
@@ -51,8 +56,8 @@ def command(
             metavar="N",
             min=1,
             help=(
-                "The number of calls, or of rounds of --workload. Default: those of a second, from "
-                "100 to 1,000; of a workload 1 round."
+                "The number of calls, or of rounds of --workload. Default: as many calls as fit "
+                "into a second, from 100 to 1,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -79,13 +84,13 @@ def command(
     In --key and --arg, {n} is the call's number, and {rand:1000} is a random number from 0 to 999.
     The first call runs the script as it is: it shows that it works, and is not counted.
 
-    A line's time contains that of its commands, but not that of the script's functions that it
-    calls: their lines have it. Times are of the server's processor. Timers run before each line;
-    their own time is measured and subtracted. So the time of a line that takes less than a timer is
-    an estimate, while its count is exact.
+    A line's time includes the commands that it calls. It does not include the script's own
+    functions: their time counts for their lines. Times are CPU time of the server. Timers run
+    before each line; their own time is measured and subtracted. So the time of a line that takes
+    less than a timer is an estimate, while its count is exact.
 
-    With --function, the file is a library. With timers it is loaded under another name, and deleted
-    at the end.
+    With --function, the file is a library. A copy of it with timers is loaded under another name,
+    and deleted at the end.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted.
@@ -94,7 +99,9 @@ def command(
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if workload is not None and (keys or args):
-        raise typer.BadParameter("it goes without --key and --arg", param_hint="--workload")
+        raise typer.BadParameter(
+            "it cannot be combined with --key and --arg", param_hint="--workload"
+        )
     source = origin(file, code, root)
     called = callee(source, function)
     calls = _given(keys, args) if workload is None else _of_file(workload)
@@ -102,22 +109,23 @@ def command(
         fit(called.script, source, *each.words(0))
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     is_timed = repeat is None and workload is None
-    calls *= repeat or (_MOST if is_timed else 1)
+    count = (repeat or (_MOST if is_timed else 1)) * len(calls)
     target = servers(url, cluster=cluster, seed=filling)
-    profile = asyncio.run(_profiled(called, calls, target, _LEAST if is_timed else len(calls)))
+    least = _LEAST if is_timed else count
+    profile, failure = asyncio.run(_profiled(called, calls, count, target, least))
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
-    if stacks is not None:
-        write_file(stacks, collapsed(profile))
-    if svg is not None:
-        write_file(svg, flame_graph(profile))
     if as_json:
         print(json.dumps(to_json(profile)))
     else:
         show(profile)
-    if profile.failed:
+    if stacks is not None:
+        write_file(stacks, collapsed(profile))
+    if svg is not None:
+        write_file(svg, flame_graph(profile))
+    if failure is not None:
         failed = f"{profile.failed:,} of {profile.calls:,} calls failed"
-        raise Failure(f"{failed}; the first one: {profile.first_failure}", FAILED)
+        raise Failure(f"{failed}; the first one: {failure}", FAILED)
 
 
 @dataclass(frozen=True)
@@ -169,10 +177,15 @@ def _of_file(path: Path) -> list[_Call]:
 async def _profiled(
     called: Callee,
     calls: Sequence[_Call],
+    count: int,
     targets: contextlib.AbstractAsyncContextManager[Servers],
     least: int,
-) -> "Profile":
-    """Profile the calls. After the least number of them, none begins later than a second."""
+) -> tuple["Profile", str | None]:
+    """Make so many calls. After the least number of them, none begins later than a second.
+
+    Returns:
+        The profile, and the first line of the first call's error; None if none failed.
+    """
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
@@ -185,14 +198,30 @@ async def _profiled(
             with _room(called):
                 async with _with_timers(called, client) as (timed, text):
                     profile = Profile(str(source), script.code, timed, source_map)
+                    failure = None
                     until = time.monotonic() + _SECONDS
-                    for number, call in enumerate(calls, 1):
+                    for number in range(1, count + 1):
                         if number > least and time.monotonic() > until:
                             break
-                        profile.add(await text.call(client, *call.words(number)))
+                        words = calls[(number - 1) % len(calls)].words(number)
+                        profile.add(await text.call(client, *words))
+                        if failure is None and (failed := profile.first_failure) is not None:
+                            failure = _explained(failed, called, *words)
         except ScriptError as error:
             raise Failure(script_error_text(error, source), FAILED) from error
-    return profile
+    return profile, failure
+
+
+def _explained(failed: "Failed", called: Callee, keys: list[bytes], args: list[bytes]) -> str:
+    """The first line of the error that the call would have raised without timers."""
+    # Servers send a text on one line, too.
+    words = " ".join(_PLACE.sub("", failed.words).splitlines())
+    code = _CODE.match(words)
+    said = words if code else f"ERR {words}"
+    error = ScriptError(said, code=code[0] if code else "ERR", line=failed.line)
+    made = explained(error, called.script, keys, args)
+    assert isinstance(made, ScriptError)
+    return script_error_text(made, called.origin).partition("\n")[0]
 
 
 @contextlib.contextmanager
@@ -205,7 +234,7 @@ def _room(called: Callee) -> Iterator[None]:
     try:
         yield
     except ScriptSyntaxError as error:
-        why = f"it has no room for timers: with them, {error.message}"
+        why = f"it cannot be profiled, because with timers added {error.message}"
         raise Failure(f"{called.origin}: {why}", FAILED) from error
     except ScriptError as error:
         if "global variable 'os'" not in str(error):

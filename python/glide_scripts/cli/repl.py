@@ -29,10 +29,10 @@ def command(
 ) -> None:
     """Evaluate Lua as scripts run it, and print the replies as Python values.
 
-    An expression needs no "return". At a terminal, a value that the server's answer does not show
-    in full is shown as it is in Lua, too. A block continues until it is complete. Tab completes
-    commands after redis.call(', and names. Each piece runs separately, with its own local
-    variables. The history is kept in $XDG_STATE_HOME/glide-scripts.
+    An expression needs no "return". If a server's reply loses a part of a value, such as the
+    fraction of a number, a terminal also shows the value as it is in Lua. A block continues until
+    it is complete. Tab completes names, and commands after redis.call('. Each piece runs
+    separately, with its own local variables. The history is kept in $XDG_STATE_HOME/glide-scripts.
 
     \b
       :keys [KEY...]     set KEYS for what follows; quotes as in a shell

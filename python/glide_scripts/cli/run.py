@@ -100,7 +100,7 @@ def command(
     if watch and script.file is None:
         raise Failure(f"--watch needs a file; {script} is not a file", UNUSABLE)
     if ids and function is not None:
-        raise Failure("--once is for scripts, and goes without --function", UNUSABLE)
+        raise Failure("--once cannot be combined with --function; only scripts have it", UNUSABLE)
     words = encoded(keys), encoded(args)
     call = _Call(script, function, *words, repeat, as_json, raw, show_time, ids)
     try:

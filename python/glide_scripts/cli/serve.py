@@ -25,10 +25,14 @@ _LOOK = 0.5
 def command(
     *,
     cluster: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Start a cluster of N primaries.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=1000, help="Start a cluster of N primaries."),
     ] = None,
     replicas: Annotated[
-        int, typer.Option(metavar="N", min=0, help="With --cluster: the replicas of each primary.")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=100, help="With --cluster: the replicas of each primary."
+        ),
     ] = 0,
     port: Annotated[
         int | None,
@@ -60,7 +64,7 @@ def command(
     wrong usage, or the server could not be started.
     """
     if replicas and cluster is None:
-        raise typer.BadParameter("it goes with --cluster", param_hint="--replicas")
+        raise typer.BadParameter("it needs --cluster", param_hint="--replicas")
     filling = seed(setup, data, root=root, urls=None, cluster=cluster is not None, may_fill=True)
     asyncio.run(_serve(cluster, replicas, port, filling, verbose=verbose))
 

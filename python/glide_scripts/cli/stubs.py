@@ -102,7 +102,7 @@ def command(
         if output is None:
             file.parent.mkdir(exist_ok=True)
         write_file(file, text)
-    elif not file.exists() or file.read_text(encoding="utf-8") != text:
+    elif not file.exists() or file.read_text(encoding="utf-8", errors="replace") != text:
         again = f"glide-scripts stubs {'--lua' if lua else directory}"
         state = "is out of date" if file.exists() else "does not exist"
         raise Failure(f"{file} {state}; run {again}", FAILED)

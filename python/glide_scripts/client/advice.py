@@ -91,17 +91,20 @@ def _checked_call(make: Callable[..., Any], args: Any, kwargs: Any) -> Hidden:
     signature = inspect.signature(make)
     reason = misfit(signature, args, kwargs)
     call = Hidden(functools.partial(make, *args, **kwargs)) if reason is None else None
-    known = [
-        f"{name}: {redis_py_names.SETTINGS[name]}"
-        for name in kwargs
-        if name in redis_py_names.SETTINGS
-    ]
+    names = [name for name in kwargs if name not in signature.parameters]
     near = did_you_mean(signature.parameters, kwargs) if call is None else None
     del args, kwargs
     if call is None:
-        advice = "; ".join(known) or near or _parameters(signature)
+        advice = _setting_advice(names) or near or _parameters(signature)
         raise TypeError(f"{make.__name__}(): {reason}; {advice}")
     return call
+
+
+def _setting_advice(names: list[str]) -> str:
+    from ..config.url_settings import CANNOT  # noqa: PLC0415 - only where one does not fit
+
+    known = CANNOT | redis_py_names.SETTINGS
+    return "; ".join(f"{name}: {known[name]}" for name in names if name in known)
 
 
 def _argument_advice(name: str, kwargs: Any) -> str | None:

@@ -47,7 +47,7 @@ class UnopenedCore:
     def _opened(self) -> Core:
         client = self._client()
         if client is None:
-            raise ClosingError("the client is gone")
+            raise ClosingError("the client was deleted before its first call")
         with self._lock:
             if self._made is None:
                 self._made = client._made_core()

@@ -172,8 +172,8 @@ class BaseClient(KeyCommands):
         """Return a function that runs one script: ``invoke_script`` for a program's busiest calls.
 
         The function takes keys and arguments by position. Each call does the same as
-        ``invoke_script``, raises the same errors, and takes less of the event loop's time, since
-        what is the same for all calls was done before.
+        ``invoke_script``, raises the same errors, and takes less of the event loop's time, because
+        the script and the options are checked only once.
 
         Args:
             script: The script.
@@ -308,12 +308,12 @@ class BaseClient(KeyCommands):
                 continues.
             timeout: The deadline of each call in milliseconds; None means the client's
                 ``request_timeout``.
-            progress: A function that is called with the number of finished calls, each time that
-                more replies have arrived and before you get the first of them.
-            once: As for ``invoke_script``. True means an id that the client makes for each call. An
-                id stands for all calls; that of each is the id with the call's number, such as
-                ``b"import:17"``, so repeat the same calls in the same order. A function of the keys
-                and the arguments returns each call's id.
+            progress: A function that is called with the number of finished calls. It is called each
+                time that more replies have arrived, before you get them.
+            once: As for ``invoke_script``. True means that the client makes an id for each call.
+                With an id such as ``"import"``, the ids of the calls are ``b"import:0"``,
+                ``b"import:1"`` and so on, so repeat the same calls in the same order. A function of
+                the keys and the arguments returns each call's id.
             once_ttl: As for ``invoke_script``.
 
         Returns:
@@ -324,8 +324,8 @@ class BaseClient(KeyCommands):
 
         Raises:
             TypeError: An argument has a wrong type. For a wrong call, the error names it, such as
-                ``calls[17]``, and is raised after the replies before it. Errors that ``calls``
-                itself raises come in the same place.
+                ``calls[17]``, and is raised after the replies before it. So are errors that
+                ``calls`` itself raises.
             ValueError: ``concurrency`` or ``timeout`` is not positive.
             ClosingError: The client is closed; raised even if ``raise_on_error`` is False.
 

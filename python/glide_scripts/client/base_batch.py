@@ -136,6 +136,9 @@ class BaseBatch(ScriptBatch):
         except CrossSlotError as error:
             hide_keys(error, [script])
             raise
+        finally:
+            # Tracebacks may show local variables, and those of declared scripts may be secret.
+            del keys, args
         return self._decoded(index, decode)
 
     def _invoke_typed(
@@ -148,7 +151,10 @@ class BaseBatch(ScriptBatch):
     ) -> Self:
         """Add a script that is more than a ``Script``, for ``invoke_script``."""
         decode = undecoded_call(script, keys, args)
-        return self._invoke(script, keys, args, decode, None, once, once_ttl)
+        try:
+            return self._invoke(script, keys, args, decode, None, once, once_ttl)
+        finally:
+            del keys, args
 
     def _decoded(self, index: int, decode: Callable[[Any], Any] | None) -> Self:
         """Set how a command's reply is decoded."""

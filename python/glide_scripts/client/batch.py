@@ -211,7 +211,11 @@ class ClusterBatch(BaseBatch):
         if route is not None and self._is_atomic:
             raise self._no_route()
         decode = undecoded_call(script, keys, args)
-        return self._invoke(script, keys, args, decode, target(route))
+        try:
+            return self._invoke(script, keys, args, decode, target(route))
+        finally:
+            # Tracebacks may show local variables, and those of declared scripts may be secret.
+            del keys, args
 
     def fcall_route(
         self,

@@ -57,8 +57,8 @@ class ClusterBatchOptions:
 
     Args:
         timeout: As for ``BatchOptions``.
-        route: The one node for the whole batch, whatever its commands and their routes. It
-            redirects commands for other nodes. None means by the commands' keys.
+        route: One node for the whole batch, whatever its commands and their routes. If the node
+            redirects a command, the client follows. None means by the commands' keys.
         retry_strategy: What to repeat; only for a pipeline.
 
     Raises:

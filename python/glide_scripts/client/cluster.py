@@ -50,7 +50,10 @@ class GlideClusterClient(ClusterScriptingCommands, ClusterKeyspaceCommands, Clus
             ClosingError: No node could be reached, or none knows the cluster's slots. The text
                 lists each node with the reason.
         """
-        return await cls._create(config)
+        opening = cls._create(config)
+        # It may be a URL with a password, and tracebacks may show local variables.
+        del config
+        return await opening
 
     @classmethod
     @with_advice

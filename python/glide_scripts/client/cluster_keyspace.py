@@ -34,7 +34,8 @@ class ClusterKeyspaceCommands(ClusterSending, BaseClient):
         See https://valkey.io/commands/scan/.
 
         Args:
-            cursor: ``ClusterScanCursor()`` for the first call, and then that of the call before.
+            cursor: ``ClusterScanCursor()`` for the first call, then the one that the last call
+                returned.
             match: Only keys that match, such as ``"user:*"``; None means all.
             count: About how many keys to look at; None means 10.
             type: Only keys with values of that type; None means all.

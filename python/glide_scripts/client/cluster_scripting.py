@@ -49,7 +49,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
             route: Which nodes; None means all primaries.
 
         Returns:
-            A list in the order of ``sha1s``: whether the server has each script.
+            A list in the order of ``sha1s``: whether all these nodes have the script.
 
         Raises:
             TypeError: ``sha1s`` is not a list of str or bytes, or ``route`` is not a route.
@@ -210,7 +210,7 @@ class ClusterScriptingCommands(ClusterSending, BaseClient):
     async def function_kill(self, route: Route | None = None) -> TOK:
         """Stop the function that a node of ``route`` is running. Default: all nodes.
 
-        It succeeds if at least one node stopped a script. See
+        It succeeds if at least one node stopped a function. See
         https://valkey.io/commands/function-kill/.
 
         Args:

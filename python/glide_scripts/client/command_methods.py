@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Coroutine
-from types import CodeType
+from types import CodeType, CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..commands.command import Command
@@ -19,8 +19,11 @@ C = TypeVar("C", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 def method_of(
     build: Callable[P, Command[T]],
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
-    """Return a method that sends the command which ``build`` makes of its arguments."""
+) -> Callable[Concatenate[Any, P], CoroutineType[Any, Any, T]]:
+    """Return a method that sends the command which ``build`` makes of its arguments.
+
+    To pyright, ``async def`` in a user's protocol returns a ``CoroutineType``, too.
+    """
 
     async def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -33,7 +36,10 @@ def method_of(
     # At run time it looks like a client's method that returns the decoded reply.
     returns = str(build.__annotations__["return"]).removeprefix("Command[").removesuffix("]")
     describe(method, build, "BaseClient", returns)
-    return method
+    # To mypy, it returns a Coroutine.
+    returned: Any = method
+    made: Callable[Concatenate[Any, P], CoroutineType[Any, Any, T]] = returned
+    return made
 
 
 def coroutine_function(method: C) -> C:

@@ -39,7 +39,7 @@ class ScriptReplies:
 
     ``await replies`` returns them as a list; ``async for reply in replies`` yields them one by one.
     Use one of the two, once. To stop early, leave the loop: calls in flight are then cancelled.
-    With ``aclose`` or ``contextlib.aclosing``, that is done before the next line runs.
+    ``aclose`` and ``contextlib.aclosing`` also wait until they are.
     """
 
     def __init__(
@@ -219,25 +219,33 @@ class _Run:
     def _packed(self, calls: Sequence[Call], first: int) -> tuple[Packed, Exception | None]:
         """Return the calls up to the first wrong one, and that one's error."""
         batch, script = Packed(atomic=False, cluster=self.in_cluster), self.script
-        for index, call in enumerate(calls, first):
-            try:
-                keys, args = call
-            except (TypeError, ValueError):
-                found = type(call).__name__
-                return batch, TypeError(f"calls[{index}] is {found}, not a pair; pass (keys, args)")
-            try:
+        call: Any = None
+        keys: Any = None
+        args: Any = None
+        try:
+            for index, call in enumerate(calls, first):
+                try:
+                    keys, args = call
+                except (TypeError, ValueError):
+                    found = type(call).__name__
+                    why = f"calls[{index}] is {found}, not a pair; pass (keys, args)"
+                    return batch, TypeError(why)
                 try:
                     once = self.id_of(index, keys, args)
                 except Exception as error:
                     return batch, error
-                batch.invoke_script(script, keys, args, None, once, self.once_ttl)
-            except (TypeError, ValueError, CrossSlotError) as error:
-                if isinstance(error, CrossSlotError):
-                    hide_keys(error, [script])
-                kinds = (TypeError, ValueError, CrossSlotError)
-                kind = next(kind for kind in kinds if isinstance(error, kind))
-                return batch, kind(f"calls[{index}]: {error}")
-        return batch, None
+                try:
+                    batch.invoke_script(script, keys, args, None, once, self.once_ttl)
+                except (TypeError, ValueError, CrossSlotError) as error:
+                    if isinstance(error, CrossSlotError):
+                        hide_keys(error, [script])
+                    kinds = (TypeError, ValueError, CrossSlotError)
+                    kind = next(kind for kind in kinds if isinstance(error, kind))
+                    return batch, kind(f"calls[{index}]: {error}")
+            return batch, None
+        finally:
+            # The traceback of what `once` raised has this frame.
+            del calls, call, keys, args
 
     def _send(self, batch: Packed, calls: Sequence[Call]) -> _Sent:
         return _Sent(self.core.exec(batch, self.timeout), len(batch), calls)
@@ -267,8 +275,7 @@ def _ids(script: Script, once: Ids | None, once_ttl: float | None) -> IdOfCall:
     if once is None:
         return lambda *_: None
     if callable(once):
-        given = once
-        return lambda _, keys, args: given(keys, args)
+        return _id_by(once)
     # So that a wrong id is an error of this call, and not of its first.
     Packed(atomic=False, cluster=False).invoke_script(
         script, ["", ""], ["", ""], None, once, once_ttl
@@ -277,6 +284,17 @@ def _ids(script: Script, once: Ids | None, once_ttl: float | None) -> IdOfCall:
         return lambda *_: once
     whole = once.encode() if isinstance(once, str) else bytes(once)
     return lambda index, *_: b"%b:%d" % (whole, index)
+
+
+def _id_by(given: Callable[[Any, Any], bool | TEncodable | None]) -> IdOfCall:
+    def id_of(_: int, keys: Any, args: Any) -> bool | TEncodable | None:
+        try:
+            return given(keys, args)
+        finally:
+            # Tracebacks may show local variables, and some may be secret.
+            del keys, args
+
+    return id_of
 
 
 @dataclass(slots=True, repr=False)

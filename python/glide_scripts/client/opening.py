@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast, overload
 from .. import checks
 from .._core import Client as CompiledCore
 from .._core import TlsSetup
-from ..config.configuration_errors import configuration_errors
 from ..config.secrets import Hidden
 from ..config.setting_names import URL_NAMES, renamed, with_setting_names
 from ..config.settings import BaseClientConfiguration
@@ -81,7 +80,12 @@ class Opening(Client):
         if isinstance(given, CompiledCore):
             self._core = given
         else:
-            self.config = self._checked_lazy(given)
+            # A URL or settings of redis-py may have a password, and tracebacks local variables.
+            del config, settings
+            try:
+                self.config = self._checked_lazy(given)
+            finally:
+                del given
             self._connects_later(self._prepared(self.config))
 
     def _no_watches(self) -> Watches:
@@ -89,6 +93,7 @@ class Opening(Client):
 
     def _checked_lazy(self, config: object) -> BaseClientConfiguration:
         if not isinstance(config, BaseClientConfiguration) or not config.lazy_connect:
+            del config
             kind = type(self).__name__
             made = f"{self._await}{kind}"
             raise TypeError(
@@ -168,15 +173,23 @@ class Opening(Client):
 
     @classmethod
     def _settings_of(cls, config: object) -> dict[str, Any]:
-        with configuration_errors():
-            checks.of_type("config", config, cls._configuration)
+        if not isinstance(config, cls._configuration):
+            why = str(checks.wrong_type("config", config, f"a {cls._configuration.__name__}"))
+            # It may be a URL with a password, and tracebacks may show local variables.
+            del config
+            raise ConfigurationError(why)
         settings: dict[str, Any] = cast("Any", config)._settings()
         return {**settings, "blocking": cls._is_blocking}
 
     @classmethod
     async def _create(cls, config: Any, *, any_runtime: bool = False) -> Self:
         """Connect. A client of ``any_runtime`` belongs to the one where its first call is made."""
-        return await cls._open(cls._settings_of(config) | {"any_runtime": any_runtime}, config)
+        try:
+            settings = cls._settings_of(config) | {"any_runtime": any_runtime}
+            opening = cls._open(settings, config)
+        finally:
+            del config
+        return await opening
 
     @classmethod
     async def _from_url(cls, url: str, observer: Observer | None) -> Self:
@@ -292,7 +305,8 @@ class Opening(Client):
             self[key]
 
     def __del__(self) -> None:
-        core = getattr(self, "_core", None)
+        # Where __init__ failed there is none, and __getattr__ would import advice.
+        core = self.__dict__.get("_core")
         if core is None or isinstance(core, UnopenedCore) or not self._warns_if_unclosed:
             return
         if self._was_left_open or not core.is_closed:
@@ -313,7 +327,9 @@ class Opening(Client):
         )
 
     def __repr__(self) -> str:
-        state = "closed" if self._core.is_closed else "open"
+        # Tracebacks may show local variables, also those of an __init__ that failed.
+        core = self.__dict__.get("_core")
+        state = "not made" if core is None else "closed" if core.is_closed else "open"
         return f"<{type(self).__name__} {state}>"
 
 

@@ -14,6 +14,16 @@ _BLOCKING = (
 )
 _WATCH = "a client has watch(keys); call it before exec()"
 _WAIT = "add custom_command([{}]) to a batch, after the writes that it waits for"
+_RETRIES = (
+    "pass reconnect_strategy=BackoffStrategy(…) in the configuration; what may have been executed "
+    "is never repeated"
+)
+_BYTES = "replies are bytes; a typed script declares other types"
+_PASSWORDS = (
+    "pass credentials=ServerCredentials(password_callback=function) in the configuration, which "
+    "returns the password for each connection"
+)
+_NO_ROUTES = "only a GlideClusterClient has routes; leave the route out: {}"
 _ROUTE = "the client knows the nodes; pass a route such as AllPrimaries() to call several of them"
 _TLS = (
     "pass tls_config=TlsAdvancedConfiguration({}) in the advanced configuration, or {} in the URL"
@@ -40,13 +50,23 @@ METHODS = {
     "discard": "nothing is sent before exec(); drop the batch",
     "reset": "exec() does not change a batch; make a new one for other commands",
     "pubsub": _NO_MESSAGES,
-    "subscribe": _NO_MESSAGES,
-    "psubscribe": _NO_MESSAGES,
-    "ssubscribe": _NO_MESSAGES,
-    "unsubscribe": _NO_MESSAGES,
-    "punsubscribe": _NO_MESSAGES,
-    "get_message": _NO_MESSAGES,
-    "listen": _NO_MESSAGES,
+    **{
+        f"{prefix}{name}{suffix}": _NO_MESSAGES
+        for prefix in ("", "p", "s")
+        for name in ("subscribe", "unsubscribe")
+        for suffix in ("", "_lazy")
+    },
+    **dict.fromkeys(
+        (
+            "get_message",
+            "get_pubsub_message",
+            "get_subscriptions",
+            "keyspace_notifications",
+            "listen",
+            "try_get_pubsub_message",
+        ),
+        _NO_MESSAGES,
+    ),
     "monitor": "use redis-py, or the server's command line",
     "lock": _LOCK,
     "keys": "scan(cursor, match=pattern) returns them piece by piece",
@@ -85,8 +105,17 @@ METHODS = {
     "the password",
     "select": "pass database_id in the configuration; make a client for each database",
     "client_setname": "pass client_name in the configuration",
-    "set_response_callback": "replies are bytes; a typed script declares other types",
-    "decoding": "replies are bytes; a typed script declares other types",
+    **dict.fromkeys(
+        (
+            "decoding",
+            "get_encoder",
+            "parse_response",
+            "response_callbacks",
+            "set_response_callback",
+        ),
+        _BYTES,
+    ),
+    **dict.fromkeys(("get_retry", "retry", "set_retry"), _RETRIES),
     "get_primaries": _ROUTE,
     "get_replicas": _ROUTE,
     "get_nodes": _ROUTE,
@@ -96,6 +125,22 @@ METHODS = {
     "get_node_from_key": "a SlotKeyRoute leads to the node of a key",
     "keyslot": "custom_command(['CLUSTER', 'KEYSLOT', key]) returns a key's slot",
     "nodes_manager": _ROUTE,
+    "get_statistics": "stats() returns the client's counters",
+    **dict.fromkeys(
+        (
+            "get_cache_entry_count",
+            "get_cache_evictions",
+            "get_cache_expirations",
+            "get_cache_hit_rate",
+            "get_cache_miss_rate",
+            "get_cache_total_lookups",
+        ),
+        "there is no client-side cache here",
+    ),
+    "refresh_iam_token": _PASSWORDS,
+    "invoke_script_route": _NO_ROUTES.format("invoke_script(script, keys, args)"),
+    "fcall_route": _NO_ROUTES.format("fcall(function, keys, arguments)"),
+    "fcall_ro_route": _NO_ROUTES.format("fcall_ro(function, keys, arguments)"),
     "mget_nonatomic": "mget(keys) takes keys of several slots",
     "mset_nonatomic": "mset({'key': 'value'}) takes keys of several slots",
     **{
@@ -121,6 +166,7 @@ OF_BATCHES = {
     "aclose": _NOTHING_OPEN,
     "close": _NOTHING_OPEN,
     "command_stack": METHODS["commands"],
+    "append_command": "custom_command(['NAME', 'argument', …]) adds any command",
     "results": "exec() of the client returns the results",
     "raise_first_error": "exec(batch, raise_on_error=True) of the client raises the first error",
     "immediate_execute_command": "a client's methods send a command at once",
@@ -196,6 +242,8 @@ ARGUMENTS = {
     ("script_flush", "sync_type"): "pass mode=FlushMode.SYNC or FlushMode.ASYNC",
     ("function_list", "library"): "pass library_name_pattern=…",
     ("function_list", "withcode"): "pass with_code=True",
+    ("zrank", "withscore"): "call custom_command(['ZRANK', key, member, 'WITHSCORE'])",
+    ("zrevrank", "withscore"): "call custom_command(['ZREVRANK', key, member, 'WITHSCORE'])",
     ("restore", "absolute_ttl"): "pass absttl=True",
 }
 """By the name of the command and of the argument."""
@@ -243,10 +291,6 @@ SCRIPT = {
 }
 """The arguments that make a script."""
 
-_RETRIES = (
-    "pass reconnect_strategy=BackoffStrategy(…) in the configuration; what may have been executed "
-    "is never repeated"
-)
 _SEEDS = "pass addresses=[NodeAddress(host, port)] in the configuration"
 _CONNECTING = "pass connection_timeout, in milliseconds, in the advanced configuration or the URL"
 _REPLICAS = "pass read_from=ReadFrom.PREFER_REPLICA in the configuration or the URL"
@@ -266,13 +310,13 @@ SETTINGS = {
     "configuration",
     "username": "pass the user in the URL, or credentials=ServerCredentials(password, username) in "
     "the configuration",
-    "credential_provider": "pass credentials=ServerCredentials(password_callback=function) in the "
-    "configuration",
+    "credential_provider": _PASSWORDS,
     "ssl": "write valkeys:// in the URL, or pass use_tls=True in the configuration",
     "ssl_ca_certs": _TLS.format("root_pem_cacerts=path", "ssl_ca_certs=path"),
     "ssl_ca_data": _TLS.format("root_pem_cacerts=pem_bytes", "ssl_ca_certs=path"),
     "ssl_certfile": _TLS.format("client_cert_pem=path", "ssl_certfile=path"),
     "ssl_keyfile": _TLS.format("client_key_pem=path", "ssl_keyfile=path"),
+    "ssl_password": _TLS.format("key_password=text", "ssl_password=text"),
     "ssl_cert_reqs": _TLS.format("use_insecure_tls=True", "ssl_cert_reqs=none"),
     "ssl_check_hostname": _TLS.format("verify_hostname=False", "ssl_check_hostname=false"),
     "socket_timeout": "pass request_timeout, in milliseconds, in the configuration or the URL",

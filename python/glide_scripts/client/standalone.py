@@ -43,7 +43,10 @@ class GlideClient(BaseClient):
             ClosingError: No server could be reached, or none of them is a primary. The text lists
                 each server with the reason.
         """
-        return await cls._create(config)
+        opening = cls._create(config)
+        # It may be a URL with a password, and tracebacks may show local variables.
+        del config
+        return await opening
 
     @classmethod
     @with_advice

@@ -99,7 +99,9 @@ class ClusterScanCursor:
     __slots__ = ("_position",)
 
     def __init__(self, new_cursor: str | None = None) -> None:
-        self._position = Position() if new_cursor is None else _parse(new_cursor)
+        self._position = Position()
+        if new_cursor is not None:
+            self._position = _parse(new_cursor)
 
     def get_cursor(self) -> str:
         """The position as a str, with which any process can continue the scan."""

@@ -39,6 +39,8 @@ class FunctionLibrary:
     __slots__ = ("__weakref__", "_code", "_core", "_name")
 
     def __init__(self, code: TEncodable) -> None:
+        # Tracebacks may show local variables, and this one has a repr from now on.
+        self._name = ""
         checks.encodable("code", code)
         self._code = code.encode() if isinstance(code, str) else bytes(code)
         self._name = _name_in(self._code)

@@ -142,7 +142,7 @@ def lset(key: TEncodable, index: int, element: TEncodable) -> Command[TOK]:
 
 
 def lrem(key: TEncodable, count: int, element: TEncodable) -> Command[int]:
-    """Remove elements that are equal to one.
+    """Remove elements of a list that are equal to ``element``.
 
     See https://valkey.io/commands/lrem/.
 

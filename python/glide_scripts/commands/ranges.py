@@ -12,7 +12,7 @@ from ..values import TEncodable
 
 
 class InfBound(Enum):
-    """An end of a range that is open to that side."""
+    """An end of a range without a limit."""
 
     POS_INF = "+"
     """The greatest score, or the last member."""

@@ -183,7 +183,7 @@ for _rule, _names in (
     (any_node, "ROLE SWAPDB"),
     (all_nodes("all"), "BGREWRITEAOF BGSAVE SAVE"),
     (all_primaries("joined"), "KEYS"),
-    (all_primaries("least"), "WAIT"),
+    (all_primaries("least"), "WAIT WAITAOF"),
     (counted_keys(1), "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION"),
     (counted_keys(2), "BLMPOP BZMPOP ZDIFFSTORE ZINTERSTORE ZUNIONSTORE"),
     (keys_from(1, 3), "BLMOVE BRPOPLPUSH GEOSEARCHSTORE LCS LMOVE"),
@@ -193,6 +193,6 @@ for _rule, _names in (
     (keys_from(1, -1), "BLPOP BRPOP BZPOPMAX BZPOPMIN"),
     (keys_from(2, None), "BITOP"),
     (streams, "XREAD XREADGROUP"),
-    (one_key(2), "MEMORY OBJECT XGROUP XINFO"),
+    (one_key(2), "MEMORY MSETEX OBJECT XGROUP XINFO"),
 ):
     _RULES.update(dict.fromkeys(_names.split(), _rule))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import CoroutineType
 from typing import Any, Literal, Protocol, overload
 
 from .. import checks
@@ -123,7 +124,7 @@ class SetMethod(Protocol):
         conditional_set: None = None,
         expiry: ExpirySet | None = None,
         return_old_value: Literal[False] = False,
-    ) -> Coroutine[Any, Any, TOK]: ...
+    ) -> CoroutineType[Any, Any, TOK]: ...
     @overload
     def __call__(
         self,
@@ -132,7 +133,7 @@ class SetMethod(Protocol):
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
         expiry: ExpirySet | None = None,
         return_old_value: Literal[False] = False,
-    ) -> Coroutine[Any, Any, TOK | None]: ...
+    ) -> CoroutineType[Any, Any, TOK | None]: ...
     @overload
     def __call__(
         self,
@@ -141,7 +142,7 @@ class SetMethod(Protocol):
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
         expiry: ExpirySet | None = None,
         return_old_value: bool = False,
-    ) -> Coroutine[Any, Any, bytes | None]: ...
+    ) -> CoroutineType[Any, Any, bytes | None]: ...
 
 
 @routed("MGET", per_key(1, "in_order"))

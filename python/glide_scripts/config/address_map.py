@@ -19,7 +19,7 @@ AddressMap: TypeAlias = (
     | Mapping[NodeAddress | str, NodeAddress | str]
     | Callable[[NodeAddress], Target | Awaitable[Target]]
 )
-"""From the address by which servers name a server to the one to connect to."""
+"""From the address that servers name to the address to connect to."""
 
 
 def checked_address_map(address_map: AddressMap) -> AddressMap:

@@ -36,7 +36,7 @@ class SentinelConfiguration(GlideClientConfiguration):
     servers that the Sentinels name, not for the Sentinels.
 
     Raises:
-        ConfigurationError: A value is of a wrong type or out of range, or does not go with another.
+        ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
 
     service_name: str = field(kw_only=True)

@@ -141,7 +141,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
         pending_bytes_limit: The maximum number of bytes that wait for a server that does not read.
             Above it, calls fail at once. None means 1 GiB.
         send_client_info: Whether to send the client's name and version to the server with CLIENT
-            SETINFO. A server that refuses it is used without.
+            SETINFO. If the server refuses it, the client continues without.
         tcp_nodelay: Whether to send small packets at once; None means True.
 
     Raises:
@@ -323,8 +323,8 @@ class GlideClientConfiguration(BaseClientConfiguration):
             function may be async. It runs on the event loop on which the client was made, so it
             must not block. If it raises, there is no connection.
 
-    GLIDE's other settings, such as ``pubsub_subscriptions`` and ``compression``, are taken if they
-    have their default.
+    GLIDE's other settings, such as ``pubsub_subscriptions`` and ``compression``, are accepted only
+    with their default values.
 
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.

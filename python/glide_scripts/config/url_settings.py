@@ -115,8 +115,8 @@ def read_query(query: str, settings: Settings) -> None:
     for parameter in query.split("&") if query else ():
         name, _, value = parameter.partition("=")
         name = decoded("a setting's name", name)
-        if name in _CANNOT:
-            refuse(f"{name} cannot be set in a URL: {_CANNOT[name]}")
+        if name in CANNOT:
+            refuse(f"{name} cannot be set in a URL: {CANNOT[name]}")
         if name not in _PARAMETERS:
             refuse(f"there is no setting {name!r}, only {', '.join(_PARAMETERS)}")
         setting, read = _PARAMETERS[name]
@@ -309,7 +309,7 @@ _RUSTLS = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls"
 _OCSP = "the client asks for no OCSP answers"
 _TOPOLOGY = "the client learns where the slots are by itself; periodic_checks says how often"
 _PARTS = "write its settings one by one"
-_CANNOT = {
+CANNOT = {
     "service_name": "it is the first part of the path",
     "sentinel_credentials": "write sentinel_username and sentinel_password",
     "sentinel_tls_config": "the settings of TLS are for servers and Sentinels alike, "

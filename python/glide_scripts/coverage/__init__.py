@@ -15,6 +15,8 @@ their logs.
 
 from __future__ import annotations
 
+import glide_scripts  # noqa: F401 - waits until the package is there
+
 from ._plugin import LuaPlugin, begin, coverage_init, measure, register, unplaced
 
 __all__ = ["LuaPlugin", "begin", "coverage_init", "measure", "register", "unplaced"]

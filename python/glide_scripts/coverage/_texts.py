@@ -28,6 +28,8 @@ class Text:
     """The file's line of each of its lines."""
     literal: Literal | None = None
     """Where it is a string in a Python file, that string."""
+    taken: frozenset[tuple[int, int]] = frozenset()
+    """The arcs of the file's other texts: two of them may share a line."""
 
     @cached_property
     def program(self) -> Program | None:
@@ -49,7 +51,7 @@ class Text:
         for each in self.program.outcomes:
             line, to = self.place(each.line), each.to if each.to < 0 else self.place(each.to)
             # Two lines of the text may be one of the file.
-            while to == line or (line, to) in placed:
+            while to == line or (line, to) in placed or (line, to) in self.taken:
                 to = min(to, 0) - 1
             says = each.says.replace(f"line {each.line} ", f"line {line} ")
             placed[line, to] = Outcome(line, to, says)
@@ -96,13 +98,15 @@ def _strings(source: bytes) -> Iterator[Text]:
 
     A line on which a statement of Python begins belongs to Python.
     """
+    taken: frozenset[tuple[int, int]] = frozenset()
     for literal in literals(source):
         if "\n" not in literal.text or not _LUA.search(literal.text.encode(errors="replace")):
             continue
-        texts = (Text(code, literal.places, literal) for code in literal.filled())
+        texts = (Text(code, literal.places, literal, taken) for code in literal.filled())
         text = next((each for each in texts if each.program is not None), None)
         if text is not None:
             yield text
+            taken = taken.union((each.line, each.to) for each in text.outcomes)
 
 
 def forms(text: Text) -> Iterator[Text]:

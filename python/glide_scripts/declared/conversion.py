@@ -20,7 +20,7 @@ _SCALARS = (str, int, float, bytes, bool)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converter(Generic[T, V]):
-    """How values of a type of one's own are sent and read: what ``Annotated`` says of the type.
+    """The conversion of your own type, given with ``Annotated``.
 
     ::
 
@@ -29,12 +29,13 @@ class Converter(Generic[T, V]):
         @typed_script(Script.from_file("buy.lua"))
         def buy(sku: Key, price: Price) -> Price: ...
 
-    It counts wherever the type stands: as a parameter, as a reply, in a list and inside of JSON.
+    It applies wherever the type is used: as a parameter, as a reply, in a list and inside JSON.
 
     Args:
         sent_as: The type that it is sent as and read from, such as ``int`` or ``Json[list[str]]``.
-        encode: Makes a value of that type.
-        decode: Makes a value of one's own type again. If it raises, the reply does not fit.
+        encode: Makes a value of that type from one of yours.
+        decode: Makes a value of your type from one of that type. If it raises, the call raises
+            ``ReplyTypeError``.
     """
 
     sent_as: Any
@@ -192,7 +193,9 @@ def _type_of(values: Sequence[Any]) -> Any:
     """
     for value in values:
         if type(value) not in _SCALARS:
-            raise Unconvertible(f"{value!r} is {type(value).__name__}")
+            raise Unconvertible(
+                f"its value {value!r} is {type(value).__name__}, not str, int, float, bytes or bool"
+            )
     kinds = tuple(dict.fromkeys(map(type, values)))
     return union_of(kinds) if kinds else str
 

@@ -70,9 +70,9 @@ def decoder(annotation: Any) -> Decoder | None:
             return lambda reply: tuple(items(reply))
         return _tuple(args)
     raise NotDecodable(
-        "a reply is int, float, str, bytes, bool, None, Decimal, UUID, a date or time, an enum, "
-        "Literal, list[...], tuple[...], set[...], dict[...], a dataclass, Json[...], a union of "
-        "these, Any, or what a Converter makes of one of these"
+        f"{shown(kind)} is none of int, float, str, bytes, bool, None, Decimal, UUID, a date or "
+        "time, an enum, Literal, list[...], tuple[...], set[...], dict[...], a dataclass, "
+        "Json[...], a union of these, and Any; a Converter can make it of one of these"
     )
 
 

@@ -45,7 +45,9 @@ def encoder(annotation: Any) -> Encoder:
     if Mark.JSON in marks:
         return _json_encoder(annotation)
     if optional_of(kind) is not kind:
-        raise NotEncodable("a script's arguments are strings, never None; send another, such as ''")
+        raise NotEncodable(
+            "a script's arguments are strings, never None; use another value, such as ''"
+        )
     try:
         conversion = conversion_of(annotation)
     except Unconvertible as error:
@@ -59,9 +61,9 @@ def encoder(annotation: Any) -> Encoder:
     if is_json(kind, marks):
         return _json_encoder(annotation)
     raise NotEncodable(
-        "an argument is int, float, str, bytes, bool, Decimal, UUID, a date or time, an enum, "
-        "Literal, a union or a list of these, a dict, a dataclass, Json[...], or what a "
-        "Converter makes one of these"
+        f"{shown(kind)} is none of int, float, str, bytes, bool, Decimal, UUID, a date or time, an "
+        "enum, Literal, a union or a list of these, a dict, a dataclass and Json[...]; a Converter "
+        "can make one of these of it"
     )
 
 
@@ -112,7 +114,7 @@ def items_of(annotation: Any) -> Any | None:
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return args[0]
     if kind in (list, tuple, Sequence):
-        raise NotEncodable(f"say of what: {kind.__name__}[str]")
+        raise NotEncodable(f"write the type of its items, as in {kind.__name__}[str]")
     return None
 
 

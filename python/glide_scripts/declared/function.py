@@ -23,7 +23,7 @@ def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Sig
             function, its file and line, and the parameter.
     """
     if not inspect.isfunction(function):
-        raise TypeError(f"a script is declared by a function; this is {type(function).__name__}")
+        raise TypeError(f"typed_script decorates {type(function).__name__}, not a function")
     code = function.__code__
     where = f"{function.__qualname__}() at {code.co_filename}:{code.co_firstlineno}"
     try:
@@ -44,7 +44,9 @@ def _of_function(given: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
     if given.kind is inspect.Parameter.VAR_KEYWORD:
         raise Undeclarable(f"'**{name}' has no place in KEYS or ARGV; name each parameter")
     if name not in hints:
-        raise Undeclarable(f"{name!r} has no annotation; a key has Key")
+        raise Undeclarable(
+            f"{name!r} has no annotation; write Key for a key, and a type for an argument"
+        )
     _, marks = without_marks(hints[name])
     passed = Passed(given.kind)
     is_rest = passed is Passed.AS_REST

@@ -33,10 +33,23 @@ def _hints(kind: Any) -> dict[str, Any]:
         ) from None
 
 
+def _codec_of_field(
+    of: str, field: str, annotation: Any, codec_of: Callable[[Any], Codec]
+) -> Codec:
+    """
+    Raises:
+        NotJson: There is none; the text names the field.
+    """
+    try:
+        return codec_of(annotation)
+    except NotJson as error:
+        raise NotJson(f"{of}.{field}: {error}") from None
+
+
 def dataclass_of(kind: Any, codec_of: Callable[[Any], Codec]) -> Codec:
     hints, name = _hints(kind), kind.__name__
     fields = {each.name: each for each in own_fields(kind)}
-    codecs = {each: codec_of(hints[each]) for each in fields}
+    codecs = {each: _codec_of_field(name, each, hints[each], codec_of) for each in fields}
     sent = [(each, of.sends, of.encode) for each, of in codecs.items()]
     missing = dataclasses.MISSING
     read = [
@@ -99,7 +112,7 @@ def typed_dict_of(kind: Any, codec_of: Callable[[Any], Codec]) -> Codec:
         # Of annotations that were text, the class itself does not know it.
         if is_required is not None:
             (required.add if is_required else required.discard)(key)
-        codecs[key] = codec_of(inner)
+        codecs[key] = _codec_of_field(name, key, inner, codec_of)
     encoders = {key: each.encode for key, each in codecs.items()}
     decoders = {key: each.decode for key, each in codecs.items()}
 

@@ -64,7 +64,7 @@ def _codec(annotation: Any, seen: dict[Any, Codec]) -> Codec:
         return tuple_of(kind, [_codec(each, seen) for each in args])
     is_class = dataclasses.is_dataclass(origin)
     if not is_class and not is_typeddict(origin):
-        raise NotJson("it contains a type that JSON does not have")
+        raise NotJson(f"{shown(kind)} is not a type that JSON has")
     if kind not in seen:
         # Types that contain it again are made first, and look it up when they are called.
         made = seen[kind] = Codec(frozenset(), frozenset(), same, same)

@@ -85,7 +85,7 @@ def conversion_of_key(annotation: Any) -> Conversion | None:
     except Unconvertible as error:
         raise NotJson(str(error)) from None
     if kind not in (str, Any) and (conversion is None or conversion.sent_as is not str):
-        raise NotJson("it contains a type that JSON does not have")
+        raise NotJson(f"keys in JSON are str, not {shown(kind)}")
     return conversion
 
 

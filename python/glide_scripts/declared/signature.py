@@ -130,9 +130,11 @@ class Signature:
                 if each.name != name:
                     continue
                 if each.many:
-                    raise Undeclarable(f"{name!r} is several, and an id is one")
+                    raise Undeclarable(f"{name!r} takes several values, but an id is one value")
                 if each.secret:
-                    raise Undeclarable(f"{name!r} is secret, and an id stands in a key's name")
+                    raise Undeclarable(
+                        f"{name!r} is secret, but an id is shown in a key's name; use another one"
+                    )
                 return kind, index
         names = ", ".join(
             each.name for each in self.parameters if not each.many and not each.secret

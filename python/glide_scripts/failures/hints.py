@@ -15,8 +15,8 @@ _NAME = r"(?:local|global|field|upvalue|method) '(?P<name>[^'?]+)'"
 _NAMELESS = r"(?:field '\?' \()?"
 
 # The first row that matches the server's words is used. Each row begins with texts of which the
-# words must contain one: # compiling and trying all regular expressions would take too long on the
-# event loop. The note and the help follow, in # which \g<name> stands for what the words name.
+# words must contain one, because trying all regular expressions would take too long on the event
+# loop. The note and the help follow, in which \g<name> stands for what the words name.
 _HINTS: list[tuple[str, str, str, str]] = [
     (
         "non local key",
@@ -84,6 +84,14 @@ _HINTS: list[tuple[str, str, str, str]] = [
         rf"attempt to perform arithmetic on {_NAMELESS}a (?P<type>\w+) value",
         "an operand is \\g<type>, not a number{missing}",
         "convert it and give it a default: tonumber(redis.call('GET', key) or 0)",
+    ),
+    (
+        # Of Redis 6.2 alone.
+        "err_handler_def:",
+        r"err_handler_def:\d+: attempt to concatenate local 'err' \(a table value\)",
+        "the script raised a table, as error({err = '...'}) does; this server passes on neither "
+        "its text nor its line",
+        "return redis.error_reply('...'), or raise a text: error('...')",
     ),
     (
         "attempt to concatenate",

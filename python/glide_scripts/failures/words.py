@@ -30,7 +30,7 @@ _ADDED = (
 _SYNTAX = "Lua syntax error: "
 _BEFORE = re.compile(rf"(?:(?P<node>\S+): )?(?P<kind>{_SYNTAX})?")
 # A first word with small letters begins a sentence: "Stock is low". "*+" does not backtrack, which
-# would try each # length.
+# would try each length.
 _CODE = re.compile(r"-?[A-Z][A-Z0-9_]*+|-?\w[^\WA-Z]*+[A-Z]\w*+")
 _INNER_CODE = re.compile(r"-?(?P<code>[A-Z][A-Z0-9_]+) ")
 

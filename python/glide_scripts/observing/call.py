@@ -14,9 +14,10 @@ class ObservedCall:
     """
 
     operation: str
-    """The command, such as ``"EVALSHA"`` or ``"SCRIPT FLUSH"``; ``"PIPELINE"`` or ``"MULTI"``.
+    """The command, such as ``"EVALSHA"`` or ``"SCRIPT FLUSH"``.
 
-    That of a batch of one command's calls is followed by the command: ``"PIPELINE EVALSHA"``.
+    For a batch, ``"PIPELINE"`` or ``"MULTI"``. If all its commands are the same one, that follows:
+    ``"PIPELINE EVALSHA"``.
     """
 
     name: str | None
@@ -31,7 +32,7 @@ class ObservedCall:
     server: tuple[str, int | None]
     """Host and port of the first address in the client's configuration.
 
-    Of a Unix socket, here and in ``node``, its path and None.
+    For a Unix socket, its path and None. The same holds for ``node``.
     """
 
     database: int
@@ -44,23 +45,28 @@ class ObservedCall:
     """Seconds from the start to the end."""
 
     error: type[BaseException] | None = None
-    """The class of the error it ended in: of a batch, of the first command that failed.
+    """The class of the error that ended the call; for a batch, of the first command that failed.
 
-    ``asyncio.CancelledError``: its task was cancelled.
+    If the task was cancelled, ``asyncio.CancelledError``.
     """
 
     code: str | None = None
-    """The first word of the server's error, if a server says it or it stands in the script."""
+    """The first word of the server's error, unless it may be secret.
+
+    It is given if servers have that code, or the script's text contains it.
+    """
 
     node: tuple[str, int | None] | None = None
-    """Host and port of the server that it was last sent to; None: of none, of several or a batch.
+    """Host and port of the server that last received the call.
+
+    None if it was not sent, went to several servers, or is a batch.
     """
 
     eval_fallback: bool = False
     """Whether the server lacked the script, so that EVAL sent its code."""
 
     retries: int = 0
-    """How often it was repeated for another reason, such as a redirect or a lost connection."""
+    """How often it was repeated for other reasons, such as a redirect or a lost connection."""
 
     from_record: bool = False
     """Whether a call with ``once`` got the reply, or the error, of an earlier call of its id."""

@@ -16,8 +16,8 @@ TCall_co = TypeVar("TCall_co", covariant=True)
 class AnyClient(Protocol[R_contra, TCall_co]):
     """A client, asynchronous or synchronous, for type checkers and stub files.
 
-    By it they know what a call of a typed script gives: a synchronous client's gives the reply, an
-    asynchronous client's is awaited for it.
+    It tells them what a typed call returns: with a synchronous client the reply, with an
+    asynchronous client an awaitable for the reply.
     """
 
     def _run(self, calling: Coroutine[Any, Any, R_contra], /) -> TCall_co: ...

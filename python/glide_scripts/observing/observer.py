@@ -49,8 +49,8 @@ class Observer:
         """Called when a call has ended, in a copy of the caller's context.
 
         Args:
-            call: The object that `call_started` got, now with ``duration``, ``error`` and what
-                follows it.
+            call: The object that `call_started` got, now with ``duration`` and the fields after
+                it.
         """
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import glide_scripts  # noqa: F401 - waits until the package is there
+
 from ..transport.library import Library
 
 # Before anything else of redis-py: the error says what to do.
@@ -67,8 +69,8 @@ class Redis(AsyncClient, redis.asyncio.Redis):  # type: ignore[misc] # redis-py'
 class Sentinel(SentinelWithClients, redis.asyncio.sentinel.Sentinel):
     """redis-py's Sentinel, whose clients follow the primary over this package's connections.
 
-    redis-py's own connections go to the Sentinels. For a client of ``slave_for``, they carry all
-    but reads.
+    redis-py's own connections go to the Sentinels. Clients of ``slave_for`` use them, too, for all
+    commands but reads.
     """
 
     _library = library
@@ -86,7 +88,7 @@ def from_url(url: str, **kwargs: Any) -> Redis:
 
 
 def install() -> installing.Installation:
-    """Put these classes, and those of ``sync``, in the places of redis-py's own.
+    """Replace redis-py's classes by these and those of ``sync``.
 
     For trials, and for libraries that make their own clients. Call it before you import them: a
     module that has redis-py's class already keeps it. Where you can, pass a client instead.

@@ -41,7 +41,7 @@ class Pipeline(BlockingPipeline, redis.client.Pipeline):
 class Redis(BlockingClient, redis.Redis):
     """redis-py's synchronous client over this package's connections.
 
-    It is to ``redis.Redis`` what ``glide_scripts.redis.Redis`` is to ``redis.asyncio.Redis``.
+    ``glide_scripts.redis.Redis`` is the same for asyncio, and its docstring applies here, too.
     """
 
     _library = library
@@ -51,7 +51,7 @@ class Redis(BlockingClient, redis.Redis):
 
 
 class Sentinel(SentinelWithClients, redis.sentinel.Sentinel):
-    """redis-py's Sentinel, as ``glide_scripts.redis.Sentinel`` for threads."""
+    """redis-py's Sentinel: like ``glide_scripts.redis.Sentinel``, but synchronous."""
 
     _library = library
     _client = Redis

@@ -17,8 +17,8 @@ class ClusterPipeline(BlockingClusterPipeline, redis.cluster.ClusterPipeline):
 class RedisCluster(BlockingClusterClient, redis.cluster.RedisCluster):
     """redis-py's synchronous cluster client over this package's connections.
 
-    It is to ``redis.RedisCluster`` what ``glide_scripts.redis.RedisCluster`` is to
-    ``redis.asyncio.RedisCluster``.
+    ``glide_scripts.redis.RedisCluster`` is the same for asyncio, and its docstring applies here,
+    too.
     """
 
     _library = library

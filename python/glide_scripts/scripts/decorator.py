@@ -33,8 +33,8 @@ def typed_script(
     ``Sequence[Key]``: type checkers do not accept a caller's ``list[str]`` as a ``list[Key]``.
     dicts, dataclasses, nested lists and ``Json[...]`` are sent as JSON, an enum as its value, and a
     UUID, a ``Decimal`` or a date as text. A ``NewType`` is sent as its base type. A value of a
-    union is sent as the first of its types that the value belongs to. Your own types need a
-    ``Converter``. ``Secret[...]`` keeps an argument out of all errors.
+    union is sent as the first type of the union that it fits. Your own types need a ``Converter``.
+    ``Secret[...]`` keeps an argument out of all errors.
 
     mypy accepts a body of ``...`` with the plugin ``glide_scripts.mypy``; without it, write ``raise
     NotImplementedError``. pyright accepts ``...`` as it is.
@@ -42,8 +42,8 @@ def typed_script(
     Args:
         script: The script. Its file must not declare parameters.
         once: Whether each call takes effect at most once, as with ``once`` of ``invoke_script``.
-            True means by an id that the client makes. The name of a parameter means by its value.
-            None means as ``script`` says.
+            True means that the client makes an id for each call. The name of a parameter means that
+            its value is the id. None means as ``script`` says.
         once_ttl: How long the server keeps the record of a call, in seconds.
 
     Raises:

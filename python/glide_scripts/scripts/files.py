@@ -144,7 +144,7 @@ def _check_links(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
         return
     identity = (status.st_dev, status.st_ino)
     if identity in above:
-        raise ScriptSourceError("it is a link to a folder that it is in", file=str(folder))
+        raise ScriptSourceError("it is a link to a folder that contains it", file=str(folder))
     for each in inner:
         _check_links(each, (*above, identity))
 
@@ -168,7 +168,9 @@ def package_folder(package: Any) -> Folder:
             raise
         raise ScriptSourceError(f"there is no package {name!r}") from None
     except (TypeError, ValueError):
-        raise ScriptSourceError(f"{name!r} is not a package, but a module or nothing") from None
+        raise ScriptSourceError(
+            f"{name!r} is not a package; pass a package that contains the files"
+        ) from None
     return Folder(root, name.replace(".", "/"))
 
 

@@ -31,6 +31,8 @@ class TypedLibrary:
 
     def __init__(self) -> None:
         """For ``from_directory`` and ``from_resource``, which read the scripts."""
+        # Tracebacks may show local variables, and this one has a repr from now on.
+        self.__entries, self.__shown = {}, ""
         raise TypeError(
             "make a library with ScriptLibrary.from_directory(path) or "
             "ScriptLibrary.from_resource(package, folder)"

@@ -140,7 +140,10 @@ class TypedScript(DeclaredScript, Generic[P, R_co]):
         """
         try:
             if not isinstance(client, Client):
-                raise self._refusal(TypeError, _no_client(client))
+                why = self._refusal(TypeError, _no_client(client))
+                # It may be the first parameter, which is secret, of a call without a client.
+                del client
+                raise why
             calling = self._call(client, args, kwargs)
         finally:
             # Tracebacks may show local variables, and some may be secret.
@@ -195,9 +198,9 @@ class TypedScript(DeclaredScript, Generic[P, R_co]):
         """
         try:
             if not hasattr(batch, "_invoke"):
-                raise self._refusal(
-                    TypeError, f"batch is {type(batch).__name__}; pass a Batch or a ClusterBatch"
-                )
+                kind = type(batch).__name__
+                del batch
+                raise self._refusal(TypeError, f"batch is {kind}; pass a Batch or a ClusterBatch")
             once = self._take_once(kwargs)
             call = DeclaredCall(self, *self._packed(args, kwargs), self._decoded)
         finally:

@@ -14,6 +14,8 @@ All methods block, except ``async with``. From a running event loop, call them t
 For pytest fixtures, see ``glide_scripts.testing.plugin``.
 """
 
+import glide_scripts  # noqa: F401 - waits until the package is there
+
 from ._binary import ServerNotFound
 from ._cluster import ValkeyCluster
 from ._faults import ClusterFaults, ServerFaults

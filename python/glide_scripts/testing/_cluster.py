@@ -54,8 +54,10 @@ class ValkeyCluster(Startable):
         cluster_node_timeout_ms: int = 2000,
         start_timeout: float = 30.0,
     ) -> None:
+        self._nodes: list[ValkeyServer] = []
         if primaries < 1 or replicas < 0:
-            raise ValueError("a cluster has at least one primary and no negative replicas")
+            name, value = ("primaries", primaries) if primaries < 1 else ("replicas", replicas)
+            raise ValueError(f"{name} is {value}; pass {1 if primaries < 1 else 0} or more")
         self._shards = primaries
         self._password = password
         self._start_timeout = start_timeout

@@ -28,10 +28,10 @@ class _Faults(Startable):
     def lose_replies(self, count: int = 1, *, matching: Matching = SCRIPT_CALLS) -> None:
         """Let the next calls run, and end their connections before the reply.
 
-        If more calls than `count` are in flight together, the last ones lose their replies, since
-        the end of a connection takes along what is answered later. In a cluster, this counts per
-        node. If no reply was lost by the end of the ``with`` block, or of the test that has the
-        fixture, that raises `AssertionError`.
+        If more calls than `count` are in flight together, the last ones lose their replies, because
+        a connection that ends loses all replies that are still to come. In a cluster, this counts
+        per node. If no reply was lost, the end of the ``with`` block, or of the test that has the
+        fixture, raises `AssertionError`.
 
         Args:
             count: The number of replies to lose.
@@ -65,8 +65,8 @@ class _Faults(Startable):
         met = any(each.counts["dropped"] for each in self._proxies)
         if kind is None and self._to_lose and not met:
             raise AssertionError(
-                "lose_replies() lost no reply: no request that it matches came through the faults' "
-                "url; the fixtures' clients connect there, others must be given it"
+                "lose_replies() lost no reply, because no matching request was sent to the url of "
+                "the faults; connect your client there, as the fixtures' clients do"
             )
 
 

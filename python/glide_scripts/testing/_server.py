@@ -73,11 +73,11 @@ class ValkeyServer(Startable):
         self._binary = binary
         self._port = port
         self._password = password
-        self._config = _checked({} if config is None else config)
-        self._start_timeout = _seconds(start_timeout)
         self._has_run = False
         self._paused = False
         self._process = ServerProcess()
+        self._config = _checked({} if config is None else config)
+        self._start_timeout = _seconds(start_timeout)
         self._finalizer = weakref.finalize(self, self._process.discard)
 
     @property
@@ -96,7 +96,7 @@ class ValkeyServer(Startable):
     def pid(self) -> int:
         """The process id. Raises `RuntimeError` if the server is not running."""
         if (pid := self._process.pid) is None:
-            raise RuntimeError("the server does not run")
+            raise RuntimeError("the server is not running; call start()")
         return pid
 
     @property
@@ -235,7 +235,11 @@ class ValkeyServer(Startable):
         if not self.running:
             if _PORT_TAKEN in self._process.log_of_launch:
                 raise _PortTakenError
-            raise ServerStartError(f"the server ended:\n{self._process.log_tail}")
+            said = self._process.log_tail
+            if not said.strip():
+                program = server_binary(self._binary)
+                raise ServerStartError(f"{program} ended and wrote nothing; is it a server?")
+            raise ServerStartError(f"the server ended:\n{said}")
         try:
             with Connection(HOST, port, password=self._password, timeout=_PROBE_TIMEOUT) as server:
                 server.command("PING")

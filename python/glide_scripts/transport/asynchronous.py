@@ -107,6 +107,8 @@ class AsyncCalls(RegistersScripts):
         reply = shared.finished(reply, args, self.response_callbacks, options)
         return await reply if hasattr(reply, "__await__") else reply
 
+    _execute_shared = execute_command
+
     async def _execute_elsewhere(
         self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:

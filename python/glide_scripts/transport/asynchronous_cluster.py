@@ -43,6 +43,32 @@ class AsyncClusterClient(AsyncCalls):
         await super().aclose()  # type: ignore[misc]
 
 
+def _of_known_nodes(name: str) -> Any:
+    """Return a method of the library's that needs the nodes, which its first call asks for."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._shared.core is not None and not self.nodes_manager.nodes_cache:
+            raise self._library.cluster_error(
+                f"{name}() knows no nodes, because calls go over glide_scripts' connections; "
+                "await initialize() before it"
+            )
+        return getattr(super(AsyncClusterClient, self), name)(*args, **kwargs)
+
+    return method
+
+
+for _name in (
+    "get_default_node",
+    "get_node",
+    "get_node_from_key",
+    "get_nodes",
+    "get_primaries",
+    "get_random_node",
+    "get_replicas",
+):
+    setattr(AsyncClusterClient, _name, _of_known_nodes(_name))
+
+
 class AsyncClusterPipeline(ClusterPipeline):
     """Goes before the library's asynchronous cluster pipeline. Without a watch, it is a batch."""
 

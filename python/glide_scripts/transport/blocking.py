@@ -97,6 +97,8 @@ class BlockingCalls(RegistersScripts):
             return self._execute_elsewhere(shared, args, options)
         return shared.finished(reply, args, self._callbacks, options)
 
+    _execute_shared = execute_command
+
     def _execute_elsewhere(
         self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:

@@ -23,9 +23,26 @@ class BlockingClusterClient(BlockingCalls):
 
     @property
     def _callbacks(self: Any) -> Any:
-        """What the library's client of each node makes of replies."""
-        client = getattr(self.get_default_node(), f"{self._library.package}_connection")
+        """What the library's client of each node makes of replies, and then the caller."""
+        callbacks = self.__dict__.get("_glide_callbacks")
+        if callbacks is None:
+            # A copy() of it would no longer find names in small letters.
+            of_nodes = self._callbacks_of_nodes()
+            callbacks = self._glide_callbacks = type(of_nodes)(of_nodes)
+        return callbacks
+
+    def _callbacks_of_nodes(self: Any) -> Any:
+        client = getattr(self, f"get_{self._library.package}_connection")(self.get_nodes()[0])
         return client.response_callbacks
+
+    def set_response_callback(self, command: str, callback: Any) -> None:
+        super().set_response_callback(command, callback)
+        first = self._callbacks_of_nodes().get(command)
+        self._callbacks[command] = (
+            callback
+            if first is None
+            else lambda reply, **options: callback(first(reply, **options), **options)
+        )
 
     def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
         write = write_on(self, self._shared, target_node, args)

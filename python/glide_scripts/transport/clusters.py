@@ -38,7 +38,7 @@ class SharedClusterClient(SharedClient):
     def settings(self) -> dict[str, Any]:
         if self._is_remapped or self._connect_func is not None:
             name = "address_remap" if self._is_remapped else f"{self.library.package}_connect_func"
-            raise ConfigurationError(f"{name} is set, which connections of glide_scripts lack")
+            raise ConfigurationError(f"{name} is set, which glide_scripts' connections do not have")
         kind = self.options.get("connection_class")
         is_tls = bool(self.options.get("ssl")) or getattr(kind, "__name__", "") == "SSLConnection"
         settings = cluster_settings(self.options, self._nodes, is_tls, self.library)

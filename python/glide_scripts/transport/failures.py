@@ -89,7 +89,8 @@ def _answer(error: GlideError, words: str, library: Library) -> Exception:
             # The library raises what the server answered to the command.
             _, _, after = words.partition(f": batch[{index}] (")
             words = after.partition("): ")[2] or words
-    parsed: Exception = library.parse_error(words)
+    # Without what the core adds for those who look for it.
+    parsed: Exception = library.parse_error(words.replace("Lua syntax error: ", "", 1))
     return parsed
 
 

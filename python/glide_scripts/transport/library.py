@@ -46,15 +46,15 @@ class Library:
         self.base_error: type[Exception] = (
             getattr(self.exceptions, "RedisError", None) or self.exceptions.ValkeyError
         )
-        # A transaction's is a cluster's error. Old versions have only that.
-        cluster_error = (
-            getattr(self.exceptions, "CrossSlotTransactionError", None)
-            or getattr(self.exceptions, "RedisClusterException", None)
+        self.cluster_error: type[Exception] = (
+            getattr(self.exceptions, "RedisClusterException", None)
             or self.exceptions.ValkeyClusterException
         )
+        # A transaction's is a cluster's error. Old versions have only that.
+        of_transaction = getattr(self.exceptions, "CrossSlotTransactionError", self.cluster_error)
         # The library raises the first for a server's answer, and the second before it sends.
         self.cross_slot_error: type[Exception] = type(
-            "ClusterCrossSlotError", (self.exceptions.ClusterCrossSlotError, cluster_error), {}
+            "ClusterCrossSlotError", (self.exceptions.ClusterCrossSlotError, of_transaction), {}
         )
         self.empty_response: str = client.EMPTY_RESPONSE
         self.never_decode: str = client.NEVER_DECODE

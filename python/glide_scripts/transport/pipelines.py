@@ -18,6 +18,10 @@ def batch_of(pipeline: Any, shared: SharedClient, is_transaction: object) -> Any
     is_own = shared.reason is not None or pipeline.watching or pipeline.connection is not None
     if not commands or is_own or not is_shared(shared, commands):
         return None
+    for script in pipeline.scripts:
+        # One that a client of the library's own registered is not known here.
+        if script.sha not in shared.scripts:
+            shared.know(script.script)
     is_atomic = bool(is_transaction or pipeline.explicit_transaction)
     return shared.batch([args for args, _ in commands], is_atomic)
 

@@ -28,23 +28,23 @@ SHARED = (Placement.SHARED, Placement.SCRIPT)
 class NameRule:
     """How a command of one name is sent."""
 
-    __slots__ = ("by_nodes", "decide", "is_read", "name", "place", "words")
+    __slots__ = ("by_nodes", "decides", "following", "is_read", "name", "place", "words")
 
     def __init__(self, name: str) -> None:
-        upper = name.upper()
-        parts = upper.split()
-        first = parts[0] if parts else ""
-        self.name = upper
-        """The name under which the library knows its callback."""
-        self.words = parts if len(parts) > 1 else None
-        """The words of a name of several, such as ``CONFIG GET``."""
+        words = name.split()
+        first, *following = name.upper().split() or [""]
+        self.name = first
+        self.words = None if words == [name] else words
+        """The words of a name of several: ``CONFIG GET``, or ``GET key`` with its arguments."""
+        self.following = following
+        """Those after the first, in capitals."""
         self.is_read = first in _READS
         """Whether it only reads, so that a replica may answer it."""
         self.by_nodes = first in _BY_NODES or first.startswith("FT.")
         """Whether the library's cluster client asks several nodes, or one of its choice."""
-        self.decide = first if first in _BY_ARGUMENTS and self.words is None else None
-        """The name, if the arguments decide where it goes."""
-        self.place = _place(first, upper)
+        self.decides = first in _WAIT_WITH_BLOCK or (first in _CONTAINERS and not following)
+        """Whether the arguments decide where it goes."""
+        self.place = _place(first, *following[:1])
 
 
 def name_rule(name: Any) -> NameRule:
@@ -66,16 +66,17 @@ def name_rule(name: Any) -> NameRule:
 
 def place(rule: NameRule, args: tuple[Any, ...]) -> Placement:
     """Return where a command with these arguments goes."""
-    if rule.decide is None:
+    if not rule.decides:
         return rule.place
-    words = [_upper(word) for word in args[1:5]]
-    if rule.decide in _WAIT_WITH_BLOCK:
+    if rule.name in _WAIT_WITH_BLOCK:
         # A stream with that name is then read there, too. That does no harm.
-        return Placement.WAITS if "BLOCK" in map(_upper, args[1:]) else Placement.SHARED
-    return _place(rule.decide, " ".join([rule.decide, *words[:1]]))
+        is_there = "BLOCK" in rule.following or "BLOCK" in map(_upper, args[1:])
+        return Placement.WAITS if is_there else Placement.SHARED
+    return _place(rule.name, *map(_upper, args[1:2]))
 
 
-def _place(first: str, name: str) -> Placement:
+def _place(first: str, second: str = "") -> Placement:
+    name = f"{first} {second}"
     if first in _CHANGING or name in _CHANGING:
         return Placement.CHANGES
     if first in _WAITING or name in _URGENT:
@@ -115,7 +116,8 @@ _WAITING = frozenset(
 _WAIT_WITH_BLOCK = frozenset({"XREAD", "XREADGROUP"})
 # On the shared connection, they would wait for the script that they have to stop.
 _URGENT = frozenset({"FUNCTION KILL", "FUNCTION STATS", "SCRIPT KILL"})
-_BY_ARGUMENTS = _WAIT_WITH_BLOCK | {"FUNCTION", "SCRIPT"}
+_CONTAINERS = frozenset({"FUNCTION", "SCRIPT"})
+"""The names whose second word decides."""
 _CHANGING = frozenset(
     [
         "ASKING",

@@ -45,6 +45,8 @@ class BaseScript:
 class RegistersScripts:
     """What the clients share whose scripts these are."""
 
+    _execute_shared: Any
+    """The method ``execute_command`` of this package. Scripts go by one of the caller's own."""
     _converts_scripts = False
     """Whether the caller has a function for the replies of scripts, as the library has none."""
 
@@ -130,4 +132,10 @@ class BlockingScript(BaseScript):
 
 def _by_command(client: Any) -> Any:
     """Whether scripts are commands of the library's client, with what it does to them."""
-    return client._converts_scripts or client._sends_itself({})
+    kind = type(client)
+    return (
+        client._converts_scripts
+        or kind.execute_command is not kind._execute_shared
+        or "execute_command" in client.__dict__
+        or client._sends_itself({})
+    )

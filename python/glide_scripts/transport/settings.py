@@ -161,7 +161,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _absent(name: str) -> ConfigurationError:
-    return ConfigurationError(f"{name} is set, which connections of glide_scripts lack")
+    return ConfigurationError(f"{name} is set, which glide_scripts' connections do not have")
 
 
 def _core_settings(config: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,8 @@ class SharedClient(ABC):
         sha, count = args[1], _count(args[2])
         text = sha.decode("ascii", "replace") if isinstance(sha, bytes) else sha
         script = self.scripts.get(text) if isinstance(text, str) else None
-        if script is None or count is None:
+        if script is None or count is None or count > len(args) - 3:
+            # The server says what is wrong with the call.
             return None
         if name_rule(args[0]).is_read:
             # With EVALSHA_RO, the server stops a script that writes.
@@ -145,7 +146,7 @@ class SharedClient(ABC):
         rule = name_rule(args[0])
         if self.in_cluster and rule.by_nodes:
             return None
-        if rule.place is not Placement.SHARED or rule.decide is not None:
+        if rule.place is not Placement.SHARED or rule.decides:
             where = place(rule, args)
             if where is Placement.SCRIPT:
                 called = self.known(args)
@@ -224,7 +225,7 @@ class SharedClient(ABC):
         return packed
 
     def _words(self, args: tuple[Any, ...]) -> list[Any]:
-        """Return a command's words; the library has some names of two words as one."""
+        """Return a command's words; a name may be several."""
         words, rule = self.words.encoded(args), name_rule(args[0])
         if rule.words is not None or not self.words.is_utf8:
             words[:1] = rule.words or [rule.name]
@@ -282,9 +283,10 @@ _of_parent: list[Any] = []
 
 
 def _count(text: Any) -> int | None:
-    """How many keys a call has, if it says so."""
-    try:
-        count = int(text)
-    except (TypeError, ValueError):
-        return None
-    return count if count >= 0 else None
+    """How many keys a call has; None if the server or the library would refuse the number."""
+    if type(text) is int:
+        return text if text >= 0 else None
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    is_number = isinstance(text, str) and text.isdecimal() and str(int(text)) == text
+    return int(text) if is_number else None

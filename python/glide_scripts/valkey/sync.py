@@ -41,7 +41,7 @@ class Pipeline(BlockingPipeline, valkey.client.Pipeline):
 class Valkey(BlockingClient, valkey.Valkey):
     """valkey-py's synchronous client over this package's connections.
 
-    It is to ``valkey.Valkey`` what ``glide_scripts.valkey.Valkey`` is to ``valkey.asyncio.Valkey``.
+    ``glide_scripts.valkey.Valkey`` is the same for asyncio, and its docstring applies here, too.
     """
 
     _library = library
@@ -55,7 +55,7 @@ class Valkey(BlockingClient, valkey.Valkey):
 
 
 class Sentinel(SentinelWithClients, valkey.sentinel.Sentinel):
-    """valkey-py's Sentinel, as ``glide_scripts.valkey.Sentinel`` for threads."""
+    """valkey-py's Sentinel: like ``glide_scripts.valkey.Sentinel``, but synchronous."""
 
     _library = library
     _client = Valkey

@@ -17,8 +17,8 @@ class ClusterPipeline(BlockingClusterPipeline, valkey.cluster.ClusterPipeline):
 class ValkeyCluster(BlockingClusterClient, valkey.cluster.ValkeyCluster):
     """valkey-py's synchronous cluster client over this package's connections.
 
-    It is to ``valkey.ValkeyCluster`` what ``glide_scripts.valkey.ValkeyCluster`` is to
-    ``valkey.asyncio.ValkeyCluster``.
+    ``glide_scripts.valkey.ValkeyCluster`` is the same for asyncio, and its docstring applies here,
+    too.
     """
 
     _library = library

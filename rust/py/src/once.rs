@@ -98,7 +98,7 @@ fn id_at(name: &str, elements: &Elements<'_>, index: usize) -> PyResult<Vec<u8>>
         Ok(())
     })?;
     let what = format!("{name}[{index}], which the script declares as the id of once,");
-    let missing = || PyValueError::new_err(format!("{what} is not there; pass it, or once"));
+    let missing = || PyValueError::new_err(format!("{what} is missing; pass it, or pass once"));
     of_right_length(&what, id.ok_or_else(missing)?)
 }
 

@@ -24,8 +24,8 @@ use crate::python;
 ///     idempotent (bool): Whether running the script twice has the same effect as running it once. The client repeats
 ///         such a script after a lost connection.
 ///     once (bool | tuple[str, int]): Whether each call takes effect at most once, as with `once` of `invoke_script`.
-///         True means by an id that the client makes for each call. `("args", 0)` or `("keys", 0)` means by that
-///         argument or key: calls with the same one are one call.
+///         True means that the client makes an id for each call. `("args", 0)` or `("keys", 0)` means that this
+///         argument or key is the id: the script takes effect once for all calls with the same id.
 ///     once_ttl (float | None): How long the server keeps the record of a call, in seconds. None means as
 ///         `invoke_script` says.
 ///

@@ -56,6 +56,8 @@ pub(crate) struct Record {
     #[expect(dead_code, reason = "it is shown where something does not hold")]
     pub(crate) issued_at: Duration,
     pub(crate) deadline: Duration,
+    /// The deadline holds until it is sent.
+    pub(crate) waits_for_reply: bool,
     pub(crate) cancelled_at: Option<Duration>,
     pub(crate) ended: Option<(Duration, End)>,
 }
@@ -162,7 +164,9 @@ impl Oracle {
                 }
                 Event::Ended { at, run, ending, .. } => {
                     let Some((id, node)) = calls.get(run) else { continue };
-                    let is_due = |record: &Record| record.is_killable && *at + SLACK >= record.deadline;
+                    let is_due = |record: &Record| {
+                        record.is_killable && !record.waits_for_reply && *at + SLACK >= record.deadline
+                    };
                     let mut asking = self.records.iter().filter(|(own, record)| record.counts.unwrap_or(**own) == *id);
                     let is_meant = asking.any(|(_, record)| is_due(record));
                     if *ending != Ending::Killed {
@@ -260,7 +264,7 @@ impl Oracle {
             violated("was sent after it had ended");
         }
         let Some((at, end)) = &record.ended else { return };
-        if *at > record.deadline + SLACK {
+        if *at > record.deadline + SLACK && !record.waits_for_reply {
             violated("ended after its deadline");
         }
         match end {

@@ -99,11 +99,12 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let mut violations = Vec::new();
     let mut all = Vec::new();
     let has_functions = version.has_functions();
-    let open = async |number, config| {
+    let open = async |number, config: Config| {
         let (opened, outcome) = ReplyTo::task();
+        let waits = config.connection.deadlines == Deadlines::UntilSent;
         let client = Client::open(config, &io, opened);
         let outcome = outcome.await.ok().and_then(Completion::into_call);
-        let callers = Callers::new(client, number, world.clone(), oracle.clone(), ids.clone(), has_functions);
+        let callers = Callers::new(client, number, world.clone(), oracle.clone(), ids.clone(), has_functions, waits);
         match outcome {
             Some(Ok(_)) => Ok(callers),
             other => Err(format!("a client could not connect on a calm network: {other:?}")),
@@ -214,7 +215,7 @@ async fn come_to_rest(stats: &Stats) -> Result<(), String> {
         if (waiting, in_flight) == (0, 0) {
             return Ok(());
         }
-        busy = format!("{waiting} bytes are said to wait and {in_flight} requests to be in flight, and none are");
+        busy = format!("{waiting} bytes are counted as waiting and {in_flight} requests as in flight, but none are");
         sleep(Duration::from_millis(7)).await;
     }
     Err(busy)
@@ -249,7 +250,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             timeout: Duration::from_millis(500),
             backoff: Backoff { retries: 4, factor: Duration::from_millis(20), base: 2, jitter_percent: 20 },
             address_map: None,
-            deadlines: Deadlines::WholeCalls,
+            deadlines: if chance.u8(..5) == 0 { Deadlines::UntilSent } else { Deadlines::WholeCalls },
             observed: false,
             // The simulated connections know it themselves.
             unacknowledged: Some(|_| None),

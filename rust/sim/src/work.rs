@@ -44,6 +44,8 @@ pub(crate) struct Callers {
     /// How many different scripts of a kind there are.
     variants: u32,
     has_functions: bool,
+    /// Its deadlines hold until a call is sent.
+    waits_for_replies: bool,
 }
 
 /// A script's template, which of its copies it is, and whether it is declared idempotent.
@@ -60,6 +62,7 @@ impl Callers {
         oracle: Rc<RefCell<Oracle>>,
         ids: Rc<Cell<u64>>,
         has_functions: bool,
+        waits_for_replies: bool,
     ) -> Rc<Self> {
         let arrived = Arc::new(Notify::new());
         let waking = arrived.clone();
@@ -78,6 +81,7 @@ impl Callers {
             under_way: Cell::new(0),
             variants,
             has_functions,
+            waits_for_replies,
         });
         spawn_local(callers.clone().hand_out());
         callers
@@ -339,6 +343,7 @@ impl Callers {
             is_counted: true,
             issued_at: now,
             deadline: now + timeout,
+            waits_for_reply: self.waits_for_replies,
             cancelled_at: None,
             ended: None,
         }

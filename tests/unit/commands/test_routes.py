@@ -19,6 +19,7 @@ from glide_scripts.commands.routes import (
     SlotKeyRoute,
     SlotType,
 )
+from glide_scripts.commands.routing import plan
 
 
 def making(
@@ -146,3 +147,15 @@ def test_a_wrong_address_is_refused(host: str, port: int | None, text: str) -> N
 def test_the_base_of_routes_leads_nowhere() -> None:
     with pytest.raises(NotImplementedError, match="Route is not a route"):
         Route()._target()
+
+
+@pytest.mark.parametrize("name", ["WAIT", "WAITAOF"])
+def test_each_primary_is_waited_for(name: str) -> None:
+    each = plan([name, "1", "0", "100"])
+    assert (each.to, each.gather) == ("all_primaries", "least")
+
+
+def test_a_command_whose_first_key_is_not_its_first_word_goes_by_its_key() -> None:
+    for words in (["MSETEX", "1", "key", "value"], ["OBJECT", "FREQ", "key"]):
+        first, _ = plan(words).keys or (0, 0)
+        assert words[first] == "key"

@@ -91,8 +91,8 @@ BAD = [
     ("--@arg limit: __import__('os')", "is not a type"),
     ("--@arg limit: int | None", "strings, never None"),
     ("--@arg limit: set[int]", "'limit' is set[int], which cannot be sent"),
-    ("--@arg limit: dict[int, str]", "it contains a type that JSON does not have"),
-    ("--@arg limit: list", "say of what: list[str]"),
+    ("--@arg limit: dict[int, str]", "keys in JSON are str, not int"),
+    ("--@arg limit: list", "write the type of its items, as in list[str]"),
     ("--@arg mode: Literal[[]]", "'mode' is Literal[[]], which cannot be sent"),
     ("--@arg mode: Literal[x]", "is not a type"),
     ("--@arg id: UUDI", "'UUDI' is not a type; did you mean UUID?"),
@@ -286,7 +286,7 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
     [
         (starred_twice, "'users' takes all remaining keys, but 'more' comes after it"),
         (keywords, "'**users' has no place in KEYS or ARGV; name each parameter"),
-        (bare, "'user' has no annotation; a key has Key"),
+        (bare, "'user' has no annotation; write Key for a key, and a type for an argument"),
         (optional, "'count' is int | None, which cannot be sent"),
         (unknown, "an annotation cannot be evaluated: name 'Nope' is not defined"),
         (an_object, "'count' is object, which cannot be sent"),
@@ -294,7 +294,7 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
         (many_twice, "'a' takes all remaining arguments"),
         (wrong_default, "the default of count is str; pass int"),
         (reply_of_an_object, "no reply can be read as Handle"),
-        (3, "a script is declared by a function; this is int"),
+        (3, "typed_script decorates int, not a function"),
     ],
 )
 def test_an_annotation_that_cannot_be_says_where_and_why(function: Any, words: str) -> None:

@@ -39,6 +39,20 @@ class Right:
     lefts: dict[str, Left]
 
 
+class Sizes(TypedDict):
+    size: complex
+
+
+@dataclass
+class Part:
+    size: list[complex]
+
+
+@dataclass
+class Whole:
+    parts: list[Part]
+
+
 @dataclass
 class Unresolved:
     value: Nope  # type: ignore[name-defined] # noqa: F821
@@ -266,8 +280,10 @@ def test_any_error_while_encoding_is_clear() -> None:
     [
         (Unresolved, "an annotation of Unresolved cannot be evaluated: name 'Nope' is not"),
         (Json[list[Unresolved]], "an annotation of Unresolved cannot be evaluated"),
-        (Json[set[int]], "it contains a type that JSON does not have"),
-        (Json[dict[int, str]], "it contains a type that JSON does not have"),
+        (Json[set[int]], "set[int] is not a type that JSON has"),
+        (Json[dict[int, str]], "keys in JSON are str, not int"),
+        (Whole, "Whole.parts: Part.size: complex is not a type that JSON has"),
+        (Json[list[Sizes]], "Sizes.size: complex is not a type that JSON has"),
     ],
 )
 def test_a_type_that_cannot_be_is_an_error_of_the_declaration(annotation: Any, words: str) -> None:

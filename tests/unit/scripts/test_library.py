@@ -43,7 +43,7 @@ def test_a_link_to_a_folder_around_it_says_so(tmp_path: Path, link: str, to: str
     assert [script.name for script in scripts] == ["a", "again.b", "sub.b"]
     for name in (link, f"{link}2"):
         (tmp_path / name).symlink_to(to, target_is_directory=True)
-    with pytest.raises(ScriptSourceError, match="it is a link to a folder that it is in"):
+    with pytest.raises(ScriptSourceError, match="it is a link to a folder that contains it"):
         ScriptLibrary.from_directory(tmp_path)
 
 

@@ -34,7 +34,10 @@ class GlideClusterClient(ClusterSending, BaseClient):
             ConfigurationError: A setting is wrong; the text names it.
             ClosingError: The cluster could not be reached; the text says why.
         """
-        return run_for(cls, cls._create(config))
+        opening = cls._create(config)
+        # It may be a URL with a password, and tracebacks may show local variables.
+        del config
+        return run_for(cls, opening)
 
     invoke_script_route = blocking(cluster.GlideClusterClient.invoke_script_route)
     exec = blocking(cluster.GlideClusterClient.exec)

@@ -54,9 +54,11 @@ def blocking(
     def blocked(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         calling = None
         try:
-            calling = method(self, *args, **kwargs)
-            # Tracebacks may show local variables, and some may be secret.
-            del args, kwargs
+            try:
+                calling = method(self, *args, **kwargs)
+            finally:
+                # Tracebacks may show local variables, and some may be secret.
+                del args, kwargs
             warn_in_loop(self)
             return run(calling)
         except BaseException:

@@ -18,10 +18,9 @@ class ScriptReplies(Sequence[TResult]):
     """The replies to the calls of ``invoke_script_many``, to be iterated over or used as a list.
 
     ``for reply in replies`` takes them one by one, once, and keeps none. To use them as a list,
-    such as with ``replies[0]``, ``len(replies)`` or ``==``, waits for all of them. Either way the
-    calls are sent when replies are asked for, and not before. To stop early, leave the loop: what
-    is in flight is then cancelled, with ``close`` (or ``contextlib.closing``) before the next line
-    runs.
+    such as with ``replies[0]``, ``len(replies)`` or ``==``, waits for all of them. In both cases,
+    the calls are sent only when you ask for replies. To stop early, leave the loop: calls in flight
+    are then cancelled. ``close`` and ``contextlib.closing`` also wait until they are.
     """
 
     def __init__(self, client: Any, replies: many.ScriptReplies) -> None:
@@ -56,7 +55,7 @@ class ScriptReplies(Sequence[TResult]):
             if self._is_taken:
                 # This error has list() and tuple() take the rest.
                 raise TypeError(
-                    "the replies are taken one by one already; call invoke_script_many() again"
+                    "some replies were already taken one by one; call invoke_script_many() again"
                 )
             self._is_taken = True
             warn_in_loop(self._client)
@@ -84,7 +83,7 @@ class ScriptReplies(Sequence[TResult]):
         return f"<ScriptReplies {'to come' if self._all is None else self._all}>"
 
     def close(self) -> None:
-        """Stops it: what is in flight is cancelled. Stopping it twice is harmless."""
+        """Stop: calls in flight are cancelled. You may stop twice."""
         self._is_taken = True
         run(self._replies.aclose())
 

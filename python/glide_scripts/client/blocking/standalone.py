@@ -34,7 +34,10 @@ class GlideClient(BaseClient):
             ConfigurationError: A setting is wrong; the text names it.
             ClosingError: The server could not be reached; the text says why.
         """
-        return run_for(cls, cls._create(config))
+        opening = cls._create(config)
+        # It may be a URL with a password, and tracebacks may show local variables.
+        del config
+        return run_for(cls, opening)
 
     exec = blocking(standalone.GlideClient.exec)
     unwatch = blocking(standalone.GlideClient.unwatch)

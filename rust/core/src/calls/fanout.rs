@@ -39,16 +39,18 @@ pub(crate) fn in_parts(servers: &Rc<Servers>, split: Split) {
 async fn run_on_nodes(servers: Rc<Servers>, supervision: Supervision, call: Call) {
     let Call { request, route, timeout, deadline, reply_to } = call;
     let work = async {
-        if timeout_at(deadline, servers.learn_first()).await.is_err() {
-            return Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::NoNode))));
+        let closed = servers.supervisor.closed();
+        match timeout_at(deadline, closed.run_until_cancelled(servers.learn_first())).await {
+            Ok(Some(())) => ask_nodes(&servers, request, &route, timeout, deadline).await,
+            Ok(None) => Err(Box::new(Error::closed_in_flight(false))),
+            Err(_) => Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::NoNode)))),
         }
-        ask_nodes(&servers, request, &route, timeout, deadline).await
     };
     finish(&servers, supervision, reply_to, work).await;
 }
 
 async fn finish(servers: &Servers, supervision: Supervision, reply_to: ReplyTo, work: impl Future<Output = Outcome>) {
-    let outcome = supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_in_flight(true))));
+    let outcome = supervision.over_parts(work).await;
     servers.stats.finish_unless_gone(reply_to, outcome);
 }
 
@@ -73,6 +75,7 @@ async fn ask_nodes(
                 Ok(Ok(())) => {
                     Some(send(&servers, request, Route::Address(node.address.clone()), timeout, deadline).await)
                 }
+                Ok(Err(_)) if servers.supervisor.is_closed() => Some(Err(Box::new(Error::closed_in_flight(false)))),
                 Ok(Err(_)) => None,
                 Err(_) => Some(Err(Box::new(Error::timeout(timeout, AtDeadline::NotSent(Obstacle::Connecting))))),
             };
@@ -95,7 +98,8 @@ async fn ask_nodes(
 
 /// Whether a node left the cluster before anything was sent to it.
 pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
-    !may_have_executed(outcome) && !servers.topology().nodes().any(|known| known.address == *node)
+    let is_known = servers.topology().nodes().any(|known| known.address == *node);
+    !may_have_executed(outcome) && !is_known && !servers.supervisor.is_closed()
 }
 
 fn may_have_executed(outcome: &Outcome) -> bool {
@@ -270,13 +274,8 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
             sum.map(|sum| Reply::One(Item::Int(sum))).ok_or_else(|| Box::new(Error::unexpected("an integer")))
         }
         Gather::Least => {
-            let numbers: Option<Vec<i64>> = replies.map(|reply| reply.as_int()).collect();
-            let least = numbers.map(|numbers| numbers.into_iter().min());
-            match least {
-                Some(Some(least)) => Ok(Reply::One(Item::Int(least))),
-                Some(None) => Err(Box::new(no_nodes())),
-                None => Err(Box::new(Error::unexpected("an integer"))),
-            }
+            let first = replies.next().ok_or_else(|| Box::new(no_nodes()))?;
+            replies.try_fold(first, least).ok_or_else(|| Box::new(Error::unexpected("integers")))
         }
         Gather::Joined => {
             let lists: Option<Vec<Vec<Reply>>> = replies.map(Reply::into_elements).collect();
@@ -299,6 +298,18 @@ fn combine(gather: Gather, mut replies: impl Iterator<Item = Reply>) -> Outcome 
         }
         _ => replies.next().ok_or_else(|| Box::new(no_nodes())),
     }
+}
+
+/// The lesser of two integers, or of each pair of two lists of integers.
+fn least(one: Reply, other: Reply) -> Option<Reply> {
+    let lesser = |one: &Reply, other: &Reply| Some(Item::Int(one.as_int()?.min(other.as_int()?)));
+    if let Some(lesser) = lesser(&one, &other) {
+        return Some(Reply::One(lesser));
+    }
+    let pairs: Vec<_> = one.into_elements()?.into_iter().zip(other.into_elements()?).collect();
+    let numbers = pairs.iter().map(|(one, other)| lesser(one, other));
+    let items: Option<Vec<_>> = std::iter::once(Some(Item::Array(pairs.len()))).chain(numbers).collect();
+    items.map(Reply::Nested)
 }
 
 fn no_nodes() -> Error {
@@ -328,6 +339,17 @@ mod tests {
         assert_eq!(sum.ok(), Some(int(5)));
         let both = gather_nodes(Gather::And, vec![(node(1), Ok(list(&[1, 1, 0]))), (node(2), Ok(list(&[1, 0, 0])))]);
         assert_eq!(both.ok(), Some(list(&[1, 0, 0])));
+    }
+
+    #[test]
+    fn the_least_is_taken_of_integers_and_of_each_place_in_lists() {
+        let of = |replies: [Reply; 3]| {
+            let answers = (1..).map(node).zip(replies.map(Ok)).collect();
+            gather_nodes(Gather::Least, answers).ok()
+        };
+        assert_eq!(of([int(2), int(1), int(3)]), Some(int(1)));
+        assert_eq!(of([list(&[1, 2]), list(&[1, 0]), list(&[0, 3])]), Some(list(&[0, 0])));
+        assert_eq!(of([int(1), list(&[1]), int(1)]), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod pauses;
 pub(crate) mod pipeline;
 mod proving;
 pub(crate) mod single;
+mod time_limit;
 pub(crate) mod transaction;
 pub(crate) mod waiting;
 pub(crate) mod watch;

@@ -9,15 +9,14 @@ mod reach;
 mod replies;
 mod write;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
-use crate::calls::waiting::{TooLate, in_time, send_again_by, time_for_reply};
+use crate::calls::time_limit::{TimeLimit, TooLate};
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -38,15 +37,11 @@ struct Context {
     sending: Sending,
     /// The batch writes, so none of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
-    /// How long its commands wait for other clients, all together; `None`: no command waits.
-    own_time: Option<Wait>,
-    /// If `own_time` is set, the batch has connections of its own, one per server, so that its order holds and no other
-    /// call waits behind it.
+    /// Some of its commands wait for other clients. So the batch has connections of its own, one per server: its order
+    /// holds, and no other call waits behind it.
+    waits: bool,
     leases: RefCell<Vec<Lease>>,
-    /// Until when its commands must be sent.
-    send_by: Cell<Instant>,
-    /// The servers may have read some of it.
-    was_sent: Cell<bool>,
+    limit: TimeLimit,
     /// For errors of deadlines.
     waiting_for: RefCell<Obstacle>,
 }
@@ -77,12 +72,11 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
     };
     let context = Rc::new(Context {
         servers: servers.clone(),
-        send_by: Cell::new(sending.deadline),
-        sending,
         needs_primaries: !reads,
-        own_time,
+        waits: own_time.is_some(),
         leases: RefCell::default(),
-        was_sent: Cell::default(),
+        limit: TimeLimit::new(servers, sending.timeout, sending.deadline, own_time),
+        sending,
         waiting_for: RefCell::default(),
     });
     let _closing = Closing(context.clone());
@@ -124,9 +118,7 @@ impl Context {
     /// Sends one node's pieces, once it can be reached.
     async fn send(self: Rc<Self>, lane: Option<Rc<Lane>>, mut pieces: Vec<Piece>) -> Round {
         let held = self.servers.stats.hold(pieces.iter().map(|piece| self.request(piece).wire().len()).sum());
-        let send_by = self.send_by.get();
-        let waited = send_by.duration_since(self.sending.deadline);
-        let reached = timeout_at(send_by, self.reach(lane, &mut pieces)).await.map_err(|_| TooLate { waited });
+        let reached = self.limit.over(|| false, self.reach(lane, &mut pieces)).await;
         drop(held);
         let place = match reached {
             Ok(Ok(Some(place))) => place,
@@ -147,13 +139,12 @@ impl Context {
         };
         let lane = place.lane().clone();
         // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
-        let waits = self.own_time.is_some();
         let (write, commands) = self.write(&lane, &mut pieces);
         let only_on = Some(lane.connection());
         let options = StepOptions {
             only_on,
             separable: true,
-            waits,
+            waits: self.waits,
             flushes_scripts: write.flushes_scripts,
             ..StepOptions::default()
         };
@@ -169,11 +160,12 @@ impl Context {
         let bringers = first.into_iter().flat_map(|first| write.bringers(first)).collect();
         let mut round = Round { done: Vec::with_capacity(pieces.len()), ..Round::default() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), bringers };
+        let mut was_sent = false;
         for (count, progress, answer) in chunks {
-            let answered = self.in_time(|| progress.was_sent(), answer).await;
-            if progress.was_sent() {
-                self.was_sent.set(true);
-                self.send_by.update(|send_by| send_again_by(send_by, self.sending.timeout));
+            let answered = self.limit.over(|| was_sent || progress.was_sent(), answer).await;
+            was_sent |= progress.was_sent();
+            if answered.is_ok() && was_sent {
+                self.limit.note_sent();
             }
             let ending = match answered {
                 Ok(Ok(())) => WriteEnd::Answered,
@@ -190,18 +182,9 @@ impl Context {
         round
     }
 
-    async fn in_time<T>(&self, was_sent: impl Fn() -> bool, work: impl Future<Output = T>) -> Result<T, TooLate> {
-        let own_time = time_for_reply(&self.servers, self.own_time);
-        in_time(self.sending.deadline, own_time, || self.was_sent.get() || was_sent(), work).await
-    }
-
     fn not_sent_in_time(&self, too_late: TooLate, was_lost: bool) -> Error {
         let reason = self.waiting_for.borrow().clone();
         let known = if was_lost { AtDeadline::LostBefore } else { AtDeadline::NotExecuted(reason) };
-        self.timed_out(too_late, known)
-    }
-
-    fn timed_out(&self, too_late: TooLate, known: AtDeadline) -> Error {
-        Error::timeout(self.sending.timeout + too_late.waited, known)
+        Error::timeout(too_late.after, known)
     }
 }

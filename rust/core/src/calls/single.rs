@@ -1,14 +1,16 @@
 //! A call for one node: it is sent, and sent again as its answers ask for, within one deadline.
 
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::rc::Rc;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
 use crate::calls::proving::{ask, proof};
-use crate::calls::waiting::{TooLate, connected_lane, in_time, send_again_by, time_for_reply};
+use crate::calls::time_limit::{TimeLimit, TooLate};
+use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, NotReached, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::call::Call;
@@ -79,10 +81,8 @@ async fn retry(
     place: Option<Place>,
 ) {
     let progress = Progress::default();
-    let own_time = time_for_reply(&servers, call.request.wait());
-    let steps = attempts(&servers, &call, lane, unfinished, place, &progress);
-    let steps = in_time(call.deadline, own_time, || progress.step.was_sent(), steps);
-    let ended = supervision.over(steps).await;
+    let attempts = attempts(&servers, &call, lane, unfinished, place, &progress);
+    let ended = supervision.over(attempts).await;
     let lease = progress.lease.take();
     if servers.config.connection.observed {
         call.reply_to.send_trace(progress.trace());
@@ -90,8 +90,8 @@ async fn retry(
     let closed = || Ok(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request)))));
     let outcome = match ended.or_closed(closed) {
         Some(Ok(outcome)) => Some(outcome),
-        Some(Err(TooLate { waited })) => {
-            let error = Error::timeout(call.timeout + waited, progress.at_deadline(&call.request));
+        Some(Err(TooLate { after })) => {
+            let error = Error::timeout(after, progress.at_deadline(&call.request));
             if error.may_have_executed {
                 servers.unanswered();
             }
@@ -247,7 +247,7 @@ async fn attempts(
     mut unfinished: Unfinished,
     mut kept: Option<Place>,
     progress: &Progress,
-) -> Outcome {
+) -> Result<Outcome, TooLate> {
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
     let sent = match &unfinished {
@@ -256,89 +256,103 @@ async fn attempts(
         _ => Attempt::first(servers, request),
     };
     let mut attempt = Attempt { lane, ..sent };
-    let mut send_by = call.deadline;
+    let limit = TimeLimit::new(servers, call.timeout, call.deadline, request.wait());
     loop {
         progress.note(&unfinished);
         if !matches!(unfinished, Unfinished::Unsent) {
-            send_by = send_again_by(send_by, call.timeout);
+            limit.note_sent();
         }
-        attempt.has_place = kept.is_some();
-        let held = servers.stats.hold(request.wire().len());
-        match unfinished {
-            Unfinished::Answered(reply) => match attempt.read(servers, request, &call.route, reply) {
-                Answered::Done { outcome, from_record } => {
-                    if attempt.form.is_none() && request.has_forms() {
-                        servers.stats.script_hits.add(1);
-                    }
-                    progress.from_record.set(from_record);
-                    return outcome;
-                }
-                Answered::Failed(error, mut verdict) | Answered::Refused(error, mut verdict) => {
-                    if verdict.is_unproved {
-                        verdict = progress.prove(servers, call, &mut attempt, &error, &verdict, kept.as_ref()).await;
-                    }
-                    if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
-                        let error = Error::answered(&error, &verdict, request);
-                        return Err(Box::new(error.after_loss(progress.lost.get())));
-                    }
-                }
-            },
-            Unfinished::Unsent => attempt.lane = None,
-            Unfinished::Lost(reason) => {
-                let unanswered = verdict::of_loss(request, true, false);
-                if !unanswered.may_be_sent_again {
-                    return Err(Box::new(Error::lost(reason)));
-                }
-                progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
-                progress.waiting_for.replace(Obstacle::Lost(reason));
-                attempt.lane = None;
-            }
+        let next = next_attempt(servers, call, &mut attempt, unfinished, &mut kept, limit.send_by(), progress);
+        match limit.over(|| progress.step.was_sent(), next).await? {
+            Continue(next) => unfinished = next,
+            Break(outcome) => return Ok(outcome),
         }
-        // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
-        let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
-        let had_place = before.is_some();
-        let reaching = reach(servers, call, &mut attempt, before, send_by, progress);
-        let Ok(reached) = timeout_at(send_by, reaching).await else {
-            let waited = send_by.duration_since(call.deadline);
-            return Err(Box::new(Error::timeout(call.timeout + waited, progress.at_deadline(request))));
-        };
-        let (target, Ok((place, only_on))) = reached? else {
-            unfinished = Unfinished::Unsent;
-            continue;
-        };
-        drop(held);
-        if call.reply_to.is_abandoned() {
-            return Err(Box::new(Error::closed_in_flight(progress.may_have_executed(&call.request))));
-        }
-        let commands = attempt.commands(request, &target);
-        let brings_code = attempt.brings_code() || attempt.brings_library;
-        let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
-        let place = if may_lack_code { place.kept() } else { place };
-        progress.sent_code.set(attempt.brings_code());
-        progress.follows.set(attempt.follows);
-        progress.node.replace(Some(target.address().clone()));
-        // What comes before the request is of use without it.
-        let options =
-            StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
-        let sending = place.begin(commands, options, &progress.step);
-        let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
-        kept = may_lack_code.then_some(place);
-        let answer = sending.await;
-        drop(brings);
-        let mut replies = progress.step.take_replies();
-        progress.step.clear();
-        progress.note_answers(attempt.questions.take(), &mut replies);
-        unfinished = match answer {
-            Ok(()) => {
-                let reply = replies.pop().expect("a lane gives a reply to each command");
-                attempt.learn_from(servers, request, &call.route, &reply, &target);
-                let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-                Unfinished::Answered(reply_or_failed_load(reply, loading))
-            }
-            Err(unfinished) => unfinished,
-        };
-        attempt.lane = Some(target);
     }
+}
+
+/// Acts on how the last attempt ended, and makes the next one if there is to be one.
+async fn next_attempt(
+    servers: &Rc<Servers>,
+    call: &Call,
+    attempt: &mut Attempt,
+    unfinished: Unfinished,
+    kept: &mut Option<Place>,
+    send_by: Instant,
+    progress: &Progress,
+) -> ControlFlow<Outcome, Unfinished> {
+    let request = &call.request;
+    attempt.has_place = kept.is_some();
+    let held = servers.stats.hold(request.wire().len());
+    match unfinished {
+        Unfinished::Answered(reply) => match attempt.read(servers, request, &call.route, reply) {
+            Answered::Done { outcome, from_record } => {
+                if attempt.form.is_none() && request.has_forms() {
+                    servers.stats.script_hits.add(1);
+                }
+                progress.from_record.set(from_record);
+                return Break(outcome);
+            }
+            Answered::Failed(error, mut verdict) | Answered::Refused(error, mut verdict) => {
+                if verdict.is_unproved {
+                    verdict = progress.prove(servers, call, attempt, &error, &verdict, kept.as_ref()).await;
+                }
+                if !attempt.follow(servers, request, &call.route, &error, &verdict, &progress.waiting_for) {
+                    let error = Error::answered(&error, &verdict, request);
+                    return Break(Err(Box::new(error.after_loss(progress.lost.get()))));
+                }
+            }
+        },
+        Unfinished::Unsent => attempt.lane = None,
+        Unfinished::Lost(reason) => {
+            let unanswered = verdict::of_loss(request, true, false);
+            if !unanswered.may_be_sent_again {
+                return Break(Err(Box::new(Error::lost(reason))));
+            }
+            progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
+            progress.waiting_for.replace(Obstacle::Lost(reason));
+            attempt.lane = None;
+        }
+    }
+    // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
+    let before = kept.take().filter(|place| attempt.is_at_once(place.lane()));
+    let had_place = before.is_some();
+    let (target, (place, only_on)) = match reach(servers, call, attempt, before, send_by, progress).await {
+        Ok((target, Ok(reached))) => (target, reached),
+        Ok((_, Err(NotReached))) => return Continue(Unfinished::Unsent),
+        Err(error) => return Break(Err(error)),
+    };
+    drop(held);
+    if call.reply_to.is_abandoned() {
+        return Break(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(request)))));
+    }
+    let commands = attempt.commands(request, &target);
+    let brings_code = attempt.brings_code() || attempt.brings_library;
+    let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
+    let place = if may_lack_code { place.kept() } else { place };
+    progress.sent_code.set(attempt.brings_code());
+    progress.follows.set(attempt.follows);
+    progress.node.replace(Some(target.address().clone()));
+    // What comes before the request is of use without it.
+    let options = StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
+    let sending = place.begin(commands, options, &progress.step);
+    let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));
+    *kept = may_lack_code.then_some(place);
+    let answer = sending.await;
+    drop(brings);
+    let mut replies = progress.step.take_replies();
+    progress.step.clear();
+    progress.note_answers(attempt.questions.take(), &mut replies);
+    let unfinished = match answer {
+        Ok(()) => {
+            let reply = replies.pop().expect("a lane gives a reply to each command");
+            attempt.learn_from(servers, request, &call.route, &reply, &target);
+            let loading = attempt.brings_library.then(|| replies.pop()).flatten();
+            Unfinished::Answered(reply_or_failed_load(reply, loading))
+        }
+        Err(unfinished) => unfinished,
+    };
+    attempt.lane = Some(target);
+    Continue(unfinished)
 }
 
 /// A server that the attempt may go to, and its place there: at `before`, if the attempt goes to the same server.

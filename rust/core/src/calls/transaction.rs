@@ -11,12 +11,10 @@ mod queue;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout_at};
 
 use crate::calls::attempt::Attempt;
-use crate::calls::waiting::{TooLate, connected_lane, in_time, send_again_by, time_for_reply};
+use crate::calls::time_limit::TimeLimit;
+use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, Place};
 use crate::connection::step::{StepOptions, StepProgress, Unfinished};
 use crate::model::batch::{Entry, Sending};
@@ -54,17 +52,12 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         first_route: asked.unwrap_or_else(|| route.clone()),
         route,
         watched,
-        timeout: sending.timeout,
-        deadline: sending.deadline,
+        limit: TimeLimit::new(servers, sending.timeout, sending.deadline, None),
         progress: Rc::default(),
         ran_on_replica: Cell::default(),
         waiting_for: RefCell::default(),
     };
-    let own_time = time_for_reply(servers, None);
-    let was_sent = || transaction.progress.was_sent();
-    let ended = in_time(sending.deadline, own_time, was_sent, transaction.attempts()).await;
-    let outcome = ended.unwrap_or_else(|too_late| Err(Box::new(transaction.timed_out(too_late))));
-    outcome.map_err(|mut error| {
+    transaction.attempts().await.map_err(|mut error| {
         error.may_have_executed |= transaction.ran_on_replica.get();
         error
     })
@@ -85,8 +78,7 @@ struct Transaction<'a> {
     /// Where its keys are, by which it may be redirected.
     route: Route,
     watched: Option<Watched>,
-    timeout: Duration,
-    deadline: Instant,
+    limit: TimeLimit,
     progress: Rc<StepProgress>,
     /// A replica executed the commands that only read.
     ran_on_replica: Cell<bool>,
@@ -98,11 +90,8 @@ impl Transaction<'_> {
         let begin = Packer::single("MULTI");
         let mut attempt = Attempt::default();
         let mut loads_libraries = true;
-        let mut send_by = self.deadline;
         loop {
-            let reached = timeout_at(send_by, self.reach(&begin, &mut attempt, send_by)).await;
-            let waited = send_by.duration_since(self.deadline);
-            let Some(place) = reached.map_err(|_| Box::new(self.timed_out(TooLate { waited })))?? else {
+            let Some(place) = self.in_time(|| false, self.reach(&begin, &mut attempt)).await?? else {
                 if self.watched.as_ref().is_some_and(|watched| watched.lane().is_closed()) {
                     // Its connection is lost, and with it the watch. The transaction may go over no other connection.
                     return Ok(None);
@@ -116,7 +105,7 @@ impl Transaction<'_> {
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
             let sending = place.begin(queue.framed(attempt.asking), options, &self.progress);
             drop(place);
-            let answer = sending.await;
+            let answer = self.in_time(|| self.progress.was_sent(), sending).await?;
             let replies = self.progress.take_replies();
             match answer {
                 Ok(()) => {}
@@ -127,10 +116,10 @@ impl Transaction<'_> {
                     continue;
                 }
             }
+            self.limit.note_sent();
             // Until that is known, it may have run.
-            let proofs = self.proofs(&queue, &replies, &attempt).await;
+            let proofs = self.in_time(|| false, self.proofs(&queue, &replies, &attempt)).await?;
             self.progress.clear();
-            send_by = send_again_by(send_by, self.timeout);
             match self.read(&queue, replies, &attempt, &lane, &proofs) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
@@ -168,14 +157,9 @@ impl Transaction<'_> {
     }
 
     /// A server that is ready for the transaction, and its place there; `None`: another is to be looked for.
-    async fn reach(
-        &self,
-        begin: &Request,
-        attempt: &mut Attempt,
-        send_by: Instant,
-    ) -> Result<Option<Place>, Box<Error>> {
+    async fn reach(&self, begin: &Request, attempt: &mut Attempt) -> Result<Option<Place>, Box<Error>> {
         let held = self.servers.stats.hold(self.requests.iter().map(|request| request.wire().len()).sum());
-        attempt.pauses.wait(send_by).await;
+        attempt.pauses.wait(self.limit.send_by()).await;
         attempt.drop_unreachable().await;
         let place = match (&self.watched, attempt.lane.take()) {
             (Some(watched), _) => watched.lane().end_of_line(),
@@ -193,11 +177,13 @@ impl Transaction<'_> {
         Ok((may_begin && self.has_libraries(&place, attempt).await?).then_some(place))
     }
 
-    fn timed_out(&self, TooLate { waited }: TooLate) -> Error {
-        let sent = self.progress.was_sent();
-        let reason = self.waiting_for.take();
-        let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
-        Error::timeout(self.timeout + waited, known)
+    async fn in_time<T>(&self, was_sent: impl Fn() -> bool, work: impl Future<Output = T>) -> Result<T, Box<Error>> {
+        self.limit.over(was_sent, work).await.map_err(|too_late| {
+            let sent = self.progress.was_sent();
+            let reason = self.waiting_for.take();
+            let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
+            Box::new(Error::timeout(too_late.after, known))
+        })
     }
 
     /// Whether the server need not be asked anything first.

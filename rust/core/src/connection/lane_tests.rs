@@ -16,7 +16,7 @@ use super::*;
 use crate::connection::numbered_queue::take_visits;
 use crate::connection::transport::tests::{config, let_names_mean};
 use crate::model::completion::{Completion, Completions, Outcome, ReplyTo};
-use crate::model::config::{ConnectionConfig, Opening, Stream, Transport};
+use crate::model::config::{ConnectionConfig, Deadlines, Opening, Stream, Transport};
 use crate::model::error::Kind;
 use crate::model::request::{Packer, Request};
 use crate::model::route::Route;
@@ -370,6 +370,29 @@ async fn commands_of_a_step_that_the_socket_has_not_begun_to_take_are_unsent_whe
             }
         }
         gets_what_may_have_executed(&lane, stream, sent).await;
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn a_call_that_the_socket_has_taken_in_part_ends_with_its_connection_if_its_deadline_has_passed() {
+    let owner = Rc::default();
+    let work = async {
+        let (opened, mut connections) = mpsc::unbounded_channel();
+        let transport = Arc::new(Pipes(opened));
+        let lane = lane_with(&owner, ConnectionConfig { transport, deadlines: Deadlines::UntilSent, ..config() });
+        lane.start();
+        let mut stream = connections.recv().await.expect("a client");
+        greet(&mut stream).await;
+        lane.connected().await.expect("there is a server");
+        let call = submit(&lane, &"x".repeat(2 * TAKEN), Duration::from_millis(50));
+        while lane.queues.borrow().sweep_at().is_some() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        drop(stream);
+        let error = outcome(call).await.expect_err("the rest cannot be written");
+        assert_eq!((error.kind, error.may_have_executed), (Kind::Timeout, false), "{error}");
+        lane.close();
     };
     bounded(work).await;
 }

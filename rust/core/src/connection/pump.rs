@@ -250,7 +250,7 @@ impl Lane {
         if matches!(in_flight.front(), Some((_, entry)) if matches!(entry.job, Some(Job::Load(..)))) {
             self.distrust();
         }
-        let mut unsent = Vec::new();
+        let (now, mut unsent) = (Instant::now(), Vec::new());
         for (number, entry) in in_flight {
             let Some(job) = entry.job else { continue };
             let was_sent = match &job {
@@ -264,10 +264,11 @@ impl Lane {
                     step.progress.clear();
                 }
             }
-            if was_sent {
-                self.return_job(job, Unfinished::Lost(reason.clone()));
-            } else {
-                unsent.push((number, job));
+            match job {
+                job if was_sent => self.return_job(job, Unfinished::Lost(reason.clone())),
+                // Since the socket had taken some of it, its deadline may have passed unnoticed.
+                Job::Call(call) if call.deadline <= now => self.time_out(call, false),
+                job => unsent.push((number, job)),
             }
         }
         let mut queues = self.queues.borrow_mut();

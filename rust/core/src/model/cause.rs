@@ -110,7 +110,7 @@ pub enum Obstacle {
     NoNodeOf(Slot),
     #[error("no node is known")]
     NoNode,
-    #[error("its nodes could not be reached")]
+    #[error("the nodes of its route are not known yet")]
     NodesUnreachable,
     #[error("the server takes no more requests")]
     Congested,

@@ -14,7 +14,7 @@ pub enum TopologyError {
     /// None of these servers could tell it.
     #[error("{}", joined(.0))]
     Unanswered(Vec<AtServer<DiscoveryError>>),
-    #[error("no primary among its addresses ({})", joined(.0))]
+    #[error("none of the addresses is a primary ({})", joined(.0))]
     NoPrimary(Vec<AtServer<DiscoveryError>>),
     #[error("no Sentinel names a primary of {service:?} ({})", joined(.sentinels))]
     NotNamed { service: Arc<str>, sentinels: Vec<AtServer<SentinelError>> },
@@ -66,7 +66,7 @@ pub enum DiscoveryError {
     /// The server may give another answer soon.
     #[error("{}", .0.text())]
     NotNow(ServerError),
-    #[error("{} (it is no cluster: use GlideClient)", .0.text())]
+    #[error("{} (it is not a cluster: use GlideClient)", .0.text())]
     NoCluster(ServerError),
     #[error(
         "a cluster client needs CLUSTER SLOTS or CLUSTER SHARDS; the first was refused: {slots}; the second: {shards}"
@@ -107,7 +107,7 @@ pub enum SentinelError {
     #[error("it answered {:?}; it wants credentials of its own: pass sentinel_credentials", .0.text())]
     WantsCredentials(ServerError),
     #[error(
-        "it answered {:?}; it is no Sentinel: pass the Sentinels' addresses, or the server's own in a \
+        "it answered {:?}; it is not a Sentinel: pass the Sentinels' addresses, or the server's own in a \
          GlideClientConfiguration",
         .0.text()
     )]
@@ -161,7 +161,7 @@ mod tests {
     fn each_server_is_named_with_its_reason() {
         let failures = vec![at(1, DiscoveryError::IsReplica), at(2, DiscoveryError::Unreachable(login_refused()))];
         let error = TopologyError::NoPrimary(failures);
-        let said = "no primary among its addresses (h:1: it is a replica; h:2: AUTH was refused: WRONGPASS no)";
+        let said = "none of the addresses is a primary (h:1: it is a replica; h:2: AUTH was refused: WRONGPASS no)";
         assert_eq!(error.to_string(), said);
     }
 

@@ -10,7 +10,7 @@ use crate::model::question::CallbackError;
 use crate::wire::resp::{ProtocolError, ServerError};
 
 /// The text of errors for calls and connections that a panic has ended.
-pub(crate) const PANICKED: &str = "a bug in glide_scripts was met, and standard error has the panic's message";
+pub(crate) const PANICKED: &str = "a bug in glide_scripts occurred; standard error has the panic's message";
 
 /// Why there is no connection, or none any more. It holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum Unreachable {
     #[error("the server closed the connection")]
     ClosedByServer,
     /// What waited for it was dropped.
-    #[error("it was dropped")]
+    #[error("the client dropped it")]
     Dropped,
     #[error("{PANICKED}")]
     Panicked,
@@ -38,7 +38,7 @@ pub enum Unreachable {
     SpeaksNoTls,
     #[error("{0:?} cannot be a server name in TLS; set server_name")]
     ServerName(String),
-    #[error("the connection was lost in its first commands: {}", explained(.0))]
+    #[error("the connection was lost while it was set up: {}", explained(.0))]
     LostInGreeting(#[source] Arc<io::Error>),
     #[error("the connection was lost: {}", explained(.0))]
     Lost(#[source] Arc<io::Error>),
@@ -148,7 +148,7 @@ pub enum Stranger {
     )]
     Sentinel,
     /// Its first bytes, escaped.
-    #[error("what answers there is no Valkey or Redis: it begins with \"{0}\"")]
+    #[error("what answers there is not Valkey or Redis: it begins with \"{0}\"")]
     Unknown(String),
 }
 

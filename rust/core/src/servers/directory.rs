@@ -251,14 +251,20 @@ impl Servers {
         let auth = self.connection.credentials.auth(password);
         let mut asking = JoinSet::new();
         for lane in self.lanes().into_iter().filter(|lane| lane.is_up()) {
-            let auth = auth.clone();
-            asking.spawn_local(async move {
+            let (auth, waits) = (auth.clone(), lane.may_block());
+            let logging_in = async move {
                 // A connection that is lost logs in when it is replaced.
                 let reply = lane.ask(auth).await.ok()?;
                 let error = reply.error()?;
                 let cause = Cause::PasswordRefused { node: lane.address().clone(), answer: error.clone() };
                 Some(Error { code: Some(error.code().to_owned()), ..Error::because(Kind::Request, cause) })
-            });
+            };
+            if waits {
+                // Its answer comes after that of a command that waits for other clients, which may take any time.
+                spawn_local(async move { drop(logging_in.await) });
+            } else {
+                asking.spawn_local(logging_in);
+            }
         }
         let refused = asking.join_all().await.into_iter().flatten().next();
         refused.map_or(Ok(()), Err)

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::pending;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::lane::Lane;
 use crate::model::cause::Cause;
 use crate::model::config::Mode;
 use crate::model::error::{Error, Kind};
@@ -17,7 +15,6 @@ use crate::model::topology_error::TopologyError;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::servers::discovery;
 use crate::servers::learning::Refresh;
-use crate::servers::node::Node;
 use crate::servers::sentinels::Sentinels;
 use crate::servers::topology::Topology;
 use crate::tasks::guard;
@@ -25,32 +22,20 @@ use crate::tasks::guard;
 impl Servers {
     /// Learns the topology for the first time, or says why it cannot.
     pub(crate) async fn open(&self) -> Result<(), Error> {
-        self.learn().await.map_err(|reason| {
+        let mut preparing = self.learn().await.map_err(|reason| {
             let kind = if reason.is_login_refused() { Kind::Authentication } else { Kind::Closing };
             Error::because(kind, Cause::NotConnected(reason))
         })?;
         if self.reads_replicas() {
-            self.prepare_reads().await;
-        }
-        Ok(())
-    }
-
-    /// Waits until each replica is connected or known to be down, and the zones are known if reads depend on them: the
-    /// first reads are to find both.
-    async fn prepare_reads(&self) {
-        let mut preparing = JoinSet::new();
-        if self.knows_zones() {
-            for (node, lane) in self.topology.borrow().without_zone() {
-                preparing.spawn_local(async move { learn_zone(&node, &lane).await });
-            }
-        } else {
             for node in self.topology.borrow().replicas() {
                 let lane = node.reads().clone();
                 // If a replica is down, its lane keeps the reason.
                 preparing.spawn_local(async move { drop(lane.connected().await) });
             }
         }
+        // The first reads are to find the replicas connected or known to be down, and the zones known.
         preparing.join_all().await;
+        Ok(())
     }
 
     /// Waits for the first topology.
@@ -88,8 +73,9 @@ impl Servers {
             self.learning.refresh.set(Refresh::Running);
             let heard = self.times_heard();
             let round = async {
-                if let Err(reason) = self.learn().await {
-                    self.note_failure(reason);
+                match self.learn().await {
+                    Ok(mut asking) => asking.detach_all(),
+                    Err(reason) => self.note_failure(reason),
                 }
                 let pause = PAUSE * 2_u32.pow(rounds.min(DOUBLINGS));
                 sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
@@ -146,7 +132,8 @@ impl Servers {
         *self.learning.learned.borrow()
     }
 
-    async fn learn(&self) -> Result<(), TopologyError> {
+    /// Returns what asks for the zones that are not known.
+    async fn learn(&self) -> Result<JoinSet<()>, TopologyError> {
         let topology = match (&self.config.mode, &self.sentinels) {
             (Mode::Standalone, Some(sentinels)) => self.learn_from_sentinels(sentinels).await?,
             (Mode::Standalone, None) => self.learn_roles().await?,
@@ -156,7 +143,7 @@ impl Servers {
         if let Some(sentinels) = &self.sentinels {
             sentinels.release();
         }
-        Ok(())
+        Ok(self.learn_zones())
     }
 
     /// Nodes that appear are connected in the background; of those that go, the calls in flight are left to end.
@@ -181,7 +168,6 @@ impl Servers {
         // Calls that wait for a connection may now belong to another node. The others keep their places in the queue.
         staying.iter().for_each(|node| node.hand_back_stranded(slots_moved));
         gone.into_values().for_each(|node| self.retire(node));
-        self.learn_zones();
         self.learning.learned.set(self.times_learned() + 1);
     }
 
@@ -204,19 +190,18 @@ impl Servers {
         }
     }
 
-    fn learn_zones(&self) {
-        if !self.knows_zones() {
-            return;
+    fn learn_zones(&self) -> JoinSet<()> {
+        let mut asking = JoinSet::new();
+        if self.knows_zones() {
+            for (node, lane) in self.topology.borrow().without_zone() {
+                asking.spawn_local(async move {
+                    // Where it cannot be asked, it is asked again with the next topology.
+                    if let Ok(zone) = discovery::zone(&lane).await {
+                        node.set_zone(zone);
+                    }
+                });
+            }
         }
-        for (node, lane) in self.topology.borrow().without_zone() {
-            spawn_local(async move { learn_zone(&node, &lane).await });
-        }
-    }
-}
-
-async fn learn_zone(node: &Node, lane: &Rc<Lane>) {
-    // Where it cannot be asked, it is asked again with the next topology.
-    if let Ok(zone) = discovery::zone(lane).await {
-        node.set_zone(zone);
+        asking
     }
 }

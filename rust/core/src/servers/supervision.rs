@@ -71,6 +71,18 @@ impl Supervision {
     }
 }
 
+impl Supervision {
+    /// The same for work that ends by itself when the client is closed, because its parts do; `None`: the caller is
+    /// gone.
+    pub(crate) async fn over_parts<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut self.cancelled => None,
+            result = work => Some(result),
+        }
+    }
+}
+
 impl Drop for Supervision {
     fn drop(&mut self) {
         if let (Some(id), Some(supervised)) = (self.id, self.supervised.upgrade()) {

@@ -11,10 +11,11 @@ use std::{env, thread};
 use glide_scripts_core::resp::Reply;
 use glide_scripts_core::script::{Options, Script};
 use glide_scripts_core::{
-    Address, Backoff, Client, Completion, Config, ConnectionConfig, Deadlines, Error, IoThread, Mode, Packer, Protocol,
-    ReadFrom, ReplyTo, Request, Route,
+    Address, Backoff, Batch, BatchOptions, Client, Completion, Config, ConnectionConfig, Deadlines, Error, IoThread,
+    Mode, Outcome, Packer, Protocol, ReadFrom, ReplyTo, Request, Route,
 };
 use tokio::sync::oneshot::Receiver;
+use tokio::time::timeout;
 
 pub(crate) use self::server::Server;
 
@@ -90,10 +91,17 @@ pub struct Caller {
 
 impl Caller {
     pub fn connect(port: u16) -> Self {
+        Self::connect_with(port, |_| {})
+    }
+
+    /// The same with other settings.
+    pub fn connect_with(port: u16, set: impl FnOnce(&mut Config)) -> Self {
         let io = IoThread::start().expect("an I/O thread");
         let (opened, outcome) = ReplyTo::task();
-        let client = Client::open(config(port), &io, opened);
-        outcome.blocking_recv().ok().and_then(Completion::into_call).expect("an outcome").expect("a connection");
+        let mut config = config(port);
+        set(&mut config);
+        let client = Client::open(config, &io, opened);
+        end(outcome).into_call().expect("it is no batch").expect("a connection");
         Self { client, _io: io }
     }
 
@@ -130,8 +138,7 @@ impl Caller {
                 outcome
             })
             .collect();
-        let wait = |outcome: Receiver<Completion>| outcome.blocking_recv().ok().and_then(Completion::into_call);
-        outcomes.into_iter().map(|outcome| wait(outcome).expect("every call has an outcome")).collect()
+        outcomes.into_iter().map(|outcome| end(outcome).into_call().expect("it is no batch")).collect()
     }
 
     pub fn command(&self, words: &[&str]) -> Result<Reply, Box<Error>> {
@@ -140,11 +147,29 @@ impl Caller {
         self.call(packer.finish(false), Duration::from_secs(5))
     }
 
-    fn call(&self, request: Request, timeout: Duration) -> Result<Reply, Box<Error>> {
+    pub fn call(&self, request: Request, timeout: Duration) -> Result<Reply, Box<Error>> {
         let (reply_to, outcome) = ReplyTo::task();
         self.client.call(request, Route::Any, Some(timeout), reply_to);
-        outcome.blocking_recv().ok().and_then(Completion::into_call).expect("every call has an outcome")
+        end(outcome).into_call().expect("it is no batch")
     }
+
+    /// The outcomes of a batch's commands.
+    pub fn exec(&self, batch: Batch, timeout: Duration) -> Result<Vec<Outcome>, Box<Error>> {
+        let (reply_to, outcome) = ReplyTo::task();
+        self.client.exec(batch, BatchOptions { timeout: Some(timeout), ..BatchOptions::default() }, reply_to);
+        match end(outcome) {
+            Completion::Batch(outcomes) => Ok(outcomes),
+            other => Err(other.into_call().expect("an outcome").expect_err("a batch has several")),
+        }
+    }
+}
+
+/// How a call ends, which each does in time.
+fn end(outcome: Receiver<Completion>) -> Completion {
+    const BOUND: Duration = Duration::from_secs(60);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let end = runtime.block_on(async { timeout(BOUND, outcome).await });
+    end.expect("every call ends").expect("every call has an outcome")
 }
 
 pub fn script(code: &'static str) -> Arc<Script> {

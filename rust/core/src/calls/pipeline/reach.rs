@@ -47,14 +47,14 @@ impl Context {
         lane: Option<Rc<Lane>>,
         pieces: &mut [Piece],
     ) -> Result<Option<lane::Place>, Box<Error>> {
-        let send_by = self.send_by.get();
+        let send_by = self.limit.send_by();
         let pause = pieces.iter_mut().map(|piece| piece.attempt.pauses.take(send_by)).max().unwrap_or_default();
         if !pause.is_zero() {
             sleep(pause).await;
         }
         let mut place = None;
         if let Some(lane) = lane {
-            if self.own_time.is_some() {
+            if self.waits {
                 if matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
                     let (own, introduction) = self.own_lane(&lane);
                     match own.connected().await {

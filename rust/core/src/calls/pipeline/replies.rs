@@ -8,7 +8,7 @@ use super::write::Write;
 use super::{Context, Round};
 use crate::calls::attempt::{Answered, reply_or_failed_load};
 use crate::calls::proving::{ask, proof};
-use crate::calls::waiting::TooLate;
+use crate::calls::time_limit::TooLate;
 use crate::connection::code_in_flight::BringsCode;
 use crate::connection::lane::Lane;
 use crate::model::error::Error;
@@ -154,7 +154,7 @@ impl Context {
         let commands: Vec<_> = unasked.flat_map(|doubted| doubted.questions.commands()).cloned().collect();
         let mut answered = Vec::new().into_iter();
         if !commands.is_empty()
-            && let Ok(answers) = self.in_time(|| false, ask(&lane.end_of_line(), commands)).await
+            && let Ok(answers) = self.limit.over(|| false, ask(&lane.end_of_line(), commands)).await
         {
             answered = answers.into_iter();
         }
@@ -216,7 +216,7 @@ impl Context {
             }
             WriteEnd::TimedOut(too_late, sent) if end <= *sent => {
                 let known = verdict::no_reply(self.request(&piece));
-                round.done.push((piece.place, Err(Box::new(self.timed_out(*too_late, known)))));
+                round.done.push((piece.place, Err(Box::new(Error::timeout(too_late.after, known)))));
             }
             WriteEnd::TimedOut(too_late, _) => {
                 let error = self.not_sent_in_time(*too_late, piece.was_lost);

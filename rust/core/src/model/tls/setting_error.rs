@@ -28,13 +28,13 @@ pub enum Unusable {
     },
     #[error("not a PEM certificate: {0}")]
     NotPem(#[source] Arc<pem::Error>),
-    #[error("no certificate in PEM in it")]
+    #[error("it contains no certificate in PEM")]
     NoCertificate,
-    #[error("a certificate in it is broken: it cannot be read as X.509")]
+    #[error("it contains a broken certificate, which cannot be read as X.509")]
     NotX509,
     #[error("the system has no certificate authorities; pass root_pem_cacerts")]
     NoAuthorities,
-    #[error("no private key in it: {0}")]
+    #[error("it contains no private key: {0}")]
     NoPrivateKey(#[source] Arc<pem::Error>),
     #[error(
         "the key is encrypted in the traditional format; pass it in PKCS #8, converted by: openssl pkcs8 -topk8 -in \
@@ -47,12 +47,12 @@ pub enum Unusable {
     KindOfKey,
     #[error("the key does not belong to the certificate in client_cert_pem")]
     OtherKey,
-    #[error("client_key_pem is not encrypted; pass no password")]
+    #[error("client_key_pem is not encrypted; leave key_password out")]
     NotEncrypted,
     #[error("not a key in PKCS #8: {0}")]
     NotPkcs8(#[source] Arc<dyn error::Error + Send + Sync>),
     /// A wrong password, or a cipher that is not supported.
-    #[error("client_key_pem cannot be decrypted with it: {0}")]
+    #[error("it does not decrypt client_key_pem: {0}")]
     NotDecrypted(#[source] pkcs8::Error),
     #[error("{0}")]
     Refused(#[from] rustls::Error),
