@@ -226,10 +226,6 @@ mod tests {
     }
 
     impl Stream for Failing {
-        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
-            None
-        }
-
         fn is_plain(&self) -> bool {
             self.is_plain
         }
@@ -273,15 +269,7 @@ mod tests {
         }
     }
 
-    impl Stream for Taking {
-        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
-            None
-        }
-
-        fn is_plain(&self) -> bool {
-            true
-        }
-    }
+    impl Stream for Taking {}
 
     #[test]
     fn large_and_small_requests_are_written_together_in_their_order_and_no_further_than_they_may_be() {
@@ -338,15 +326,7 @@ mod tests {
         }
     }
 
-    impl Stream for Giving {
-        fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
-            None
-        }
-
-        fn is_plain(&self) -> bool {
-            true
-        }
-    }
+    impl Stream for Giving {}
 
     #[test]
     fn what_is_read_at_once_follows_the_size_of_the_replies() {

@@ -16,7 +16,7 @@ use super::*;
 use crate::connection::numbered_queue::take_visits;
 use crate::connection::transport::tests::{config, let_names_mean};
 use crate::model::completion::{Completion, Completions, Outcome, ReplyTo};
-use crate::model::config::{ConnectionConfig, Deadlines, Opening, Stream, Transport, Unacknowledged};
+use crate::model::config::{ConnectionConfig, Deadlines, Opening, Stream, Transport};
 use crate::model::error::Kind;
 use crate::model::request::{Packer, Request};
 use crate::model::route::Route;
@@ -247,15 +247,7 @@ impl Transport for Pipes {
     }
 }
 
-impl Stream for DuplexStream {
-    fn is_plain(&self) -> bool {
-        true
-    }
-
-    fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
-        None
-    }
-}
+impl Stream for DuplexStream {}
 
 /// A lane whose server has stopped reading, with the requests that `put` puts in line; and the server's end.
 async fn stalled(owner: &Rc<Clumsy>, put: impl FnOnce(&Rc<Lane>)) -> (Rc<Lane>, DuplexStream) {

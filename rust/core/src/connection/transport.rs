@@ -29,10 +29,6 @@ use crate::model::unreachable::Unreachable;
 use tests::lookup_host;
 
 impl Stream for TcpStream {
-    fn is_plain(&self) -> bool {
-        true
-    }
-
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
         ask?(&SockRef::from(self))
     }
@@ -40,10 +36,6 @@ impl Stream for TcpStream {
 
 #[cfg(unix)]
 impl Stream for UnixStream {
-    fn is_plain(&self) -> bool {
-        true
-    }
-
     fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize> {
         ask?(&SockRef::from(self))
     }

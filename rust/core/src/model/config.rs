@@ -232,11 +232,15 @@ pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Unrea
 /// The bytes to and from one server.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {
     /// Whether a write that fails has written nothing.
-    fn is_plain(&self) -> bool;
+    fn is_plain(&self) -> bool {
+        true
+    }
 
     /// How many of the bytes that it took have not reached the peer's machine, where that can be known; `ask` asks the
     /// system.
-    fn unacknowledged(&self, ask: Option<Unacknowledged>) -> Option<usize>;
+    fn unacknowledged(&self, _ask: Option<Unacknowledged>) -> Option<usize> {
+        None
+    }
 }
 
 #[cfg(test)]
