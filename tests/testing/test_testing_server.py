@@ -47,7 +47,7 @@ def test_the_async_form_leaves_the_loop_free() -> None:
         async def count() -> None:
             nonlocal turns
             while True:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
                 turns += 1
 
         counting = asyncio.create_task(count())
@@ -61,7 +61,7 @@ def test_the_async_form_leaves_the_loop_free() -> None:
 
     while_starting, while_stopping = asyncio.run(body())
     assert while_starting > 5
-    assert while_stopping > 1
+    assert while_stopping > 5
 
 
 def test_a_start_that_is_cancelled_leaves_no_server() -> None:
