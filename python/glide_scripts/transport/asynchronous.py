@@ -7,7 +7,7 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.in_thread import imported
+from ..client.in_thread import import_explanation, imported
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
@@ -18,12 +18,17 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-async def open_shared(shared: SharedClient) -> None:
-    """Connect. Tasks of one loop share an attempt.
+async def open_shared(shared: SharedClient) -> float | None:
+    """Connect, and return what is left of the call's time. Tasks of one loop share an attempt.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    # Here and not with this module, because it takes most of the import's time. The call's time
+    # begins afterwards: it is for the server.
+    await imported(_cluster_client if shared.in_cluster else _client)
+    await imported(import_explanation)
+    started = monotonic()
     loop = asyncio.get_running_loop()
     opening = shared.opening.get(loop)
     if opening is None:
@@ -39,13 +44,12 @@ async def open_shared(shared: SharedClient) -> None:
         raised = shared.no_server(f"no connection within {limit} s")
         raised.may_have_executed = False  # type: ignore[attr-defined]
         raise raised from error
+    return shared.remaining(started)
 
 
 async def _open(shared: SharedClient) -> None:
-    client_class = _cluster_client if shared.in_cluster else _client
-    # Here and not with this module, because it takes most of the import's time.
-    await imported(client_class)
-    client = await client_class()._open(shared.settings())
+    client_class = _cluster_client() if shared.in_cluster else _client()
+    client = await client_class._open(shared.settings())
     client._owner = f"a client of glide_scripts.{shared.library.package}"
     unneeded = shared.opened(client)
     if unneeded is not None:
@@ -107,10 +111,9 @@ class AsyncCalls(RegistersScripts):
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
-            started = monotonic()
-            await open_shared(shared)
+            remaining = await open_shared(shared)
             try:
-                reply = await shared.issue(args, shared.remaining(started))
+                reply = await shared.issue(args, remaining)
             except GlideError as error:
                 return shared.failed(error, args, options)
             reply = shared.finished(reply, args, self.response_callbacks, options)
@@ -199,9 +202,7 @@ async def execute_batch(
     shared: SharedClient = client._shared
     remaining = None
     if shared.core is None:
-        started = monotonic()
-        await open_shared(shared)
-        remaining = shared.remaining(started)
+        remaining = await open_shared(shared)
     try:
         outcome = await shared.core.exec(batch, remaining)
     except GlideError as error:

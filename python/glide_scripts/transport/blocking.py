@@ -19,16 +19,18 @@ from .shared_client import SharedClient
 from .waiting import after_a_write
 
 
-def open_shared(shared: SharedClient) -> None:
-    """Connect.
+def open_shared(shared: SharedClient) -> float | None:
+    """Connect, and return what is left of the call's time.
 
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    # The call's time begins afterwards: it is for the server.
+    client_class = import_now(_cluster_client if shared.in_cluster else _client)
+    started = monotonic()
     with shared.opening_lock:
         if shared.core is not None:
-            return
-        client_class = import_now(_cluster_client if shared.in_cluster else _client)
+            return shared.remaining(started)
         try:
             client = run(client_class._open(shared.settings()))
         except GlideError as error:
@@ -36,6 +38,7 @@ def open_shared(shared: SharedClient) -> None:
         # Like the library's synchronous connections, which close by themselves.
         client._warns_if_unclosed = False
         shared.opened(client)
+    return shared.remaining(started)
 
 
 def _client() -> Any:
@@ -97,10 +100,9 @@ class BlockingCalls(RegistersScripts):
     ) -> Any:
         """Send a command over a connection of the library's, or over one that is not open yet."""
         if not self._sends_itself(options) and shared.carries(args):
-            started = monotonic()
-            open_shared(shared)
+            remaining = open_shared(shared)
             try:
-                reply = shared.issue(args, shared.remaining(started)).result()
+                reply = shared.issue(args, remaining).result()
             except GlideError as error:
                 return shared.failed(error, args, options)
             return shared.finished(reply, args, self._callbacks, options)
@@ -200,9 +202,7 @@ def execute_batch(
     shared: SharedClient = client._shared
     remaining = None
     if shared.core is None:
-        started = monotonic()
-        open_shared(shared)
-        remaining = shared.remaining(started)
+        remaining = open_shared(shared)
     try:
         outcome = shared.core.exec(batch, remaining).result()
     except GlideError as error:
