@@ -7,7 +7,7 @@ import weakref
 from time import monotonic
 from typing import Any, ClassVar
 
-from ..client.late_imports import imported
+from ..client.late_imports import import_explanation, imported
 from ..errors import GlideError
 from . import pipelines
 from .library import Library
@@ -27,6 +27,10 @@ async def open_shared(shared: SharedClient) -> float | None:
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    # Here and not with this module, because it takes most of the import's time. The call's time
+    # begins afterwards: it is for the server.
+    await imported(_cluster_client if shared.in_cluster else _client)
+    await imported(import_explanation)
     started = monotonic()
     loop = asyncio.get_running_loop()
     opening = shared.opening.get(loop)
@@ -47,10 +51,8 @@ async def open_shared(shared: SharedClient) -> float | None:
 
 
 async def _open(shared: SharedClient) -> None:
-    client_class = _cluster_client if shared.in_cluster else _client
-    # Here and not with this module, because it takes most of the import's time.
-    await imported(client_class)
-    client = await client_class()._open(shared.settings())
+    client_class = _cluster_client() if shared.in_cluster else _client()
+    client = await client_class._open(shared.settings())
     client._shown_as = f"a client of glide_scripts.{shared.library.package}"
     unneeded = shared.opened(client)
     if unneeded is not None:

@@ -28,11 +28,12 @@ def open_shared(shared: SharedClient) -> float | None:
     Raises:
         Exception: The library's ConnectionError or AuthenticationError.
     """
+    # The call's time begins afterwards: it is for the server.
+    client_class = import_now(_cluster_client if shared.in_cluster else _client)
     started = monotonic()
     with shared.opening_lock:
         if shared.core is not None:
             return shared.remaining(started)
-        client_class = import_now(_cluster_client if shared.in_cluster else _client)
         try:
             client = run(client_class._open(shared.settings()))
         except GlideError as error:

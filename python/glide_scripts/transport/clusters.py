@@ -6,6 +6,7 @@ from typing import Any
 
 from .._core import Batch as Packed
 from ..commands.directions import directions
+from ..config import cluster as _imported  # noqa: F401 - the first call would import it, on the loop
 from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
 from . import pipelines
