@@ -8,6 +8,8 @@ from redis.asyncio.client import Pipeline
 from redis.commands.core import AsyncScript, Script
 from redis.exceptions import ConnectionError, ResponseError
 
+import glide_scripts.redis as aioredis
+import glide_scripts.redis.sync as redis_here
 from glide_scripts.redis import Redis, RedisCluster, from_url
 from glide_scripts.redis.sync import Redis as SyncRedis
 
@@ -37,6 +39,19 @@ class Counter:
 def add(client: redis.Redis, key: str) -> int:
     script: Script = client.register_script(ADD)
     return int(script(keys=[key], args=[1]))
+
+
+async def of_modules(url: str) -> None:
+    pool = aioredis.ConnectionPool.from_url(url)
+    client = aioredis.Redis(connection_pool=pool)
+    try:
+        await client.ping()
+    except aioredis.RedisError as error:
+        print(error)
+    try:
+        redis_here.Redis.from_url(url).ping()
+    except (redis_here.ConnectionError, redis_here.exceptions.TimeoutError) as error:
+        print(error)
 
 
 async def main() -> None:
