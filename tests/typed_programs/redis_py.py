@@ -41,15 +41,14 @@ def add(client: redis.Redis, key: str) -> int:
     return int(script(keys=[key], args=[1]))
 
 
-async def of_modules(url: str) -> None:
-    pool = aioredis.ConnectionPool.from_url(url)
-    client = aioredis.Redis(connection_pool=pool)
+async def of_modules() -> None:
+    client = aioredis.Redis(connection_pool=aioredis.ConnectionPool(host="localhost"))
     try:
-        await client.ping()
+        await client.get("a")
     except aioredis.RedisError as error:
         print(error)
     try:
-        redis_here.Redis.from_url(url).ping()
+        redis_here.Redis(host="localhost").get("a")
     except (redis_here.ConnectionError, redis_here.exceptions.TimeoutError) as error:
         print(error)
 
