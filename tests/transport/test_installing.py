@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tests.transport.kinds import LIBRARIES
+from tests.transport.kinds import LIBRARIES, Kind
 
 from glide_scripts.testing import ValkeyServer
 
@@ -33,6 +33,23 @@ def test_install_replaces_the_librarys_classes_until_it_ends(library: str) -> No
     here.uninstall()
     here.uninstall()
     assert (getattr(own, name), getattr(asynchronous, name)) == originals
+
+
+def test_module_takes_the_place_of_the_librarys(kind: Kind) -> None:
+    # All versions have these, and valkey-py has redis-py's names, too.
+    names = {
+        name
+        for name in import_module(f"{kind.library}.asyncio").__all__
+        if "Notifications" not in name and name not in {"Subscription", "from_url"}
+        if kind.library == "redis" or "Redis" not in name
+    }
+    assert len(names) > 20
+    for name in names:
+        own, here = getattr(kind.own, name), getattr(kind.here, name)
+        assert here is own or issubclass(here, own), name
+        assert name in kind.here.__all__
+    if kind.is_sync:
+        assert kind.here.exceptions is kind.exceptions
 
 
 def test_installed_client_of_a_library_serves(server: ValkeyServer) -> None:

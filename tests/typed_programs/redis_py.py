@@ -8,6 +8,8 @@ from redis.asyncio.client import Pipeline
 from redis.commands.core import AsyncScript, Script
 from redis.exceptions import ConnectionError, ResponseError
 
+import glide_scripts.redis as aioredis
+import glide_scripts.redis.sync as redis_here
 from glide_scripts.redis import Redis, RedisCluster, from_url
 from glide_scripts.redis.sync import Redis as SyncRedis
 
@@ -37,6 +39,18 @@ class Counter:
 def add(client: redis.Redis, key: str) -> int:
     script: Script = client.register_script(ADD)
     return int(script(keys=[key], args=[1]))
+
+
+async def of_modules() -> None:
+    client = aioredis.Redis(connection_pool=aioredis.ConnectionPool(host="localhost"))
+    try:
+        await client.get("a")
+    except aioredis.RedisError as error:
+        print(error)
+    try:
+        redis_here.Redis(host="localhost").get("a")
+    except (redis_here.ConnectionError, redis_here.exceptions.TimeoutError) as error:
+        print(error)
 
 
 async def main() -> None:

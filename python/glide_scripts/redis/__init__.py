@@ -23,6 +23,31 @@ library = Library("redis", "redis-py", range(5, 9))
 import redis.asyncio  # noqa: E402
 import redis.asyncio.client  # noqa: E402
 import redis.asyncio.sentinel  # noqa: E402
+from redis.asyncio import (  # noqa: E402
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BlockingConnectionPool,
+    BusyLoadingError,
+    ChildDeadlockedError,
+    Connection,
+    ConnectionError,
+    ConnectionPool,
+    DataError,
+    InvalidResponse,
+    OutOfMemoryError,
+    PubSubError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+    SSLConnection,
+    TimeoutError,
+    UnixDomainSocketConnection,
+    WatchError,
+    default_backoff,
+)
 
 from ..public import later  # noqa: E402
 from ..transport import installing  # noqa: E402
@@ -33,12 +58,35 @@ if TYPE_CHECKING:
     from .cluster import ClusterPipeline, RedisCluster
 
 __all__ = [
+    "AuthenticationError",
+    "AuthenticationWrongNumberOfArgsError",
+    "BlockingConnectionPool",
+    "BusyLoadingError",
+    "ChildDeadlockedError",
     "ClusterPipeline",
+    "Connection",
+    "ConnectionError",
+    "ConnectionPool",
+    "DataError",
+    "InvalidResponse",
+    "OutOfMemoryError",
     "Pipeline",
+    "PubSubError",
+    "ReadOnlyError",
     "Redis",
     "RedisCluster",
+    "RedisError",
+    "ResponseError",
+    "SSLConnection",
     "Sentinel",
+    "SentinelConnectionPool",
+    "SentinelManagedConnection",
+    "SentinelManagedSSLConnection",
     "StrictRedis",
+    "TimeoutError",
+    "UnixDomainSocketConnection",
+    "WatchError",
+    "default_backoff",
     "from_url",
     "install",
     "uninstall",

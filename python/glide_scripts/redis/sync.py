@@ -12,6 +12,32 @@ from typing import TYPE_CHECKING, Any
 import redis
 import redis.client
 import redis.sentinel
+from redis import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BlockingConnectionPool,
+    BusyLoadingError,
+    ChildDeadlockedError,
+    Connection,
+    ConnectionError,
+    ConnectionPool,
+    DataError,
+    InvalidResponse,
+    OutOfMemoryError,
+    PubSubError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+    SSLConnection,
+    TimeoutError,
+    UnixDomainSocketConnection,
+    WatchError,
+    default_backoff,
+    exceptions,
+)
 
 from ..public import later
 from ..transport.blocking import BlockingClient, BlockingPipeline
@@ -22,12 +48,36 @@ if TYPE_CHECKING:
     from .sync_cluster import ClusterPipeline, RedisCluster
 
 __all__ = [
+    "AuthenticationError",
+    "AuthenticationWrongNumberOfArgsError",
+    "BlockingConnectionPool",
+    "BusyLoadingError",
+    "ChildDeadlockedError",
     "ClusterPipeline",
+    "Connection",
+    "ConnectionError",
+    "ConnectionPool",
+    "DataError",
+    "InvalidResponse",
+    "OutOfMemoryError",
     "Pipeline",
+    "PubSubError",
+    "ReadOnlyError",
     "Redis",
     "RedisCluster",
+    "RedisError",
+    "ResponseError",
+    "SSLConnection",
     "Sentinel",
+    "SentinelConnectionPool",
+    "SentinelManagedConnection",
+    "SentinelManagedSSLConnection",
     "StrictRedis",
+    "TimeoutError",
+    "UnixDomainSocketConnection",
+    "WatchError",
+    "default_backoff",
+    "exceptions",
     "from_url",
 ]
 

@@ -23,6 +23,31 @@ library = Library("valkey", "valkey-py", range(6, 7))
 import valkey.asyncio  # noqa: E402
 import valkey.asyncio.client  # noqa: E402
 import valkey.asyncio.sentinel  # noqa: E402
+from valkey.asyncio import (  # noqa: E402
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BlockingConnectionPool,
+    BusyLoadingError,
+    ChildDeadlockedError,
+    Connection,
+    ConnectionError,
+    ConnectionPool,
+    DataError,
+    InvalidResponse,
+    OutOfMemoryError,
+    PubSubError,
+    ReadOnlyError,
+    ResponseError,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+    SSLConnection,
+    TimeoutError,
+    UnixDomainSocketConnection,
+    ValkeyError,
+    WatchError,
+    default_backoff,
+)
 
 from ..public import later  # noqa: E402
 from ..transport import installing  # noqa: E402
@@ -33,12 +58,35 @@ if TYPE_CHECKING:
     from .cluster import ClusterPipeline, ValkeyCluster
 
 __all__ = [
+    "AuthenticationError",
+    "AuthenticationWrongNumberOfArgsError",
+    "BlockingConnectionPool",
+    "BusyLoadingError",
+    "ChildDeadlockedError",
     "ClusterPipeline",
+    "Connection",
+    "ConnectionError",
+    "ConnectionPool",
+    "DataError",
+    "InvalidResponse",
+    "OutOfMemoryError",
     "Pipeline",
+    "PubSubError",
+    "ReadOnlyError",
+    "ResponseError",
+    "SSLConnection",
     "Sentinel",
+    "SentinelConnectionPool",
+    "SentinelManagedConnection",
+    "SentinelManagedSSLConnection",
     "StrictValkey",
+    "TimeoutError",
+    "UnixDomainSocketConnection",
     "Valkey",
     "ValkeyCluster",
+    "ValkeyError",
+    "WatchError",
+    "default_backoff",
     "from_url",
     "install",
     "uninstall",

@@ -12,6 +12,32 @@ from typing import TYPE_CHECKING, Any
 import valkey
 import valkey.client
 import valkey.sentinel
+from valkey import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BlockingConnectionPool,
+    BusyLoadingError,
+    ChildDeadlockedError,
+    Connection,
+    ConnectionError,
+    ConnectionPool,
+    DataError,
+    InvalidResponse,
+    OutOfMemoryError,
+    PubSubError,
+    ReadOnlyError,
+    ResponseError,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+    SSLConnection,
+    TimeoutError,
+    UnixDomainSocketConnection,
+    ValkeyError,
+    WatchError,
+    default_backoff,
+    exceptions,
+)
 
 from ..public import later
 from ..transport.blocking import BlockingClient, BlockingPipeline
@@ -22,12 +48,36 @@ if TYPE_CHECKING:
     from .sync_cluster import ClusterPipeline, ValkeyCluster
 
 __all__ = [
+    "AuthenticationError",
+    "AuthenticationWrongNumberOfArgsError",
+    "BlockingConnectionPool",
+    "BusyLoadingError",
+    "ChildDeadlockedError",
     "ClusterPipeline",
+    "Connection",
+    "ConnectionError",
+    "ConnectionPool",
+    "DataError",
+    "InvalidResponse",
+    "OutOfMemoryError",
     "Pipeline",
+    "PubSubError",
+    "ReadOnlyError",
+    "ResponseError",
+    "SSLConnection",
     "Sentinel",
+    "SentinelConnectionPool",
+    "SentinelManagedConnection",
+    "SentinelManagedSSLConnection",
     "StrictValkey",
+    "TimeoutError",
+    "UnixDomainSocketConnection",
     "Valkey",
     "ValkeyCluster",
+    "ValkeyError",
+    "WatchError",
+    "default_backoff",
+    "exceptions",
     "from_url",
 ]
 
