@@ -66,15 +66,6 @@ class TestRateLimiter:
         waits = {response.headers.get("retry-after") for response in responses}
         assert waits == {None, "10"}
 
-    async def test_the_bucket_fills_up_again(self, client: GlideClient) -> None:
-        take = fastapi_rate_limiter.scripts.token_bucket
-        assert await take(client, "bucket", capacity=1, per_second=1.0) == (True, 0, 1000)
-
-        async def allowed() -> bool:
-            return (await take(client, "bucket", capacity=1, per_second=20.0))[0]
-
-        await until(allowed)
-
     async def test_a_request_is_let_through_when_it_cannot_be_counted(self) -> None:
         with ValkeyServer() as server:
             app = fastapi_rate_limiter.create_app(f"{server.url}?timeout=50")
@@ -103,20 +94,16 @@ class TestLock:
                     lease = await lock.acquire()
                 inside += 1
                 fences.append(lease.fence)
-                await asyncio.sleep(0)
-                assert inside == 1
+                # As if the reply had been lost, and the call was sent again.
+                again = await fenced_lock.scripts.lock.acquire(
+                    client, *lock._keys, holder=lease.holder, ttl_ms=10_000
+                )
+                assert (again, inside) == (lease.fence, 1)
                 inside -= 1
                 await lock.release(lease)
 
         await asyncio.gather(*(enter() for _ in range(ROUNDS)))
         assert fences == list(range(1, ROUNDS * ROUNDS + 1))
-
-    async def test_a_holder_who_asks_again_gets_the_same_token(self, client: GlideClient) -> None:
-        acquire = fenced_lock.scripts.lock.acquire
-        keys = ("{again}", "{again}:fence")
-        assert await acquire(client, *keys, holder="a", ttl_ms=10_000) == 1
-        assert await acquire(client, *keys, holder="a", ttl_ms=10_000) == 1
-        assert await acquire(client, *keys, holder="b", ttl_ms=10_000) is None
 
     async def test_a_holder_whose_time_is_over_takes_it_from_nobody(
         self, client: GlideClient
@@ -307,7 +294,15 @@ class TestPaymentEndpoint:
                     left = {response.json()["cents_left"] for response in responses}
                     assert left == {1000 - 10 * (number + 1)}
                 assert proxy.counts["dropped"]
-                assert await app.state.valkey.get("account:ann") == b"950"
+                # A server that does not answer in time: nobody knows, until it is asked again.
+                proxy.black_hole()
+                response = await self.charge(browser, "late", 10)
+                assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+                proxy.clear()
+                proxy.close_all()
+                response = await self.charge(browser, "late", 10)
+                assert (response.status_code, response.json()) == (200, {"cents_left": 940})
+                assert await app.state.valkey.get("account:ann") == b"940"
 
     async def test_the_key_of_another_request_and_too_little_are_refused(
         self, server: ValkeyServer

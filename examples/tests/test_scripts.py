@@ -43,12 +43,13 @@ async def test_a_rate_limit(valkey_client: GlideClient) -> None:
     assert calls == [True, False]
 
 
-async def test_a_token_bucket_becomes_empty(valkey_client: GlideClient) -> None:
-    calls = [
-        await scripts.token_bucket(valkey_client, "bucket", capacity=1, per_second=0.01)
-        for _ in "ab"
-    ]
+async def test_a_token_bucket_becomes_empty_and_fills_up_again(valkey_client: GlideClient) -> None:
+    bucket = {"capacity": 1, "per_second": 0.01}
+    calls = [await scripts.token_bucket(valkey_client, "bucket", **bucket) for _ in "ab"]
     assert [allowed for allowed, _, _ in calls] == [True, False]
+    # As if it had been empty for years.
+    await valkey_client.hset("bucket", {"at": "0"})
+    assert (await scripts.token_bucket(valkey_client, "bucket", **bucket))[0]
 
 
 async def test_a_charge(valkey_client: GlideClient) -> None:
