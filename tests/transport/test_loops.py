@@ -80,11 +80,11 @@ def hook(event, arguments):
     elif not in_thread:
         in_thread.append(arguments[0])
         # Longer than the call may take.
-        time.sleep(5)
+        time.sleep(2.5)
 
 async def main():
     url = sys.argv[1].replace("valkey://", "{library}://")
-    client = {name}.from_url(url, socket_timeout=4)
+    client = {name}.from_url(url, socket_timeout=2)
     sys.addaudithook(hook)
     print(await client.set("key", 1), on_loop, len(in_thread))
     await client.aclose()

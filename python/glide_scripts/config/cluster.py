@@ -100,7 +100,7 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
 
     Args:
         addresses: Some of the cluster's nodes. One reachable node is enough to find the others.
-        database_id: The database's number; None means 0. Clusters have only that before Valkey 9.
+        database_id: The database's number; None means 0. Before Valkey 9, clusters have no other.
         periodic_checks: Whether, or at which interval, to check the cluster for changes.
         address_map: As in ``GlideClientConfiguration``, for the addresses that nodes name: in the
             slots and in redirects. A dict may also map ``addresses``; a function is not called for
