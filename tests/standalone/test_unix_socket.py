@@ -132,7 +132,7 @@ async def test_a_primary_on_a_socket_may_have_replicas_elsewhere(
 
 async def test_a_cluster_client_may_be_told_a_socket(unix_server: ValkeyServer, path: Path) -> None:
     config = GlideClusterClientConfiguration([UnixSocketAddress(path)])
-    with pytest.raises(ClosingError, match=r"server\.sock: .*no cluster: use GlideClient"):
+    with pytest.raises(ClosingError, match=r"server\.sock: .*not a cluster: use GlideClient"):
         await GlideClusterClient.create(config)
 
 
