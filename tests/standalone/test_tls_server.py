@@ -312,7 +312,9 @@ async def test_a_changed_file_that_cannot_be_used_is_named(
         shutil.copy(other.key, used.key)
         ca.write_text("no certificate yet")
         server.server.restart()
-        with pytest.raises(TimeoutError, match="cannot be used: ssl_ca_certs: it contains no certificate"):
+        with pytest.raises(
+            TimeoutError, match="cannot be used: ssl_ca_certs: it contains no certificate"
+        ):
             await client.invoke_script(ECHO, args=["a"], timeout=3000)
         os.replace(other.cert, ca)
         assert await client.invoke_script(ECHO, args=["b"], timeout=20_000) == b"b"
