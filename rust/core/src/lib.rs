@@ -47,6 +47,6 @@ pub use crate::model::unreachable::{Refused, Stranger, Unreachable};
 pub use crate::model::wait::Wait;
 pub use crate::tasks::mailbox::Mailbox;
 pub use crate::tasks::room::ROOM_KEPT;
-pub use crate::tasks::tries::{Look, Tries, has_cores, yield_core};
+pub use crate::tasks::tries::{Look, Tries, has_cores, look};
 pub use crate::wire::resp;
 pub use socket2::SockRef;

@@ -1,5 +1,6 @@
 //! Whether a thread should look for something before it sleeps.
 
+use std::hint;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -15,7 +16,7 @@ pub enum Look {
 }
 
 impl Look {
-    pub fn ended(has_found: bool) -> Self {
+    pub(crate) fn ended(has_found: bool) -> Self {
         if has_found { Self::Found } else { Self::InVain }
     }
 }
@@ -68,13 +69,21 @@ impl Tries {
     }
 }
 
-/// Lets another thread have this core. The system may have put the server's on it, and would not run that before the
-/// look is over. Returns whether the core was given back soon; if not, other programs need it.
-pub fn yield_core() -> bool {
+/// Looks a few times in a row. If nothing has come, another thread gets this core: the system may have put the server's
+/// on it, and would not run that before the look is over. If the core is not given back soon, other programs need it.
+pub fn look(has_come: impl Fn() -> bool) -> Look {
+    const LOOKS: usize = 16;
     const SOON: Duration = Duration::from_millis(1);
+    let has_found = (0..LOOKS).any(|_| {
+        hint::spin_loop();
+        has_come()
+    });
+    if has_found {
+        return Look::Found;
+    }
     let began = Instant::now();
     thread::yield_now();
-    began.elapsed() < SOON
+    if began.elapsed() < SOON { Look::InVain } else { Look::Crowded }
 }
 
 /// Whether other threads can run during a look. With one core, looking would keep them from making what it looks for.

@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use glide_scripts_core::{Completion, Look, Mailbox, Tries, yield_core};
+use glide_scripts_core::{Completion, Look, Mailbox, Tries, look};
 
 use crate::polling::time_to_look;
 
@@ -80,7 +80,6 @@ thread_local! {
 /// waking take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads
 /// need the cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
-    const LOOKS: usize = 16;
     let Some(length) = time_to_look(commands).filter(|_| waiting.is_alone()) else { return false };
     let mut tries = TRIES.get();
     let is_due = tries.is_due();
@@ -89,19 +88,13 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bo
         return false;
     }
     let ends = Instant::now() + tries.length(length);
-    let look = loop {
-        let has_ended = (0..LOOKS).any(|_| {
-            std::hint::spin_loop();
-            mailbox.has_ended()
-        });
-        if has_ended || !waiting.is_alone() || Instant::now() >= ends {
-            break Look::ended(has_ended);
-        }
-        if !yield_core() {
-            break Look::Crowded;
+    let last = loop {
+        let last = look(|| mailbox.has_ended());
+        if last != Look::InVain || !waiting.is_alone() || Instant::now() >= ends {
+            break last;
         }
     };
-    tries.end(look);
+    tries.end(last);
     TRIES.set(tries);
-    look == Look::Found
+    last == Look::Found
 }

@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use glide_scripts_core::{
-    Bell, Client as CoreClient, Completion, Completions, Look, Questioner, ROOM_KEPT, ReplyTo, yield_core,
+    Bell, Client as CoreClient, Completion, Completions, Look, Questioner, ROOM_KEPT, ReplyTo, look,
 };
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -240,14 +240,9 @@ impl Bridge {
 
     /// Looks for replies, once in each turn of the loop.
     fn poll(slf: &Bound<'_, Self>) -> PyResult<()> {
-        const LOOKS: usize = 16;
         let Ok(_entered) = enter() else { return Ok(()) };
         let (py, bridge) = (slf.py(), slf.get());
-        let has_replies = (0..LOOKS).any(|_| {
-            std::hint::spin_loop();
-            bridge.shared.completions.has_arrived()
-        });
-        let look = if has_replies || yield_core() { Look::ended(has_replies) } else { Look::Crowded };
+        let look = look(|| bridge.shared.completions.has_arrived());
         let mut state = bridge.shared.lock();
         let calls = state.calls.len();
         if look == Look::InVain && !state.busy_poll.is_over(calls) {
