@@ -69,9 +69,7 @@ impl Supervision {
             result = work => Ended::Done(result),
         }
     }
-}
 
-impl Supervision {
     /// The same for work that ends by itself when the client is closed, because its parts do; `None`: the caller is
     /// gone.
     pub(crate) async fn over_parts<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
