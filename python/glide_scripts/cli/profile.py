@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from ._workload import Template
 
 
-# What Lua puts before the text of an error, and the code with which one may begin.
-_PLACE = re.compile(r"(?:@?user_(?:script|function): ?\d+: )+")
+# The code with which the text of an error may begin.
 _CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
 _LEAST, _MOST, _SECONDS = 100, 1000, 1.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
@@ -215,7 +214,7 @@ async def _profiled(
 def _explained(failed: "Failed", called: Callee, keys: list[bytes], args: list[bytes]) -> str:
     """The first line of the error that the call would have raised without timers."""
     # Servers send a text on one line, too.
-    words = " ".join(_PLACE.sub("", failed.words).splitlines())
+    words = " ".join(failed.words.splitlines())
     code = _CODE.match(words)
     said = words if code else f"ERR {words}"
     error = ScriptError(said, code=code[0] if code else "ERR", line=failed.line)
