@@ -55,9 +55,9 @@ class ValkeyCluster(Startable):
         start_timeout: float = 30.0,
     ) -> None:
         self._nodes: list[ValkeyServer] = []
-        if primaries < 1 or replicas < 0:
-            name, value = ("primaries", primaries) if primaries < 1 else ("replicas", replicas)
-            raise ValueError(f"{name} is {value}; pass {1 if primaries < 1 else 0} or more")
+        for name, value, least in (("primaries", primaries, 1), ("replicas", replicas, 0)):
+            if value < least:
+                raise ValueError(f"{name} is {value}; pass {least} or more")
         self._shards = primaries
         self._password = password
         self._start_timeout = start_timeout

@@ -29,13 +29,14 @@ async def open_shared(shared: SharedClient) -> float | None:
     """
     # Here and not with this module, because it takes most of the import's time. The call's time
     # begins afterwards: it is for the server.
-    await imported(_cluster_client if shared.in_cluster else _client)
+    client_class = _cluster_client if shared.in_cluster else _client
+    await imported(client_class)
     await imported(import_explanation)
     started = monotonic()
     loop = asyncio.get_running_loop()
     opening = shared.opening.get(loop)
     if opening is None:
-        opening = shared.opening[loop] = loop.create_task(_open(shared))
+        opening = shared.opening[loop] = loop.create_task(_open(shared, client_class()))
         opening.add_done_callback(lambda done: _opened(shared, loop, done))
     limit = shared.options.get("socket_timeout")
     try:
@@ -50,8 +51,7 @@ async def open_shared(shared: SharedClient) -> float | None:
     return shared.remaining(started)
 
 
-async def _open(shared: SharedClient) -> None:
-    client_class = _cluster_client() if shared.in_cluster else _client()
+async def _open(shared: SharedClient, client_class: Any) -> None:
     client = await client_class._open(shared.settings())
     client._shown_as = f"a client of glide_scripts.{shared.library.package}"
     unneeded = shared.opened(client)
