@@ -213,19 +213,26 @@ async def test_strings_in_python_files_are_shown_at_their_places(
     client: GlideClient, folder: Path
 ) -> None:
     program = folder / "program.py"
-    program.write_text(
+    names = defined(
+        program,
         'import glide_scripts\n\nLIMIT = glide_scripts.Script("""\nlocal n = ARGV[1]\n'
         'if n == \'1\' then\n  return 1\nend\nreturn 2\n""")\n'
-        'DEDENTED = """\n    local key = KEYS[1]\n    return key\n"""\n'
+        'DEDENTED = """\n    local key = KEYS[1]\n    return key\n"""\n',
     )
-    names: dict[str, Any] = {}
-    exec(program.read_text(), names)
     with measure(source=[folder]) as coverage:
         assert await client.invoke_script(names["LIMIT"], [], ["2"]) == 2
         dedented = "local key = KEYS[1]\nreturn key"
         assert await client.eval(dedented, ["k"], []) == b"k"
     assert lines(coverage, program) == [4, 5, 8, 11, 12]
     assert missing(coverage, program) == "6"
+
+
+def defined(program: Path, source: str) -> dict[str, Any]:
+    """Write a program, run it, and return its names."""
+    program.write_text(source)
+    names: dict[str, Any] = {}
+    exec(compile(source, program, "exec"), names)
+    return names
 
 
 TYPED = """\
@@ -253,9 +260,7 @@ async def test_a_typed_script_with_a_body_of_three_dots(
     client: GlideClient, tmp_path: Path
 ) -> None:
     program = tmp_path / "program.py"
-    program.write_text(TYPED)
-    names: dict[str, Any] = {}
-    exec(compile(TYPED, program, "exec"), names)
+    names = defined(program, TYPED)
     with measure(source=[tmp_path]) as coverage:
         assert await names["typed"](client, 2) == 0
         assert await names["left_out"](client, 2) == 2
@@ -294,10 +299,7 @@ async def test_the_branches_of_two_scripts_on_a_line_are_told_apart(
     client: GlideClient, tmp_path: Path
 ) -> None:
     program = tmp_path / "program.py"
-    program.write_text(TWO_ON_A_LINE)
-    names: dict[str, Any] = {}
-    exec(TWO_ON_A_LINE, names)
-    first, second = names["PAIR"]
+    first, second = defined(program, TWO_ON_A_LINE)["PAIR"]
     with measure(source=[tmp_path]) as coverage:
         for arg in ("1", "2"):
             await client.eval(first, [], [arg])
@@ -375,9 +377,7 @@ async def test_strings_that_python_puts_together_are_shown_at_their_places(
     client: GlideClient, folder: Path, source: str, expected: tuple[list[int], str], change: str
 ) -> None:
     program = folder / "program.py"
-    program.write_text(source)
-    names: dict[str, Any] = {}
-    exec(source, names)
+    names = defined(program, source)
     code = next(value for name, value in reversed(names.items()) if isinstance(value, str))
     if change != "as it is":
         code = textwrap.dedent(code) if change == "dedented" else code.strip()
