@@ -1,5 +1,5 @@
-//! What an answer, or the loss of one, means: did the request run, and what is next? No other module reads a server's
-//! codes or words.
+//! What an answer, or the loss of one, means: did the request run, and what is next? Nothing else decides that by a
+//! server's codes or words: `reply_error` and `error` only say them to the caller.
 //!
 //! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
 //! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
