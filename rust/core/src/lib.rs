@@ -2,7 +2,7 @@
 //!
 //! The way of one call: a [`Client`] packs nothing and decides nothing; it hands a packed [`Request`] to its task on
 //! the [`IoThread`], which asks the topology for a lane to the right node. The lane writes the request and pairs the
-//! reply with it. A value goes back to the caller at once; anything else goes up the ladder of `calls::single`.
+//! reply with it. A value goes back to the caller at once; after anything else, `calls::single` decides what is next.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What the ladder does with each answer, on a real server where one gives it, else on a scripted one.
+//! What a call does after each answer, on a real server where one gives it, else on a scripted one.
 
 mod support;
 
