@@ -19,6 +19,7 @@ use crate::model::wait::Wait;
 use crate::wire::pack::{self, write_header, write_word};
 
 pub use self::packer::Packer;
+pub use self::words::CONTAINERS;
 
 /// A command as the server will read it, and what may be done with it. It owns all its bytes.
 #[derive(Clone)]

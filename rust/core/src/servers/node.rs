@@ -34,9 +34,10 @@ pub(crate) struct Node {
     own: Arc<Semaphore>,
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
-    zone: RefCell<Option<String>>,
+    /// The availability zone, once the server has said it.
+    pub(super) zone: RefCell<Option<String>>,
     /// It answered as a replica, but a primary was meant: its name may now stand for another server.
-    outdated: Cell<bool>,
+    pub(super) is_outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
     killing: RefCell<Vec<Rc<Lane>>>,
@@ -64,7 +65,7 @@ impl Node {
             own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
             idle: RefCell::default(),
             zone: RefCell::default(),
-            outdated: Cell::new(false),
+            is_outdated: Cell::new(false),
             closed: Cell::new(false),
             killing: RefCell::default(),
         })
@@ -117,28 +118,6 @@ impl Node {
     /// Whether a connection is lent out.
     pub(crate) fn has_lent(&self) -> bool {
         self.lent.borrow().len() > self.idle.borrow().len()
-    }
-
-    /// The availability zone, once the server has said it.
-    pub(crate) fn zone(&self) -> std::cell::Ref<'_, Option<String>> {
-        self.zone.borrow()
-    }
-
-    pub(crate) fn set_zone(&self, zone: Option<String>) {
-        *self.zone.borrow_mut() = zone;
-    }
-
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.outdated.get()
-    }
-
-    pub(crate) fn set_outdated(&self) {
-        self.outdated.set(true);
-    }
-
-    /// It is a replica, as the topology has it.
-    pub(crate) fn set_current(&self) {
-        self.outdated.set(false);
     }
 
     /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.

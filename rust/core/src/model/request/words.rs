@@ -119,5 +119,5 @@ fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Commands whose second word names what they do.
-const CONTAINERS: [&str; 11] =
+pub const CONTAINERS: [&str; 11] =
     ["ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT", "SLOWLOG"];
