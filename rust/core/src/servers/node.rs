@@ -21,9 +21,7 @@ pub(crate) struct Node {
     /// For requests to the primary of a shard; without a cluster, for all requests.
     pub(crate) data: Rc<Lane>,
     in_cluster: bool,
-    config: Arc<ConnectionConfig>,
-    events: Weak<dyn LaneEvents>,
-    stats: Arc<Stats>,
+    new_lane: Box<dyn Fn(Purpose) -> Rc<Lane>>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
     /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
@@ -51,14 +49,13 @@ impl Node {
         events: Weak<dyn LaneEvents>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, events.clone(), stats.clone());
+        let at = address.clone();
+        let new_lane = move |purpose| Lane::new(at.clone(), config.clone(), purpose, events.clone(), stats.clone());
         Rc::new(Self {
             address,
-            data,
+            data: new_lane(Purpose::Data),
             in_cluster,
-            config,
-            events,
-            stats,
+            new_lane: Box::new(new_lane),
             reads: OnceCell::new(),
             admin: OnceCell::new(),
             lent: RefCell::default(),
@@ -77,17 +74,12 @@ impl Node {
         if !self.in_cluster {
             return &self.data;
         }
-        self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
+        self.reads.get_or_init(|| (self.new_lane)(Purpose::Reads))
     }
 
     /// For commands that must reach a server while it runs a script. It is in no particular database.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
-        self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
-    }
-
-    fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
-        let (address, config) = (self.address.clone(), self.config.clone());
-        Lane::new(address, config, purpose, self.events.clone(), self.stats.clone())
+        self.admin.get_or_init(|| (self.new_lane)(Purpose::Admin))
     }
 
     /// A connection for one user alone.
@@ -97,7 +89,7 @@ impl Node {
         let lane = match fitting {
             Some(index) => idle.swap_remove(index),
             None => {
-                let lane = node.new_lane(purpose);
+                let lane = (node.new_lane)(purpose);
                 node.lent.borrow_mut().push(lane.clone());
                 lane
             }
