@@ -5,9 +5,9 @@ PYTHON ?= python3
 CARGO ?= cargo
 # Options for the test runners: make test PYTEST_ARGS="-k flush"
 PYTEST_ARGS ?=
-# Processes for the Python tests; 0 means only pytest's own, which -s needs. The default is one more
-# than there are cores, because a test idles for two seconds while its cluster starts.
-PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
+# Processes for the Python tests; 0 means only pytest's own, which -s needs. The default is more than
+# there are cores, because many tests wait: a cluster takes two seconds to start.
+PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + 2 * (os.cpu_count() or 1)))')
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
 INSTRUCTIONS_ARGS ?=
