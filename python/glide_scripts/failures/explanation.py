@@ -122,6 +122,8 @@ def reply_type_error(
         *(f"   = {note}" for note in call.notes()),
         "   = note: the script has run",
     ]
+    if isinstance(reply, bytes) and reply[:1] in {b"[", b"{"} and "is bytes, not" in why:
+        lines.append(f"   = help: if the reply is JSON text, declare it as Json[{declared}]")
     error = ReplyTypeError("\n".join(lines), may_have_executed=True, script=script)
     error.file = script.file
     error.message = why
