@@ -108,7 +108,7 @@ def _missing_programs(item: pytest.Item) -> set[str]:
 
 @pytest.fixture(scope="session")
 def valkey_server_settings() -> dict[str, object]:
-    """Those of the server that the package's own plugin for pytest starts."""
+    """The options of the server that the package's plugin for pytest starts."""
     return {"config": this_server().debug_config}
 
 
@@ -127,7 +127,7 @@ def own_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[Records]:
-    """All that the client says while the test runs."""
+    """All log records of the client while the test runs."""
     with caplog.at_level(logging.DEBUG, logger="glide_scripts"):
         yield Records(caplog)
 

@@ -148,7 +148,7 @@ async def test_two_keys_on_different_sides_of_a_migration_are_waited_for(
     slots.begin_migration(slot, target)
     source.command("MIGRATE", target.host, target.port, there, 0, 5000)
     both = Script("return redis.call('INCR', KEYS[1]) + redis.call('INCR', KEYS[2])")
-    # Older servers send it to the other one, which then says TRYAGAIN.
+    # Older servers redirect the call to the other node, which then says TRYAGAIN.
     with pytest.raises(TimeoutError, match=r"TRYAGAIN|ASK") as caught:
         await client.invoke_script(both, keys=[here, there], timeout=200)
     assert caught.value.may_have_executed is False
@@ -321,7 +321,7 @@ async def test_an_idempotent_script_outlives_the_death_of_its_primary_without_an
 async def test_a_primary_that_hangs_is_replaced(
     own_cluster: ValkeyCluster, connect_cluster: Connect
 ) -> None:
-    """Its connection stays up: only calls without a reply tell."""
+    """Its connection stays up: only calls without a reply show that it has failed."""
     client = await connect_cluster(own_cluster)
     keys = a_key_each(own_cluster)
     victim = own_cluster.primaries()[0]

@@ -1,4 +1,4 @@
-"""A script has run once, whatever it answers; what is refused before it begins has not run."""
+"""A script runs once, whatever error it returns; a script that is refused has not run."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ SAYS = "redis.log(redis.LOG_WARNING, 'begun ' .. ARGV[1]) "
 
 
 def begun(server: ValkeyServer, name: str) -> int:
-    """How many times a script has begun that says so."""
+    """How many times a script that says so has begun."""
     return len(re.findall(rf"\bbegun {name}\b", server.log))
 
 
@@ -514,7 +514,7 @@ BAD_CODE = {
 async def test_code_that_no_server_can_run_has_not_run(
     script_client: GlideClient, call: Call, kind: str
 ) -> None:
-    # A comment after it would change the line.
+    # A comment would change this line, which the script quotes.
     for _ in range(2):
         error = await failure(call(script_client, Script(BAD_CODE[kind]), ["n"], ["a"]))
         assert error.may_have_executed is False

@@ -120,7 +120,7 @@ client.close()
 def test_such_a_client_serves_a_child_of_whose_fork_python_was_not_told(
     server: ValkeyServer,
 ) -> None:
-    """As uWSGI forks: ``os.register_at_fork`` does nothing then."""
+    """A fork as in uWSGI, where ``os.register_at_fork`` has no effect."""
     program = f"""{LAZY}
 import ctypes
 

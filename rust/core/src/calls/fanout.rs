@@ -110,7 +110,7 @@ fn may_have_executed(outcome: &Outcome) -> bool {
 /// reply from each node wait for it.
 struct Nodes {
     nodes: Vec<Address>,
-    /// Sent to only if they can be connected.
+    /// These get their parts only if they can be connected.
     unconnected: Vec<Rc<Node>>,
 }
 
@@ -175,7 +175,7 @@ fn send(
     }
 }
 
-/// A part without a waiting caller is cancelled.
+/// A part is cancelled when nobody waits for it.
 struct Asked {
     servers: Rc<Servers>,
     /// `None`: it has ended.

@@ -124,7 +124,7 @@ struct Progress {
     follows: Cell<u32>,
     /// The server is asked whether it or the script has answered in a server's words.
     is_doubted: Cell<bool>,
-    /// What went before the request in the same write.
+    /// The questions that were sent before the request in the same write, and the answers.
     asked: RefCell<Option<(Questions, Vec<Reply>)>>,
     from_record: Cell<bool>,
     node: RefCell<Option<Address>>,
@@ -251,7 +251,7 @@ async fn attempts(
     let request = &call.request;
     progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
     let sent = match &unfinished {
-        // The same form is used again, although others may have learned since that the server does not know it.
+        // The same form is used again, even if other calls have learned meanwhile that the server lacks it.
         Unfinished::Answered(_) => Attempt::default(),
         _ => Attempt::first(servers, request),
     };
@@ -332,7 +332,7 @@ async fn next_attempt(
     progress.sent_code.set(attempt.brings_code());
     progress.follows.set(attempt.follows);
     progress.node.replace(Some(target.address().clone()));
-    // What comes before the request is of use without it.
+    // The commands before the request are useful even without it.
     let options = StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
     let sending = place.begin(commands, options, &progress.step);
     let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));

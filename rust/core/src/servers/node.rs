@@ -35,7 +35,7 @@ pub(crate) struct Node {
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
     zone: RefCell<Option<String>>,
-    /// It answered as a replica, but a primary was meant: its name may now stand for another server.
+    /// It answered as a replica, although a primary was expected: its name may now stand for another server.
     outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
@@ -229,7 +229,7 @@ impl Lease {
         {
             let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
             let killing = data.begin(vec![kill], options, &Rc::default());
-            // Nobody waits to know whether it could.
+            // Nobody needs the result.
             spawn_local(async move { drop(killing.await) });
         }
     }
