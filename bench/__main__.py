@@ -43,7 +43,7 @@ def main() -> int:
         results.save(options.json)
     elif groups is FULL:
         results.save(LATEST)
-        # As they were saved, in their digits, so that the docs can be written from them again.
+        # From the saved file, whose figures are rounded: `--report` then writes the same docs.
         write_docs(Results.load(LATEST))
     return 1 if results.failures else 0
 

@@ -88,7 +88,7 @@ def glide_like(
                 for number in range(cell.batch):
                     commands.invoke_script(script, [f"{key}{number}"], [value])
             else:
-                # Its batches know no scripts; this one has been loaded below.
+                # GLIDE's batches have no scripts, so this script is loaded below.
                 for number in range(cell.batch):
                     commands.custom_command(["EVALSHA", sha1, "1", f"{key}{number}", value])
             replies: Awaitable[object] = client.exec(commands, raise_on_error=True)
@@ -201,7 +201,7 @@ async def raw(target: Target, cell: Cell) -> AsyncIterator[Call]:
 
     async def call_batch(key: str, value: Value) -> object:
         replies = [call(f"{key}{number}", value) for number in range(cell.batch)]
-        # They come in order.
+        # Replies come in the order of the calls.
         await replies[-1]
         return [reply.result() for reply in replies]
 
@@ -214,7 +214,7 @@ async def raw(target: Target, cell: Cell) -> AsyncIterator[Call]:
 class RawProtocol(asyncio.Protocol):
     """One socket, one write for all calls of a turn of the loop, bulk strings for replies.
 
-    Where there is one at a time, it is written at once.
+    If there is only one call at a time, it is written immediately.
 
     No errors, no timeouts, no reconnect: not a client.
     """
@@ -239,7 +239,7 @@ class RawProtocol(asyncio.Protocol):
         return future
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports derive from nothing of asyncio's.
+        # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:

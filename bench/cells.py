@@ -95,7 +95,7 @@ class Group:
 def takes_part(client: str, cell: Cell) -> bool:
     """Whether a client is measured in a cell."""
     connection_a_call = client in ("redispy", "valkeypy")
-    # Its connections are closed if so many calls are in flight.
+    # With more calls in flight, coredis's connections are closed.
     fails = client == "coredis" and cell.kind is Kind.LOAD
     too_many = (connection_a_call or fails) and cell.in_flight > 1000
     return not too_many and (client != UNIX or cell.in_flight in {1, 100})

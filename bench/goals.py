@@ -39,7 +39,7 @@ class Bound(Enum):
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on how many times another client's figure ours is, or on ours alone."""
+    """A limit for a figure of ours: as a multiple of another client's figure, or by itself."""
 
     title: str
     cell: Cell

@@ -10,9 +10,10 @@ from packaging.requirements import Requirement
 
 
 def sizes(name: str | None, parser: str | None, wheels: str | None) -> dict[str, float]:
-    """In bytes; without `name`, nothing. A wheel's only where `wheels` has it.
+    """Return the sizes in bytes; an empty dict without `name`.
 
-    `parser` counts among what is needed.
+    The wheel's size is included only if `wheels` contains the wheel. `parser` counts as one of the
+    dependencies.
     """
     if name is None:
         return {}
@@ -31,7 +32,7 @@ def sizes(name: str | None, parser: str | None, wheels: str | None) -> dict[str,
 
 
 def _installed(dist: Distribution) -> int:
-    """Without byte code, which depends on what was imported."""
+    """Do not count byte code: how much there is depends on what was imported."""
     files = [Path(str(dist.locate_file(file))) for file in dist.files or []]
     return sum(file.stat().st_size for file in files if file.suffix != ".pyc" and file.exists())
 
@@ -46,7 +47,7 @@ def _with_needs(*names: str) -> list[Distribution]:
         try:
             dist = distribution(wanted)
         except PackageNotFoundError:
-            # Named for other systems or versions.
+            # A dependency for other systems or versions of Python.
             continue
         found[wanted] = dist
         for text in dist.requires or []:

@@ -1,13 +1,13 @@
-"""The guard rail: how many instructions the steps of a call take, held to what they took before.
+"""Compare the instructions that the steps of a call take with the committed figures.
 
     python -m bench.instructions target/release/instructions             compare
-    python -m bench.instructions target/release/instructions --record    take the figures anew
+    python -m bench.instructions target/release/instructions --record    record new figures
 
-callgrind counts instructions, whatever else the machine does. But a call's go over a socket, and a
-busy machine splits its bursts, which costs a few per cent more: the least of several counts stands.
-What is counted depends on the compiler and on libc, so that the committed figures are those of one
-set of them, or of several; with others nothing is judged, which is said. Needs nothing but Python
-and valgrind.
+callgrind counts instructions, so other programs on the machine hardly change the figures. But the
+step `call` uses a socket, and a busy machine splits its bursts, which costs a few per cent more. So
+each step is counted several times, and the lowest count is used. Counts depend on the compiler and
+on libc. There are committed figures for some versions of both; for other versions nothing is
+compared, and a message says so. This needs only Python and valgrind.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def regressions(before: Counts, now: Counts) -> list[str]:
-    """What takes more than it may, a line each."""
+    """Return a line for each step that takes too many instructions."""
     return [
         f"{step}: {count:,.0f} instructions, {count / before[step] - 1:+.1%} against "
         f"{before[step]:,.0f}; {TOLERANCE:.0%} are allowed. If it is worth that, take the figures "
@@ -73,14 +73,14 @@ def regressions(before: Counts, now: Counts) -> list[str]:
 
 
 def instructions(program: Path, step: str) -> float:
-    """Of one time; what the program does once cancels out."""
+    """Return the instructions of one repetition, without those of the program's start and end."""
     few = min(counted(program, step, _FEW) for _ in range(_TIMES))
     many = min(counted(program, step, _MANY) for _ in range(_TIMES))
     return (many - few) / (_MANY - _FEW)
 
 
 def counted(program: Path, step: str, times: int) -> int:
-    # Beside the program, for callgrind_annotate.
+    # callgrind_annotate finds the profile beside the program.
     profile = program.with_name(f"callgrind.{step}.out")
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
     done = subprocess.run(
@@ -97,7 +97,7 @@ def counted(program: Path, step: str, times: int) -> int:
 
 
 def toolchain() -> str:
-    """What the figures depend on, beside the code."""
+    """Return the versions that the figures depend on: of the compiler and of libc."""
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
     compiler = ".".join(rustc.stdout.split()[1].split(".")[:2])
     libc, version = platform.libc_ver()

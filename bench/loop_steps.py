@@ -2,10 +2,9 @@
 
     python -m bench.loop_steps [--times 20]
 
-A step is what the loop does between two looks at its sockets for one callback or task. Its CPU time
-is measured, in which a busy machine's other programs do not count. Each operation runs several
-times, the first ones with a new client; the longest step of each is taken, and of those the median
-and the longest.
+A step is one run of one callback or task, between two polls of the loop. Its CPU time is measured,
+which does not include other programs on a busy machine. Each operation runs several times, the
+first ones with a new client. The output is the median and the maximum of each run's longest step.
 """
 
 from __future__ import annotations
@@ -52,11 +51,11 @@ async def main() -> None:
         for name, operation in operations(server.url, redis_url, f"{host}:{port}").items():
             longest = []
             for _ in range(options.times):
-                # Leftover work of the last run is done.
+                # Let the last run's leftover work end first.
                 await asyncio.sleep(0.01)
                 steps.clear()
                 await operation()
-                # The step that is running here does not count yet.
+                # The current step is counted only when it ends.
                 await asyncio.sleep(0)
                 longest.append(max(steps) * 1e3)
             print(f"{name:44}{statistics.median(longest):>12.2f}{max(longest):>13.2f}", flush=True)

@@ -24,7 +24,7 @@ def own_cpu() -> float:
 
 
 def cpu_of(pids: Sequence[int]) -> float | None:
-    """The same of other processes; None where the system does not tell. It counts in 10 ms."""
+    """The same for other processes, in steps of 10 ms; None if the system does not say."""
     ticks = 0
     for pid in pids:
         try:

@@ -21,8 +21,8 @@ async def at_fixed_rate(
 ) -> list[float]:
     """Make `rate` calls a second for `secs` seconds.
 
-    Returns how long each took, in seconds, from when it was due. What is due while `in_flight`
-    calls are in flight begins when one of them has ended.
+    Returns how long each took, in seconds, from when it was due. If `in_flight` calls are already
+    in flight, a due call begins when one of them ends.
     """
     clock = time.perf_counter
     due = Due(rate, int(rate * secs))
@@ -66,7 +66,7 @@ class Due:
         self._begun = 0
 
     def next(self, now: float) -> float | None:
-        """When the next one was due, if it is by now; it counts as begun."""
+        """Return when the next call was due, and count it as begun; None if it is not due yet."""
         due_at = self._begun / self._rate
         if self.is_over or due_at > now:
             return None
@@ -82,8 +82,8 @@ class Due:
 def ticking(on_tick: Callable[[], None], secs: float = _TICK_SECS) -> Iterator[None]:
     """Calls `on_tick` on the loop again and again, every `secs` seconds.
 
-    The timers of asyncio and uvloop round to milliseconds, which is longer than calls take. Linux
-    has a timer that is a file.
+    The timers of asyncio and uvloop round to milliseconds, which is longer than calls take. On
+    Linux, a timerfd is precise enough.
     """
     loop = asyncio.get_running_loop()
     if sys.platform != "linux":

@@ -14,7 +14,7 @@ from bench.cells import Cell
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some figures, and the least and the greatest of them."""
+    """The median, the least and the greatest of some figures."""
 
     median: float
     least: float
@@ -22,7 +22,7 @@ class Spread:
 
     @classmethod
     def of(cls, figures: Iterable[float]) -> Self | None:
-        """None where there is no figure."""
+        """Return None if there are no figures."""
         ordered = sorted(figures)
         if not ordered:
             return None
@@ -69,7 +69,7 @@ class Results:
         return max((each.round for each in self.measurements), default=0)
 
     def by_round(self, cell: Cell, client: str, name: str) -> dict[int, float]:
-        """A figure of a client in a cell, by the number of the round."""
+        """Return a client's figure in a cell for each round, by the round's number."""
         for each in self.measurements[self._indexed :]:
             self._index.setdefault((each.cell, each.client), []).append(each)
         self._indexed = len(self.measurements)
@@ -87,10 +87,10 @@ class Results:
         reference: str,
         reference_name: str | None = None,
     ) -> Spread | None:
-        """How many times the reference's figure a client's is, round by round.
+        """Return the ratio of a client's figure to the reference's, over the rounds.
 
-        If the machine is slow for a while, both clients of a round are, and their ratio stays the
-        same.
+        If the machine is slow for a while, it is slow for both clients of a round, so their ratio
+        stays the same.
         """
         ours = self.by_round(cell, client, name)
         theirs = self.by_round(cell, reference, reference_name or name)

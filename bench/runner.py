@@ -22,7 +22,7 @@ _TOP_OF_GLIDE = Cell(Kind.LOAD, in_flight=100)
 
 @dataclass(frozen=True)
 class Programs:
-    """What is not Python and was built before."""
+    """The programs that were built before, and the folder of wheels."""
 
     load: Path
     tls_front: Path
@@ -30,10 +30,10 @@ class Programs:
 
 
 class Runner:
-    """Goes through all cells in each round, and through the clients of each in turn.
+    """Runs all cells in each round, and in each cell its clients, one after another.
 
-    Whatever else the machine does then falls on all clients alike. Each round begins with another
-    client, so that none is always the one after a certain other.
+    So other work on the machine affects all clients alike. Each round begins with another client,
+    so that the order of the clients favours none.
     """
 
     def __init__(self, groups: Sequence[Group], programs: Programs, secs: float) -> None:
@@ -90,11 +90,11 @@ class Runner:
 
 
 class MeasurementFailed(Exception):
-    """Says in a line why."""
+    """A measurement failed; the text says why, in one line."""
 
 
 def measured_apart(task: Task) -> dict[str, float]:
-    """What a process of its own measured; `MeasurementFailed` where that failed."""
+    """Measure in a new process. Raises `MeasurementFailed`."""
     command = [sys.executable, "-m", "bench.worker", task.as_json()]
     try:
         done = subprocess.run(

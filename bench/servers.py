@@ -18,7 +18,7 @@ from glide_scripts.testing import ValkeyCluster, ValkeyServer
 
 @dataclass(frozen=True)
 class Place:
-    """Where a topology is reached, and by which processes it is served."""
+    """The address of a topology, and the ids of its server processes."""
 
     port: int
     pids: list[int]
@@ -28,7 +28,7 @@ class Place:
 
 
 class Servers:
-    """One standalone server, one cluster of three, and TLS in front of the former."""
+    """A standalone server, a cluster of three nodes, and a TLS proxy for the standalone server."""
 
     def __init__(self, tls_front: Path) -> None:
         self._tls_front = tls_front

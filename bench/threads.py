@@ -56,7 +56,7 @@ CONNECT: dict[str, Callable[[int, Cell], AbstractContextManager[Call]]] = {
 
 
 def times_in_threads(call: Call, value: str | bytes, number: int, secs: float) -> list[float]:
-    """How long each call took, in seconds: so many threads call for so long, each at least once."""
+    """Call from `number` threads for `secs` seconds, at least once each; return the times."""
     times: list[list[float]] = [[] for _ in range(number)]
     clock = time.perf_counter
     ends = clock() + secs

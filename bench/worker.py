@@ -76,7 +76,7 @@ class Task:
 def main() -> None:
     task = Task.parse(sys.argv[1])
     print(json.dumps(measure(task)), flush=True)
-    # A client that does not end by itself is no reason to wait.
+    # Do not wait for clients that do not end by themselves.
     os._exit(0)
 
 
@@ -183,7 +183,7 @@ async def lag(task: Task) -> Figures:
 
 
 class Callers:
-    """So many tasks, each with a key of its own; each calls again when it has its reply."""
+    """Tasks with a key each. When a task has its reply, it calls again."""
 
     def __init__(self, call: Call, value: str | bytes, number: int) -> None:
         self.times: list[float] = []
@@ -195,13 +195,13 @@ class Callers:
         self._tasks = [asyncio.create_task(self._caller(f"k{index}")) for index in range(number)]
 
     async def warm_up(self) -> None:
-        """Wait for a while, and until each has had a reply: some connect at their first call."""
+        """Wait for `WARM_UP_SECS`, and for each task's first reply: some clients connect late."""
         await asyncio.sleep(WARM_UP_SECS)
         while self._silent:
             await self._look_again()
 
     async def measure(self, secs: float) -> None:
-        """Note times for a while, and until a call has ended: a busy machine may need longer."""
+        """Record times for `secs` seconds, or longer if no call has ended by then."""
         self.times.clear()
         await asyncio.sleep(secs)
         while not self.times:
@@ -214,7 +214,7 @@ class Callers:
         await asyncio.sleep(LOOK_AGAIN_SECS)
 
     async def stop(self) -> None:
-        """Let each end with the reply that it waits for."""
+        """Let each task end after its current reply."""
         self._is_stopped = True
         await asyncio.gather(*self._tasks)
 
@@ -229,7 +229,7 @@ class Callers:
 
 
 class Account:
-    """Time and CPU, from its making to its closing."""
+    """Measures time and CPU from its creation to `close`."""
 
     def __init__(self, pids: list[int]) -> None:
         self._pids = pids
@@ -238,7 +238,7 @@ class Account:
         self._started = time.perf_counter()
 
     def close(self, calls: int) -> Figures:
-        """Calls a second; microseconds of CPU a call, of this process and of the servers."""
+        """Return the calls per second, and the CPU per call of this process and of the servers."""
         elapsed, cpu = time.perf_counter() - self._started, own_cpu() - self._cpu
         figures = {"rate": calls / elapsed, "cpu": cpu / calls * 1e6, "calls": float(calls)}
         server = cpu_of(self._pids)
@@ -248,10 +248,10 @@ class Account:
 
 
 def without_python(task: Task) -> Figures:
-    """The clients in Rust; they are told when to begin, for the servers' CPU to be noted then."""
+    """Measure a client in Rust. It waits for a line before it begins, to measure servers' CPU."""
     cell = task.cell
     what = f"{task.client}-cluster" if cell.topology is Topology.CLUSTER else task.client
-    # A pipeline of so many is what a batch is, too.
+    # For these clients, a batch is a pipeline of that many calls.
     in_flight = cell.batch if cell.batch > 1 else cell.in_flight
     assert task.load is not None
     program = Path(task.load)
@@ -311,7 +311,7 @@ async def cold(task: Task) -> Figures:
 
 @asynccontextmanager
 async def connected(task: Task, value: str | bytes) -> AsyncIterator[Call]:
-    """A client with all its connections, also one that takes one for each call in flight."""
+    """A client that has made all its connections, even if it needs one for each call in flight."""
     cell = task.cell
     async with ADAPTERS[task.client].connect(target_of(task), cell) as call:
         check(await call("k", value), cell)
@@ -320,7 +320,7 @@ async def connected(task: Task, value: str | bytes) -> AsyncIterator[Call]:
 
 
 async def calls_of(number: int, in_flight: int, call: Call, value: str | bytes) -> list[float]:
-    """Make so many calls, so many at once; how long each took, in seconds."""
+    """Make `number` calls, `in_flight` at a time; return how long each took, in seconds."""
     keys = iter([f"k{index}" for index in range(number)])
     times: list[float] = []
 
@@ -339,7 +339,7 @@ async def timed(reply: Awaitable[object]) -> float:
 
 
 async def memory(task: Task) -> Figures:
-    """Bytes that one more client takes, and a call in flight, on a server that is stopped."""
+    """Return the bytes of one more client, and of one call in flight while the server is paused."""
     cell, value = task.cell, value_of(task.cell)
     connect: Callable[..., Any] = ADAPTERS[task.client].connect
     async with AsyncExitStack() as stack:
@@ -361,7 +361,7 @@ async def memory(task: Task) -> Figures:
                 await call(key, value)
 
             calls = [asyncio.create_task(one(f"k{index}")) for index in range(cell.in_flight)]
-            # The tasks begin their calls; requests are written until the server takes no more.
+            # Let the tasks begin their calls, and let requests fill the server's socket buffers.
             await asyncio.sleep(0.5)
             busy = resident_bytes() or 0
         finally:
@@ -383,12 +383,12 @@ def import_times(module: str) -> Figures:
 
 
 def import_time(statement: str) -> float:
-    """Milliseconds over `import asyncio`, in a process that has nothing else."""
+    """Return the milliseconds that a statement takes after `import asyncio`, in a new process."""
     code = (
         "import asyncio, time; started = time.perf_counter(); "
         f"{statement}; print(time.perf_counter() - started)"
     )
-    # The first one fills the system's caches.
+    # The first run fills the system's caches, and does not count.
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
         for _ in range(6)

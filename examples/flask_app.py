@@ -50,7 +50,7 @@ def create_app(url: str = URL) -> Flask:
         try:
             counts = scripts.vote(client, *keys, voter=voter, choice=choice)
         except (RequestError, ClosingError) as error:
-            # The vote may count or not. Sending it again does no harm.
+            # Whether the vote was counted is unknown. Sending it again is safe.
             abort(503, f"try again: {error}")
         if not counts:
             abort(409, "you have voted")

@@ -70,7 +70,7 @@ def create_app(url: str) -> FastAPI:
         except OnceConflictError as error:
             raise HTTPException(422, "this key was used for another request") from error
         except (RequestError, ClosingError) as error:
-            # The account may be charged or not. Repeating the request finds out, and does no harm.
+            # Whether the charge was made is unknown. Repeating the request is safe, and shows it.
             raise HTTPException(503, "try again", headers={"Retry-After": "1"}) from error
         return {"cents_left": left}
 

@@ -1,4 +1,4 @@
-"""Certificates as people make them at home, with ``openssl``."""
+"""Certificates as users make them with ``openssl``."""
 
 from __future__ import annotations
 

@@ -64,7 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects the tests that need what the server lacks."""
+    """Deselects the tests that need what the server lacks.
+
+    The pages of the documentation take the longest. They come first, so that at the end no process
+    waits for the last of them.
+    """
     left_out = config.stash.setdefault(_LEFT_OUT, Counter())
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
@@ -81,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (deselected if lacking else kept).append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-    items[:] = kept
+    items[:] = sorted(kept, key=lambda item: item.path.name != "test_docs.py")
 
 
 def pytest_terminal_summary(
@@ -104,7 +108,7 @@ def _missing_programs(item: pytest.Item) -> set[str]:
 
 @pytest.fixture(scope="session")
 def valkey_server_settings() -> dict[str, object]:
-    """Those of the server that the package's own plugin for pytest starts."""
+    """The options of the server that the package's plugin for pytest starts."""
     return {"config": this_server().debug_config}
 
 
@@ -123,7 +127,7 @@ def own_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[Records]:
-    """All that the client says while the test runs."""
+    """All log records of the client while the test runs."""
     with caplog.at_level(logging.DEBUG, logger="glide_scripts"):
         yield Records(caplog)
 

@@ -60,7 +60,7 @@ BLOCK = re.compile(
 TAB = re.compile(r'^=== "(.+)"$', re.MULTILINE)
 PROGRAM = re.compile(r"\bValkey(?:Server|Cluster)\(.*\) as |\b(?:asyncio|trio)\.run\(")
 PRINTS = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
-# What is neither run nor parsed: trees and drawings.
+# Blocks that are neither run nor parsed: trees and drawings.
 PLAIN = (None, "text")
 
 
@@ -76,7 +76,7 @@ class Block:
 
     @property
     def is_program(self) -> bool:
-        """Whether it shares no names with the other blocks of its page."""
+        """Whether it is a program, which shares no names with the other blocks of its page."""
         return PROGRAM.search(self.text) is not None
 
 
@@ -133,7 +133,7 @@ class TrioRunner:
 
 
 def failures(page: Path, tab: str | None) -> Iterator[tuple[int, str]]:
-    """Where the page is wrong, and how."""
+    """Return the lines of the page that are wrong, and why."""
     names: dict[str, Any] = {}
     running: AbstractContextManager[Runner] = TrioRunner() if tab == "trio" else asyncio.Runner()
     with ValkeyServer() as server, running as runner:

@@ -1,4 +1,4 @@
-"""Every kind of call, each of which sets a key: to see in which order they reach a server."""
+"""One call of every kind. Each sets a key, which shows the order in which they reach a server."""
 
 from __future__ import annotations
 

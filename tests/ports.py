@@ -11,7 +11,7 @@ from glide_scripts import NodeAddress
 
 @contextmanager
 def refusing() -> Iterator[NodeAddress]:
-    """An address that nothing listens on, and that no server gets meanwhile."""
+    """An address where nothing listens. No server can take the port meanwhile."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield NodeAddress("127.0.0.1", held.getsockname()[1])

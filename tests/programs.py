@@ -27,7 +27,7 @@ def count(directory):
 
 
 def run_program(code: str, url: str, *flags: str, **environment: str) -> str:
-    """What it prints. It must end by itself, with exit code 0, and complain of nothing."""
+    """Return what it prints. It must end with exit code 0 and write nothing to standard error."""
     with started(code, url, *flags, **environment) as process:
         output, complaints = process.communicate(timeout=90)
     assert (process.returncode, complaints) == (0, ""), (

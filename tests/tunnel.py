@@ -1,4 +1,4 @@
-"""A way to a server that tests can lead elsewhere, or have swallow what goes through it."""
+"""A TCP tunnel to a server. Tests can redirect it, or let it swallow what goes through it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tunnel:
         self._open: set[asyncio.StreamWriter] = set()
 
     def swallow(self) -> None:
-        """From now on nothing comes out of the connections that there are."""
+        """From now on, the present connections deliver nothing."""
         self.swallowed |= self._open
 
 

@@ -48,7 +48,7 @@ class ApiDocs(griffe.Extension):
 
 
 def _classes(package: griffe.Module) -> Iterator[griffe.Class]:
-    # A module that imports the package has an alias of it: following that would never end.
+    # A module that imports the package contains an alias of it. Following the alias never ends.
     for module in package.modules.values():
         if not module.is_alias:
             yield from (kind for kind in module.classes.values() if not kind.is_alias)
@@ -73,7 +73,7 @@ def _put_method(kind: griffe.Class, made: griffe.Attribute, package: griffe.Modu
             griffe.Parameter("self", kind=griffe.ParameterKind.positional_only),
             *command.parameters,
         ),
-        # What stands in a Command[…] is what the client returns.
+        # The type in Command[…] is the one that the client returns.
         returns=command.returns.slice if maker is CLIENT else "Self",
     )
     if maker is CLIENT:

@@ -5,7 +5,8 @@
 - Plots follow the site's light and dark switch.
 - Identifiers stay in one piece, on narrow screens too.
 - Pages load nothing from other hosts.
-- The search finds every public name, and what users of other clients look for.
+- The search finds every public name, and what users of other clients look for. It shows an example
+  once, not in each tab.
 """
 
 import json
@@ -37,6 +38,7 @@ WORD = re.compile(r"<code>(?=(?:[^<\s]{1,40}|\w{1,44})</code>)")
 # Other inline code breaks after these, before a browser would break an identifier.
 CODE = re.compile(r"(?<=<code>)(?<!</span><code>)[^<]+(?=</code>)")
 BREAK = re.compile(r"(&amp;|[/=,.?:@(]+)(?=\w)")
+TAB = re.compile(r'<div class="tabbed-(labels|block)">')
 WIDEST = 33  # characters that fit into a table's cell on a screen of 400 pixels
 SEARCHED = {
     *glide_scripts.__all__,
@@ -60,9 +62,23 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     for code in CODE.findall(html.replace("<wbr>", " ")):
         if too_long := [word for word in unescape(code).split() if len(word) > WIDEST]:
             raise PluginError(f"{page.file.src_uri}: a narrow screen breaks {too_long}")
-    return PICTURE.sub(
+    html = PICTURE.sub(
         r'<img src="\g<light>#only-light"\g<rest>><img src="\g<dark>#only-dark"\g<rest>>', html
     )
+    return _searched_in_one_tab(html)
+
+
+def _searched_in_one_tab(html: str) -> str:
+    """Leave the labels of tabs, and all tabs except the first, out of the search."""
+    is_first = True
+
+    def marked(tag: re.Match[str]) -> str:
+        nonlocal is_first
+        is_block = tag[1] == "block"
+        shown, is_first = is_block and is_first, not is_block
+        return tag[0] if shown else f"{tag[0][:-1]} data-search-exclude>"
+
+    return TAB.sub(marked, html)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

@@ -47,7 +47,7 @@ def _in_tabs(code: str) -> Iterator[str]:
     if _synchronous(code) == code:
         yield f"```python\n{code}```"
         return
-    # The mark of the first begins a set: without it, two examples in a row would share their tabs.
+    # The first mark begins a new set of tabs. Otherwise, two examples in a row would share a set.
     marks = itertools.chain(["===!"], itertools.repeat("==="))
     for mark, (label, change) in zip(marks, TABS.items(), strict=False):
         yield f'{mark} "{label}"\n'
@@ -55,7 +55,7 @@ def _in_tabs(code: str) -> Iterator[str]:
 
 
 def _awaits(code: str) -> bool:
-    """Whether ``await`` stands outside of functions, as in a prompt that understands it."""
+    """Whether code has ``await`` outside of functions, as ``python -m asyncio`` allows."""
     tree = compile(code, "example", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     inside = [tree]
     while inside:

@@ -33,9 +33,9 @@ RESULTS = BUILD / "results.json"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
 STARTS = (0, 100_000, 200_000, 300_000, 400_000)
 SEEDS_AT_ONCE = 3
-# Those may take so long, on a busy machine.
+# The time limit of that many seeds, on a busy machine.
 SECONDS = 120
-# The number of the rule to break is in this variable of the environment.
+# This environment variable has the number of the rule to break.
 VARIABLE = "GLIDE_SCRIPTS_BROKEN_RULE"
 SWITCH = f"""
 /// Whether the rule of that number is broken.
@@ -82,7 +82,7 @@ def mutations() -> list[Mutation]:
 
 
 def copy_tree() -> None:
-    """Copy what cargo reads; what has not changed keeps its time, and is not built again."""
+    """Copy what cargo reads. Unchanged files keep their times, so cargo does not rebuild them."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     command = [*listed, "Cargo.toml", "Cargo.lock", "rust"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -155,7 +155,7 @@ def violations(simulator: Simulator, seeds: range) -> dict[int, list[str]]:
         violated = "the simulation breaks off"
     if len(seeds) == 1:
         return {seeds.start: [violated]}
-    # Which of them it was is not known.
+    # Run the seeds one by one, to see which of them failed.
     alone = (violations(simulator, range(seed, seed + 1)) for seed in seeds)
     return next(filter(None, alone), {})
 
@@ -181,7 +181,7 @@ def kinds(said: str) -> list[str]:
 
 
 def summary(violation: str) -> str:
-    """Return what a violation says, without what is of one call alone."""
+    """Return a violation's text without the parts that differ from call to call."""
     said = re.split(r"[:;] ", violation.strip())[0]
     said = re.sub(r" \([^)]*\)| on \S+$| to [\d.:]+", "", said)
     return re.sub(r"\d+", "…", re.sub(r"\b(call|transaction|client) \d+", r"a \1", said))
@@ -204,7 +204,7 @@ def measure(everything: list[Mutation], wanted: list[Mutation], count: int) -> I
 
 
 def known_violations(simulator: Simulator, count: int, pool: ThreadPoolExecutor) -> set[str]:
-    """Return the kinds of violations that there are without a mutation: they prove nothing."""
+    """Return the kinds of violations that also occur without a mutation. They prove nothing."""
     runs = pool.map(lambda start: list(all_violations(simulator, start, count)), STARTS)
     known = {violation for failed in runs for _, violation in failed}
     for violation in sorted(known):
@@ -227,7 +227,7 @@ def write_table(results: dict[str, Any]) -> None:
     if not rest:
         raise SystemExit(f"{DOCS.relative_to(ROOT)} has no line {BEGIN}")
     table, _, after = rest.partition(END)
-    # What was measured elsewhere stays.
+    # Keep the rows of rules that were not measured now.
     rows = {line.split(" | ")[1]: line for line in table.splitlines() if line.count(" | ") > 1}
     for mutation in mutations():
         if result := results.get(mutation.key):

@@ -39,7 +39,7 @@ def find(version: Version) -> Path | None:
     name = "{}.{}".format(*version)
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
     for program in [shutil.which(f"python{name}"), *sorted(pyenv.glob(f"{name}.*/bin/python"))]:
-        # What pyenv puts on PATH may only say that this version is not the chosen one.
+        # pyenv's program on PATH fails if this version is not the selected one.
         if program and succeeds([program, "-c", ""]):
             return Path(program)
     return None

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# Each crate's folders and files, the highest first: each may use itself and those after it. Without
-# them, only circles are looked for.
+# Each crate's folders and files, the highest first. Each may use itself and those after it. If a
+# crate has no list, only circles are errors.
 FOLDERS = {
     "rust/core/src": [
         "client",
@@ -48,7 +48,7 @@ FOLDERS = {
     ],
     "rust/sim/src": [],
 }
-# What declares a crate's modules and names what it gives to others.
+# The files that declare a crate's modules and its public names.
 ROOTS = {"lib", "main"}
 PATH = re.compile(r"\b(?:crate|super|self)(?:::\w+)+")
 USE = re.compile(r"\buse\s+([^;]*);")
@@ -118,7 +118,7 @@ def used_by(
 
 
 def given_by(root: Path, modules: set[Module]) -> dict[str, Module]:
-    """Return the names that a crate's root gives to others, with their modules."""
+    """Return the public names of a crate's root, with their modules."""
     given = {}
     for use in USE.findall(without_tests(root.read_text())) if root.exists() else ():
         for path in expanded(use):

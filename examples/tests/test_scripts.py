@@ -47,7 +47,7 @@ async def test_a_token_bucket_becomes_empty_and_fills_up_again(valkey_client: Gl
     bucket = {"capacity": 1, "per_second": 0.01}
     calls = [await scripts.token_bucket(valkey_client, "bucket", **bucket) for _ in "ab"]
     assert [allowed for allowed, _, _ in calls] == [True, False]
-    # As if it had been empty for years.
+    # The last refill was in 1970, so the bucket is full.
     await valkey_client.hset("bucket", {"at": "0"})
     assert (await scripts.token_bucket(valkey_client, "bucket", **bucket))[0]
 
@@ -80,7 +80,7 @@ class TestLock:
     async def test_a_free_one_is_acquired(self, valkey_client: GlideClient) -> None:
         call = {"lock": "{l}:lock", "fence": "{l}:fence", "holder": "me", "ttl_ms": 60_000}
         assert await scripts.lock.acquire(valkey_client, **call) == 1
-        # Again, after a reply was lost.
+        # The same call again, as after a lost reply.
         assert await scripts.lock.acquire(valkey_client, **call) == 1
 
     async def test_one_of_another_holder_is_not_acquired(self, valkey_client: GlideClient) -> None:
@@ -162,7 +162,7 @@ class TestQueue:
         await valkey_client.hset(QUEUE["attempts"], {"1": "1"})
         await valkey_client.zadd(QUEUE["due"], {"1": 1.0})
         assert await self.failed(valkey_client)
-        # Also if it waits for a worker already.
+        # The same if the job already waits for a worker.
         await valkey_client.delete([QUEUE["due"]])
         assert await self.failed(valkey_client)
 

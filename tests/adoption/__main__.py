@@ -63,7 +63,7 @@ def run(name: str, suite: dict[str, Any], wheel: Path) -> list[dict[str, str]]:
     python, source = prepared(folder, suite, wheel)
     own, here = (once(folder, python, source, suite, transport) for transport in TRANSPORTS)
     if compare(suite, own, here)[0]:
-        # Some depend on time, and fail on a busy machine. They have a second chance.
+        # Tests that depend on time may fail on a busy machine, so failed tests run once more.
         again = once(folder, python, source, suite, TRANSPORTS[1], "--last-failed")
         here |= {test: outcome for test, outcome in again.items() if outcome == PASSED}
     return [own, here]
@@ -126,7 +126,7 @@ def prepared(folder: Path, suite: dict[str, Any], wheel: Path) -> tuple[Path, Pa
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
     shutil.copy(HERE / "plugin.py", plugins / "adoption_plugin.py")
-    # Where a library has no settings for pytest, those of this project do not apply.
+    # If a library has no settings for pytest, this project's settings must not apply.
     (folder / "pytest.ini").touch()
     (source,) = (folder / "source").iterdir()
     shutil.copytree(HERE / "programs", source / "programs", dirs_exist_ok=True)

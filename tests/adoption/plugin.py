@@ -74,7 +74,7 @@ if find_spec("testcontainers"):
 
 
 class Services:
-    """What starts a suite's servers, which are there already."""
+    """Replaces the program that starts a suite's servers: they run already."""
 
     def start(self, *services: str) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The guard rail's judgement."""
+"""Comparing counts of instructions with the committed ones."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ async def test_the_lag_of_a_loop_counts_each_thing_that_was_due_meanwhile() -> N
         time.sleep(0.05)
         await asyncio.sleep(0.01)
     assert max(lags) >= 0.045
-    # Those that were due later waited less.
+    # Calls that were due later waited less.
     assert len([lag for lag in lags if lag >= 0.02]) >= 25
 
 
@@ -69,7 +69,7 @@ def test_the_server_counts_as_many_scripts_as_are_reported(server: ValkeyServer)
     assert isinstance(said, bytes)
     (line,) = [line for line in said.decode().split("\r\n") if line.startswith("cmdstat_evalsha:")]
     calls = int(line.partition("calls=")[2].partition(",")[0])
-    # Warming up counts with the server, too.
+    # The server has counted the warm-up calls, too.
     assert 0 < figures["calls"] < calls
 
 

@@ -1,4 +1,4 @@
-"""Errors of the command line for what it cannot do."""
+"""Texts of the command line's errors."""
 
 import pytest
 

@@ -24,6 +24,6 @@ def live_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def url(live_server: ValkeyServer) -> str:
-    """Its URL; it is empty, and runs nothing: a script that was killed may run a moment longer."""
+    """Its URL. The server is empty, and no script runs: a killed script may run a little longer."""
     clean(live_server)
     return live_server.url

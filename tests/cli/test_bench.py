@@ -64,7 +64,7 @@ def test_json_has_every_call(script: Path, url: str, live_server: ValkeyServer) 
     order = [latency[name] for name in ("min", "p50", "p90", "p99", "p99.9", "max")]
     assert order == sorted(order)
     assert latency["min"] > 0
-    # One call goes ahead.
+    # One call is made before the others.
     assert live_server.command("GET", "calls") == b"301"
 
 

@@ -359,7 +359,7 @@ def test_at_a_terminal_lines_break_between_words(file: Path, server: ValkeyServe
     with at_terminal("check", str(file), "--url", server.url) as terminal:
         assert terminal.end() == 0
     lines = terminal.shown.splitlines()
-    # The file's name may be longer than a line.
+    # A file's name may be longer than a line.
     assert max(len(line) for line in lines if str(file) not in line) <= 80
     (last,) = (line for line in lines if line.endswith("[undeclared-global]"))
     assert last.startswith("  ")

@@ -1,4 +1,4 @@
-"""The way to a server, as options of the command line and the environment say it."""
+"""The server to connect to, as options of the command line and environment variables say."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_environment_has_the_password(
     assert run(words) == 0
     monkeypatch.setenv(name, "wrong")
     assert run(words) == 2
-    # A password in the URL counts.
+    # A password in the URL takes precedence.
     assert run([*words[:3], locked.url, *words[4:]]) == 0
 
 

@@ -57,7 +57,7 @@ def script(tmp_path: Path) -> Path:
 
 
 class Answers(Handler):  # type: ignore[misc]
-    """The library's, which takes a response without a body for one that lacks its fields."""
+    """The library's client, which takes a response without a body for an incomplete one."""
 
     def handle_response(self, response: Response) -> Any:
         if response.success and not response.body:
@@ -67,7 +67,7 @@ class Answers(Handler):  # type: ignore[misc]
 
 
 class Editor:
-    """An editor, as far as the adapter notices."""
+    """Plays an editor."""
 
     def __init__(self, reading: int, writing: int) -> None:
         self._reading, self._writing = reading, writing
@@ -101,7 +101,7 @@ class Editor:
 
     @property
     def output(self) -> str:
-        """All that the script and the adapter have said."""
+        """All output of the script and the adapter."""
         return "".join(each.output for each in self.seen if isinstance(each, OutputEvent))
 
     def launch(self, **arguments: Any) -> None:
@@ -120,7 +120,7 @@ class Editor:
         self.client.configuration_done()
 
     def stop(self, reason: str) -> list[tuple[str, str, int]]:
-        """Wait until the script stands; the functions that run, with their files and lines."""
+        """Wait until the script stops; return the running functions, with their files and lines."""
         self.stopped = self.expect(StoppedEvent)
         assert self.stopped.reason == reason
         self.client.threads()
@@ -342,7 +342,7 @@ def test_a_request_with_wrong_arguments_is_refused(
         editor.stop("entry")
         editor.client.send_request(command, arguments)
         assert why in str(editor.expect(ErrorResponse).message)
-        # It goes on.
+        # The script goes on.
         assert editor.evaluate("#KEYS") == "0"
         editor.client.disconnect()
         editor._send()
@@ -374,7 +374,7 @@ def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) ->
         place = re.fullmatch(r"glide-scripts: a debug adapter on 127\.0\.0\.1:(\d+)\n", told)
         assert place is not None, told
         for _ in range(2):
-            # One that does not speak the protocol does not keep the next one out.
+            # A client that does not speak the protocol does not block the next one.
             with socket.create_connection(("127.0.0.1", int(place[1]))) as connection:
                 connection.sendall(b"hello\r\n\r\n")
                 assert connection.recv(1) == b""

@@ -145,7 +145,7 @@ def test_lines_that_cannot_be_told_apart_are_in_the_order_of_the_text() -> None:
 
     found = [(2, False), (1, False), (3, True), (5, False), (4, False), (6, True), (8, True)]
     assert hottest(*[0.0] * 8) == found
-    # Another run, in which lines that take about as long are in other orders.
+    # In another run, lines that take about the same time come in another order.
     assert hottest(0.8, 1, -0.8, -0.1, 1, 0.1, 0.1, -0.1) == found
 
 
@@ -249,7 +249,7 @@ def test_a_file_that_cannot_be_written_is_named(url: str) -> None:
     ended = piped("profile", "-e", "return 1", "--url", url, "--stacks", "/dev/full")
     why = "glide-scripts: /dev/full: No space left on device\n"
     assert (ended.code, ended.err) == (2, why)
-    # The figures are not lost.
+    # The figures so far are shown.
     assert ended.out.startswith("-e: ")
 
 
@@ -258,7 +258,7 @@ def test_a_narrow_frame_of_a_line_has_its_number(script: Path, url: str, tmp_pat
     words = ("--key", "k", "--repeat", "3", "--url", url, "--svg", str(svg))
     assert piped("profile", str(script), *words).code == 0
     shown = {each.text for each in ElementTree.parse(svg).iter() if each.tag.endswith("text")}
-    # A path is longer than the frame of a line that takes a tenth of the time.
+    # A path does not fit into the frame of a line that takes a tenth of the time.
     assert shown & {"10", "hot.lua:10"}
     assert not any(each and each.endswith("…") for each in shown)
 
@@ -279,7 +279,7 @@ def test_a_workload_is_a_file_of_calls(tmp_path: Path, url: str, live_server: Va
     )
     figures = profile(file, "--workload", str(calls), "--repeat", "2", "--url", url)
     assert figures["calls"] == 4
-    # First the call that is not counted.
+    # The first call is not counted.
     assert live_server.command("LRANGE", "list", "0", "-1") == [
         *(b"a", b"a", b"1", b"2", b"a", b"1", b"4"),
     ]

@@ -39,7 +39,7 @@ def test_every_example_is_found_with_what_it_includes(
     file = str(EXAMPLES / name)
     assert main(["check", file, "--url", server.url]) == 0
     for command in ("run", "debug", "bench", "profile"):
-        # They are read, and only lack their keys.
+        # The files are read; the call then fails because it has no keys.
         assert main([command, file]) == 2
         assert_one_line(capsys, " is missing: --key ")
 

@@ -312,7 +312,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
 def test_a_file_that_leads_nowhere_is_one_line(
     script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Nobody can, not even root, whom permissions do not stop.
+    # Not even root can, who is not stopped by permissions.
     script.symlink_to(script)
     assert main(["run", str(script)]) == 2
     said = "Too many levels of symbolic links"

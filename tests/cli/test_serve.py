@@ -1,4 +1,4 @@
-"""glide-scripts serve: a server that is there until the command ends."""
+"""glide-scripts serve: a server that runs until the command ends."""
 
 import re
 import signal

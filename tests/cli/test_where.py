@@ -1,4 +1,4 @@
-"""Where the command line connects: through Sentinels, and elsewhere than where servers say."""
+"""Where the command line connects: through Sentinels, and with address maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster with scripted answers: for what a real one does not do on demand."""
+"""A cluster with scripted answers, for cases that a real one does not produce on demand."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def slots(*nodes: bytes, first: int = 0, last: int = LAST_SLOT) -> bytes:
 
 
 class FakeNode:
-    """One node. It greets as a server does, and answers CLUSTER SLOTS and scripts as it is told."""
+    """One node. It answers first commands as a server does, and others as a test says."""
 
     def __init__(self) -> None:
         self.host, self.port = "127.0.0.1", 0
@@ -72,7 +72,7 @@ class FakeNode:
         return set(self._writers)
 
     def count(self, *names: str) -> int:
-        """How many commands with one of these names came."""
+        """Return how many commands with one of these names have arrived."""
         wanted = [name.encode() for name in names]
         return sum(words[0].upper() in wanted for words in self.received)
 

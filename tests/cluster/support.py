@@ -50,7 +50,7 @@ def a_key_each(cluster: ValkeyCluster) -> list[str]:
 
 
 def stats(node: ValkeyServer) -> dict[str, tuple[int, int]]:
-    """Calls of each command since the last reset, and how many of them failed."""
+    """Return how often each command was called since the last reset, and how often it failed."""
     reply = node.command("INFO", "commandstats")
     assert isinstance(reply, bytes)
     found = re.findall(r"cmdstat_(\S+?):calls=(\d+),.*failed_calls=(\d+)", reply.decode())
@@ -58,7 +58,7 @@ def stats(node: ValkeyServer) -> dict[str, tuple[int, int]]:
 
 
 def runs(node: ValkeyServer, *commands: str) -> int:
-    """How often a node ran a script to its end: NOSCRIPT counts as failed."""
+    """Return how often a node ran a script to its end. NOSCRIPT counts as a failure."""
     counts = stats(node)
     return sum(
         calls - failed
@@ -72,7 +72,7 @@ def calls(nodes: Sequence[ValkeyServer], command: str) -> list[int]:
 
 
 def refreshes(nodes: Sequence[ValkeyServer]) -> int:
-    """How many CLUSTER SLOTS the nodes were asked, all together."""
+    """Return how many CLUSTER SLOTS all nodes together have received."""
     return sum(calls(nodes, "cluster|slots"))
 
 
@@ -114,12 +114,12 @@ class Load:
         return [error for errors in self.errors.values() for error in errors]
 
     def progress(self, key: str, by: int = 100) -> Callable[[], bool]:
-        """A condition: so many more calls of a key succeed."""
+        """A condition: this many more calls of a key have succeeded."""
         goal = self.acknowledged[key] + by
         return lambda: self.acknowledged[key] >= goal
 
     async def check(self, *, exact: bool) -> None:
-        """What was counted on the servers is what was acknowledged, or could not be known."""
+        """The servers' counts are those of acknowledged calls, or of unknown outcomes."""
         for key in self.keys:
             reply = await self._client.get(key)
             counted = int(reply or 0)

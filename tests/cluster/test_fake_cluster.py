@@ -1,4 +1,4 @@
-"""What a real cluster does not do on demand, from one that is scripted."""
+"""Cases that a real cluster does not produce on demand, with a scripted cluster."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_an_empty_host_in_a_redirect_means_the_host_that_answered(
 
 
 async def failure_between_attempts(client: GlideClusterClient) -> tuple[RequestError, int]:
-    """How a call fails that is tried until its deadline, and how many it took to see it.
+    """Return the error of a call that is tried until its deadline, and the number of calls made.
 
     On a busy machine the deadline may pass during an attempt, which may then have been executed.
     """

@@ -43,7 +43,7 @@ def announced() -> Iterator[ValkeyCluster]:
 
 @pytest.fixture
 def proxies(announced: ValkeyCluster) -> Iterator[list[FaultProxy]]:
-    """A proxy for each node, at the address that it tells its clients.
+    """A proxy for each node, at the address that the node gives to clients.
 
     The scripts are loaded, the counters at 0.
     """

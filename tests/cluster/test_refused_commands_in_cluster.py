@@ -1,4 +1,4 @@
-"""Clusters behind proxies that refuse a command which the client sends of its own accord."""
+"""Clusters behind proxies that refuse one of the client's own commands."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def works(client: GlideClusterClient, cluster: ValkeyCluster) -> None:
 
 
 async def read(client: GlideClusterClient, key: str) -> bool:
-    """Whether a replica has what its primary was given."""
+    """Whether a replica has the data that its primary got."""
     return await client.invoke_script(GET, [key]) == b"value"
 
 
@@ -81,7 +81,7 @@ async def read(client: GlideClusterClient, key: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "words"),
     [(name, "forbidden by policy") for name in COMMANDS]
-    # A connection that ends over SCRIPT LOAD is lost once: see the standalone tests.
+    # A proxy may end a connection because of SCRIPT LOAD, but only once: see the standalone tests.
     + [(name, None) for name in COMMANDS if not name.startswith("SCRIPT")],
 )
 async def test_a_cluster_client_does_without_any_one_command_of_its_own(

@@ -1,4 +1,4 @@
-"""Where scripts run, by their keys, by a route, and by what the client reads from."""
+"""Where scripts run: by their keys, by a route, and by the client's ``read_from``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a cluster, too, a script has run once, whatever it answers."""
+"""In a cluster, too, a script runs once, whatever error it returns."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def failure(call: Awaitable[object]) -> Any:
 
 
 def own_words(cluster: ValkeyCluster, key: str) -> list[str]:
-    """What a script may say of its own that begins as a server's line does."""
+    """Errors that a script may return, which begin like a server's."""
     slot = cluster.key_slot(key)
     host, port = next(address for address in cluster.addresses)
     return [

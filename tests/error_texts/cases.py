@@ -17,7 +17,7 @@ from glide_scripts.testing._wire import ServerReplyError
 
 HERE = Path(__file__).parent
 ENDLESS = "while true do end"
-# Another one than those of the cases' keys.
+# It differs from the keys of all cases.
 SLOT_OF_OTHER = ValkeyCluster.key_slot("other")
 
 

@@ -34,7 +34,7 @@ FORMATS = ("valkey-9.1", "redis-7.0", "redis-6.2")
 
 
 def format_of(program: str | Path | None) -> str | None:
-    """The folder of what a server program says; None: it is of another version."""
+    """The folder for a server program's words; None for other versions."""
     with ValkeyServer(binary=program) as server:
         about = server.command("INFO", "server")
     assert isinstance(about, bytes)
@@ -65,7 +65,7 @@ def words(case: Case, program: str | Path | None) -> str:
 async def text(case: Case, words: str) -> RequestError:
     """The error that a client raises when a server says these words."""
     async with FakeNode().listening() as node:
-        # A server says of code that it does not compile only where the code is sent.
+        # A server says that code does not compile only in reply to a command with the code.
         missing = error("NOSCRIPT No matching script.")
         needs_code = words.startswith("ERR Error compiling")
         node.script = lambda command: (

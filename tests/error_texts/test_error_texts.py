@@ -55,7 +55,7 @@ async def test_an_error_is_shown_like_this(format_: str, case: Case) -> None:
 
 
 async def test_a_table_that_redis_6_2_lost_is_explained() -> None:
-    """It is recorded in the core's tests; there is no place to show."""
+    """The core's tests have these errors; they have no place in a script."""
     (case,) = (each for each in CASES if each.name == "own_code")
     said = (
         f"ERR Error running script (call to f_{case.script().hash}): @err_handler_def:9: "
@@ -72,7 +72,7 @@ def test_a_server_still_says_what_was_recorded(format_: str, case: Case) -> None
     assert words(case, PROGRAMS[format_]) == recorded(format_, case)
 
 
-# Those that need nothing around the call, and no cluster.
+# Cases that need no preparation, and no cluster.
 PLAIN = [case for case in CASES if not (case.around or case.config or case.script_is_retried)]
 
 

@@ -19,7 +19,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Settings:
-    """What a scenario asks of a client; what a client does not offer, it leaves at its default."""
+    """The settings that a scenario needs. A client ignores settings that it does not have."""
 
     cluster: bool = False
     service: str | None = None
@@ -68,10 +68,10 @@ class Adapter(ABC):
         keys: Sequence[str],
         args: Sequence[str | bytes | bytearray],
     ) -> object:
-        """Runs a script by its hash, and gets it to the server where that lacks it."""
+        """Runs a script by its hash, and sends the code if the server lacks it."""
 
     def may_have_run(self, error: Exception) -> bool:
-        """Whether the script may have run, by what the error says; True where it says nothing."""
+        """Whether the script may have run, as the error says; True if it does not say."""
         return True
 
     async def close(self) -> None:

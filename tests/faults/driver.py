@@ -1,4 +1,4 @@
-"""Callers whose every call can be accounted for, and the account.
+"""Callers that make calls with ids, and the account of what happened to each call.
 
 Each call has an id of its own. The script counts, in a hash on the server, how often it ran for
 that id, and answers with the id. So afterwards the server's own memory tells of each call whether
@@ -25,7 +25,7 @@ redis.call('INCR', KEYS[2])
 return {ARGV[1], runs}
 """
 
-# Longer than any deadline of a scenario: a call that has not ended after that time never will.
+# Longer than any deadline of a scenario: a call that has not ended by then hangs.
 _HUNG_AFTER = 30.0
 
 
@@ -51,7 +51,7 @@ class Verdict:
     """Calls that never ended."""
 
     def broken(self) -> list[str]:
-        """The promises that were not kept, each with its count."""
+        """The promises that were violated, and how often each was."""
         promises = ("lost", "ran_twice", "ran_though_denied", "wrong_replies", "hung")
         return [f"{name}: {count}" for name in promises if (count := getattr(self, name))]
 
@@ -64,7 +64,7 @@ class Verdict:
 
 
 class StuckError(AssertionError):
-    """Calls do not succeed again, although the fault has ended."""
+    """Calls still fail, although the fault has ended."""
 
 
 class Driver:
@@ -72,7 +72,7 @@ class Driver:
 
     Args:
         adapter: The client under test.
-        servers: Those that hold the truth, asked directly; for a cluster its primaries.
+        servers: The servers whose counts are read; for a cluster, its primaries.
         callers: How many call at once.
         tags: Hash tags to spread the callers over; in a cluster, one for each shard, say.
         code: What they call; it must count as `COUNTING` does.
@@ -133,7 +133,7 @@ class Driver:
         await until(lambda: self.last_success >= moment, 20)
 
     async def call(self, tag: str) -> bool:
-        """One call, entered in the account; whether it succeeded."""
+        """Make one call and record it. Return whether it succeeded."""
         self._number += 1
         ident = f"{self._name}{self._number}"
         keys = [f"runs:{{{tag}}}", f"total:{{{tag}}}"]

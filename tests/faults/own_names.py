@@ -32,7 +32,7 @@ _MOUNT = 'mount --bind "$0" /etc/hosts && exec "$@"'
 
 
 class NoOwnNamesError(Exception):
-    """This system gives a process no files of its own."""
+    """This system cannot give a process its own ``/etc/hosts``."""
 
 
 async def with_own_names(name: str, make: Callable[[], Adapter], scale: Any) -> Report:
@@ -62,7 +62,7 @@ async def with_own_names(name: str, make: Callable[[], Adapter], scale: Any) -> 
 
 
 async def several_addresses(adapter: Adapter, scale: Any, hosts: Path) -> Report:
-    """Only at the last of a name's addresses does a server listen."""
+    """A server listens only at the last of a name's addresses."""
     hosts.write_text("".join(f"127.0.0.{number} {NAME}\n" for number in (3, 2, 1)))
     losses = min(scale.rounds, 5)
     with ValkeyServer(config={"appendonly": "yes", "appendfsync": "always"}) as server:
@@ -79,7 +79,7 @@ async def several_addresses(adapter: Adapter, scale: Any, hosts: Path) -> Report
 
 
 async def changed_name(adapter: Adapter, scale: Any, hosts: Path) -> Report:
-    """A name means another server, and the one that it meant goes."""
+    """A name resolves to another server, and the old server stops."""
     hosts.write_text(f"127.0.0.1 {NAME}\n")
     with ValkeyServer() as old, ValkeyServer() as new:
 

@@ -26,7 +26,7 @@ from tests.faults.scenarios.servers import ENDLESS
 from glide_scripts.testing import FaultProxy, ValkeyServer
 
 ECHO = "return ARGV[1]"
-# Calls, callers and their pauses are the same in each epoch, so that its memory is, too.
+# Calls, callers and their pauses are the same in each epoch, so the memory should be, too.
 _CALLERS, _PAUSE = 16, 0.005
 _WARM_UP = 0.25
 
@@ -148,7 +148,7 @@ class Soak:
                 asyncio.to_thread(refused, other.command, "EVAL", ENDLESS, 0)
             )
             await asyncio.sleep(0.1)
-            # Not yet BUSY: there is nothing to kill so far.
+            # The server is not BUSY yet, so there is nothing to kill.
             while not endless.done():
                 await asyncio.to_thread(refused, self._server.command, "SCRIPT", "KILL")
             await endless

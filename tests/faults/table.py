@@ -29,7 +29,7 @@ def with_tables(document: str, found: dict[str, Any]) -> str:
 
 
 def tables(found: dict[str, Any]) -> str:
-    """Where it was measured; then a row a scenario: what is to hold, and what each client did."""
+    """Return the machine, and a row for each scenario: the promise, and what each client did."""
     about = found["environment"]
     clients = {name: found["clients"][name] for name in ADAPTERS if name in found["clients"]}
     heading = [f"{name} {of_client['version']}" for name, of_client in clients.items()]
@@ -58,7 +58,7 @@ def cell(report: dict[str, Any] | str | None) -> str:
         words.append(f"{errors:,} errors")
     words += [f"**{verdict[name]:,} {word}**" for name, word in _WRONG.items() if verdict[name]]
     words += [figure(name, value) for name, value in report["figures"].items()]
-    # Of calls that failed the number says enough.
+    # For failed calls, the number is enough.
     others = Counter(
         shortened(text) for text in report["failures"] if not text.startswith("calls failed")
     )

@@ -1,4 +1,4 @@
-"""The account finds what it is to find: each wrong that a client can do is done here once."""
+"""The account notices each mistake that a client can make."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glide_scripts.testing import ValkeyServer
 
 
 class Wrong(GlideScripts):
-    """Does as it should, but for one call."""
+    """Behaves correctly, except for one call."""
 
     def __init__(self, wrong: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How tasks wait for replies: they are stepped as the replies come, on the loop's own terms."""
+"""How tasks wait for replies: each is stepped when its reply comes, as the loop allows."""
 
 import asyncio
 import contextlib

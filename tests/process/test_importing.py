@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-# Not tests.programs: what those import would be there already.
+# Not tests.programs, whose programs have imported the package already.
 TWO_THREADS = """
 import importlib, sys, threading, time
 

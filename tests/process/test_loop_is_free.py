@@ -10,7 +10,7 @@ import pytest
 
 from glide_scripts.testing import ValkeyServer
 
-# Not tests.programs: what those import would hide what a client imports.
+# Not tests.programs: their imports would hide those of a client.
 PROGRAM = """
 import asyncio, json, sys, threading
 

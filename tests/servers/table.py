@@ -59,7 +59,7 @@ class Server:
     """The settings with which it has DEBUG."""
 
     def program(self) -> Path:
-        """The program to start. Raises `ServerNotFound`, with what to do."""
+        """The program to start. Raises `ServerNotFound`, which says what to do."""
         if self.place is None:
             return server_binary(None)
         folder = PROGRAMS / self.name
@@ -161,7 +161,7 @@ def servers_as_markdown() -> str:
 
 
 def capabilities_as_markdown() -> str:
-    """What works where."""
+    """The table of servers and capabilities."""
     lines = [
         f"| | {' | '.join(server.version for server in SERVERS.values())} |",
         f"|---{'|:-:' * len(SERVERS)}|",

@@ -440,7 +440,7 @@ class TestRefused:
 
 
 class TestFlushed:
-    """Scripts and libraries that a connection had loaded, and that are gone since."""
+    """Scripts and libraries that a connection has loaded, and that the server has lost since."""
 
     async def test_by_the_client_itself_before_a_batch(self, client: GlideClient) -> None:
         batch = Batch(is_atomic=False).invoke_script(INCREMENT, ["n"]).get("n")

@@ -32,7 +32,7 @@ def requests_of(client: GlideClient) -> int:
 async def sent_while_silent(
     server: ValkeyServer, client: GlideClient, requests: int
 ) -> AsyncIterator[None]:
-    """Has the server answer only when it was sent so many requests, all that are made here."""
+    """Delay the server's answers until it has received all requests of a test."""
     before = requests_of(client)
     server.command("SCRIPT", "FLUSH")
     server.command("CONFIG", "RESETSTAT")
@@ -137,7 +137,7 @@ async def test_when_the_call_with_the_code_is_cancelled_another_one_brings_it(
             asyncio.ensure_future(client.invoke_script(script, keys=["n"])) for _ in range(100)
         ]
         await asyncio.sleep(0)
-    # The first answers make one of them bring the code.
+    # After the first answers, one call brings the code.
     await until(lambda: client.stats().evalsha_misses > 0)
     calls[0].cancel()
     replies = await asyncio.gather(*calls, return_exceptions=True)

@@ -72,7 +72,7 @@ def dead(own_server: ValkeyServer) -> NodeAddress:
 
 @pytest.fixture
 def black_hole() -> Iterator[socket.socket]:
-    """It takes connections and never says a word."""
+    """It accepts connections and never sends anything."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         yield listening

@@ -1,4 +1,4 @@
-"""What a failed call tells: the kind of error, where in the script, whether it may have run."""
+"""What an error says: its kind, the place in the script, whether the script may have run."""
 
 from __future__ import annotations
 

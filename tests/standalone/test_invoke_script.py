@@ -1,4 +1,4 @@
-"""`invoke_script`: what goes out, what comes back, and what is refused."""
+"""`invoke_script`: what is sent, what is returned, and what is refused."""
 
 from __future__ import annotations
 

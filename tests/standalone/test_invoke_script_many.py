@@ -63,7 +63,7 @@ async def slowly(calls: Iterable[Call]) -> AsyncIterator[Call]:
 
 
 class Pulled:
-    """Calls without end, that counts those which were taken."""
+    """Calls without end. It counts those that were taken."""
 
     def __init__(self, script_key: str | None = None) -> None:
         self.count = 0

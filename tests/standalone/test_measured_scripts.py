@@ -1,4 +1,4 @@
-"""Scripts that are measured: the program sees no difference, and the report all that ran."""
+"""Measured scripts: the program sees no difference, and the report shows what ran."""
 
 from __future__ import annotations
 

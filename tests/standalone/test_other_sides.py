@@ -1,4 +1,4 @@
-"""What answers is not the kind of server that the client is for: the error says what it is."""
+"""Something else answers in place of a server: the error says what it is."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def refusal(port: int, **settings: object) -> str:
 
 @asynccontextmanager
 async def answering(answer: bytes, *, ends: bool) -> AsyncIterator[int]:
-    """A port where that is answered to whatever is said."""
+    """A port that gives this answer to any request."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

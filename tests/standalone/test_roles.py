@@ -1,4 +1,4 @@
-"""Servers that change their roles: a primary that lives on as a replica is left for the new one."""
+"""Servers that change roles: the client leaves a primary that has become a replica."""
 
 from __future__ import annotations
 

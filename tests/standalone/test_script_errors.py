@@ -93,6 +93,34 @@ async def test_long_lines_and_many_lines_are_cut(client: GlideClient) -> None:
     assert " 501 | error('boom')" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("code", "note", "help_"),
+    [
+        ("return ARGV[2] + 1", "ARGV[2] is nil: the call has 1 argument", "pass this argument"),
+        ("return 'a' .. KEYS[3]", "KEYS[3] is nil: the call has 2 keys", "pass this key"),
+        ("return redis.call('SET', KEYS[1], ARGV[2])", "ARGV[2] is nil", "pass this argument"),
+        ("return redis.call('SET', KEYS[1], ARGV[2], 'NX')", "ARGV[2] is nil", "correct the index"),
+        ("return ARGV[0] < 1", "ARGV[0] is nil: Lua counts from 1", "the first one is ARGV[1]"),
+        ("return ARGV[1].x.y", "'x' is nil", "if x then"),
+        ("local a\nreturn a + ARGV[2]", "'a' is nil", "tonumber(a or 0)"),
+        ("return (ARGV[2] or KEYS[1]) .. nil", "a value beside '..' is nil", "tostring(...)"),
+    ],
+)
+async def test_a_key_or_argument_that_was_not_passed_is_named(
+    client: GlideClient, code: str, note: str, help_: str
+) -> None:
+    error = await failure(client.invoke_script(Script(code), ["k1", "k2"], ["7"]))
+    shown_note, shown_help = str(error).splitlines()[-2:]
+    assert shown_note.startswith(f"   = note: {note}")
+    assert shown_help.startswith("   = help: ")
+    assert help_ in shown_help
+
+
+async def test_values_that_can_be_read_once_are_not_counted(client: GlideClient) -> None:
+    error = await failure(client.invoke_script(Script("return 'a' .. ARGV[2]"), [], iter("a")))
+    assert "a value beside '..' is nil" in str(error)
+
+
 async def test_an_error_can_be_pickled(client: GlideClient) -> None:
     error = await failure(client.invoke_script(FAILING, ["k"]))
     again = pickle.loads(pickle.dumps(error))
@@ -115,7 +143,7 @@ async def test_the_place_is_that_of_the_included_file(client: GlideClient, folde
     error = await failure(client.invoke_script(Script.from_file("main.lua"), ["k"]))
     assert (error.file, error.line, error.source_line) == ("lib/util.lua", 2, "  return t[1]")
     assert "\n  --> lib/util.lua:2, in main, included at main.lua:2\n" in str(error)
-    assert "\n   = sent as: line 4, which the server names\n" in str(error)
+    assert "\n   = sent as: line 4, the number in the server's own messages\n" in str(error)
 
 
 async def test_lines_around_are_of_the_same_file(client: GlideClient, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a client does about the scripts on a server: load, look, flush, run by hash, kill."""
+"""Scripts on a server: load, look up, flush, run by hash, kill."""
 
 from __future__ import annotations
 

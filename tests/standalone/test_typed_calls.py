@@ -446,6 +446,15 @@ async def test_such_an_error_looks_like_this(client: GlideClient, tmp_path: Path
     )
 
 
+async def test_json_text_for_a_list_says_how_to_declare_it(client: GlideClient) -> None:
+    with pytest.raises(ReplyTypeError) as caught:
+        await returning("return '[1]'", list[int])(client)
+    assert "= help: if the reply is JSON text, declare it as Json[list[int]]" in str(caught.value)
+    with pytest.raises(ReplyTypeError) as caught:
+        await returning("return '[]'", Point)(client)
+    assert "help" not in str(caught.value)
+
+
 def test_a_reply_can_be_decoded_by_itself() -> None:
     script = returning("return 1", list[int])
     assert script.decode([1, b"2"]) == [1, 2]

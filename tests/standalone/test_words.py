@@ -1,4 +1,4 @@
-"""A script has run once, whatever it answers; what is refused before it begins has not run."""
+"""A script runs once, whatever error it returns; a script that is refused has not run."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ SAYS = "redis.log(redis.LOG_WARNING, 'begun ' .. ARGV[1]) "
 
 
 def begun(server: ValkeyServer, name: str) -> int:
-    """How many times a script has begun that says so."""
+    """How many times a script that says so has begun."""
     return len(re.findall(rf"\bbegun {name}\b", server.log))
 
 
@@ -514,7 +514,7 @@ BAD_CODE = {
 async def test_code_that_no_server_can_run_has_not_run(
     script_client: GlideClient, call: Call, kind: str
 ) -> None:
-    # A comment after it would change the line.
+    # A comment would change this line, which the script quotes.
     for _ in range(2):
         error = await failure(call(script_client, Script(BAD_CODE[kind]), ["n"], ["a"]))
         assert error.may_have_executed is False
@@ -588,7 +588,7 @@ async def test_a_load_that_is_refused_runs_nothing(
 async def test_a_load_without_an_answer_runs_nothing(
     own_server: ValkeyServer, connect: Connect, ending: str
 ) -> None:
-    client = await connect(own_server, request_timeout=500 if ending == "deadline" else 30_000)
+    client = await connect(own_server, request_timeout=500 if ending == "deadline" else 2000)
     own_server.pause()
     running = asyncio.ensure_future(client.script_load(unseen("return 1")))
     if ending == "lost":

@@ -64,7 +64,7 @@ KINDS = [Kind(library, is_sync) for library in LIBRARIES for is_sync in (False, 
 
 
 async def done(value: Any) -> Any:
-    """What a method returns, which the asynchronous client's have to be awaited for."""
+    """Return a method's result, awaited if the client is asynchronous."""
     return await value if inspect.isawaitable(value) else value
 
 

@@ -43,7 +43,7 @@ async def different(
     sides: tuple[S, S],
     clean: Callable[[], Any],
 ) -> dict[str, list[Any]]:
-    """What does not end the same on both sides, each on an empty server."""
+    """Return what ends differently on the two sides, each on an empty server."""
     found = {}
     for name, act in habits.items():
         results = []

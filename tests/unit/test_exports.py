@@ -1,4 +1,4 @@
-"""What the package exports is what it says that it exports."""
+"""The package exports exactly what it says that it exports."""
 
 import copy
 import dataclasses

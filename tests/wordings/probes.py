@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-# A script logs its last argument first of all: that is how it is known to have run.
+# A script first logs its last argument, which shows that it has run.
 BEGIN = "redis.log(redis.LOG_WARNING, {args}[#{args}]) "
 
-# How a script passes a command's error on, if it has one.
+# How a script passes on the error of one of its commands.
 ASIDE = "local r = redis.pcall({command}) if type(r) ~= 'table' or not r.err then return r end "
 RELAYS = {
     "pcall": "return redis.pcall({command})",

@@ -1,4 +1,4 @@
-"""What is asked of a server, and what is kept of its answers."""
+"""Asks a server, and keeps its answers."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ class Record:
 
         def tell(form: str, reply: Reply) -> None:
             ran = asker.log.has(words[-1]) if probe.runs_script else None
-            # What a script would have done does not matter where it did not run.
+            # If a script did not run, it does not matter what it would have done.
             what = probe.what if ran else probe.what.partition(":")[0]
-            # Nor does it for EXECABORT.
+            # The same holds for EXECABORT.
             self.add(f"{state}, {'any' if form == 'EXEC' else what}", form, reply, ran, *words)
 
         return tell

@@ -234,7 +234,7 @@ def own_library(code: str) -> str:
 
 
 def own_errors(record: Record, asker: Asker) -> None:
-    """Errors that a script makes, and what it can make of a server's own words."""
+    """Errors that a script makes up, also from a server's words."""
     words = [
         "NOPERM not yours",
         "MOVED 3 items",
@@ -339,7 +339,7 @@ def cannot_append(record: Record, program: str) -> None:
     settings = {"lua-time-limit": "10", "appendonly": "yes"}
     with contextlib.ExitStack() as stack:
         server = ValkeyServer(binary=program, config=settings)
-        # It opens this one to append to, and finds the disk full.
+        # The server opens this file to append to it, and finds the disk full.
         folder = server._process.directory
         for name in ("appendonly.aof", "appendonlydir/appendonly.aof.1.incr.aof"):
             (folder / name).parent.mkdir(exist_ok=True)
@@ -585,7 +585,7 @@ def cluster(record: Record, program: str) -> None:
         at_third("READONLY")
         ask_all(record, "replica in cluster after READONLY", at_third, flags=("no-writes",))
         asker("CONFIG", "SET", "cluster-require-full-coverage", "yes")
-        # It looks at its coverage when a slot changes.
+        # The node checks the coverage of the slots when a slot changes.
         asker("CLUSTER", "DELSLOTS", str(lost + 1))
         block_until(lambda: "cluster_state:fail" in as_text(asker("CLUSTER", "INFO")))
         ask_all(record, "cluster down", asker)

@@ -17,11 +17,11 @@ from ..config.setting_names import URL_NAMES, renamed, with_setting_names
 from ..config.settings import BaseClientConfiguration
 from ..errors import ConfigurationError
 from ..forks import notify_of_forks, stop_notifying
+from ..importing import import_now
 from ..observing.client import Client
 from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core
 from .core import Core
-from .importing import import_now
 from .late_imports import import_explanation, import_url, imported
 from .running import running
 from .watches import TaskWatches, ThreadWatches, Watches
@@ -55,18 +55,18 @@ class Opening(Client):
 
     # Any arguments, because those of redis-py get an error that says what to use here.
     def __init__(self, *config: CompiledCore | BaseClientConfiguration, **settings: object) -> None:
-        """Make a client that connects with its first call, also before any event loop runs.
+        """Make a client that connects at its first call, instead of at once as with ``create``.
 
-        ``create`` and ``from_url`` make one that is connected.
+        This may run before there is an event loop, such as at module level.
 
         Args:
             config: A configuration with ``lazy_connect=True``.
 
         Raises:
-            TypeError: ``config`` is not a configuration, or does not say ``lazy_connect=True``.
-            ConfigurationError: ``config`` is not one of this client, its certificates cannot be
+            TypeError: ``config`` is not a configuration, or has no ``lazy_connect=True``.
+            ConfigurationError: ``config`` is for another kind of client, its certificates cannot be
                 used, or it has a callback and no event loop runs.
-            RuntimeError: An event loop runs, which reading certificates would block.
+            RuntimeError: An event loop runs, and reading the certificates would block it.
         """
         given = config[0] if len(config) == 1 and not settings else None
         self._password_source: BasePasswordSource | None = None

@@ -19,13 +19,18 @@ def from_function(function: Callable[..., Any], names: Mapping[str, Any]) -> Sig
         names: What is defined around it, beside its module's names.
 
     Raises:
-        TypeError: It is no function, or cannot be a script's signature; the text names the
+        TypeError: It is not a plain function, or cannot be a script's signature; the text names the
             function, its file and line, and the parameter.
     """
     if not inspect.isfunction(function):
         raise TypeError(f"typed_script decorates {type(function).__name__}, not a function")
     code = function.__code__
     where = f"{function.__qualname__}() at {code.co_filename}:{code.co_firstlineno}"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{where}: write 'def' in place of 'async def'; the client decides whether a call is "
+            "awaited"
+        )
     try:
         hints = typing.get_type_hints(function, localns=dict(names), include_extras=True)
     except (NameError, TypeError, AttributeError, SyntaxError) as error:

@@ -22,9 +22,14 @@ class CallValues:
     def __init__(self, script: Script, keys: object, args: object) -> None:
         self.keys = keys if isinstance(keys, (list, tuple)) else ()
         self.args = args if isinstance(args, (list, tuple)) else ()
+        self.counts = {
+            name: len(values or ()) if isinstance(values, (list, tuple, NoneType)) else None
+            for name, values in (("KEYS", keys), ("ARGV", args))
+        }
         signature = script._signature if isinstance(script, DeclaredScript) else None
         if signature is None or not signature.declared:
             signature = None
+        self.declared = signature is not None
         self.key_names = _names(signature.keys, self.keys) if signature else None
         self.arg_names = _names(signature.args, self.args) if signature else None
         self.secrets = Secrets(())

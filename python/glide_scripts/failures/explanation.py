@@ -28,9 +28,9 @@ from ..declared.script import DeclaredScript
 from ..errors import ReplyTypeError, RequestError, ScriptError, ScriptSyntaxError
 from .call_values import CallValues
 from .codes import registered_class
-from .hints import hints
+from .hints import hints, not_passed
 from .one_line import on_one_line, shorten
-from .place import leading_place, locate, shown_place, snippet_of, with_places
+from .place import leading_place, locate, sent_line, shown_place, snippet_of, with_places
 from .secrets import HIDDEN, SECRET
 from .words import MAX_WORDS, Words, is_of_first_line
 
@@ -83,6 +83,9 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         error.message = words
         error.keys = tuple(call.shown_keys())
         locate(error, script)
+    if about and sent is not None:
+        line = sent_line(sent, script)
+        about = not_passed(said.words, line, call.counts, call.declared) or about
     if isinstance(error, ScriptError) and sent is not None:
         first = said.led(leading_place(error, script, sent), shown_words)
     else:
@@ -93,7 +96,7 @@ def explained(error: RequestError, script: Script, keys: object, args: object) -
         snippet = snippet_of(error.line, error.file, script, said.words)
     notes = [*call.notes(), *(f"{kind}: {text}" for kind, text in about)]
     if isinstance(error, ScriptError) and sent != error.line:
-        notes.insert(0, f"sent as: line {sent}, which the server names")
+        notes.insert(0, f"sent as: line {sent}, the number in the server's own messages")
     head = f"  --> {shown_place(error, script)}"
     error.args = ("\n".join([first, head, *snippet, *(f"   = {note}" for note in notes)]),)
     return _of_its_class(error, registered)
@@ -119,6 +122,8 @@ def reply_type_error(
         *(f"   = {note}" for note in call.notes()),
         "   = note: the script has run",
     ]
+    if isinstance(reply, bytes) and reply[:1] in {b"[", b"{"} and "is bytes, not" in why:
+        lines.append(f"   = help: if the reply is JSON text, declare it as Json[{declared}]")
     error = ReplyTypeError("\n".join(lines), may_have_executed=True, script=script)
     error.file = script.file
     error.message = why

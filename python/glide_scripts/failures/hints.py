@@ -95,8 +95,14 @@ _HINTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "attempt to concatenate",
-        rf"attempt to concatenate (?:{_NAME} \()?{_NAMELESS}a (?P<type>\w+) value",
-        "'..' joins only strings and numbers; this value is \\g<type>{missing}",
+        rf"attempt to concatenate {_NAME} \(a (?P<type>\w+) value\)",
+        "'\\g<name>' is \\g<type>, not a string or number{missing}",
+        "convert it with tostring(...), or test it before",
+    ),
+    (
+        "attempt to concatenate",
+        rf"attempt to concatenate {_NAMELESS}a (?P<type>\w+) value",
+        "a value beside '..' is \\g<type>, not a string or number{missing}",
         "convert it with tostring(...), or test it before",
     ),
     (
@@ -197,7 +203,7 @@ _HINTS: list[tuple[str, str, str, str]] = [
         "rong number of arg",
         r"Wrong number of args calling|[Ww]rong number of arguments for",
         "a command got too many or too few arguments",
-        "look for an argument that is nil: Lua drops it",
+        "check the command's syntax; Lua drops a last argument that is nil",
     ),
     (
         "arguments must be strings or integers",
@@ -333,6 +339,44 @@ def hints(
         # The script's own code; the script explains it.
         return []
     return _first(_HINTS, words, script, shown)
+
+
+# Words of servers that a missing key or argument may cause; Lua has no name for it.
+_OF_NIL = re.compile(
+    rf"^(?!.*{_NAME}).*(?:\bnil\b|rong number of arg|arguments must be strings or integers)"
+)
+# A key or argument that a line uses, except with a default or in a condition.
+_GIVEN = re.compile(r"\b(KEYS|ARGV)\[(\d{1,4})\](?!\s*(?:or|and)\b)")
+
+
+def not_passed(
+    words: str, line: str, counts: dict[str, int | None], declared: bool
+) -> list[tuple[str, str]]:
+    """Return a note and a fix if a line uses a key or argument that the call does not have.
+
+    Args:
+        words: The server's words.
+        line: The line that failed.
+        counts: How many KEYS and ARGV the call has; None if that is unknown.
+        declared: Whether the script declares its parameters.
+    """
+    if not _OF_NIL.search(words[:_MAX_WORDS]):
+        return []
+    for table, index in _GIVEN.findall(line.partition("--")[0]):
+        count = counts[table]
+        if count is None or 0 < int(index) <= count:
+            continue
+        if int(index) == 0:
+            return [
+                ("note", f"{table}[0] is nil: Lua counts from 1"),
+                ("help", f"the first one is {table}[1]"),
+            ]
+        what = "key" if table == "KEYS" else "argument"
+        return [
+            ("note", f"{table}[{index}] is nil: the call has {count} {what}{'s' * (count != 1)}"),
+            ("help", f"{'declare' if declared else 'pass'} this {what}, or correct the index"),
+        ]
+    return []
 
 
 _SERVERS = (

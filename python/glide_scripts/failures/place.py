@@ -41,6 +41,12 @@ def _lines(script: Script) -> list[bytes]:
     return split_lines(code) if len(code) <= _MAX_CODE else []
 
 
+def sent_line(sent: int, script: Script) -> str:
+    """Return a line of the sent text, without the end of a long line; "" if it is not at hand."""
+    lines = _lines(script)
+    return lines[sent - 1][:_MAX_LINE].decode(errors="replace") if 0 < sent <= len(lines) else ""
+
+
 def _map_of(script: Script) -> SourceMap | None:
     return script._source_map if isinstance(script, DeclaredScript) else None
 

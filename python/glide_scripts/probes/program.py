@@ -113,6 +113,8 @@ def program(code: bytes) -> Program | None:
         return None
     walk = _Walk(line_starts(code))
     walk.block(root, EXIT)
+    if walk.is_later_lua:
+        return None
     walk.statements.sort(key=lambda each: each.node.start_byte)
     walk.decisions.sort(key=lambda each: each.node.start_byte)
     last = (statements_of(root) or [root])[-1]
@@ -127,12 +129,16 @@ class _Walk:
         self.decisions: list[Decision] = []
         self._loops: list[list[Node]] = []
         self._taken: set[tuple[int, int]] = set()
+        self.is_later_lua = False
+        """Whether a statement follows a ``break``: Lua 5.1 refuses it, the parser does not."""
 
     def block(self, block: Node | None, after: int) -> None:
         """Walk a block's statements, of which the last one leads to the line ``after``."""
         statements = statements_of(block)
         for index, node in enumerate(statements):
             following = self._first_line(statements, after, index + 1)
+            if node.type == "break_statement" and index + 1 < len(statements):
+                self.is_later_lua = True
             if node.type not in _BLOCKS:
                 self.statements.append(Statement(self._line(node), node))
             special = getattr(self, f"_{node.type}", None)

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from ..client.blocking.methods import run
-from ..client.importing import import_now
 from ..errors import GlideError
+from ..importing import import_now
 from . import pipelines
 from .library import Library
 from .placement import Placement, name_rule, place

@@ -1,4 +1,4 @@
-//! Calls one script through another client in Rust, and tells how that went, as `load` does for the core.
+//! Calls one script through another client in Rust, and prints the figures that `load` prints for the core.
 //!
 //!     anchors redis-rs|redis-rs-cluster|fred|fred-cluster PORT IN_FLIGHT BYTES SECONDS
 //!

@@ -14,7 +14,7 @@ use glide_scripts_core::{
     Protocol, ReadFrom, ReplyTo, Request, Route,
 };
 
-/// Makes a script that only its code tells apart.
+/// Makes a script with default options.
 pub fn script(code: &'static str) -> Arc<Script> {
     Arc::new(Script::new(code, Options::default()))
 }
@@ -28,7 +28,7 @@ pub fn packed(script: &Arc<Script>, key: &[u8], arg: &[u8]) -> (Request, Route) 
     (packer.finish(true), route)
 }
 
-/// A client, and the queue by which its outcomes come to the thread that made it, as they come to an event loop.
+/// A client, and the queue through which its thread gets outcomes, as an event loop does.
 #[derive(Debug)]
 pub struct Caller {
     client: Client,
@@ -37,7 +37,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Connects to 127.0.0.1; with `mode` a cluster, to the one that the server is part of.
+    /// Connects to a server at 127.0.0.1, or to the cluster that the server is part of.
     pub fn connect(port: u16, mode: Mode) -> Self {
         let io = IoThread::start().expect("an I/O thread");
         let (opened, outcome) = ReplyTo::task();
@@ -52,7 +52,7 @@ impl Caller {
         self.client.call(request, route, None, reply_to);
     }
 
-    /// Waits until there are outcomes, and gives them with their tickets.
+    /// Waits for outcomes, and returns them with their tickets.
     pub fn wait(&self) -> Vec<(u64, Completion)> {
         while !self.completions.has_arrived() {
             thread::park();

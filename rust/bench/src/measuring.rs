@@ -1,4 +1,4 @@
-//! What is measured of a load, and how whoever measures is told.
+//! Measures a load, and prints the figures for the program that started it.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,20 +9,21 @@ const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Calls one script again and again.
 pub trait Load {
-    /// Calls until the time is over: how long each took that was timed.
+    /// Calls until the time is over. Returns the times that were taken.
     fn run(&mut self, seconds: Duration) -> Vec<Duration>;
 
-    /// How many calls are timed together.
+    /// How many calls one of these times covers.
     fn calls_a_time(&self) -> usize {
         1
     }
 }
 
-/// Runs a load for a while, and prints a line of JSON. It says when it is warm, and begins at a line of standard input.
+/// Runs a load for a while, and prints a line of JSON. After the warm-up it prints `warm`, and waits for a line on
+/// standard input before it measures.
 pub fn measure(load: &mut dyn Load, seconds: Duration) {
     load.run(WARM_UP);
     println!("warm");
-    // Whoever measures the server notes its time now, and says so.
+    // The other program reads the server's CPU time first.
     io::stdin().read_line(&mut String::new()).expect("a word on standard input");
     let (cpu, started) = (cpu_seconds(), Instant::now());
     let mut times = load.run(seconds);
@@ -42,7 +43,7 @@ pub fn measure(load: &mut dyn Load, seconds: Duration) {
     );
 }
 
-/// Of all threads.
+/// The CPU time of all threads of this process.
 fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("it is not negative").as_secs_f64()
@@ -61,7 +62,7 @@ pub struct Arguments {
 impl Arguments {
     /// # Panics
     ///
-    /// They are others, and it says which are expected.
+    /// If the arguments are wrong. The message says which are expected.
     pub fn parse(usage: &str) -> Self {
         let words: Vec<String> = std::env::args().skip(1).collect();
         let [what, port, in_flight, bytes, seconds] = &words[..] else {

@@ -1,8 +1,8 @@
 //! Lua scripts on Valkey and Redis: connections, script caching, routing and retries.
 //!
-//! The way of one call: a [`Client`] packs nothing and decides nothing; it hands a packed [`Request`] to its task on
-//! the [`IoThread`], which asks the topology for a lane to the right node. The lane writes the request and pairs the
-//! reply with it. A value goes back to the caller at once; after anything else, `calls::single` decides what is next.
+//! The life of a call: a [`Client`] hands a packed [`Request`] to its task on the [`IoThread`]. The task asks the
+//! topology for a lane to the right node. The lane writes the request and pairs the reply with it. A value goes back to
+//! the caller at once; `calls::single` handles everything else.
 
 #![forbid(unsafe_code)]
 

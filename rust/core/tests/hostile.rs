@@ -102,7 +102,7 @@ fn serve(stream: &TcpStream, random: &mut fastrand::Rng, counts: &Counts, greets
         };
         output.write_all(&reply).ok()?;
         if is_to_end {
-            // It is the client who ends it; what it has sent already has no answer.
+            // The client ends the connection; its requests in flight get no answer.
             loop {
                 read_command(&mut input)?;
             }

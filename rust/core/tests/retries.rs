@@ -1,4 +1,4 @@
-//! What a call does after each answer, on a real server where one gives it, else on a scripted one.
+//! What a call does after each answer, on a real server if it gives this answer, else on a scripted one.
 
 mod support;
 
@@ -10,7 +10,7 @@ use glide_scripts_core::Kind;
 use glide_scripts_core::script::{Options, Script};
 use support::{Caller, Fake, Server, script};
 
-/// What a scripted server was sent, less what every connection begins with.
+/// What a scripted server was sent, without the first commands of each connection.
 type Heard = Arc<Mutex<Vec<String>>>;
 
 fn fake(mut answer: impl FnMut(usize, &[String]) -> Option<&'static str> + Send + 'static) -> (Fake, Heard) {

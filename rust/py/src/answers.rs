@@ -1,11 +1,11 @@
-//! What callbacks of Python are asked: the password of a connection, and where to connect to a server.
+//! Questions to Python callbacks: the password of a connection, and where to connect to a server.
 
 use std::sync::{Mutex, PoisonError};
 
 use glide_scripts_core::{Address, Answer, Question};
 use pyo3::prelude::*;
 
-/// Calls a callback with what takes its answer. Of an address it gets host and port, too.
+/// Calls a callback with an object that takes the answer. For an address, it also gets host and port.
 pub(crate) fn ask(callback: &Bound<'_, PyAny>, question: Question) -> PyResult<()> {
     match question {
         Question::Password(answer) => callback.call1((PasswordAnswer(Once::new(answer)),)),
@@ -14,7 +14,7 @@ pub(crate) fn ask(callback: &Bound<'_, PyAny>, question: Question) -> PyResult<(
     .map(drop)
 }
 
-/// An answer that is given once; what comes after the first is dropped.
+/// Passes on the first answer that it is given, and drops others.
 struct Once<T>(Mutex<Option<Answer<T>>>);
 
 impl<T> Once<T> {
@@ -40,7 +40,7 @@ impl PasswordAnswer {
         self.0.give(Ok(password));
     }
 
-    /// There is none; `reason` holds no secret.
+    /// There is no password; `reason` holds no secret.
     fn fail(&self, reason: String) {
         self.0.give(Err(reason));
     }
@@ -56,7 +56,7 @@ impl AddressAnswer {
         self.0.give(Ok(Address::new(host, port)));
     }
 
-    /// Nobody knows; `reason` holds no secret.
+    /// The address is not known; `reason` holds no secret.
     fn fail(&self, reason: String) {
         self.0.give(Err(reason));
     }

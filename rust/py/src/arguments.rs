@@ -10,8 +10,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMapping, PyMemoryView, 
 
 use crate::python;
 
-/// The elements of an argument that is a list of keys or of arguments. Those of a list are read one by one, as they are
-/// then.
+/// The elements of a list of keys or of arguments. They are read one by one, because the list may change meanwhile.
 pub(crate) fn elements<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Elements<'py>> {
     if let Ok(list) = value.cast::<PyList>() {
         return Ok(Elements::List(list.clone(), list.len()));
@@ -42,7 +41,7 @@ pub(crate) fn optional_elements<'py>(
 }
 
 pub(crate) enum Elements<'py> {
-    /// With the length that it had at first.
+    /// With the length that it had when the call began.
     List(Bound<'py, PyList>, usize),
     Tuple(Bound<'py, PyTuple>),
 }
@@ -64,7 +63,7 @@ impl Elements<'_> {
             Self::Tuple(tuple) => {
                 tuple.iter_borrowed().enumerate().try_for_each(|(index, element)| each(index, &element))
             }
-            // To copy it costs as much as to pack it.
+            // A copy would cost as much as packing it.
             Self::List(list, length) => (0..*length).try_for_each(|index| {
                 let element = list.get_item(index);
                 let changed = |_| PyValueError::new_err(format!("{name} became shorter while it was read"));
@@ -128,7 +127,7 @@ pub(crate) fn milliseconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Optio
     Ok(Some(Duration::from_millis(checked.extract()?)))
 }
 
-/// `what` is of a type that cannot be used.
+/// The error for an argument whose type cannot be used.
 pub(crate) fn wrong_type(what: &str, value: &Bound<'_, PyAny>, instead: &str) -> PyErr {
     let found = value.get_type().name().map_or_else(|_| "of an unknown type".into(), |name| name.to_string());
     PyTypeError::new_err(format!("{what} is {found}; pass {instead}"))

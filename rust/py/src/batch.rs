@@ -57,7 +57,7 @@ impl Batch {
         let sent = probes::sent(script)?;
         let script = Script::expected(&sent)?;
         let once = OnceArguments { once, ttl: once_ttl };
-        // The client that sends the batch makes the id, each time.
+        // Each time that a client sends the batch, it makes the id.
         let own_id = || vec![b'0'; OwnIds::LENGTH];
         let (packer, route) = pack_script(py, script, keys, args, route, once, own_id, self.in_cluster)?;
         let key = packer.first_key().map(<[u8]>::to_vec);
@@ -121,7 +121,7 @@ pub(crate) struct ScriptBatch {
 
 #[pymethods]
 impl ScriptBatch {
-    /// The arguments are for `__init__` of Python's class.
+    /// Python's class has the parameters, in its `__init__`.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {

@@ -40,7 +40,7 @@ type Started<'py> = PyResult<Bound<'py, PyAny>>;
 
 #[pymethods]
 impl Client {
-    /// Makes a client; awaiting gives OK once it can serve, or the error that it cannot.
+    /// Makes a client. Awaiting the result gives OK when the client can serve, or raises the reason why it cannot.
     #[staticmethod]
     fn open<'py>(settings: &Bound<'py, PyDict>) -> PyResult<(Self, Bound<'py, PyAny>)> {
         let py = settings.py();
@@ -195,6 +195,13 @@ impl Client {
         }
     }
 
+    /// Learns in the background which node has which slots.
+    fn refresh(&self) {
+        if let Some(core) = self.core.get() {
+            core.refresh();
+        }
+    }
+
     /// New connections log in with that password. With `authenticate`, open ones log in with it, too.
     fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = enter()?;
@@ -292,7 +299,7 @@ impl Client {
         Ok(pending.into_any())
     }
 
-    /// What the client's calls are awaited on: the caller's runtime, unless that was decided before.
+    /// The runtime that the client's calls are awaited on: decided before, or the caller's.
     #[inline]
     fn runtime(&self, py: Python<'_>) -> PyResult<&Runtime> {
         match self.runtime.get() {

@@ -42,7 +42,7 @@ pub(crate) fn pack_script(
     Ok((packer, route))
 }
 
-/// What a command is sent in.
+/// How a command is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
     Alone,

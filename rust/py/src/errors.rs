@@ -9,7 +9,7 @@ use crate::process::kept::intern;
 use crate::python;
 use crate::script::Script;
 
-/// The exception that a caller meets.
+/// The exception for a caller.
 pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     build(py, error).unwrap_or_else(|failure| failure)
 }

@@ -18,7 +18,7 @@ pub(crate) struct OnceArguments<'a, 'py> {
 }
 
 impl OnceArguments<'_, '_> {
-    /// How the script is called, which may declare it for all its calls; `own_id` makes an id for this call alone.
+    /// The id for a call, given here or declared by the script. `own_id` makes an id for this call alone.
     pub(crate) fn parse(
         self,
         script: &Options,
@@ -58,7 +58,7 @@ impl OnceArguments<'_, '_> {
     }
 }
 
-/// A script that may run twice needs no record.
+/// Refuses `once` for a script that may run twice: it needs no record.
 pub(crate) fn refuse_repeatable(read_only: bool, idempotent: bool) -> PyResult<()> {
     let what = match (read_only, idempotent) {
         (true, _) => "is read-only",

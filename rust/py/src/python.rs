@@ -1,4 +1,5 @@
-//! What the bindings use of the package's Python, one module, the only one that Rust names; and of Python itself.
+//! The parts of Python that the bindings use: one module of the package, the only one that Rust names, and some of
+//! Python itself.
 
 use pyo3::ffi;
 use pyo3::prelude::*;

@@ -54,10 +54,10 @@ pub(crate) fn trace_to_python(trace: &CallTrace) -> TraceTuple {
 /// An aggregate whose elements are being converted.
 struct Open {
     kind: Aggregate,
-    /// Where in the list of values its elements begin.
+    /// The position of its first element in the list of values.
     start: usize,
     missing: usize,
-    /// It will be hashed: it, or what it is in, is a key or a member of a set.
+    /// It will be hashed: it, or a value that contains it, is a key or a member of a set.
     frozen: bool,
 }
 

@@ -205,7 +205,7 @@ impl Script {
         self.released.store(true, Ordering::Release);
     }
 
-    /// Says what redis-py's users write here, who call scripts.
+    /// Raises an error for redis-py's users, who call scripts: it says what to write here.
     #[expect(clippy::unused_self, reason = "Python passes it")]
     #[pyo3(signature = (*_arguments, **_named))]
     fn __call__(&self, _arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {

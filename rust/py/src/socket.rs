@@ -1,4 +1,4 @@
-//! What the system knows of a connection and the core, which has no unsafe code, cannot ask.
+//! Asks the system about a connection, which needs unsafe code, and so cannot be in the core.
 
 use glide_scripts_core::Unacknowledged;
 

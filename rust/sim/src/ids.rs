@@ -1,6 +1,6 @@
 //! The ids of calls, as they stand in commands.
 
-/// Stands before each id, so that ids are found in what goes over the wire.
+/// The prefix of each id, by which ids are found in the bytes of a connection.
 const ID: &str = "id:";
 
 /// The word that carries the id of a call.

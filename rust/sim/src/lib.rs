@@ -1,5 +1,5 @@
-//! A deterministic simulation of the client: the core as it is released, on tokio's paused clock, over a seeded network
-//! that plays with every byte, against a model of servers. An oracle holds each call to what is promised.
+//! A deterministic simulation of the client: the released core, on tokio's paused clock, over a seeded network that may
+//! delay or lose any byte, against a model of servers. An oracle checks the promises for each call.
 
 mod ids;
 mod network;

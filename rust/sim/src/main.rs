@@ -1,4 +1,5 @@
-//! `make sim SEEDS=0..500`: runs seeds, and prints for each that fails what was violated and how to replay it.
+//! `make sim SEEDS=0..500`: runs seeds. For each one that fails, it prints which promise was violated, and how to
+//! replay the run.
 
 use std::ops::Range;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
-//! The network between clients and the model. It knows where every byte is, and causes faults there: it accepts any
-//! part of a write, delays, holds, splits and joins, swallows, resets after any byte, refuses, and ends connections.
+//! The network between clients and the model. It knows where every byte is, and causes faults: it accepts parts of
+//! writes; delays, holds, splits, joins and swallows bytes; refuses and ends connections; and resets them after any
+//! byte.
 //!
 //! Bytes that a socket took may or may not arrive. Those that it did not take never do.
 
@@ -56,7 +57,7 @@ impl Transport for Simulated {
     }
 }
 
-/// What is going to happen to a connection.
+/// The fault that is planned for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     None,
@@ -109,11 +110,11 @@ struct Taken {
     since: Option<Duration>,
 }
 
-/// How many bytes a socket accepts if the server does not read.
+/// How many bytes a socket accepts while the server does not read.
 const WIDE: u64 = 64 << 10;
 
-/// In microseconds: shorter than it takes a server to call itself busy. A reply that is on its way for longer than that
-/// looks like a script that runs.
+/// In microseconds. It must be shorter than the time until a server says BUSY: a longer delay looks like a running
+/// script.
 const LONGEST: u64 = 80_000;
 
 impl Wire for Line {

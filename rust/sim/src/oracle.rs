@@ -1,4 +1,4 @@
-//! Keeps an account of every call, and checks the promises.
+//! Records every call, and checks the promises.
 
 mod watches;
 
@@ -23,7 +23,7 @@ pub(crate) enum Effect {
     OnceFor(usize),
 }
 
-/// What is called under one id, by anybody: a script that counts one of two ids, whichever call is first.
+/// The calls under one id, of all clients. Their scripts count one of two ids: that of the first call.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) template: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct Record {
     pub(crate) call: u64,
     pub(crate) what: &'static str,
     pub(crate) key: String,
-    /// The id that its script counts, if it is another.
+    /// The id that its script counts, if it is not the call's own.
     pub(crate) counts: Option<u64>,
     pub(crate) effect: Effect,
     pub(crate) is_atomic: bool,
@@ -51,12 +51,12 @@ pub(crate) struct Record {
     pub(crate) is_apart: bool,
     /// Since when the key of its transaction is watched.
     pub(crate) watched_at: Option<Duration>,
-    /// Whether each run of it is an event of the model.
+    /// Whether the model reports each run of it as an event.
     pub(crate) is_counted: bool,
     #[expect(dead_code, reason = "it is shown where something does not hold")]
     pub(crate) issued_at: Duration,
     pub(crate) deadline: Duration,
-    /// The deadline holds until it is sent.
+    /// The deadline applies until the call is sent.
     pub(crate) waits_for_reply: bool,
     pub(crate) cancelled_at: Option<Duration>,
     pub(crate) ended: Option<(Duration, End)>,
@@ -124,7 +124,7 @@ fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
     lost
 }
 
-/// How late a call may learn its end, by the clock of the simulation.
+/// How late a call may end after its deadline, by the simulation's clock.
 const SLACK: Duration = Duration::from_millis(3);
 
 /// How late a kill may be carried out. If the script that it is meant for has ended by then, it stops the next one: a
@@ -197,8 +197,8 @@ impl Oracle {
         found
     }
 
-    /// What the servers hold at the end is what ran, for each id of which nothing was lost with a server. `count`: how
-    /// often they have counted an id under a key.
+    /// At the end, the servers' counts equal the runs, for each id of which nothing was lost with a server. `count`:
+    /// how often they have counted an id under a key.
     pub(crate) fn check_counts(&self, events: &[Event], count: impl Fn(&str, u64) -> i64) -> Vec<String> {
         let lost = lost_runs(events);
         let mut runs: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
@@ -258,7 +258,7 @@ impl Oracle {
             (None, Some(at)) => at,
             (None, None) => return violated("has no end"),
         };
-        // Of a batch that the socket took in part the rest must follow, and so must what is behind a MULTI.
+        // If the socket took a part of a batch or of a transaction, the rest must follow.
         let is_single = record.call == id && !record.is_atomic && !is_shared;
         if is_single && taken.iter().any(|since| *since > given_up) {
             violated("was sent after it had ended");
@@ -288,7 +288,8 @@ impl Oracle {
         }
     }
 
-    /// What is called with `once` takes effect at most once for its id, whoever calls, and errors say why.
+    /// A script that is called with `once` takes effect at most once for its id, whichever client calls, and errors say
+    /// why.
     fn check_once(&self, runs: &Runs, events: &[Event], found: &mut Vec<String>) {
         let ran = |id: &u64| runs.get(id).map_or(&[][..], Vec::as_slice);
         for (number, order) in self.orders.iter().enumerate() {
@@ -333,7 +334,7 @@ impl Oracle {
         }
         for (call, ids) in transactions {
             let execs: Vec<_> = ids.iter().filter_map(|id| Some(runs.get(id)?.first()?.exec)).collect();
-            // A command may fail by itself where the others do not: then that is its end.
+            // One command may fail although the others do not: then this error is its outcome.
             let failed = |id: &&u64| matches!(self.records[*id].ended, Some((_, End::Failed { .. })));
             let is_whole =
                 execs.len() + ids.iter().filter(|id| !runs.contains_key(id)).filter(failed).count() == ids.len();
@@ -355,7 +356,7 @@ impl Oracle {
         ids.filter_map(|id| Some(self.records.get(&id)?.call)).collect()
     }
 
-    /// What one client issued for one key ran in that order.
+    /// The calls that one client issued for one key ran in that order.
     fn check_order(&self, runs: &Runs, refused: &BTreeSet<u64>, found: &mut Vec<String>) {
         let mut last: BTreeMap<(usize, &str), (u64, Duration)> = BTreeMap::new();
         let is_ordered = |record: &Record| record.is_counted && !record.is_apart && !refused.contains(&record.call);

@@ -9,11 +9,11 @@ use glide_scripts_core::{Error, Kind};
 pub(crate) enum End {
     /// A right reply.
     Answered,
-    /// A reply that it cannot have.
+    /// A reply that the call cannot have.
     WrongReply(String),
     /// The error that its script answers with.
     OfScript,
-    /// The same, or a server's answer in the same words.
+    /// The script's error, or a server's answer in the same words.
     OfEither,
     /// A transaction that was not executed, because a watched key had changed.
     NotExecuted,

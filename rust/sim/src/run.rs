@@ -1,4 +1,4 @@
-//! One seed from beginning to end: chaos, healing, and proof of life.
+//! Runs one seed from beginning to end: chaos, healing, and a check that calls succeed again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use crate::world::{Roughness, Trace, World};
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub seed: u64,
-    /// What was promised and did not hold.
+    /// The promises that were violated.
     pub violations: Vec<String>,
     pub calls: u64,
     pub virtual_time: Duration,
@@ -49,7 +49,7 @@ pub fn run(seed: u64, keeps_trace: bool) -> Report {
     report
 }
 
-/// How long things go wrong.
+/// How long the faults last.
 const CHAOS: Duration = Duration::from_secs(2);
 
 /// How long a client may take to notice that its connections are silent, and to replace them: four intervals of its
@@ -206,7 +206,7 @@ async fn restart_all(world: &World) {
     sleep(Duration::from_secs(2)).await;
 }
 
-/// Waits until nothing waits and nothing is in flight: a heartbeat may be, now and then.
+/// Waits until nothing is queued or in flight, except perhaps a heartbeat.
 async fn come_to_rest(stats: &Stats) -> Result<(), String> {
     let mut busy = String::new();
     for _ in 0..200 {
@@ -329,7 +329,7 @@ fn befall(world: &World) {
     });
 }
 
-/// As rules of a user: it has these and no others.
+/// ACL rules that give a user these rights and no others.
 const PASSWORDS: [&str; 3] = ["resetpass", ">first", ">second"];
 
 /// Ends the condition in which a node refuses commands.

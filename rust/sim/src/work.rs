@@ -1,4 +1,4 @@
-//! What the clients' callers do: calls of all kinds, at any time, some of which they give up.
+//! The clients' callers: they make calls of all kinds, at any time, and cancel some of them.
 
 mod command;
 
@@ -262,7 +262,7 @@ impl Callers {
         .await;
     }
 
-    /// Waits for the outcome, or gives it up.
+    /// Waits for the outcome, or cancels the call.
     async fn finish(
         &self,
         ids: &[u64],

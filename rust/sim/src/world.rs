@@ -1,4 +1,4 @@
-//! What all parts of one simulation share: the model, the chance, the trace, and what was seen on the wire.
+//! What all parts of one simulation share: the model, the random numbers, the trace, and the bytes seen on the network.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ impl World {
         self.roughness.get() == Roughness::Rough
     }
 
-    /// Does something to the model, and lets its consequences out.
+    /// Changes the model, and delivers what results from that.
     pub(crate) fn with_model<T>(&self, work: impl FnOnce(&mut Deployment) -> T) -> T {
         let result = {
             let mut deployment = self.deployment.borrow_mut();

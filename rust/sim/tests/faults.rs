@@ -1,4 +1,4 @@
-//! What the model does that no real server can be asked for: an account of what ran, and of what was lost.
+//! What the model does and no real server can: it reports which scripts ran, and which writes were lost.
 
 use std::time::Duration;
 

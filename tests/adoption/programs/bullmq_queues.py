@@ -1,4 +1,4 @@
-"""Queues, workers and flows of BullMQ, whose sdist has no tests of its own queues.
+"""Tests for queues, workers and flows of BullMQ, whose sdist has no tests for them.
 
 Each test uses BullMQ's public API against a real server, over its own client and over one passed.
 """
@@ -21,7 +21,7 @@ _numbers = count()
 
 @pytest.fixture(params=["url", "options", "client"])
 async def connection(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    """What a queue or worker connects with."""
+    """The connection options of a queue or worker."""
     if request.param == "url":
         yield URL
     elif request.param == "options":

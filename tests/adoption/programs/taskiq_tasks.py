@@ -100,7 +100,7 @@ async def test_unacknowledged_message_goes_to_another_consumer(name: str) -> Non
     await second.startup()
     await first.kick(message(5))
     assert await received(first, 1, acks=False) == [b"5"]
-    # A consumer asks for what others left once it has read something new.
+    # A consumer takes over others' messages only after it has read a new one.
     await first.kick(message(6))
     assert sorted(await received(second, 2)) == [b"5", b"6"]
     await first.shutdown()

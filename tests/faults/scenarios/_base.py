@@ -61,7 +61,7 @@ DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 
 
 def scenario(run: Scenario) -> Scenario:
-    """Enters it under its name; its docstring is what the client is to do."""
+    """Register a scenario under its name. Its docstring says what the client should do."""
     SCENARIOS[run.__name__] = run
     return run
 
@@ -145,13 +145,13 @@ def tag_for_each_primary(cluster: ValkeyCluster) -> list[str]:
 
 
 async def settled(server: ValkeyServer) -> None:
-    """Waits until the server has executed what was sent to it by those that have gone."""
+    """Wait until the server has executed the commands of clients that are closed."""
     seen = -1
 
     def is_still() -> bool:
         nonlocal seen
         before, seen = seen, commands_processed(server)
-        # The look itself is one command.
+        # This check itself is one command.
         return before >= 0 and seen - before <= 2
 
     await until(is_still)

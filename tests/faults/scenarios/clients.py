@@ -159,7 +159,7 @@ def stamp(ident: str) -> bytes:
 
 @dataclass(frozen=True)
 class Stage:
-    """How far calls have come when they are cancelled."""
+    """The stages at which calls are cancelled."""
 
     prepare: Callable[[ValkeyServer, FaultProxy], Awaitable[object]]
     release: Callable[[ValkeyServer, FaultProxy], Awaitable[object]]
@@ -225,7 +225,7 @@ async def clients_opened_and_closed(make: Make, scale: Scale) -> Report:
                 await asyncio.gather(*(use() for _ in range(50)))
             gc.collect()
 
-        # What is kept for later clients is there after the first few hundred.
+        # Memory that is kept for later clients is allocated by the first few hundred.
         await use_many(scale.clients // 5)
         before, memory = held_by_process(), resident_megabytes()
         await use_many(scale.clients)

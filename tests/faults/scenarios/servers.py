@@ -159,7 +159,7 @@ async def cluster_down_flooded(make: Make, scale: Scale) -> Report:
             for node in cluster.nodes:
                 await asyncio.to_thread(node.start)
             await asyncio.to_thread(cluster.wait_until_ready)
-            # What it held is gone, and so the account begins here.
+            # The server's data is gone, so the account begins here.
             driver = Driver(adapter, cluster.nodes, callers=8, tags=tags)
             async with driver.running():
                 await driver.progress(scale.calls)

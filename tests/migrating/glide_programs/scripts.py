@@ -18,7 +18,7 @@ from glide import (
 
 
 def show(name: str, value: object) -> None:
-    # The one is the str "OK", the other a constant that equals it.
+    # GLIDE returns the str "OK", and this package a constant that equals it.
     print(name, "OK" if value == "OK" else value)
 
 

@@ -39,7 +39,7 @@ from glide_scripts.client.base_batch import BaseBatch
 HELLO = Script("return 'hello'", name="hello.lua")
 BOTH = pytest.mark.parametrize("kind", [Batch, ClusterBatch])
 
-# What concerns a connection or more than one call has no place in a batch.
+# A batch has no methods that concern a connection, or more than one call.
 NOT_IN_BATCHES = {
     "aclose", "bind", "close", "create", "exec", "from_url", "invoke_script_many", "stats",
     "unwatch", "update_connection_password", "watch",

@@ -279,6 +279,7 @@ def holds_an_object(handle: Handle) -> None: ...
 def many_twice(a: list[int], b: list[int]) -> None: ...
 def wrong_default(count: int = "3") -> None: ...  # type: ignore[assignment]
 def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
+async def awaited(count: int) -> int: ...  # type: ignore[empty-body]
 
 
 @pytest.mark.parametrize(
@@ -294,6 +295,7 @@ def reply_of_an_object() -> Handle: ...  # type: ignore[empty-body]
         (many_twice, "'a' takes all remaining arguments"),
         (wrong_default, "the default of count is str; pass int"),
         (reply_of_an_object, "no reply can be read as Handle"),
+        (awaited, "write 'def' in place of 'async def'"),
         (3, "typed_script decorates int, not a function"),
     ],
 )

@@ -266,7 +266,7 @@ def shop(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         "bad.lua": '--@include "../outside.lua"',
         "missing.lua": '--@include "nope.lua"',
     }
-    # A name of its own: what was imported stays imported.
+    # A new name for each test, because modules stay imported.
     name = f"shop_{request.param}"
     if request.param == "zip":
         with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:

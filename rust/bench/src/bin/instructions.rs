@@ -1,8 +1,8 @@
-//! Does one step of a call a number of times, for callgrind to count its instructions.
+//! Repeats one step of a call, so that callgrind can count its instructions.
 //!
 //!     instructions pack|decode|call TIMES
 //!
-//! Counted twice, with TIMES and with more, the difference is the steps' own.
+//! Two runs with different TIMES differ only by the instructions of the repetitions.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ use glide_scripts_core::resp::{Decoder, Frame};
 
 const KEY: &[u8] = b"user:1000";
 const VALUE: &[u8] = b"0123456789abcdef";
-/// A whole burst is written, answered and delivered at once, so that threads meet as seldom as they can.
+/// Calls are written, answered and delivered in bursts, so that threads wait for each other as rarely as possible.
 const BURST: usize = 500;
 
 fn main() {
@@ -34,7 +34,7 @@ fn main() {
     }
 }
 
-/// EVALSHA of a script with a key and an argument, from its parts to its wire form and its slot.
+/// Packs EVALSHA of a script with a key and an argument, and computes the slot.
 fn pack(times: usize) {
     let script = script("return ARGV[1]");
     for _ in 0..times {
@@ -42,7 +42,7 @@ fn pack(times: usize) {
     }
 }
 
-/// Replies of all shapes that the benchmark has: an integer, a string, a list of ten strings.
+/// Decodes the replies that the benchmark has: an integer, a string, a list of ten strings.
 fn decode(times: usize) {
     let mut wire = b":16\r\n$16\r\n0123456789abcdef\r\n*10\r\n".to_vec();
     (0..10).for_each(|_| wire.extend_from_slice(b"$16\r\n0123456789abcdef\r\n"));
@@ -77,18 +77,18 @@ fn call(times: usize) {
             }
         }
     };
-    // Until the server has answered a script's first call over a connection, it gets no others.
+    // The client sends a script's other calls only after the reply to its first call on a connection.
     burst(1);
     (0..times.div_ceil(BURST)).for_each(|_| burst(BURST));
 }
 
-/// How long the wire form of the call is; the server counts bytes and reads none.
+/// The length of the packed call. The server counts bytes, and does not parse them.
 fn packed_length() -> usize {
     let words: [&[u8]; 5] = [b"EVALSHA", &[b'0'; 40], b"1", KEY, VALUE];
     words.iter().fold(b"*5\r\n".len(), |sum, word| sum + format!("${}\r\n", word.len()).len() + word.len() + 2)
 }
 
-/// Plays a server: answers the first call, and then each burst once it is there in whole.
+/// Plays a server: answers the first call, and then each burst once it has arrived in full.
 fn answer(mut stream: TcpStream, length: usize) {
     greet(&mut stream);
     let mut requests = vec![0; BURST * length];
@@ -99,7 +99,7 @@ fn answer(mut stream: TcpStream, length: usize) {
     while stream.read_exact(&mut requests).is_ok() && stream.write_all(&replies).is_ok() {}
 }
 
-/// Answers what a connection begins with. It all comes in one write.
+/// Answers the first commands of a connection, which come in one write.
 fn greet(stream: &mut TcpStream) {
     let mut greeting = vec![0; 4096];
     let count = stream.read(&mut greeting).expect("a greeting");

@@ -1,9 +1,9 @@
-//! Calls one script for a time and tells, as a line of JSON, how that went.
+//! Calls one script for some time, and prints the figures as a line of JSON.
 //!
 //!     load pipeline|core|core-cluster PORT IN_FLIGHT BYTES SECONDS
 //!
 //! `pipeline` does what redis-benchmark does with `-c 1 -P IN_FLIGHT`: it writes that many calls, reads their replies,
-//! and begins again. It knows how long the replies are and looks at none but the first, so that the server is the limit.
+//! and begins again. It checks only the first reply and counts the bytes of the rest, so that the server is the limit.
 //! `core` is this project's client without Python.
 
 #![forbid(unsafe_code)]

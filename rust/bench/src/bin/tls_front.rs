@@ -2,7 +2,7 @@
 //!
 //!     tls_front PORT CERTIFICATE.pem KEY.pem
 //!
-//! Prints the port of 127.0.0.1 where PORT is reached over TLS, and ends with its standard input.
+//! Prints the port of 127.0.0.1 that leads to PORT over TLS. Ends when its standard input is closed.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
         .expect("a certificate that fits its key");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     thread::spawn(|| {
-        // Whatever comes or does not: whoever started this is gone, or wants no more.
+        // The end of the input or an error: the program that started this has ended, or has closed it.
         let _ = io::stdin().read_to_end(&mut Vec::new());
         process::exit(0);
     });
@@ -47,7 +47,7 @@ fn main() -> io::Result<()> {
             let (stream, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that goes away, in the handshake or later, ends its own connection alone.
+                // If a client goes away, in the handshake or later, only its own connection ends.
                 let _ = serve(stream, &acceptor, port).await;
             });
         }

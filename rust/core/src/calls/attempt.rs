@@ -47,9 +47,9 @@ pub(crate) struct Attempt {
     pub(crate) follows: u32,
     /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
     pub(crate) has_place: bool,
-    /// What is known of the reason for which its server refused it last.
+    /// What is known about its server's last refusal.
     pub(crate) proof: Option<Proof>,
-    /// What goes before it in the same write, because its server has refused it: whether it still does.
+    /// Questions to the server that refused it, sent before it in the same write: whether it still refuses.
     pub(crate) questions: Option<Questions>,
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
@@ -112,8 +112,8 @@ impl Attempt {
         self.judge_as(servers, error, &self.asked(servers, request, route))
     }
 
-    /// The same for an answer that came before anything ran: to a command that was queued in a transaction, or to a
-    /// record.
+    /// The same for an error that came before anything ran: when a transaction queued the command, or when the record
+    /// was refused.
     pub(crate) fn judge_before_run(
         &self,
         servers: &Rc<Servers>,
@@ -254,7 +254,7 @@ impl Attempt {
         matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
     }
 
-    /// A replica will not do.
+    /// It must go to a primary.
     pub(crate) fn needs_primary(&self) -> bool {
         self.form == Some(Form::Sha) || self.brings_library
     }
@@ -268,7 +268,7 @@ impl Attempt {
         }
     }
 
-    /// What goes over the wire, the request last.
+    /// The commands that are sent, the request last.
     pub(crate) fn commands(&mut self, request: &Request, lane: &Lane) -> Vec<Bytes> {
         let mut commands = Vec::with_capacity(1);
         commands.extend_from_slice(self.questions_at(lane));
@@ -303,7 +303,7 @@ impl Attempt {
     }
 }
 
-/// The form that brings the code along.
+/// The form that contains the code.
 pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
     if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
 }
@@ -313,7 +313,7 @@ pub(super) fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
     servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
 }
 
-/// Where a function is still missing after its library was sent, the reply to the library says why.
+/// If a function is still missing after its library was sent, the reply to FUNCTION LOAD says why.
 pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
     match loading {
         Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,

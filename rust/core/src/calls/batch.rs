@@ -1,4 +1,4 @@
-//! Sends a batch, as a transaction or as a pipeline, and says of each error which command it is of.
+//! Sends a batch, as a transaction or as a pipeline, and notes in each error which command failed.
 
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
     });
 }
 
-/// Lets errors say which command they are of.
+/// Notes in each error which command failed.
 fn name_commands(batch: &Batch, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     for (index, (outcome, entry)) in outcomes.iter_mut().zip(batch.entries()).enumerate() {
         if let Err(error) = outcome {

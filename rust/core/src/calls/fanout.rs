@@ -105,7 +105,7 @@ pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> 
 /// reply from each node wait for it.
 struct Nodes {
     nodes: Vec<Address>,
-    /// Sent to only if they can be connected.
+    /// These get their parts only if they can be connected.
     unconnected: Vec<Rc<Node>>,
 }
 
@@ -169,7 +169,7 @@ fn send(
     }
 }
 
-/// A part without a waiting caller is cancelled.
+/// A part is cancelled when nobody waits for it.
 struct Asked {
     servers: Rc<Servers>,
     /// `None`: it has ended.

@@ -1,10 +1,10 @@
 //! Stops scripts whose callers have given up and had asked for that (`on_timeout="kill"`).
 //!
-//! A server does not say which script it runs, and SCRIPT KILL stops whichever that is. But while it says BUSY, it reads
-//! all connections and answers each call BUSY, except on the one that its script came by. So such a script has a
-//! connection to itself, and is known to be the one that runs when its request has arrived, the server says BUSY after
-//! that, and there is still no reply: for a while, since the network may hold up a BUSY of its own. Only scripts that
-//! do not write are killed; others cannot be once they have written.
+//! A server does not say which script it runs, and SCRIPT KILL stops any script that runs. But while a server is BUSY,
+//! it reads all connections except the one that the running script came by, and answers BUSY. So a script that may have
+//! to be killed has its own connection. The client knows that this script runs if its request has arrived, the server
+//! has said BUSY after that, and no reply comes for some time: a BUSY reply to this script itself may be delayed in the
+//! network. Only scripts that have not written can be killed.
 
 use std::rc::Rc;
 use std::time::Duration;

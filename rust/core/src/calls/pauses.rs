@@ -39,7 +39,7 @@ impl Pauses {
     /// without an answer would leave that unknown.
     pub(crate) fn take(&mut self, deadline: Instant) -> Duration {
         let pause = std::mem::take(&mut self.due);
-        // Most calls are not refused, and a pipeline asks for each of its commands. So the clock is read only after a
+        // A pipeline calls this for each command, and most commands are not refused. So the clock is read only after a
         // refusal.
         if pause.is_zero() {
             return pause;

@@ -1,4 +1,4 @@
-//! A batch that is no transaction: each node's commands in one write and in their order, the nodes side by side.
+//! A batch that is not a transaction: each node's commands go out in one write, in order, to all nodes at once.
 //!
 //! What a server did not execute is sent again, as for single calls: by the same rules, but together. A script that a
 //! connection has not used yet is loaded before its first use, in the same write. So a script is missing only if it was
@@ -31,7 +31,7 @@ use pieces::Piece;
 use replies::{Doubted, Reading, WriteEnd};
 use write::chunks;
 
-/// What all of a batch's groups know.
+/// What all groups of a batch share.
 struct Context {
     servers: Rc<Servers>,
     sending: Sending,
@@ -51,7 +51,7 @@ struct Context {
 struct Round {
     done: Vec<(usize, Outcome)>,
     again: Vec<Piece>,
-    /// These are in neither until the server has said more.
+    /// Pieces that wait for the server's answers to questions about them.
     doubted: Vec<Doubted>,
 }
 
@@ -138,7 +138,8 @@ impl Context {
             }
         };
         let lane = place.lane().clone();
-        // Each write is short enough that what nobody waits for any more need not be written; all are in line at once.
+        // The batch is sent in short writes, so that little is written after its caller has given up. All are queued at
+        // once.
         let (write, commands) = self.write(&lane, &mut pieces);
         let only_on = Some(lane.connection());
         let options = StepOptions {

@@ -32,7 +32,7 @@ pub(super) struct Progress {
     follows: Cell<u32>,
     /// The server is asked whether it or the script has answered in a server's words.
     is_doubted: Cell<bool>,
-    /// What went before the request in the same write.
+    /// The questions that were sent before the request in the same write, and the answers.
     asked: RefCell<Option<(Questions, Vec<Reply>)>>,
     pub(super) from_record: Cell<bool>,
     node: RefCell<Option<Address>>,

@@ -1,5 +1,5 @@
-//! Asks a server whether it has refused a request itself, where a script may have made the words up. `verdict::proof`
-//! says what to ask, and what the answers show.
+//! Asks a server whether it refused a request itself, or the script returned an error in the same words.
+//! `verdict::proof` says what to ask, and what the answers show.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::servers::directory::Servers;
 use crate::wire::resp::{Reply, ServerError};
 
 impl Attempt {
-    /// What shows whether the lane's server, and not the script, has answered so.
+    /// The questions that show whether this answer came from the lane's server, or from the script.
     pub(super) fn questions_about(
         &self,
         servers: &Servers,

@@ -114,7 +114,7 @@ async fn attempts(
     let request = &call.request;
     progress.note_node(lane.as_ref());
     let sent = match &unfinished {
-        // The same form is used again, although others may have learned since that the server does not know it.
+        // The same form is used again, even if other calls have learned meanwhile that the server lacks it.
         Unfinished::Answered(_) => Attempt::default(),
         _ => Attempt::first(servers, request),
     };
@@ -193,7 +193,7 @@ async fn next_attempt(
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
     progress.note_attempt(attempt, &target);
-    // What comes before the request is of use without it.
+    // The commands before the request are useful even without it.
     let options = StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
     let sending = place.begin(commands, options, &progress.step);
     let brings = request.code().filter(|_| brings_code).and_then(|code| sending.brings(code));

@@ -16,7 +16,7 @@ pub(crate) struct TimeLimit {
     deadline: Instant,
     /// How long an attempt may take once it was sent, on top of that.
     own_time: Option<Wait>,
-    /// Until when the next attempt must be sent.
+    /// The time by which the next attempt must be sent.
     send_by: Cell<Instant>,
 }
 
@@ -86,7 +86,7 @@ mod tests {
         TimeLimit { timeout: TIMEOUT, deadline, own_time, send_by: Cell::new(deadline) }
     }
 
-    /// After what time work without an end is too late.
+    /// After how long a limit stops work that never ends.
     async fn after(limit: &TimeLimit, was_sent: impl Fn() -> bool) -> Duration {
         let work = timeout(Duration::from_secs(10), limit.over(was_sent, pending::<()>()));
         work.await.expect("there is a limit").expect_err("the work has no end").after

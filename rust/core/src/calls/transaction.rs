@@ -276,7 +276,7 @@ impl Transaction<'_> {
     }
 }
 
-/// The name under which a lane remembers a library's function.
+/// The name by which a lane remembers that its server has a library's function.
 fn function_key(library: &Library, request: &Request) -> String {
     format!("{} {}", library.key, request.function_name())
 }

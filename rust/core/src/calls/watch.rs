@@ -23,7 +23,7 @@ use crate::wire::resp::Reply;
 /// WATCH or UNWATCH on its way.
 #[derive(Debug)]
 pub(crate) struct Watching {
-    /// Names the connection.
+    /// The name of the connection.
     pub(crate) watch: u64,
     /// WATCH of its keys, and where they are; `None`: UNWATCH.
     pub(crate) keys: Option<(Request, Route)>,

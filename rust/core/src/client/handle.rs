@@ -124,6 +124,11 @@ impl Client {
         self.send(Message::Release(watch));
     }
 
+    /// Learns in the background which node has which slots: a reply without a redirect has shown that they moved.
+    pub fn refresh(&self) {
+        self.send(Message::Refresh);
+    }
+
     /// Makes ids of its own for calls with `once`.
     pub fn own_ids(&self) -> &OwnIds {
         &self.own_ids

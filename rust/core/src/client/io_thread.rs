@@ -1,6 +1,6 @@
 //! The one thread on which all clients of a process do their I/O.
 //!
-//! Everything behind it is single-threaded: there are no locks, and the order of events is easy to follow.
+//! All code that runs on it is single-threaded: there are no locks, and the order of events is easy to follow.
 
 use std::fmt;
 use std::io;
@@ -32,7 +32,7 @@ impl IoThread {
             let local = LocalSet::new();
             local.block_on(&runtime, run(incoming));
             drop(local);
-            // A name lookup that hangs in its own thread is left behind.
+            // Do not wait for a name lookup that hangs in its own thread.
             runtime.shutdown_background();
             // Nobody may be waiting for the end.
             let _ = end.send(());
@@ -73,7 +73,7 @@ impl IoThread {
     where
         F: Future<Output = ()> + 'static,
     {
-        // Only a thread that has ended takes no more.
+        // This fails only if the thread has ended.
         let _ = self.tasks.send(Box::new(move || Box::pin(task())));
     }
 

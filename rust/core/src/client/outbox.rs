@@ -29,7 +29,7 @@ struct Shared<T> {
 #[derive(Debug)]
 struct Queue<T> {
     items: VecDeque<T>,
-    /// Both ends are there.
+    /// Neither end was dropped.
     is_open: bool,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Adds an item. The thread sees it when the bell is rung next, or earlier. The item comes back if the thread has
+    /// Adds an item. The thread sees it at the latest when the bell is rung next. Returns the item if the thread has
     /// ended.
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
         let mut queue = self.shared.queue();

@@ -1,4 +1,4 @@
-//! From an address to a connection that is ready for commands: a stream, and the first commands on it.
+//! Makes a connection that is ready for commands: opens a stream to an address, and sends the first commands.
 
 use std::cell::Cell;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) struct Connection {
     /// What was read and not yet decoded.
     pub(crate) buffer: BytesMut,
     pub(crate) decoder: Decoder,
-    /// Whether anything was read that may be a server's.
+    /// Whether anything was read that a server may have sent.
     has_answered: bool,
     /// Whether what is at the other end ends connections over commands that it does not know.
     pub(crate) is_fragile: bool,
@@ -109,7 +109,7 @@ async fn connect_to(address: &Address, config: &ConnectionConfig, purpose: Purpo
     })
 }
 
-/// Connects in as many styles as it takes.
+/// Tries one style after another until one works.
 async fn open(
     address: &Address,
     config: &ConnectionConfig,

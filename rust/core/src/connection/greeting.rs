@@ -1,4 +1,4 @@
-//! The first commands on a connection, and how few of them are enough.
+//! The first commands on a connection, and which of them the client can do without.
 
 use bytes::Bytes;
 
@@ -42,7 +42,7 @@ impl GreetingStyle {
 /// What becomes of a connection if one of the first commands is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IfRefused {
-    /// It speaks RESP2 then.
+    /// The connection speaks RESP2.
     Hello,
     /// It is of no use, because nobody is logged in.
     Login,

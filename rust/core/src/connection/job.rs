@@ -29,7 +29,7 @@ impl Job {
             Self::Call(call) => call.request.wire().len(),
             Self::Step(step) => step.commands.iter().map(Bytes::len).sum(),
             Self::Load(wire, _) => wire.len(),
-            // Its steps are counted one by one.
+            // Each step in it is counted by itself.
             Self::Place(_) => 0,
         }
     }
@@ -45,7 +45,7 @@ impl Job {
         }
     }
 
-    /// What of it must be written once the socket has taken so many bytes: commands, and bytes.
+    /// How many commands, and bytes, must be written after the socket has taken that many bytes.
     pub(crate) fn begun(&self, taken: u64) -> (usize, u64) {
         match self {
             _ if taken == 0 => (0, 0),

@@ -24,12 +24,12 @@ use crate::model::script::{Options, Script};
 
 const BOUND: Duration = Duration::from_secs(10);
 
-/// Runs a test, which hangs where the lane does not do what is waited for.
+/// Runs a test with a time limit: it hangs if the lane does not do what it waits for.
 async fn bounded(work: impl Future<Output = ()>) {
     timeout(6 * BOUND, LocalSet::new().run_until(work)).await.expect("the lane does what is waited for");
 }
 
-/// Ends each call that the lane hands back, and panics where a test asks for it.
+/// Ends each call that the lane hands back, and panics if a test asks for it.
 #[derive(Default)]
 struct Clumsy {
     panics_on_errors: bool,
@@ -118,7 +118,7 @@ async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
 async fn hear(stream: &mut (impl AsyncRead + Unpin), word: &str) {
     let mut heard = Vec::with_capacity(1 << 20);
     while memchr::memmem::find(&heard, word.as_bytes()).is_none() {
-        // Of what went before, no more than the beginning of the word matters.
+        // Keep only what may be the beginning of the word.
         heard.drain(..heard.len().saturating_sub(word.len()));
         assert_ne!(stream.read_buf(&mut heard).await.expect("a client"), 0, "the client is gone");
     }
@@ -223,10 +223,10 @@ async fn after_a_panic_between_connections_calls_have_their_deadlines_and_a_new_
     bounded(work).await;
 }
 
-/// What a stalled stream takes: not as much as the requests of a test, and its last one only in part.
+/// How many bytes a stalled stream takes: less than the requests of a test, and only a part of the last one.
 const TAKEN: usize = (6 << 20) + 500;
 
-/// How many requests are more than a stalled stream and the output before it take.
+/// A number of requests that does not fit into a stalled stream and the output before it.
 const MANY: usize = 20_000;
 
 /// The word of a request, by its number.
@@ -249,7 +249,7 @@ impl Transport for Pipes {
 
 impl Stream for DuplexStream {}
 
-/// A lane whose server has stopped reading, with the requests that `put` puts in line; and the server's end.
+/// A lane whose server has stopped reading, with the requests that `put` queues; and the server's end.
 async fn stalled(owner: &Rc<Clumsy>, put: impl FnOnce(&Rc<Lane>)) -> (Rc<Lane>, DuplexStream) {
     let (opened, mut connections) = mpsc::unbounded_channel();
     let lane = lane_with(owner, ConnectionConfig { transport: Arc::new(Pipes(opened)), ..config() });
@@ -264,7 +264,7 @@ async fn stalled(owner: &Rc<Clumsy>, put: impl FnOnce(&Rc<Lane>)) -> (Rc<Lane>, 
     (lane, stream)
 }
 
-/// Reads until a word comes, and says the numbers of the requests before it.
+/// Reads until a word comes, and returns the numbers of the requests before it.
 async fn numbers_until(stream: &mut (impl AsyncRead + Unpin), word: &str) -> BTreeSet<usize> {
     let mut heard = Vec::new();
     while memchr::memmem::rfind(&heard, word.as_bytes()).is_none() {
@@ -275,7 +275,7 @@ async fn numbers_until(stream: &mut (impl AsyncRead + Unpin), word: &str) -> BTr
     numbers.collect::<Result<_, _>>().expect("they are numbers")
 }
 
-/// What a stalled server gets when it reads on is what was said to be possibly executed, and nothing else.
+/// When a stalled server reads on, it gets exactly the requests that were reported as possibly executed.
 async fn gets_what_may_have_executed(lane: &Rc<Lane>, mut stream: DuplexStream, expected: BTreeSet<usize>) {
     assert!(!expected.is_empty() && expected.len() < MANY, "{}", expected.len());
     let last = submit(lane, "LAST", BOUND);
@@ -326,7 +326,7 @@ async fn calls_that_the_socket_has_not_begun_to_take_when_they_are_cancelled_are
         };
         let (lane, stream) = stalled(&owner, put).await;
         let begun = lane.queues.borrow().begun();
-        // In two lots, the one between the other's.
+        // Two groups, interleaved.
         for remainder in [0, 1] {
             let lot = (0..MANY as u64).filter(|ticket| ticket % 2 == remainder);
             let mut gone: BTreeSet<_> = lot.map(|ticket| CallId::new(&completions, ticket)).collect();
@@ -406,7 +406,7 @@ async fn what_is_done_when_a_call_ends_does_not_grow_with_the_calls_that_wait() 
             let mut steps = Vec::new();
             let put = |lane: &Rc<Lane>| {
                 for ticket in 0..count {
-                    // Each of its own deadline.
+                    // Each has its own deadline.
                     let within = 6 * BOUND + Duration::from_micros(ticket as u64);
                     submit_for(
                         lane,
@@ -481,7 +481,7 @@ async fn what_comes_later_waits_for_a_place_that_is_kept_and_no_longer() {
         stream.write_all(b":2\r\n").await.expect("a client that listens");
         assert_eq!(outcome(later).await.expect("a reply").as_int(), Some(2));
 
-        // What was put there is sent although the place is given up, and is unsent with whoever waits for it.
+        // A step is sent even if its place is given up, and is not sent if nobody waits for it any more.
         let place = lane.keep_place();
         let (kept, dropped) = (Rc::default(), Rc::default());
         let sent = place.begin(vec![wire(3)], StepOptions::default(), &kept);
@@ -517,13 +517,13 @@ async fn what_follows_the_first_use_of_a_script_waits_also_if_that_is_cancelled(
         let mut stream = accept(&listener).await;
         assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([0]));
         lane.cancel(&mut BTreeSet::from([CallId::new(&completions, 0)]));
-        // Its reply says that the script is missing, and so the next one is the first that is answered.
+        // Its reply says that the script is missing, so the next call is the first one with an answer.
         stream.write_all(b"-NOSCRIPT No matching script. Please use EVAL.\r\n").await.expect("a client that listens");
         assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([1]));
         stream.write_all(b":1\r\n").await.expect("a client that listens");
         assert_eq!(outcome(second).await.expect("a reply").as_int(), Some(1));
         assert_eq!(numbers_until(&mut stream, ">").await, BTreeSet::from([2]));
-        // From now on nothing waits for it.
+        // From now on, no job waits for it.
         let more = [3, 4].map(|number| {
             let (reply_to, receiver) = ReplyTo::task();
             run(number, reply_to);

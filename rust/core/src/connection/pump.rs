@@ -29,7 +29,7 @@ impl Lane {
         self.status.set(Status::Up);
         let mut timer = Timer::default();
         let reason = poll_fn(|cx| {
-            // Caught here, where it is known how much was written.
+            // The panic is caught here, where the client knows how much was written.
             let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
             step.unwrap_or_else(|_| Poll::Ready(Unreachable::Panicked))
         })

@@ -64,7 +64,7 @@ impl Queues {
         let job = entry.job.take()?;
         let (commands, bytes) = job.begun(self.taken.saturating_sub(entry.begins));
         if bytes == 0 && std::mem::take(&mut entry.is_first_use) {
-            // It does not show whether the server has its code.
+            // Its reply would not show whether the server has its code.
             self.waiting.leave_place(number);
         }
         let begins = entry.begins + bytes;
@@ -76,7 +76,7 @@ impl Queues {
             if commands > 0 {
                 entry.missing -= job.replies() - commands;
                 if entry.missing == 0 {
-                    // The jobs before it were answered, too.
+                    // It is the first in flight: the jobs before it were answered, too.
                     self.in_flight.pop_front();
                 }
             }
@@ -171,8 +171,8 @@ impl Queues {
         self.register.sweep_at()
     }
 
-    /// Takes out the calls whose deadline has passed, each with whether the server may get it. With `spares_begun`, none
-    /// that the server may get.
+    /// Takes out the calls whose deadline has passed, each with whether the server may get it. With `spares_begun`,
+    /// calls that the server may get stay.
     pub(crate) fn expired(&mut self, now: Instant, spares_begun: bool) -> Vec<(Call, bool)> {
         if self.register.has_overdue_unregistered(now) {
             self.register();
@@ -187,7 +187,7 @@ impl Queues {
         expired
     }
 
-    /// Takes out the calls of callers that are gone, whose names it takes out of `gone`.
+    /// Takes out the calls of the callers in `gone`, and removes these callers from `gone`.
     pub(crate) fn cancelled(&mut self, gone: &mut BTreeSet<CallId>) -> Vec<(Call, bool)> {
         let mut cancelled = Vec::new();
         if self.waiting.is_empty() && self.in_flight.is_empty() {

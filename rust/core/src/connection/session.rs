@@ -43,7 +43,7 @@ impl Session {
         self.is_without_cluster.get()
     }
 
-    /// A command of the client's own was the next to be answered when the connection ended.
+    /// When the connection ended, the next reply would have been to one of the client's own commands.
     pub(super) fn distrust(&self) {
         self.is_distrusted.set(true);
     }

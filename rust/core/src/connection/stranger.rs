@@ -1,9 +1,9 @@
-//! What answers where a server was expected.
+//! Recognises other programs that answer in place of a server.
 
 use crate::model::unreachable::Stranger;
 use crate::wire::resp::Reply;
 
-/// Which first bytes replies have.
+/// The first bytes that replies can have.
 const REPLIES: &[u8] = b"+-:$*_,#!=(%~|>";
 
 /// Names what sends these first bytes; `None`: it may be a server.

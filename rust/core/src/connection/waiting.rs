@@ -27,7 +27,8 @@ impl Waiting {
     pub(crate) fn push_front(&mut self, number: u64, job: Job) {
         self.bytes += job.bytes();
         match (job, self.queue.entries.front_mut()) {
-            // Its place is still kept. The queue must stay in the order of its numbers: entries are found by them.
+            // The step's place is still at the front, with a lower number. The queue must stay in the order of its
+            // numbers, because entries are found by them.
             (Job::Step(step), Some((first, Some(Job::Place(place))))) if number > *first => {
                 place.queue.push_front((number, step));
             }
@@ -100,7 +101,7 @@ impl Waiting {
         }
     }
 
-    /// Puts a step where a place was kept for it, and says its number; it comes back where there is no place any more.
+    /// Puts a step where a place was kept for it, and returns its number. Returns the step if the place is gone.
     pub(crate) fn put_at_place(&mut self, number: u64, step: Step) -> Result<u64, Step> {
         let Some(place) = self.place(number).filter(|place| place.given + 1 < STRIDE) else { return Err(step) };
         place.given += 1;
@@ -114,7 +115,7 @@ impl Waiting {
         Ok(number)
     }
 
-    /// Nothing more will be put there.
+    /// The place is given up.
     pub(crate) fn leave_place(&mut self, number: u64) {
         if let Some(place) = self.place(number) {
             place.is_kept = false;

@@ -11,7 +11,7 @@ use crate::model::question::{CallbackError, Question, Questioner, ask};
 pub enum AddressMap {
     /// An address that is not in it is used as it is.
     Table(HashMap<Address, Address>),
-    /// A callback of the user knows.
+    /// The user's callback knows the address.
     Asked(Questioner),
 }
 
@@ -21,11 +21,11 @@ impl AddressMap {
         matches!(self, Self::Table(_))
     }
 
-    /// Where to connect, or why nobody knows.
+    /// Where to connect, or why this is not known.
     pub(crate) async fn target(&self, address: &Address) -> Result<Address, CallbackError> {
         match (self, address) {
             (Self::Table(table), _) => Ok(table.get(address).unwrap_or(address).clone()),
-            // It is on this machine.
+            // A Unix socket is on this machine.
             (Self::Asked(_), Address::Unix(_)) => Ok(address.clone()),
             (Self::Asked(questioner), Address::Tcp { host, port }) => {
                 ask(questioner, "address_map", |answer| Question::Address(host.clone(), *port, answer)).await

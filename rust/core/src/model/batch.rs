@@ -99,7 +99,7 @@ impl Batch {
         self
     }
 
-    /// The one slot that a transaction lives in; an error that names two commands and their keys, where it is not one.
+    /// The slot of a transaction's keys. If they are in several slots, an error that names two commands and their keys.
     pub(crate) fn slot(&self) -> Result<Option<Slot>, Box<Error>> {
         let mut slots = self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.slot()?)));
         let Some((first, (slot, key))) = slots.next() else { return Ok(None) };

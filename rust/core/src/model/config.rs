@@ -28,13 +28,13 @@ pub struct Config {
     pub sentinels: Option<SentinelConfig>,
     pub connection: ConnectionConfig,
     pub read_from: ReadFrom,
-    /// How long a call may take that says nothing of its own.
+    /// How long a call may take that has no timeout of its own.
     pub request_timeout: Duration,
     /// How many calls may be in flight; over it they fail at once. `None`: no limit.
     pub inflight_limit: Option<usize>,
     /// Whether to connect at the first call instead of at once.
     pub lazy: bool,
-    /// How long a connection may be silent before it is asked for a sign of life; `None`: as long as it likes.
+    /// How long a connection may be silent before the client asks for a sign of life; `None`: it never asks.
     pub heartbeat: Option<Duration>,
     /// How many bytes may wait to be written; over it calls fail at once.
     pub pending_bytes_limit: usize,
@@ -46,7 +46,7 @@ pub struct SentinelConfig {
     /// At least one.
     pub addresses: Vec<Address>,
     pub service: String,
-    /// How to reach the Sentinels themselves, in RESP2: what they say unasked is read as replies.
+    /// How to reach the Sentinels themselves, in RESP2: their messages are read as replies.
     pub connection: ConnectionConfig,
 }
 
@@ -86,14 +86,15 @@ pub struct ConnectionConfig {
     pub deadlines: Deadlines,
     /// Whether callers get the [`CallTrace`](crate::CallTrace) of their calls.
     pub observed: bool,
-    /// Tells a slow link from a dead one. `None`: a large request has as long as a pause of the server may take.
+    /// Asks the system how much the peer has taken, which shows whether a link is slow or dead. `None`: a large request
+    /// may take as long as a pause of the server.
     pub unacknowledged: Option<Unacknowledged>,
     /// What makes the streams: [`system`](crate::system) outside of simulations.
     pub transport: Arc<dyn Transport>,
 }
 
 impl ConnectionConfig {
-    /// A reason with the settings in it called what the caller calls them.
+    /// A reason in which settings have the caller's names.
     pub(crate) fn with_setting_names(&self, reason: Unreachable) -> Unreachable {
         let is_of_tls = matches!(reason, Unreachable::Handshake(_) | Unreachable::LostInGreeting(_));
         let unusable = self.tls.as_ref().filter(|_| is_of_tls).and_then(Tls::unusable);
@@ -190,8 +191,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How long to wait before the next try: `factor * base^n`, up to `n` retries, then the same again and again, less a
-/// random part.
+/// How long to wait before the next try: `factor * base^n`. After `n` retries the pause stays the same. A random part
+/// is subtracted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     pub retries: u32,
@@ -220,7 +221,7 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// Opens a stream that is ready for the first command, or says why it cannot, without a secret.
     fn open<'a>(&'a self, address: &'a Address, config: &'a ConnectionConfig) -> Opening<'a>;
 
-    /// Whether TLS is spoken where it was not expected. It tells why a connection cannot be had.
+    /// Whether the peer speaks TLS although none is configured: then that is why a connection fails.
     fn speaks_tls<'a>(&'a self, _address: &'a Address) -> Pin<Box<dyn Future<Output = bool> + 'a>> {
         Box::pin(std::future::ready(false))
     }

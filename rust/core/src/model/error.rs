@@ -12,7 +12,7 @@ use crate::model::script_words::{own_words, shown};
 use crate::model::unreachable::Unreachable;
 use crate::wire::resp::ServerError;
 
-/// The one error of the crate. Its text is worded for whoever reads it, and holds no secret.
+/// The one error of the crate. Its text is for users, and holds no secret.
 #[derive(Clone, Debug)]
 pub struct Error {
     pub kind: Kind,
@@ -23,9 +23,9 @@ pub struct Error {
     pub may_have_executed: bool,
     /// Where in which script, for errors of Lua.
     pub place: Option<Box<ScriptPlace>>,
-    /// Which of several nodes it is of.
+    /// Which of several nodes it came from.
     pub node: Option<Address>,
-    /// Which command of a batch it is of.
+    /// Which command of a batch failed.
     pub batch_index: Option<usize>,
     /// That command's name, where the text is to show it.
     pub command: Option<String>,
@@ -205,9 +205,9 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// The server's text; led by the place if it is of code that is no script of the caller's.
+    /// The server's text. The place comes first, unless the code is a script of the caller's.
     ///
-    /// Of a script it is whole: whoever shows it knows the file, and which of the words are secret.
+    /// For a script, the text is unchanged: the code that shows it knows the file, and which words are secret.
     fn answer_text(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place.as_deref() {
             Some(ScriptPlace { script: Some(_), .. }) => self.words(text, f),
@@ -220,7 +220,7 @@ impl Error {
         }
     }
 
-    /// The server's words, with those that users look for where the server does not use them.
+    /// The server's words, with the words that users search for added if they are missing.
     fn words(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::ScriptSyntax => write!(f, "Lua syntax error: {text}"),

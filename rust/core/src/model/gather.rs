@@ -8,7 +8,7 @@ use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::wire::resp::{Item, Reply};
 
-/// What the replies of several nodes, or to the parts of a command, make together.
+/// How the replies of several nodes, or to the parts of a command, become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gather {
     /// A map from each node's `host:port` to its reply.

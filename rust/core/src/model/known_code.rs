@@ -13,8 +13,8 @@ impl CodeId {
     }
 }
 
-/// The scripts and libraries whose calls were answered over one connection. Each call asks for one, which is nearly always
-/// among those that were used last.
+/// The scripts and libraries whose calls were answered over one connection. Each call looks one up, and it is nearly
+/// always among the last ones used.
 #[derive(Default)]
 pub(crate) struct KnownCode {
     all: HashSet<CodeId>,

@@ -87,7 +87,7 @@ pub(crate) fn record_name(first_key: Option<&[u8]>, id: &[u8]) -> (Vec<u8>, Rang
     (name, begin..begin + id.len())
 }
 
-/// What a request knows of the record of its call.
+/// The parts of a request that concern its call's record.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
     /// The script, as its caller knows it.
@@ -147,10 +147,10 @@ impl Recorded {
     }
 }
 
-/// What a call is answered in place of the script's own reply.
+/// What a call gets in place of the script's own reply.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum RecordAnswer {
-    /// The reply, or the error, of the run that the record is of.
+    /// The recorded reply or error of the earlier run.
     Kept(Reply),
     /// The id was used for another call.
     Conflict,

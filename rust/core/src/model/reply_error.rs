@@ -1,4 +1,4 @@
-//! What an error that a server answered is to the caller: its kind, its text and its place in a script.
+//! Makes the caller's error from a server's error reply: its kind, its text and its place in a script.
 
 use crate::model::error::{Error, Kind, ScriptPlace};
 use crate::model::request::Request;
@@ -6,7 +6,7 @@ use crate::model::verdict::{Meaning, Ran, Verdict, is_not_compiled, line_number}
 use crate::wire::resp::ServerError;
 
 impl Error {
-    /// What a server's answer to `request` means to its caller, as it was judged.
+    /// The caller's error for a server's error reply to `request`, after its verdict.
     pub(crate) fn answered(error: &ServerError, verdict: &Verdict, request: &Request) -> Self {
         let kind = kind(error, &verdict.meaning);
         let unwrapped = match request.record() {
@@ -43,7 +43,7 @@ impl Error {
         Self::new(Kind::OnceUnknown, message).may_have_executed(true)
     }
 
-    /// What an error reply means that stands somewhere inside a value.
+    /// The error for an error reply inside another value.
     pub fn nested(error: &ServerError) -> Self {
         let kind = if is_not_compiled(error) {
             Kind::ScriptSyntax
@@ -76,7 +76,7 @@ fn kind(error: &ServerError, meaning: &Meaning) -> Kind {
         Meaning::NotCompiled => return Kind::ScriptSyntax,
         Meaning::Killed => return Kind::ScriptKilled,
         Meaning::MissingFunction => return Kind::Script,
-        // Of a script's own errors the code says what they are about, and not what the server did.
+        // The code of a script's own error is the script's choice: it does not show what the server did.
         Meaning::OfScript | Meaning::StoppedOnReplica => return Kind::Script,
         _ => {}
     }

@@ -21,7 +21,7 @@ use crate::wire::pack::{self, write_header, write_word};
 pub use self::packer::Packer;
 pub use self::words::CONTAINERS;
 
-/// A command as the server will read it, and what may be done with it. It owns all its bytes.
+/// A packed command, and how it may be sent. It owns all its bytes.
 #[derive(Clone)]
 pub struct Request {
     wire: Bytes,
@@ -33,7 +33,7 @@ pub struct Request {
     about: About,
 }
 
-/// Which of a node's connections a request takes.
+/// Which of a node's connections a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaneKind {
     Data,
@@ -90,7 +90,7 @@ impl Request {
         self
     }
 
-    /// It keeps none of the memory that others were packed into.
+    /// A copy that does not keep the memory block of other requests alive.
     pub(crate) fn detached(mut self) -> Self {
         self.wire = Bytes::copy_from_slice(&self.wire);
         self
@@ -100,7 +100,7 @@ impl Request {
         self.is_killed_on_timeout
     }
 
-    /// It waits so long for other clients, and has a connection of its own meanwhile.
+    /// It waits for other clients for this long, on a connection of its own.
     #[must_use]
     pub fn blocking(mut self, wait: Wait) -> Self {
         self.about = About::Blocking { wait };
@@ -141,7 +141,7 @@ impl Request {
         self
     }
 
-    /// What several nodes' replies to it make together.
+    /// How the replies of several nodes become one reply.
     #[must_use]
     pub fn gathered(mut self, gather: Gather) -> Self {
         self.gather = gather;
@@ -179,7 +179,7 @@ impl Request {
         self.record().map(|record| &record.script).or_else(|| self.script()).map(Script::without_probes)
     }
 
-    /// Whether it is a script's, which has other forms.
+    /// Whether it runs a script, which can be sent in other forms.
     pub(crate) fn has_forms(&self) -> bool {
         matches!(self.about, About::Script { .. })
     }

@@ -1,4 +1,4 @@
-//! A Lua script: its code, and what is known of it before it runs.
+//! A Lua script: its code and its flags.
 
 mod may_call;
 mod once;
@@ -13,7 +13,7 @@ use sha1::{Digest, Sha1};
 use crate::model::known_code::CodeId;
 use crate::wire::pack;
 
-/// A script and what may be done with it. Cheap to share: wrap it in an `Arc`.
+/// A script and its flags. Cheap to share: wrap it in an `Arc`.
 pub struct Script {
     code: Bytes,
     hash: String,
@@ -27,7 +27,7 @@ pub struct Script {
     without_probes: Option<Arc<Script>>,
 }
 
-/// What the code alone does not say.
+/// Properties of a script that its code does not show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Names the script in errors.
@@ -155,8 +155,8 @@ impl Script {
         declares(&self.code, flag)
     }
 
-    /// Whether it may publish messages, which a replica allows before the script's first write. It is false only if
-    /// each command that the script calls is named by a string literal.
+    /// Whether it may publish messages, which a replica allows before the script's first write. It is false only if the
+    /// script names each command that it calls by a string literal.
     pub(crate) fn may_publish(&self) -> bool {
         may_call::may_call(&self.code, "publish")
     }

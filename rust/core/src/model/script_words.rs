@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Characters of a text of others that are shown.
+/// How many characters of another program's text are shown.
 const SHOWN: usize = 2048;
 
 const BEFORE_PLACE: [&str; 3] =

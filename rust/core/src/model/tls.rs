@@ -28,7 +28,7 @@ pub enum Pem {
     File(PathBuf),
 }
 
-/// What TLS is to be made of.
+/// The TLS settings.
 #[derive(Clone)]
 pub struct TlsOptions {
     /// Which certificates to trust: those of authorities, or of servers themselves. `None`: the system's authorities.
@@ -94,14 +94,14 @@ struct Made {
     config: Arc<ClientConfig>,
     /// The state of the files when it was made.
     files: Vec<Option<Stamp>>,
-    /// Why it cannot be made of them as they are now.
+    /// Why the files cannot be used as they are now.
     unusable: Option<String>,
 }
 
 /// The parts of a file's metadata that change with it.
 type Stamp = (SystemTime, u64, FileId);
 
-/// Differs between a file and the one that takes its place.
+/// Differs between a file and its replacement.
 #[cfg(unix)]
 type FileId = u64;
 
@@ -110,7 +110,7 @@ fn file_id(about: &fs::Metadata) -> FileId {
     std::os::unix::fs::MetadataExt::ino(about)
 }
 
-/// When it was made, where Rust cannot ask for a file's number.
+/// The time of its creation, on systems where Rust cannot read the file's number.
 #[cfg(not(unix))]
 type FileId = Option<SystemTime>;
 

@@ -11,7 +11,7 @@ use crate::wire::resp::ServerError;
 /// Why it is not known which server is the primary, or which has which slots.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TopologyError {
-    /// None of these servers could tell it.
+    /// None of these servers has answered the question.
     #[error("{}", joined(.0))]
     Unanswered(Vec<AtServer<DiscoveryError>>),
     #[error("none of the addresses is a primary ({})", joined(.0))]
@@ -35,7 +35,7 @@ impl TopologyError {
     }
 }
 
-/// What is wrong with one of several servers.
+/// What went wrong with one of several servers.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{address}: {reason}")]
 pub struct AtServer<E: std::error::Error + 'static> {

@@ -91,7 +91,7 @@ pub enum Unreachable {
     /// The same, of a server that `address_map` has at another address.
     #[error("{reason} (address_map: it is at {target})")]
     Elsewhere { reason: Box<Self>, target: Address },
-    /// The same, where the caller has other names for settings: pairs of our name and the caller's.
+    /// The same, with the caller's names for settings: pairs of our name and the caller's.
     #[error("{}", renamed(.reason, .setting_names))]
     Renamed { reason: Box<Self>, setting_names: Vec<(String, String)> },
 }

@@ -1,11 +1,11 @@
-//! What an answer, or the loss of one, means: did the request run, and what is next? Nothing else decides that by a
-//! server's codes or words: `reply_error` and `error` only say them to the caller.
+//! Decides what an answer, or the loss of one, means: did the request run, and what is next? No other module decides that
+//! by a server's codes or words: `reply_error` and `error` only say them to the caller.
 //!
-//! A script may answer with any error too, under any code, after it wrote. So a code says nothing of what a script did;
-//! only a server's own wording does, the whole line of it, and only where no script can relay that line from a command
-//! of its own (`redis.pcall`), and where a server has a reason to say it: see [`wording`]. A script may make such a line
-//! up, too. So a script's refusal counts only once the server has said the same to questions that run nothing of the
-//! caller's: see [`proof`].
+//! A script may return any error under any code, also after it wrote. So a code does not show what a script did. Only a
+//! whole line in a server's own wording does, if no script can relay that line from one of its commands
+//! (`redis.pcall`), and if the server has a reason to say it: see [`wording`]. A script may also make such a line up.
+//! So the refusal of a script counts only when the server gives the same answer to questions that run none of the
+//! caller's code: see [`proof`].
 //!
 //! | what it means | did it run? | next |
 //! |---|---|---|
@@ -39,7 +39,7 @@ use crate::model::request::{Form, Request};
 use crate::model::route::{Role, Route, Slot};
 use crate::wire::resp::ServerError;
 
-/// A request as it was sent: all that its answer is judged by.
+/// A request as it was sent: everything that the verdict on its answer depends on.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Asked<'a> {
@@ -148,11 +148,11 @@ pub(crate) enum Meaning {
     MissingFunction,
     Moved(Slot, Address),
     Ask(Address),
-    /// It does not know yet where to.
+    /// The server does not know yet where the slot has moved.
     Nowhere,
     /// It passes by itself.
     Passing,
-    /// Only a primary takes it.
+    /// Only a primary accepts it.
     NotPrimary,
     /// A script that had started was stopped at its first write, because its server is a replica.
     StoppedOnReplica,
@@ -169,7 +169,7 @@ pub(crate) enum Meaning {
     Killed,
     /// The script itself answered so.
     OfScript,
-    /// A command was executed, or refused, so; what it is asked to do was not done.
+    /// A command's own error, executed or refused: it did not do what it was asked to do.
     OfCommand,
 }
 
@@ -215,14 +215,14 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
         return of_error(error, &Asked { proof: Some(Proof::NotNow), ..*asked });
     }
     if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
-        // It has passed, or the script made it up.
+        // The refusal has passed, or the script made it up.
         let next = if is_to_wait { Next::Later } else { Next::Deliver };
         return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved };
     }
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
-    // What the script may have said itself is not proved for sure.
+    // An answer that the script may have given itself is never quite certain.
     let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
     let ran = if is_sure { ran(&meaning, error) } else { Ran::Unknown };
     Verdict { meaning, ran, next, is_demoted, is_unproved }

@@ -1,4 +1,4 @@
-//! The verdict over all that five servers have said, and what became of each script: `tests/wordings`.
+//! The verdicts on all recorded answers of five servers, compared with what each script did: `tests/wordings`.
 
 use std::fmt::Write as _;
 use std::fs;

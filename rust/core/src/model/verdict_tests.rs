@@ -1,4 +1,4 @@
-//! The table of verdicts, over what servers say, what scripts relay of it, and what scripts make up.
+//! The verdicts on errors that servers send, that scripts relay, and that scripts make up.
 
 use std::sync::Arc;
 
@@ -416,7 +416,7 @@ fn a_refusal_that_is_not_confirmed_may_have_passed_or_is_the_scripts_own() {
         assert_eq!(judge(&repeatable, Proof::NotNow), (Ran::Unknown, next), "{line}");
         assert_eq!(judge(&repeatable, Proof::NotThen), (Ran::Yes, Next::Deliver), "{line}");
     }
-    // A right does not come by itself.
+    // A missing right does not come back by itself.
     let forbidden = "NOPERM this user has no permissions to run the 'evalsha' command";
     let verdict = judge(forbidden, &plain(), |asked| asked.proof = Some(Proof::NotNow));
     assert_eq!((verdict.ran, verdict.next), (Ran::Yes, Next::Deliver));

@@ -1,4 +1,4 @@
-//! What the servers turned out not to support, and the user not to be allowed.
+//! What the servers have turned out not to support, and the user not to be allowed to do.
 
 use std::cell::Cell;
 

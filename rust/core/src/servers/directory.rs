@@ -139,7 +139,7 @@ impl Servers {
         self.lane_for(request, route, false)
     }
 
-    /// The same; `needs_primary` where a replica will not do for a request that reads.
+    /// The same; with `needs_primary`, also a request that only reads goes to a primary.
     pub(crate) fn lane_for(&self, request: &Request, route: &Route, needs_primary: bool) -> Option<Rc<Lane>> {
         let topology = self.topology.borrow();
         let reads = request.is_read_only() && !needs_primary;
@@ -286,7 +286,7 @@ impl Servers {
         self.all_nodes().into_iter().find(has_it)
     }
 
-    /// The lane to the same server on which it does not answer for a primary.
+    /// The lane to the same server for requests to a primary.
     pub(crate) fn data_lane(&self, lane: &Rc<Lane>) -> Rc<Lane> {
         if lane.serves_reads() { self.node(lane.address().clone()).data.clone() } else { lane.clone() }
     }

@@ -1,4 +1,4 @@
-//! What is known about the learning of the topology.
+//! The state of learning the topology.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;

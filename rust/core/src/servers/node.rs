@@ -34,7 +34,7 @@ pub(crate) struct Node {
     idle: RefCell<Vec<Rc<Lane>>>,
     /// The availability zone, once the server has said it.
     pub(super) zone: RefCell<Option<String>>,
-    /// It answered as a replica, but a primary was meant: its name may now stand for another server.
+    /// It answered as a replica, although a primary was expected: its name may now stand for another server.
     pub(super) is_outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
@@ -200,7 +200,7 @@ impl Lease {
         {
             let options = StepOptions { only_on: Some(data.connection()), ..StepOptions::default() };
             let killing = data.begin(vec![kill], options, &Rc::default());
-            // Nobody waits to know whether it could.
+            // Nobody needs the result.
             spawn_local(async move { drop(killing.await) });
         }
     }

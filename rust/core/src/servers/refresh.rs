@@ -42,7 +42,7 @@ impl Servers {
     pub(crate) async fn learn_first(&self) {
         while !self.knows_nodes() {
             self.refresh();
-            // Whether or not it was: it is looked at again.
+            // The caller looks for a topology again, whether or not one was learned.
             let _ = timeout(LOOK_AGAIN, self.learned_since(self.times_learned())).await;
         }
     }

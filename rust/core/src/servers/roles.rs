@@ -73,7 +73,7 @@ impl Servers {
 
     /// The primary is the server that the Sentinels name, once it says itself that it is.
     pub(super) async fn learn_from_sentinels(&self, sentinels: &Sentinels) -> Result<Topology, TopologyError> {
-        /// How long Sentinels that do not answer are waited for, while there may be no need of them.
+        /// How long to wait for Sentinels that do not answer, if others have answered.
         const STRAGGLERS: Duration = Duration::from_millis(100);
         let Claims { claims, are_all } = sentinels.claims(STRAGGLERS).await?;
         match self.confirmed(sentinels, &claims).await {
@@ -91,7 +91,7 @@ impl Servers {
             let Some(promoted) = &claim.promoted else { continue };
             match self.verified(promoted, true).await {
                 Ok(primary) => return Ok(self.topology_of(primary, &claim.replicas)),
-                // It becomes a primary any moment.
+                // It is about to become a primary.
                 Err(_) => self.refresh(),
             }
         }

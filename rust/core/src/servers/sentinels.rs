@@ -39,8 +39,8 @@ impl Sentinels {
         &self.all
     }
 
-    /// What they say now, who knows most first. An error where none knows the service. `stragglers`: how long those that
-    /// do not answer are waited for once others have.
+    /// What they say now, the most recent knowledge first. An error if none knows the service. `stragglers`: how long
+    /// to wait for those that do not answer, once others have answered.
     pub(super) async fn claims(&self, stragglers: Duration) -> Result<Claims, TopologyError> {
         let mut asking = JoinSet::new();
         for sentinel in &self.all {

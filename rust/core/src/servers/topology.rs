@@ -123,7 +123,7 @@ impl Topology {
         self.shards.get(usize::from(self.owners[usize::from(slot.number())]))
     }
 
-    /// The slot has moved to a primary, as that primary or its old owner says.
+    /// Notes that a slot has moved to a primary, as that primary or the old owner says.
     pub(crate) fn moved(&mut self, slot: Slot, to: &Rc<Node>) {
         let shard = self.shards.iter().position(|shard| Rc::ptr_eq(&shard.primary, to));
         if let Some(index) = shard.and_then(|index| u16::try_from(index).ok())
@@ -169,7 +169,7 @@ impl Topology {
         }
     }
 
-    /// The lane for what a node is asked as what it is.
+    /// The lane for questions to a node in its own role.
     pub(crate) fn lane_of(&self, node: &Rc<Node>) -> Rc<Lane> {
         let is_primary = self.primaries().any(|primary| Rc::ptr_eq(primary, node));
         if is_primary { node.data.clone() } else { node.reads().clone() }
@@ -181,7 +181,7 @@ impl Topology {
         unknown.map(|node| (node.clone(), self.lane_of(node))).collect()
     }
 
-    /// A shard by chance, of those that are connected where there are any.
+    /// A random shard, of the connected ones if there are any.
     fn any_shard(&self) -> Option<&Shard> {
         if let [only] = self.shards.as_slice() {
             return Some(only);

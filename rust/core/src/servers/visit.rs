@@ -1,4 +1,4 @@
-//! Servers that are asked what they are, over connections that are there anyway, or over ones that end with the answer.
+//! Asks servers for their roles, over existing connections, or over ones that end with the answer.
 
 use std::rc::Rc;
 

@@ -15,7 +15,7 @@ pub(crate) struct Panicked;
 
 /// Takes one step of some work.
 pub(crate) fn caught<T>(what: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
-    // What a panic may leave half done are queues: their lengths are counted again, and a call that is dropped has ended.
+    // A panic may leave only queues half changed: their lengths are counted again, and dropping a call ends it.
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
         log::error!("{what} met a bug in glide_scripts and was restarted; standard error has the panic's message");
         Panicked
@@ -55,7 +55,7 @@ pub(crate) fn begun<T>(work: impl Future<Output = T>) -> impl Future<Output = T>
     }
 }
 
-/// Runs what is to go on for as long as it is wanted. It must begin with a pause.
+/// Runs work that goes on without an end, and starts it again after a panic. It must begin with a pause.
 pub(crate) fn keep<F: Future<Output = ()> + 'static>(
     what: &'static str,
     work: impl Fn() -> F + 'static,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Takes what comes ahead of an end, and the end. It wakes a thread only for the end, and only if one sleeps until then.
+/// Receives the end of a call, and what comes ahead of it. It wakes a thread only for the end, and only if one sleeps.
 pub struct Mailbox<T> {
     has_ended: AtomicBool,
     content: Mutex<Content<T>>,

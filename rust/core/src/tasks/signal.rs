@@ -31,7 +31,7 @@ impl<T> Signal<T> {
         result
     }
 
-    /// Waits until the value is as it should be, and says what is made of it then.
+    /// Waits until the value fulfils a condition, and returns what the condition makes of it.
     pub(crate) async fn wait_for<R>(&self, read: impl Fn(&T) -> Option<R>) -> R {
         loop {
             // From here on no change is missed.

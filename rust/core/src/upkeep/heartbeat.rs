@@ -1,11 +1,11 @@
 //! Signs of life: connections that are silent are asked, and those that do not answer are replaced.
 //!
-//! A server that runs a script answers nobody for a while (five seconds, unless it is set otherwise), and then says
-//! BUSY to all but the connection that the script came by. So the silence of one connection says nothing before another
-//! one was asked. If that says BUSY, a script is running. If it answers, a silent connection that was idle is a dead
-//! one; one with a request in flight is given as long as a paused server may need. If it does not answer, the server is
-//! given that long, too. The time counts from the last sign of life, which is what the server said, or that its machine
-//! took more of the request whose reply is due: a slow link may be at it for long.
+//! A server that runs a script answers nobody for a while (five seconds by default), and then says BUSY on all
+//! connections except the one that the script came by. So if one connection is silent, the client asks over another
+//! one. If the answer is BUSY, a script is running. If there is another answer, a silent connection that was idle is
+//! dead; one with a request in flight gets as long as a paused server may need. If there is no answer, the server gets
+//! that long, too. The time counts from the last sign of life: a message from the server, or its machine has taken more
+//! of the request whose reply is due, which may take long on a slow link.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn probe(servers: &Servers, lane: &Rc<Lane>, interval: Duration) -> Option
     let is_unheard = || lane.is_up() && lane.connection() == connection && lane.last_sign_of_life() == heard_at;
     let was_idle = lane.is_idle();
     if was_idle {
-        // What the answer is does not matter, nor that there may be none in time.
+        // The answer does not matter, nor whether it comes in time.
         let _ = timeout(interval, lane.ask(ping())).await;
     }
     if !is_unheard() {

@@ -1,4 +1,4 @@
-//! Between the I/O thread and threads that wait: what a thread waits for, and how it sleeps.
+//! How threads wait for replies from the I/O thread.
 
 mod sleep;
 

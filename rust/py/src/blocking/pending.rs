@@ -1,7 +1,7 @@
 //! The class `BlockingPending`: a call that a thread waits for.
 //!
-//! To await it blocks the thread, so that a coroutine which awaits nothing else runs to its end in one step, without an
-//! event loop. That is how the synchronous client uses the asynchronous one's methods.
+//! Awaiting it blocks the thread. So a coroutine that awaits nothing else runs to its end in one step, without an event
+//! loop. This is how the synchronous client uses the asynchronous client's methods.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct BlockingPending {
     id: CallId,
     /// `None` for a client that is being opened, which is abandoned as a whole.
     client: Option<Arc<ForkLocal<CoreClient>>>,
-    /// Of how many commands it is.
+    /// How many commands it has.
     commands: usize,
     /// The I/O thread was not woken for the call yet.
     is_held: bool,
@@ -39,7 +39,7 @@ pub(crate) struct BlockingPending {
 }
 
 impl BlockingPending {
-    /// Makes what Python waits for, for a call of `commands` commands, and where the core sends the reply.
+    /// Makes the object that Python waits for, for a call of `commands` commands, and the receiver of the core's reply.
     pub(crate) fn expect_reply(
         py: Python<'_>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
@@ -112,7 +112,7 @@ impl BlockingPending {
     fn receive(slf: &Bound<'_, Self>) {
         let py = slf.py();
         let taken = slf.borrow().mailbox.take();
-        // Another thread has.
+        // Another thread has taken it.
         let Some((ahead, outcome)) = taken else { return };
         for message in ahead {
             if let Completion::Trace(trace) = message {

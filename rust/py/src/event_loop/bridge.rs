@@ -1,7 +1,7 @@
 //! The class `Bridge`: brings replies from the I/O thread to the calls that an event loop waits for.
 //!
-//! What is awaited stays on its loop's thread. The I/O thread holds tickets and touches nothing of Python. Each side
-//! wakes the other once for a burst.
+//! Objects that Python awaits stay on their loop's thread. The I/O thread has only tickets, and never touches a Python
+//! object. Each side wakes the other once per burst.
 
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -66,12 +66,12 @@ impl Bridge {
         })
     }
 
-    /// Whether it is that loop's, and was made in this process.
+    /// Whether it belongs to that loop, and was made in this process.
     pub(super) fn belongs_to(&self, event_loop: &Bound<'_, PyAny>) -> bool {
         self.event_loop(event_loop.py()).is_some_and(|own| own.is(event_loop)) && self.generation == generation()
     }
 
-    /// Unless it is gone.
+    /// The loop, unless it is gone.
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.bind(py).upgrade()
     }
@@ -86,13 +86,13 @@ impl Bridge {
         drop(calls);
     }
 
-    /// What Python awaits for a call that is not sent.
+    /// The object that Python awaits for a call that is not sent.
     pub(crate) fn never_sent<'py>(here: &Here<'py>) -> PyResult<Bound<'py, Pending>> {
         let shared = here.bridge.get().shared.clone();
         Bound::new(here.bridge.py(), Pending::never_sent(&here.event_loop, shared))
     }
 
-    /// Makes what Python awaits for one call of so many commands, and where the core sends its reply.
+    /// Makes the object that Python awaits for one call of that many commands, and the receiver of the core's reply.
     pub(crate) fn expect_reply<'py>(
         here: &Here<'py>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
@@ -206,7 +206,7 @@ impl Bridge {
         drop(state);
         let result = match (completion, &pending) {
             (Completion::Question(question), _) => return Some(self.callbacks.ask(py, ticket, question)),
-            // Its caller is gone.
+            // The caller is gone.
             (_, None) => return Some(Ok(())),
             (Completion::Trace(trace), Some(pending)) => {
                 pending.borrow_mut(py).trace = Some(trace);
@@ -224,7 +224,7 @@ impl Bridge {
     }
 }
 
-/// What the loop calls.
+/// The methods that the loop calls.
 #[pymethods]
 impl Bridge {
     /// Called when the descriptor says that replies have come. It steps no task: a step may run the loop within itself,

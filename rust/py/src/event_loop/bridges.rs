@@ -1,4 +1,4 @@
-//! Which bridge an event loop has. It is made at the loop's first call.
+//! Finds an event loop's bridge, or makes it at the loop's first call.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -25,8 +25,8 @@ impl BusyPoll {
         self.ends.is_some()
     }
 
-    /// Starts or prolongs it for a new call, one of that many; whether the loop must be asked to poll. `length`: for how
-    /// long the call is worth it.
+    /// Starts polling, or extends it, for a new call, one of `calls` in flight. Returns whether the loop must be asked
+    /// to poll. `length`: how long polling is worth while for the call.
     pub(super) fn start(&mut self, calls: usize, now: Instant, length: Option<Duration>) -> bool {
         let Some(length) = length.filter(|_| Self::is_few(calls)) else { return false };
         if !self.is_on() && !self.tries.is_due() {

@@ -20,7 +20,7 @@ pub(super) struct DeferredWake {
 }
 
 impl DeferredWake {
-    /// Holds a call, one of so many in flight; whether those that are held are enough.
+    /// Holds a call, one of so many in flight. Returns whether enough calls are held now.
     pub(super) fn hold(&mut self, bell: &Bell, calls: usize, now: Instant) -> bool {
         const FEWEST: usize = 8;
         const MOST: usize = 64;

@@ -1,4 +1,4 @@
-//! Who waits for a reply, and how it is called.
+//! The callback of a task that waits for a reply.
 
 use std::ptr;
 
@@ -72,7 +72,7 @@ fn ended(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     })
 }
 
-/// What `ended` has for a loop: it is only asked whether it debugs.
+/// The loop of `ended`. asyncio only asks it whether it debugs.
 #[pyclass(frozen)]
 struct NoLoop;
 

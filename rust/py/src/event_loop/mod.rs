@@ -1,5 +1,5 @@
-//! Between the I/O thread and an event loop of asyncio, or a run of trio: what is awaited for a call, and who wakes whom
-//! for what.
+//! Connects the I/O thread with an event loop of asyncio or a run of trio: what is awaited for a call, and who wakes
+//! whom.
 
 pub(crate) mod bridge;
 mod bridges;

@@ -28,7 +28,7 @@ pub(super) type Loop = SharedLoop<Py<Pending>>;
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct Pending {
     state: CallState,
-    /// Between a task's step and its look at what the step gave: whether that was awaited.
+    /// `_asyncio_future_blocking`: set from a task's step until asyncio has seen that the task awaits this.
     blocking: bool,
     /// A task has looked, and adds its callback next.
     is_awaited: bool,
@@ -71,7 +71,7 @@ impl Pending {
         }
     }
 
-    /// One that was cancelled before it was sent.
+    /// A call that was cancelled before it was sent.
     pub(super) fn never_sent(event_loop: &Bound<'_, PyAny>, shared: Arc<Loop>) -> Self {
         let state = cancelled(&shared, None);
         Self { state, ..Self::new(event_loop, shared, None) }
@@ -149,8 +149,8 @@ impl Pending {
         slf
     }
 
-    /// Gives itself to the task that awaits it, and once it is done ends with the value. A task of trio gets what makes
-    /// that wait, and goes on with `send`.
+    /// Gives itself to the task that awaits it; when it is done, ends with the value. A task of trio gets the object
+    /// that makes it wait, and goes on with `send`.
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let mut this = slf.borrow_mut();
@@ -192,7 +192,7 @@ impl Pending {
         trio::aborted(slf.py(), is_aborted)
     }
 
-    /// Has `callback` called with this once it is done: at once then, in the order of the replies.
+    /// Has `callback` called with this when it is done, without another turn of the loop, in the order of the replies.
     #[pyo3(signature = (callback, /, *, context=None))]
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
         let context = match context {

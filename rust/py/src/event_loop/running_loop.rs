@@ -22,7 +22,7 @@ pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// What says why no event loop runs.
+/// The error that says why no event loop runs.
 fn not_running(py: Python<'_>) -> PyErr {
     match python::module(py).and_then(|module| module.call_method0("no_running_loop")) {
         Ok(error) => PyErr::from_value(error),
@@ -40,7 +40,7 @@ thread_local! {
     static REMEMBERED: RefCell<Option<ForkLocal<RunningLoop>>> = const { RefCell::new(None) };
 }
 
-/// Puts back what was remembered before, when dropped: a task may run another loop within its step.
+/// Restores the loop that was remembered before, when dropped: a task may run another loop within its step.
 pub(super) struct RestoreOnDrop(Option<ForkLocal<RunningLoop>>);
 
 /// Remembers that this loop runs on this thread.

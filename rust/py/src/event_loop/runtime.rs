@@ -7,7 +7,7 @@ use super::{bridges, trio};
 use crate::process::kept::intern;
 use crate::python;
 
-/// Is decided once for a client.
+/// The runtime of a client's calls, decided once.
 pub(crate) enum Runtime {
     /// Any event loop.
     Asyncio,
@@ -16,7 +16,7 @@ pub(crate) enum Runtime {
 }
 
 impl Runtime {
-    /// That of the caller.
+    /// The caller's runtime.
     pub(crate) fn running(py: Python<'_>) -> PyResult<Self> {
         let run = python::module(py)?.call_method0(intern!(py, "running_trio"))?;
         if run.is_none() { Ok(Self::Asyncio) } else { Ok(Self::Trio(bridges::of_loop(&run)?)) }

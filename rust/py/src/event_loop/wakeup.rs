@@ -21,7 +21,7 @@ impl Wakeup {
         return self.0.reader().as_raw_socket();
     }
 
-    /// An error needs no handling: a descriptor that accepts no more is already set.
+    /// An error needs no handling: if the descriptor accepts no more, the loop has not read it yet.
     pub(super) fn set(&self) {
         let _ = self.0.writer().write(&1_u64.to_ne_bytes());
     }

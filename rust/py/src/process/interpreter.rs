@@ -1,4 +1,4 @@
-//! When Rust may call Python: no longer once the interpreter is ending; and some code only on its main thread.
+//! When Rust may call Python: not after the interpreter has begun to end; and some code only on the main thread.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use super::io_thread::stop_io_thread;
 static ENTERED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// How many of them are this thread's: those that are left in the child of a fork.
+    /// How many of them belong to this thread: only these exist in the child of a fork.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -57,7 +57,7 @@ macro_rules! intern {
 }
 pub(crate) use intern;
 
-/// Has what `PyO3` itself keeps under such a lock, and the bindings need, imported with the module.
+/// Imports, with the module, what `PyO3` itself keeps under such a lock and the bindings need.
 pub(crate) fn init(py: Python<'_>) {
     // Asking for a mapping imports the class of mappings.
     let _ = py.None().bind(py).cast::<PyMapping>();

@@ -1,4 +1,4 @@
-//! BLPOP and WAIT: connections that are answered later, and not read meanwhile.
+//! BLPOP and WAIT: their connections are answered later, and not read until then.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a node of a cluster says about slots, and about keys that are not its own.
+//! How a node of a cluster answers commands about slots, and about keys that it does not serve.
 
 use super::commands::Command;
 use super::connection::Connection;

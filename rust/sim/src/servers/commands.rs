@@ -130,7 +130,7 @@ static COMMANDS: &[Command] = &[
     command("watch", -2, Keys::From(1), SESSION | AT_ONCE),
 ];
 
-/// Commands that are nothing without a subcommand.
+/// Commands that need a subcommand.
 const CONTAINERS: [&str; 6] = ["acl", "client", "cluster", "config", "function", "script"];
 
 pub(super) enum Lookup {

@@ -37,7 +37,7 @@ pub(super) struct Connection {
     pub(super) waits_for_script: bool,
     /// Where in the node's writes its last write ended, for WAIT.
     pub(super) last_write: u64,
-    /// The code that it was refused to load. What runs that next lacks it only for that reason.
+    /// The code that it was not allowed to load. If the next script is missing, this is why.
     pub(super) refused_loads: BTreeSet<Vec<u8>>,
 }
 

@@ -1,4 +1,4 @@
-//! All servers of one installation, and time.
+//! All servers of one deployment, and time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -233,7 +233,7 @@ impl Deployment {
             Timer::ScriptTurnsBusy(node, run) => self.turn_busy(node, run),
             Timer::Arrival(replica) => self.receive_writes(replica),
             Timer::Gossip(node) => self.hear(node),
-            // Another may have been promoted since.
+            // Another replica may have been promoted meanwhile.
             Timer::Follow(node, primary) => {
                 if self.nodes[node].is_up && self.topology.replicas.contains(&(node, primary)) {
                     self.follow(node, primary);
@@ -295,12 +295,12 @@ impl Deployment {
         }
     }
 
-    /// From now on, what the servers are sent and answer is kept.
+    /// From now on, commands and answers are recorded.
     pub fn begin_trace(&mut self) {
         self.trace = Some(Vec::new());
     }
 
-    /// What was kept since the last time. A server does things in this order.
+    /// The recorded commands and answers since the last time, in the server's order.
     pub fn take_trace(&mut self) -> Vec<Act> {
         self.trace.as_mut().map(std::mem::take).unwrap_or_default()
     }

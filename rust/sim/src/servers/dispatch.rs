@@ -13,7 +13,7 @@ use super::wire::{Reply, Words, same};
 use super::words;
 use super::writes::Origin;
 
-/// What stands for the code of all functions.
+/// Represents the code of all functions.
 pub(super) const FUNCTIONS: &str = "functions";
 
 /// The result of a command.
@@ -34,7 +34,7 @@ impl Deployment {
             Ok(command) => self.dispatch(c, command, words),
             Err(error) => self.refuse(c, words, error),
         };
-        // It holds for one command, or for a transaction.
+        // ASKING is valid for one command, or for a transaction.
         if c.transaction.is_none() && !same(&words[0], "asking") {
             c.is_asking = false;
         }

@@ -46,7 +46,7 @@ impl Deployment {
         }
     }
 
-    /// What a command is by its flags. Since Redis 7 a script that declares its own, or a function, changes them.
+    /// A command's flags. Since Redis 7, a function, or a script that declares flags, changes them.
     pub(super) fn flags(&self, node: NodeId, command: &Command, words: &Words) -> u16 {
         let version = self.options.version;
         if !version.has_functions() {
@@ -195,7 +195,7 @@ impl Deployment {
         }
     }
 
-    /// The time is over that a script takes.
+    /// The time that a script takes is over.
     pub(super) fn resume_script(&mut self, node: NodeId) {
         if self.nodes[node].is_paused {
             return;
@@ -209,7 +209,7 @@ impl Deployment {
         self.finish_script(c, flow, transaction);
     }
 
-    /// What a script was part of goes on, and its server reads again.
+    /// The transaction of a script goes on, and its server reads again.
     fn finish_script(&mut self, mut c: Connection, flow: Flow, transaction: Option<(Vec<Reply>, VecDeque<Words>)>) {
         let node = c.node;
         let flow = match (flow, transaction) {

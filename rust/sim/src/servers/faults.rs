@@ -26,7 +26,7 @@ impl Deployment {
         }
     }
 
-    /// NOREPLICAS, while fewer than these hear from it.
+    /// NOREPLICAS, while fewer replicas than this are connected.
     pub fn require_replicas(&mut self, node: NodeId, least: usize) {
         self.nodes[node].min_replicas = least;
     }
@@ -89,7 +89,7 @@ impl Deployment {
         self.events.push(Event::Died { at: self.now, node });
     }
 
-    /// The node starts again: as what it was, or as a replica where another has taken its place.
+    /// The node starts again, in its old role, or as a replica if another node has taken its place.
     pub fn restart(&mut self, node: NodeId) {
         if self.nodes[node].is_up {
             return;
@@ -164,8 +164,8 @@ impl Deployment {
         }
     }
 
-    /// A slot begins to move: of its keys, those that the old node no longer has are asked for at the new one. Neither
-    /// may be busy, nor may the slot move elsewhere already, where some of its keys are by now.
+    /// A slot begins to move: the old node redirects commands for keys that it no longer has to the new node. Neither
+    /// node may be busy, and the slot must not be moving to a third node, which may have some of its keys.
     pub fn begin_migration(&mut self, slot: u16, to: NodeId) {
         let is_idle = |node: NodeId| self.nodes[node].running.is_none();
         let stays = |node: NodeId| !self.nodes[node].migrating.contains_key(&slot);
@@ -192,7 +192,7 @@ impl Deployment {
         let keys: Vec<_> = self.nodes[from].data.keys(0).filter(|key| super::slot(key) == slot).cloned().collect();
         for key in keys {
             let value = self.nodes[from].data.value(0, &key).cloned();
-            // It takes the place of what is left there from an earlier owner.
+            // It replaces keys that an earlier owner left there.
             for node in [from, to] {
                 self.write(node, vec![b"DEL".to_vec(), key.clone()]);
             }

@@ -13,7 +13,7 @@ impl Libraries {
         self.0.values().find_map(|functions| functions.get(name))
     }
 
-    /// FUNCTION LOAD, DELETE and FLUSH, by words that were found to be right; `false` if these are others.
+    /// FUNCTION LOAD, DELETE and FLUSH, by checked words; `false` for other words.
     pub(super) fn apply(&mut self, words: &Words) -> bool {
         if !same(&words[0], "function") {
             return false;

@@ -204,7 +204,7 @@ fn as_lua(reply: Reply) -> Reply {
     }
 }
 
-/// How servers word what goes wrong in Lua.
+/// The servers' wordings of errors in Lua.
 impl Version {
     pub(super) fn unfit(self, unfit: &Unfit) -> String {
         match unfit {

@@ -1,8 +1,8 @@
 //! A model of Valkey and Redis servers: standalone, with replicas, or a cluster.
 //!
-//! Pure and deterministic: bytes go in, bytes come out, and time is what the caller says. Beside the replies it keeps
-//! an account of every script that ran ([`Event`]), which no real server gives. `tests/honest.rs` holds its replies to
-//! those of real servers, byte for byte.
+//! Pure and deterministic: bytes go in, bytes come out, and the caller sets the time. Besides replies, the model
+//! reports every script that ran ([`Event`]), which no real server does. `tests/honest` compares its replies with those
+//! of real servers, byte for byte.
 //!
 //! | file | subject |
 //! |---|---|

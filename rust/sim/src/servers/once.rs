@@ -10,7 +10,7 @@ use super::ids::NodeId;
 use super::wire::{Reply, integer, text};
 
 impl Record {
-    /// What each record of the call begins with. One that says no more has no reply.
+    /// What each record of the call begins with. A record with nothing more has no reply.
     fn head(&self) -> Vec<u8> {
         [b"1", &self.digest[..]].concat()
     }
@@ -19,7 +19,7 @@ impl Record {
         Reply::Array([Reply::Bulk(self.digest.clone()), Reply::bulk(word)].into_iter().chain(rest).collect())
     }
 
-    /// The call is answered from what is kept.
+    /// The call is answered from the record.
     fn read(&self, kept: &[u8]) -> Reply {
         let head = self.head();
         match kept.strip_prefix(&head[..]) {
@@ -94,8 +94,8 @@ impl Deployment {
         record.answer("refused", Some(Reply::error(without_place(&text(error)))))
     }
 
-    /// The record of some call loses its reply, as where the script had begun and its end was not kept. `false`: the
-    /// node has none.
+    /// The record of some call loses its reply, as if the script's end had not been recorded. `false`: the node has no
+    /// record.
     pub fn forget_reply(&mut self, node: NodeId, which: usize) -> bool {
         /// With the digest after it.
         const HEAD: usize = 21;

@@ -109,8 +109,7 @@ fn hash(data: &Data, database: usize, key: &[u8]) -> Result<BTreeMap<Vec<u8>, Ve
     }
 }
 
-/// Of its options only NX, which shows whether another was first, and PX: nothing is kept for so short that it would
-/// expire meanwhile.
+/// It supports only the options NX and PX. PX has no effect: every expiry is longer than a run.
 fn set(data: &mut Data, database: usize, words: &Words) -> Done {
     let mut options = words[3..].iter();
     let mut only_new = false;

@@ -41,7 +41,7 @@ impl Deployment {
         self.serve_blocked(node);
     }
 
-    /// A write that no client asked for; `commit` sends it on.
+    /// A write that the server makes by itself; `commit` sends it on.
     pub(super) fn write(&mut self, node: NodeId, words: Words) {
         plain::run(&mut self.nodes[node].data, 0, &words);
         self.nodes[node].uncommitted.push((0, words.clone(), Origin::Command(words)));
@@ -72,7 +72,7 @@ impl Deployment {
         }
     }
 
-    /// How many replicas have so much of a node's history.
+    /// How many replicas have received this much of a node's history.
     pub(super) fn acknowledged_by(&self, node: NodeId, offset: u64) -> usize {
         let has = |replica: &NodeId| self.nodes[*replica].history.len() as u64 >= offset;
         self.replicas_of(node).into_iter().filter(has).count()
@@ -111,7 +111,7 @@ impl Deployment {
         self.report_rolled_back(node, &lost);
     }
 
-    /// What a script that runs has written so far, and what it is part of, is lost; and so is what it will write.
+    /// The writes of a running script and of its transaction are lost, past and future ones.
     pub(super) fn lose_uncommitted(&mut self, node: NodeId) {
         let write = |(database, words, origin)| Write { database, words, origin };
         let mut lost: Vec<_> = std::mem::take(&mut self.nodes[node].uncommitted).into_iter().map(write).collect();

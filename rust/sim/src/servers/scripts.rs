@@ -32,9 +32,9 @@ pub(super) enum Step {
     /// `error({err = ARGV[2]})`.
     RaiseTable,
     ReturnOne,
-    /// Whether ARGV[1] can be compiled.
+    /// Returns whether ARGV[1] compiles.
     ReturnCompiles,
-    /// Nothing that Lua can read.
+    /// A line that Lua cannot compile.
     Nonsense,
 }
 
@@ -109,7 +109,7 @@ pub static TEMPLATES: &[Template] = &[
     flagged("lua-bad-engine", "#!perl", &[COUNT, Step::ReturnId]),
 ];
 
-/// What the client asks a server with, by its text.
+/// The client's own scripts, which ask a server something, by their text.
 static QUESTIONS: [(&str, Template); 2] = [
     ("return 1", plain("nothing", &[Step::ReturnOne])),
     ("return loadstring(ARGV[1]) and 1 or 0", plain("compiles", &[Step::ReturnCompiles])),
@@ -171,7 +171,7 @@ pub fn library(library: &str, names: &[&str], copy: &str) -> String {
     text
 }
 
-/// What a function is called that does what a template does.
+/// The name of the function for a template.
 pub fn function_name(template: &str) -> String {
     template.replace('-', "_")
 }
@@ -229,7 +229,7 @@ pub(super) struct Program {
     pub(super) steps: Vec<(usize, Step)>,
 }
 
-/// What stands after `#!`, or among a function's flags.
+/// The flags after `#!`, or a function's flags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "flags, as servers have them")]
 pub(super) struct Declared {
@@ -248,7 +248,7 @@ pub(super) struct Wrapped {
 }
 
 impl Wrapped {
-    /// Takes away what stands before the script in its wrapped text; `None`: it is not wrapped.
+    /// Removes the wrapper's text before the script; `None`: the script is not wrapped.
     pub(super) fn parse(code: &mut &str) -> Option<Self> {
         let rest = code.strip_prefix("local is_noted_first, run = ")?;
         let (is_noted_first, rest) = rest.split_once(", function(...) ")?;

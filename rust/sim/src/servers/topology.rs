@@ -16,7 +16,7 @@ pub fn slot(key: &[u8]) -> u16 {
     crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % SLOTS
 }
 
-/// Who serves which slots. Each node has its own, and hears of a later epoch from the others.
+/// Which node serves which slots. Each node has its own view, and learns of a later epoch from the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
     pub epoch: u64,

@@ -1,9 +1,9 @@
-//! What servers were sent and what they answered, to be replayed against others.
+//! Commands and answers of servers, which can be replayed against other servers.
 
 use super::ids::{ConnectionId, NodeId};
 use super::wire::{Words, pack};
 
-/// One thing that happened, in the order of the server's doing.
+/// One event, in the server's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// The server took up a command.
@@ -22,13 +22,13 @@ pub trait Peer {
     fn hear(&mut self, connection: ConnectionId) -> Vec<u8>;
     /// Waits until a node answers BUSY; `false`: it does not.
     fn until_busy(&mut self, node: NodeId) -> bool;
-    /// The words as these servers need them, as where one of them is a node's id.
+    /// The words as these servers need them: node ids differ, for example.
     fn translate(&self, words: &Words) -> Words {
         words.clone()
     }
 }
 
-/// Where a peer answered other than the trace says.
+/// The first difference between a peer's answer and the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     pub words: Words,
@@ -95,7 +95,7 @@ fn skip(bytes: &[u8], at: &mut usize) -> Option<()> {
     }
 }
 
-/// Bytes as one reads them, on one line.
+/// Bytes in readable form, on one line.
 pub fn readable(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }

@@ -47,7 +47,7 @@ impl Version {
         self >= Self::Redis82
     }
 
-    /// Out of memory, older servers queue no command at all, newer ones those that take no memory.
+    /// If they are out of memory, older servers queue no commands, and newer ones queue those that take no memory.
     pub(super) fn queues_nothing_without_memory(self) -> bool {
         self <= Self::Redis70
     }

@@ -1,4 +1,4 @@
-//! One server: data, scripts, functions, transactions, users, and every condition that it can be brought into.
+//! One server: data, scripts, functions, transactions, users, and each condition in which it refuses commands.
 
 use glide_scripts_sim::servers::Layout;
 

@@ -86,7 +86,7 @@ impl Context {
         Ok(place.filter(|place| Rc::ptr_eq(place.lane(), found.lane())))
     }
 
-    /// The batch's own connection to the server of `target`, and its introduction there.
+    /// The batch's own connection to the server of `target`, and how the server can be told to end it.
     fn own_lane(&self, target: &Rc<Lane>) -> (Rc<Lane>, impl Future<Output = Result<Option<u64>, NotReached>> + use<>) {
         let mut leases = self.leases.borrow_mut();
         let fits = |lease: &Lease| {

@@ -83,7 +83,7 @@ impl Context {
                 continue;
             };
             let mut reply = std::mem::replace(reply, Reply::NIL);
-            // They may have been in the write before.
+            // The questions may have been in the previous write.
             let answers = place.questions.checked_sub(first).map(|begin| replies[begin..place.index - first].to_vec());
             if piece.attempt.brings_library
                 && let Some(library) = request.library()
@@ -115,7 +115,7 @@ impl Context {
         }
     }
 
-    /// `answers`: to the questions before it.
+    /// `answers`: the replies to the questions before it.
     fn with_reply(
         &self,
         mut piece: Piece,
@@ -188,7 +188,7 @@ impl Context {
         round.done.push((piece.place, Err(Box::new(error))));
     }
 
-    /// The server had the script, if it was one that went by its hash.
+    /// If the script was sent by its hash, the server had it.
     fn note_hit(&self, piece: &Piece, lane: &Lane) {
         let request = self.request(piece);
         if !request.has_forms() || piece.attempt.form.is_some() {

@@ -50,7 +50,7 @@ impl Write {
 pub(super) struct Position {
     pub(super) index: usize,
     pub(super) end: u64,
-    /// Where the questions begin that go before it.
+    /// Where the questions before it begin.
     pub(super) questions: usize,
 }
 
@@ -90,14 +90,14 @@ pub(super) fn chunks(commands: Vec<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
 }
 
 impl Context {
-    /// What goes over the wire, and where in it the pieces are.
+    /// The bytes to send, and where the pieces are in them.
     pub(super) fn write(&self, lane: &Rc<Lane>, pieces: &mut [Piece]) -> (Write, Vec<Bytes>) {
         let mut write = Write::default();
         let mut commands = Commands(Vec::with_capacity(pieces.len() + 4), 0);
         write.places.reserve(pieces.len());
-        // The code that the server will have when it reads the next command, in addition to what it is known to have.
+        // The code that the earlier commands of this write bring to the server.
         let mut brought: HashSet<&str> = HashSet::new();
-        // The script of the last command, which the server will have by then: many batches run a single script.
+        // The last command's script: a shortcut, because many batches run a single script.
         let mut last: Option<&Script> = None;
         for piece in pieces {
             let request = self.request(piece);

@@ -9,7 +9,7 @@ use crate::calls::attempt::{Attempt, code_form};
 use crate::model::request::{Form, asking};
 use crate::wire::pack;
 
-/// A transaction as it goes over the wire, less MULTI and EXEC.
+/// A transaction as it is sent, without MULTI and EXEC.
 pub(super) struct Queue {
     pub(super) commands: Vec<Bytes>,
     /// For each command, which request it is; `None`: it loads a library.
@@ -26,11 +26,11 @@ impl Queue {
         self.forms[position]
     }
 
-    /// With what makes a transaction of it.
+    /// All that is sent, from MULTI to EXEC.
     pub(super) fn framed(&self, ask: bool) -> Vec<Bytes> {
         let mut framed = Vec::with_capacity(self.commands.len() + 3);
         if ask {
-            // It holds until EXEC.
+            // ASKING is valid until EXEC.
             framed.push(asking());
         }
         framed.push(pack::command(&[b"MULTI"]));

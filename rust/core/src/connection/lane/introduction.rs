@@ -26,7 +26,7 @@ impl Lane {
                 Ok(is_known.then(|| self.connection()))
             }
             Err(Unfinished::Unsent) => Err(NotReached),
-            // The command itself may do better.
+            // Sending the command may still succeed.
             Err(_) => Ok(None),
         }
     }

@@ -20,7 +20,7 @@ impl Lane {
         asked_at.map_or(self.last_sign_of_life(), |asked_at| asked_at.max(self.last_sign_of_life())).elapsed()
     }
 
-    /// Checks soon whether the server's machine takes the request whose reply is due. That needs two looks.
+    /// Checks soon whether the server's machine takes the request whose reply is due, by comparing two looks.
     pub(crate) fn check_progress(self: &Rc<Self>) {
         if self.config.unacknowledged.is_some() && !self.queues.borrow().in_flight.is_empty() {
             self.liveness.is_checked.set(true);
@@ -28,7 +28,8 @@ impl Lane {
         }
     }
 
-    /// Whether the server's machine had all of the request whose reply is due at the last look, or it cannot be asked.
+    /// Whether, at the last look, the server's machine had all of the request whose reply is due, or the system cannot
+    /// tell.
     pub(crate) fn has_arrived(&self) -> bool {
         let due = self.queues.borrow().in_flight.front().map(|entry| (entry.begins, entry.ends));
         self.config.unacknowledged.is_none()

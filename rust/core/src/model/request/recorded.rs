@@ -1,4 +1,4 @@
-//! A request that is called with `once`, and the record of it.
+//! The record of a request that is called with `once`.
 
 use std::time::Duration;
 

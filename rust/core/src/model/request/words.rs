@@ -1,4 +1,4 @@
-//! The words of a request, and what they say that it does.
+//! The words of a request, and what they show about it.
 
 use super::{About, Request};
 use crate::model::route::Slot;
@@ -23,7 +23,8 @@ impl Request {
         std::str::from_utf8(self.words().nth(2)?).ok()?.parse().ok()
     }
 
-    /// How many words from the third on tell what runs Lua its keys: all of them, if it does not count its keys.
+    /// How many words, from the third on, there are up to the last key of a command that runs Lua: all of them, if its
+    /// number of keys cannot be right.
     pub(crate) fn words_to_last_key(&self) -> usize {
         self.count_of_keys().filter(|_| self.counts_its_keys()).map_or(self.words, |count| 1 + count)
     }

@@ -121,7 +121,7 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'
     Some(parts(certificate)?.public_key.into())
 }
 
-/// Of which kind a key is, and the key itself.
+/// The algorithm of a key, and the key itself.
 pub(super) fn parts_of_key<'a>(key: &'a SubjectPublicKeyInfoDer<'_>) -> Option<(&'a [u8], &'a [u8])> {
     parts_of_bare_key(Der(key).expect(SEQUENCE)?)
 }
@@ -162,7 +162,7 @@ fn dns_names(extensions: &[u8]) -> Option<usize> {
     Some(std::iter::from_fn(|| names.next()).filter(|(tag, _)| *tag == DNS_NAME).count())
 }
 
-/// Of which kind each extension is, and its value; `None`: they cannot be read.
+/// The type and value of each extension; `None`: they cannot be read.
 fn read_extensions(extensions: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut all = Der(Der(extensions).expect(SEQUENCE)?);
     let mut found = Vec::new();

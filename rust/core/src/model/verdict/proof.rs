@@ -1,6 +1,6 @@
-//! Whether a server, and not the script, has answered in a server's words. No reply says who wrote it, so the server is
-//! asked something that runs nothing of the caller's: if it refuses that for the same reason, it refused the script.
-//! Only errors pay for this, with one more round trip.
+//! Finds out whether an error in a server's words came from the server or from the script. No reply says who wrote it.
+//! So the client asks the server something that runs none of the caller's code: if the server refuses that for the same
+//! reason, it refused the script. This costs one more round trip, and only for errors.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -98,7 +98,7 @@ enum Kind {
 }
 
 impl Questions {
-    /// About an error reply. `knows_little`: what is at the other end may end the connection over commands that it does
+    /// The questions about an error reply. `knows_little`: the peer may end the connection over commands that it does
     /// not know.
     pub(crate) fn new(meaning: &Meaning, asked: &Asked<'_>, is_asking: bool, knows_little: bool) -> Self {
         let request = asked.request;
@@ -189,7 +189,7 @@ fn is_same(answer: &ServerError, error: &ServerError) -> bool {
     }
 }
 
-/// Less the arguments that a server quotes.
+/// The line without the arguments that a server quotes.
 fn known_part(error: &ServerError) -> String {
     let text = error.text();
     match text.find(", with args beginning with: ") {

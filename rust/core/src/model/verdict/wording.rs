@@ -1,4 +1,4 @@
-//! How servers word their errors, as far as it matters what they mean.
+//! The servers' wordings of the errors that the verdict depends on.
 //!
 //! Where a wording is fixed, the whole line counts. Where it has parts that vary (a command, a user, a slot), they are
 //! compared with what was sent. `rust/core/tests/wordings` holds what five servers say, and `verdict_tests.rs` what each
@@ -197,7 +197,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     }
 }
 
-/// Whether that is a system's reason for a failed write.
+/// Whether the text is an operating system's reason for a failed write.
 fn is_system_reason(words: &[u8]) -> bool {
     const REASONS: [&str; 8] = [
         "Bad file descriptor",
@@ -224,7 +224,7 @@ fn redirect(text: &str, asked: &Asked<'_>) -> Option<Meaning> {
     })
 }
 
-/// What runs a script has three words at least.
+/// A command that runs a script has at least three words.
 fn lacks_arguments(text: &str, asked: &Asked<'_>) -> bool {
     let may_lack = !asked.request.runs_lua() || asked.request.words().nth(2).is_none();
     may_lack && text == format!("ERR wrong number of arguments for '{}' command", asked.command().to_lowercase())
@@ -297,12 +297,12 @@ pub(crate) fn line_number(text: &str) -> Option<u32> {
     })
 }
 
-/// Whether a server says that it has not the function.
+/// Whether a server says that it lacks the function.
 pub(crate) fn lacks_function(error: &ServerError) -> bool {
     error.as_bytes() == MISSING_FUNCTION.as_bytes()
 }
 
-/// What became of SCRIPT LOAD or FUNCTION LOAD.
+/// The result of SCRIPT LOAD or FUNCTION LOAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
     Done,

@@ -6,7 +6,7 @@ const STREAMS: u64 = 10_000;
 /// What may be set aside beyond twice what was sent: room for a string that is announced, and as much by doubling.
 const SPARE: usize = 2 * RESERVE_AHEAD + (64 << 10);
 
-/// What became of a stream.
+/// How a stream ended.
 #[derive(Default)]
 struct Outcome {
     frames: usize,
@@ -15,7 +15,7 @@ struct Outcome {
     unfinished: bool,
 }
 
-/// Feeds a stream in pieces and holds what comes out to what must always be true.
+/// Feeds a stream in pieces, and checks each result.
 fn consume(random: &mut fastrand::Rng, wire: &[u8]) -> Outcome {
     let (mut decoder, mut buffer, mut outcome) = (Decoder::default(), BytesMut::new(), Outcome::default());
     let mut rest = wire;
@@ -145,7 +145,7 @@ fn hostile(random: &mut fastrand::Rng, kind: u64) -> Vec<u8> {
             }
             wire
         }
-        // Noise with the look of RESP.
+        // Noise that looks like RESP.
         6 => {
             let mut wire = Vec::new();
             for _ in 0..random.usize(1..40) {

@@ -1,6 +1,6 @@
-//! How a stream turns out not to be RESP.
+//! Why a stream is not RESP.
 
-/// What came in the place of RESP, or of RESP that is safe to follow. The connection must be closed.
+/// What was found in place of valid RESP, or of RESP that is safe to decode. The connection must be closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     #[error("an empty line")]
@@ -25,7 +25,7 @@ pub enum ProtocolError {
     PushInReply,
 }
 
-/// What one line holds.
+/// What a line should hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Scalar {
     #[error("an integer")]
@@ -37,7 +37,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The error for a line that does not hold one, with its beginning.
+    /// The error for a line that does not hold this, with the beginning of the line.
     pub(super) fn expected_of(self, line: &[u8]) -> ProtocolError {
         const SHOWN: usize = 32;
         let found = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]).into_owned();

@@ -9,8 +9,8 @@ use bytes::Bytes;
 pub struct ServerError(Bytes);
 
 impl ServerError {
-    /// Of several lines it makes one, with spaces, as most servers do. Redis 8.2.3 and Valkey 9.0.0 pass on the line
-    /// breaks of what a script raises.
+    /// Joins several lines with spaces, as most servers do. Redis 8.2.3 and Valkey 9.0.0 keep the line breaks in a
+    /// script's error.
     pub fn new(line: impl Into<Bytes>) -> Self {
         let line = line.into();
         if memchr::memchr2(b'\r', b'\n', &line).is_none() {
@@ -31,7 +31,7 @@ impl ServerError {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 
-    /// The same, less the arguments of a command that the server does not know, of which one may be a password.
+    /// The same, without the arguments of a command that the server does not know: one may be a password.
     pub fn without_arguments(&self) -> String {
         let mut text = self.text();
         text.truncate(text.find(", with args beginning with").unwrap_or(text.len()));

@@ -1,4 +1,4 @@
-//! How servers word that code does not compile.
+//! The servers' wordings for code that does not compile.
 
 use crate::model::request::Request;
 use crate::wire::resp::ServerError;
@@ -26,7 +26,7 @@ pub(crate) fn is_not_compiled(error: &ServerError) -> bool {
         || NOT_COMPILED.iter().any(|wording| text.strip_prefix(wording).is_some_and(is_said_by_compiler))
 }
 
-/// Lua names the token that it stopped at, but for bounds that code went beyond.
+/// Lua names the token that it stopped at, unless the code exceeds a limit of the compiler.
 fn is_said_by_compiler(text: &str) -> bool {
     let Some((line, text)) = text.split_once(": ") else { return false };
     line.parse::<u32>().is_ok()
@@ -36,7 +36,7 @@ fn is_said_by_compiler(text: &str) -> bool {
             || text == "chunk has too many syntax levels")
 }
 
-/// Whether what a server says of a script's first line is of this script's, where that is known.
+/// Whether a server's error about a first line fits this script's first line, if that is known.
 pub(super) fn is_of_first_line(text: &str, request: &Request) -> bool {
     let Some(script) = request.script() else { return true };
     let first = script.code().split(|byte| *byte == b'\n').next().unwrap_or_default();

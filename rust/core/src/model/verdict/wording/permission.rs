@@ -1,4 +1,4 @@
-//! How servers word that a user has no right to a command, a key or a channel.
+//! The servers' wordings for a user without the right to a command, a key or a channel.
 
 use crate::wire::resp::ServerError;
 
@@ -23,7 +23,7 @@ const REASONS: [&str; 4] = [
     " to touch the specified keys",
 ];
 
-/// Whether it is keys or channels that the user has no right to, in whatever form the command comes.
+/// Whether the user lacks the right to keys or channels, whatever form the command is sent in.
 pub(super) fn is_about_keys(error: &ServerError) -> bool {
     FORBIDDEN.contains(&error.text().as_str())
 }
