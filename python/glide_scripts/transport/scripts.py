@@ -50,6 +50,13 @@ class RegistersScripts:
     _converts_scripts = False
     """Whether the caller has a function for the replies of scripts, as the library has none."""
 
+    def __repr__(self) -> str:
+        try:
+            return super().__repr__()
+        except AttributeError:
+            # A traceback with local variables shows a client whose constructor failed, too.
+            return f"<{type(self).__name__} that could not be made>"
+
     def set_response_callback(self, command: str, callback: Any) -> None:
         super().set_response_callback(command, callback)  # type: ignore[misc]
         self._converts_scripts |= command.upper() == "EVALSHA"
