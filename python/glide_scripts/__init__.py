@@ -119,6 +119,8 @@ __all__ = [
 
 import typing
 
+# The core imports it by its name alone. With this, programs that bundle imported modules see it.
+from . import for_core as for_core
 from ._core import Script, __version__
 from .client.standalone import GlideClient
 from .commands.expiry import ExpirySet, ExpiryType

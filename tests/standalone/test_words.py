@@ -588,7 +588,7 @@ async def test_a_load_that_is_refused_runs_nothing(
 async def test_a_load_without_an_answer_runs_nothing(
     own_server: ValkeyServer, connect: Connect, ending: str
 ) -> None:
-    client = await connect(own_server, request_timeout=500 if ending == "deadline" else 30_000)
+    client = await connect(own_server, request_timeout=500 if ending == "deadline" else 2000)
     own_server.pause()
     running = asyncio.ensure_future(client.script_load(unseen("return 1")))
     if ending == "lost":

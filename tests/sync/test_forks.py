@@ -199,27 +199,40 @@ for thread in threads:
     run_program(program, server.url)
 
 
-def test_a_fork_waits_for_what_another_thread_imports(server: ValkeyServer) -> None:
+@pytest.mark.parametrize(
+    ("module", "fetch"),
+    [
+        ("failures.explanation", "import_now(import_explanation)"),
+        ("client.blocking.cluster", "glide_scripts.sync.GlideClusterClient"),
+    ],
+)
+def test_a_fork_waits_for_what_another_thread_imports(
+    server: ValkeyServer, module: str, fetch: str
+) -> None:
     """A module whose import the thread has begun would never be there in the child."""
-    program = f"""{PRELUDE}
-import signal
-from glide_scripts.client.importing import import_now
+    program = f"""
+import glide_scripts.sync
 from glide_scripts.client.late_imports import import_explanation
-
+from glide_scripts.importing import import_now
+{PRELUDE.replace("import *", "import GlideClient")}
 class Slow:
     def find_spec(self, name, path, target=None):
-        if name == "glide_scripts.failures.explanation":
+        if name == "glide_scripts.{module}":
             begun.set()
             forked.wait(0.5)
 
+def fetch():
+    {fetch}
+
 def child():
     signal.alarm(20)
+    fetch()
     with GlideClient.from_url(URL) as client:
         assert client.ping() == b"PONG"
 
 begun, forked = threading.Event(), threading.Event()
 sys.meta_path.insert(0, Slow())
-thread = threading.Thread(target=import_now, args=(import_explanation,))
+thread = threading.Thread(target=fetch)
 thread.start()
 begun.wait()
 process = in_child(child)

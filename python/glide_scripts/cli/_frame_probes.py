@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
+from ..declared.lines import line_starts
 from ..probes.insertion import Insertions
-from ..probes.program import outermost, parser
-from ..probes.weaving import woven
-from ._lua_value import SHOWN
+from ..probes.program import outermost, parser, statements_of
+from ..probes.weaving import on_one_line, woven
+from ._lua_value import SHOWN, lua_string
 
 _END = re.compile(rb"\s*end\s*(?:--.*)?\n?")
 """A line on which only a block ends."""
@@ -185,13 +186,11 @@ class _Weaver:
         self._insertions: list[tuple[int, int, str]] = []
         self._code = code
         self.program = program = Program(code)
-        starts = [0, *(at + 1 for at, byte in enumerate(code) if byte == 10)]
-        program.line_starts = starts
-        statements = _statements(root)
-        first = statements[0].start_byte if statements else len(code)
+        program.line_starts = starts = line_starts(code)
+        first = next((each.start_byte for each in statements_of(root)), len(code))
         lines = range(1, len(starts) + 1)
         program.functions.append(Function("top level", lines, 0, len(code), self._line(first), ()))
-        library = _quoted("\n" * (self._line(first) - 1) + _ON_ONE_LINE)
+        library = lua_string("\n" * (self._line(first) - 1) + _ON_ONE_LINE)
         self._insert(first, f"local __d = loadstring({library}, '=debugger')() ", order=0)
         self._insert(first, _enter(0), order=1)
         self._block(root, 0, len(code), [])
@@ -228,7 +227,7 @@ class _Weaver:
 
     def _block(self, block: Node, function: int, end: int, scope: list[Variable]) -> None:
         scope = list(scope)
-        for node in _statements(block):
+        for node in statements_of(block):
             self._statement(node, function, end, scope)
 
     def _statement(self, node: Node, function: int, end: int, scope: list[Variable]) -> None:
@@ -299,8 +298,7 @@ class _Weaver:
             return
         used = {each.text for each in outermost(body, "identifier")} if body is not None else set()
         outer = {each.name: each for each in scope if each.name.encode() in used}
-        statements = _statements(body) if body is not None else []
-        first = statements[0] if statements else node
+        first = next(iter(statements_of(body)), node)
         number = len(self.program.functions)
         lines = range(node.start_point.row + 1, node.end_point.row + 2)
         self.program.functions.append(
@@ -324,9 +322,7 @@ class _Weaver:
 
 # The server counts the lines of this text, too, and redis.debug() would say such a line. So it has
 # the number of the line with the first statement.
-_ON_ONE_LINE = " ".join(
-    line.strip() for line in _LIBRARY.splitlines() if not line.lstrip().startswith("--")
-)
+_ON_ONE_LINE = on_one_line(_LIBRARY)
 
 
 def _enter(function: int) -> str:
@@ -335,11 +331,6 @@ def _enter(function: int) -> str:
         "local __f = {index = __d.top + 1, count = 0, times = {}, closures = {}, "
         f"id = {function}}} __d.top = __f.index __d.stack[__f.index] = __f; "
     )
-
-
-def _statements(block: Node) -> list[Node]:
-    skipped = ("comment", "hash_bang_line", "empty_statement")
-    return [each for each in block.named_children if each.type not in skipped]
 
 
 def _names(node: Node | None) -> list[Node]:
@@ -354,9 +345,3 @@ def _name_of(function: Node) -> str:
         name = parent.child_by_field_name("name")
         return (name.text or b"").decode() if name is not None else "function"
     return "function"
-
-
-def _quoted(text: str) -> str:
-    """Return Lua's text for a string, on one line."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

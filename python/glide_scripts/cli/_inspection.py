@@ -8,7 +8,7 @@ from typing import Any
 from ..testing._wire import Word
 from ._frame_probes import Variable
 from ._ldb import Event, NotTakenError, Session, Stopped
-from ._lua_value import readable
+from ._lua_value import lua_string, readable
 
 STEP = "step over"
 BREAKPOINT = "break point"
@@ -108,7 +108,7 @@ class Inspected(Session):
         probed, rest = self._places(frame, None)
         values: list[Value] = []
         for spec in _chunks(probed):
-            values += self._values(f"variables({_quoted(spec)})")
+            values += self._values(f"variables({lua_string(spec)})")
         # The server shows the innermost function's variables, without their types.
         if rest and frame == self.frames()[0]:
             values += [each for name in rest if (each := self._printed(name)) is not None]
@@ -123,7 +123,7 @@ class Inspected(Session):
         probed, rest = self._places(frame, set(_WORD.findall(code)))
         if frame.function is None or (not probed and rest):
             return self._evaluated(code)
-        answer = self._raw(f"eval({_quoted(' '.join(probed))}, {_quoted(code)})")
+        answer = self._raw(f"eval({lua_string(' '.join(probed))}, {lua_string(code)})")
         if answer.startswith("!"):
             raise NotTakenError(re.sub(r"^eval:\d+: ", "", answer[1:]))
         (value,) = _parsed(answer[1:])
@@ -220,8 +220,3 @@ def _chunks(places: list[str]) -> Iterator[str]:
     """Places in texts that the debugger takes as a word."""
     for start in range(0, len(places), 12):
         yield " ".join(places[start : start + 12])
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

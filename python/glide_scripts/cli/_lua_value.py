@@ -118,6 +118,12 @@ def value_of(reply: list[Any]) -> Value:
     return Value(answer, readable(lua.decode()), bool(plain))
 
 
+def lua_string(text: str) -> str:
+    """Return Lua's text for a string, on one line."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 def readable(text: str) -> str:
     """Return a value as `shown` writes it, with the characters that it writes byte by byte."""
     return _BYTES.sub(_characters, text)

@@ -1,9 +1,10 @@
 """Reading lines from a terminal or a pipe."""
 
 import asyncio
+import inspect
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,11 @@ from prompt_toolkit.completion import Completer
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 T = TypeVar("T")
+
+
+def listed(command: Callable[..., None]) -> str:
+    """What the help of a command lists: what may be typed at its prompt."""
+    return (inspect.getdoc(command) or "").partition("\b\n")[2].partition("\n\n")[0]
 
 
 def is_interactive() -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..declared.folder import Folder, check_text
+from ..declared.folder import Folder, check_text, shown_folder
 from ..declared.lines import Place
 from ..scripts.files import directory_folder
 from ._failure import UNUSABLE, Failure
@@ -60,8 +60,8 @@ def of_file(file: Path, root: Path | None) -> tuple[Folder, tuple[str, ...]]:
     """
     chosen = root_of(file, root)
     if chosen is None:
-        return Files(file.parent, _shown(file.parent), is_open=True), (file.name,)
-    return Files(chosen, _shown(chosen)), _inside(file, chosen)
+        return Files(file.parent, shown_folder(file.parent), is_open=True), (file.name,)
+    return Files(chosen, shown_folder(chosen)), _inside(file, chosen)
 
 
 def of_text(name: str, text: bytes, root: Path | None) -> tuple[Folder, tuple[str, ...]]:
@@ -70,7 +70,7 @@ def of_text(name: str, text: bytes, root: Path | None) -> tuple[Folder, tuple[st
     Its includes are relative to ``--root``, or to the current folder.
     """
     folder = root or Path()
-    return Files(folder, _shown(folder), is_open=root is None, given=(name, text)), (name,)
+    return Files(folder, shown_folder(folder), is_open=root is None, given=(name, text)), (name,)
 
 
 def of_folder(folder: Path, root: Path | None) -> tuple[Folder, tuple[str, ...]]:
@@ -82,7 +82,7 @@ def of_folder(folder: Path, root: Path | None) -> tuple[Folder, tuple[str, ...]]
     """
     directory_folder(folder)
     chosen = root_of(folder, root) or folder
-    return Files(chosen, _shown(chosen)), _inside(folder, chosen)
+    return Files(chosen, shown_folder(chosen)), _inside(folder, chosen)
 
 
 def root_of(path: Path, root: Path | None) -> Path | None:
@@ -148,7 +148,3 @@ def _is_in(path: Path, root: Path) -> bool:
 
 def _inside(path: Path, root: Path) -> tuple[str, ...]:
     return _absolute(path).relative_to(_absolute(root)).parts
-
-
-def _shown(folder: Path) -> str:
-    return "" if str(folder) == "." else folder.as_posix()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .. import FunctionLibrary
 from ..declared.lines import line_starts
 from ..probes.program import blank_shebang, parser, program
-from ..probes.weaving import begin_of_code, woven
+from ..probes.weaving import begin_of_code, on_one_line, woven
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -205,9 +205,7 @@ def with_timers(code: bytes) -> Timed | None:
     if writing is None:
         return None
     name = writing.name
-    head = (
-        f"{_on_one_line(_SCRIPT, name)} return {name}end(pcall(function({name}f,...) {name}begin() "
-    )
+    head = f"{_named(_SCRIPT, name)} return {name}end(pcall(function({name}f,...) {name}begin() "
     return writing.written(head, f"\nend, {name}root))")
 
 
@@ -223,7 +221,7 @@ def library_with_timers(library: FunctionLibrary, suffix: str) -> Timed | None:
     writing = _timed(code, _is_in_function)
     if writing is None:
         return None
-    timed = writing.written(_on_one_line(_LIBRARY, writing.name).replace("SUFFIX", suffix), "")
+    timed = writing.written(_named(_LIBRARY, writing.name).replace("SUFFIX", suffix), "")
     renamed = _NAME.sub(rb"\1" + suffix.encode(), timed.code, count=1)
     return Timed(renamed, timed.functions)
 
@@ -248,8 +246,8 @@ def _free_name(code: bytes) -> str:
     return name
 
 
-def _on_one_line(text: str, name: str) -> str:
-    return " ".join(line.strip() for line in text.replace("NAME", name).splitlines())
+def _named(lua: str, name: str) -> str:
+    return on_one_line(lua.replace("NAME", name))
 
 
 def _is_in_function(node: Node) -> bool:

@@ -1,7 +1,6 @@
 """``glide-scripts debug FILE``: step through a script in the server's debugger."""
 
 import asyncio
-import inspect
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, nullcontext
@@ -92,7 +91,7 @@ def command(
     server could be reached; 130 interrupted.
     """
     from ._debugger import Debugger  # noqa: PLC0415 - saves time at import
-    from ._prompt import entered  # noqa: PLC0415 - saves time at import
+    from ._prompt import entered, listed  # noqa: PLC0415 - saves time at import
 
     if port is not None and not dap:
         raise typer.BadParameter("it needs --dap", param_hint="--port")
@@ -132,7 +131,7 @@ def command(
             target,
             source,
             *words,
-            about=_about(),
+            about=listed(command),
             refill=lambda: runner.run(target.refill()),
             covered=measured,
         )
@@ -180,9 +179,3 @@ async def _reach(target: Servers) -> None:
     """Connect as the other commands do, so that errors have the same texts."""
     async with await target.connect():
         pass
-
-
-def _about() -> str:
-    """The commands, as the help has them."""
-    about = inspect.getdoc(command) or ""
-    return about.partition("\b\n")[2].partition("\n\n")[0]

@@ -1,7 +1,6 @@
 """``glide-scripts repl``: evaluate Lua on a server."""
 
 import asyncio
-import inspect
 
 import typer
 
@@ -48,7 +47,7 @@ def command(
     Exit codes: 0 success; 1 a piped line failed; 2 wrong usage, or no server could be reached; 130
     interrupted.
     """
-    from ._prompt import entered  # noqa: PLC0415 - saves time at import
+    from ._prompt import entered, listed  # noqa: PLC0415 - saves time at import
     from ._read_eval_print import Loop  # noqa: PLC0415 - saves time at import
 
     filling = seed(setup, data, root=None, urls=url, cluster=cluster, may_fill=fill)
@@ -56,13 +55,8 @@ def command(
     with asyncio.Runner() as runner, entered(runner, own) as target:
         client = runner.run(target.connect(request_timeout=_PATIENCE))
         with entered(runner, client):
-            loop = Loop(runner, client, target, keys=keys or [], args=args or [], about=_about())
+            about = listed(command)
+            loop = Loop(runner, client, target, keys=keys or [], args=args or [], about=about)
             loop.run()
     if loop.has_failed:
         raise typer.Exit(FAILED)
-
-
-def _about() -> str:
-    """The settings, as the help has them."""
-    about = inspect.getdoc(command) or ""
-    return about.partition("\b\n")[2].partition("\n\n")[0]

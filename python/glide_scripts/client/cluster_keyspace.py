@@ -69,6 +69,8 @@ class ClusterKeyspaceCommands(ClusterSending, BaseClient):
                 return [ClusterScanCursor._at(at), []]
         node, (next_cursor, found) = await self._with_node_id(command, at.slot)
         if node != at.node:
+            # No server redirects SCAN, so only this shows that the slot has moved.
+            self._core.refresh()
             return [ClusterScanCursor._at(at.again()), found]
         owners_now = await self._slots_of_nodes() if next_cursor == b"0" else None
         return [ClusterScanCursor._at(at.after(next_cursor, owners_now)), found]

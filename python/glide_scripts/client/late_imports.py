@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from .importing import import_now
+from ..importing import import_now
 from .running import running
 
 _imported: set[Callable[[], object]] = set()

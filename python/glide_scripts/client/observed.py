@@ -58,6 +58,9 @@ class ObservedCore:
     def release(self, watch: int) -> None:
         self._core.release(watch)
 
+    def refresh(self) -> None:
+        self._core.refresh()
+
     def update_password(self, password: str | None, authenticate: bool) -> AnyPending:
         return self._core.update_password(password, authenticate)
 

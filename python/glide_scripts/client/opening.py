@@ -17,11 +17,11 @@ from ..config.setting_names import URL_NAMES, renamed, with_setting_names
 from ..config.settings import BaseClientConfiguration
 from ..errors import ConfigurationError
 from ..forks import notify_of_forks, stop_notifying
+from ..importing import import_now
 from ..observing.client import Client
 from ..observing.observer import Observer
 from .after_fork import UnopenedCore, open_core
 from .core import Core
-from .importing import import_now
 from .late_imports import import_explanation, import_url, imported
 from .running import running
 from .watches import TaskWatches, ThreadWatches, Watches

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .importing import import_now
+from ..importing import import_now
 from .runtime import ASYNCIO, Runtime
 from .what_runs import is_asyncio, is_trio, no_running_loop
 

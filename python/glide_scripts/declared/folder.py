@@ -12,9 +12,15 @@ from .lines import LINE_END, Place
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 
 _NO_FILE = "the file does not exist"
+
+
+def shown_folder(folder: Path) -> str:
+    """Return a folder's name in errors; the current one has none."""
+    return "" if str(folder) == "." else folder.as_posix()
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,11 @@ def program(code: bytes) -> Program | None:
         return None
     walk = _Walk(line_starts(code))
     walk.block(root, EXIT)
+    if walk.is_later_lua:
+        return None
     walk.statements.sort(key=lambda each: each.node.start_byte)
     walk.decisions.sort(key=lambda each: each.node.start_byte)
-    last = (_statements(root) or [root])[-1]
+    last = (statements_of(root) or [root])[-1]
     end = last.start_byte if last.type == "return_statement" else last.end_byte
     return Program(tuple(walk.statements), tuple(walk.decisions), end, root)
 
@@ -127,12 +129,16 @@ class _Walk:
         self.decisions: list[Decision] = []
         self._loops: list[list[Node]] = []
         self._taken: set[tuple[int, int]] = set()
+        self.is_later_lua = False
+        """Whether a statement follows a ``break``: Lua 5.1 refuses it, the parser does not."""
 
     def block(self, block: Node | None, after: int) -> None:
         """Walk a block's statements, of which the last one leads to the line ``after``."""
-        statements = _statements(block)
+        statements = statements_of(block)
         for index, node in enumerate(statements):
             following = self._first_line(statements, after, index + 1)
+            if node.type == "break_statement" and index + 1 < len(statements):
+                self.is_later_lua = True
             if node.type not in _BLOCKS:
                 self.statements.append(Statement(self._line(node), node))
             special = getattr(self, f"_{node.type}", None)
@@ -149,7 +155,7 @@ class _Walk:
             node = statements[index]
             if node.type not in _BLOCKS:
                 return self._line(node)
-            inner = self._first_line(_statements(node.child_by_field_name("body")), 0)
+            inner = self._first_line(statements_of(node.child_by_field_name("body")), 0)
             if inner:
                 return inner
         return otherwise
@@ -208,19 +214,19 @@ class _Walk:
             if other is None:
                 false, next_part = after, None
             elif other.type == "else_statement":
-                otherwise = _statements(other.child_by_field_name("body"))
+                otherwise = statements_of(other.child_by_field_name("body"))
                 false, next_part = self._first_line(otherwise, after), _first(otherwise)
             else:
                 false, next_part = self._line(other), other
             block = part.child_by_field_name("consequence")
-            inner = _statements(block)
+            inner = statements_of(block)
             to = (self._first_line(inner, after), false)
             self._condition(part, line, to, (_first(inner), next_part))
             self.block(block, after)
 
     def _while_statement(self, node: Node, after: int) -> None:
         line, body = self._line(node), node.child_by_field_name("body")
-        inner = _statements(body)
+        inner = statements_of(body)
         self._condition(node, line, (self._first_line(inner, line), after), (_first(inner), None))
         self._loop(body, line)
 
@@ -231,14 +237,14 @@ class _Walk:
         line = self._line(until)
         if line != self._line(node):
             self.statements.append(Statement(line, until))
-        self._condition(node, line, (after, self._first_line(_statements(body), line)))
+        self._condition(node, line, (after, self._first_line(statements_of(body), line)))
         self._loop(body, line)
 
     def _for_statement(self, node: Node, after: int) -> None:
         line, body = self._line(node), node.child_by_field_name("body")
         self._expressions(node.child_by_field_name("clause"))
         breaks = self._loop(body, line)
-        inner = _statements(body)
+        inner = statements_of(body)
         to = (self._first_line(inner, line), after)
         says = (f"the loop on line {line} never started", f"the loop on line {line} never ended")
         first = _first(inner), None
@@ -277,7 +283,7 @@ def _first(statements: list[Node]) -> Node | None:
     return next((each for each in statements[:1] if each.type not in _BLOCKS), None)
 
 
-def _statements(block: Node | None) -> list[Node]:
+def statements_of(block: Node | None) -> list[Node]:
     """Return the statements of a block, or of a whole text."""
     if block is None:
         return []

@@ -15,6 +15,12 @@ def begin_of_code(code: bytes) -> int:
     return end.end() if end else len(code)
 
 
+def on_one_line(lua: str) -> str:
+    """Return Lua on one line, without the lines that are comments."""
+    lines = (line.strip() for line in lua.splitlines())
+    return " ".join(line for line in lines if not line.startswith("--"))
+
+
 def woven(code: bytes, pieces: Iterable[tuple[int, str]]) -> bytes:
     """Return a text with pieces put in.
 

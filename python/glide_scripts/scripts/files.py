@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..declared.comments import from_comments
-from ..declared.folder import Folder, looked_for
+from ..declared.folder import Folder, looked_for, shown_folder
 from ..declared.source import read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
@@ -26,9 +26,9 @@ def script_from_file(path: Any, name: str | None, root: Any) -> TypedScript[...,
     """``Script.from_file``."""
     file = _path("path", path)
     if root is None:
-        return load(Folder(file.parent, _shown(file.parent)), (file.name,), name=_name(name))
+        return load(Folder(file.parent, shown_folder(file.parent)), (file.name,), name=_name(name))
     folder = _path("root", root)
-    return load(Folder(folder, _shown(folder)), _inside(file, folder), name=_name(name))
+    return load(Folder(folder, shown_folder(folder)), _inside(file, folder), name=_name(name))
 
 
 def script_from_resource(package: Any, resource: Any, name: str | None) -> TypedScript[..., Any]:
@@ -93,7 +93,7 @@ def directory_folder(path: Any) -> Folder:
     """
     folder = _folder("path", path)
     _check_links(folder, ())
-    return Folder(folder, _shown(folder))
+    return Folder(folder, shown_folder(folder))
 
 
 def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
@@ -107,7 +107,7 @@ def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
     directory_folder(path)
     folder = _folder("root", root)
     inside = _inside(_path("path", path), folder)
-    return Folder(folder, _shown(folder)), inside
+    return Folder(folder, shown_folder(folder)), inside
 
 
 def _folder(argument: str, path: Any) -> Path:
@@ -196,10 +196,6 @@ def _path(argument: str, path: Any) -> Path:
     if "\0" in os.fspath(path):
         raise ValueError(f"{argument} contains a zero character; pass a path without it")
     return Path(path)
-
-
-def _shown(folder: Path) -> str:
-    return "" if str(folder) == "." else folder.as_posix()
 
 
 def _name(name: str | None) -> str | None:

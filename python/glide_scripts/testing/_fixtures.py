@@ -15,9 +15,7 @@ from ..client.blocking.cluster import GlideClusterClient as SyncClusterClient
 from ..client.blocking.standalone import GlideClient as SyncClient
 from ..client.cluster import GlideClusterClient
 from ..client.standalone import GlideClient
-from ..config.cluster import GlideClusterClientConfiguration
-from ..config.settings import GlideClientConfiguration
-from ..config.url import parse_url
+from ..config.url import configuration_of, parse_url
 from ._clean import clean
 from ._cluster import ValkeyCluster
 from ._faults import ClusterFaults, ServerFaults
@@ -119,8 +117,7 @@ def valkey_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClient]:
     """A client of ``valkey_server`` for the test, on asyncio or trio."""
-    settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
-    config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
+    config = _config(request, valkey_server, valkey_client_settings)
     client = _on_own_loop(lambda: GlideClient._create(config, any_runtime=True))
     yield client
     _on_own_loop(client.close)
@@ -133,8 +130,7 @@ def valkey_cluster_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[GlideClusterClient]:
     """A client of ``valkey_cluster`` for the test, on asyncio or trio."""
-    settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
-    config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
+    config = _config(request, valkey_cluster, valkey_client_settings)
     client = _on_own_loop(lambda: GlideClusterClient._create(config, any_runtime=True))
     yield client
     _on_own_loop(client.close)
@@ -147,8 +143,7 @@ def valkey_sync_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[SyncClient]:
     """A synchronous client of ``valkey_server`` for the test."""
-    settings = _settings(request, valkey_server, "valkey_server", "valkey_faults")
-    config = GlideClientConfiguration(**{**settings, **valkey_client_settings})
+    config = _config(request, valkey_server, valkey_client_settings)
     with SyncClient.create(config) as client:
         yield client
 
@@ -160,8 +155,7 @@ def valkey_sync_cluster_client(
     valkey_client_settings: dict[str, Any],
 ) -> Iterator[SyncClusterClient]:
     """A synchronous client of ``valkey_cluster`` for the test."""
-    settings = _settings(request, valkey_cluster, "valkey_cluster", "valkey_cluster_faults")
-    config = GlideClusterClientConfiguration(**{**settings, **valkey_client_settings})
+    config = _config(request, valkey_cluster, valkey_client_settings)
     with SyncClusterClient.create(config) as client:
         yield client
 
@@ -189,13 +183,16 @@ def _clean(item: pytest.Item, name: str) -> None:
         clean(server)
 
 
-def _settings(
-    request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, name: str, faults: str
-) -> dict[str, Any]:
-    """Where a client of the server of fixture ``name`` connects."""
-    _clean(request.node, name)
+def _config(
+    request: pytest.FixtureRequest, server: ValkeyServer | ValkeyCluster, settings: dict[str, Any]
+) -> Any:
+    """The configuration of a client of a fixture's server, which is clean; with these settings."""
+    cluster = isinstance(server, ValkeyCluster)
+    _clean(request.node, "valkey_cluster" if cluster else "valkey_server")
+    faults = "valkey_cluster_faults" if cluster else "valkey_faults"
     through = request.getfixturevalue(faults) if faults in request.fixturenames else server
-    return parse_url(through.url, cluster=isinstance(server, ValkeyCluster))
+    where = parse_url(through.url, cluster=cluster)
+    return configuration_of({**where, **settings}, cluster=cluster)
 
 
 def _on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -88,12 +88,7 @@ async def close_shared(shared: SharedClient) -> None:
 class AsyncCalls(RegistersScripts):
     """What asynchronous clients of a server and of a cluster share."""
 
-    _library: ClassVar[Library]
     response_callbacks: Any
-
-    def _sends_itself(self, options: dict[str, Any]) -> bool:
-        """Whether the library's own connections carry commands with such options."""
-        return "target_nodes" in options
 
     async def execute_command(self: Any, *args: Any, **options: Any) -> Any:
         shared = self._shared

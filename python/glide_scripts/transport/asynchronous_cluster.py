@@ -6,20 +6,14 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from .asynchronous import AsyncCalls, close_shared, execute_batch
-from .clusters import ClusterPipeline, SharedClusterClient, emptied
-from .shared_client import SharedClient, shared_client_of
+from .clusters import ClusterClient, ClusterPipeline, emptied
 from .waiting import write_on
 
 
-class AsyncClusterClient(AsyncCalls):
+class AsyncClusterClient(ClusterClient, AsyncCalls):
     """Goes before the library's asynchronous cluster client."""
 
     _pipeline: ClassVar[type[Any]]
-
-    @property
-    def _shared(self) -> SharedClient:
-        shared: SharedClient | None = self.__dict__.get("_glide_shared")
-        return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
 
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
         write = write_on(self, self._shared, target_node, args)

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from ..client.blocking.methods import run
-from ..client.importing import import_now
 from ..errors import GlideError
+from ..importing import import_now
 from . import pipelines
 from .library import Library
 from .placement import Placement, name_rule, place
@@ -74,16 +74,11 @@ def close_shared(shared: SharedClient) -> None:
 class BlockingCalls(RegistersScripts):
     """What synchronous clients of a server and of a cluster share."""
 
-    _library: ClassVar[Library]
     response_callbacks: Any
 
     @property
     def _callbacks(self: Any) -> Any:
         return self.response_callbacks
-
-    def _sends_itself(self, options: dict[str, Any]) -> bool:
-        """Whether the library's own connections carry commands with such options."""
-        return "target_nodes" in options
 
     def execute_command(self: Any, *args: Any, **options: Any) -> Any:
         shared = self._shared

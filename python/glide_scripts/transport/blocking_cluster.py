@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .blocking import BlockingCalls, close_shared, execute_batch
-from .clusters import ClusterPipeline, SharedClusterClient
+from .clusters import ClusterClient, ClusterPipeline
 from .scripts import BlockingScript
-from .shared_client import SharedClient, shared_client_of
 from .waiting import write_on
 
 
-class BlockingClusterClient(BlockingCalls):
+class BlockingClusterClient(ClusterClient, BlockingCalls):
     """Goes before the library's synchronous cluster client."""
 
     _pipeline: ClassVar[type[Any]]
-
-    @property
-    def _shared(self) -> SharedClient:
-        shared: SharedClient | None = self.__dict__.get("_glide_shared")
-        return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
 
     @property
     def _callbacks(self: Any) -> Any:

@@ -11,8 +11,9 @@ from ..config.settings import ReadFrom
 from ..errors import ConfigurationError
 from . import pipelines
 from .library import Library
+from .scripts import RegistersScripts
 from .settings import cluster_settings
-from .shared_client import SharedClient
+from .shared_client import SharedClient, shared_client_of
 
 
 class SharedClusterClient(SharedClient):
@@ -56,6 +57,18 @@ class SharedClusterClient(SharedClient):
             packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
         else:
             packed.command(words, read_only=is_read, **where)
+
+
+class ClusterClient(RegistersScripts):
+    """What the libraries' cluster clients share."""
+
+    @property
+    def _shared(self) -> SharedClient:
+        shared: SharedClient | None = self.__dict__.get("_glide_shared")
+        return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
+
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        return "target_nodes" in options
 
 
 class ClusterPipeline:

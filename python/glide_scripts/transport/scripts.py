@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import GlideError, RequestError
 from .failures import explained, translated
@@ -45,6 +45,7 @@ class BaseScript:
 class RegistersScripts:
     """What the clients share whose scripts these are."""
 
+    _library: ClassVar[Library]
     _execute_shared: Any
     """The method ``execute_command`` of this package. Scripts go by one of the caller's own."""
     _converts_scripts = False
@@ -56,6 +57,10 @@ class RegistersScripts:
         except AttributeError:
             # A traceback with local variables shows a client whose constructor failed, too.
             return f"<{type(self).__name__} that could not be made>"
+
+    def _sends_itself(self, options: dict[str, Any]) -> bool:
+        """Whether the library's own connections carry commands with such options."""
+        raise NotImplementedError
 
     def set_response_callback(self, command: str, callback: Any) -> None:
         super().set_response_callback(command, callback)  # type: ignore[misc]

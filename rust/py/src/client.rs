@@ -195,6 +195,13 @@ impl Client {
         }
     }
 
+    /// Learns in the background which node has which slots.
+    fn refresh(&self) {
+        if let Some(core) = self.core.get() {
+            core.refresh();
+        }
+    }
+
     /// New connections log in with that password. With `authenticate`, open ones log in with it, too.
     fn update_password<'py>(&self, py: Python<'py>, password: Option<String>, authenticate: bool) -> Started<'py> {
         let _entered = enter()?;

@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod batch;
 mod blocking;
+mod call_state;
 mod client;
 mod command;
 mod config;

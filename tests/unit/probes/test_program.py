@@ -61,5 +61,19 @@ def test_functions_within_expressions_count() -> None:
     assert lines("return pcall(function()\n  return 1\nend)") == [1, 2]
 
 
-def test_what_does_not_parse_has_no_program() -> None:
-    assert program(b"if then") is None
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"if then",
+        b"return 1 local x",
+        # Later versions of Lua take it.
+        b"while true do break local x end",
+        b"while true do break; do end end",
+    ],
+)
+def test_what_does_not_parse_has_no_program(code: bytes) -> None:
+    assert program(code) is None
+
+
+def test_a_break_may_be_followed_by_what_is_no_statement() -> None:
+    assert lines("while true do break; --[[ local x ]] end\nreturn 1") == [1, 1, 2]

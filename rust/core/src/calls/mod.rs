@@ -7,6 +7,7 @@ pub(crate) mod fanout;
 pub(crate) mod overdue;
 mod pauses;
 pub(crate) mod pipeline;
+mod progress;
 mod proving;
 pub(crate) mod single;
 mod time_limit;

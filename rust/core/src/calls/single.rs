@@ -1,6 +1,5 @@
 //! A call for one node: it is sent, and sent again as its answers ask for, within one deadline.
 
-use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::rc::Rc;
 
@@ -8,23 +7,19 @@ use tokio::time::Instant;
 
 use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
 use crate::calls::overdue;
-use crate::calls::proving::{ask, proof};
+use crate::calls::progress::Progress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, NotReached, Place};
-use crate::connection::step::{StepOptions, StepProgress, Unfinished};
+use crate::connection::step::{StepOptions, Unfinished};
 use crate::model::call::Call;
-use crate::model::cause::{AtDeadline, Obstacle};
-use crate::model::completion::{CallTrace, Outcome};
-use crate::model::config::Address;
+use crate::model::cause::Obstacle;
+use crate::model::completion::Outcome;
 use crate::model::error::Error;
-use crate::model::request::Request;
-use crate::model::verdict::{self, Next, Proof, Questions, Ran, Verdict};
+use crate::model::verdict::{self, Next, Ran};
 use crate::servers::directory::Servers;
-use crate::servers::node::{Lease, OWN_CONNECTIONS};
 use crate::servers::supervision::Supervision;
 use crate::tasks::guard;
-use crate::wire::resp::{Reply, ServerError};
 
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
@@ -108,138 +103,6 @@ async fn retry(
     servers.stats.finish_unless_gone(call.reply_to, outcome);
 }
 
-/// What is known of a call between its steps.
-#[derive(Default)]
-struct Progress {
-    /// Of the step that is in flight.
-    step: Rc<StepProgress>,
-    /// Its own connection, if it may have to be killed or waits for other clients.
-    lease: RefCell<Option<Lease>>,
-    /// A connection was lost with a step in flight.
-    lost: Cell<bool>,
-    /// How often it was sent in steps that are over.
-    times_sent: Cell<u32>,
-    sent_code: Cell<bool>,
-    /// How often it was sent behind another call that carries its code.
-    follows: Cell<u32>,
-    /// The server is asked whether it or the script has answered in a server's words.
-    is_doubted: Cell<bool>,
-    /// The questions that were sent before the request in the same write, and the answers.
-    asked: RefCell<Option<(Questions, Vec<Reply>)>>,
-    from_record: Cell<bool>,
-    node: RefCell<Option<Address>>,
-    waiting_for: RefCell<Obstacle>,
-}
-
-impl Progress {
-    fn may_have_executed(&self, request: &Request) -> bool {
-        self.lost.get() || self.is_doubted.get() || verdict::may_have_run(request, self.step.was_sent())
-    }
-
-    /// Counts a step that was sent.
-    fn note(&self, unfinished: &Unfinished) {
-        if !matches!(unfinished, Unfinished::Unsent) {
-            self.times_sent.set(self.times_sent.get() + 1);
-        }
-    }
-
-    fn trace(&self) -> CallTrace {
-        let times_sent = self.times_sent.get() + u32::from(self.step.was_sent());
-        let planned = 1 + u32::from(self.sent_code.get()) + self.follows.get();
-        let node = self.node.borrow().clone();
-        let (sent_code, from_record) = (self.sent_code.get(), self.from_record.get());
-        CallTrace { node, sent_code, retries: times_sent.saturating_sub(planned), from_record }
-    }
-
-    /// Where the request is sent: from that place, or over a connection that no other call uses, once there is one. If it
-    /// must be sent over that lane's present connection only, the connection's number comes along.
-    async fn place_for(
-        &self,
-        servers: &Servers,
-        request: &Request,
-        place: Place,
-    ) -> Result<(Place, Option<u64>), NotReached> {
-        if !request.needs_own_connection() {
-            return Ok((place, None));
-        }
-        let target = &place.lane().clone();
-        // Later calls need not wait for a connection that only this call uses.
-        drop(place);
-        let kept = self.lease.take().filter(|lease| servers.is_alike(lease, target));
-        let waits = request.wait().is_some();
-        let lease = match kept {
-            Some(lease) => lease,
-            // These have no limit: the call that ends another call's wait may itself need such a connection.
-            None if waits => servers.lend(target),
-            None => {
-                let (most, address) = (OWN_CONNECTIONS, target.address().clone());
-                let reason = self.waiting_for.replace(Obstacle::OwnConnections { most, address });
-                let lease = servers.lend_in_turn(target).await;
-                self.waiting_for.replace(reason);
-                lease
-            }
-        };
-        let (lane, introduction) = (lease.lane().clone(), waits.then(|| lease.introduce()));
-        self.lease.borrow_mut().replace(lease);
-        let only_on = match introduction {
-            Some(introduction) => introduction.await?,
-            None => None,
-        };
-        Ok((lane.end_of_line(), only_on))
-    }
-
-    /// Takes the answers to the questions that went before the request.
-    fn note_answers(&self, questions: Option<Questions>, replies: &mut Vec<Reply>) {
-        let asked = questions.map(|questions| {
-            let count = questions.commands().len().min(replies.len());
-            (questions, replies.drain(..count).collect())
-        });
-        self.asked.replace(asked);
-    }
-
-    /// Asks the server whether it has answered so itself, unless it was asked just before.
-    async fn prove(
-        &self,
-        servers: &Rc<Servers>,
-        call: &Call,
-        attempt: &mut Attempt,
-        error: &ServerError,
-        verdict: &Verdict,
-        kept: Option<&Place>,
-    ) -> Verdict {
-        let questions = attempt.questions_about(servers, &call.request, &call.route, verdict);
-        let asked = self.asked.take().filter(|(asked, _)| *asked == questions);
-        let shown = match (asked, &attempt.lane) {
-            (Some((_, answers)), _) => questions.prove(error, answers, Proof::NotThen),
-            (None, Some(lane)) => {
-                let commands = questions.commands().to_vec();
-                self.is_doubted.set(true);
-                let answers = match kept {
-                    Some(place) => ask(place, commands).await,
-                    None => ask(&lane.end_of_line(), commands).await,
-                };
-                self.is_doubted.set(false);
-                proof(servers, lane, error, &questions, answers)
-            }
-            (None, None) => Proof::NotNow,
-        };
-        let verdict = attempt.judge_by(servers, &call.request, &call.route, error, (questions, shown));
-        self.lost.update(|lost| lost || verdict.ran == Ran::Unknown);
-        verdict
-    }
-
-    fn at_deadline(&self, request: &Request) -> AtDeadline {
-        let reason = self.waiting_for.take();
-        if self.may_have_executed(request) {
-            verdict::no_reply(request)
-        } else if self.times_sent.get() == 0 && !matches!(reason, Obstacle::None) {
-            AtDeadline::NotSent(reason)
-        } else {
-            AtDeadline::NotExecuted(reason)
-        }
-    }
-}
-
 async fn attempts(
     servers: &Rc<Servers>,
     call: &Call,
@@ -249,7 +112,7 @@ async fn attempts(
     progress: &Progress,
 ) -> Result<Outcome, TooLate> {
     let request = &call.request;
-    progress.node.replace(lane.as_ref().map(|lane| lane.address().clone()));
+    progress.note_node(lane.as_ref());
     let sent = match &unfinished {
         // The same form is used again, even if other calls have learned meanwhile that the server lacks it.
         Unfinished::Answered(_) => Attempt::default(),
@@ -258,7 +121,7 @@ async fn attempts(
     let mut attempt = Attempt { lane, ..sent };
     let limit = TimeLimit::new(servers, call.timeout, call.deadline, request.wait());
     loop {
-        progress.note(&unfinished);
+        progress.note_end(&unfinished);
         if !matches!(unfinished, Unfinished::Unsent) {
             limit.note_sent();
         }
@@ -329,9 +192,7 @@ async fn next_attempt(
     let brings_code = attempt.brings_code() || attempt.brings_library;
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
-    progress.sent_code.set(attempt.brings_code());
-    progress.follows.set(attempt.follows);
-    progress.node.replace(Some(target.address().clone()));
+    progress.note_attempt(attempt, &target);
     // The commands before the request are useful even without it.
     let options = StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
     let sending = place.begin(commands, options, &progress.step);

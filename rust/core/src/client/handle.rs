@@ -17,8 +17,9 @@ use crate::model::cause::Cause;
 use crate::model::completion::{CallId, Permit, ReplyTo};
 use crate::model::config::{Config, Credentials};
 use crate::model::error::{Error, Kind};
+use crate::model::gather::Gather;
 use crate::model::once::OwnIds;
-use crate::model::request::{Gather, Request};
+use crate::model::request::Request;
 use crate::model::route::Route;
 use crate::model::split::{Part, Split};
 use crate::model::stats::Stats;
@@ -121,6 +122,11 @@ impl Client {
     /// Nobody will use the connection of that name again.
     pub fn release(&self, watch: u64) {
         self.send(Message::Release(watch));
+    }
+
+    /// Learns in the background which node has which slots: a reply without a redirect has shown that they moved.
+    pub fn refresh(&self) {
+        self.send(Message::Refresh);
     }
 
     /// Makes ids of its own for calls with `once`.

@@ -18,6 +18,8 @@ pub(super) enum Message {
     Watch(Box<Watching>),
     /// Nobody will use the connection of that name again.
     Release(u64),
+    /// The slots have moved, as the caller has found out.
+    Refresh,
     Authenticate(Box<Secret>, ReplyTo),
     Cancel(CallId),
     Close(ReplyTo),
@@ -41,7 +43,7 @@ impl Message {
             | Self::Batch(_, reply_to)
             | Self::Authenticate(_, reply_to) => reply_to,
             Self::Watch(watching) => watching.reply_to,
-            Self::Cancel(_) | Self::Release(_) => return,
+            Self::Cancel(_) | Self::Release(_) | Self::Refresh => return,
             Self::Close(closed) => return closed.finish(Ok(Reply::OKAY)),
         };
         reply_to.finish(Err(Box::new(Error::closed())));

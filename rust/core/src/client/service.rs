@@ -110,6 +110,7 @@ async fn listen(
                 Message::Batch(sending, reply_to) => batch::dispatch(servers, *sending, reply_to),
                 Message::Watch(watching) => watch::dispatch(servers, *watching),
                 Message::Release(watch) => servers.watches.release(watch),
+                Message::Refresh => servers.refresh(),
                 Message::Authenticate(password, reply_to) => authenticate(servers, password.0, reply_to),
                 Message::Cancel(id) if servers.supervisor.cancel(id) => closes |= servers.has_lent(),
                 Message::Cancel(id) => drop(gone.insert(id)),

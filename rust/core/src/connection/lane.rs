@@ -7,7 +7,7 @@
 mod code;
 mod introduction;
 mod place;
-mod running;
+mod reconnecting;
 mod signs;
 
 use std::cell::RefCell;
@@ -118,7 +118,7 @@ impl Lane {
     pub(crate) fn start(self: &Rc<Self>) {
         let mut task = self.task.borrow_mut();
         if matches!(*task, Task::Unstarted) {
-            *task = Task::Running(spawn_local(self.clone().keep_running()).abort_handle());
+            *task = Task::Running(spawn_local(self.clone().keep_connected()).abort_handle());
         }
     }
 

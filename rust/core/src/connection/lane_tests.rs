@@ -29,7 +29,7 @@ async fn bounded(work: impl Future<Output = ()>) {
     timeout(6 * BOUND, LocalSet::new().run_until(work)).await.expect("the lane does what is waited for");
 }
 
-/// Ends calls as the ladder would, and panics if a test asks for it.
+/// Ends each call that the lane hands back, and panics if a test asks for it.
 #[derive(Default)]
 struct Clumsy {
     panics_on_errors: bool,

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
+use crate::model::gather::Gather;
 use crate::model::once::OwnIds;
-use crate::model::request::{Gather, Request};
+use crate::model::request::Request;
 use crate::model::route::{Route, Slot};
 use crate::model::split::Part;
 

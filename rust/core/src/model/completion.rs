@@ -149,7 +149,6 @@ impl ReplyTo {
         (Self { caller: Some(Caller::Task(sender)), part: None, permit: None }, receiver)
     }
 
-    /// For a part of a call.
     pub(crate) fn part() -> (Self, oneshot::Receiver<Completion>) {
         let (mut reply_to, receiver) = Self::task();
         reply_to.part = Some(CallId::next_number());

@@ -10,6 +10,7 @@ pub(crate) mod commands;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod error;
+pub(crate) mod gather;
 pub(crate) mod known_code;
 pub(crate) mod library;
 pub(crate) mod once;

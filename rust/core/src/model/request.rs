@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::model::gather::Gather;
 use crate::model::known_code::CodeId;
 use crate::model::library::Library;
 use crate::model::once::Recorded;
@@ -29,27 +30,6 @@ pub struct Request {
     is_killed_on_timeout: bool,
     gather: Gather,
     about: About,
-}
-
-/// How the replies of several nodes, or to the parts of a command, become one reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gather {
-    /// A map from each node's `host:port` to its reply.
-    ByNode,
-    /// The first reply, if all succeeded.
-    AllSucceeded,
-    /// The first that succeeded, if any did.
-    OneSucceeded,
-    /// The sum of integers.
-    Sum,
-    /// For each position of lists of 0 and 1, whether all have 1.
-    And,
-    /// One list, in the order of the keys.
-    InOrder,
-    /// One list, of all.
-    Joined,
-    /// The least of integers.
-    Least,
 }
 
 /// Which of a node's connections a request uses.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::completion::ReplyTo;
-use crate::model::request::{Gather, Packer, Request};
+use crate::model::gather::Gather;
+use crate::model::request::{Packer, Request};
 use crate::model::route::Slot;
 
 /// The part of a command that concerns one slot.

@@ -1,5 +1,5 @@
-//! Decides what an answer, or the loss of one, means: did the request run, and what is next? No other module reads a
-//! server's codes or words.
+//! Decides what an answer, or the loss of one, means: did the request run, and what is next? No other module decides that
+//! by a server's codes or words: `reply_error` and `error` only say them to the caller.
 //!
 //! A script may return any error under any code, also after it wrote. So a code does not show what a script did. Only a
 //! whole line in a server's own wording does, if no script can relay that line from one of its commands

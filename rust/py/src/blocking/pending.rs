@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glide_scripts_core::{CallId, CallTrace, Client as CoreClient, Completion, Mailbox, ReplyTo};
-use pyo3::exceptions::PyBaseException;
-use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::sleep;
+use crate::call_state::CallState;
 use crate::process::fork::{ForkLocal, generation};
 use crate::process::interpreter::{enter, is_main_thread};
 use crate::process::kept::intern;
@@ -23,7 +22,7 @@ use crate::{errors, replies};
 
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct BlockingPending {
-    state: State,
+    state: CallState,
     mailbox: Arc<Mailbox<Completion>>,
     id: CallId,
     /// `None` for a client that is being opened, which is abandoned as a whole.
@@ -39,13 +38,6 @@ pub(crate) struct BlockingPending {
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
 
-enum State {
-    Waiting,
-    Value(Py<PyAny>),
-    Error(Py<PyBaseException>),
-    Cancelled,
-}
-
 impl BlockingPending {
     /// Makes the object that Python waits for, for a call of `commands` commands, and the receiver of the core's reply.
     pub(crate) fn expect_reply(
@@ -54,7 +46,7 @@ impl BlockingPending {
         commands: usize,
     ) -> PyResult<(Bound<'_, Self>, ReplyTo)> {
         let (reply_to, mailbox, id) = ReplyTo::thread();
-        let (state, generation) = (State::Waiting, generation());
+        let (state, generation) = (CallState::Waiting, generation());
         let (trace, callbacks) = (None, Vec::new());
         let pending = Self { state, mailbox, id, client, commands, is_held: false, generation, trace, callbacks };
         Ok((Bound::new(py, pending)?, reply_to))
@@ -82,7 +74,7 @@ impl BlockingPending {
         /// How long a signal waits for its handler at most.
         const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
         let py = slf.py();
-        if !matches!(slf.borrow().state, State::Waiting) {
+        if !slf.borrow().state.is_waiting() {
             return Ok(());
         }
         let _entered = enter()?;
@@ -137,11 +129,7 @@ impl BlockingPending {
     }
 
     fn finish(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) {
-        let state = match result {
-            Ok(value) => State::Value(value.unbind()),
-            Err(error) => State::Error(error.into_value(slf.py())),
-        };
-        slf.borrow_mut().state = state;
+        slf.borrow_mut().state = CallState::ended(slf.py(), result);
         Self::call_back(slf);
     }
 
@@ -161,22 +149,13 @@ impl BlockingPending {
             client.cancel(self.id);
         }
     }
-
-    /// The exception that its result is.
-    fn failure(&self, py: Python<'_>) -> PyErr {
-        match &self.state {
-            State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
-            State::Cancelled => CancelledError::new_err(()),
-            State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),
-        }
-    }
 }
 
 /// No one waits for the call any more: an interrupt came before its thread began to wait. What is not written yet is
 /// never sent.
 impl Drop for BlockingPending {
     fn drop(&mut self) {
-        if matches!(self.state, State::Waiting) && !self.mailbox.has_ended() {
+        if self.state.is_waiting() && !self.mailbox.has_ended() {
             self.cancel_call();
         }
     }
@@ -196,21 +175,16 @@ impl BlockingPending {
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
         let py = slf.py();
         Self::wait(slf)?;
-        let this = slf.borrow();
-        if let State::Value(value) = &this.state {
-            let value = value.clone_ref(py);
-            drop(this);
-            stop_with(value.bind(py));
-            return Ok(None);
-        }
-        Err(this.failure(py))
+        let value = slf.borrow().state.result(py)?;
+        stop_with(value.bind(py));
+        Ok(None)
     }
 
     /// Calls `callback` with this when the waiting thread learns of the end.
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>) -> PyResult<()> {
         let context = slf.py().import("contextvars")?.call_method0("copy_context")?.unbind();
         slf.borrow_mut().callbacks.push((callback, context));
-        let is_waiting = matches!(slf.borrow().state, State::Waiting);
+        let is_waiting = slf.borrow().state.is_waiting();
         if !is_waiting {
             Self::call_back(slf);
         }
@@ -223,39 +197,30 @@ impl BlockingPending {
             return false;
         }
         slf.borrow().cancel_call();
-        slf.borrow_mut().state = State::Cancelled;
+        slf.borrow_mut().state = CallState::Cancelled(None);
         Self::call_back(slf);
         true
     }
 
     fn cancelled(&self) -> bool {
-        matches!(self.state, State::Cancelled)
+        self.state.is_cancelled()
     }
 
     fn done(&mut self) -> bool {
         self.wake_io_thread();
-        !matches!(self.state, State::Waiting) || self.mailbox.has_ended()
+        !self.state.is_waiting() || self.mailbox.has_ended()
     }
 
     /// Waits for the result.
     fn result(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         Self::wait(slf)?;
-        let (py, this) = (slf.py(), slf.borrow());
-        match &this.state {
-            State::Value(value) => Ok(value.clone_ref(py)),
-            _ => Err(this.failure(py)),
-        }
+        slf.borrow().state.result(slf.py())
     }
 
     /// Waits for the end, and gives the error that it was, if any.
     fn exception(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
         Self::wait(slf)?;
-        let (py, this) = (slf.py(), slf.borrow());
-        match &this.state {
-            State::Value(_) => Ok(None),
-            State::Error(error) => Ok(Some(error.clone_ref(py).into_any())),
-            _ => Err(this.failure(py)),
-        }
+        slf.borrow().state.exception(slf.py())
     }
 
     /// What an observer learns of a call that has ended, besides its result.
@@ -263,20 +228,12 @@ impl BlockingPending {
         self.trace.as_deref().map(trace_to_python)
     }
 
-    fn __repr__(&self) -> &'static str {
-        match self.state {
-            State::Waiting => "<BlockingPending>",
-            State::Value(_) | State::Error(_) => "<BlockingPending done>",
-            State::Cancelled => "<BlockingPending cancelled>",
-        }
+    fn __repr__(&self) -> String {
+        format!("<BlockingPending{}>", self.state.shown())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match &self.state {
-            State::Value(value) => visit.call(value)?,
-            State::Error(error) => visit.call(error)?,
-            State::Waiting | State::Cancelled => {}
-        }
+        self.state.traverse(&visit)?;
         self.callbacks.iter().try_for_each(|(callback, context)| {
             visit.call(callback)?;
             visit.call(context)

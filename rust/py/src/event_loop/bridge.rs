@@ -81,7 +81,6 @@ impl Bridge {
         self.thread == thread::current().id()
     }
 
-    /// Forgets all calls.
     pub(super) fn forget_calls(&self) {
         let calls = std::mem::take(&mut self.shared.lock().calls);
         drop(calls);

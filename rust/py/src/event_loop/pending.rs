@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use glide_scripts_core::{CallTrace, Client as CoreClient};
-use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
-use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::iterator::PySendResult;
@@ -16,6 +15,7 @@ use pyo3::types::iterator::PySendResult;
 use super::done_callback::DoneCallback;
 use super::loop_state::SharedLoop;
 use super::trio;
+use crate::call_state::CallState;
 use crate::process::fork::ForkLocal;
 use crate::process::interpreter::enter;
 use crate::process::kept::intern;
@@ -27,7 +27,7 @@ pub(super) type Loop = SharedLoop<Py<Pending>>;
 
 #[pyclass(module = "glide_scripts._core")]
 pub(crate) struct Pending {
-    state: State,
+    state: CallState,
     /// `_asyncio_future_blocking`: set from a task's step until asyncio has seen that the task awaits this.
     blocking: bool,
     /// A task has looked, and adds its callback next.
@@ -36,7 +36,6 @@ pub(crate) struct Pending {
     /// Who waits: nearly always one task.
     first: Option<DoneCallback>,
     further: Vec<DoneCallback>,
-    is_trio: bool,
     /// The task of trio that waits.
     task: Option<Py<PyAny>>,
     /// The object by which it waits.
@@ -50,13 +49,6 @@ pub(crate) struct Pending {
     pub(super) trace: Option<Box<CallTrace>>,
 }
 
-enum State {
-    Waiting,
-    Value(Py<PyAny>),
-    Error(Py<PyBaseException>),
-    Cancelled(Option<Py<PyAny>>),
-}
-
 impl Pending {
     pub(super) fn new(
         event_loop: &Bound<'_, PyAny>,
@@ -64,13 +56,12 @@ impl Pending {
         client: Option<Arc<ForkLocal<CoreClient>>>,
     ) -> Self {
         Self {
-            state: State::Waiting,
+            state: CallState::Waiting,
             blocking: false,
             is_awaited: false,
             event_loop: event_loop.clone().unbind(),
             first: None,
             further: Vec::new(),
-            is_trio: shared.is_trio,
             task: None,
             waiting: None,
             shared,
@@ -82,7 +73,8 @@ impl Pending {
 
     /// A call that was cancelled before it was sent.
     pub(super) fn never_sent(event_loop: &Bound<'_, PyAny>, shared: Arc<Loop>) -> Self {
-        Self { state: State::Cancelled(None), ..Self::new(event_loop, shared, None) }
+        let state = cancelled(&shared, None);
+        Self { state, ..Self::new(event_loop, shared, None) }
     }
 
     /// Ends the wait, and steps who waited: at once, or in the loop's next turn. The error is one that ends the loop,
@@ -91,10 +83,7 @@ impl Pending {
         let py = slf.py();
         let callbacks = {
             let mut this = slf.borrow_mut();
-            this.state = match result {
-                Ok(value) => State::Value(value.unbind()),
-                Err(error) => State::Error(error.into_value(py)),
-            };
+            this.state = CallState::ended(py, result);
             this.take_callbacks()
         };
         let mut result = Ok(());
@@ -165,24 +154,21 @@ impl Pending {
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let mut this = slf.borrow_mut();
-        if this.is_trio {
+        if this.shared.is_trio {
             drop(this);
             return Self::wait_in_trio(slf).map(Some);
         }
-        if let State::Value(value) = &this.state {
-            let value = value.clone_ref(py);
-            drop(this);
-            stop_with(value.bind(py));
-            return Ok(None);
-        }
-        if matches!(this.state, State::Waiting) {
+        if this.state.is_waiting() {
             if this.blocking {
                 return Err(PyRuntimeError::new_err("await wasn't used with a reply"));
             }
             this.blocking = true;
             return Ok(Some(slf.clone().into_any()));
         }
-        Err(this.failure(py))
+        let value = this.state.result(py)?;
+        drop(this);
+        stop_with(value.bind(py));
+        Ok(None)
     }
 
     /// Goes on with what trio sends to the task.
@@ -216,7 +202,7 @@ impl Pending {
         let mut this = slf.borrow_mut();
         let steps_task = std::mem::take(&mut this.is_awaited);
         let callback = DoneCallback { callable: callback, context, steps_task };
-        if !matches!(this.state, State::Waiting) {
+        if !this.state.is_waiting() {
             drop(this);
             return Self::schedule(slf, &callback);
         }
@@ -251,10 +237,10 @@ impl Pending {
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         let mut callbacks = {
             let mut this = slf.borrow_mut();
-            if !matches!(this.state, State::Waiting) {
+            if !this.state.is_waiting() {
                 return Ok(false);
             }
-            this.state = State::Cancelled(msg);
+            this.state = cancelled(&this.shared, msg);
             this.take_callbacks()
         };
         let cancelled = slf.borrow().cancel_call();
@@ -264,26 +250,19 @@ impl Pending {
     }
 
     fn cancelled(&self) -> bool {
-        matches!(self.state, State::Cancelled(_))
+        self.state.is_cancelled()
     }
 
     fn done(&self) -> bool {
-        !matches!(self.state, State::Waiting)
+        !self.state.is_waiting()
     }
 
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match &self.state {
-            State::Value(value) => Ok(value.clone_ref(py)),
-            _ => Err(self.failure(py)),
-        }
+        self.state.result(py)
     }
 
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        match &self.state {
-            State::Value(_) => Ok(None),
-            State::Error(error) => Ok(Some(error.clone_ref(py).into_any())),
-            _ => Err(self.failure(py)),
-        }
+        self.state.exception(py)
     }
 
     fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
@@ -295,24 +274,15 @@ impl Pending {
         self.trace.as_deref().map(trace_to_python)
     }
 
-    fn __repr__(&self) -> &'static str {
-        match self.state {
-            State::Waiting => "<Pending>",
-            State::Value(_) | State::Error(_) => "<Pending done>",
-            State::Cancelled(_) => "<Pending cancelled>",
-        }
+    fn __repr__(&self) -> String {
+        format!("<Pending{}>", self.state.shown())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
         visit.call(&self.task)?;
         visit.call(&self.waiting)?;
-        match &self.state {
-            State::Value(value) => visit.call(value)?,
-            State::Error(error) => visit.call(error)?,
-            State::Cancelled(msg) => visit.call(msg)?,
-            State::Waiting => {}
-        }
+        self.state.traverse(&visit)?;
         self.first.iter().chain(&self.further).try_for_each(|callback| callback.traverse(&visit))
     }
 
@@ -333,15 +303,8 @@ impl Pending {
         }
         Ok(())
     }
+}
 
-    /// The exception that its result is.
-    fn failure(&self, py: Python<'_>) -> PyErr {
-        match &self.state {
-            State::Error(error) => PyErr::from_value(error.bind(py).clone().into_any()),
-            State::Cancelled(_) if self.is_trio => PyRuntimeError::new_err("the call was cancelled"),
-            State::Cancelled(None) => CancelledError::new_err(()),
-            State::Cancelled(Some(msg)) => CancelledError::new_err((msg.clone_ref(py),)),
-            State::Waiting | State::Value(_) => InvalidStateError::new_err("there is no reply yet"),
-        }
-    }
+fn cancelled(event_loop: &Loop, message: Option<Py<PyAny>>) -> CallState {
+    if event_loop.is_trio { CallState::CancelledInTrio } else { CallState::Cancelled(message) }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use super::Context;
 use crate::calls::attempt::Attempt;
-use crate::calls::fanout::{gather_nodes, gather_parts, has_left, nodes_of};
+use crate::calls::fanout::{has_left, nodes_of};
 use crate::connection::lane::Lane;
 use crate::model::batch::Entry;
 use crate::model::cause::{AtDeadline, Obstacle};
@@ -52,12 +52,11 @@ impl Shape {
             (Self::Nodes(nodes), Entry::Whole { request, .. }) => {
                 let answers: Vec<_> = nodes.into_iter().zip(outcomes).collect();
                 let answers = answers.into_iter().filter(|(node, outcome)| !has_left(servers, node, outcome));
-                gather_nodes(request.gather(), answers.collect())
+                request.gather().of_nodes(answers.collect())
             }
             (Self::Parts, Entry::Parts { parts, gather }) => {
-                let keys = parts.iter().map(|part| part.positions.len()).sum();
                 let answers = parts.iter().map(|part| part.positions.clone()).zip(outcomes);
-                gather_parts(*gather, answers.collect(), keys)
+                gather.of_parts(answers.collect())
             }
             (Self::Unknown(error), _) => Err(Box::new(error)),
             _ => outcomes.next().unwrap_or_else(|| Err(Box::new(Error::closed_in_flight(true)))),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::words::words_of;
-use super::{About, Gather, LaneKind, Request};
+use super::{About, LaneKind, Request};
 use crate::model::cause::{CrossSlot, InSlot};
 use crate::model::error::Error;
+use crate::model::gather::Gather;
 use crate::model::once::{self, Once, Recorded};
 use crate::model::route::{Route, Slot};
 use crate::model::script::Script;

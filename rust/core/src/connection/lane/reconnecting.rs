@@ -1,4 +1,4 @@
-//! The task that keeps a lane's connection up.
+//! The task that connects a lane, and again whenever the connection is lost.
 
 use std::rc::Rc;
 
@@ -11,16 +11,16 @@ use crate::model::unreachable::Unreachable;
 use crate::tasks::guard;
 
 impl Lane {
-    /// Runs the lane again after a panic: otherwise waiting calls would never end at their deadlines.
-    pub(super) async fn keep_running(self: Rc<Self>) {
-        while guard::run("a connection", self.clone().run()).await.is_err() {
+    /// Begins again after a panic: otherwise waiting calls would never end at their deadlines.
+    pub(super) async fn keep_connected(self: Rc<Self>) {
+        while guard::run("a connection", self.clone().connect_and_serve()).await.is_err() {
             self.status.set(Status::Connecting);
             self.lose_in_flight(u64::MAX, &Unreachable::Panicked);
             sleep(self.config.backoff.pause(0)).await;
         }
     }
 
-    async fn run(self: Rc<Self>) {
+    async fn connect_and_serve(self: Rc<Self>) {
         let mut failures = 0;
         let mut last_reason = None;
         loop {

@@ -1,5 +1,4 @@
-//! What the client does after each answer (the ladder), on a real server if it gives this answer, else on a scripted
-//! one.
+//! What a call does after each answer, on a real server if it gives this answer, else on a scripted one.
 
 mod support;
 
