@@ -1,4 +1,4 @@
-"""How often an operation of an asynchronous client is done, by so many tasks at once."""
+"""How often an operation of an asynchronous client is done, by a number of tasks at once."""
 
 from __future__ import annotations
 

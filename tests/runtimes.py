@@ -51,7 +51,7 @@ class Runtime:
         self._trio = trio_thread
 
     async def made(self, kind: Any, config: Any) -> Any:
-        """A client of a kind; in threads a synchronous one."""
+        """A client of this kind. For threads, it is synchronous."""
         if self.name == THREADS:
             return await InThreads.create(kind.__name__, config)
         if self._trio is not None:

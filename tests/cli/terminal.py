@@ -64,7 +64,7 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that it has shown, without colours and the like."""
+        """All that it has shown, without colours and control characters."""
         return _ESCAPES.sub("", self._shown)
 
     @property

@@ -101,7 +101,7 @@ def plan(**settings: float) -> Plan:
 
 
 async def stalled(server: ValkeyServer, workload: Workload, seconds: float) -> None:
-    """The workload, on a server that stands still from its start for so many seconds."""
+    """The workload, on a server that stands still from its start for that many seconds."""
     await workload.first_call(10_000)
     server.pause()
     try:

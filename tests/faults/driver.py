@@ -113,7 +113,7 @@ class Driver:
         return self._errors.total()
 
     async def progress(self, calls: int = 100, within: float = 60.0) -> None:
-        """Waits until so many more calls have succeeded."""
+        """Waits until this many more calls have succeeded."""
         goal = self.acknowledged + calls
         try:
             await until(lambda: self.acknowledged >= goal, within)
@@ -124,7 +124,7 @@ class Driver:
             ) from None
 
     async def failures(self, calls: int) -> None:
-        """Waits until so many more calls have failed."""
+        """Waits until this many more calls have failed."""
         goal = self.failed + calls
         await until(lambda: self.failed >= goal, 20)
 

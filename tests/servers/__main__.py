@@ -102,7 +102,7 @@ def files_with(mark: str) -> list[Path]:
 
 
 def environment(program: Path) -> dict[str, str]:
-    """What tells the Python tests and the core's which program to start."""
+    """The environment variables that name the program to start, for Python's and Rust's tests."""
     return {
         **os.environ,
         "GLIDE_SCRIPTS_SERVER": str(program),

@@ -40,7 +40,7 @@ WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
 
 class Recorder(Observer):
-    """Keeps what it is told."""
+    """Keeps what it is called with."""
 
     def __init__(self) -> None:
         self.clients: list[tuple[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What the error of a failed script shows, of whichever client method it was."""
+"""What the error of a failed script shows, for each client method."""
 
 from __future__ import annotations
 

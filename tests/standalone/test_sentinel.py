@@ -82,7 +82,7 @@ class Load:
             await asyncio.sleep(0.001)
 
     async def goes_on(self, count: int = 20) -> None:
-        """Waits for so many more calls that succeed."""
+        """Waits for this many more calls that succeed."""
         wanted = len(self.done) + count
         await until(lambda: len(self.done) >= wanted)
 

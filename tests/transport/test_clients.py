@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from importlib import import_module
+from traceback import TracebackException
 from typing import Any
 
 import pytest
@@ -29,6 +30,13 @@ async def test_client_is_the_librarys_client(
     assert await done(client.set("key", 1)) is True
     assert await done(client.get("key")) == b"1"
     assert isinstance(client.pipeline(), getattr(kind.own, kind.name))
+
+
+async def test_a_client_that_could_not_be_made_is_shown_in_a_traceback(kind: Kind) -> None:
+    with pytest.raises(TypeError) as caught:
+        getattr(kind.here, kind.name)(nosuch="x")
+    shown = TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "nosuch" in "".join(shown.format())
 
 
 async def test_script_takes_one_round_trip_and_is_sent_where_it_is_missing(

@@ -409,7 +409,7 @@ def not_authenticated(record: Record, program: str) -> None:
 
 
 def loading(record: Record, program: str) -> None:
-    # It answers after each so many bytes that it has loaded; before Redis 7 that is two million.
+    # It answers each time that it has loaded a number of bytes: two million before Redis 7.
     settings, count, size = {"rdbcompression": "no"}, 100, 2_200_000
     if record.has_flags:
         settings |= {"enable_debug_command": "yes", "loading_process_events_interval_bytes": "1024"}

@@ -106,6 +106,8 @@ def looked_for(entry: Traversable, shown: str) -> str:
 def _why_unread(error: Exception, entry: Traversable) -> str:
     # A zip raises KeyError, with a text about its internals.
     if isinstance(error, (KeyError, FileNotFoundError, NotADirectoryError)):
+        if isinstance(entry, os.PathLike) and os.path.islink(entry):
+            return f"it is a link to {os.readlink(os.fspath(entry))}, which does not exist"
         return _NO_FILE
     if isinstance(error, IsADirectoryError):
         return "it is a folder, not a file"

@@ -106,7 +106,7 @@ class TypedLibrary:
         from .files import typed  # noqa: PLC0415 - saves time at import
 
         self = object.__new__(cls)
-        self.__entries, self.__errors, self.__shown = {}, errors, shown
+        self.__entries, self.__errors, self.__shown = {}, errors, shown or "."
         self.__left_out = {}
         for part, group in itertools.groupby(files, key=lambda each: each.path[depth]):
             below = list(group)
@@ -195,7 +195,8 @@ class TypedLibrary:
                 yield entry
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.__shown}: {', '.join(self.__entries)}>"
+        names = ", ".join(self.__entries) or "no scripts"
+        return f"<{type(self).__name__} {self.__shown}: {names}>"
 
     def _entries(self) -> dict[str, TypedScript[..., Any] | TypedLibrary]:
         """By their attributes' names."""

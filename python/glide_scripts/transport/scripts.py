@@ -51,6 +51,13 @@ class RegistersScripts:
     _converts_scripts = False
     """Whether the caller has a function for the replies of scripts, as the library has none."""
 
+    def __repr__(self) -> str:
+        try:
+            return super().__repr__()
+        except AttributeError:
+            # A traceback with local variables shows a client whose constructor failed, too.
+            return f"<{type(self).__name__} that could not be made>"
+
     def _sends_itself(self, options: dict[str, Any]) -> bool:
         """Whether the library's own connections carry commands with such options."""
         raise NotImplementedError

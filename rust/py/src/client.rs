@@ -213,8 +213,8 @@ impl Client {
         stats::to_python(py, self.core(py)?.stats())
     }
 
-    /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any runtime
-    /// may close it. `text`: the error text of calls in flight.
+    /// Awaiting gives OK once the connections are gone. None in a child of the process that made the client. Any
+    /// runtime may close it. `text`: the error text of calls in flight.
     #[pyo3(signature = (text=None))]
     fn close<'py>(&self, py: Python<'py>, text: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.core.get().is_none() {
@@ -260,7 +260,7 @@ impl Client {
         })
     }
 
-    /// Starts a call of so many commands, and wakes the I/O thread at once.
+    /// Starts a call of that many commands, and wakes the I/O thread at once.
     fn send<'py>(&self, py: Python<'py>, commands: usize, call: impl FnOnce(&CoreClient, ReplyTo)) -> Started<'py> {
         if self.is_blocking {
             return self.block(py, commands, call);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use glide_scripts_core::has_cores;
 
-/// For one call, or for a batch of so many commands; `None`: not at all. Sleeping and waking up costs more CPU than the
-/// whole round trip to a nearby server. It is long enough to find a reply while the I/O thread still has to be woken:
-/// after that, both threads stay awake.
+/// For one call, or for a batch of that many commands; `None`: not at all. Sleeping and waking up costs more CPU than
+/// the whole round trip to a nearby server. It is long enough to find a reply while the I/O thread still has to be
+/// woken: after that, both threads stay awake.
 pub(crate) fn time_to_look(commands: usize) -> Option<Duration> {
     const CALL: Duration = Duration::from_micros(150);
     const BATCH: Duration = Duration::from_micros(250);

@@ -61,13 +61,13 @@ impl Transport for Simulated {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     None,
-    /// Reset once the socket has taken so many bytes.
+    /// Reset once the socket has taken that many bytes.
     ResetAfterWriting(u64),
-    /// Reset once so many bytes of replies have arrived.
+    /// Reset once that many bytes of replies have arrived.
     ResetAfterReading(u64),
-    /// Ended by the server's side, after so many bytes of replies.
+    /// Ended by the server's side, after that many bytes of replies.
     EndAfterReading(u64),
-    /// After so many bytes, nothing arrives any more in either direction.
+    /// After that many bytes, nothing arrives any more in either direction.
     SwallowAfter(u64),
 }
 

@@ -124,7 +124,7 @@ impl World {
         from[self.chance.borrow_mut().usize(..from.len())].clone()
     }
 
-    /// Whether something happens that does once in so many times.
+    /// Whether something happens that does once in that many times.
     pub(crate) fn once_in(&self, times: u64) -> bool {
         self.below(times) == 0
     }

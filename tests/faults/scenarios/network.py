@@ -167,7 +167,7 @@ async def dead_connections_noticed(make: Make, scale: Scale) -> Report:
 
 
 def has_connections(proxy: FaultProxy, count: int) -> bool:
-    """Whether so many have been made."""
+    """Whether that many have been made."""
     return proxy.counts["connections"] >= count
 
 

@@ -62,7 +62,7 @@ MODULES = [
     sorted_sets,
     strings,
 ]
-# Helpers of theirs that are no commands.
+# Helpers that are not commands.
 HELPERS = {"filters", "publish_in_cluster"}
 # Each command by the name of its method.
 c = SimpleNamespace(

@@ -47,6 +47,22 @@ def test_a_link_to_a_folder_around_it_says_so(tmp_path: Path, link: str, to: str
         ScriptLibrary.from_directory(tmp_path)
 
 
+def test_a_broken_link_names_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.lua").symlink_to("gone.lua")
+    with pytest.raises(
+        ScriptSourceError, match=r"a\.lua: it is a link to gone\.lua, which does not"
+    ):
+        ScriptLibrary.from_directory(tmp_path)
+
+
+def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scripts = ScriptLibrary.from_directory(".")
+    assert repr(scripts) == "<ScriptLibrary .: no scripts>"
+    with pytest.raises(AttributeError, match=r"there is no script 'nope' in \."):
+        _ = scripts.nope
+
+
 def test_a_name_is_what_python_reads(tmp_path: Path) -> None:
     write(tmp_path, "\ufb01.lua")
     assert ScriptLibrary.from_directory(tmp_path).fi.name == "fi"

@@ -46,8 +46,8 @@ impl Io {
         self.written + self.output.len() as u64
     }
 
-    /// How many of the bytes the peer's machine has taken, where the system says so. Under TLS it is a little less, since
-    /// records are longer than what is in them.
+    /// How many of the bytes the peer's machine has taken, where the system says so. Under TLS it is a little less,
+    /// since records are longer than what is in them.
     pub(crate) fn taken(&self, unacknowledged: Option<Unacknowledged>) -> Option<u64> {
         let queued = self.stream.unacknowledged(unacknowledged)?;
         Some(self.written.saturating_sub(queued as u64))
@@ -159,7 +159,7 @@ impl Output {
         self.tail.truncate(rest);
     }
 
-    /// The first chunks, up to so many bytes in all; how many chunks.
+    /// The first chunks, up to that many bytes in all; how many chunks.
     fn slices<'a>(&'a self, most: usize, slices: &mut [IoSlice<'a>]) -> usize {
         let mut rest = most;
         let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// Takes so many bytes of each write, and nothing once there are `most`.
+    /// Takes that many bytes of each write, and nothing once there are `most`.
     struct Taking {
         taken: std::rc::Rc<std::cell::RefCell<(Vec<u8>, usize)>>,
         at_once: usize,
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// Gives so many bytes of strings to each read.
+    /// Gives that many bytes of strings to each read.
     struct Giving {
         bytes: Vec<u8>,
         reads: std::rc::Rc<std::cell::Cell<usize>>,

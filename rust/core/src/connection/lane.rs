@@ -171,7 +171,7 @@ impl Lane {
         Some(number)
     }
 
-    /// The queue has grown, to so many bytes.
+    /// The queue has grown, to that many bytes.
     fn queue_has_grown(self: &Rc<Self>, bytes: usize) {
         const NEWS: usize = 64 << 10;
         if bytes > self.counters.published_bytes() + NEWS {

@@ -15,7 +15,7 @@ use crate::wire::resp::Reply;
 pub(crate) enum Unfinished {
     /// The server answered with an error, or from the record of an earlier call.
     Answered(Reply),
-    /// Certainly not executed: it was never written in whole.
+    /// Certainly not executed: it was never written in full.
     Unsent,
     /// Written, and the connection was lost before the reply.
     Lost(Unreachable),

@@ -49,7 +49,7 @@ impl Placement {
     }
 }
 
-/// Whether a command runs Lua, as its name says: the code, where that stands in it.
+/// Whether a command runs Lua, by its name. Returns the code, if the command contains it.
 pub fn runs_lua(request: &Request) -> Option<Option<&[u8]>> {
     let name = significant(request.words().next()?);
     let is_one = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));

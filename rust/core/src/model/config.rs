@@ -73,7 +73,7 @@ pub struct ConnectionConfig {
     pub protocol: Protocol,
     pub database: u32,
     pub client_name: Option<String>,
-    /// Whether to tell the server of the client, with CLIENT SETINFO.
+    /// Whether to send the client's name and version to the server, with CLIENT SETINFO.
     pub sends_client_info: bool,
     /// The names of settings in errors for this caller, where they differ from the settings' own.
     pub setting_names: Vec<(String, String)>,

@@ -61,8 +61,8 @@ impl OwnIds {
     }
 }
 
-/// The name of an id's record, and where in it the id is: in the slot of the first key, if there is one. No other key has
-/// the same record, but for keys with the same hash tag.
+/// The name of an id's record, and where in it the id is: in the slot of the first key, if there is one. Only keys with
+/// the same hash tag have the same record.
 pub(crate) fn record_name(first_key: Option<&[u8]>, id: &[u8]) -> (Vec<u8>, Range<usize>) {
     /// A longer part of a key is not repeated in the name.
     const LONGEST_TAG: usize = 128;

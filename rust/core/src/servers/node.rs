@@ -205,7 +205,7 @@ impl Lease {
         }
     }
 
-    /// Keeps the connection, and the one that kills come by, beyond the end of the client. The latter is returned.
+    /// Keeps the connection, and the one for kills, after the client is closed. Returns the one for kills.
     pub(crate) fn begin_kill(&self) -> Rc<Lane> {
         self.node.killing.borrow_mut().push(self.lane.clone());
         self.node.admin().clone()

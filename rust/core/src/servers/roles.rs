@@ -16,7 +16,7 @@ use crate::servers::sentinels::{Claims, Sentinels};
 use crate::servers::topology::{Shard, Topology};
 
 impl Servers {
-    /// The primary is whichever of the configured servers says so.
+    /// The primary is the configured server that says so.
     pub(super) async fn learn_roles(&self) -> Result<Topology, TopologyError> {
         /// How long servers that do not answer are waited for once all others have said that they are replicas.
         const STRAGGLERS: Duration = Duration::from_millis(300);

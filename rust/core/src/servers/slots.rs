@@ -1,4 +1,4 @@
-//! Which nodes a cluster has, and which of them has which slots, as one of them tells it.
+//! The nodes of a cluster and their slots, as one of the nodes lists them.
 
 use tokio::task::JoinSet;
 

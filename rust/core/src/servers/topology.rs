@@ -57,7 +57,7 @@ impl Shard {
         self.in_turn(self.replicas.len(), fits)
     }
 
-    /// The next in turn, of so many nodes, that is connected and fits. The primary comes after the replicas.
+    /// The next in turn, of that many nodes, that is connected and fits. The primary comes after the replicas.
     fn in_turn(&self, count: usize, fits: impl Fn(&Node) -> bool) -> Option<Rc<Lane>> {
         let turn = self.turn.get();
         (turn..turn + count).find_map(|index| {

@@ -4,7 +4,7 @@ use std::cell::{Ref, RefCell};
 
 use tokio::sync::Notify;
 
-/// Wakes those that wait in the order in which they began to. tokio's own `watch` does so by chance, and nothing that
+/// Wakes those that wait in the order in which they began to. tokio's own `watch` does so at random, and nothing that
 /// is left to chance can be simulated.
 pub(crate) struct Signal<T> {
     value: RefCell<T>,

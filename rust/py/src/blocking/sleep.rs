@@ -11,8 +11,8 @@ use glide_scripts_core::{Completion, Look, Mailbox, Tries, look};
 
 use crate::polling::time_to_look;
 
-/// Waits until the call of so many commands has ended, or at most until `longest` has passed; it may end early. The thread
-/// is detached.
+/// Waits until the call of that many commands has ended, or at most until `longest` has passed; it may end early. The
+/// thread is detached.
 pub(super) fn until_end(mailbox: &Mailbox<Completion>, commands: usize, longest: Option<Duration>) {
     let waiting = Waiting::begin();
     if spin(mailbox, commands, &waiting) {
@@ -77,8 +77,8 @@ thread_local! {
 }
 
 /// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and
-/// waking take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other threads
-/// need the cores. If it often finds nothing, it looks less often.
+/// waking take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other
+/// threads need the cores. If it often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
     let Some(length) = time_to_look(commands).filter(|_| waiting.is_alone()) else { return false };
     let mut tries = TRIES.get();

@@ -46,7 +46,7 @@ pub(super) enum Keys {
 pub(super) struct Command {
     /// With its subcommand after a bar.
     pub(super) name: &'static str,
-    /// Number of words; negative: at least so many.
+    /// Number of words; negative: at least that many.
     arity: isize,
     flags: u16,
     keys: Keys,

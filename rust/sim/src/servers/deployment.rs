@@ -170,7 +170,7 @@ impl Deployment {
         Some(id)
     }
 
-    /// The client's end closed, or the network lost it. Commands that have arrived in whole still run, as on a real
+    /// The client's end closed, or the network lost it. Commands that have arrived in full still run, as on a real
     /// server they may.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         let Some(c) = self.connections.get_mut(&connection) else { return };
@@ -263,7 +263,7 @@ impl Deployment {
         }
     }
 
-    /// Runs what one connection has sent in whole.
+    /// Runs what one connection has sent in full.
     pub(super) fn read(&mut self, id: ConnectionId) {
         loop {
             let Some(c) = self.connections.get_mut(&id) else { return };

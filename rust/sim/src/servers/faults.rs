@@ -144,7 +144,7 @@ impl Deployment {
     /// primary follows it once it hears of that: in a cluster when gossip reaches it, elsewhere after `demote_after`.
     /// Until then both take writes, and those of the old one are lost.
     pub fn fail_over(&mut self, replica: NodeId, in_step: bool, demote_after: Duration) {
-        // While a script runs, a server neither takes over by itself nor does what it is told.
+        // While a script runs, a server neither takes over by itself nor obeys an operator.
         if !self.nodes[replica].is_up || self.runs_script(replica) || (in_step && self.nodes[replica].is_paused) {
             return;
         }

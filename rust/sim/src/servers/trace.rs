@@ -18,7 +18,7 @@ pub enum Act {
 pub trait Peer {
     /// Sends these bytes on a connection to a node, and opens it first where it is new.
     fn send(&mut self, connection: ConnectionId, node: NodeId, bytes: &[u8]);
-    /// The next reply in whole; empty, if the server ended the connection or says nothing.
+    /// The next reply in full; empty, if the server ended the connection or says nothing.
     fn hear(&mut self, connection: ConnectionId) -> Vec<u8>;
     /// Waits until a node answers BUSY; `false`: it does not.
     fn until_busy(&mut self, node: NodeId) -> bool;

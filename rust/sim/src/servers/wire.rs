@@ -12,7 +12,7 @@ pub fn pack<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
     bytes
 }
 
-/// Takes the first command from the bytes once it is there in whole. `Err`: no command begins like that.
+/// Takes the first command from the bytes once it has arrived in full. `Err`: no command begins like that.
 pub(crate) fn take_command(input: &mut Vec<u8>) -> Result<Option<Words>, String> {
     let mut at = 0;
     let Some(count) = number(input, &mut at, b'*', "invalid multibulk length")? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! One command of a call, by chance: what is sent, and what it may be answered.
+//! Makes a random command of a call: what is sent, and which answers are allowed.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl Callers {
         script.clone()
     }
 
-    /// A command with an id, by chance. `simple`: it takes no time and does not fail by itself; `key`: its key.
+    /// A random command with an id. `simple`: it takes no time and does not fail by itself; `key`: its key.
     pub(super) fn command(&self, simple: bool, key: Option<&str>) -> Command {
         let world = &self.world;
         let id = self.next_id();

@@ -12,7 +12,7 @@ fn a_busy_server_says_what_the_model_says() {
     hold(&programs(), seeds(6), Layout::Standalone, Program::standalone, scenario);
 }
 
-/// A script that goes on for ever is killed by another connection, after some had a word.
+/// An endless script is killed over another connection, after other commands were answered.
 fn scenario(model: &mut Deployment, chance: &mut fastrand::Rng) {
     let mut speaker = Speaker::new(model, chance, &[0, 0, 0]);
     let has_functions = speaker.has_functions();

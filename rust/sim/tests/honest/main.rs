@@ -20,7 +20,7 @@ use glide_scripts_sim::servers::{Deployment, Layout, Options, Words};
 use self::normal::normal;
 use self::servers::{Program, Real};
 
-/// The seeds to run: from the environment, or so many.
+/// The seeds to run: from the environment, or that many.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
     match std::env::var("HONEST_SEEDS") {
         Ok(range) => {

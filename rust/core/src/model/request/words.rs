@@ -102,7 +102,7 @@ impl Request {
     }
 }
 
-/// The words of a packed command, less the line that counts them.
+/// The words of a packed command, without the line that counts them.
 pub(super) fn words_of(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, after) = line(rest)?;

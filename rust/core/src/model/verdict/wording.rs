@@ -243,7 +243,7 @@ fn is_unknown_command(text: &str, asked: &Asked<'_>) -> bool {
     })
 }
 
-/// The arguments as a server quotes them, which stops after so many bytes.
+/// The arguments as a server quotes them, which stops after that many bytes.
 fn shown(asked: &Asked<'_>, open: char, close: &str) -> String {
     const LONGEST: usize = 128;
     let mut shown: Vec<u8> = Vec::new();

@@ -12,5 +12,5 @@ class OutOfStock(ScriptError):
 
 @typed_script(Script.from_resource(__name__, "scripts/put.lua"))
 def put(sku: Key, count: int) -> int:
-    """Puts so many into stock, and returns how many there are."""
+    """Puts that many into stock, and returns how many there are."""
     raise NotImplementedError
