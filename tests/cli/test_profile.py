@@ -343,7 +343,7 @@ def test_calls_that_fail_are_counted_and_the_first_one_s_error_is_shown(
     ("words", "why"),
     [
         (("--workload", "none.jsonl"), "none.jsonl: No such file"),
-        (("--svg", "none/flames.svg"), "there is no folder none"),
+        (("--svg", "none/flames.svg"), "glide-scripts: --svg: there is no folder none"),
         (("--key", "{rand:0}"), r"\{rand:0\} is not a random number"),
         (("--workload", "calls.jsonl", "--key", "k"), "it cannot be combined with --key and --arg"),
     ],
