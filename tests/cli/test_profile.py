@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from tests.cli.terminal import piped
+from tests.cli.terminal import piped, start
+from tests.waiting import block_until
 
 from glide_scripts.cli import _timers
 from glide_scripts.cli import profile as command
@@ -152,13 +156,13 @@ def test_lines_that_cannot_be_told_apart_are_in_the_order_of_the_text() -> None:
 def test_the_calls_of_a_large_repeat_are_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
 
-    async def profiled(*arguments: Any) -> None:
-        given.append(arguments)
+    async def make(made: Any, called: Any, calls: Any, target: Any, **rest: int) -> None:
+        given.append((calls, rest["count"]))
         raise Failure("not called", 2)
 
-    monkeypatch.setattr(command, "_profiled", profiled)
+    monkeypatch.setattr(command, "_make", make)
     assert piped("profile", "-e", "return 1", "--repeat", "1000000000000").code == 2
-    ((_, calls, count, *_),) = given
+    ((calls, count),) = given
     assert (len(calls), count) == (1, 1_000_000_000_000)
 
 
@@ -412,6 +416,40 @@ def test_a_server_without_a_clock_is_named(
     why = "scripts of this server have no clock, so they cannot be profiled; Redis 7.2"
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert ended.err.startswith(f"glide-scripts: {script}: {why}")
+
+
+def interrupt(profiling: subprocess.Popen[bytes], _: ValkeyServer) -> None:
+    profiling.send_signal(signal.SIGINT)
+
+
+def kill(_: subprocess.Popen[bytes], server: ValkeyServer) -> None:
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    ("end", "codes", "said"),
+    # The last call's outcome is unknown, or it found no server.
+    [(interrupt, {130}, "interrupted\n"), (kill, {1, 2}, "")],
+    ids=["Ctrl-C", "a server that is gone"],
+)
+def test_what_ends_it_early_shows_the_figures_so_far(
+    tmp_path: Path,
+    end: Callable[[subprocess.Popen[bytes], ValkeyServer], None],
+    codes: set[int],
+    said: str,
+) -> None:
+    file, stacks = tmp_path / "count.lua", tmp_path / "stacks.txt"
+    file.write_text("return redis.call('INCR', KEYS[1])\n")
+    words = ("--key", "n", "--repeat", "1000000000", "--stacks", str(stacks))
+    with ValkeyServer() as server:
+        profiling = start("profile", str(file), *words, "--url", server.url)
+        block_until(lambda: int(server.command("GET", "n") or 0) > 20)
+        end(profiling, server)
+        out, err = profiling.communicate(timeout=30)
+    assert profiling.returncode in codes
+    assert re.match(rf"{re.escape(str(file))}: [\d,]+ calls, ".encode(), out)
+    assert err.decode().startswith(f"glide-scripts: {said}")
+    assert ";INCR " in stacks.read_text()
 
 
 def test_what_a_script_is_given_outside_of_functions_is_there(tmp_path: Path, url: str) -> None:
