@@ -134,10 +134,11 @@ def test_no_run_contradicts_the_order_of_another(tmp_path: Path, url: str) -> No
 
 
 def test_lines_that_cannot_be_told_apart_are_in_the_order_of_the_text() -> None:
-    times = {1: 30.0, 2: 90.0, 3: 31.0, 4: 5.0, 5: 20.0, 6: 4.9, 7: 4.0, 8: 5.1}
+    times = {1: 30.0, 2: 90.0, 3: 31.0, 4: 5.0, 5: 20.0, 6: 4.9, 7: 3.0, 8: 5.1, 9: 0.5}
 
     def hottest(*noise: float) -> list[tuple[int, bool]]:
         profile = Profile("x", b"", Timed(b"", ()), None)
+        profile._measured = 40 * sum(times.values())
         for calls in (1, -1) * 20:
             profile.calls += 1
             for (line, micros), off in zip(times.items(), noise, strict=True):
@@ -148,9 +149,17 @@ def test_lines_that_cannot_be_told_apart_are_in_the_order_of_the_text() -> None:
         return [(each.number, each.is_tied) for each in profile.hottest()]
 
     found = [(2, False), (1, False), (3, True), (5, False), (4, False), (6, True), (8, True)]
-    assert hottest(*[0.0] * 8) == found
+    assert hottest(*[0.0] * 9) == found
     # Another run, in which lines that take about as long are in other orders.
-    assert hottest(0.8, 1, -0.8, -0.1, 1, 0.1, 0.1, -0.1) == found
+    assert hottest(0.8, 1, -0.8, -0.1, 1, 0.1, 0.1, -0.1, 0) == found
+
+
+def test_a_line_that_takes_less_than_a_hundredth_is_none_of_the_hottest() -> None:
+    profile = Profile("x", b"", Timed(b"", ()), None)
+    profile.calls, profile._measured = 1, 100.0
+    for line, micros in ((1, 95.0), (2, 0.9), (3, 4.1)):
+        profile.root.below[str(line)] = Node(str(line), "line", line, micros=micros)
+    assert [each.number for each in profile.hottest()] == [1, 3]
 
 
 def test_the_calls_of_a_large_repeat_are_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +186,6 @@ def test_the_hottest_lines_of_a_longer_script_are_listed(script: Path, url: str)
     ended = piped("profile", str(script), "--key", "k", "--repeat", "30", "--url", url)
     listed = ended.out.partition("  hottest lines\n")[2].splitlines()
     assert re.search(rf"%  +[\d.]+ .s +10   {re.escape(str(script))}:8 │ text\[i\] = ", listed[0])
-    assert len(listed) >= 5
     script.write_text("return 1\n")
     assert "hottest lines" not in piped("profile", str(script), "--repeat", "3", "--url", url).out
 
@@ -202,12 +210,12 @@ def test_timers_are_subtracted_where_they_ran(tmp_path: Path, url: str) -> None:
     assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, abs=0.04)
 
 
-def test_without_repeat_a_quick_script_is_called_up_to_a_thousand_times(
+def test_without_repeat_a_quick_script_is_called_up_to_three_thousand_times(
     tmp_path: Path, url: str
 ) -> None:
     file = tmp_path / "quick.lua"
     file.write_text("return 1\n")
-    assert 100 <= profile(file, "--url", url)["calls"] <= 1000
+    assert 100 <= profile(file, "--url", url)["calls"] <= 3000
 
 
 def test_without_repeat_a_slow_script_is_called_a_hundred_times(tmp_path: Path, url: str) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # The code with which the text of an error may begin.
 _CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
-_LEAST, _MOST, _SECONDS = 100, 1000, 1.0
+_LEAST, _MOST, _SECONDS = 100, 3000, 3.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
 
 
@@ -56,7 +56,7 @@ def command(
             min=1,
             help=(
                 "The number of calls, or of rounds of --workload. Default: as many calls as fit "
-                "into a second, from 100 to 1,000; with --workload 1 round."
+                "into 3 seconds, from 100 to 3,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -202,7 +202,7 @@ async def _make(
     count: int,
     least: int,
 ) -> None:
-    """Make so many calls. After the least number of them, none begins later than a second."""
+    """Make so many calls. After the least number of them, none begins later than `_SECONDS`."""
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
