@@ -460,6 +460,15 @@ def test_what_ends_it_early_shows_the_figures_so_far(
     assert ";INCR " in stacks.read_text()
 
 
+def test_a_string_may_have_any_escape(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "escape.lua"
+    file.write_text("local text = '1\\.5'\nreturn text:match('^\\d')\n")
+    assert [each["line"] for each in profile(file, "--repeat", "1", "--url", url)["lines"]] == [
+        1,
+        2,
+    ]
+
+
 def test_what_a_script_is_given_outside_of_functions_is_there(tmp_path: Path, url: str) -> None:
     file = tmp_path / "dots.lua"
     file.write_text("local count = select('#', ...)\nreturn count\n")

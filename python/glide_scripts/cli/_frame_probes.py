@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from ..probes.insertion import Insertions
-from ..probes.program import outermost, parser
+from ..probes.program import outermost, parsed
 from ..probes.weaving import woven
 from ._lua_value import SHOWN
 
@@ -174,7 +174,7 @@ class Program:
 
 def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
     """Return a script with probes on its lines, and with others; None if it is no Lua."""
-    root = parser().parse(code).root_node
+    root = parsed(code).root_node
     if root.has_error or b"\r" in code:
         return None
     return _Weaver(code, root, others).program
