@@ -89,7 +89,6 @@ class AsyncCalls(RegistersScripts):
     """What asynchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
-    response_callbacks: Any
 
     def _sends_itself(self, options: dict[str, Any]) -> bool:
         """Whether the library's own connections carry commands with such options."""

@@ -75,11 +75,6 @@ class BlockingCalls(RegistersScripts):
     """What synchronous clients of a server and of a cluster share."""
 
     _library: ClassVar[Library]
-    response_callbacks: Any
-
-    @property
-    def _callbacks(self: Any) -> Any:
-        return self.response_callbacks
 
     def _sends_itself(self, options: dict[str, Any]) -> bool:
         """Whether the library's own connections carry commands with such options."""

@@ -36,7 +36,7 @@ class BlockingClusterClient(BlockingCalls):
         return client.response_callbacks
 
     def set_response_callback(self, command: str, callback: Any) -> None:
-        super().set_response_callback(command, callback)
+        super().set_response_callback(command, callback)  # type: ignore[misc]
         first = self._callbacks_of_nodes().get(command)
         self._callbacks[command] = (
             callback

@@ -47,12 +47,11 @@ class RegistersScripts:
 
     _execute_shared: Any
     """The method ``execute_command`` of this package. Scripts go by one of the caller's own."""
-    _converts_scripts = False
-    """Whether the caller has a function for the replies of scripts, as the library has none."""
+    response_callbacks: Any
 
-    def set_response_callback(self, command: str, callback: Any) -> None:
-        super().set_response_callback(command, callback)  # type: ignore[misc]
-        self._converts_scripts |= command.upper() == "EVALSHA"
+    @property
+    def _callbacks(self) -> Any:
+        return self.response_callbacks
 
 
 class AsyncScript(BaseScript):
@@ -134,7 +133,9 @@ def _by_command(client: Any) -> Any:
     """Whether scripts are commands of the library's client, with what it does to them."""
     kind = type(client)
     return (
-        client._converts_scripts
+        # A function of the caller's for the replies of scripts: the library has none. The library's
+        # own lookup, of a name in any case, takes longer than all else here.
+        dict.__contains__(client._callbacks, "EVALSHA")
         or kind.execute_command is not kind._execute_shared
         or "execute_command" in client.__dict__
         or client._sends_itself({})
