@@ -21,6 +21,13 @@ class AsyncClusterClient(AsyncCalls):
         shared: SharedClient | None = self.__dict__.get("_glide_shared")
         return shared or shared_client_of(self, lambda: SharedClusterClient(self._library, self))[0]
 
+    async def _execute_by_library(
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        # The library looks for a default node before it has asked for the nodes.
+        await self.initialize()
+        return await super()._execute_by_library(shared, args, options)
+
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
         write = write_on(self, self._shared, target_node, args)
         if write is None:
