@@ -102,7 +102,7 @@ pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> 
     !may_have_executed(outcome) && !is_known && !servers.supervisor.is_closed()
 }
 
-fn may_have_executed(outcome: &Outcome) -> bool {
+pub(crate) fn may_have_executed(outcome: &Outcome) -> bool {
     outcome.as_ref().map_or_else(|error| error.may_have_executed, |_| true)
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod batch;
+mod batch_progress;
 pub(crate) mod dispatch;
 pub(crate) mod fanout;
 pub(crate) mod overdue;
