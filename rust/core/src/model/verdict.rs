@@ -102,6 +102,11 @@ impl<'a> Asked<'a> {
         args
     }
 
+    /// Whether what answers may be a script in words of its own.
+    fn may_be_scripts(&self) -> bool {
+        self.request.runs_lua() && !self.request.stores_code() && !self.is_queued
+    }
+
     /// Whether code went along that the server had to compile.
     fn brings_code(&self) -> bool {
         let by_name = ["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"];
@@ -224,12 +229,13 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let next = next(&meaning, asked, is_demoted);
     // What the script may have said itself is not proved for sure.
     let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
-    let ran = if is_sure { ran(&meaning, error) } else { Ran::Unknown };
+    let ran = if is_sure { ran(&meaning, error, asked.request) } else { Ran::Unknown };
     Verdict { meaning, ran, next, is_demoted, is_unproved }
 }
 
-fn ran(meaning: &Meaning, error: &ServerError) -> Ran {
+fn ran(meaning: &Meaning, error: &ServerError, request: &Request) -> Ran {
     match meaning {
+        _ if request.stores_code() => Ran::No,
         Meaning::OfScript | Meaning::Killed | Meaning::StoppedOnReplica => Ran::Yes,
         // MIGRATE lost the other server, which may have got the keys.
         Meaning::OfCommand if error.code() == "IOERR" => Ran::Unknown,

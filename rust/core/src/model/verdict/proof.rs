@@ -31,7 +31,7 @@ const PLACES: [&str; 6] = ["ASK", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED
 /// Whether a script may have made up an error that is taken for its server's.
 pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_>) -> bool {
     let request = asked.request;
-    if !request.runs_lua() || asked.is_queued {
+    if !asked.may_be_scripts() {
         return false;
     }
     match meaning {

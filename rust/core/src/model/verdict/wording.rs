@@ -145,7 +145,7 @@ const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because of: ";
 /// What a server answers before it runs any Lua.
 fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meaning> {
     let request = asked.request;
-    let runs_lua = request.runs_lua() && !asked.is_queued;
+    let runs_lua = asked.may_be_scripts();
     let is = |wording: &str| line == wording.as_bytes();
     let is_one = |wordings: &[&str]| wordings.iter().any(|wording| is(wording));
     if runs_lua && !has_reason(&error.text(), asked) {
