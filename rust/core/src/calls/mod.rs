@@ -9,6 +9,7 @@ pub(crate) mod overdue;
 mod pauses;
 pub(crate) mod pipeline;
 mod proving;
+mod role;
 pub(crate) mod single;
 mod time_limit;
 pub(crate) mod transaction;

@@ -538,3 +538,14 @@ fn a_library_that_is_not_stored_has_not_run_whatever_the_reason() {
         assert_eq!((verdict.ran, verdict.next, verdict.is_unproved), (Ran::No, next, false), "{line}");
     }
 }
+
+#[test]
+fn a_replica_s_refusal_that_a_script_passes_on_says_something_of_its_server() {
+    const REFUSAL: &str = "READONLY You can't write against a read only replica.";
+    for line in [REFUSAL, "MINE READONLY You can't write against a read only replica."] {
+        let verdict = sent(line, &plain());
+        assert_eq!((verdict.ran, verdict.next, verdict.is_perhaps_demoted), (Ran::Yes, Next::Deliver, true), "{line}");
+    }
+    assert!(!sent("READONLY mine", &plain()).is_perhaps_demoted);
+    assert!(!judge_by(REFUSAL, &plain(), &Route::Shard(Slot::of_key(b"k"), Role::Replica), |_| {}).is_perhaps_demoted);
+}

@@ -286,6 +286,11 @@ fn was_stopped_on_replica(text: &str, request: &Request) -> bool {
         .is_some_and(|(_, words)| words == READ_ONLY)
 }
 
+/// Whether a script's answer has the words in which a replica refuses writes: the script may have passed them on.
+pub(super) fn passes_on_refusal(error: &ServerError) -> bool {
+    error.text().contains(READ_ONLY)
+}
+
 /// The line that an error names, in any of the servers' formats: `user_script:3:`, `@user_script:3.`,
 /// `@user_script: 3:` and the same of a function.
 pub(crate) fn line_number(text: &str) -> Option<u32> {
