@@ -123,6 +123,22 @@ async def test_a_library_waits_for_a_server_that_takes_no_writes_for_a_while(
     assert await loading == b"other"
 
 
+async def test_a_function_that_reads_waits_for_a_replica_that_has_lost_its_primary(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=10_000)
+    reading = "redis.register_function{function_name='reading', flags={'no-writes'}, "
+    await client.function_load(
+        f"#!lua name=reads\n{reading}callback=function(keys) return redis.call('GET', keys[1]) end}}"
+    )
+    own_server.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_server.command("REPLICAOF", "127.0.0.1", "1")
+    call = asyncio.create_task(client.fcall_ro("reading", ["k"]))
+    await until(lambda: refused(own_server, "MASTERDOWN"))
+    own_server.command("REPLICAOF", "NO", "ONE")
+    assert await call is None
+
+
 async def test_code_that_does_not_compile_is_not_loaded(client: GlideClient) -> None:
     with pytest.raises(ScriptSyntaxError) as caught:
         await client.function_load("#!lua name=broken\n\nreturn return")
