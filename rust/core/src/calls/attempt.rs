@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use crate::calls::pauses::Pauses;
+use crate::calls::role::ask_role;
 use crate::connection::lane::Lane;
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
@@ -138,11 +139,14 @@ impl Attempt {
         }
     }
 
-    pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
+    pub(super) fn judge_as(&self, servers: &Rc<Servers>, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
         if let Some(lane) = &self.lane {
             if verdict.is_demoted && !verdict.is_unproved {
                 servers.demoted(lane);
+            }
+            if verdict.is_perhaps_demoted {
+                ask_role(servers, lane, error, asked);
             }
             if verdict.ran == Ran::Yes {
                 lane.note_use(asked.request);
