@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from tests.conftest import Connect
+from tests.filter_proxy import filter_proxy
 from tests.servers.table import has
 from tests.waiting import until
 
@@ -20,7 +22,9 @@ from glide_scripts import (
     ConnectionError,
     ExecAbortError,
     GlideClient,
+    GlideClientConfiguration,
     GlideError,
+    NodeAddress,
     RequestError,
     Script,
     ScriptError,
@@ -435,6 +439,32 @@ async def test_what_passes_by_itself_is_waited_for(
     async with once(lambda: refusals(own_server, code) > 1, lambda: own_server.command(*end)):
         assert await call(client, unseen(FLAGGED), ["n"], ["a"]) in (1, [1])
     assert begun(own_server, "a") == 1
+
+
+@pytest.mark.needs("script flags")
+async def test_what_is_sent_again_asks_in_the_same_write_on_another_connection_too(
+    own_server: ValkeyServer,
+) -> None:
+    """Asked later, a server that has become a primary no longer refuses what it refused before.
+
+    The client leaves the connections of a replica, and gets back what it has not written there.
+    """
+    nothing = [b"EVAL", b"#!lua\nreturn 1"]
+    scripts = [unseen(FLAGGED) for _ in range(100)]
+    async with filter_proxy(own_server, lambda _: False, None) as proxy:
+        config = GlideClientConfiguration([NodeAddress(port=proxy.port)], request_timeout=500)
+        async with await GlideClient.create(config) as client:
+            own_server.command(*RESTRICTIONS["READONLY"])
+            calls = (client.invoke_script(script, keys=["n"], args=["a"]) for script in scripts)
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(error) for error in errors} == {TimeoutError}
+    unasked = Counter(
+        command[1]
+        for before, command in itertools.pairwise(proxy.seen)
+        if command[:1] == [b"EVAL"] and command[:2] != nothing and before[:2] != nothing
+    )
+    # Once each: what was refused for the first time was not asked about yet.
+    assert max(unasked.values()) == 1
 
 
 @pytest.mark.parametrize("code", PASSING)

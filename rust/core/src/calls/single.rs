@@ -202,9 +202,9 @@ async fn next_attempt(
     drop(brings);
     let mut replies = progress.step.take_replies();
     progress.step.clear();
-    progress.note_answers(attempt.questions.take(), &mut replies);
     let unfinished = match answer {
         Ok(()) => {
+            progress.note_answers(attempt.questions.take(), &mut replies);
             let reply = replies.pop().expect("a lane gives a reply to each command");
             attempt.learn_from(servers, request, &call.route, &reply, &target);
             let loading = attempt.brings_library.then(|| replies.pop()).flatten();
