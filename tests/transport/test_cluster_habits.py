@@ -186,6 +186,56 @@ async def transaction_that_watches(make: Side) -> Any:
     return seen, results, (await outcome(lambda p: p.execute(), pipe))[0]
 
 
+@habit
+async def keys_of_all_nodes(make: Side) -> Any:
+    client = make(decode_responses=True)
+    names = {f"k{number}": number for number in range(30)}
+    await done(client.mset_nonatomic(names))
+    return (
+        sorted(await done(client.keys("k*"))),
+        await done(client.dbsize()),
+        await done(client.mget_nonatomic("k1", "k2", "k3", "none")),
+        await done(client.exists("k1", "k2", "none")),
+        await done(client.touch("k1", "k2")),
+        await done(client.delete("k1", "k2", "k3")),
+        await done(client.unlink("k4")),
+        await done(client.flushall()),
+        await done(client.dbsize()),
+    )
+
+
+@habit
+async def scripts_by_their_hash(make: Side) -> Any:
+    client = make()
+    sha = await done(client.script_load("return KEYS[1]"))
+    seen = [await done(client.evalsha(sha, 1, key)) for key in ("a", "b", "c")]
+    return (
+        sha,
+        seen,
+        await done(client.script_exists(sha)),
+        await done(client.script_flush()),
+        await done(client.script_exists(sha)),
+    )
+
+
+@habit
+async def commands_that_block(make: Side) -> Any:
+    client = make()
+    before = await done(client.blpop("q", timeout=0.05))
+    await done(client.rpush("q", 1))
+    return before, await done(client.blpop("q", timeout=30)), await done(client.bzpopmin("z", 0.05))
+
+
+@habit
+async def pipeline_as_context(make: Side) -> Any:
+    client = make()
+    if make.kind.is_sync:
+        with client.pipeline() as pipe:
+            return pipe.set("a", 1).set("b", 2).get("a").execute()
+    async with client.pipeline() as pipe:
+        return await pipe.set("a", 1).set("b", 2).get("a").execute()
+
+
 @pytest.fixture
 async def sides(kind: Kind, valkey_cluster: ValkeyCluster) -> AsyncIterator[tuple[Side, Side]]:
     async with both(lambda own: Side(kind, valkey_cluster, own=own)) as made:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from pprint import pformat
@@ -622,6 +624,170 @@ async def empty_and_wrong_calls(make: Side) -> Any:
         lambda c: c.pipeline().execute(),
     ]
     return [await outcome(call, client) for call in calls]
+
+
+@habit
+async def watch_that_is_repeated(make: Side) -> Any:
+    client, other = make(), make()
+    await done(client.set("n", 1))
+    for attempt in (1, 2):
+        pipe = client.pipeline()
+        try:
+            await done(pipe.watch("n"))
+            seen = int(await done(pipe.get("n")))
+            if attempt == 1:
+                await done(other.incr("n"))
+            pipe.multi()
+            pipe.set("n", seen * 10)
+            return await done(pipe.execute()), attempt, await done(client.get("n"))
+        except make.kind.exceptions.WatchError:
+            continue
+        finally:
+            await done(pipe.reset())
+    return None
+
+
+@habit
+async def pipeline_used_after_an_error(make: Side) -> Any:
+    client = make()
+    pipe = client.pipeline().set("a", "text")
+    pipe.incr("a")
+    first = await outcome(lambda _: pipe.execute(), client)
+    pipe.get("a")
+    return first, len(pipe), await outcome(lambda _: pipe.execute(), client), len(pipe)
+
+
+@habit
+async def times_as_objects(make: Side) -> Any:
+    client = make()
+    return (
+        await done(client.set("a", 1, ex=timedelta(minutes=5))),
+        290 < await done(client.ttl("a")) <= 300,
+        await done(client.expireat("a", datetime(2099, 1, 1, tzinfo=UTC))),
+        await done(client.setex("b", timedelta(seconds=9), "x")),
+        await done(client.psetex("c", timedelta(seconds=9), "x")),
+        await done(client.pexpire("c", timedelta(seconds=99))),
+    )
+
+
+@habit
+async def values_of_wrong_types(make: Side) -> Any:
+    client = make()
+    script = client.register_script("return ARGV[1]")
+    calls: list[Callable[[Any], Any]] = [
+        lambda c: c.set("a", None),
+        lambda c: c.set("a", True),
+        lambda c: c.set("a", [1]),
+        lambda c: c.set(None, 1),
+        lambda c: c.set("a", Decimal(1)),
+        lambda _: script(args=[None]),
+        lambda _: script(args=[{}]),
+        lambda _: script(keys="abc", args=[1]),
+        lambda _: script(keys={"a": 1}, args=range(2)),
+    ]
+    return [await outcome(call, client) for call in calls]
+
+
+@habit
+async def replies_of_eval(make: Side) -> Any:
+    client = make()
+    calls: list[tuple[Any, ...]] = [
+        ("return 1", "0"),
+        ("return KEYS", b"1", "a"),
+        ("return KEYS", -1, "a"),
+        ("return KEYS", 1.0, "a"),
+        ("return {1, nil, 3}", 0),
+        ("return {1, {'a', {'b', {}}}, {ok = 'OK'}, false}", 0),
+        ("return {ok = 'fine'}", 0),
+        ("return {err = 'MY reason'}", 0),
+        ("return redis.error_reply('MY reason')", 0),
+        ("return 3.99", 0),
+    ]
+    return [await outcome(lambda c, call=call: c.eval(*call), client) for call in calls]  # type: ignore[misc]
+
+
+@habit
+async def commands_by_name(make: Side) -> Any:
+    client = make()
+    calls: list[tuple[Any, ...]] = [
+        ("set", "a", "1"),
+        (b"GET", "a"),
+        ("CONFIG", "GET", "databases"),
+        ("CONFIG GET", "databases"),
+        ("client", "getname"),
+        ("OBJECT ENCODING", "a"),
+        ("EXEC",),
+    ]
+    return [
+        await outcome(lambda c, call=call: c.execute_command(*call), client)  # type: ignore[misc]
+        for call in calls
+    ]
+
+
+@habit
+async def scripts_under_many_calls(make: Side) -> Any:
+    script = make().register_script("return redis.call('INCR', KEYS[1])")
+    if not make.kind.is_sync:
+        return sorted(await asyncio.gather(*(script(["n"]) for _ in range(20))))
+    replies: list[int] = []
+    threads = [threading.Thread(target=lambda: replies.append(script(["n"]))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(replies)
+
+
+@habit
+async def subclass_with_a_method_of_its_own(make: Side) -> Any:
+    base = make.type
+
+    class Prefixing(base):  # type: ignore[misc, valid-type]
+        def get(self, name: str) -> Any:
+            return super().get(f"prefix:{name}")
+
+    client = make.keep(Prefixing(host=make.server.host, port=make.server.port))
+    await done(client.set("prefix:a", 1))
+    return type(client).__name__, await done(client.get("a")), await done(client.mget("prefix:a"))
+
+
+@habit
+async def streams_of_a_group(make: Side) -> Any:
+    client = make(decode_responses=True)
+    number = await done(client.xadd("s", {"a": 1}, maxlen=10))
+    await done(client.xgroup_create("s", "g", id="0"))
+    read = await done(client.xreadgroup("g", "c", {"s": ">"}, count=1, block=10))
+    return (
+        str(read).replace(number, "ID"),
+        await done(client.xack("s", "g", number)),
+        await done(client.xreadgroup("g", "c", {"s": ">"}, block=10)),
+        await done(client.xtrim("s", 0)),
+    )
+
+
+@habit
+async def users_with_limited_rights(make: Side) -> Any:
+    client = make()
+    await done(
+        client.acl_setuser("u", enabled=True, passwords=["+pw"], categories=["+@read"], keys=["*"])
+    )
+    limited = make(username="u", password="pw")
+    refused = [
+        await outcome(lambda c: c.set("a", 1), limited),
+        await outcome(lambda c: c.get("a"), limited),
+    ]
+    return refused, await done(client.acl_deluser("u"))
+
+
+@habit
+async def items_of_a_client(make: Side) -> Any:
+    client = make()
+    if not make.kind.is_sync:
+        return None
+    client["a"] = 1
+    seen = [client["a"], "a" in client]
+    del client["a"]
+    return seen, await outcome(lambda c: c["a"], client)
 
 
 @pytest.fixture
