@@ -11,6 +11,7 @@ from .scripts.typed import TypedScript
 from .values import TEncodable
 
 __all__ = [
+    "CONTAINERS",
     "AddressAnswer",
     "Batch",
     "BlockingPending",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 __version__: str
+CONTAINERS: list[str]
+"""Commands whose second word is a part of their name."""
 
 @disjoint_base
 class Script:

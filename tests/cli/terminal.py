@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ def piped(*words: str, text: str = "") -> Ended:
     ):
         code = main(words)
     return Ended(code, out.getvalue(), err.getvalue())
+
+
+def start(*words: str) -> subprocess.Popen[bytes]:
+    """Start a command whose output is read later."""
+    return subprocess.Popen([*_PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 class Terminal:

@@ -139,6 +139,8 @@ def test_what_keeps_a_record_from_being_kept_is_found(
         ("x = 1\nx = 2\nreturn x", [(2, 1, "undeclared-global")]),
         ("function f() end", [(2, 10, "undeclared-global")]),
         ("return x", [(2, 8, "undeclared-global")]),
+        # Any escape is one.
+        (r"return '\d' .. '\.'", []),
         ("return x, x", [(2, 8, "undeclared-global")]),
         ("local x = x", [(2, 11, "undeclared-global")]),
         ("print('x')", [(2, 1, "undeclared-global")]),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.terminal import piped
+from tests.cli.terminal import piped, start
 from tests.waiting import block_until
 
 from glide_scripts.cli import main
@@ -498,14 +498,6 @@ def test_a_reader_that_leaves_is_no_error(script: Path, server: ValkeyServer) ->
         out.close()
         assert running.wait(10) == 141
         assert err.read() == b""
-
-
-def start(*words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "glide_scripts", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 def wait_until_busy(server: ValkeyServer) -> None:

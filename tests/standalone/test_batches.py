@@ -392,6 +392,29 @@ async def test_a_closed_client_says_so(client: GlideClient) -> None:
             await client.exec(Batch(is_atomic).ping(), raise_on_error=False)
 
 
+@pytest.mark.parametrize("is_atomic", [True, False])
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_a_batch_in_flight_when_its_client_is_closed_says_whether_it_may_have_run(
+    own_server: ValkeyServer, is_atomic: bool, is_sent: bool
+) -> None:
+    client = await GlideClient.from_url(own_server.url)
+    batch = Batch(is_atomic).set("k", "v").invoke_script(INCREMENT, ["n"])
+    await client.exec(batch, True)
+    if is_sent:
+        own_server.pause()
+    else:
+        own_server.kill()
+    call = asyncio.create_task(client.exec(batch, False, BatchOptions(timeout=60_000)))
+    if is_sent:
+        await until(lambda: client.stats().in_flight)
+    else:
+        await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises(ClosingError) as closed:
+        await call
+    assert closed.value.may_have_executed == is_sent
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("arguments", "error", "text"),

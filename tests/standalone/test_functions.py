@@ -20,6 +20,7 @@ from glide_scripts import (
     NotBusyError,
     ProtocolVersion,
     RequestError,
+    Script,
     ScriptBusyError,
     ScriptError,
     ScriptKilledError,
@@ -74,6 +75,68 @@ async def test_a_library_is_replaced_only_if_asked(client: GlideClient) -> None:
     assert await client.fcall("one") == 1
     assert await client.function_load(newer, replace=True) == b"other"
     assert await client.fcall("one") == 2
+
+
+def refused(server: ValkeyServer, code: str) -> bool:
+    """Whether the server has answered with that code."""
+    stats = server.command("INFO", "errorstats")
+    assert isinstance(stats, bytes)
+    return f"errorstat_{code}:".encode() in stats
+
+
+async def test_a_library_that_is_refused_is_not_loaded(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    own_server.command("CONFIG", "SET", "busy-reply-threshold", "50")
+    client = await connect(own_server, request_timeout=10_000)
+    other = await connect(own_server, request_timeout=10_000)
+
+    async def is_refused(code: str) -> bool:
+        try:
+            await client.function_load(OTHER)
+        except RequestError as error:
+            assert not error.may_have_executed
+            return error.code == code
+        return False
+
+    running = asyncio.create_task(other.invoke_script(Script("while true do end")))
+    await until(lambda: is_refused("BUSY"))
+    await client.script_kill()
+    with pytest.raises(ScriptKilledError):
+        await running
+    assert await client.function_list()
+    # A library of that name is there.
+    assert await is_refused("ERR")
+    own_server.command("CONFIG", "SET", "maxmemory", "1")
+    assert await is_refused("OOM")
+
+
+async def test_a_library_waits_for_a_server_that_takes_no_writes_for_a_while(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=10_000)
+    own_server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+    loading = asyncio.create_task(client.function_load(OTHER))
+    await until(lambda: refused(own_server, "NOREPLICAS"))
+    assert not loading.done()
+    own_server.command("CONFIG", "SET", "min-replicas-to-write", "0")
+    assert await loading == b"other"
+
+
+async def test_a_function_that_reads_waits_for_a_replica_that_has_lost_its_primary(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, request_timeout=10_000)
+    reading = "redis.register_function{function_name='reading', flags={'no-writes'}, "
+    await client.function_load(
+        f"#!lua name=reads\n{reading}callback=function(keys) return redis.call('GET', keys[1]) end}}"
+    )
+    own_server.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_server.command("REPLICAOF", "127.0.0.1", "1")
+    call = asyncio.create_task(client.fcall_ro("reading", ["k"]))
+    await until(lambda: refused(own_server, "MASTERDOWN"))
+    own_server.command("REPLICAOF", "NO", "ONE")
+    assert await call is None
 
 
 async def test_code_that_does_not_compile_is_not_loaded(client: GlideClient) -> None:

@@ -18,6 +18,7 @@ from glide_scripts import (
     NodeAddress,
     ReadFrom,
     Script,
+    ScriptError,
     TimeoutError,
 )
 from glide_scripts.testing import ValkeyServer
@@ -135,6 +136,66 @@ async def test_of_two_addresses_the_new_primary_is_found(
         await swap(primary, replica)
         for _ in range(5):
             await WORK[kind](client)
+
+
+PASSING_ON = Script("return redis.pcall('INCR', KEYS[1])")
+RELAYS: dict[str, Work] = {
+    "script": lambda client: client.invoke_script(PASSING_ON, keys=["n"]),
+    "words of its own around": lambda client: client.invoke_script(
+        Script(
+            "local reply = redis.pcall('INCR', KEYS[1])\n"
+            "if type(reply) == 'number' then return reply end\n"
+            "return redis.error_reply('MINE it failed: ' .. reply.err)"
+        ),
+        keys=["n"],
+    ),
+    "pipeline": lambda client: _exec(
+        client, False, lambda batch: batch.invoke_script(PASSING_ON, ["n"])
+    ),
+    "transaction": lambda client: _exec(
+        client, True, lambda batch: batch.invoke_script(PASSING_ON, ["n"])
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RELAYS)
+@pytest.mark.parametrize("addresses", [1, 2])
+@pytest.mark.every_server
+async def test_a_replica_is_left_though_a_script_passes_its_refusal_on(
+    pair: tuple[ValkeyServer, ValkeyServer], kind: str, addresses: int
+) -> None:
+    primary, replica = pair
+
+    async def works(client: GlideClient) -> bool:
+        try:
+            await RELAYS[kind](client)
+        except ScriptError as error:
+            # It has run, so it is not sent again.
+            assert error.may_have_executed
+            return False
+        return True
+
+    async with tunnel(primary) as way:
+        ports = (way.port,) if addresses == 1 else (primary.port, replica.port)
+        async with await client_at(*ports) as client:
+            await RELAYS[kind](client)
+            await swap(primary, replica)
+            way.leads_to = replica
+            await until(lambda: works(client))
+
+
+async def test_a_script_that_makes_up_a_replica_s_words_changes_no_connection(
+    own_server: ValkeyServer,
+) -> None:
+    say = Script(
+        "return redis.error_reply(\"READONLY You can't write against a read only replica.\")"
+    )
+    async with tunnel(own_server) as way, await client_at(way.port) as client:
+        for _ in range(20):
+            with pytest.raises(ScriptError):
+                await client.invoke_script(say)
+        assert await client.ping() == b"PONG"
+        assert way.made == 1
 
 
 async def test_many_calls_that_meet_a_replica_make_one_new_connection(

@@ -93,6 +93,13 @@ async def nodes_of_the_callers_choice(make: Side) -> Any:
 
 
 @habit
+async def commands_for_any_node_after_one_with_a_key(make: Side) -> Any:
+    client = make()
+    await done(client.set("a", 1))
+    return await done(client.memory_usage("a")) > 0, await done(client.randomkey())
+
+
+@habit
 async def scripts_without_keys(make: Side) -> Any:
     client = make()
     return (

@@ -428,6 +428,13 @@ async def callback_of_ones_own(make: Side) -> Any:
     client.set_response_callback("evalsha", lambda reply, **_: ("of a script", reply))
     script = client.register_script("return ARGV[1]")
     calls = [await done(script(args=[number])) for number in range(3)]
+    client.response_callbacks["EVALSHA"] = lambda reply, **_: ("another", reply)
+    calls.append(await done(script(args=[3])))
+    other = make()
+    script = other.register_script("return ARGV[1]")
+    calls.append(await done(script(args=[4])))
+    other.response_callbacks["EVALSHA"] = lambda reply, **_: ("of a script", reply)
+    calls.append(await done(script(args=[5])))
     return (
         await done(client.get("a")),
         await done(client.pipeline().get("a").execute()),

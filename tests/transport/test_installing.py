@@ -48,8 +48,38 @@ def test_module_takes_the_place_of_the_librarys(kind: Kind) -> None:
         own, here = getattr(kind.own, name), getattr(kind.here, name)
         assert here is own or issubclass(here, own), name
         assert name in kind.here.__all__
-    if kind.is_sync:
-        assert kind.here.exceptions is kind.exceptions
+
+
+def test_module_has_the_librarys_submodules_with_this_packages_classes(kind: Kind) -> None:
+    here = kind.here
+    assert here.exceptions.ConnectionError is kind.exceptions.ConnectionError
+    assert here.asyncio is import_module(f"glide_scripts.{kind.library}")
+    assert getattr(here.client, kind.name) is getattr(here, kind.name)
+    assert here.client.Pipeline is here.Pipeline
+    assert here.client.PubSub is import_module(f"{kind.own.__name__}.client").PubSub
+    assert here.sentinel.Sentinel is here.Sentinel
+    assert getattr(here.cluster, f"{kind.name}Cluster") is getattr(here, f"{kind.name}Cluster")
+    assert here.cluster.ClusterNode is import_module(f"{kind.own.__name__}.cluster").ClusterNode
+    assert here.lock is import_module(f"{kind.own.__name__}.lock")
+    assert here.backoff is import_module(f"{kind.library}.backoff")
+    assert here.CredentialProvider is import_module(kind.library).CredentialProvider
+    assert here.__version__ == import_module(kind.library).__version__
+    with pytest.raises(AttributeError, match=f"module '{here.__name__}' has no attribute 'no_'"):
+        _ = here.no_
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_names_of_submodules_are_imported_in_a_new_process(library: str) -> None:
+    name = f"{library.capitalize()}Cluster"
+    code = f"""
+from glide_scripts.{library}.exceptions import ConnectionError
+from glide_scripts.{library}.cluster import ClusterNode, {name}
+from glide_scripts.{library} import asyncio, exceptions
+import glide_scripts.{library}.sync as sync
+assert exceptions.ConnectionError is ConnectionError is sync.exceptions.ConnectionError
+assert asyncio.{name} is {name}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_installed_client_of_a_library_serves(server: ValkeyServer) -> None:

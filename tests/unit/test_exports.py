@@ -110,6 +110,17 @@ def test_a_method_says_what_it_returns() -> None:
     assert hints["return"] == bytes | None
 
 
+def test_the_signature_of_a_method_is_copied_pickled_and_changed() -> None:
+    signature = inspect.signature(glide_scripts.GlideClient.lrange)
+    assert (
+        str(signature) == "(self, /, key: 'TEncodable', start: 'int', end: 'int') -> 'list[bytes]'"
+    )
+    assert signature == copy.copy(signature) == pickle.loads(pickle.dumps(signature))
+    assert hash(signature) == hash(copy.copy(signature))
+    assert str(signature.replace(return_annotation=int)).endswith(" -> int")
+    assert list(signature.bind(None, "key", 0, end=1).arguments) == ["self", "key", "start", "end"]
+
+
 def test_a_method_of_a_batch_says_that_it_returns_the_batch() -> None:
     for batch in (glide_scripts.Batch, glide_scripts.ClusterBatch):
         for name, method in inspect.getmembers(batch, inspect.isfunction):

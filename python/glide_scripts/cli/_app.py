@@ -43,7 +43,7 @@ _REWORDED = [
         (r"Input should be less than or equal to (\S+)", r"it is more than \1"),
         (r"Input should be", "it should be"),
         (r"Value error, ", ""),
-        (r"Invalid value for '(-\S+)': ", r"\1: "),
+        (r"Invalid value for '?(-[^\s':]+)'?: ", r"\1: "),
         (r"Option '(-\S+)' requires an argument\.", r"\1 needs a value"),
         (r"\.$", ""),
         (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"it does not take \1"),

@@ -18,7 +18,7 @@ from tree_sitter import Node
 
 from ..declared.lines import line_starts
 from ..probes.insertion import Insertions
-from ..probes.program import outermost, parser, statements_of
+from ..probes.program import outermost, parsed, statements_of
 from ..probes.weaving import on_one_line, woven
 from ._lua_value import SHOWN, lua_string
 
@@ -175,7 +175,7 @@ class Program:
 
 def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
     """Return a script with probes on its lines, and with others; None if it is no Lua."""
-    root = parser().parse(code).root_node
+    root = parsed(code).root_node
     if root.has_error or b"\r" in code:
         return None
     return _Weaver(code, root, others).program

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node, Tree
 
-from ..probes.program import parser
+from ..probes.program import parsed
 
 
 @dataclass(eq=False)
@@ -98,7 +98,7 @@ class Program:
 
 def parse(code: bytes) -> Program:
     """The program of a text, which may have errors: they are left out."""
-    program = Program(parser().parse(code))
+    program = Program(parsed(code))
     _Resolver(program).visit(program.tree.root_node)
     return program
 

@@ -51,14 +51,18 @@ class Hot:
     """Of the line, in the text."""
     row: Row
     is_tied: bool
-    """Its time is about that of the line before it: the measurement does not tell them apart."""
+    """It is in a group of lines with the line before it."""
 
 
-# Of the time of a line, and of the timers that were subtracted from it. With this and two standard
-# errors, no two of ten runs put lines of a script into opposite orders, in four scripts.
-_MARGIN = 0.03
+# How much of a line's time, and of the time of the timers that were subtracted from it, differs
+# from run to run. That is more than calls of one run differ: each server has its memory elsewhere,
+# and other programs use the processor's caches. With less, fewer of ten runs had the same order;
+# so had groups whose lines are all about as long as their first.
+_OF_LINE, _OF_TIMERS = 0.12, 0.03
 _HOTTEST, _MOST = 5, 10
 """How many lines are the hottest, and how many with those that cannot be told from the fifth."""
+_LEAST = 0.01
+"""The share of the whole below which a line is none of them."""
 
 
 @dataclass
@@ -75,7 +79,7 @@ class _Spread:
 
     def margin(self, calls: int) -> float:
         """How far off the sum may be."""
-        off = _MARGIN * (self.timers + abs(self.sum))
+        off = _OF_LINE * abs(self.sum) + _OF_TIMERS * self.timers
         if calls < 2:
             return abs(self.sum) + off
         variance = max(self.squares - self.sum * self.sum / calls, 0.0) / (calls - 1)
@@ -187,10 +191,13 @@ class Profile:
     def hottest(self) -> list[Hot]:
         """The five lines that take the most time, and those that cannot be told from the fifth.
 
-        Lines that cannot be told apart are in the order of the text, which is the same in each run.
+        A group of lines, each of which cannot be told from the next slower one, is in the order of
+        the text, which is the same in each run.
         """
         groups: list[list[tuple[int, Row]]] = []
         for number, row in sorted(self.lines().items(), key=lambda each: -each[1].micros)[:_MOST]:
+            if self.share(row.micros) < _LEAST:
+                break
             if groups and groups[-1][-1][1].is_about(row):
                 groups[-1].append((number, row))
             elif sum(map(len, groups)) < _HOTTEST:

@@ -39,10 +39,12 @@ def show(profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, row), f"  {name}"))
     if len(rows) > _FEW:
         _show_hottest(console, profile)
+    much = ". This is more than the script takes: its times may be twice too long"
     console.print(
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
-        f"{_time(profile.probes / calls)} a call, which is subtracted. Times of lines that take "
-        "less than a timer are estimates.",
+        f"{_time(profile.probes / calls)} a call, which is subtracted"
+        f"{much * (profile.probes > profile.micros)}. "
+        "Times of lines that take less than a timer are estimates.",
     )
 
 
@@ -56,8 +58,8 @@ def _show_hottest(console: Output, profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
     if any(each.is_tied for each in hottest):
         console.print(
-            "≈ takes about as long as the line above it; such lines are in the order of the file. "
-            "More calls (--repeat) may tell them apart."
+            "Lines with ≈ form a group with the line above. Each takes about as long as the next "
+            "slower one; so they are in the order of the file."
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import FunctionLibrary
 from ..declared.lines import line_starts
-from ..probes.program import blank_shebang, parser, program
+from ..probes.program import parsed, program
 from ..probes.weaving import begin_of_code, on_one_line, woven
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ class _Writing:
 
     def returns(self) -> None:
         """Have each function of the script say when it begins and when it ends."""
-        root = parser().parse(blank_shebang(self._code)).root_node
+        root = parsed(self._code).root_node
         # Each with whether it is in a function.
         pending = [(root, False)]
         while pending:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # The code with which the text of an error may begin.
 _CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
-_LEAST, _MOST, _SECONDS = 100, 1000, 1.0
+_LEAST, _MOST, _SECONDS = 100, 3000, 3.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
 
 
@@ -56,7 +56,7 @@ def command(
             min=1,
             help=(
                 "The number of calls, or of rounds of --workload. Default: as many calls as fit "
-                "into a second, from 100 to 1,000; with --workload 1 round."
+                "into 3 seconds, from 100 to 3,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -92,7 +92,7 @@ def command(
     and deleted at the end.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
-    reached; 130 interrupted.
+    reached; 130 interrupted, after showing the figures so far.
     """
     for option, path in (("--stacks", stacks), ("--svg", svg)):
         if path is not None and not path.parent.is_dir():
@@ -111,7 +111,30 @@ def command(
     count = (repeat or (_MOST if is_timed else 1)) * len(calls)
     target = servers(url, cluster=cluster, seed=filling)
     least = _LEAST if is_timed else count
-    profile, failure = asyncio.run(_profiled(called, calls, count, target, least))
+    made = _Made()
+    try:
+        asyncio.run(_make(made, called, calls, target, count=count, least=least))
+    finally:
+        # What there is by then, also after Ctrl-C and if the server is gone.
+        if made.profile is not None and made.profile.calls:
+            _report(made.profile, as_json=as_json, stacks=stacks, svg=svg)
+    if made.failure is not None:
+        assert made.profile is not None
+        failed = f"{made.profile.failed:,} of {made.profile.calls:,} calls failed"
+        raise Failure(f"{failed}; the first one: {made.failure}", FAILED)
+
+
+@dataclass
+class _Made:
+    """What the calls have shown so far."""
+
+    profile: "Profile | None" = None
+    """None before the first call with timers."""
+    failure: str | None = None
+    """The first line of the first error among these calls."""
+
+
+def _report(profile: "Profile", *, as_json: bool, stacks: Path | None, svg: Path | None) -> None:
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
     if as_json:
@@ -122,9 +145,6 @@ def command(
         write_file(stacks, collapsed(profile))
     if svg is not None:
         write_file(svg, flame_graph(profile))
-    if failure is not None:
-        failed = f"{profile.failed:,} of {profile.calls:,} calls failed"
-        raise Failure(f"{failed}; the first one: {failure}", FAILED)
 
 
 @dataclass(frozen=True)
@@ -173,18 +193,16 @@ def _of_file(path: Path) -> list[_Call]:
     return calls
 
 
-async def _profiled(
+async def _make(
+    made: _Made,
     called: Callee,
     calls: Sequence[_Call],
-    count: int,
     targets: contextlib.AbstractAsyncContextManager[Servers],
+    *,
+    count: int,
     least: int,
-) -> tuple["Profile", str | None]:
-    """Make so many calls. After the least number of them, none begins later than a second.
-
-    Returns:
-        The profile, and the first line of the first call's error; None if none failed.
-    """
+) -> None:
+    """Make so many calls. After the least number of them, none begins later than `_SECONDS`."""
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
@@ -197,18 +215,18 @@ async def _profiled(
             with _room(called):
                 async with _with_timers(called, client) as (timed, text):
                     profile = Profile(str(source), script.code, timed, source_map)
-                    failure = None
+                    made.profile = profile
                     until = time.monotonic() + _SECONDS
                     for number in range(1, count + 1):
                         if number > least and time.monotonic() > until:
                             break
                         words = calls[(number - 1) % len(calls)].words(number)
                         profile.add(await text.call(client, *words))
-                        if failure is None and (failed := profile.first_failure) is not None:
-                            failure = _explained(failed, called, *words)
+                        failed = profile.first_failure
+                        if made.failure is None and failed is not None:
+                            made.failure = _explained(failed, called, *words)
         except ScriptError as error:
             raise Failure(script_error_text(error, source), FAILED) from error
-    return profile, failure
 
 
 def _explained(failed: "Failed", called: Callee, keys: list[bytes], args: list[bytes]) -> str:

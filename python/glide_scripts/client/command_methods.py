@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Coroutine
-from types import CodeType, CoroutineType
+from types import CodeType, CoroutineType, MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..commands.command import Command
@@ -70,8 +70,30 @@ def describe(method: Any, build: Callable[..., Any], owner: str, returns: object
     functools.update_wrapper(method, build)
     method.__module__, method.__qualname__ = module, f"{owner}.{build.__name__}"
     method.__annotations__ = build.__annotations__ | {"return": returns}
-    signature = inspect.signature(build)
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(
-        parameters=[itself, *signature.parameters.values()], return_annotation=returns
-    )
+    method.__signature__ = _MethodSignature(build, returns)
+
+
+class _MethodSignature(inspect.Signature):
+    """The signature of a command's method, made when it is asked for: at import, few are."""
+
+    __slots__ = ("_build",)
+
+    def __init__(self, build: Callable[..., Any], returns: object) -> None:
+        super().__init__(return_annotation=returns)
+        self._build = build
+
+    @property
+    def parameters(self) -> MappingProxyType[str, inspect.Parameter]:
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        return MappingProxyType({"self": itself, **inspect.signature(self._build).parameters})
+
+    # The base's would make one of this class, from parameters.
+    def replace(self, **changes: Any) -> Any:
+        parameters = list(self.parameters.values())
+        made = inspect.Signature(parameters, return_annotation=self.return_annotation)
+        return made.replace(**changes)
+
+    __replace__ = replace
+
+    def __reduce__(self) -> Any:
+        return self.replace().__reduce__()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+from .._core import CONTAINERS, Script
 from .._core import Batch as Packed
-from .._core import Script
 from ..config.secrets import Hidden
 from ..errors import RequestError, ScriptError
 from ..failures.codes import is_public, registered_class
@@ -27,11 +27,6 @@ Failure: TypeAlias = Callable[[Any], BaseException | None]
 
 _EVALS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"}
 _FUNCTION_CALLS = {"FCALL", "FCALL_RO"}
-# Commands whose second word is a part of their name. The core has the same, for batches.
-_WITH_SUBCOMMANDS = {
-    *("ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB"),
-    *("SCRIPT", "SLOWLOG"),
-}
 
 
 class ObservedCore:
@@ -232,7 +227,7 @@ def _public(error: BaseException, script: Script | None) -> tuple[type[BaseExcep
 
 def _operation(words: Sequence[TEncodable]) -> str:
     name = _text(words[0]).upper() if words else ""
-    if name in _WITH_SUBCOMMANDS and len(words) > 1:
+    if name in CONTAINERS and len(words) > 1:
         return f"{name} {_text(words[1]).upper()}"
     return name
 

@@ -6,6 +6,7 @@ from enum import Enum
 
 from .. import checks
 from ..public import show_as_public
+from ..records import Record
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -29,8 +30,8 @@ class ExpiryType(Enum):
     """The key keeps its expiry; there is no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpirySet:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class ExpirySet(Record):
     """The expiry of the key that ``set`` writes.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, overload
 
 from .. import checks
 from ..public import show_as_public
+from ..records import Record
 from ..values import TOK, TEncodable
 from . import replies
 from .arguments import K, flattened, one_or_more
@@ -28,8 +29,8 @@ class ConditionalChange(Enum):
     """Only add what does not exist yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnlyIfEqual:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class OnlyIfEqual(Record):
     """A condition of ``set``: only if the key holds this value. Needs Valkey 8.1.
 
     Args:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..arguments import with_clear_errors
 from ..checks import MAX_UINT32, optional, within
 from ..public import show_as_public
+from ..records import Record
 from .configuration_errors import configuration_errors
 
 _DEFAULT_JITTER_PERCENT = 20
@@ -13,8 +14,8 @@ DEFAULT_BACKOFF = (5, 10, 2, _DEFAULT_JITTER_PERCENT)
 
 
 @with_clear_errors()
-@dataclass(frozen=True, slots=True)
-class BackoffStrategy:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class BackoffStrategy(Record):
     """The waits between attempts to reconnect.
 
     Before attempt N, the client waits ``factor * exponent_base ** N`` milliseconds, minus a random

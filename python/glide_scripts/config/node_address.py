@@ -7,13 +7,14 @@ from typing import TypeAlias
 from ..arguments import with_clear_errors
 from ..checks import of_type, within, wrong_type
 from ..public import show_as_public
+from ..records import Record
 from .address import MAX_PORT, check_unix_path, clean_host
 from .configuration_errors import configuration_errors
 
 
 @with_clear_errors()
-@dataclass(frozen=True, slots=True)
-class NodeAddress:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class NodeAddress(Record):
     """The address of a server.
 
     Args:
@@ -41,8 +42,8 @@ class NodeAddress:
 
 
 @with_clear_errors()
-@dataclass(frozen=True, slots=True)
-class UnixSocketAddress:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class UnixSocketAddress(Record):
     """The socket file of a server on the same machine. Use it wherever a ``NodeAddress`` fits.
 
     Args:

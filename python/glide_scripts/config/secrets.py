@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Self
 
 from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
+from ..records import Record
 from .configuration_errors import configuration_errors
 from .glide_order import by_position
 from .unsupported import check_unsupported
@@ -30,8 +31,8 @@ class Hidden:
 
 
 @by_position("password", "username", "iam_config")
-@dataclass(frozen=True, slots=True, repr=False)
-class ServerCredentials:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class ServerCredentials(Record):
     """The client's credentials.
 
     Args:

@@ -23,6 +23,7 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
+from ..records import Record
 from . import unsupported
 from .address_map import AddressMap, checked_address_map
 from .backoff import DEFAULT_BACKOFF, BackoffStrategy
@@ -104,7 +105,7 @@ class ProtocolVersion(Enum):
 
 # Only fields: nobody makes a base, and each method of a dataclass is compiled at import.
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
-class AdvancedBaseClientConfiguration:
+class AdvancedBaseClientConfiguration(Record):
     """The settings of both; see ``AdvancedGlideClientConfiguration``."""
 
     connection_timeout: int | None = None
@@ -125,7 +126,7 @@ class AdvancedBaseClientConfiguration:
 
 
 @by_position("connection_timeout", "tls_config", "tcp_nodelay", "pubsub_reconciliation_interval")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
     """Advanced settings of a standalone client.
 
@@ -157,7 +158,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
-class BaseClientConfiguration:
+class BaseClientConfiguration(Record):
     """The settings of both clients; see ``GlideClientConfiguration``."""
 
     addresses: Sequence[ServerAddress]
@@ -291,7 +292,7 @@ def credentials_settings(credentials: ServerCredentials | None) -> dict[str, obj
     "lib_name",
     "client_info_tag",
 )
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class GlideClientConfiguration(BaseClientConfiguration):
     """The settings of a client of one server, or of a primary and its replicas.
 

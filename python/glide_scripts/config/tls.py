@@ -8,6 +8,7 @@ from typing import Self, TypeAlias
 from ..arguments import with_clear_errors
 from ..checks import flag, optional, wrong_type
 from ..public import show_as_public
+from ..records import Record
 from .configuration_errors import configuration_errors
 from .secrets import check_not_empty, check_text, not_pickled
 
@@ -16,8 +17,8 @@ Pem: TypeAlias = bytes | str | PathLike[str]
 
 
 @with_clear_errors()
-@dataclass(frozen=True, slots=True, repr=False)
-class TlsAdvancedConfiguration:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class TlsAdvancedConfiguration(Record):
     """How the client and the server make sure of each other over TLS.
 
     Certificates and keys are in PEM: their content as bytes, or the path of a file. Files are read

@@ -18,7 +18,7 @@ from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
 
 from ..declared.lines import split_lines
-from ..probes.program import Outcome, blank_shebang, outermost, parser
+from ..probes.program import Outcome, outermost, parsed
 from ._texts import Text, texts_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class LuaReporter(FileReporter):
             yield line
 
     def code_regions(self) -> Iterable[CodeRegion]:
-        root = parser().parse(blank_shebang(self._text.code)).root_node
+        root = parsed(self._text.code).root_node
         for node in outermost(root, "function_declaration"):
             name = node.child_by_field_name("name")
             shown = name.text.decode(errors="replace") if name is not None and name.text else ""
@@ -233,7 +233,7 @@ def _tokens(node: Node) -> Iterator[tuple[Node, str]]:
 def _pieces(code: bytes) -> Iterator[tuple[str, bytes]]:
     """All of a text in order, with the classes of its parts."""
     at = 0
-    for node, kind in _tokens(parser().parse(blank_shebang(code)).root_node):
+    for node, kind in _tokens(parsed(code).root_node):
         # A comment may have a part of the end of its line.
         text = code[node.start_byte : node.end_byte].rstrip(b"\r\n")
         if at < node.start_byte:

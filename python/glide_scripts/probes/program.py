@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..declared.lines import line_starts
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 _STATEMENTS = {
     "assignment_statement",
@@ -29,6 +30,15 @@ _STATEMENTS = {
 _BLOCKS = {"do_statement"}
 # These are decided by the compiler, not by the script's data.
 CONSTANTS = {"true", "false", "nil", "number", "string"}
+
+# Comments, long strings, and as the last group strings with escapes.
+_STRINGS = re.compile(
+    rb"--\[(=*)\[.*?\]\1\]|--[^\n]*|\[(=*)\[.*?\]\2\]|"
+    rb"(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')",
+    re.DOTALL,
+)
+# An escape, and as the group what follows the backslash if the parser does not know it.
+_ESCAPES = re.compile(rb"\\(?:[abfnrtv\\\"'0-9\r\n]|(.[\x80-\xbf]*))", re.DOTALL)
 
 EXIT = -1
 """Where a function or the script ends, as the line that an outcome leads to."""
@@ -106,9 +116,26 @@ def blank_shebang(code: bytes) -> bytes:
     return b" " * end + code[end:]
 
 
+def parsed(code: bytes) -> Tree:
+    """Return the tree of a text. Its places are those of the text."""
+    code = blank_shebang(code)
+    tree = parser().parse(code)
+    if tree.root_node.has_error:
+        # Lua 5.1 takes any escape, such as in '\\d', which is a 'd'.
+        tree = parser().parse(_STRINGS.sub(_with_known_escapes, code))
+    return tree
+
+
+def _with_known_escapes(found: re.Match[bytes]) -> bytes:
+    def known(escape: re.Match[bytes]) -> bytes:
+        return escape[0] if escape[1] is None else b"\\" + b"a" * len(escape[1])
+
+    return found[0] if found[3] is None else _ESCAPES.sub(known, found[0])
+
+
 def program(code: bytes) -> Program | None:
     """Return what can run in a text of Lua; None if it does not parse."""
-    root = parser().parse(blank_shebang(code)).root_node
+    root = parsed(code).root_node
     if root.has_error:
         return None
     walk = _Walk(line_starts(code))

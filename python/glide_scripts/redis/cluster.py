@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import redis.asyncio.cluster
+from redis.asyncio.cluster import ClusterNode
 
 from ..transport.asynchronous_cluster import AsyncClusterClient, AsyncClusterPipeline
 from . import library
 
-__all__ = ["ClusterPipeline", "RedisCluster"]
+__all__ = ["ClusterNode", "ClusterPipeline", "RedisCluster"]
 
 
 class ClusterPipeline(AsyncClusterPipeline, redis.asyncio.cluster.ClusterPipeline):  # type: ignore[misc] # redis-py's own bases disagree

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import redis.cluster
+from redis.cluster import ClusterNode
 
 from ..transport.blocking_cluster import BlockingClusterClient, BlockingClusterPipeline
 from . import library
 
-__all__ = ["ClusterPipeline", "RedisCluster"]
+__all__ = ["ClusterNode", "ClusterPipeline", "RedisCluster"]
 
 
 class ClusterPipeline(BlockingClusterPipeline, redis.cluster.ClusterPipeline):

@@ -88,8 +88,6 @@ async def close_shared(shared: SharedClient) -> None:
 class AsyncCalls(RegistersScripts):
     """What asynchronous clients of a server and of a cluster share."""
 
-    response_callbacks: Any
-
     async def execute_command(self: Any, *args: Any, **options: Any) -> Any:
         shared = self._shared
         if shared.core is None or self._sends_itself(options):

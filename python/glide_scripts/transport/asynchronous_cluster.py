@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from .asynchronous import AsyncCalls, close_shared, execute_batch
 from .clusters import ClusterClient, ClusterPipeline, emptied
+from .shared_client import SharedClient
 from .waiting import write_on
 
 
@@ -14,6 +15,13 @@ class AsyncClusterClient(ClusterClient, AsyncCalls):
     """Goes before the library's asynchronous cluster client."""
 
     _pipeline: ClassVar[type[Any]]
+
+    async def _execute_by_library(
+        self: Any, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        # The library looks for a default node before it has asked for the nodes.
+        await self.initialize()
+        return await super()._execute_by_library(shared, args, options)
 
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
         write = write_on(self, self._shared, target_node, args)

@@ -74,12 +74,6 @@ def close_shared(shared: SharedClient) -> None:
 class BlockingCalls(RegistersScripts):
     """What synchronous clients of a server and of a cluster share."""
 
-    response_callbacks: Any
-
-    @property
-    def _callbacks(self: Any) -> Any:
-        return self.response_callbacks
-
     def execute_command(self: Any, *args: Any, **options: Any) -> Any:
         shared = self._shared
         if shared.core is None or self._sends_itself(options):

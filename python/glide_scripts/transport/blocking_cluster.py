@@ -30,7 +30,7 @@ class BlockingClusterClient(ClusterClient, BlockingCalls):
         return client.response_callbacks
 
     def set_response_callback(self, command: str, callback: Any) -> None:
-        super().set_response_callback(command, callback)
+        super().set_response_callback(command, callback)  # type: ignore[misc]
         first = self._callbacks_of_nodes().get(command)
         self._callbacks[command] = (
             callback

@@ -48,8 +48,7 @@ class RegistersScripts:
     _library: ClassVar[Library]
     _execute_shared: Any
     """The method ``execute_command`` of this package. Scripts go by one of the caller's own."""
-    _converts_scripts = False
-    """Whether the caller has a function for the replies of scripts, as the library has none."""
+    response_callbacks: Any
 
     def __repr__(self) -> str:
         try:
@@ -62,9 +61,9 @@ class RegistersScripts:
         """Whether the library's own connections carry commands with such options."""
         raise NotImplementedError
 
-    def set_response_callback(self, command: str, callback: Any) -> None:
-        super().set_response_callback(command, callback)  # type: ignore[misc]
-        self._converts_scripts |= command.upper() == "EVALSHA"
+    @property
+    def _callbacks(self) -> Any:
+        return self.response_callbacks
 
 
 class AsyncScript(BaseScript):
@@ -146,7 +145,9 @@ def _by_command(client: Any) -> Any:
     """Whether scripts are commands of the library's client, with what it does to them."""
     kind = type(client)
     return (
-        client._converts_scripts
+        # A function of the caller's for the replies of scripts: the library has none. The library's
+        # own lookup, of a name in any case, takes longer than all else here.
+        dict.__contains__(client._callbacks, "EVALSHA")
         or kind.execute_command is not kind._execute_shared
         or "execute_command" in client.__dict__
         or client._sends_itself({})

@@ -52,9 +52,11 @@ from valkey.asyncio import (  # noqa: E402
 from ..public import later  # noqa: E402
 from ..transport import installing  # noqa: E402
 from ..transport.asynchronous import AsyncClient, AsyncPipeline  # noqa: E402
+from ..transport.own_names import with_own_names  # noqa: E402
 from ..transport.sentinels import SentinelWithClients  # noqa: E402
 
 if TYPE_CHECKING:
+    from . import exceptions
     from .cluster import ClusterPipeline, ValkeyCluster
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "ValkeyError",
     "WatchError",
     "default_backoff",
+    "exceptions",
     "from_url",
     "install",
     "uninstall",
@@ -170,6 +173,7 @@ def _replacements() -> dict[type, type]:
 
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = later(
+    _get, __dir__ = later(
         globals(), dict.fromkeys(("ClusterPipeline", "ValkeyCluster"), "valkey.cluster")
     )
+    __getattr__ = with_own_names(globals(), _get, "valkey.asyncio", "valkey")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import valkey.asyncio.cluster
+from valkey.asyncio.cluster import ClusterNode
 
 from ..transport.asynchronous_cluster import AsyncClusterClient, AsyncClusterPipeline
 from . import library
 
-__all__ = ["ClusterPipeline", "ValkeyCluster"]
+__all__ = ["ClusterNode", "ClusterPipeline", "ValkeyCluster"]
 
 
 class ClusterPipeline(AsyncClusterPipeline, valkey.asyncio.cluster.ClusterPipeline):  # type: ignore[misc] # valkey-py's own bases disagree

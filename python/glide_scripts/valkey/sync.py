@@ -41,6 +41,7 @@ from valkey import (
 
 from ..public import later
 from ..transport.blocking import BlockingClient, BlockingPipeline
+from ..transport.own_names import with_own_names
 from ..transport.sentinels import SentinelWithClients
 from . import library
 
@@ -122,6 +123,7 @@ def from_url(url: str, **kwargs: Any) -> Valkey:
 
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = later(
+    _get, __dir__ = later(
         globals(), dict.fromkeys(("ClusterPipeline", "ValkeyCluster"), "valkey.sync_cluster")
     )
+    __getattr__ = with_own_names(globals(), _get, "valkey")

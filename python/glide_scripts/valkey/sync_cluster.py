@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import valkey.cluster
+from valkey.cluster import ClusterNode
 
 from ..transport.blocking_cluster import BlockingClusterClient, BlockingClusterPipeline
 from . import library
 
-__all__ = ["ClusterPipeline", "ValkeyCluster"]
+__all__ = ["ClusterNode", "ClusterPipeline", "ValkeyCluster"]
 
 
 class ClusterPipeline(BlockingClusterPipeline, valkey.cluster.ClusterPipeline):

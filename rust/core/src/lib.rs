@@ -34,7 +34,7 @@ pub use crate::model::gather::Gather;
 pub use crate::model::library::{Library, library_name};
 pub use crate::model::once::{Once, OwnIds};
 pub use crate::model::question::{Answer, CallbackError, Question, Questioner};
-pub use crate::model::request::{LaneKind, Packer, Request};
+pub use crate::model::request::{CONTAINERS, LaneKind, Packer, Request};
 pub use crate::model::route::{Role, Route, SLOTS, Slot};
 pub use crate::model::script;
 pub use crate::model::split::{Part, split_by_slot};

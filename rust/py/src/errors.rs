@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::process::fork::ForkLocal;
+use crate::process::interpreter::is_ending;
 use crate::process::kept::intern;
 use crate::python;
 use crate::script::Script;
@@ -16,7 +17,8 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
 
 /// The exception for a caller of a client, worded with the text that the client was closed with.
 pub(crate) fn of_client(py: Python<'_>, error: Error, client: Option<&ForkLocal<CoreClient>>) -> PyErr {
-    let text = client.and_then(ForkLocal::get).and_then(CoreClient::closing_text);
+    let given = client.and_then(ForkLocal::get).and_then(CoreClient::closing_text);
+    let text = given.or_else(|| is_ending().then_some("the program ended while the call was in flight"));
     to_python(
         py,
         match text {

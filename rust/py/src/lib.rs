@@ -47,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(probes::with_probes, module)?)?;
     module.add_function(wrap_pyfunction!(process::io_thread::stop_io_thread, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("CONTAINERS", glide_scripts_core::CONTAINERS)?;
     python::module(module.py())?;
     process::kept::init(module.py());
     process::logging::init();

@@ -77,3 +77,16 @@ def test_what_does_not_parse_has_no_program(code: bytes) -> None:
 
 def test_a_break_may_be_followed_by_what_is_no_statement() -> None:
     assert lines("while true do break; --[[ local x ]] end\nreturn 1") == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "escape", [r"'\d'", r'"\."', r"'\\\-\''", "'\\é'", r"'\x'", r"'\z', [[C:\]], '--', '\q'"]
+)
+def test_a_string_may_have_any_escape(escape: str) -> None:
+    code = f"local s = {escape}\nif s then\n  return '\\/' -- [[\\]]\nend\nreturn 1"
+    assert lines(code) == [1, 2, 3, 5]
+
+
+def test_an_escape_outside_of_strings_is_no_lua() -> None:
+    assert program(rb"return \d") is None
+    assert program(rb"return '\d' + [[\]] .. \d") is None

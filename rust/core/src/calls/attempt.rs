@@ -8,11 +8,12 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use crate::calls::pauses::Pauses;
+use crate::calls::role::ask_role;
 use crate::connection::lane::Lane;
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
-use crate::model::once::Answer;
+use crate::model::once::RecordAnswer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
@@ -75,16 +76,16 @@ impl Attempt {
                     return Answered::Failed(error.clone(), verdict);
                 }
             },
-            Ok(Answer::Refused(error)) => {
+            Ok(RecordAnswer::Refused(error)) => {
                 let verdict = self.judge_before_run(servers, request, route, &error);
                 return Answered::Refused(error, verdict);
             }
-            Ok(Answer::Kept(reply)) => match reply.error() {
+            Ok(RecordAnswer::Kept(reply)) => match reply.error() {
                 None => Ok(reply),
                 Some(error) => Err(Box::new(Error::recorded(error, request))),
             },
-            Ok(Answer::Conflict) => Err(Box::new(Error::once_conflict(request))),
-            Ok(Answer::Unknown) => Err(Box::new(Error::once_unknown(request))),
+            Ok(RecordAnswer::Conflict) => Err(Box::new(Error::once_conflict(request))),
+            Ok(RecordAnswer::Unknown) => Err(Box::new(Error::once_unknown(request))),
         };
         self.note_use(request);
         let is_other = |error: &Error| matches!(error.kind, Kind::OnceConflict | Kind::OnceUnknown);
@@ -138,11 +139,14 @@ impl Attempt {
         }
     }
 
-    pub(super) fn judge_as(&self, servers: &Servers, error: &ServerError, asked: &Asked<'_>) -> Verdict {
+    pub(super) fn judge_as(&self, servers: &Rc<Servers>, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
         if let Some(lane) = &self.lane {
             if verdict.is_demoted && !verdict.is_unproved {
                 servers.demoted(lane);
+            }
+            if verdict.is_perhaps_demoted {
+                ask_role(servers, lane, error, asked);
             }
             if verdict.ran == Ran::Yes {
                 lane.note_use(asked.request);

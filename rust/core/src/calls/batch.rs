@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::calls::batch_progress::BatchProgress;
 use crate::calls::{pipeline, transaction};
 use crate::model::batch::{Batch, Sending};
 use crate::model::completion::{Outcome, ReplyTo};
@@ -15,14 +16,16 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, sending: Sending, reply_to: ReplyT
     let supervision = servers.supervisor.supervise(&reply_to);
     let (servers, batch) = (servers.clone(), sending.batch.clone());
     guard::spawn("a batch", async move {
+        let progress = Rc::new(BatchProgress::default());
         let work = async {
             if batch.is_atomic() {
-                transaction::run(&servers, sending).await
+                transaction::run(&servers, sending, &progress).await
             } else {
-                Ok(Some(pipeline::run(&servers, sending).await))
+                Ok(Some(pipeline::run(&servers, sending, &progress).await))
             }
         };
-        let outcome = match supervision.over(work).await.or_closed(|| Err(Box::new(Error::closed_in_flight(true)))) {
+        let closed = || Err(Box::new(Error::closed_in_flight(progress.may_have_executed())));
+        let outcome = match supervision.over(work).await.or_closed(closed) {
             Some(Ok(Some(outcomes))) => {
                 outcomes.iter().for_each(|outcome| servers.stats.count(outcome));
                 return reply_to.finish_batch(name_commands(&batch, outcomes));

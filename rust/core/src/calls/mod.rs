@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod batch;
+mod batch_progress;
 pub(crate) mod dispatch;
 pub(crate) mod fanout;
 pub(crate) mod overdue;
@@ -9,6 +10,7 @@ mod pauses;
 pub(crate) mod pipeline;
 mod progress;
 mod proving;
+mod role;
 pub(crate) mod single;
 mod time_limit;
 pub(crate) mod transaction;

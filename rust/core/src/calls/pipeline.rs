@@ -16,13 +16,15 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::calls::batch_progress::BatchProgress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
 use crate::connection::lane::Lane;
-use crate::connection::step::{StepOptions, StepProgress, Unfinished};
+use crate::connection::step::{StepOptions, Unfinished};
 use crate::model::batch::{Entry, Sending};
 use crate::model::cause::{AtDeadline, Obstacle};
 use crate::model::completion::Outcome;
 use crate::model::error::Error;
+use crate::model::gather::may_have_executed;
 use crate::model::wait::Wait;
 use crate::servers::directory::Servers;
 use crate::servers::node::Lease;
@@ -35,6 +37,7 @@ use write::chunks;
 struct Context {
     servers: Rc<Servers>,
     sending: Sending,
+    progress: Rc<BatchProgress>,
     /// The batch writes, so none of it goes to replicas: a read must see the writes before it.
     needs_primaries: bool,
     /// Some of its commands wait for other clients. So the batch has connections of its own, one per server: its order
@@ -55,8 +58,14 @@ struct Round {
     doubted: Vec<Doubted>,
 }
 
+impl Round {
+    fn may_have_executed(&self) -> bool {
+        self.done.iter().any(|(_, outcome)| may_have_executed(outcome)) || self.again.iter().any(|piece| piece.was_lost)
+    }
+}
+
 /// The outcomes of all commands, in their order.
-pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome> {
+pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending, progress: &Rc<BatchProgress>) -> Vec<Outcome> {
     let reads = sending.entries().iter().all(|entry| match entry {
         Entry::Whole { request, .. } => request.is_read_only(),
         Entry::Parts { parts, .. } => parts.iter().all(|part| part.request.is_read_only()),
@@ -77,6 +86,7 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Vec<Outcome>
         leases: RefCell::default(),
         limit: TimeLimit::new(servers, sending.timeout, sending.deadline, own_time),
         sending,
+        progress: progress.clone(),
         waiting_for: RefCell::default(),
     });
     let _closing = Closing(context.clone());
@@ -151,7 +161,7 @@ impl Context {
         };
         let chunks: Vec<_> = chunks(commands)
             .map(|commands| {
-                let (count, progress) = (commands.len(), Rc::new(StepProgress::default()));
+                let (count, progress) = (commands.len(), self.progress.step());
                 let answer = place.begin(commands, options, &progress);
                 (count, progress, answer)
             })
@@ -162,6 +172,7 @@ impl Context {
         let mut round = Round { done: Vec::with_capacity(pieces.len()), ..Round::default() };
         let mut reading = Reading { write, lane, pieces: pieces.into_iter(), taught: HashSet::new(), bringers };
         let mut was_sent = false;
+        let mut over = Vec::with_capacity(chunks.len());
         for (count, progress, answer) in chunks {
             let answered = self.limit.over(|| was_sent || progress.was_sent(), answer).await;
             was_sent |= progress.was_sent();
@@ -178,8 +189,12 @@ impl Context {
                 }
             };
             self.read(&mut reading, count, progress.take_replies(), &ending, &mut round);
+            over.push(progress);
         }
         self.prove(&reading.lane, &mut round).await;
+        // What is sent again has not run.
+        self.progress.has_begun.update(|begun| begun || round.may_have_executed());
+        over.iter().for_each(|step| step.clear());
         round
     }
 

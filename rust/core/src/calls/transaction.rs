@@ -9,10 +9,11 @@
 mod answer;
 mod queue;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::calls::attempt::Attempt;
+use crate::calls::batch_progress::BatchProgress;
 use crate::calls::time_limit::TimeLimit;
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::{Lane, Place};
@@ -33,7 +34,11 @@ use crate::wire::resp::{Reply, ServerError};
 use self::answer::Answer;
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
-pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Option<Vec<Outcome>>, Box<Error>> {
+pub(crate) async fn run(
+    servers: &Rc<Servers>,
+    sending: Sending,
+    progress: &BatchProgress,
+) -> Result<Option<Vec<Outcome>>, Box<Error>> {
     let watched = sending.options.watch.map(|watch| servers.watches.end(watch));
     if matches!(watched, Some(None)) {
         // A watch that was begun is not in force any more: whatever it watched may have changed.
@@ -53,12 +58,12 @@ pub(crate) async fn run(servers: &Rc<Servers>, sending: Sending) -> Result<Optio
         route,
         watched,
         limit: TimeLimit::new(servers, sending.timeout, sending.deadline, None),
-        progress: Rc::default(),
-        ran_on_replica: Cell::default(),
+        progress: progress.step(),
+        batch_progress: progress,
         waiting_for: RefCell::default(),
     };
     transaction.attempts().await.map_err(|mut error| {
-        error.may_have_executed |= transaction.ran_on_replica.get();
+        error.may_have_executed |= progress.has_begun.get();
         error
     })
 }
@@ -80,8 +85,7 @@ struct Transaction<'a> {
     watched: Option<Watched>,
     limit: TimeLimit,
     progress: Rc<StepProgress>,
-    /// A replica executed the commands that only read.
-    ran_on_replica: Cell<bool>,
+    batch_progress: &'a BatchProgress,
     waiting_for: RefCell<Obstacle>,
 }
 
@@ -126,7 +130,8 @@ impl Transaction<'_> {
                 Answer::Failed(error) => return Err(error),
                 Answer::CannotLoad => loads_libraries = false,
                 Answer::OnReplica(error) => {
-                    self.ran_on_replica.set(true);
+                    // It executed the commands that only read.
+                    self.batch_progress.has_begun.set(true);
                     self.servers.demoted(&lane);
                     attempt.wait(self.servers, &error, &self.waiting_for);
                 }

@@ -133,7 +133,7 @@ impl<T> Receiver<T> {
     }
 
     /// Takes the rest; nothing more is let in.
-    pub(crate) fn close(self) -> VecDeque<T> {
+    pub(crate) fn close(&self) -> VecDeque<T> {
         let mut queue = self.shared.queue();
         queue.is_open = false;
         std::mem::take(&mut queue.items)
@@ -143,11 +143,6 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // The rest is dropped outside of the lock: its callers get errors, and may send more.
-        let rest = {
-            let mut queue = self.shared.queue();
-            queue.is_open = false;
-            std::mem::take(&mut queue.items)
-        };
-        drop(rest);
+        drop(self.close());
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Session {
     /// Whether an earlier connection ended over such a command.
     is_distrusted: Cell<bool>,
     is_without_cluster: Cell<bool>,
+    /// A question about the server's role is in flight.
+    pub(super) is_role_asked: Cell<bool>,
     /// The command by which another connection ends this one, once the server has said how.
     kill: RefCell<Option<Bytes>>,
 }
@@ -32,6 +34,7 @@ impl Session {
         self.number.update(|number| number + 1);
         self.loaded.borrow_mut().clear();
         self.kill.take();
+        self.is_role_asked.set(false);
     }
 
     pub(super) fn is_fragile(&self) -> bool {

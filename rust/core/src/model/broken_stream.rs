@@ -6,7 +6,6 @@ use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error as
 
 pub(super) const SPEAKS_NO_TLS: &str = "the server does not speak TLS on this port; pass use_tls=False";
 
-/// The words for it.
 pub(super) fn explained(error: &io::Error) -> String {
     let Some(tls) = tls_error(error) else {
         return match error.kind() {

@@ -50,9 +50,7 @@ impl Library {
             pack::command(&[b"FUNCTION", b"LOAD", &self.code])
         }
     }
-}
 
-impl Library {
     /// [FUNCTION LIST](https://valkey.io/commands/function-list/) of all that a server has.
     pub(crate) fn list() -> Bytes {
         pack::command(&[b"FUNCTION", b"LIST"])

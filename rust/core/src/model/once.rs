@@ -130,26 +130,26 @@ impl Recorded {
     }
 
     /// What the wrapper answered; the reply itself where it is the script's own.
-    pub(crate) fn read(&self, reply: Reply) -> Result<Answer, Reply> {
+    pub(crate) fn read(&self, reply: Reply) -> Result<RecordAnswer, Reply> {
         if !self.is_answered_by(&reply) {
             return Err(reply);
         }
         if let Some(error) = self.refusal(&reply) {
-            return Ok(Answer::Refused(error.clone()));
+            return Ok(RecordAnswer::Refused(error.clone()));
         }
         let mut elements = reply.into_elements().unwrap_or_default().into_iter().skip(1);
         let word = elements.next();
         Ok(match word.as_ref().and_then(Reply::as_bytes) {
-            Some(b"reply") => Answer::Kept(elements.next().unwrap_or(Reply::NIL)),
-            Some(b"conflict") => Answer::Conflict,
-            _ => Answer::Unknown,
+            Some(b"reply") => RecordAnswer::Kept(elements.next().unwrap_or(Reply::NIL)),
+            Some(b"conflict") => RecordAnswer::Conflict,
+            _ => RecordAnswer::Unknown,
         })
     }
 }
 
 /// What a call gets in place of the script's own reply.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum RecordAnswer {
     /// The recorded reply or error of the earlier run.
     Kept(Reply),
     /// The id was used for another call.
@@ -230,12 +230,12 @@ mod tests {
             Reply::Nested(items)
         };
         let error = ServerError::new(&b"OOM command not allowed"[..]);
-        assert_eq!(record.read(list(vec![bulk(b"conflict")])), Ok(Answer::Conflict));
-        assert_eq!(record.read(list(vec![bulk(b"unknown")])), Ok(Answer::Unknown));
+        assert_eq!(record.read(list(vec![bulk(b"conflict")])), Ok(RecordAnswer::Conflict));
+        assert_eq!(record.read(list(vec![bulk(b"unknown")])), Ok(RecordAnswer::Unknown));
         let kept = record.read(list(vec![bulk(b"reply"), Item::Int(3)]));
-        assert_eq!(kept, Ok(Answer::Kept(Reply::One(Item::Int(3)))));
+        assert_eq!(kept, Ok(RecordAnswer::Kept(Reply::One(Item::Int(3)))));
         let refused = record.read(list(vec![bulk(b"refused"), Item::Error(error.clone())]));
-        assert_eq!(refused, Ok(Answer::Refused(error)));
+        assert_eq!(refused, Ok(RecordAnswer::Refused(error)));
         for own in [
             Reply::One(bulk(&[7; 20])),
             Reply::Nested(vec![Item::Array(1), bulk(&[7; 20])]),

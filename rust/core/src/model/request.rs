@@ -19,6 +19,7 @@ use crate::model::wait::Wait;
 use crate::wire::pack::{self, write_header, write_word};
 
 pub use self::packer::Packer;
+pub use self::words::CONTAINERS;
 
 /// A packed command, and how it may be sent. It owns all its bytes.
 #[derive(Clone)]

@@ -47,7 +47,6 @@ pub struct TlsOptions {
 pub struct Identity {
     /// Its certificate chain.
     pub certificates: Pem,
-    /// The private key.
     pub key: Pem,
     /// What the key is encrypted with, if it is.
     pub key_password: Option<String>,

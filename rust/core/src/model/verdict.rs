@@ -102,6 +102,11 @@ impl<'a> Asked<'a> {
         args
     }
 
+    /// Whether what answers may be a script in words of its own.
+    fn may_be_scripts(&self) -> bool {
+        self.request.runs_lua() && !self.request.stores_code() && !self.is_queued
+    }
+
     /// Whether code went along that the server had to compile.
     fn brings_code(&self) -> bool {
         let by_name = ["EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"];
@@ -195,6 +200,9 @@ pub(crate) struct Verdict {
     pub(crate) is_demoted: bool,
     /// The script may have made the words up: the server is to be asked before anything follows from them.
     pub(crate) is_unproved: bool,
+    /// The script may have passed on what a replica said to one of its commands. The call has ended, but later calls
+    /// need a primary.
+    pub(crate) is_perhaps_demoted: bool,
 }
 
 impl Verdict {
@@ -217,19 +225,22 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     if asked.proof == Some(Proof::NotNow) && meaning.passes_by_itself() {
         // The refusal has passed, or the script made it up.
         let next = if is_to_wait { Next::Later } else { Next::Deliver };
-        return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved };
+        return Verdict { ran: Ran::Unknown, meaning, next, is_demoted: false, is_unproved, is_perhaps_demoted: false };
     }
     let is_demoted =
         matches!(meaning, Meaning::NotPrimary | Meaning::StoppedOnReplica) && !asks_for_replica(asked.route);
     let next = next(&meaning, asked, is_demoted);
     // An answer that the script may have given itself is never quite certain.
     let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
-    let ran = if is_sure { ran(&meaning, error) } else { Ran::Unknown };
-    Verdict { meaning, ran, next, is_demoted, is_unproved }
+    let ran = if is_sure { ran(&meaning, error, asked.request) } else { Ran::Unknown };
+    let is_perhaps_demoted =
+        meaning == Meaning::OfScript && wording::passes_on_refusal(error) && !asks_for_replica(asked.route);
+    Verdict { meaning, ran, next, is_demoted, is_unproved, is_perhaps_demoted }
 }
 
-fn ran(meaning: &Meaning, error: &ServerError) -> Ran {
+fn ran(meaning: &Meaning, error: &ServerError, request: &Request) -> Ran {
     match meaning {
+        _ if request.stores_code() => Ran::No,
         Meaning::OfScript | Meaning::Killed | Meaning::StoppedOnReplica => Ran::Yes,
         // MIGRATE lost the other server, which may have got the keys.
         Meaning::OfCommand if error.code() == "IOERR" => Ran::Unknown,

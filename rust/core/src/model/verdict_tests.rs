@@ -521,3 +521,31 @@ fn answers_prove_a_refusal_if_they_are_one_for_the_same_reason() {
         assert_eq!(proof, if is_given { Proof::Given } else { Proof::NotNow }, "{shown}");
     }
 }
+
+#[test]
+fn a_library_that_is_not_stored_has_not_run_whatever_the_reason() {
+    let load = || command(&["FUNCTION", "LOAD", "#!lua name=l"]).running(None);
+    for (line, next) in [
+        ("BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", Next::Deliver),
+        ("OOM command not allowed when used memory > 'maxmemory'.", Next::Deliver),
+        ("ERR Library 'l' already exists", Next::Deliver),
+        ("ERR Error registering functions: @user_function: 3: mine", Next::Deliver),
+        ("NOREPLICAS Not enough good replicas to write.", Next::Later),
+        ("LOADING Valkey is loading the dataset in memory", Next::Later),
+        ("READONLY You can't write against a read only replica.", Next::Later),
+    ] {
+        let verdict = sent(line, &load());
+        assert_eq!((verdict.ran, verdict.next, verdict.is_unproved), (Ran::No, next, false), "{line}");
+    }
+}
+
+#[test]
+fn a_replica_s_refusal_that_a_script_passes_on_says_something_of_its_server() {
+    const REFUSAL: &str = "READONLY You can't write against a read only replica.";
+    for line in [REFUSAL, "MINE READONLY You can't write against a read only replica."] {
+        let verdict = sent(line, &plain());
+        assert_eq!((verdict.ran, verdict.next, verdict.is_perhaps_demoted), (Ran::Yes, Next::Deliver, true), "{line}");
+    }
+    assert!(!sent("READONLY mine", &plain()).is_perhaps_demoted);
+    assert!(!judge_by(REFUSAL, &plain(), &Route::Shard(Slot::of_key(b"k"), Role::Replica), |_| {}).is_perhaps_demoted);
+}

@@ -316,14 +316,14 @@ impl Servers {
     pub(crate) fn demoted(&self, lane: &Rc<Lane>) {
         let node = self.nodes.borrow().get(lane.address()).cloned();
         if let Some(node) = node.filter(|node| node.lanes().iter().any(|other| Rc::ptr_eq(other, lane))) {
-            node.set_outdated();
+            node.is_outdated.set(true);
             self.refresh();
         }
     }
 
     /// Whether the server of that connection was taken for a primary and is a replica, or another node has its place.
     pub(crate) fn has_left(&self, lane: &Rc<Lane>) -> bool {
-        self.node_of(lane).is_none_or(|node| node.is_outdated())
+        self.node_of(lane).is_none_or(|node| node.is_outdated.get())
     }
 
     /// A connection was lost or could not be made.

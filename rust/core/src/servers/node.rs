@@ -21,9 +21,7 @@ pub(crate) struct Node {
     /// For requests to the primary of a shard; without a cluster, for all requests.
     pub(crate) data: Rc<Lane>,
     in_cluster: bool,
-    config: Arc<ConnectionConfig>,
-    events: Weak<dyn LaneEvents>,
-    stats: Arc<Stats>,
+    new_lane: Box<dyn Fn(Purpose) -> Rc<Lane>>,
     reads: OnceCell<Rc<Lane>>,
     admin: OnceCell<Rc<Lane>>,
     /// For what needs a connection to itself: watched keys, scripts that may have to be killed, and commands that wait
@@ -34,9 +32,10 @@ pub(crate) struct Node {
     own: Arc<Semaphore>,
     /// Those of them that nobody uses.
     idle: RefCell<Vec<Rc<Lane>>>,
-    zone: RefCell<Option<String>>,
+    /// The availability zone, once the server has said it.
+    pub(super) zone: RefCell<Option<String>>,
     /// It answered as a replica, although a primary was expected: its name may now stand for another server.
-    outdated: Cell<bool>,
+    pub(super) is_outdated: Cell<bool>,
     closed: Cell<bool>,
     /// Connections on which scripts are about to be killed: these, and the admin lane, stay until that is done.
     killing: RefCell<Vec<Rc<Lane>>>,
@@ -50,21 +49,20 @@ impl Node {
         events: Weak<dyn LaneEvents>,
         stats: Arc<Stats>,
     ) -> Rc<Self> {
-        let data = Lane::new(address.clone(), config.clone(), Purpose::Data, events.clone(), stats.clone());
+        let at = address.clone();
+        let new_lane = move |purpose| Lane::new(at.clone(), config.clone(), purpose, events.clone(), stats.clone());
         Rc::new(Self {
             address,
-            data,
+            data: new_lane(Purpose::Data),
             in_cluster,
-            config,
-            events,
-            stats,
+            new_lane: Box::new(new_lane),
             reads: OnceCell::new(),
             admin: OnceCell::new(),
             lent: RefCell::default(),
             own: Arc::new(Semaphore::new(OWN_CONNECTIONS)),
             idle: RefCell::default(),
             zone: RefCell::default(),
-            outdated: Cell::new(false),
+            is_outdated: Cell::new(false),
             closed: Cell::new(false),
             killing: RefCell::default(),
         })
@@ -76,17 +74,12 @@ impl Node {
         if !self.in_cluster {
             return &self.data;
         }
-        self.reads.get_or_init(|| self.new_lane(Purpose::Reads))
+        self.reads.get_or_init(|| (self.new_lane)(Purpose::Reads))
     }
 
     /// For commands that must reach a server while it runs a script. It is in no particular database.
     pub(crate) fn admin(&self) -> &Rc<Lane> {
-        self.admin.get_or_init(|| self.new_lane(Purpose::Admin))
-    }
-
-    fn new_lane(&self, purpose: Purpose) -> Rc<Lane> {
-        let (address, config) = (self.address.clone(), self.config.clone());
-        Lane::new(address, config, purpose, self.events.clone(), self.stats.clone())
+        self.admin.get_or_init(|| (self.new_lane)(Purpose::Admin))
     }
 
     /// A connection for one user alone.
@@ -96,7 +89,7 @@ impl Node {
         let lane = match fitting {
             Some(index) => idle.swap_remove(index),
             None => {
-                let lane = node.new_lane(purpose);
+                let lane = (node.new_lane)(purpose);
                 node.lent.borrow_mut().push(lane.clone());
                 lane
             }
@@ -117,28 +110,6 @@ impl Node {
     /// Whether a connection is lent out.
     pub(crate) fn has_lent(&self) -> bool {
         self.lent.borrow().len() > self.idle.borrow().len()
-    }
-
-    /// The availability zone, once the server has said it.
-    pub(crate) fn zone(&self) -> std::cell::Ref<'_, Option<String>> {
-        self.zone.borrow()
-    }
-
-    pub(crate) fn set_zone(&self, zone: Option<String>) {
-        *self.zone.borrow_mut() = zone;
-    }
-
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.outdated.get()
-    }
-
-    pub(crate) fn set_outdated(&self) {
-        self.outdated.set(true);
-    }
-
-    /// It is a replica, as the topology has it.
-    pub(crate) fn set_current(&self) {
-        self.outdated.set(false);
     }
 
     /// Forgets calls whose callers are gone. What goes over lent connections has tasks of its own.

@@ -197,7 +197,7 @@ impl Servers {
                 asking.spawn_local(async move {
                     // Where it cannot be asked, it is asked again with the next topology.
                     if let Ok(zone) = discovery::zone(&lane).await {
-                        node.set_zone(zone);
+                        node.zone.replace(zone);
                     }
                 });
             }

@@ -51,7 +51,7 @@ impl Servers {
                     break;
                 }
                 Ok(ServerRole::Replica) => {
-                    visit.node.set_outdated();
+                    visit.node.is_outdated.set(true);
                     failures.push(visit.failure(DiscoveryError::IsReplica));
                 }
                 // The first one that is configured, of those that do not say.
@@ -63,7 +63,7 @@ impl Servers {
         let primary = primary.ok_or(TopologyError::NoPrimary(failures))?;
         let primary = visits.swap_remove(primary).keep(self);
         let replicas = visits.into_iter().map(|visit| {
-            visit.node.set_current();
+            visit.node.is_outdated.set(false);
             // The connection to a replica that nobody reads ends here.
             if self.reads_replicas() { visit.keep(self) } else { self.replica(visit.node.address.clone()) }
         });
@@ -127,7 +127,7 @@ impl Servers {
             ServerRole::Primary | ServerRole::Unknown => Ok(visit.keep(self)),
             ServerRole::Replica => {
                 if self.topology.borrow().primaries().any(|primary| Rc::ptr_eq(primary, &visit.node)) {
-                    visit.node.set_outdated();
+                    visit.node.is_outdated.set(true);
                 }
                 Err(DiscoveryError::IsReplica)
             }
@@ -137,7 +137,7 @@ impl Servers {
     fn topology_of(&self, primary: Rc<Node>, replicas: &[Address]) -> Topology {
         let others = replicas.iter().filter(|replica| **replica != primary.address);
         let replicas = others.map(|address| self.replica(address.clone()));
-        let replicas = replicas.inspect(|node| node.set_current()).collect();
+        let replicas = replicas.inspect(|node| node.is_outdated.set(false)).collect();
         Topology::standalone(Shard::new(primary, replicas))
     }
 }

@@ -39,7 +39,7 @@ impl Shard {
                 Some(zone.as_str())
             }
         };
-        let near = |node: &Node| zone.is_some_and(|zone| node.zone().as_deref() == Some(zone));
+        let near = |node: &Node| zone.is_some_and(|zone| node.zone.borrow().as_deref() == Some(zone));
         if matches!(read_from, ReadFrom::AnyNode | ReadFrom::ZoneNode(_)) {
             let count = self.replicas.len() + 1;
             let node = self.in_turn(count, near).or_else(|| self.in_turn(count, |_| true));
@@ -177,7 +177,7 @@ impl Topology {
 
     /// The nodes whose zones are not known yet, each with the lane to ask it over.
     pub(crate) fn without_zone(&self) -> Vec<(Rc<Node>, Rc<Lane>)> {
-        let unknown = self.nodes().filter(|node| node.zone().is_none());
+        let unknown = self.nodes().filter(|node| node.zone.borrow().is_none());
         unknown.map(|node| (node.clone(), self.lane_of(node))).collect()
     }
 

@@ -30,7 +30,7 @@ impl Servers {
         } else {
             Some(known.unwrap_or_else(|| self.node(address.clone())))
         };
-        match known.filter(|node| !node.is_outdated()) {
+        match known.filter(|node| !node.is_outdated.get()) {
             Some(node) => Visit { lane: self.used_lane(&node), node, is_guest: false, is_seed: false },
             None => Visit::guest(self.new_node(address.clone()), false),
         }

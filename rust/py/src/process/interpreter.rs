@@ -68,10 +68,14 @@ pub(crate) fn enter() -> PyResult<Entered> {
     ENTERED.fetch_add(1, Ordering::SeqCst);
     DEPTH.set(DEPTH.get() + 1);
     let entered = Entered(());
-    if ENDING.load(Ordering::SeqCst) {
+    if is_ending() {
         return Err(PyRuntimeError::new_err("the interpreter is ending"));
     }
     Ok(entered)
+}
+
+pub(crate) fn is_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
 }
 
 impl Drop for Entered {

@@ -26,6 +26,15 @@ impl Lane {
         self.session.is_without_cluster()
     }
 
+    /// Whether the server may be asked for its role now: one question at a time is enough.
+    pub(crate) fn begin_to_ask_role(&self) -> bool {
+        !self.session.is_role_asked.replace(true)
+    }
+
+    pub(crate) fn end_to_ask_role(&self) {
+        self.session.is_role_asked.set(false);
+    }
+
     /// SCRIPT LOAD was the next to be answered when a connection ended.
     pub(crate) fn distrust(&self) {
         self.session.distrust();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::{About, Request};
-use crate::model::once::{Answer, Recorded};
+use crate::model::once::{RecordAnswer, Recorded};
 use crate::wire::resp::{Reply, ServerError};
 
 impl Request {
@@ -35,7 +35,7 @@ impl Request {
     }
 
     /// What the record's wrapper answered; the reply itself where it is the script's own, or another request's.
-    pub(crate) fn read_record(&self, reply: Reply) -> Result<Answer, Reply> {
+    pub(crate) fn read_record(&self, reply: Reply) -> Result<RecordAnswer, Reply> {
         match self.record() {
             Some(record) => record.read(reply),
             None => Err(reply),

@@ -6,11 +6,20 @@ use crate::model::route::Slot;
 impl Request {
     /// Whether it has no effect that anyone could notice on the server: it stores code, or looks for it.
     pub(crate) fn runs_nothing(&self) -> bool {
-        // It may name the script, for errors.
+        self.is_command("SCRIPT", "LOAD") || self.is_command("SCRIPT", "EXISTS")
+    }
+
+    /// Whether it stores code. After an error, nothing is stored.
+    pub(crate) fn stores_code(&self) -> bool {
+        self.is_command("SCRIPT", "LOAD") || self.is_command("FUNCTION", "LOAD")
+    }
+
+    /// Whether it is that command and no script's call. It may name a script, for errors.
+    fn is_command(&self, name: &str, subcommand: &str) -> bool {
         matches!(self.about, About::Command | About::Code { .. })
             && self.words > 1
-            && self.word(0).eq_ignore_ascii_case("SCRIPT")
-            && ["LOAD", "EXISTS"].iter().any(|name| self.word(1).eq_ignore_ascii_case(name))
+            && self.word(0).eq_ignore_ascii_case(name)
+            && self.word(1).eq_ignore_ascii_case(subcommand)
     }
 
     /// The command's name, in capital letters.
@@ -120,5 +129,5 @@ fn line(wire: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Commands whose second word names what they do.
-const CONTAINERS: [&str; 11] =
+pub const CONTAINERS: [&str; 11] =
     ["ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "FUNCTION", "LATENCY", "MODULE", "PUBSUB", "SCRIPT", "SLOWLOG"];

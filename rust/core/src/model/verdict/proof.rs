@@ -18,6 +18,9 @@ const NOTHING: &[u8] = b"return 1";
 /// Declares that a script writes.
 const WRITES: &[u8] = b"#!lua\n";
 
+/// Declares that it does not: the read-only forms take no other.
+const READS: &[u8] = b"#!lua flags=no-writes\n";
+
 /// Whether a text is Lua, which this does not run.
 const COMPILES: &[u8] = b"return loadstring(ARGV[1]) and 1 or 0";
 
@@ -31,7 +34,7 @@ const PLACES: [&str; 6] = ["ASK", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED
 /// Whether a script may have made up an error that is taken for its server's.
 pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_>) -> bool {
     let request = asked.request;
-    if !request.runs_lua() || asked.is_queued {
+    if !asked.may_be_scripts() {
         return false;
     }
     match meaning {
@@ -163,7 +166,11 @@ fn same_command(asked: &Asked<'_>, knows_little: bool) -> Vec<Bytes> {
     let of = |command: &str, code: &[u8]| pack::command(&[&[command.as_bytes(), code], &rest[..]].concat());
     let is_function = request.calls_function();
     // A server checks what the first line declares.
-    let first_line = if is_function { WRITES } else { request.script().map_or(&[][..], |script| script.shebang()) };
+    let first_line = match request.script() {
+        _ if is_function && command.ends_with("_RO") => READS,
+        _ if is_function => WRITES,
+        script => script.map_or(&[][..], |script| script.shebang()),
+    };
     let code = nothing(first_line);
     let eval = if command.ends_with("_RO") { "EVAL_RO" } else { "EVAL" };
     match () {

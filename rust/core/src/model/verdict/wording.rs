@@ -145,7 +145,7 @@ const DISCARDED: &[u8] = b"EXECABORT Transaction discarded because of: ";
 /// What a server answers before it runs any Lua.
 fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meaning> {
     let request = asked.request;
-    let runs_lua = request.runs_lua() && !asked.is_queued;
+    let runs_lua = asked.may_be_scripts();
     let is = |wording: &str| line == wording.as_bytes();
     let is_one = |wordings: &[&str]| wordings.iter().any(|wording| is(wording));
     if runs_lua && !has_reason(&error.text(), asked) {
@@ -284,6 +284,11 @@ fn was_stopped_on_replica(text: &str, request: &Request) -> bool {
         .and_then(|rest| rest.split_once("): @user_script:"))
         .and_then(|(_, rest)| rest.split_once(": -"))
         .is_some_and(|(_, words)| words == READ_ONLY)
+}
+
+/// Whether a script's answer has the words in which a replica refuses writes: the script may have passed them on.
+pub(super) fn passes_on_refusal(error: &ServerError) -> bool {
+    error.text().contains(READ_ONLY)
 }
 
 /// The line that an error names, in any of the servers' formats: `user_script:3:`, `@user_script:3.`,

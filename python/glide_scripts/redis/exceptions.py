@@ -1,0 +1,3 @@
+"""redis-py's exceptions."""
+
+from redis.exceptions import *  # noqa: F403

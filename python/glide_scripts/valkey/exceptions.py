@@ -1,0 +1,3 @@
+"""valkey-py's exceptions."""
+
+from valkey.exceptions import *  # noqa: F403
