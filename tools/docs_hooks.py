@@ -58,7 +58,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     html = WORD.sub('<code class="word">', html)
-    html = CODE.sub(lambda code: BREAK.sub(r"\1<wbr>", code[0]), html)
+    # Code hosts need a backslash before | in a table's code, and mkdocs would show it.
+    html = CODE.sub(lambda code: BREAK.sub(r"\1<wbr>", code[0].replace(r"\|", "|")), html)
     for code in CODE.findall(html.replace("<wbr>", " ")):
         if too_long := [word for word in unescape(code).split() if len(word) > WIDEST]:
             raise PluginError(f"{page.file.src_uri}: a narrow screen breaks {too_long}")
