@@ -275,6 +275,12 @@ impl Oracle {
             End::Failed { message, .. } if message.contains("NOSCRIPT No matching script.") => {
                 violated("failed because its server lacked its script");
             }
+            // A transaction may have been executed there in part.
+            End::Failed { message, may_have_executed: false, .. }
+                if message.starts_with("READONLY ") && !record.is_atomic =>
+            {
+                violated("failed because its server is a replica");
+            }
             // Calls of other clients may have run under the same id.
             _ if is_shared => {}
             End::NotExecuted if !ran.is_empty() => violated("is said not to have been executed"),

@@ -151,6 +151,9 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     // Healing.
     world.roughness.set(Roughness::Healed);
     heal(&world);
+    if !is_calm && !world.stays_silent.get() && world.once_in(4) {
+        replace_connections(&world, &all);
+    }
     world.log(format_args!("healed"));
     if world.stays_silent.get() {
         sleep(UNTIL_NOTICED).await;
@@ -172,6 +175,10 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         if let Err(violation) = come_to_rest(&stats).await {
             violations.push(violation);
         }
+        let (counted, ended) = (stats.calls.get(), callers.ended.get());
+        if counted != ended {
+            violations.push(format!("{counted} calls are counted, but {ended} have ended"));
+        }
         callers.close().await;
     }
     sleep(Duration::from_secs(1)).await;
@@ -185,6 +192,17 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     let lines = trace.lines.take().unwrap_or_default();
     let calls = oracle.borrow().records.len() as u64;
     Report { seed, violations, calls, virtual_time: world.now(), hash: trace.hash(), trace: lines }
+}
+
+/// The servers know only the passwords that the clients have now, and all connections end.
+fn replace_connections(world: &World, all: &[Rc<Callers>]) {
+    world.log(format_args!("the servers forget old passwords, and all connections end"));
+    let passwords: Vec<_> = all.iter().map(|callers| format!(">{}", callers.password.get())).collect();
+    let rules: Vec<_> = std::iter::once("resetpass").chain(passwords.iter().map(String::as_str)).collect();
+    world.with_model(|model| model.nodes().into_iter().for_each(|node| model.set_user(node, "default", &rules)));
+    for wire in world.wires.borrow().values().cloned().collect::<Vec<_>>() {
+        wire.reset(world);
+    }
 }
 
 /// Waits until no call is in flight.

@@ -41,6 +41,10 @@ pub(crate) struct Callers {
     scripts: RefCell<BTreeMap<ScriptCopy, Arc<Script>>>,
     library: Arc<Library>,
     pub(crate) under_way: Cell<usize>,
+    /// How many calls have ended, of a batch each command.
+    pub(crate) ended: Cell<u64>,
+    /// The password that the client was last given.
+    pub(crate) password: Cell<&'static str>,
     /// How many different scripts of a kind there are.
     variants: u32,
     has_functions: bool,
@@ -79,6 +83,8 @@ impl Callers {
             scripts: RefCell::default(),
             library: Arc::new(Library::new(scripts::library("sim", &["count"], ""))),
             under_way: Cell::new(0),
+            ended: Cell::new(0),
+            password: Cell::new(PASSWORDS[0]),
             variants,
             has_functions,
             waits_for_replies,
@@ -91,9 +97,12 @@ impl Callers {
     async fn hand_out(self: Rc<Self>) {
         loop {
             for (ticket, completion) in self.completions.take() {
-                if !matches!(completion, Completion::Trace(_))
-                    && let Some(waiting) = self.waiting.borrow_mut().remove(&ticket)
-                {
+                self.note_ended(match &completion {
+                    Completion::Trace(_) | Completion::Question(_) => continue,
+                    Completion::Call(_) => 1,
+                    Completion::Batch(outcomes) => outcomes.len() as u64,
+                });
+                if let Some(waiting) = self.waiting.borrow_mut().remove(&ticket) {
                     // A caller that has cancelled does not wait.
                     let _ = waiting.send(completion);
                 }
@@ -111,9 +120,26 @@ impl Callers {
             }
             spawn_local(self.clone().call(None));
             if self.world.once_in(400) && self.world.is_rough() {
-                self.client.borrow().update_password(Some(self.world.pick(&PASSWORDS).into()), true, ReplyTo::nobody());
+                self.change_password();
             }
         }
+    }
+
+    fn change_password(self: &Rc<Self>) {
+        let (reply_to, outcome) = ReplyTo::task();
+        let password = self.world.pick(&PASSWORDS);
+        self.password.set(password);
+        self.client.borrow().update_password(Some(password.into()), true, reply_to);
+        let callers = self.clone();
+        spawn_local(async move {
+            if outcome.await.is_ok() {
+                callers.note_ended(1);
+            }
+        });
+    }
+
+    fn note_ended(&self, calls: u64) {
+        self.ended.update(|ended| ended + calls);
     }
 
     /// Makes one call and notes its end. It must succeed where it is asked to within a time.
@@ -206,7 +232,9 @@ impl Callers {
         let route = packer.route();
         let (reply_to, watched) = ReplyTo::task();
         self.client.borrow().watch(watch, Some((packer.finish(false), route)), Some(timeout), reply_to);
-        matches!(watched.await.ok().and_then(Completion::into_call), Some(Ok(_)))
+        let outcome = watched.await.ok().and_then(Completion::into_call);
+        self.note_ended(u64::from(outcome.is_some()));
+        matches!(outcome, Some(Ok(_)))
     }
 
     /// MSET of keys in several slots.
@@ -383,7 +411,9 @@ impl Callers {
             loop {
                 let (reply_to, outcome) = ReplyTo::task();
                 self.client.borrow().call(request.clone(), route.clone(), Some(WITHIN), reply_to);
-                match outcome.await.ok().and_then(Completion::into_call) {
+                let outcome = outcome.await.ok().and_then(Completion::into_call);
+                self.note_ended(u64::from(outcome.is_some()));
+                match outcome {
                     // The end of a connection that was made before was still on its way.
                     Some(Err(error)) if error.kind == Kind::Connection && self.world.now() < until => {}
                     Some(Err(error)) => return Err(error),
