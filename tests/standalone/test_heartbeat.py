@@ -23,9 +23,9 @@ from glide_scripts import (
 )
 from glide_scripts.testing import FaultProxy, ValkeyServer
 
-QUICK = AdvancedGlideClientConfiguration(connection_timeout=300, heartbeat_interval=200)
+QUICK = AdvancedGlideClientConfiguration(connection_timeout=1000, heartbeat_interval=200)
 # As in the defaults, connecting may take less than a heartbeat.
-USUAL = AdvancedGlideClientConfiguration(connection_timeout=200, heartbeat_interval=500)
+USUAL = AdvancedGlideClientConfiguration(connection_timeout=1000, heartbeat_interval=1500)
 LENGTH = Script("return #ARGV[1]")
 INCR = Script("return redis.call('INCR', KEYS[1])")
 

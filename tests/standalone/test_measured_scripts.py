@@ -244,7 +244,7 @@ if ARGV[1] == '1' then
 end
 return 0
 '''))
-async def typed(n: int) -> int: ...
+def typed(n: int) -> int: ...
 
 @typed_script(Script('''
 if ARGV[1] == '1' then
@@ -252,7 +252,7 @@ if ARGV[1] == '1' then
 end
 return 2
 '''))
-async def left_out(n: int) -> int: ...  # pragma: no cover
+def left_out(n: int) -> int: ...  # pragma: no cover
 """
 
 
