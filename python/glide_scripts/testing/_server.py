@@ -49,7 +49,7 @@ class ValkeyServer(Startable):
         port: The port. The default is a free port. `restart` keeps it.
         password: The password for clients.
         config: Further settings, with values as in valkey.conf.
-        start_timeout: The time limit in seconds until the server answers.
+        start_timeout: The time limit in seconds from its launch until the server answers.
 
     Raises:
         TypeError: `config` or `start_timeout` has a wrong type.
@@ -126,7 +126,7 @@ class ValkeyServer(Startable):
         program = server_binary(self._binary)
         deadline = time.monotonic() + self._start_timeout
         try:
-            while not self._started(program, self._port or free_port(), deadline):
+            while not self._started(program, self._port or free_port()):
                 # After a restart, a fork of the killed server may hold the port for a moment.
                 if (self._port is not None and not self._has_run) or time.monotonic() > deadline:
                     raise ServerStartError(f"the port is taken:\n{self._process.log_tail}")
@@ -194,14 +194,14 @@ class ValkeyServer(Startable):
         state = "paused" if self.paused else "running" if self.running else "stopped"
         return f"<{type(self).__name__} {HOST}:{self._port or '?'} {state}>"
 
-    def _started(self, program: Path, port: int, deadline: float) -> bool:
+    def _started(self, program: Path, port: int) -> bool:
         """Launch once and wait until ready; False when another process has the port."""
         settings = self._process.directory / "server.conf"
         self._write_settings(settings, port)
         self._process.launch(program, settings, *self._arguments)
         self._paused = False
         try:
-            wait_until(lambda: self._missing(port), timeout=deadline - time.monotonic())
+            wait_until(lambda: self._missing(port), timeout=self._start_timeout)
         except _PortTakenError:
             return False
         except TimeoutError as error:
