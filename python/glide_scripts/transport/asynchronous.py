@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import weakref
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any
 
 from ..client.late_imports import import_explanation, imported
 from ..errors import GlideError
 from . import pipelines
-from .library import Library
+from .lost_replies import AsyncReplies, losses_as_errors
 from .placement import Placement, name_rule, place
 from .pools import shared_client_of_pool
 from .scripts import AsyncScript, RegistersScripts
@@ -124,13 +124,14 @@ class AsyncCalls(RegistersScripts):
     async def _execute_by_library(
         self, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        return await super().execute_command(*args, **options)  # type: ignore[misc]
+        with losses_as_errors():
+            return await super().execute_command(*args, **options)  # type: ignore[misc]
 
     def register_script(self, script: Any) -> Any:
         return AsyncScript.of(self._library)(self, script)
 
 
-class AsyncClient(AsyncCalls):
+class AsyncClient(AsyncReplies, AsyncCalls):
     """Goes before the library's asynchronous client."""
 
     connection: Any
@@ -163,10 +164,9 @@ class AsyncClient(AsyncCalls):
         return await super()._execute_by_library(shared, args, options)
 
 
-class AsyncPipeline:
+class AsyncPipeline(AsyncReplies):
     """Goes before the library's asynchronous pipeline. Without a watch, it is a batch."""
 
-    _library: ClassVar[Library]
     _shared = AsyncClient._shared
     register_script = AsyncClient.register_script
 
@@ -176,10 +176,15 @@ class AsyncPipeline:
             batch = pipelines.batch_of(self, self._shared, self.is_transaction)
             if batch is not None:
                 return await execute_batch(self, self, batch, commands, raise_on_error)
-            replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
+            with losses_as_errors():
+                replies: list[Any] = await super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         finally:
             await self.reset()
+
+    async def immediate_execute_command(self: Any, *args: Any, **options: Any) -> Any:
+        with losses_as_errors():
+            return await super().immediate_execute_command(*args, **options)  # type: ignore[misc]
 
 
 async def execute_batch(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import weakref
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any
 
 from ..client.blocking.methods import run
 from ..errors import GlideError
 from ..importing import import_now
 from . import pipelines
-from .library import Library
+from .lost_replies import BlockingReplies, losses_as_errors
 from .placement import Placement, name_rule, place
 from .pools import shared_client_of_pool
 from .scripts import BlockingScript, RegistersScripts
@@ -108,13 +108,14 @@ class BlockingCalls(RegistersScripts):
     def _execute_by_library(
         self, shared: SharedClient, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        return super().execute_command(*args, **options)  # type: ignore[misc]
+        with losses_as_errors():
+            return super().execute_command(*args, **options)  # type: ignore[misc]
 
     def register_script(self, script: Any) -> Any:
         return BlockingScript.of(self._library)(self, script)
 
 
-class BlockingClient(BlockingCalls):
+class BlockingClient(BlockingReplies, BlockingCalls):
     """Goes before the library's synchronous client."""
 
     connection: Any
@@ -158,10 +159,9 @@ class BlockingClient(BlockingCalls):
         return super()._execute_by_library(shared, args, options)
 
 
-class BlockingPipeline:
+class BlockingPipeline(BlockingReplies):
     """Goes before the library's synchronous pipeline. Without a watch, it is a batch."""
 
-    _library: ClassVar[Library]
     _shared = BlockingClient._shared
     _callbacks = BlockingClient._callbacks
     register_script = BlockingClient.register_script
@@ -172,10 +172,15 @@ class BlockingPipeline:
             batch = pipelines.batch_of(self, self._shared, self.transaction)
             if batch is not None:
                 return execute_batch(self, self, batch, commands, raise_on_error)
-            replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
+            with losses_as_errors():
+                replies: list[Any] = super().execute(raise_on_error)  # type: ignore[misc]
             return replies
         finally:
             self.reset()
+
+    def immediate_execute_command(self: Any, *args: Any, **options: Any) -> Any:
+        with losses_as_errors():
+            return super().immediate_execute_command(*args, **options)  # type: ignore[misc]
 
 
 def execute_batch(
