@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.transport.conftest import Connect
-from tests.transport.kinds import Kind, done
+from tests.transport.kinds import Kind, closed, done
 
-from glide_scripts.testing import ServerFaults, ValkeyServer
+from glide_scripts.testing import ClusterFaults, ServerFaults, ValkeyServer
 
 
 @pytest.fixture
@@ -72,3 +73,20 @@ async def test_a_conflict_is_a_watch_error_as_before(
     with pytest.raises(kind.exceptions.WatchError):
         await done(pipeline.execute())
     assert server.command("GET", "counter") == b"5"
+
+
+async def test_a_job_of_a_cluster_is_popped_once(
+    kind: Kind, valkey_cluster_faults: ClusterFaults
+) -> None:
+    address = urlsplit(valkey_cluster_faults.url.partition(",")[0])
+    client = kind.cluster(str(address.hostname), address.port or 0)
+    try:
+        await done(client.rpush("jobs", "first", "second", "third"))
+        valkey_cluster_faults.lose_replies(matching="BLPOP")
+        with pytest.raises(kind.exceptions.ConnectionError) as caught:
+            await done(client.blpop("jobs", timeout=5))
+        assert caught.value.may_have_executed is True
+        assert await done(client.lrange("jobs", 0, -1)) == [b"second", b"third"]
+        assert (await done(client.blpop("jobs", timeout=5)))[1] == b"second"
+    finally:
+        await closed(client)

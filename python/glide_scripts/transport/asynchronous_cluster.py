@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from .asynchronous import AsyncCalls, close_shared, execute_batch
 from .clusters import ClusterClient, ClusterPipeline, emptied
+from .lost_replies import for_caller, read_from_node
 from .shared_client import SharedClient
 from .waiting import write_on
 
@@ -24,9 +25,11 @@ class AsyncClusterClient(ClusterClient, AsyncCalls):
         return await super()._execute_by_library(shared, args, options)
 
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        read_from_node(target_node, self._library)
         write = write_on(self, self._shared, target_node, args)
         if write is None:
-            return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
+            with for_caller():
+                return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         command = import_module(f"{self._library.package}.asyncio.cluster").PipelineCommand
         both = [command(0, *write), command(1, *args, **options)]
         await target_node.execute_pipeline(both)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from .blocking import BlockingCalls, close_shared, execute_batch
 from .clusters import ClusterClient, ClusterPipeline
+from .lost_replies import for_caller, read_from_node_client
 from .scripts import BlockingScript
 from .waiting import write_on
 
@@ -39,10 +40,12 @@ class BlockingClusterClient(ClusterClient, BlockingCalls):
         )
 
     def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
+        client = getattr(self, f"get_{self._library.package}_connection")(target_node)
+        read_from_node_client(client, self._library)
         write = write_on(self, self._shared, target_node, args)
         if write is None:
-            return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
-        client = getattr(self, f"get_{self._library.package}_connection")(target_node)
+            with for_caller():
+                return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         pipeline = client.pipeline(transaction=False)
         pipeline.execute_command(*write)
         pipeline.execute_command(*args, **options)

@@ -1,14 +1,16 @@
-"""No command of a server's client is sent twice over the library's own connections.
+"""No command is sent twice over the library's own connections, whatever its ``retry`` says.
 
-The library repeats a command if its connection is lost, as ``retry`` says, also after the server
-may have run it. A pipeline that watches raises ``WatchError`` then, after which its caller repeats
-it. Commands that could not be sent are still repeated.
+The library repeats a command if its connection is lost, also after the server may have run it. A
+pipeline that watches raises ``WatchError`` then, after which its caller repeats it. Commands that
+could not be sent are still repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any, ClassVar
 
 from .library import Library
@@ -25,6 +27,7 @@ class _LostReplyError(BaseException):
 class AsyncReplies:
     """Goes before what reads replies in the library's asynchronous clients and pipelines."""
 
+    __slots__ = ()
     _library: ClassVar[Library]
 
     async def parse_response(self, *args: Any, **options: Any) -> Any:
@@ -48,6 +51,57 @@ class BlockingReplies:
             if _is_loss(error, self._library):
                 raise _LostReplyError(error) from None
             raise
+
+
+_for_caller = ContextVar("_for_caller", default=False)
+
+
+@contextmanager
+def for_caller() -> Iterator[None]:
+    """Send a caller's command to a cluster's node; what the library asks nodes is not one."""
+    token = _for_caller.set(True)
+    try:
+        yield
+    finally:
+        _for_caller.reset(token)
+
+
+class _NodeReplies(AsyncReplies):
+    __slots__ = ()
+
+    async def parse_response(self, *args: Any, **options: Any) -> Any:
+        replies: Any = super() if _for_caller.get() else super(AsyncReplies, self)
+        return await replies.parse_response(*args, **options)
+
+
+def read_from_node(node: Any, library: Library) -> None:
+    """Let a node of an asynchronous cluster client read its replies in this way."""
+    if not isinstance(node, _NodeReplies):
+        # It has slots, so its method cannot be replaced.
+        kind: Any = type(node)
+        node.__class__ = _node_class(kind, library)
+
+
+@cache
+def _node_class(base: Any, library: Library) -> type[Any]:
+    return type(base.__name__, (_NodeReplies, base), {"__slots__": (), "_library": library})
+
+
+def read_from_node_client(client: Any, library: Library) -> None:
+    """Let the client of a synchronous cluster client's node read its replies in this way."""
+    if "parse_response" in vars(client):
+        return
+    read = client.parse_response
+
+    def parse_response(*args: Any, **options: Any) -> Any:
+        try:
+            return read(*args, **options)
+        except Exception as error:
+            if _for_caller.get() and _is_loss(error, library):
+                raise _LostReplyError(error) from None
+            raise
+
+    client.parse_response = parse_response
 
 
 @contextmanager
