@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,11 @@ async def filled(server: ValkeyServer) -> None:
     server.command("RPUSH", "jobs", "first", "second", "third")
 
 
+def count(pipeline: Any) -> None:
+    pipeline.multi()
+    pipeline.incr("counter")
+
+
 async def test_a_job_is_popped_once(
     kind: Kind, client: Any, valkey_faults: ServerFaults, server: ValkeyServer
 ) -> None:
@@ -37,10 +43,6 @@ async def test_a_job_is_popped_once(
 async def test_a_watched_transaction_runs_once(
     kind: Kind, client: Any, valkey_faults: ServerFaults, server: ValkeyServer
 ) -> None:
-    def count(pipeline: Any) -> None:
-        pipeline.multi()
-        pipeline.incr("counter")
-
     valkey_faults.lose_replies(matching="EXEC")
     with pytest.raises(kind.exceptions.ConnectionError) as caught:
         await done(client.transaction(count, "watched"))
@@ -73,6 +75,18 @@ async def test_a_conflict_is_a_watch_error_as_before(
     with pytest.raises(kind.exceptions.WatchError):
         await done(pipeline.execute())
     assert server.command("GET", "counter") == b"5"
+
+
+async def test_a_watching_pipeline_works_under_the_librarys_name(
+    kind: Kind, server: ValkeyServer
+) -> None:
+    with import_module(f"glide_scripts.{kind.library}").install():
+        client = kind.client(server.url, own=True)
+        try:
+            replies = await done(client.transaction(count, "watched"))
+        finally:
+            await closed(client)
+    assert replies == [1]
 
 
 async def test_a_job_of_a_cluster_is_popped_once(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import weakref
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 from ..client.blocking.methods import run
 from ..errors import GlideError
 from ..importing import import_now
 from . import pipelines
-from .lost_replies import BlockingReplies, losses_as_errors
+from .library import Library
+from .lost_replies import BlockingReplies, losses_as_errors, losses_carried
 from .placement import Placement, name_rule, place
 from .pools import shared_client_of_pool
 from .scripts import BlockingScript, RegistersScripts
@@ -159,9 +160,10 @@ class BlockingClient(BlockingReplies, BlockingCalls):
         return super()._execute_by_library(shared, args, options)
 
 
-class BlockingPipeline(BlockingReplies):
+class BlockingPipeline:
     """Goes before the library's synchronous pipeline. Without a watch, it is a batch."""
 
+    _library: ClassVar[Library]
     _shared = BlockingClient._shared
     _callbacks = BlockingClient._callbacks
     register_script = BlockingClient.register_script
@@ -181,6 +183,10 @@ class BlockingPipeline(BlockingReplies):
     def immediate_execute_command(self: Any, *args: Any, **options: Any) -> Any:
         with losses_as_errors():
             return super().immediate_execute_command(*args, **options)  # type: ignore[misc]
+
+    def parse_response(self, *args: Any, **options: Any) -> Any:
+        with losses_carried(self._library):
+            return super().parse_response(*args, **options)  # type: ignore[misc]
 
 
 def execute_batch(

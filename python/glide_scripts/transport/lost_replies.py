@@ -7,7 +7,7 @@ could not be sent are still repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -24,6 +24,18 @@ class _LostReplyError(BaseException):
         self.error = error
 
 
+@contextmanager
+def losses_carried(library: Library) -> Iterator[None]:
+    """Carry the error of a lost reply past the library's ``retry``, to `losses_as_errors`."""
+    try:
+        yield
+    except Exception as error:
+        # Errors that a server answers with, such as LOADING, are of subclasses of these.
+        if type(error) in {library.exceptions.ConnectionError, library.exceptions.TimeoutError}:
+            raise _LostReplyError(error) from None
+        raise
+
+
 class AsyncReplies:
     """Goes before what reads replies in the library's asynchronous clients and pipelines."""
 
@@ -31,26 +43,32 @@ class AsyncReplies:
     _library: ClassVar[Library]
 
     async def parse_response(self, *args: Any, **options: Any) -> Any:
-        try:
+        with losses_carried(self._library):
             return await super().parse_response(*args, **options)  # type: ignore[misc]
-        except Exception as error:
-            if _is_loss(error, self._library):
-                raise _LostReplyError(error) from None
-            raise
 
 
 class BlockingReplies:
-    """Goes before what reads replies in the library's synchronous clients and pipelines."""
+    """Goes before what reads replies in the library's synchronous clients."""
 
     _library: ClassVar[Library]
 
     def parse_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().parse_response(*args, **options)  # type: ignore[misc]
-        except Exception as error:
-            if _is_loss(error, self._library):
-                raise _LostReplyError(error) from None
-            raise
+        # After `install()`, this is also what the library's pipeline calls as its client's method.
+        kind: Any = type(self)
+        read = _read_of_library(kind)
+        with losses_carried(self._library):
+            return read(self, *args, **options)
+
+
+@cache
+def _read_of_library(kind: Any) -> Callable[..., Any]:
+    """Return the method of the library's client, from which others are derived."""
+    found: Callable[..., Any] = next(
+        vars(each)["parse_response"]
+        for each in reversed(kind.__mro__)
+        if "parse_response" in vars(each)
+    )
+    return found
 
 
 _for_caller = ContextVar("_for_caller", default=False)
@@ -94,12 +112,10 @@ def read_from_node_client(client: Any, library: Library) -> None:
     read = client.parse_response
 
     def parse_response(*args: Any, **options: Any) -> Any:
-        try:
+        if not _for_caller.get():
             return read(*args, **options)
-        except Exception as error:
-            if _for_caller.get() and _is_loss(error, library):
-                raise _LostReplyError(error) from None
-            raise
+        with losses_carried(library):
+            return read(*args, **options)
 
     client.parse_response = parse_response
 
@@ -112,8 +128,3 @@ def losses_as_errors() -> Iterator[None]:
     except _LostReplyError as lost:
         lost.error.may_have_executed = True
         raise lost.error from lost.error.__cause__
-
-
-def _is_loss(error: Exception, library: Library) -> bool:
-    # Errors that a server answers with, such as LOADING, are of subclasses of these.
-    return type(error) in {library.exceptions.ConnectionError, library.exceptions.TimeoutError}
