@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import FunctionLibrary
 from ..declared.lines import line_starts
-from ..probes.program import parsed, program
+from ..probes.program import program
 from ..probes.weaving import begin_of_code, on_one_line, woven
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _timed(code: bytes, chosen: Callable[[Node], bool]) -> _Writing | None:
     for each in found.statements:
         if chosen(each.node):
             writing.statement(each.node)
-    writing.returns()
+    writing.returns(found.root)
     return writing
 
 
@@ -279,9 +279,8 @@ class _Writing:
         else:
             self._insert(node.start_byte, f" {line};")
 
-    def returns(self) -> None:
+    def returns(self, root: Node) -> None:
         """Have each function of the script say when it begins and when it ends."""
-        root = parsed(self._code).root_node
         # Each with whether it is in a function.
         pending = [(root, False)]
         while pending:
