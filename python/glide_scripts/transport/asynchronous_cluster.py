@@ -25,9 +25,9 @@ class AsyncClusterClient(ClusterClient, AsyncCalls):
         return await super()._execute_by_library(shared, args, options)
 
     async def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
-        read_from_node(target_node, self._library)
         write = write_on(self, self._shared, target_node, args)
         if write is None:
+            read_from_node(target_node, self._library)
             with for_caller():
                 return await super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         command = import_module(f"{self._library.package}.asyncio.cluster").PipelineCommand

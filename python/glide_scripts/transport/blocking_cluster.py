@@ -41,9 +41,9 @@ class BlockingClusterClient(ClusterClient, BlockingCalls):
 
     def _execute_command(self: Any, target_node: Any, *args: Any, **options: Any) -> Any:
         client = getattr(self, f"get_{self._library.package}_connection")(target_node)
-        read_from_node_client(client, self._library)
         write = write_on(self, self._shared, target_node, args)
         if write is None:
+            read_from_node_client(client, self._library)
             with for_caller():
                 return super()._execute_command(target_node, *args, **options)  # type: ignore[misc]
         pipeline = client.pipeline(transaction=False)
