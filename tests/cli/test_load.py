@@ -142,7 +142,7 @@ def test_people_get_a_table(scripts: Path, server: ValkeyServer) -> None:
     command = [sys.executable, "-m", "glide_scripts", "load", "scripts", "--url", server.url]
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "xterm"}
     done = subprocess.run(
-        command, stdout=terminal, cwd=scripts.parent, env=environment, check=False, timeout=60
+        command, stdout=terminal, cwd=scripts.parent, env=environment, check=False, timeout=300
     )
     os.close(terminal)
     with open(screen, encoding="utf-8") as shown:

@@ -17,7 +17,7 @@ GLIDE = f"{sys.executable} -m glide_scripts"
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -472,7 +472,7 @@ def test_ctrl_c_ends_a_run_in_good_order(script: Path, server: ValkeyServer) -> 
     try:
         wait_until_busy(server)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=300)
     finally:
         server.restart()
     assert (running.returncode, out, err) == (130, b"", b"glide-scripts: interrupted\n")

@@ -206,7 +206,7 @@ print("the end", flush=True)
 
 def test_a_program_ends_while_calls_wait(url: str, key: str) -> None:
     command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", AT_EXIT, url, key]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == "the end\nthe program ended while the call was in flight\n"
 
@@ -235,7 +235,7 @@ kept = Kept()
 
 def test_calls_at_the_end_of_a_program_get_a_reply_or_an_error(url: str) -> None:
     command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", LATE_CALLS, url]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
         "registered after it: b'a reply'",

@@ -75,7 +75,7 @@ def test_a_program_makes_a_client_at_module_level(server: ValkeyServer) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [

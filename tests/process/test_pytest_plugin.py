@@ -23,7 +23,7 @@ CALLS = """
 """
 
 
-def run(pytester: pytest.Pytester, *options: str, timeout: float = 60.0) -> pytest.RunResult:
+def run(pytester: pytest.Pytester, *options: str, timeout: float = 300.0) -> pytest.RunResult:
     """Runs the tests that were made, with warnings as errors, in a process of their own."""
     return pytester.runpytest_subprocess(
         "-W", "error", "-p", "no:cacheprovider", *options, timeout=timeout

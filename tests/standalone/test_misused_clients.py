@@ -151,7 +151,7 @@ def test_a_program_that_forgets_it_is_warned_once(server: ValkeyServer, keeps: b
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stderr.count("was never closed") == 1
     assert "Exception ignored" not in done.stderr

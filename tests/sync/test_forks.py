@@ -356,7 +356,7 @@ threading.excepthook = lambda _: None
 for target in (work, work, wait, make):
     threading.Thread(target=target, daemon=True).start()
 for _ in range(20):
-    assert under_way.acquire(timeout=30)
+    assert under_way.acquire(timeout=300)
 """
     for _ in range(5):
         run_program(program, server.url)

@@ -28,7 +28,7 @@ client.close()
     with started(program, server.url) as process:
         block_until(lambda: "blocked_clients:1" in str(server.command("INFO", "clients")))
         process.send_signal(2)
-        output, complaints = process.communicate(timeout=30)
+        output, complaints = process.communicate(timeout=300)
     assert (output, complaints) == ("interrupted b'PONG'\n", "")
 
 

@@ -32,7 +32,7 @@ WAITING = {
 
 def interrupted(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGINT)
-    output, complaints = process.communicate(timeout=30)
+    output, complaints = process.communicate(timeout=300)
     assert (process.returncode, complaints) == (0, "")
     return output
 
@@ -145,7 +145,7 @@ print(client.custom_command(["BLPOP", "list", "0"]))
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "handled\n"
         server.command("RPUSH", "list", "word")
-        output, complaints = process.communicate(timeout=30)
+        output, complaints = process.communicate(timeout=300)
     assert (output, complaints) == ("[b'list', b'word']\n", "")
 
 
@@ -178,5 +178,5 @@ except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
         own_server.resume()
-        output, complaints = process.communicate("go\n", timeout=60)
+        output, complaints = process.communicate("go\n", timeout=300)
     assert (output, complaints) == ("None\n", "")

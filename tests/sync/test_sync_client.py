@@ -48,7 +48,7 @@ assert "glide_scripts.client.cluster" not in sys.modules
 from glide_scripts.sync import GlideClusterClient, ScriptReplies
 assert GlideClusterClient.__module__ == ScriptReplies.__module__ == "glide_scripts.sync"
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
 @pytest.mark.parametrize(("client", "other"), CLIENTS)

@@ -377,7 +377,7 @@ def test_a_forked_process_does_not_end_its_parents_server() -> None:
         print(server.command("PING").decode())
         """
     )
-    out, err = owner.communicate(timeout=30)
+    out, err = owner.communicate(timeout=300)
     assert out.split()[-1] == b"PONG", err.decode()
     assert owner.returncode == 0
 
@@ -443,7 +443,7 @@ def end_session(owner: subprocess.Popen[bytes]) -> None:
         os.killpg(owner.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    owner.communicate(timeout=30)
+    owner.communicate(timeout=300)
 
 
 def directory_of(server: ValkeyServer) -> Path:

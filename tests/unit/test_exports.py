@@ -50,7 +50,7 @@ assert glide_scripts.Batch is Batch
 from glide_scripts import *
 assert not later - sys.modules.keys(), later - sys.modules.keys()
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -220,7 +220,7 @@ def test_the_hints_of_other_modules_functions_can_be_resolved(module: str) -> No
 )
 def test_a_hint_can_be_resolved_before_anything_else_is_imported(path: str) -> None:
     program = [sys.executable, "-c", PROGRAM_OF_HINTS, f"glide_scripts:{path}"]
-    subprocess.run(program, check=True, timeout=60)
+    subprocess.run(program, check=True, timeout=300)
 
 
 def test_what_the_core_takes_of_python_is_there() -> None:
@@ -263,6 +263,6 @@ except TypeError as error:
     sys.modules["__main__"].kept = error
 """
     made = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=300
     )
     assert made.stderr == ""

@@ -103,7 +103,7 @@ Logger.log(LogLevel.INFO, "shop", "not shown")
 
 def test_without_any_setting_up_warnings_go_to_standard_error() -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True, timeout=300
     )
     assert ran.stdout == ""
     (line,) = ran.stderr.splitlines()
