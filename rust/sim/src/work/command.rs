@@ -115,7 +115,7 @@ impl Callers {
             }
             _ => (world.pick(&["count", "count-and-tell"]), Vec::new()),
         };
-        let idempotent = template == "count" && world.once_in(4);
+        let idempotent = template == "count" && world.once_in(2);
         let effect = match template {
             _ if idempotent => Effect::AnyTimes,
             READ => Effect::AnyTimes,
