@@ -5,6 +5,8 @@ mod ids;
 mod network;
 mod oracle;
 mod outcome;
+mod panics;
+mod reshaping;
 mod run;
 pub mod servers;
 mod work;

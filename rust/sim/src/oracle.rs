@@ -124,6 +124,9 @@ fn lost_runs(events: &[Event]) -> BTreeSet<u64> {
     lost
 }
 
+/// How long a script runs before its server says BUSY.
+pub(crate) const BUSY_AFTER: Duration = Duration::from_millis(100);
+
 /// How late a call may end after its deadline, by the simulation's clock.
 const SLACK: Duration = Duration::from_millis(3);
 
@@ -188,6 +191,9 @@ impl Oracle {
             let ran = runs.get(&record.counts.unwrap_or(*id)).map_or(&[][..], Vec::as_slice);
             Self::check_one(*id, record, ran, taken.get(id).map_or(&[][..], Vec::as_slice), &mut found);
         }
+        if keeps_order {
+            self.check_kills(events, &mut found);
+        }
         self.check_once(&runs, events, &mut found);
         self.check_transactions(&runs, &mut found);
         self.check_watches(events, &mut found);
@@ -195,6 +201,30 @@ impl Oracle {
             self.check_order(&runs, &self.calls_refused(events), &mut found);
         }
         found
+    }
+
+    /// Scripts whose callers had asked for that were stopped after their deadlines.
+    fn check_kills(&self, events: &[Event], found: &mut Vec<String>) {
+        /// How long that may take on a calm network, from the deadline, or from when the server says BUSY.
+        const WITHIN: Duration = Duration::from_millis(700);
+        let mut begun: BTreeMap<u64, (u64, Duration)> = BTreeMap::new();
+        for event in events {
+            match event {
+                Event::Ran { at, run, id, .. } => {
+                    begun.extend(id_of(id).map(|id| (*run, (id, *at))));
+                }
+                Event::Ended { at, run, .. } => {
+                    let Some((id, since)) = begun.remove(run) else { continue };
+                    let Some(record) = self.records.get(&id).filter(|record| record.is_killable) else { continue };
+                    let is_late = *at > record.deadline.max(since + BUSY_AFTER) + WITHIN;
+                    let has_timed_out = record.ended.as_ref().is_some_and(|(ended, _)| *ended >= record.deadline);
+                    if is_late && has_timed_out && !record.waits_for_reply {
+                        found.push(format!("call {id} was not killed, and ran until {at:?}: {record:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// At the end, the servers' counts equal the runs, for each id of which nothing was lost with a server. `count`:

@@ -14,7 +14,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::ids::word_of;
 use crate::network::Simulated;
-use crate::oracle::Oracle;
+use crate::oracle::{BUSY_AFTER, Oracle};
+use crate::panics;
+use crate::reshaping::reshape;
 use crate::servers::{Condition, Deployment, Layout, NodeId, Options, Version, slot};
 use crate::work;
 use crate::work::Callers;
@@ -43,8 +45,10 @@ pub fn run(seed: u64, keeps_trace: bool) -> Report {
         .build()
         .expect("a runtime without I/O can be made");
     let local = LocalSet::new();
-    let report = local.block_on(&runtime, simulate(seed, keeps_trace));
+    panics::note();
+    let mut report = local.block_on(&runtime, simulate(seed, keeps_trace));
     drop(local);
+    report.violations.extend(panics::noted());
     World::forget();
     report
 }
@@ -67,7 +71,7 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let version = Version::ALL[chance.usize(..Version::ALL.len())];
     let options = Options {
         version,
-        busy_after: Duration::from_millis(100),
+        busy_after: BUSY_AFTER,
         replication_delay: (Duration::ZERO, Duration::from_micros(chance.u64(..20_000))),
         ..Options::default()
     };
@@ -83,6 +87,7 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     world.is_quiet.set(is_calm);
     world.stays_silent.set(!is_calm && chance.u8(..3) == 0);
+    world.has_slow_scripts.set(chance.u8(..if is_calm { 2 } else { 4 }) == 0);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
     (layout, version, world)
 }
@@ -127,6 +132,8 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         world.roughness.set(Roughness::Rough);
         spawn_local(trouble(world.clone(), CHAOS));
     }
+    let flooding = all.first().filter(|_| !is_calm && world.once_in(3));
+    let flooding = flooding.map(|callers| spawn_local(pause_and_flood(world.clone(), callers.clone())));
     for callers in &all {
         spawn_local(callers.clone().work(CHAOS));
     }
@@ -141,7 +148,9 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
         // The last calls are issued.
         sleep(Duration::from_millis(50)).await;
         rest(&all).await;
-        restart_all(&world).await;
+        // Only calls to a single address keep their order while they wait for it.
+        let waiting = if layout == Layout::Standalone { &all[..] } else { &[] };
+        restart_all(&world, waiting).await;
         for callers in &all {
             spawn_local(callers.clone().work(CHAOS / 4));
         }
@@ -168,17 +177,18 @@ async fn simulate(seed: u64, keeps_trace: bool) -> Report {
     if timeout(Duration::from_secs(30), rest(all.iter().chain(&closing))).await.is_err() {
         violations.push("calls are still in flight long after their deadlines".into());
     }
+    if world.deployment.borrow().is_cluster() {
+        violations.extend(reshape(&world, &all).await);
+    }
+    if let Some(flooding) = flooding
+        && let Ok(Err(violation)) = flooding.await
+    {
+        violations.push(violation);
+    }
     // Bytes in flight arrive, and a kill whose connection stays silent is given up.
     sleep(Duration::from_secs(62)).await;
     for callers in &all {
-        let stats = callers.client.borrow().stats().clone();
-        if let Err(violation) = come_to_rest(&stats).await {
-            violations.push(violation);
-        }
-        let (counted, ended) = (stats.calls.get(), callers.ended.get());
-        if counted != ended {
-            violations.push(format!("{counted} calls are counted, but {ended} have ended"));
-        }
+        violations.extend(account(callers).await);
         callers.close().await;
     }
     sleep(Duration::from_secs(1)).await;
@@ -213,15 +223,44 @@ async fn rest(all: impl IntoIterator<Item = &Rc<Callers>>) {
     }
 }
 
-/// The servers start again while no call is in flight: they have their data, and no scripts.
-async fn restart_all(world: &World) {
+/// A client writes more than a server reads that has stopped for a moment.
+async fn pause_and_flood(world: Rc<World>, callers: Rc<Callers>) -> Result<(), String> {
+    sleep(Duration::from_millis(world.below(900))).await;
+    world.with_model(|model| model.nodes().into_iter().for_each(|node| model.pause(node)));
+    let result = callers.flood().await;
+    world.with_model(|model| model.nodes().into_iter().for_each(|node| model.unpause(node)));
+    result
+}
+
+/// The servers end while no call is in flight, and start again: they have their data, and no scripts. Meanwhile, the
+/// callers of `waiting` are at work.
+async fn restart_all(world: &World, waiting: &[Rc<Callers>]) {
+    const NOTICED: Duration = Duration::from_millis(50);
+    const DOWN: Duration = Duration::from_millis(300);
     world.log(format_args!("all servers start again"));
-    world.with_model(|model| {
-        model.nodes().into_iter().for_each(|node| model.kill(node));
-        model.nodes().into_iter().for_each(|node| model.restart(node));
-    });
+    world.with_model(|model| model.nodes().into_iter().for_each(|node| model.kill(node)));
+    if !waiting.is_empty() {
+        sleep(NOTICED).await;
+        waiting.iter().for_each(|callers| drop(spawn_local(callers.clone().work(DOWN))));
+        sleep(DOWN).await;
+    }
+    world.with_model(|model| model.nodes().into_iter().for_each(|node| model.restart(node)));
     // The clients connect again.
     sleep(Duration::from_secs(2)).await;
+}
+
+/// What is wrong with the counters of a client that has nothing left to do.
+async fn account(callers: &Callers) -> Vec<String> {
+    let mut violations = Vec::new();
+    let stats = callers.client.borrow().stats().clone();
+    if let Err(violation) = come_to_rest(&stats).await {
+        violations.push(violation);
+    }
+    let (counted, ended) = (stats.calls.get(), callers.ended.get());
+    if counted != ended {
+        violations.push(format!("{counted} calls are counted, but {ended} have ended"));
+    }
+    violations
 }
 
 /// Waits until nothing is queued or in flight, except perhaps a heartbeat.
@@ -270,8 +309,9 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             address_map: None,
             deadlines: if chance.u8(..5) == 0 { Deadlines::UntilSent } else { Deadlines::WholeCalls },
             observed: false,
-            // The simulated connections know it themselves.
-            unacknowledged: Some(|_| None),
+            // The simulated connections know it themselves. Where a system cannot tell, the client relies on how soon
+            // bytes arrive on most networks.
+            unacknowledged: (!world.is_quiet.get() || chance.bool()).then_some(|_| None),
             transport: Arc::new(Simulated),
         },
         read_from: if chance.bool() { ReadFrom::Primary } else { ReadFrom::PreferReplica },
@@ -279,7 +319,7 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
         inflight_limit: None,
         lazy: false,
         heartbeat: Some(Duration::from_millis(300)),
-        pending_bytes_limit: usize::MAX,
+        pending_bytes_limit: work::LIMIT,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The clients' callers: they make calls of all kinds, at any time, and cancel some of them.
 
 mod command;
+mod flood;
+mod slow;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use self::command::{Command, text_key};
+pub(crate) use self::flood::LIMIT;
 use crate::ids::word_of;
 use crate::oracle::{Effect, Oracle, Record};
 use crate::outcome::{End, Expected, failed};
@@ -50,6 +53,8 @@ pub(crate) struct Callers {
     has_functions: bool,
     /// Its deadlines hold until a call is sent.
     waits_for_replies: bool,
+    /// It makes one call after another, most of them pipelines.
+    is_sequential: bool,
 }
 
 /// A script's template, which of its copies it is, and whether it is declared idempotent.
@@ -70,6 +75,7 @@ impl Callers {
     ) -> Rc<Self> {
         let arrived = Arc::new(Notify::new());
         let waking = arrived.clone();
+        let is_sequential = world.once_in(3);
         let variants = world.pick(if world.is_quiet.get() { &[1, 3, 40] } else { &[1, 3, 40, 700] });
         let callers = Rc::new(Self {
             client: RefCell::new(client),
@@ -88,6 +94,7 @@ impl Callers {
             variants,
             has_functions,
             waits_for_replies,
+            is_sequential,
         });
         spawn_local(callers.clone().hand_out());
         callers
@@ -114,11 +121,19 @@ impl Callers {
     /// Issues calls for as long as that, as fast as the pauses between them allow.
     pub(crate) async fn work(self: Rc<Self>, for_long: Duration) {
         let until = self.world.now() + for_long;
+        if self.world.has_slow_scripts.get() {
+            spawn_local(self.clone().run_slow_scripts(until));
+        }
         while self.world.now() < until {
             if self.world.once_in(3) {
                 sleep(Duration::from_micros(self.world.below(40_000))).await;
             }
-            spawn_local(self.clone().call(None));
+            let call = self.clone().call();
+            if self.is_sequential {
+                call.await;
+            } else {
+                spawn_local(call);
+            }
             if self.world.once_in(400) && self.world.is_rough() {
                 self.change_password();
             }
@@ -126,6 +141,10 @@ impl Callers {
     }
 
     fn change_password(self: &Rc<Self>) {
+        // The client would refuse that.
+        if self.client.borrow().stats().pending_bytes() > LIMIT {
+            return;
+        }
         let (reply_to, outcome) = ReplyTo::task();
         let password = self.world.pick(&PASSWORDS);
         self.password.set(password);
@@ -142,28 +161,27 @@ impl Callers {
         self.ended.update(|ended| ended + calls);
     }
 
-    /// Makes one call and notes its end. It must succeed where it is asked to within a time.
-    pub(crate) async fn call(self: Rc<Self>, within: Option<Duration>) {
-        self.under_way.set(self.under_way.get() + 1);
-        let world = &self.world;
-        match world.below(if within.is_some() { 40 } else { 100 }) {
-            0..62 => self.call_one(within).await,
+    /// Makes one call and notes its end.
+    async fn call(self: Rc<Self>) {
+        self.under_way.update(|count| count + 1);
+        match self.world.below(100) {
+            _ if self.is_sequential && !self.world.once_in(4) => self.exec(false).await,
+            0..62 => self.call_one(self.command(false, None), self.timeout(), self.patience()).await,
             62..78 => self.exec(false).await,
-            78..92 => self.exec(true).await,
-            92..96 => self.set_many().await,
+            78..91 => self.exec(true).await,
+            91..97 => self.set_many().await,
             _ => self.fan_out().await,
         }
-        self.under_way.set(self.under_way.get() - 1);
+        self.under_way.update(|count| count - 1);
     }
 
-    async fn call_one(&self, within: Option<Duration>) {
-        let command = self.command(within.is_some(), None);
-        let timeout = within.unwrap_or_else(|| self.timeout());
+    /// Makes a call of one command. Its caller cancels it after `patience`.
+    async fn call_one(&self, command: Command, timeout: Duration, patience: Option<Duration>) {
         let ids = [self.note(&command, command.id, false, timeout)];
         let (reply_to, ticket, outcome) = self.ticket();
         let expected = command.expected.clone();
         self.client.borrow().call(command.request, command.route, Some(timeout), reply_to);
-        self.finish(&ids, ticket, outcome, within.is_none(), |completion| match completion {
+        self.finish(&ids, ticket, outcome, patience, |completion| match completion {
             Completion::Call(outcome) => vec![expected.judge(outcome)],
             _ => vec![End::WrongReply("a batch's".into())],
         })
@@ -210,7 +228,7 @@ impl Callers {
         let options = BatchOptions { timeout: Some(timeout), watch, ..BatchOptions::default() };
         self.client.borrow().exec(batch, options, reply_to);
         let all = ids.len();
-        self.finish(&ids, ticket, outcome, true, |completion| match completion {
+        self.finish(&ids, ticket, outcome, self.patience(), |completion| match completion {
             Completion::Batch(outcomes) => {
                 outcomes.into_iter().zip(expected).map(|(outcome, expected)| expected.judge(outcome)).collect()
             }
@@ -242,13 +260,12 @@ impl Callers {
         let timeout = self.timeout();
         let mut words = vec![b"MSET".to_vec()];
         let mut ids = Vec::new();
-        let call = self.ids.get() + 1;
         for key in 0..=self.world.below(4) {
             let id = self.next_id();
             let key = format!("m{key}");
             words.extend([key.clone().into_bytes(), word_of(id).into_bytes()]);
             ids.push(id);
-            let record = self.record("a part of MSET", key, call, timeout);
+            let record = self.record("a part of MSET", key, id, timeout);
             self.oracle.borrow_mut().records.insert(id, record);
         }
         let (reply_to, ticket, outcome) = self.ticket();
@@ -261,7 +278,7 @@ impl Callers {
             self.client.borrow().call(packer.finish(false), Route::Any, Some(timeout), reply_to);
         }
         let all = ids.len();
-        self.finish(&ids, ticket, outcome, true, |completion| match completion {
+        self.finish(&ids, ticket, outcome, self.patience(), |completion| match completion {
             Completion::Call(outcome) => vec![Expected::Okay.judge(outcome); all],
             other => vec![End::WrongReply(format!("{other:?}")); all],
         })
@@ -283,25 +300,29 @@ impl Callers {
         self.oracle.borrow_mut().records.insert(id, record);
         let (reply_to, ticket, outcome) = self.ticket();
         self.client.borrow().call(request, route, Some(timeout), reply_to);
-        self.finish(&[id], ticket, outcome, true, |completion| match completion {
+        self.finish(&[id], ticket, outcome, self.patience(), |completion| match completion {
             Completion::Call(outcome) => vec![Expected::Anything.judge(outcome)],
             other => vec![End::WrongReply(format!("{other:?}"))],
         })
         .await;
     }
 
-    /// Waits for the outcome, or cancels the call.
+    /// After how long a caller cancels its call, if it does.
+    fn patience(&self) -> Option<Duration> {
+        let cancels = self.world.once_in(8);
+        cancels.then(|| Duration::from_micros(self.world.below(if self.world.once_in(2) { 300 } else { 30_000 })))
+    }
+
+    /// Waits for the outcome, or cancels the call after `patience`.
     async fn finish(
         &self,
         ids: &[u64],
         ticket: u64,
         mut outcome: oneshot::Receiver<Completion>,
-        may_cancel: bool,
+        patience: Option<Duration>,
         judge: impl FnOnce(Completion) -> Vec<End>,
     ) {
-        let cancels = may_cancel && self.world.once_in(8);
-        if cancels {
-            let patience = Duration::from_micros(self.world.below(if self.world.once_in(2) { 300 } else { 30_000 }));
+        if let Some(patience) = patience {
             if tokio::time::timeout(patience, &mut outcome).await.is_err() {
                 self.waiting.borrow_mut().remove(&ticket);
                 self.client.borrow().cancel(CallId::new(&self.completions, ticket));
@@ -399,14 +420,30 @@ impl Callers {
         let _ = done.await;
     }
 
-    /// Whether calls succeed, within a second.
-    pub(crate) async fn probe(self: Rc<Self>) -> Result<(), Box<Error>> {
+    /// Whether reads succeed, within a second.
+    pub(crate) async fn probe(&self) -> Result<(), Box<Error>> {
+        self.succeeds(|slot| vec!["GET".to_owned(), text_key(&slot)]).await
+    }
+
+    /// Whether writes of a new key succeed, within a second: the first one, and one of the key that is there now.
+    pub(crate) async fn probe_writes(&self) -> Result<(), Box<Error>> {
+        let new = self.next_id();
+        for _ in 0..2 {
+            self.succeeds(|slot| vec!["SET".to_owned(), format!("{slot}new{new}"), "text".to_owned()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether this command succeeds in each of the slots, within a second.
+    async fn succeeds(&self, command: impl Fn(String) -> Vec<String>) -> Result<(), Box<Error>> {
         const WITHIN: Duration = Duration::from_secs(1);
         let until = self.world.now() + WITHIN;
         for slot in 0..4 {
-            let mut packer = Packer::command(2);
-            packer.word(b"GET");
-            packer.key(text_key(&format!("{{k{slot}}}")).as_bytes()).expect("one key");
+            let words = command(format!("{{k{slot}}}"));
+            let mut packer = Packer::command(words.len());
+            packer.word(words[0].as_bytes());
+            packer.key(words[1].as_bytes()).expect("one key");
+            words[2..].iter().for_each(|word| packer.word(word.as_bytes()));
             let (route, request) = (packer.route(), packer.finish(false));
             loop {
                 let (reply_to, outcome) = ReplyTo::task();

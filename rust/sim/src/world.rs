@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) is_quiet: Cell<bool>,
     /// Connections and attempts to connect that went silent in the rough phase stay silent.
     pub(crate) stays_silent: Cell<bool>,
+    /// Scripts keep the servers busy for long.
+    pub(crate) has_slow_scripts: Cell<bool>,
     /// What happened on the servers, in order.
     pub(crate) events: RefCell<Vec<Event>>,
     /// When a socket took the first byte of a command, for each sending of each call.
@@ -89,6 +91,7 @@ impl World {
             roughness: Cell::new(Roughness::Calm),
             is_quiet: Cell::new(false),
             stays_silent: Cell::new(false),
+            has_slow_scripts: Cell::new(false),
             events: RefCell::default(),
             taken: RefCell::default(),
             changed: Notify::new(),

@@ -51,6 +51,13 @@ impl Supervisor {
     }
 }
 
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let is_empty = self.supervised.borrow().is_empty();
+        debug_assert!(is_empty || std::thread::panicking(), "a call that has ended is still supervised");
+    }
+}
+
 /// Ends the work of a call when its caller or the client is gone.
 pub(crate) struct Supervision {
     id: Option<CallId>,

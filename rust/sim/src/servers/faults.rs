@@ -189,7 +189,30 @@ impl Deployment {
         }
         self.nodes[from].migrating.remove(&slot);
         self.nodes[asked].importing.remove(&slot);
-        let keys: Vec<_> = self.nodes[from].data.keys(0).filter(|key| super::slot(key) == slot).cloned().collect();
+        self.move_keys(from, to, |of| of == slot);
+        self.topology.epoch += 1;
+        self.topology.give(slot, Some(to));
+        for node in [from, to] {
+            self.nodes[node].view.give(slot, Some(to));
+        }
+        self.spread();
+    }
+
+    /// All slots of a primary move to another one, with their keys. Clients see no more of the first, nor of its
+    /// replicas. Neither may be down or busy.
+    pub fn give_up_slots(&mut self, from: NodeId, to: NodeId) {
+        let topology = self.topology.clone();
+        self.move_keys(from, to, |slot| topology.owner(slot) == Some(from));
+        self.topology.give_all(from, to);
+        for node in [from, to] {
+            self.nodes[node].view = self.topology.clone();
+        }
+        self.spread();
+    }
+
+    /// Moves the keys of these slots.
+    fn move_keys(&mut self, from: NodeId, to: NodeId, is_of: impl Fn(u16) -> bool) {
+        let keys: Vec<_> = self.nodes[from].data.keys(0).filter(|key| is_of(super::slot(key))).cloned().collect();
         for key in keys {
             let value = self.nodes[from].data.value(0, &key).cloned();
             // It replaces keys that an earlier owner left there.
@@ -200,12 +223,6 @@ impl Deployment {
         }
         self.commit(from);
         self.commit(to);
-        self.topology.epoch += 1;
-        self.topology.give(slot, Some(to));
-        for node in [from, to] {
-            self.nodes[node].view.give(slot, Some(to));
-        }
-        self.spread();
     }
 
     /// No node serves the slot any more, and all nodes know it.

@@ -68,6 +68,10 @@ impl Deployment {
                     let Some(words) = second else { return ended(version.no_words(chunk, line).into()) };
                     return ended(version.error_reply(words));
                 }
+                Step::ReturnCodedError => {
+                    let words = second.map_or(&b"now"[..], Vec::as_slice);
+                    return ended(version.error_reply(&[b"READONLY ", words].concat()));
+                }
                 Step::ReturnErrorTable => {
                     let Some(words) = second else { return Progress::Ended(Reply::Array(Vec::new())) };
                     return ended(words.clone());

@@ -24,6 +24,8 @@ pub(super) enum Step {
     ReturnResult,
     /// `redis.error_reply(ARGV[2])`.
     ReturnError,
+    /// `redis.error_reply` of a code of the script's and the words in ARGV[2].
+    ReturnCodedError,
     /// `{err = ARGV[2]}`.
     ReturnErrorTable,
     ReturnStatus,
@@ -97,6 +99,7 @@ pub static TEMPLATES: &[Template] = &[
     plain("broken", &[Step::Nonsense]),
     flagged("lua-count", "#!lua", &[COUNT, Step::ReturnId]),
     flagged("lua-say", "#!lua", &[COUNT, Step::ReturnError]),
+    flagged("lua-say-code", "#!lua", &[COUNT, Step::ReturnCodedError]),
     flagged("lua-read", "#!lua flags=no-writes", &[Step::Call(&[Is("HGET"), Key, Id]), Step::ReturnResult]),
     flagged("lua-read-then-count", "#!lua flags=no-writes", &[COUNT, Step::ReturnId]),
     flagged("lua-count-anyhow", "#!lua flags=allow-oom,allow-stale", &[COUNT, Step::ReturnId]),
@@ -208,6 +211,7 @@ impl Step {
             Self::ReturnId => "do return ARGV[1] end".to_owned(),
             Self::ReturnResult => "do return result end".to_owned(),
             Self::ReturnError => "do return redis.error_reply(ARGV[2]) end".to_owned(),
+            Self::ReturnCodedError => "do return redis.error_reply('READONLY ' .. (ARGV[2] or 'now')) end".to_owned(),
             Self::ReturnErrorTable => "do return {err = ARGV[2]} end".to_owned(),
             Self::ReturnStatus => "do return redis.status_reply(ARGV[2]) end".to_owned(),
             Self::Raise => "error(ARGV[2])".to_owned(),

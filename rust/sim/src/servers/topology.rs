@@ -1,5 +1,6 @@
 //! Slots, and who serves them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ids::NodeId;
@@ -42,12 +43,21 @@ impl Topology {
         Arc::make_mut(&mut self.owners)[usize::from(slot)] = owner;
     }
 
+    /// The primaries that serve any slot.
+    pub fn primaries(&self) -> BTreeSet<NodeId> {
+        self.owners.iter().flatten().copied().collect()
+    }
+
+    pub(super) fn give_all(&mut self, from: NodeId, to: NodeId) {
+        self.epoch += 1;
+        for owner in Arc::make_mut(&mut self.owners).iter_mut().filter(|owner| **owner == Some(from)) {
+            *owner = Some(to);
+        }
+    }
+
     /// A replica and its primary change places.
     pub(super) fn promote(&mut self, replica: NodeId, primary: NodeId) {
-        self.epoch += 1;
-        for owner in Arc::make_mut(&mut self.owners).iter_mut().filter(|owner| **owner == Some(primary)) {
-            *owner = Some(replica);
-        }
+        self.give_all(primary, replica);
         for (follower, followed) in &mut self.replicas {
             if *follower == replica {
                 *follower = primary;

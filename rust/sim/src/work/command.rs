@@ -35,14 +35,14 @@ pub(super) struct Command {
 }
 
 /// A call of a script, before it is packed.
-struct ScriptCall {
-    template: &'static str,
-    variant: u32,
-    idempotent: bool,
-    key: String,
-    counts: u64,
-    extra: Vec<String>,
-    effect: Effect,
+pub(super) struct ScriptCall {
+    pub(super) template: &'static str,
+    pub(super) variant: u32,
+    pub(super) idempotent: bool,
+    pub(super) key: String,
+    pub(super) counts: u64,
+    pub(super) extra: Vec<String>,
+    pub(super) effect: Effect,
 }
 
 impl Callers {
@@ -102,6 +102,10 @@ impl Callers {
             }
             28..34 if self.has_functions => ("lua-count", Vec::new()),
             34..40 => (READ, Vec::new()),
+            // On a rough network, the server may come to answer so between the run and the question about it.
+            70..74 if self.has_functions && world.is_quiet.get() => {
+                ("lua-say-code", vec!["You can't write against a read only replica.".to_owned()])
+            }
             70..82 => (world.pick(&["count-then-say", "count-then-say-table"]), vec![self.words(&key)]),
             82..88 => ("publish-then-count", Vec::new()),
             88..92 => ("try", vec!["SET".to_owned(), text_key.clone(), "by a script".to_owned()]),
@@ -111,11 +115,11 @@ impl Callers {
             }
             _ => (world.pick(&["count", "count-and-tell"]), Vec::new()),
         };
-        let idempotent = template == "count" && world.once_in(4);
+        let idempotent = template == "count" && world.once_in(2);
         let effect = match template {
             _ if idempotent => Effect::AnyTimes,
             READ => Effect::AnyTimes,
-            "try" | "spin" => Effect::AtMostOnce,
+            "try" | "spin" | "lua-say-code" => Effect::AtMostOnce,
             _ if world.once_in(3) => Effect::Once,
             _ => Effect::AtMostOnce,
         };
@@ -161,7 +165,7 @@ impl Callers {
         self.pack(id, ScriptCall { template, variant, idempotent: false, key, counts, extra, effect })
     }
 
-    fn pack(&self, id: u64, call: ScriptCall) -> Command {
+    pub(super) fn pack(&self, id: u64, call: ScriptCall) -> Command {
         let ScriptCall { template, variant, idempotent, key, counts, extra, effect } = call;
         let script = self.script(template, variant, idempotent);
         let once = match effect {
@@ -190,6 +194,7 @@ impl Callers {
             READ => Expected::Anything,
             "try" => Expected::Okay,
             "count-and-tell" => Expected::Int(1),
+            "lua-say-code" => Expected::Words { words: format!("READONLY {}", extra.concat()), is_a_servers: true },
             "count-then-say" | "count-then-say-table" => {
                 let words = extra.concat();
                 Expected::Words { is_a_servers: is_a_servers(&words, &key), words }
