@@ -254,7 +254,11 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
         Meaning::MissingScript if request.bringable_script().is_some() => Next::SendCode,
         Meaning::MissingFunction if request.library().is_some() && !asked.brings_library => Next::LoadLibrary,
         Meaning::Forbidden if asked.is_ahead => Next::WithoutCode,
-        Meaning::UnknownCommand if asked.form.is_none() && request.has_forms() && request.is_read_only() => {
+        Meaning::UnknownCommand
+            if matches!(asked.form, None | Some(Form::CodeReadOnly))
+                && request.has_forms()
+                && request.is_read_only() =>
+        {
             Next::PlainForm
         }
         Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,

@@ -182,7 +182,8 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
         return Some(Meaning::Refused);
     }
-    let text = std::str::from_utf8(line).ok()?;
+    // A server quotes arguments, which may be any bytes, or cut in the middle of a character.
+    let text = &error.text();
     match error.code() {
         "MOVED" | "ASK" => redirect(text, asked),
         "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref(), asked.user) => {
