@@ -46,6 +46,9 @@ const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 /// To a script that declares that it writes, and that was not there yet when a transaction queued it.
 const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica";
 
+/// To a command that waits for other clients, when its server becomes a replica.
+const UNBLOCKED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+
 /// It ends by itself, like [`PASSING`], but a command within a script can be refused in the same words.
 const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
@@ -170,6 +173,10 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     }
     if is_one(&BUSY) {
         return Some(Meaning::Busy);
+    // WAIT waits for what its own connection has written.
+    if is(UNBLOCKED) && !asked.command().starts_with("WAIT") {
+        return Some(Meaning::NotPrimary);
+    }
     }
     if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
         return None;
