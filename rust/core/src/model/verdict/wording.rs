@@ -53,8 +53,8 @@ const UNBLOCKED: &str = "UNBLOCKED force unblock from blocking operation, instan
 const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
 /// What a server checks before it starts a script that declares its flags, and at the first write of any other. One
-/// that declares not to write gets it at its first write from Valkey 9.1, so that it says nothing of a function.
-const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+/// that declares not to write gets it at its first write from Valkey 9.1: what a function declares, its server is asked.
+pub(super) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// The same, whatever the script declares about memory.
 const NO_WRITES_NOW: [&str; 2] = [
@@ -183,7 +183,10 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     }
     let is_with_reason = |wording: &str| line.strip_prefix(wording.as_bytes()).is_some_and(is_system_reason);
     let takes_no_writes = || is_one(&NO_WRITES_NOW) || is_with_reason(NO_APPENDING_NOW);
-    let refuses_memory = || !runs_lua || request.script().is_some_and(|script| !script.allows_oom());
+    let refuses_memory = || {
+        let by_script = request.script().is_some_and(|script| !script.allows_oom());
+        !runs_lua || by_script || request.calls_function()
+    };
     let is_out_of_memory = || is(OUT_OF_MEMORY) && refuses_memory();
     let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| is_with_reason(wording));
     if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
