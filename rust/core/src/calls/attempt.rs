@@ -18,7 +18,7 @@ use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
 use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
-use crate::wire::resp::{Reply, ServerError};
+use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a reply means for its call.
 pub(crate) enum Answered {
@@ -45,6 +45,10 @@ pub(crate) struct Attempt {
     /// The library of its function is sent before it.
     pub(crate) brings_library: bool,
     /// How often it was sent behind another request that carries its code.
+    /// SCRIPT LOAD is sent before it, because the server refused EVAL in these words.
+    pub(crate) loads_script: Option<ServerError>,
+    /// Its code could not be loaded, and is not there.
+    pub(crate) is_refused_load: bool,
     pub(crate) follows: u32,
     /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
     pub(crate) has_place: bool,
@@ -138,6 +142,8 @@ impl Attempt {
             ..Asked::plainly(request, route)
         }
     }
+            loads_script: self.loads_script.is_some(),
+            is_refused_load: self.is_refused_load,
 
     pub(super) fn judge_as(&self, servers: &Rc<Servers>, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
@@ -168,6 +174,7 @@ impl Attempt {
         match &verdict.next {
             Next::Deliver => return false,
             // The same server is asked again, with ASKING if the last request had it.
+        self.is_refused_load = false;
             Next::SendCode => {
                 if let Some(lane) = &self.lane {
                     lane.forget_use(request);
@@ -187,6 +194,10 @@ impl Attempt {
             Next::WithoutCode => {
                 // This is not remembered for later calls, because a script can answer with the same words.
                 *self = Self {
+            Next::LoadScript => {
+                self.form = Self::first(servers, request).form;
+                self.loads_script.get_or_insert_with(|| error.clone());
+            }
                     lane: self.lane.take(),
                     pauses: self.pauses.clone(),
                     cannot_bring: true,
@@ -294,13 +305,37 @@ impl Attempt {
         servers: &Rc<Servers>,
         request: &Request,
         route: &Route,
+        if self.loads_script.is_some()
+            && let Some(script) = request.bringable_script()
+        {
+            commands.push(script.load());
+        }
         reply: &Reply,
         lane: &Rc<Lane>,
     ) {
-        if !self.brings_code() {
+        if !self.brings_code() && self.loads_script.is_none() {
             return;
         }
         let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
+    /// The reply to the request, after that to the load before it. If the script or function is still missing, the reply
+    /// to the load says why. If the user may not load a script either, the refusal of EVAL says what is lacking.
+    pub(crate) fn after_load(&mut self, request: &Request, reply: Reply, loading: Option<&Reply>) -> Reply {
+        let Some(refused) = loading.and_then(Reply::error) else { return reply };
+        match &self.loads_script {
+            Some(refused_eval) if reply.error().is_some_and(verdict::lacks_script) => {
+                self.form = Some(code_form(request, self.form));
+                self.is_refused_load = true;
+                let error = if verdict::is_not_compiled(refused) { refused } else { refused_eval };
+                Reply::One(Item::Error(error.clone()))
+            }
+            None if reply.error().is_some_and(verdict::lacks_function) => {
+                self.is_refused_load = true;
+                Reply::One(Item::Error(refused.clone()))
+            }
+            _ => reply,
+        }
+    }
+
         if let Some(script) = request.bringable_script().filter(|_| compiled) {
             servers.teach(script, lane);
         }
@@ -315,12 +350,4 @@ pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
 /// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
 pub(super) fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
     servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
-}
-
-/// If a function is still missing after its library was sent, the reply to FUNCTION LOAD says why.
-pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
-    match loading {
-        Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
-        _ => reply,
-    }
 }

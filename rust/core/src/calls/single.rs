@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, needs_plain_form};
 use crate::calls::overdue;
 use crate::calls::progress::Progress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
@@ -189,7 +189,7 @@ async fn next_attempt(
         return Break(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(request)))));
     }
     let commands = attempt.commands(request, &target);
-    let brings_code = attempt.brings_code() || attempt.brings_library;
+    let brings_code = attempt.brings_code() || attempt.brings_library || attempt.loads_script.is_some();
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
     progress.note_attempt(attempt, &target);
@@ -207,8 +207,8 @@ async fn next_attempt(
             progress.note_answers(attempt.questions.take(), &mut replies);
             let reply = replies.pop().expect("a lane gives a reply to each command");
             attempt.learn_from(servers, request, &call.route, &reply, &target);
-            let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-            Unfinished::Answered(reply_or_failed_load(reply, loading))
+            let loading = (attempt.brings_library || attempt.loads_script.is_some()).then(|| replies.pop()).flatten();
+            Unfinished::Answered(attempt.after_load(request, reply, loading.as_ref()))
         }
         Err(unfinished) => unfinished,
     };

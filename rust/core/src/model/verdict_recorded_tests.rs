@@ -172,6 +172,9 @@ fn what_is_next_follows_from_every_server_s_refusal() {
             "MOVED" => matches!(next, Next::Moved(..)),
             "ASK" => matches!(next, Next::Ask(_)),
             "NOSCRIPT" => next == Next::SendCode,
+            "NOPERM" if row.line.contains("run the 'eval") && !row.line.contains("'evalsha") => {
+                next == Next::LoadScript
+            }
             "ERR" if row.line.starts_with("ERR unknown command") && request.is_read_only() => {
                 next == Next::Deliver || next == Next::PlainForm
             }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::pieces::Piece;
 use super::write::Write;
 use super::{Context, Round};
-use crate::calls::attempt::{Answered, reply_or_failed_load};
+use crate::calls::attempt::Answered;
 use crate::calls::proving::{ask, proof};
 use crate::calls::time_limit::TooLate;
 use crate::connection::code_in_flight::BringsCode;
@@ -74,10 +74,10 @@ impl Context {
             }
         }
         while let Some(place) = write.places.front().copied().filter(|place| place.index < write.read)
-            && let Some(piece) = pieces.next()
+            && let Some(mut piece) = pieces.next()
         {
             write.places.pop_front();
-            let request = self.request(&piece);
+            let request = self.request_of(piece.entry, piece.part);
             let Some(reply) = replies.get_mut(place.index - first) else {
                 self.without_reply(piece, place.end - write.bytes_before(first), ending, round);
                 continue;
@@ -85,10 +85,12 @@ impl Context {
             let mut reply = std::mem::replace(reply, Reply::NIL);
             // The questions may have been in the previous write.
             let answers = place.questions.checked_sub(first).map(|begin| replies[begin..place.index - first].to_vec());
-            if piece.attempt.brings_library
-                && let Some(library) = request.library()
-            {
-                reply = reply_or_failed_load(reply, write.failed_loads.get(&library.key).cloned());
+            let loaded = match request.library().filter(|_| piece.attempt.brings_library) {
+                Some(library) => Some(library.key.as_str()),
+                None => request.script().filter(|_| piece.attempt.loads_script.is_some()).map(|script| script.hash()),
+            };
+            if let Some(loaded) = loaded {
+                reply = piece.attempt.after_load(request, reply, write.failed_loads.get(loaded));
             }
             if piece.attempt.form.is_some()
                 && let Some(script) = request.script()

@@ -204,6 +204,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
         "ERR" if asked.brings_code() && is_not_compiled(error) && is_of_first_line(text, request) => {
             Some(Meaning::NotCompiled)
         }
+        "NOPERM" if asked.is_refused_load => Some(Meaning::Forbidden),
         _ => None,
     }
 }
@@ -321,6 +322,11 @@ pub(crate) fn lacks_function(error: &ServerError) -> bool {
 /// The result of SCRIPT LOAD or FUNCTION LOAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
+/// Whether a server says that it lacks the script.
+pub(crate) fn lacks_script(error: &ServerError) -> bool {
+    MISSING_SCRIPT.iter().any(|wording| error.as_bytes() == wording.as_bytes())
+}
+
     Done,
     /// A library of that name is there already.
     WasThere,
