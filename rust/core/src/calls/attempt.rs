@@ -16,6 +16,7 @@ use crate::model::error::{Error, Kind};
 use crate::model::once::RecordAnswer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
+use crate::model::unreachable::Unreachable;
 use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
 use crate::wire::resp::{Item, Reply, ServerError};
@@ -44,11 +45,11 @@ pub(crate) struct Attempt {
     pub(crate) cannot_bring: bool,
     /// The library of its function is sent before it.
     pub(crate) brings_library: bool,
-    /// How often it was sent behind another request that carries its code.
     /// SCRIPT LOAD is sent before it, because the server refused EVAL in these words.
     pub(crate) loads_script: Option<ServerError>,
     /// Its code could not be loaded, and is not there.
     pub(crate) is_refused_load: bool,
+    /// How often it was sent behind another request that carries its code.
     pub(crate) follows: u32,
     /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
     pub(crate) has_place: bool,
@@ -59,6 +60,8 @@ pub(crate) struct Attempt {
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) pauses: Pauses,
+    /// How often its connection was lost while it was written.
+    pub(super) cut_offs: u32,
 }
 
 impl Attempt {
@@ -139,11 +142,11 @@ impl Attempt {
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
+            loads_script: self.loads_script.is_some(),
+            is_refused_load: self.is_refused_load,
             ..Asked::plainly(request, route)
         }
     }
-            loads_script: self.loads_script.is_some(),
-            is_refused_load: self.is_refused_load,
 
     pub(super) fn judge_as(&self, servers: &Rc<Servers>, error: &ServerError, asked: &Asked<'_>) -> Verdict {
         let verdict = verdict::of_error(error, asked);
@@ -171,10 +174,10 @@ impl Attempt {
         verdict: &Verdict,
         waiting_for: &RefCell<Obstacle>,
     ) -> bool {
+        self.is_refused_load = false;
         match &verdict.next {
             Next::Deliver => return false,
             // The same server is asked again, with ASKING if the last request had it.
-        self.is_refused_load = false;
             Next::SendCode => {
                 if let Some(lane) = &self.lane {
                     lane.forget_use(request);
@@ -191,13 +194,13 @@ impl Attempt {
                 }
                 self.brings_library = !self.follow_code(request);
             }
-            Next::WithoutCode => {
-                // This is not remembered for later calls, because a script can answer with the same words.
-                *self = Self {
             Next::LoadScript => {
                 self.form = Self::first(servers, request).form;
                 self.loads_script.get_or_insert_with(|| error.clone());
             }
+            Next::WithoutCode => {
+                // This is not remembered for later calls, because a script can answer with the same words.
+                *self = Self {
                     lane: self.lane.take(),
                     pauses: self.pauses.clone(),
                     cannot_bring: true,
@@ -265,6 +268,16 @@ impl Attempt {
         self.lane = None;
     }
 
+    /// Its connection was lost while it was written. Returns the caller's error if that has happened too often.
+    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: usize) -> Option<Box<Error>> {
+        const TRIES: u32 = 3;
+        self.lane = None;
+        self.asking = false;
+        self.pauses.lost();
+        self.cut_offs += 1;
+        (self.cut_offs == TRIES).then(|| Box::new(Error::cut_off(TRIES, bytes, reason)))
+    }
+
     pub(super) fn brings_code(&self) -> bool {
         matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
     }
@@ -292,6 +305,11 @@ impl Attempt {
         {
             commands.push(library.load(true));
         }
+        if self.loads_script.is_some()
+            && let Some(script) = request.bringable_script()
+        {
+            commands.push(script.load());
+        }
         if self.asking {
             commands.push(asking());
         }
@@ -299,24 +317,6 @@ impl Attempt {
         commands
     }
 
-    /// The server has compiled the script now, so the client remembers that it has it.
-    pub(crate) fn learn_from(
-        &self,
-        servers: &Rc<Servers>,
-        request: &Request,
-        route: &Route,
-        if self.loads_script.is_some()
-            && let Some(script) = request.bringable_script()
-        {
-            commands.push(script.load());
-        }
-        reply: &Reply,
-        lane: &Rc<Lane>,
-    ) {
-        if !self.brings_code() && self.loads_script.is_none() {
-            return;
-        }
-        let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
     /// The reply to the request, after that to the load before it. If the script or function is still missing, the reply
     /// to the load says why. If the user may not load a script either, the refusal of EVAL says what is lacking.
     pub(crate) fn after_load(&mut self, request: &Request, reply: Reply, loading: Option<&Reply>) -> Reply {
@@ -336,6 +336,19 @@ impl Attempt {
         }
     }
 
+    /// The server has compiled the script now, so the client remembers that it has it.
+    pub(crate) fn learn_from(
+        &self,
+        servers: &Rc<Servers>,
+        request: &Request,
+        route: &Route,
+        reply: &Reply,
+        lane: &Rc<Lane>,
+    ) {
+        if !self.brings_code() && self.loads_script.is_none() {
+            return;
+        }
+        let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
         if let Some(script) = request.bringable_script().filter(|_| compiled) {
             servers.teach(script, lane);
         }

@@ -122,7 +122,7 @@ async fn attempts(
     let limit = TimeLimit::new(servers, call.timeout, call.deadline, request.wait());
     loop {
         progress.note_end(&unfinished);
-        if !matches!(unfinished, Unfinished::Unsent) {
+        if unfinished.was_sent() {
             limit.note_sent();
         }
         let next = next_attempt(servers, call, &mut attempt, unfinished, &mut kept, limit.send_by(), progress);
@@ -166,6 +166,12 @@ async fn next_attempt(
             }
         },
         Unfinished::Unsent => attempt.lane = None,
+        Unfinished::CutOff(reason) => {
+            progress.waiting_for.replace(Obstacle::Lost(reason.clone()));
+            if let Some(error) = attempt.cut_off(reason, request.wire().len()) {
+                return Break(Err(Box::new(error.after_loss(progress.lost.get()))));
+            }
+        }
         Unfinished::Lost(reason) => {
             let unanswered = verdict::of_loss(request, true, false);
             if !unanswered.may_be_sent_again {
@@ -174,6 +180,7 @@ async fn next_attempt(
             progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
             progress.waiting_for.replace(Obstacle::Lost(reason));
             attempt.lane = None;
+            attempt.pauses.lost();
         }
     }
     // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.

@@ -113,8 +113,17 @@ impl Transaction<'_> {
             let replies = self.progress.take_replies();
             match answer {
                 Ok(()) => {}
+                // Nothing was executed, whatever was lost after that.
+                Err(_) if queue.refusal(&replies, &attempt).is_some() => {}
                 Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
                 Err(_) if self.watched.is_some() => return Ok(None),
+                Err(Unfinished::CutOff(reason)) => {
+                    let bytes = self.requests.iter().map(|request| request.wire().len()).sum();
+                    match attempt.cut_off(reason, bytes) {
+                        Some(error) => return Err(error),
+                        None => continue,
+                    }
+                }
                 Err(_) => {
                     attempt.lane = None;
                     continue;

@@ -177,6 +177,8 @@ pub(crate) enum Meaning {
     Busy,
     /// Refused before it began, for another reason.
     Refused,
+    /// The server cannot read it: it has too many words, or too long ones.
+    TooLarge,
     /// The code cannot be compiled, or what its first line declares cannot be had.
     NotCompiled,
     /// SCRIPT KILL or FUNCTION KILL has stopped it.
@@ -264,10 +266,10 @@ fn ran(meaning: &Meaning, error: &ServerError, request: &Request) -> Ran {
 fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
     let request = asked.request;
     match meaning {
-        Meaning::MissingScript if request.bringable_script().is_some() => Next::SendCode,
-        Meaning::MissingFunction if request.library().is_some() && !asked.brings_library => Next::LoadLibrary,
         // It was flushed after it was loaded.
         Meaning::MissingScript if asked.loads_script => Next::LoadScript,
+        Meaning::MissingScript if request.bringable_script().is_some() => Next::SendCode,
+        Meaning::MissingFunction if request.library().is_some() && !asked.brings_library => Next::LoadLibrary,
         Meaning::Forbidden if asked.is_ahead => Next::WithoutCode,
         Meaning::UnknownCommand
             if matches!(asked.form, None | Some(Form::CodeReadOnly))
@@ -276,13 +278,13 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
         {
             Next::PlainForm
         }
-        Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
-        Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),
         Meaning::Forbidden | Meaning::UnknownCommand
             if matches!(asked.form, Some(Form::Code | Form::CodeReadOnly)) && !asked.loads_script =>
         {
             Next::LoadScript
         }
+        Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
+        Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),
         Meaning::Ask(address) => Next::Ask(address.clone()),
         Meaning::Nowhere | Meaning::Passing => Next::Later,
         Meaning::NotPrimary if is_demoted => Next::Later,

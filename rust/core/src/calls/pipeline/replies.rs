@@ -41,6 +41,8 @@ pub(super) struct Doubted {
 pub(super) enum WriteEnd {
     Answered,
     Unsent,
+    /// The connection was lost while its only command was written.
+    CutOff(Unreachable),
     /// The connection was lost after that many bytes were written.
     Lost(Unreachable, u64),
     /// The write was withdrawn, except for that many bytes, which the server still gets.
@@ -211,9 +213,17 @@ impl Context {
                 let unanswered = verdict::of_loss(self.request(&piece), true, self.sending.options.retries_lost);
                 if unanswered.may_be_sent_again {
                     piece.was_lost |= unanswered.ran == Ran::Unknown;
+                    piece.attempt.pauses.lost();
                     round.again.push(piece);
                 } else {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason.clone())))));
+                }
+            }
+            WriteEnd::CutOff(reason) => {
+                let bytes = self.request(&piece).wire().len();
+                match piece.attempt.cut_off(reason.clone(), bytes) {
+                    Some(error) => round.done.push((piece.place, Err(Box::new(error.after_loss(piece.was_lost))))),
+                    None => round.again.push(piece),
                 }
             }
             WriteEnd::TimedOut(too_late, sent) if end <= *sent => {

@@ -44,6 +44,8 @@ pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_
         Meaning::MissingScript | Meaning::MissingFunction | Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere => {
             may_say(request, error)
         }
+        // To ask would be to send as much again.
+        Meaning::TooLarge => may_say(request, error),
         Meaning::Forbidden if asked.is_ahead => may_say(request, error),
         // Such a script may run again.
         Meaning::UnknownCommand => !request.is_read_only(),
@@ -91,10 +93,10 @@ pub(crate) struct Questions {
 enum Kind {
     /// The answer to one of them has the same words, or the same code.
     SameRefusal,
-    /// The server is a replica.
-    Role,
     /// The same, and if it is for want of memory, the function declares no flag by which it would begin.
     SameRefusalOf(String),
+    /// The server is a replica.
+    Role,
     /// The script is not there.
     Script,
     /// The function is not there.
@@ -125,12 +127,12 @@ impl Questions {
                 let compiling = pack::command(&[b"EVAL", COMPILES, b"0", script.code_without_shebang()]);
                 (same_command(asked, knows_little).into_iter().chain([compiling]).collect(), Kind::Code)
             }
-            _ => (same_command(asked, knows_little), Kind::SameRefusal),
-        };
             Meaning::Refused if request.calls_function() => {
                 let commands = same_command(asked, knows_little).into_iter().chain([Library::list()]).collect();
                 (commands, Kind::SameRefusalOf(request.function_name()))
             }
+            _ => (same_command(asked, knows_little), Kind::SameRefusal),
+        };
         if is_asking && matches!(kind, Kind::SameRefusal | Kind::SameRefusalOf(_) | Kind::Code) {
             commands = commands.into_iter().flat_map(|command| [asking(), command]).collect();
         }
@@ -148,8 +150,6 @@ impl Questions {
     /// What the answers show; `otherwise`: if they do not show that the server refuses the request by itself.
     pub(crate) fn prove(&self, error: &ServerError, answers: Vec<Reply>, otherwise: Proof) -> Proof {
         let refuses = answers.iter().filter_map(Reply::error).any(|answer| is_same(answer, error));
-        let is_given = refuses
-            || match &self.kind {
         let needs_memory = |name: &str| answers.iter().find_map(|listed| needs_memory(listed, name));
         let is_of_memory = error.as_bytes() == OUT_OF_MEMORY.as_bytes();
         if let Kind::SameRefusalOf(name) = &self.kind
@@ -161,6 +161,8 @@ impl Questions {
                 _ => otherwise,
             };
         }
+        let is_given = refuses
+            || match &self.kind {
                 Kind::SameRefusal | Kind::SameRefusalOf(_) => false,
                 Kind::Role => answers.into_iter().any(is_of_replica),
                 Kind::Code => answers.iter().any(|answer| answer.as_int() == Some(0)),
@@ -235,8 +237,6 @@ fn is_of_replica(answer: Reply) -> bool {
     fields.is_some_and(|fields| matches!(fields.text("role"), Some("replica" | "slave")))
 }
 
-/// Whether one of the libraries that a server listed has a function of that name.
-pub(crate) fn lists_function(listed: &Reply, name: &str) -> bool {
 /// Whether a function declares no flag by which it would begin on a server without memory; `None`: it is not listed.
 fn needs_memory(listed: &Reply, name: &str) -> Option<bool> {
     let items = listed.items();
@@ -248,6 +248,8 @@ fn needs_memory(listed: &Reply, name: &str) -> Option<bool> {
     })
 }
 
+/// Whether one of the libraries that a server listed has a function of that name.
+pub(crate) fn lists_function(listed: &Reply, name: &str) -> bool {
     listed.items().iter().any(|item| is_text(item, name))
 }
 

@@ -104,6 +104,11 @@ const REFUSALS: [&str; 9] = [
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
 ];
 
+/// To a request with too many words, or with a longer word than `proto-max-bulk-len`. The server reads no further, and
+/// closes the connection.
+const TOO_LARGE: [&str; 2] =
+    ["ERR Protocol error: invalid bulk length", "ERR Protocol error: invalid multibulk length"];
+
 const BUSY: [&str; 6] = [
     "BUSY Redis is busy running a module command.",
     "BUSY Valkey is busy running a module command.",
@@ -168,15 +173,18 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     if is(READ_ONLY_FLAGGED) || (is_servers && is(READ_ONLY)) {
         return Some(Meaning::NotPrimary);
     }
+    // WAIT waits for what its own connection has written.
+    if is(UNBLOCKED) && !asked.command().starts_with("WAIT") {
+        return Some(Meaning::NotPrimary);
+    }
     if is_servers && is(TOO_FEW_REPLICAS) {
         return Some(Meaning::Passing);
     }
     if is_one(&BUSY) {
         return Some(Meaning::Busy);
-    // WAIT waits for what its own connection has written.
-    if is(UNBLOCKED) && !asked.command().starts_with("WAIT") {
-        return Some(Meaning::NotPrimary);
     }
+    if is_one(&TOO_LARGE) {
+        return Some(Meaning::TooLarge);
     }
     if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
         return None;
@@ -196,6 +204,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     let text = &error.text();
     match error.code() {
         "MOVED" | "ASK" => redirect(text, asked),
+        "NOPERM" if asked.is_refused_load => Some(Meaning::Forbidden),
         "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref(), asked.user) => {
             Some(if is_about_keys(error) { Meaning::Refused } else { Meaning::Forbidden })
         }
@@ -204,7 +213,6 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
         "ERR" if asked.brings_code() && is_not_compiled(error) && is_of_first_line(text, request) => {
             Some(Meaning::NotCompiled)
         }
-        "NOPERM" if asked.is_refused_load => Some(Meaning::Forbidden),
         _ => None,
     }
 }
@@ -314,6 +322,11 @@ pub(crate) fn line_number(text: &str) -> Option<u32> {
     })
 }
 
+/// Whether a server says that it lacks the script.
+pub(crate) fn lacks_script(error: &ServerError) -> bool {
+    MISSING_SCRIPT.iter().any(|wording| error.as_bytes() == wording.as_bytes())
+}
+
 /// Whether a server says that it lacks the function.
 pub(crate) fn lacks_function(error: &ServerError) -> bool {
     error.as_bytes() == MISSING_FUNCTION.as_bytes()
@@ -322,11 +335,6 @@ pub(crate) fn lacks_function(error: &ServerError) -> bool {
 /// The result of SCRIPT LOAD or FUNCTION LOAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
-/// Whether a server says that it lacks the script.
-pub(crate) fn lacks_script(error: &ServerError) -> bool {
-    MISSING_SCRIPT.iter().any(|wording| error.as_bytes() == wording.as_bytes())
-}
-
     Done,
     /// A library of that name is there already.
     WasThere,
