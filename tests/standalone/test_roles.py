@@ -40,6 +40,10 @@ async def _exec(client: GlideClient, is_atomic: bool, add: Callable[[Batch], obj
     return await client.exec(batch, True)
 
 
+async def _command(client: GlideClient, words: list[str | bytes]) -> object:
+    return await client.custom_command(words)
+
+
 WORK: dict[str, Work] = {
     "command": lambda client: client.set("k", "v"),
     "script": lambda client: client.invoke_script(PLAIN, keys=["n"]),
@@ -136,10 +140,11 @@ async def test_a_command_that_waits_waits_at_the_new_primary(
     async with await client_at(primary.port, replica.port) as client:
         words: list[str | bytes] = ["BLPOP", "queue", "30"]
         if in_pipeline:
-            batch = Batch(is_atomic=False).custom_command(words)
-            popping: asyncio.Future[object] = asyncio.ensure_future(client.exec(batch, True))
+            popping = asyncio.ensure_future(
+                _exec(client, False, lambda batch: batch.custom_command(words))
+            )
         else:
-            popping = asyncio.ensure_future(client.custom_command(words))
+            popping = asyncio.ensure_future(_command(client, words))
 
         def is_waiting_at(server: ValkeyServer) -> bool:
             info = server.command("INFO", "clients")
