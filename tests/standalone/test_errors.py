@@ -12,6 +12,8 @@ from tests.conftest import Connect
 from tests.waiting import until
 
 from glide_scripts import (
+    Batch,
+    FunctionLibrary,
     GlideClient,
     GlideError,
     RequestError,
@@ -227,6 +229,32 @@ async def test_out_of_memory_before_a_script_begins_means_that_it_did_not_run(
     script = Script("#!lua\nredis.call('SET', KEYS[1], 'v')")
     error = await failure(client.invoke_script(script, keys=["k"]))
     assert (error.code, error.may_have_executed) == ("OOM", False)
+
+
+@pytest.mark.needs("functions")
+async def test_a_function_that_a_server_without_memory_refuses_has_not_run(
+    own_server: ValkeyServer, protocol: Any, connect: Connect
+) -> None:
+    client = await connect(own_server, protocol=protocol)
+    library = FunctionLibrary(
+        "#!lua name=oom\n"
+        "local function set(keys) return redis.pcall('SET', keys[1], 'v') end\n"
+        "local function say(_, args) return redis.error_reply(args[1] .. args[2]) end\n"
+        "redis.register_function('plain', set)\n"
+        "redis.register_function{function_name='stale', callback=set, flags={'allow-stale'}}\n"
+        "redis.register_function{function_name='reads', callback=say, flags={'no-writes'}}\n"
+        "redis.register_function{function_name='any', callback=say, flags={'allow-oom'}}\n"
+    )
+    await client.function_load(library)
+    await client.config_set({"maxmemory": "1"})
+    words = ["OOM command not allowed when used ", "memory > 'maxmemory'."]
+    for name, may_have_executed in (("plain", 0), ("stale", 0), ("reads", 1), ("any", 1)):
+        for function in (name, library.function(name)):
+            batch = Batch(is_atomic=False).fcall(function, ["k"], words)
+            for call in (client.fcall(function, ["k"], words), client.exec(batch, True)):
+                error = await failure(call)
+                assert (error.code, error.may_have_executed) == ("OOM", bool(may_have_executed))
+                assert isinstance(error, ScriptError) is bool(may_have_executed)
 
 
 async def test_an_error_does_not_disturb_the_calls_beside_it(client: GlideClient) -> None:

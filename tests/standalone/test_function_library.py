@@ -18,6 +18,7 @@ from glide_scripts import (
     Function,
     FunctionLibrary,
     GlideClient,
+    NoPermissionError,
     RequestError,
     ScriptError,
     ScriptSyntaxError,
@@ -208,13 +209,28 @@ async def test_a_transaction_has_its_functions_also_where_an_older_library_is(
     assert library[b"library_code"] == newer.encode()
 
 
+async def test_a_library_that_a_server_without_memory_refuses_has_not_run(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server)
+    own_server.command("CONFIG", "SET", "maxmemory", "1")
+    batch = Batch(is_atomic=False).fcall(BUMP, ["n"], ["1"])
+    for call in (client.fcall(BUMP, ["n"], ["1"]), client.exec(batch, raise_on_error=True)):
+        with pytest.raises(RequestError, match="OOM") as caught:
+            await call
+        assert not caught.value.may_have_executed
+
+
 async def test_a_user_who_may_not_load_hears_why_a_function_is_missing(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
     own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-function|load")
     client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
-    with pytest.raises(RequestError, match="NOPERM"):
-        await client.fcall(BUMP, ["n"], ["1"])
+    batch = Batch(is_atomic=False).fcall(BUMP, ["n"], ["1"])
+    for call in (client.fcall(BUMP, ["n"], ["1"]), client.exec(batch, raise_on_error=True)):
+        with pytest.raises(NoPermissionError, match=r"function\|load") as caught:
+            await call
+        assert not caught.value.may_have_executed
     own_server.command("FUNCTION", "LOAD", CODE)
     for is_atomic in (True, False):
         batch = Batch(is_atomic).fcall(BUMP, ["n"], ["1"]).delete(["n"])

@@ -17,6 +17,7 @@ from glide_scripts import (
     GlideClientConfiguration,
     NodeAddress,
     ReadFrom,
+    RequestError,
     Script,
     ScriptError,
     TimeoutError,
@@ -37,6 +38,10 @@ async def _exec(client: GlideClient, is_atomic: bool, add: Callable[[Batch], obj
     batch = Batch(is_atomic)
     add(batch)
     return await client.exec(batch, True)
+
+
+async def _command(client: GlideClient, words: list[str | bytes]) -> object:
+    return await client.custom_command(words)
 
 
 WORK: dict[str, Work] = {
@@ -124,6 +129,55 @@ async def test_behind_one_address_the_new_primary_is_found(
             await WORK[kind](client)
         # Its first connection, and one more.
         assert way.made == 2
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("in_pipeline", [False, True])
+async def test_a_command_that_waits_waits_at_the_new_primary(
+    pair: tuple[ValkeyServer, ValkeyServer], in_pipeline: bool
+) -> None:
+    primary, replica = pair
+    async with await client_at(primary.port, replica.port) as client:
+        words: list[str | bytes] = ["BLPOP", "queue", "30"]
+        if in_pipeline:
+            popping = asyncio.ensure_future(
+                _exec(client, False, lambda batch: batch.custom_command(words))
+            )
+        else:
+            popping = asyncio.ensure_future(_command(client, words))
+
+        def is_waiting_at(server: ValkeyServer) -> bool:
+            info = server.command("INFO", "clients")
+            assert isinstance(info, bytes)
+            return b"blocked_clients:1" in info
+
+        await until(lambda: is_waiting_at(primary))
+        await swap(primary, replica)
+        await until(lambda: is_waiting_at(replica))
+        await client.custom_command(["RPUSH", "queue", "item"])
+        popped = [b"queue", b"item"]
+        assert await popping == ([popped] if in_pipeline else popped)
+
+
+@pytest.mark.every_server
+async def test_wait_is_not_repeated_where_its_connection_wrote_nothing(
+    pair: tuple[ValkeyServer, ValkeyServer],
+) -> None:
+    primary, replica = pair
+    async with await client_at(primary.port, replica.port) as client:
+        batch = Batch(is_atomic=False).set("k", "v").custom_command(["WAIT", "5", "20000"])
+        waiting = asyncio.ensure_future(client.exec(batch, raise_on_error=False))
+
+        def is_waiting() -> bool:
+            info = primary.command("INFO", "clients")
+            assert isinstance(info, bytes)
+            return b"blocked_clients:1" in info
+
+        await until(is_waiting)
+        await swap(primary, replica)
+        replies = await waiting
+        assert replies is not None
+        assert isinstance(replies[1], RequestError)
 
 
 @pytest.mark.parametrize("kind", WORK)

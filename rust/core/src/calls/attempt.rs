@@ -16,9 +16,10 @@ use crate::model::error::{Error, Kind};
 use crate::model::once::RecordAnswer;
 use crate::model::request::{Form, Request, asking};
 use crate::model::route::Route;
+use crate::model::unreachable::Unreachable;
 use crate::model::verdict::{self, Asked, Next, Proof, Questions, Ran, Verdict};
 use crate::servers::directory::{LOOK_AGAIN, Servers};
-use crate::wire::resp::{Reply, ServerError};
+use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a reply means for its call.
 pub(crate) enum Answered {
@@ -44,6 +45,10 @@ pub(crate) struct Attempt {
     pub(crate) cannot_bring: bool,
     /// The library of its function is sent before it.
     pub(crate) brings_library: bool,
+    /// SCRIPT LOAD is sent before it, because the server refused EVAL in these words.
+    pub(crate) loads_script: Option<ServerError>,
+    /// Its code could not be loaded, and is not there.
+    pub(crate) is_refused_load: bool,
     /// How often it was sent behind another request that carries its code.
     pub(crate) follows: u32,
     /// It is sent again from the place in the queue that it kept; no other request before it carries its code.
@@ -55,6 +60,8 @@ pub(crate) struct Attempt {
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
     pub(crate) pauses: Pauses,
+    /// How often its connection was lost while it was written.
+    pub(super) cut_offs: u32,
 }
 
 impl Attempt {
@@ -135,6 +142,8 @@ impl Attempt {
             user: servers.user(),
             is_ahead: self.is_ahead,
             brings_library: self.brings_library,
+            loads_script: self.loads_script.is_some(),
+            is_refused_load: self.is_refused_load,
             ..Asked::plainly(request, route)
         }
     }
@@ -165,6 +174,7 @@ impl Attempt {
         verdict: &Verdict,
         waiting_for: &RefCell<Obstacle>,
     ) -> bool {
+        self.is_refused_load = false;
         match &verdict.next {
             Next::Deliver => return false,
             // The same server is asked again, with ASKING if the last request had it.
@@ -183,6 +193,10 @@ impl Attempt {
                     self.lane = servers.lane_for(request, route, true);
                 }
                 self.brings_library = !self.follow_code(request);
+            }
+            Next::LoadScript => {
+                self.form = Self::first(servers, request).form;
+                self.loads_script.get_or_insert_with(|| error.clone());
             }
             Next::WithoutCode => {
                 // This is not remembered for later calls, because a script can answer with the same words.
@@ -254,6 +268,16 @@ impl Attempt {
         self.lane = None;
     }
 
+    /// Its connection was lost while it was written. Returns the caller's error if that has happened too often.
+    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: usize) -> Option<Box<Error>> {
+        const TRIES: u32 = 3;
+        self.lane = None;
+        self.asking = false;
+        self.pauses.lost();
+        self.cut_offs += 1;
+        (self.cut_offs == TRIES).then(|| Box::new(Error::cut_off(TRIES, bytes, reason)))
+    }
+
     pub(super) fn brings_code(&self) -> bool {
         matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
     }
@@ -281,11 +305,35 @@ impl Attempt {
         {
             commands.push(library.load(true));
         }
+        if self.loads_script.is_some()
+            && let Some(script) = request.bringable_script()
+        {
+            commands.push(script.load());
+        }
         if self.asking {
             commands.push(asking());
         }
         commands.push(self.form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
         commands
+    }
+
+    /// The reply to the request, after that to the load before it. If the script or function is still missing, the reply
+    /// to the load says why. If the user may not load a script either, the refusal of EVAL says what is lacking.
+    pub(crate) fn after_load(&mut self, request: &Request, reply: Reply, loading: Option<&Reply>) -> Reply {
+        let Some(refused) = loading.and_then(Reply::error) else { return reply };
+        match &self.loads_script {
+            Some(refused_eval) if reply.error().is_some_and(verdict::lacks_script) => {
+                self.form = Some(code_form(request, self.form));
+                self.is_refused_load = true;
+                let error = if verdict::is_not_compiled(refused) { refused } else { refused_eval };
+                Reply::One(Item::Error(error.clone()))
+            }
+            None if reply.error().is_some_and(verdict::lacks_function) => {
+                self.is_refused_load = true;
+                Reply::One(Item::Error(refused.clone()))
+            }
+            _ => reply,
+        }
     }
 
     /// The server has compiled the script now, so the client remembers that it has it.
@@ -297,7 +345,7 @@ impl Attempt {
         reply: &Reply,
         lane: &Rc<Lane>,
     ) {
-        if !self.brings_code() {
+        if !self.brings_code() && self.loads_script.is_none() {
             return;
         }
         let compiled = reply.error().is_none_or(|error| self.judge(servers, request, route, error).ran != Ran::No);
@@ -315,12 +363,4 @@ pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
 /// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
 pub(super) fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
     servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
-}
-
-/// If a function is still missing after its library was sent, the reply to FUNCTION LOAD says why.
-pub(crate) fn reply_or_failed_load(reply: Reply, loading: Option<Reply>) -> Reply {
-    match loading {
-        Some(loading) if loading.error().is_some() && reply.error().is_some_and(verdict::lacks_function) => loading,
-        _ => reply,
-    }
 }

@@ -10,6 +10,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 pub(crate) struct Pauses {
     count: u32,
     redirects: u32,
+    losses: u32,
     due: Duration,
 }
 
@@ -19,6 +20,18 @@ impl Pauses {
         let pause = Duration::from_millis(1 << self.count.min(10)).min(LONGEST);
         self.count += 1;
         self.due = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+    }
+
+    /// Its connection was lost with it. Perhaps the server has ended the connection because of this request, so each
+    /// attempt may end the calls of others: the first is made at once, and later ones less and less often.
+    pub(crate) fn lost(&mut self) {
+        const SHORTEST: Duration = Duration::from_millis(5);
+        const LONGEST: Duration = Duration::from_millis(500);
+        if let Some(paused) = self.losses.checked_sub(1) {
+            let pause = (SHORTEST * (1 << paused.min(10))).min(LONGEST);
+            self.due = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+        }
+        self.losses += 1;
     }
 
     /// A few redirects are followed at once; more mean that the nodes do not agree yet.
@@ -78,6 +91,20 @@ mod tests {
             }
             assert_eq!(gave_up, milliseconds <= 100, "{milliseconds} ms");
         }
+    }
+
+    #[test]
+    fn what_loses_its_connection_again_and_again_is_sent_less_and_less_often() {
+        let mut pauses = Pauses::default();
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        pauses.lost();
+        assert_eq!(pauses.take(deadline), Duration::ZERO, "the first loss is followed at once");
+        let mut longest = Duration::ZERO;
+        for _ in 0..20 {
+            pauses.lost();
+            longest = longest.max(pauses.take(deadline));
+        }
+        assert!((250..=500).contains(&longest.as_millis()), "{longest:?}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Progress {
 
     /// An attempt has ended: it counts if it was sent.
     pub(super) fn note_end(&self, unfinished: &Unfinished) {
-        if !matches!(unfinished, Unfinished::Unsent) {
+        if unfinished.was_sent() {
             self.times_sent.set(self.times_sent.get() + 1);
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form, reply_or_failed_load};
+use crate::calls::attempt::{Answered, Attempt, needs_plain_form};
 use crate::calls::overdue;
 use crate::calls::progress::Progress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
@@ -122,7 +122,7 @@ async fn attempts(
     let limit = TimeLimit::new(servers, call.timeout, call.deadline, request.wait());
     loop {
         progress.note_end(&unfinished);
-        if !matches!(unfinished, Unfinished::Unsent) {
+        if unfinished.was_sent() {
             limit.note_sent();
         }
         let next = next_attempt(servers, call, &mut attempt, unfinished, &mut kept, limit.send_by(), progress);
@@ -166,6 +166,12 @@ async fn next_attempt(
             }
         },
         Unfinished::Unsent => attempt.lane = None,
+        Unfinished::CutOff(reason) => {
+            progress.waiting_for.replace(Obstacle::Lost(reason.clone()));
+            if let Some(error) = attempt.cut_off(reason, request.wire().len()) {
+                return Break(Err(Box::new(error.after_loss(progress.lost.get()))));
+            }
+        }
         Unfinished::Lost(reason) => {
             let unanswered = verdict::of_loss(request, true, false);
             if !unanswered.may_be_sent_again {
@@ -174,6 +180,7 @@ async fn next_attempt(
             progress.lost.update(|lost| lost || unanswered.ran == Ran::Unknown);
             progress.waiting_for.replace(Obstacle::Lost(reason));
             attempt.lane = None;
+            attempt.pauses.lost();
         }
     }
     // A call that pauses first, or goes to another server, gives up its place: later calls do not wait for it.
@@ -189,7 +196,7 @@ async fn next_attempt(
         return Break(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(request)))));
     }
     let commands = attempt.commands(request, &target);
-    let brings_code = attempt.brings_code() || attempt.brings_library;
+    let brings_code = attempt.brings_code() || attempt.brings_library || attempt.loads_script.is_some();
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
     progress.note_attempt(attempt, &target);
@@ -207,8 +214,8 @@ async fn next_attempt(
             progress.note_answers(attempt.questions.take(), &mut replies);
             let reply = replies.pop().expect("a lane gives a reply to each command");
             attempt.learn_from(servers, request, &call.route, &reply, &target);
-            let loading = attempt.brings_library.then(|| replies.pop()).flatten();
-            Unfinished::Answered(reply_or_failed_load(reply, loading))
+            let loading = (attempt.brings_library || attempt.loads_script.is_some()).then(|| replies.pop()).flatten();
+            Unfinished::Answered(attempt.after_load(request, reply, loading.as_ref()))
         }
         Err(unfinished) => unfinished,
     };

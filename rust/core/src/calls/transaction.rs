@@ -113,8 +113,17 @@ impl Transaction<'_> {
             let replies = self.progress.take_replies();
             match answer {
                 Ok(()) => {}
+                // Nothing was executed, whatever was lost after that.
+                Err(_) if queue.refusal(&replies, &attempt).is_some() => {}
                 Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
                 Err(_) if self.watched.is_some() => return Ok(None),
+                Err(Unfinished::CutOff(reason)) => {
+                    let bytes = self.requests.iter().map(|request| request.wire().len()).sum();
+                    match attempt.cut_off(reason, bytes) {
+                        Some(error) => return Err(error),
+                        None => continue,
+                    }
+                }
                 Err(_) => {
                     attempt.lane = None;
                     continue;
@@ -128,7 +137,8 @@ impl Transaction<'_> {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
-                Answer::CannotLoad => loads_libraries = false,
+                Answer::CannotLoadLibrary => loads_libraries = false,
+                Answer::CannotLoadScript => self.servers.abilities.cannot_load.set(true),
                 Answer::OnReplica(error) => {
                     // It executed the commands that only read.
                     self.batch_progress.has_begun.set(true);
@@ -141,9 +151,10 @@ impl Transaction<'_> {
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
-                    if verdict.next == Next::WithoutCode {
-                        // If the user may not call EVAL, the transaction works only if the server has its scripts
-                        // already. The refusal comes from the server itself: no script runs while commands are queued.
+                    if matches!(verdict.next, Next::WithoutCode | Next::LoadScript) {
+                        // From now on, SCRIPT LOAD goes ahead. If the user may not send that either, the transaction
+                        // works only if the server has its scripts already. The refusal comes from the server itself:
+                        // no script runs while commands are queued.
                         self.servers.abilities.cannot_eval.set(true);
                         continue;
                     }

@@ -49,6 +49,7 @@ impl LaneEvents for Clumsy {
                 Error::new(Kind::Request, "answered")
             }
             Unfinished::Unsent => Error::new(Kind::Request, "unsent"),
+            Unfinished::CutOff(_) => Error::new(Kind::Request, "cut off"),
             Unfinished::Lost(reason) => Error::lost(reason),
         };
         call.reply_to.finish(Err(Box::new(error)));
@@ -188,12 +189,34 @@ async fn after_a_panic_each_call_ends_as_is_known_of_it_and_the_lane_goes_on() {
         assert_eq!((error.kind, error.may_have_executed), (Kind::Connection, true));
         assert!(error.to_string().contains("a bug in glide_scripts"), "{error}");
         assert!(matches!(step.await, Err(Unfinished::Lost(_))));
-        // They wait for the next connection.
+        // The server may not take so much, so it gives up its place.
+        let error = outcome(large).await.expect_err("its connection is gone");
+        assert_eq!((error.to_string().as_str(), error.may_have_executed), ("cut off", false));
+        // This waits for the next connection.
         let mut second = accept(&listener).await;
         hear(&mut second, "UNWRITTEN").await;
-        second.write_all(b":1\r\n:2\r\n").await.expect("a client that listens");
-        assert_eq!(outcome(large).await.expect("a reply").as_int(), Some(1));
-        assert_eq!(outcome(unwritten).await.expect("a reply").as_int(), Some(2));
+        second.write_all(b":1\r\n").await.expect("a client that listens");
+        assert_eq!(outcome(unwritten).await.expect("a reply").as_int(), Some(1));
+        lane.close();
+    };
+    bounded(work).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_came_before_the_connection_broke_is_read_although_nothing_can_be_written() {
+    let owner = Rc::new(Clumsy::default());
+    let work = async {
+        let listener = listen().await;
+        let lane = lane(&owner);
+        // More than the socket takes, and not so much that the call gives up its place.
+        let refused: Vec<_> = (0..64).map(|_| submit(&lane, &"x".repeat(1 << 19), BOUND)).collect();
+        let mut first = accept(&listener).await;
+        hear(&mut first, "xxxx").await;
+        // The server refuses it, and closes the connection with unread bytes, which resets it.
+        first.write_all(b"-ERR Protocol error: invalid bulk length\r\n").await.expect("a client that listens");
+        drop(first);
+        let error = outcome(refused.into_iter().next().expect("a call")).await.expect_err("it is refused");
+        assert_eq!(error.to_string(), "answered");
         lane.close();
     };
     bounded(work).await;

@@ -3,7 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -27,10 +28,10 @@ impl Lane {
         self.liveness.begin();
         self.counters.node.connects.add(1);
         self.status.set(Status::Up);
-        let mut timer = Timer::default();
+        let (mut timer, mut broken) = (Timer::default(), None);
         let reason = poll_fn(|cx| {
             // The panic is caught here, where the client knows how much was written.
-            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, cx));
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, &mut broken, cx));
             step.unwrap_or_else(|_| Poll::Ready(Unreachable::Panicked))
         })
         .await;
@@ -56,7 +57,13 @@ impl Lane {
     }
 
     /// Writes, reads and pairs until the connection is lost, and says why it was.
-    fn poll_io(self: &Rc<Self>, io: &mut Io, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Unreachable> {
+    fn poll_io(
+        self: &Rc<Self>,
+        io: &mut Io,
+        timer: &mut Timer,
+        broken: &mut Option<Broken>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Unreachable> {
         if let Some(reason) = self.liveness.severed.take() {
             return Poll::Ready(reason);
         }
@@ -65,24 +72,22 @@ impl Lane {
         }
         let written = io.written;
         loop {
-            self.fill(io);
-            match self.poll_write(io, cx) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable::system(error)),
-                Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
-                _ => {}
-            }
-            match io.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Unreachable::ClosedByServer),
-                Poll::Ready(Ok(count)) => {
-                    self.counters.node.bytes_received.add(count as u64);
-                    self.liveness.heard_at.set(Instant::now());
-                    if let Err(reason) = self.deliver(io) {
-                        return Poll::Ready(reason);
-                    }
+            if broken.is_none() {
+                self.fill(io);
+                match self.poll_write(io, cx) {
+                    Poll::Ready(Err(error)) => *broken = Some(Broken::new(error)),
+                    Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
+                    _ => {}
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Unreachable::system(error)),
+            }
+            match self.poll_replies(io, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(broken.take().map_or(reason, |broken| broken.reason)),
                 Poll::Pending => break,
             }
+        }
+        if let Some(ended) = broken.take_if(|broken| broken.is_over(cx)) {
+            return Poll::Ready(ended.reason);
         }
         if io.written > written {
             self.counters.node.bytes_sent.add(io.written - written);
@@ -90,6 +95,19 @@ impl Lane {
         self.poll_sweep(timer, cx);
         *self.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Reads once, and delivers the replies that are complete.
+    fn poll_replies(self: &Rc<Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), Unreachable>> {
+        match ready!(io.poll_read(cx)) {
+            Ok(0) => Poll::Ready(Err(Unreachable::ClosedByServer)),
+            Ok(count) => {
+                self.counters.node.bytes_received.add(count as u64);
+                self.liveness.heard_at.set(Instant::now());
+                Poll::Ready(self.deliver(io))
+            }
+            Err(error) => Poll::Ready(Err(Unreachable::system(error))),
+        }
     }
 
     /// Writes the output, less what was withdrawn.
@@ -245,6 +263,8 @@ impl Lane {
     /// The requests in flight when the connection was lost. A request is unsent if the server cannot have read all of
     /// it.
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
+        /// The least that a server's limits (`proto-max-bulk-len`, `client-query-buffer-limit`) can be set to.
+        const ACCEPTED: u64 = 1 << 20;
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();
         if matches!(in_flight.front(), Some((_, entry)) if matches!(entry.job, Some(Job::Load(..)))) {
@@ -257,9 +277,12 @@ impl Lane {
                 Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
                 _ => entry.ends <= written,
             };
+            let is_cut_off = !was_sent && entry.begins < written && entry.ends - entry.begins > ACCEPTED;
             if let Job::Step(step) = &job {
                 if was_sent {
                     step.progress.written.set(written - entry.begins);
+                } else if is_cut_off {
+                    step.progress.sent.set(false);
                 } else {
                     step.progress.clear();
                 }
@@ -268,6 +291,7 @@ impl Lane {
                 job if was_sent => self.return_job(job, Unfinished::Lost(reason.clone())),
                 // Since the socket had taken some of it, its deadline may have passed unnoticed.
                 Job::Call(call) if call.deadline <= now => self.time_out(call, false),
+                job if is_cut_off => self.return_job(job, Unfinished::CutOff(reason.clone())),
                 job => unsent.push((number, job)),
             }
         }
@@ -306,6 +330,27 @@ impl Lane {
             self.send_trace(&call.reply_to, false);
         }
         self.counters.client.finish(call.reply_to, Err(Box::new(error)));
+    }
+}
+
+/// A connection on which nothing more can be written. The replies that have arrived are still read: the last one may say
+/// why the server has ended the connection.
+struct Broken {
+    reason: Unreachable,
+    until: Instant,
+    timer: Timer,
+}
+
+impl Broken {
+    fn new(error: std::io::Error) -> Self {
+        /// A system reports a broken connection to its reader at once.
+        const LONGEST: Duration = Duration::from_millis(100);
+        let (reason, until) = (Unreachable::system(error), Instant::now() + LONGEST);
+        Self { reason, until, timer: Timer::default() }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.timer.poll(Some(self.until), cx).is_ready()
     }
 }
 

@@ -17,8 +17,17 @@ pub(crate) enum Unfinished {
     Answered(Reply),
     /// Certainly not executed: it was never written in full.
     Unsent,
+    /// The same of a large request of which a part was written: the server may have ended the connection because of it.
+    CutOff(Unreachable),
     /// Written, and the connection was lost before the reply.
     Lost(Unreachable),
+}
+
+impl Unfinished {
+    /// Whether the server may have got the whole of it.
+    pub(crate) fn was_sent(&self) -> bool {
+        !matches!(self, Self::Unsent | Self::CutOff(_))
+    }
 }
 
 /// Commands that go out in one write, each of which gets one reply.

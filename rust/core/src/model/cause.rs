@@ -23,6 +23,16 @@ pub enum Cause {
     Timeout { after: Duration, known: AtDeadline },
     #[error("the connection was lost after the request was sent ({0}); it may have been executed")]
     Lost(#[source] Unreachable),
+    #[error(
+        "not executed: the connection was lost {times} times while this request of {bytes} bytes was sent ({reason}); it \
+         may be larger than the server accepts: see the server's proto-max-bulk-len and client-query-buffer-limit"
+    )]
+    CutOff {
+        times: u32,
+        bytes: usize,
+        #[source]
+        reason: Unreachable,
+    },
     #[error("CROSSSLOT (CrossSlot): {0}")]
     CrossSlot(#[source] CrossSlot),
     #[error("the client was closed while the call was in flight")]

@@ -141,6 +141,11 @@ impl Error {
         Self::because(Kind::Connection, Cause::Lost(reason)).may_have_executed(true)
     }
 
+    /// The connection was lost that often while the request was written.
+    pub(crate) fn cut_off(times: u32, bytes: usize, reason: Unreachable) -> Self {
+        Self::because(Kind::Connection, Cause::CutOff { times, bytes, reason })
+    }
+
     /// Says of a request that it was sent once before, and may have been executed then.
     #[must_use]
     pub(crate) fn after_loss(mut self, was_lost: bool) -> Self {
@@ -231,6 +236,9 @@ impl Error {
             }
             Kind::Request if text.starts_with("MOVED ") || text.starts_with("ASK ") => {
                 write!(f, "{text} (the server is a node of a cluster; a GlideClusterClient finds the right one)")
+            }
+            Kind::Request if text == "ERR Protocol error: invalid bulk length" => {
+                write!(f, "{text} (an argument is longer than the server's proto-max-bulk-len)")
             }
             Kind::Request if lacks_scripts(text) => {
                 write!(f, "{text} (does a Sentinel answer there, or a proxy that takes no scripts?)")

@@ -16,6 +16,7 @@
 //! | refused because the server is a replica | no | again, on the primary |
 //! | stopped at its first write, because the server is a replica | up to there | the same, unless it may have published |
 //! | the user may not send the code that was sent ahead of need | no | again, without the code |
+//! | the user may not send the missing code by EVAL | no | SCRIPT LOAD, and the call again |
 //! | the server is older than the read-only forms | no | again, in the plain form |
 //! | the record of a call with `once` is refused | no | as of any refusal before it began |
 //! | any other refusal before it began | no | the caller's error |
@@ -30,7 +31,7 @@ mod wording;
 pub(crate) use proof::{Proof, Questions, lists_function};
 pub(crate) use wording::{
     Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, is_temporary, lacks_command,
-    lacks_function, line_number, load, turns_away, wants_password,
+    lacks_function, lacks_script, line_number, load, turns_away, wants_password,
 };
 
 use crate::model::address::Address;
@@ -60,6 +61,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) is_ahead: bool,
     /// The function's library went ahead of it.
     pub(crate) brings_library: bool,
+    /// SCRIPT LOAD of its script went ahead of it.
+    pub(crate) loads_script: bool,
+    /// It is what such a load was refused with, and the code is not there.
+    pub(crate) is_refused_load: bool,
     /// It is the answer to queueing it in a transaction, where nothing runs before EXEC, or what a record of a call
     /// with `once` was refused with, ahead of the script.
     pub(crate) is_queued: bool,
@@ -79,6 +84,8 @@ impl<'a> Asked<'a> {
             user: None,
             is_ahead: false,
             brings_library: false,
+            loads_script: false,
+            is_refused_load: false,
             is_queued: false,
         }
     }
@@ -104,7 +111,7 @@ impl<'a> Asked<'a> {
 
     /// Whether what answers may be a script in words of its own.
     fn may_be_scripts(&self) -> bool {
-        self.request.runs_lua() && !self.request.stores_code() && !self.is_queued
+        self.request.runs_lua() && !self.request.stores_code() && !self.is_queued && !self.is_refused_load
     }
 
     /// Whether code went along that the server had to compile.
@@ -136,6 +143,8 @@ pub(crate) enum Next {
     SendCode,
     /// The function's library goes ahead of it.
     LoadLibrary,
+    /// SCRIPT LOAD goes ahead of it.
+    LoadScript,
     /// The code was sent although the server had not asked for it, and this user may not send code.
     WithoutCode,
     /// EVALSHA in place of `EVALSHA_RO`.
@@ -168,6 +177,8 @@ pub(crate) enum Meaning {
     Busy,
     /// Refused before it began, for another reason.
     Refused,
+    /// The server cannot read it: it has too many words, or too long ones.
+    TooLarge,
     /// The code cannot be compiled, or what its first line declares cannot be had.
     NotCompiled,
     /// SCRIPT KILL or FUNCTION KILL has stopped it.
@@ -232,7 +243,11 @@ pub(crate) fn of_error(error: &ServerError, asked: &Asked<'_>) -> Verdict {
     let next = next(&meaning, asked, is_demoted);
     // An answer that the script may have given itself is never quite certain.
     let is_sure = asked.proof.is_none() || !meaning.is_of_state() || !proof::has_words(asked.request, error);
-    let ran = if is_sure { ran(&meaning, error, asked.request) } else { Ran::Unknown };
+    let ran = match () {
+        () if asked.is_refused_load => Ran::No,
+        () if is_sure => ran(&meaning, error, asked.request),
+        () => Ran::Unknown,
+    };
     let is_perhaps_demoted =
         meaning == Meaning::OfScript && wording::passes_on_refusal(error) && !asks_for_replica(asked.route);
     Verdict { meaning, ran, next, is_demoted, is_unproved, is_perhaps_demoted }
@@ -251,11 +266,22 @@ fn ran(meaning: &Meaning, error: &ServerError, request: &Request) -> Ran {
 fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
     let request = asked.request;
     match meaning {
+        // It was flushed after it was loaded.
+        Meaning::MissingScript if asked.loads_script => Next::LoadScript,
         Meaning::MissingScript if request.bringable_script().is_some() => Next::SendCode,
         Meaning::MissingFunction if request.library().is_some() && !asked.brings_library => Next::LoadLibrary,
         Meaning::Forbidden if asked.is_ahead => Next::WithoutCode,
-        Meaning::UnknownCommand if asked.form.is_none() && request.has_forms() && request.is_read_only() => {
+        Meaning::UnknownCommand
+            if matches!(asked.form, None | Some(Form::CodeReadOnly))
+                && request.has_forms()
+                && request.is_read_only() =>
+        {
             Next::PlainForm
+        }
+        Meaning::Forbidden | Meaning::UnknownCommand
+            if matches!(asked.form, Some(Form::Code | Form::CodeReadOnly)) && !asked.loads_script =>
+        {
+            Next::LoadScript
         }
         Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
         Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),

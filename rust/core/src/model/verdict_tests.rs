@@ -161,7 +161,7 @@ fn what_declares_its_flags_is_refused_before_it_starts() {
     }
     let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
     assert_eq!(outcome(out_of_memory, &flagged()).0, Ran::No);
-    assert_eq!(outcome(out_of_memory, &function()).0, Ran::Yes, "one that declares not to write may relay it");
+    assert!(sent(out_of_memory, &function()).is_unproved, "one that declares not to write may relay it");
 }
 
 #[test]
@@ -492,6 +492,11 @@ fn answers_prove_a_refusal_if_they_are_one_for_the_same_reason() {
     let forbidden = "NOPERM User bob has no permissions to run the 'evalsha' command";
     let missing = "NOSCRIPT No matching script.";
     let exists = |is_there| Reply::Nested(vec![Item::Array(1), Item::Int(is_there)]);
+    let out_of_memory = "OOM command not allowed when used memory > 'maxmemory'.";
+    let listed = |flags: &[&'static str]| {
+        let function = [bulk("name"), bulk("f"), bulk("description"), Item::Nil, bulk("flags"), Item::Set(flags.len())];
+        Reply::Nested(function.into_iter().chain(flags.iter().map(|flag| bulk(flag))).collect())
+    };
     let compiles = "ERR Error compiling script (new function): user_script:1: '=' expected near 'x'";
     let code = command(&["EVAL", "x x", "0"]).running(Some(Arc::new(Script::new("x x", Options::default()))));
     for (line, request, answers, is_given) in [
@@ -513,6 +518,11 @@ fn answers_prove_a_refusal_if_they_are_one_for_the_same_reason() {
         (missing, plain(), vec![error(STATES[5])], false),
         ("ERR Function not found", function(), vec![error(STATES[5])], false),
         ("ERR Function not found", function(), vec![Reply::One(Item::Array(0))], true),
+        (out_of_memory, function(), vec![error(out_of_memory), listed(&[])], true),
+        (out_of_memory, function(), vec![error(out_of_memory), listed(&["allow-stale"])], true),
+        (out_of_memory, function(), vec![one(), listed(&[])], false),
+        (out_of_memory, function(), vec![error(out_of_memory), error(forbidden)], false),
+        (out_of_memory, flagged(), vec![error(out_of_memory)], true),
         (compiles, code.clone(), vec![one(), Reply::One(Item::Int(0))], true),
         (compiles, code, vec![one(), one()], false),
     ] {
@@ -520,6 +530,46 @@ fn answers_prove_a_refusal_if_they_are_one_for_the_same_reason() {
         let proof = questions(line, &request).prove(&ServerError::new(line.to_owned()), answers, Proof::NotNow);
         assert_eq!(proof, if is_given { Proof::Given } else { Proof::NotNow }, "{shown}");
     }
+    for flag in ["no-writes", "allow-oom"] {
+        let answers = vec![error(out_of_memory), listed(&["allow-stale", flag])];
+        let asked = questions(out_of_memory, &function());
+        let proof = asked.prove(&ServerError::new(out_of_memory.to_owned()), answers, Proof::NotNow);
+        assert_eq!(proof, Proof::NotThen, "a server does not refuse one that declares {flag}");
+    }
+}
+
+#[test]
+fn a_request_that_is_too_large_has_not_run_if_it_may_be() {
+    const TOO_LONG: &str = "ERR Protocol error: invalid bulk length";
+    const TOO_MANY: &str = "ERR Protocol error: invalid multibulk length";
+    let with = |arg: &[u8], count: usize| {
+        let script = Arc::new(Script::new("return 1", Options::default()));
+        let mut packer = Packer::script(&script, 0, count);
+        (0..count).for_each(|_| packer.word(arg));
+        packer.finish(true)
+    };
+    let long = vec![b'x'; (1 << 20) + 1];
+    for (line, large, small) in
+        [(TOO_LONG, with(&long, 1), with(&long[1..], 1)), (TOO_MANY, with(b"", 1 << 20), with(b"", 3))]
+    {
+        let refused = sent(line, &large);
+        assert_eq!((refused.ran, refused.next, refused.is_unproved), (Ran::No, Next::Deliver, false), "{line}");
+        assert_eq!(outcome(line, &small).0, Ran::Yes, "its script says so: {line}");
+    }
+    let own_words = with(TOO_LONG.repeat(1 << 15).as_bytes(), 1);
+    assert!(sent(TOO_LONG, &own_words).is_unproved);
+}
+
+#[test]
+fn a_waiting_command_whose_server_becomes_a_replica_is_sent_again_unless_it_waits_for_its_own_writes() {
+    const LINE: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+    let popping = sent(LINE, &command(&["BLPOP", "k", "0"]));
+    assert_eq!((popping.ran, popping.next, popping.is_demoted), (Ran::No, Next::Later, true));
+    assert_eq!(sent(LINE, &command(&["WAIT", "1", "0"])).next, Next::Deliver);
+    assert_eq!(
+        sent("UNBLOCKED client unblocked via CLIENT UNBLOCK", &command(&["BLPOP", "k", "0"])).next,
+        Next::Deliver
+    );
 }
 
 #[test]

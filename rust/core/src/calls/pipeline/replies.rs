@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::pieces::Piece;
 use super::write::Write;
 use super::{Context, Round};
-use crate::calls::attempt::{Answered, reply_or_failed_load};
+use crate::calls::attempt::Answered;
 use crate::calls::proving::{ask, proof};
 use crate::calls::time_limit::TooLate;
 use crate::connection::code_in_flight::BringsCode;
@@ -41,6 +41,8 @@ pub(super) struct Doubted {
 pub(super) enum WriteEnd {
     Answered,
     Unsent,
+    /// The connection was lost while its only command was written.
+    CutOff(Unreachable),
     /// The connection was lost after that many bytes were written.
     Lost(Unreachable, u64),
     /// The write was withdrawn, except for that many bytes, which the server still gets.
@@ -74,10 +76,10 @@ impl Context {
             }
         }
         while let Some(place) = write.places.front().copied().filter(|place| place.index < write.read)
-            && let Some(piece) = pieces.next()
+            && let Some(mut piece) = pieces.next()
         {
             write.places.pop_front();
-            let request = self.request(&piece);
+            let request = self.request_of(piece.entry, piece.part);
             let Some(reply) = replies.get_mut(place.index - first) else {
                 self.without_reply(piece, place.end - write.bytes_before(first), ending, round);
                 continue;
@@ -85,10 +87,12 @@ impl Context {
             let mut reply = std::mem::replace(reply, Reply::NIL);
             // The questions may have been in the previous write.
             let answers = place.questions.checked_sub(first).map(|begin| replies[begin..place.index - first].to_vec());
-            if piece.attempt.brings_library
-                && let Some(library) = request.library()
-            {
-                reply = reply_or_failed_load(reply, write.failed_loads.get(&library.key).cloned());
+            let loaded = match request.library().filter(|_| piece.attempt.brings_library) {
+                Some(library) => Some(library.key.as_str()),
+                None => request.script().filter(|_| piece.attempt.loads_script.is_some()).map(|script| script.hash()),
+            };
+            if let Some(loaded) = loaded {
+                reply = piece.attempt.after_load(request, reply, write.failed_loads.get(loaded));
             }
             if piece.attempt.form.is_some()
                 && let Some(script) = request.script()
@@ -209,9 +213,17 @@ impl Context {
                 let unanswered = verdict::of_loss(self.request(&piece), true, self.sending.options.retries_lost);
                 if unanswered.may_be_sent_again {
                     piece.was_lost |= unanswered.ran == Ran::Unknown;
+                    piece.attempt.pauses.lost();
                     round.again.push(piece);
                 } else {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason.clone())))));
+                }
+            }
+            WriteEnd::CutOff(reason) => {
+                let bytes = self.request(&piece).wire().len();
+                match piece.attempt.cut_off(reason.clone(), bytes) {
+                    Some(error) => round.done.push((piece.place, Err(Box::new(error.after_loss(piece.was_lost))))),
+                    None => round.again.push(piece),
                 }
             }
             WriteEnd::TimedOut(too_late, sent) if end <= *sent => {

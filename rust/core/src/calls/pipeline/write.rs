@@ -158,11 +158,13 @@ impl Context {
             }
             return;
         }
-        if attempt.follows > 0 || lane.has_loaded(script.hash()) || brought.contains(script.hash()) {
+        let must_load = attempt.loads_script.is_some();
+        let is_coming = attempt.follows > 0 || lane.has_loaded(script.hash());
+        if is_coming && !must_load || brought.contains(script.hash()) {
             return;
         }
         let may_load = !self.servers.abilities.cannot_load.get() && !lane.is_fragile();
-        if may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
+        if must_load || may_load && self.servers.teaching.may_teach(script, &self.servers.stats) {
             write.loads.push_back((commands.0.len(), script.hash().to_owned()));
             commands.push(script.load());
         } else if attempt.cannot_bring || self.servers.abilities.cannot_eval.get() {

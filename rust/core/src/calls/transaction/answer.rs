@@ -24,7 +24,8 @@ pub(super) enum Answer {
     /// A replica executed it and refused its writes in these words. The other commands changed nothing.
     OnReplica(ServerError),
     /// Nothing was executed, because a library may not be loaded.
-    CannotLoad,
+    CannotLoadLibrary,
+    CannotLoadScript,
     Failed(Box<Error>),
 }
 
@@ -76,6 +77,15 @@ impl Transaction<'_> {
         lane: &Rc<Lane>,
         proofs: &Proofs,
     ) -> Answer {
+        if let Some((position, error)) = queue.refusal(&replies, attempt) {
+            let is_load = queue.requests[position].is_none();
+            let is_forbidden = |command| is_load && verdict::load(Some(error), command) == Load::Forbidden;
+            return match () {
+                () if is_forbidden("FUNCTION") => Answer::CannotLoadLibrary,
+                () if is_forbidden("SCRIPT") => Answer::CannotLoadScript,
+                () => Answer::Refused(queue.request_at(position).unwrap_or(usize::MAX), error.clone()),
+            };
+        }
         let mut replies = replies.into_iter().skip(usize::from(attempt.asking));
         let begun = replies.next();
         let queued: Vec<_> = replies.by_ref().take(queue.commands.len()).collect();
@@ -89,18 +99,10 @@ impl Transaction<'_> {
             let cause = Cause::MultiRefused(error.clone());
             return Answer::Failed(Box::new(Error::because(Kind::Request, cause).may_have_executed(ran)));
         }
-        let refused = queued.iter().zip(&queue.requests).find_map(|(reply, request)| Some((reply.error()?, request)));
-        match (executed.error(), refused) {
-            (Some(_), Some((error, None))) if verdict::load(Some(error), "FUNCTION") == Load::Forbidden => {
-                Answer::CannotLoad
-            }
-            (Some(_), Some((error, index))) => {
-                let calls_function = || self.requests.iter().position(|request| request.library().is_some());
-                Answer::Refused(index.or_else(calls_function).unwrap_or(usize::MAX), error.clone())
-            }
-            (Some(error), None) => Answer::Refused(usize::MAX, error.clone()),
-            (None, _) if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
-            (None, _) => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
+        match executed.error() {
+            Some(error) => Answer::Refused(usize::MAX, error.clone()),
+            None if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
+            None => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
                 Some(elements) => match self.refused_by_replica(queue, &elements, proofs) {
                     Some(error) => Answer::OnReplica(error),
                     None => Answer::Executed(self.outcomes(queue, elements, lane, proofs)),
@@ -154,6 +156,7 @@ impl Transaction<'_> {
                 loading = reply.error().filter(|_| has_failed).cloned();
                 continue;
             };
+            let loading = loading.take();
             let request = self.requests[index];
             if reply.error().is_none() && !request.is_answered_from_record(&reply) {
                 outcomes.push(Ok(reply));
@@ -174,6 +177,9 @@ impl Transaction<'_> {
                 }
             };
             if let Some(script) = request.bringable_script() {
+                if let Some(loading) = loading.clone() {
+                    failed.insert(script.hash(), loading);
+                }
                 if verdict.meaning == Meaning::MissingScript {
                     attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
                     error = failed.get(script.hash()).cloned().unwrap_or(error);
@@ -182,7 +188,7 @@ impl Transaction<'_> {
                 }
             }
             if let Some(library) = request.library() {
-                if let Some(loading) = loading.take() {
+                if let Some(loading) = loading {
                     failed.insert(&library.key, loading);
                 }
                 if verdict.meaning == Meaning::MissingFunction {

@@ -8,11 +8,12 @@ use super::Transaction;
 use crate::calls::attempt::{Attempt, code_form};
 use crate::model::request::{Form, asking};
 use crate::wire::pack;
+use crate::wire::resp::{Reply, ServerError};
 
 /// A transaction as it is sent, without MULTI and EXEC.
 pub(super) struct Queue {
     pub(super) commands: Vec<Bytes>,
-    /// For each command, which request it is; `None`: it loads a library.
+    /// For each command, which request it is; `None`: it loads the library or the script of the next request.
     pub(super) requests: Vec<Option<usize>>,
     /// For each command, how its request is sent; `None`: as it was packed.
     pub(super) forms: Vec<Option<Form>>,
@@ -24,6 +25,18 @@ impl Queue {
     pub(super) fn form_of(&self, request: usize) -> Option<Form> {
         let position = self.requests.iter().position(|index| *index == Some(request))?;
         self.forms[position]
+    }
+
+    /// The first command that the server refused to queue, by its position. EXEC then executes nothing.
+    pub(super) fn refusal<'a>(&self, replies: &'a [Reply], attempt: &Attempt) -> Option<(usize, &'a ServerError)> {
+        let mut replies = replies.iter().skip(usize::from(attempt.asking));
+        replies.next().filter(|begun| begun.error().is_none())?;
+        replies.take(self.commands.len()).enumerate().find_map(|(position, reply)| Some((position, reply.error()?)))
+    }
+
+    /// Which request a command is, or loads code for.
+    pub(super) fn request_at(&self, position: usize) -> Option<usize> {
+        self.requests[position..].iter().flatten().next().copied()
     }
 
     /// All that is sent, from MULTI to EXEC.
@@ -50,6 +63,7 @@ impl Transaction<'_> {
             Queue { commands: Vec::new(), requests: Vec::new(), forms: Vec::new(), flushes_scripts: flushes };
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
         let can_eval = !self.servers.abilities.cannot_eval.get();
+        let can_load = !self.servers.abilities.cannot_load.get();
         let mut brought = HashMap::new();
         for (index, request) in self.requests.iter().copied().enumerate() {
             let plain = Attempt::first(self.servers, request).form;
@@ -60,11 +74,16 @@ impl Transaction<'_> {
                 queue.requests.push(None);
                 queue.forms.push(None);
             }
-            let bring = request.bringable_script().is_some_and(|script| {
+            let missing = request.bringable_script().filter(|script| {
                 let is_first = brought.insert(script.hash(), index).is_none();
-                can_eval && (is_first || flushes || brought.len() + evals > KEPT)
+                is_first || flushes || brought.len() + evals > KEPT
             });
-            let form = if bring { Some(code_form(request, plain)) } else { plain };
+            if let Some(script) = missing.filter(|_| !can_eval && can_load) {
+                queue.commands.push(script.load());
+                queue.requests.push(None);
+                queue.forms.push(None);
+            }
+            let form = if missing.is_some() && can_eval { Some(code_form(request, plain)) } else { plain };
             queue.commands.push(form.map_or_else(|| request.wire().clone(), |form| request.wire_as(form)));
             queue.requests.push(Some(index));
             queue.forms.push(form);

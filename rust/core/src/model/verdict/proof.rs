@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 
+use super::wording::OUT_OF_MEMORY;
 use super::{Asked, Meaning};
 use crate::model::library::Library;
 use crate::model::request::{Request, asking};
@@ -43,6 +44,8 @@ pub(super) fn is_wanted(meaning: &Meaning, error: &ServerError, asked: &Asked<'_
         Meaning::MissingScript | Meaning::MissingFunction | Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere => {
             may_say(request, error)
         }
+        // To ask would be to send as much again.
+        Meaning::TooLarge => may_say(request, error),
         Meaning::Forbidden if asked.is_ahead => may_say(request, error),
         // Such a script may run again.
         Meaning::UnknownCommand => !request.is_read_only(),
@@ -90,6 +93,8 @@ pub(crate) struct Questions {
 enum Kind {
     /// The answer to one of them has the same words, or the same code.
     SameRefusal,
+    /// The same, and if it is for want of memory, the function declares no flag by which it would begin.
+    SameRefusalOf(String),
     /// The server is a replica.
     Role,
     /// The script is not there.
@@ -122,9 +127,13 @@ impl Questions {
                 let compiling = pack::command(&[b"EVAL", COMPILES, b"0", script.code_without_shebang()]);
                 (same_command(asked, knows_little).into_iter().chain([compiling]).collect(), Kind::Code)
             }
+            Meaning::Refused if request.calls_function() => {
+                let commands = same_command(asked, knows_little).into_iter().chain([Library::list()]).collect();
+                (commands, Kind::SameRefusalOf(request.function_name()))
+            }
             _ => (same_command(asked, knows_little), Kind::SameRefusal),
         };
-        if is_asking && matches!(kind, Kind::SameRefusal | Kind::Code) {
+        if is_asking && matches!(kind, Kind::SameRefusal | Kind::SameRefusalOf(_) | Kind::Code) {
             commands = commands.into_iter().flat_map(|command| [asking(), command]).collect();
         }
         Self { commands, kind }
@@ -141,9 +150,20 @@ impl Questions {
     /// What the answers show; `otherwise`: if they do not show that the server refuses the request by itself.
     pub(crate) fn prove(&self, error: &ServerError, answers: Vec<Reply>, otherwise: Proof) -> Proof {
         let refuses = answers.iter().filter_map(Reply::error).any(|answer| is_same(answer, error));
+        let needs_memory = |name: &str| answers.iter().find_map(|listed| needs_memory(listed, name));
+        let is_of_memory = error.as_bytes() == OUT_OF_MEMORY.as_bytes();
+        if let Kind::SameRefusalOf(name) = &self.kind
+            && is_of_memory
+        {
+            return match needs_memory(name) {
+                Some(true) if refuses => Proof::Given,
+                Some(false) => Proof::NotThen,
+                _ => otherwise,
+            };
+        }
         let is_given = refuses
             || match &self.kind {
-                Kind::SameRefusal => false,
+                Kind::SameRefusal | Kind::SameRefusalOf(_) => false,
                 Kind::Role => answers.into_iter().any(is_of_replica),
                 Kind::Code => answers.iter().any(|answer| answer.as_int() == Some(0)),
                 Kind::Script => {
@@ -217,8 +237,22 @@ fn is_of_replica(answer: Reply) -> bool {
     fields.is_some_and(|fields| matches!(fields.text("role"), Some("replica" | "slave")))
 }
 
+/// Whether a function declares no flag by which it would begin on a server without memory; `None`: it is not listed.
+fn needs_memory(listed: &Reply, name: &str) -> Option<bool> {
+    let items = listed.items();
+    items.windows(6).enumerate().find_map(|(index, function)| {
+        let [key, value, _, _, flags, Item::Array(count) | Item::Set(count)] = function else { return None };
+        let mut declared = items[index + 6..].iter().take(*count);
+        let is_it = is_text(key, "name") && is_text(value, name) && is_text(flags, "flags");
+        is_it.then(|| !declared.any(|flag| is_text(flag, "no-writes") || is_text(flag, "allow-oom")))
+    })
+}
+
 /// Whether one of the libraries that a server listed has a function of that name.
 pub(crate) fn lists_function(listed: &Reply, name: &str) -> bool {
-    let is_it = |item: &Item| matches!(item, Item::Bulk(bytes) | Item::Simple(bytes) if &bytes[..] == name.as_bytes());
-    listed.items().iter().any(is_it)
+    listed.items().iter().any(|item| is_text(item, name))
+}
+
+fn is_text(item: &Item, text: &str) -> bool {
+    matches!(item, Item::Bulk(bytes) | Item::Simple(bytes) if &bytes[..] == text.as_bytes())
 }

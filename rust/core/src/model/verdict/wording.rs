@@ -46,12 +46,15 @@ const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 /// To a script that declares that it writes, and that was not there yet when a transaction queued it.
 const READ_ONLY_FLAGGED: &str = "READONLY Can not run script with write flag on readonly replica";
 
+/// To a command that waits for other clients, when its server becomes a replica.
+const UNBLOCKED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+
 /// It ends by itself, like [`PASSING`], but a command within a script can be refused in the same words.
 const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
 /// What a server checks before it starts a script that declares its flags, and at the first write of any other. One
-/// that declares not to write gets it at its first write from Valkey 9.1, so that it says nothing of a function.
-const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+/// that declares not to write gets it at its first write from Valkey 9.1: what a function declares, its server is asked.
+pub(super) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// The same, whatever the script declares about memory.
 const NO_WRITES_NOW: [&str; 2] = [
@@ -100,6 +103,11 @@ const REFUSALS: [&str; 9] = [
     "NOAUTH Authentication required.",
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
 ];
+
+/// To a request with too many words, or with a longer word than `proto-max-bulk-len`. The server reads no further, and
+/// closes the connection.
+const TOO_LARGE: [&str; 2] =
+    ["ERR Protocol error: invalid bulk length", "ERR Protocol error: invalid multibulk length"];
 
 const BUSY: [&str; 6] = [
     "BUSY Redis is busy running a module command.",
@@ -165,26 +173,38 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     if is(READ_ONLY_FLAGGED) || (is_servers && is(READ_ONLY)) {
         return Some(Meaning::NotPrimary);
     }
+    // WAIT waits for what its own connection has written.
+    if is(UNBLOCKED) && !asked.command().starts_with("WAIT") {
+        return Some(Meaning::NotPrimary);
+    }
     if is_servers && is(TOO_FEW_REPLICAS) {
         return Some(Meaning::Passing);
     }
     if is_one(&BUSY) {
         return Some(Meaning::Busy);
     }
+    if is_one(&TOO_LARGE) {
+        return Some(Meaning::TooLarge);
+    }
     if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
         return None;
     }
     let is_with_reason = |wording: &str| line.strip_prefix(wording.as_bytes()).is_some_and(is_system_reason);
     let takes_no_writes = || is_one(&NO_WRITES_NOW) || is_with_reason(NO_APPENDING_NOW);
-    let refuses_memory = || !runs_lua || request.script().is_some_and(|script| !script.allows_oom());
+    let refuses_memory = || {
+        let by_script = request.script().is_some_and(|script| !script.allows_oom());
+        !runs_lua || by_script || request.calls_function()
+    };
     let is_out_of_memory = || is(OUT_OF_MEMORY) && refuses_memory();
     let cannot_append = NO_APPENDING_SCRIPT.iter().any(|wording| is_with_reason(wording));
     if is_one(&REFUSALS) || cannot_append || (is_servers && (takes_no_writes() || is_out_of_memory())) {
         return Some(Meaning::Refused);
     }
-    let text = std::str::from_utf8(line).ok()?;
+    // A server quotes arguments, which may be any bytes, or cut in the middle of a character.
+    let text = &error.text();
     match error.code() {
         "MOVED" | "ASK" => redirect(text, asked),
+        "NOPERM" if asked.is_refused_load => Some(Meaning::Forbidden),
         "NOPERM" if forbids(error, &asked.command(), request.subcommand().as_deref(), asked.user) => {
             Some(if is_about_keys(error) { Meaning::Refused } else { Meaning::Forbidden })
         }
@@ -300,6 +320,11 @@ pub(crate) fn line_number(text: &str) -> Option<u32> {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         rest[..digits].parse().ok()
     })
+}
+
+/// Whether a server says that it lacks the script.
+pub(crate) fn lacks_script(error: &ServerError) -> bool {
+    MISSING_SCRIPT.iter().any(|wording| error.as_bytes() == wording.as_bytes())
 }
 
 /// Whether a server says that it lacks the function.

@@ -1,6 +1,6 @@
 //! Whether a server has a reason to answer a request with a line. If it has none, a script has made the line up.
 
-use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
+use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, TOO_LARGE, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
 use crate::model::verdict::Asked;
 
 /// Whether a server may answer so to a command that runs Lua, before any Lua runs.
@@ -13,9 +13,17 @@ pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
         _ if line == NO_CLUSTER => may_be_in_cluster(asked) && may_declare(asked, "no-cluster"),
         _ if line == WRITES_READ_ONLY => may_have_flags(asked) && asked.command().ends_with("_RO"),
         _ if is_of_flags(line) => may_have_flags(asked),
+        _ if TOO_LARGE.contains(&line) => may_be_too_large(asked),
         _ if WRONG_COUNT_OF_KEYS.contains(&line) => !request.counts_its_keys(),
         _ => true,
     }
+}
+
+/// Whether a server may be set to refuse a word of that length, or so many words.
+fn may_be_too_large(asked: &Asked<'_>) -> bool {
+    const ACCEPTED: usize = 1 << 20;
+    let args = asked.args();
+    args.len() >= ACCEPTED || args.iter().any(|arg| arg.len() > ACCEPTED)
 }
 
 /// Whether only a script whose first line declares its flags is refused so.

@@ -1,0 +1,126 @@
+"""Users who may call EVALSHA and SCRIPT LOAD, but not EVAL: no call fails for a missing script."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from tests.conftest import Connect
+
+from glide_scripts import (
+    Batch,
+    GlideClient,
+    NoPermissionError,
+    Script,
+    ScriptSyntaxError,
+    ServerCredentials,
+)
+from glide_scripts.testing import ValkeyServer
+
+Call = Callable[[GlideClient, Script], Coroutine[Any, Any, object]]
+
+
+async def single(client: GlideClient, script: Script) -> object:
+    return await client.invoke_script(script, ["runs"])
+
+
+async def once(client: GlideClient, script: Script) -> object:
+    return await client.invoke_script(script, ["runs"], once=True)
+
+
+async def killable(client: GlideClient, script: Script) -> object:
+    return await client.invoke_script(script, ["runs"], on_timeout="kill")
+
+
+async def many(client: GlideClient, script: Script) -> object:
+    (reply,) = [reply async for reply in client.invoke_script_many(script, [(["runs"], [])])]
+    return reply
+
+
+async def batch(client: GlideClient, script: Script, is_atomic: bool) -> object:
+    batch = Batch(is_atomic=is_atomic)
+    batch.invoke_script(script, ["runs"])
+    replies = await client.exec(batch, raise_on_error=True)
+    assert replies is not None
+    return replies[0]
+
+
+async def pipeline(client: GlideClient, script: Script) -> object:
+    return await batch(client, script, is_atomic=False)
+
+
+async def transaction(client: GlideClient, script: Script) -> object:
+    return await batch(client, script, is_atomic=True)
+
+
+CALLS: list[Call] = [single, once, many, pipeline, transaction]
+
+
+def counting() -> Script:
+    return Script(f"return redis.call('INCR', KEYS[1]) -- {uuid.uuid4()}")
+
+
+async def login(server: ValkeyServer, connect: Connect, *rights: str) -> GlideClient:
+    server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-eval", *rights)
+    credentials = ServerCredentials(username="app", password="pw")
+    return await connect(server, credentials=credentials)
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_missing_script_is_loaded(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login(own_server, connect)
+    script = counting()
+    assert await call(client, script) == 1
+    own_server.command("SCRIPT", "FLUSH")
+    assert await call(client, script) == 2
+    assert await call(client, counting()) == 3
+
+
+@pytest.mark.every_server
+async def test_more_scripts_than_a_client_keeps_on_its_server_are_loaded(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await login(own_server, connect)
+    scripts = [counting() for _ in range(260)]
+    for call in (pipeline, single, transaction):
+        for number, script in enumerate(scripts, 1):
+            assert await call(client, script) == number
+        own_server.command("SCRIPT", "FLUSH")
+        own_server.command("DEL", "runs")
+
+
+@pytest.mark.needs("read-only forms")
+@pytest.mark.parametrize("call", [single, killable, pipeline, transaction])
+async def test_a_missing_read_only_script_is_loaded(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login(own_server, connect, "-eval_ro")
+    script = Script(f"return redis.call('GET', KEYS[1]) -- {uuid.uuid4()}", read_only=True)
+    own_server.command("SET", "runs", "7")
+    assert await call(client, script) == b"7"
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_code_that_does_not_compile_says_so(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login(own_server, connect)
+    with pytest.raises(ScriptSyntaxError, match="Lua syntax error: ") as caught:
+        await call(client, Script(f"this is nonsense -- {uuid.uuid4()}"))
+    assert not caught.value.may_have_executed
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", [single, once, many, pipeline])
+async def test_who_may_send_no_code_at_all_hears_of_eval(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login(own_server, connect, "-script")
+    with pytest.raises(NoPermissionError, match="no permissions to run the 'eval'") as caught:
+        await call(client, counting())
+    assert not caught.value.may_have_executed
