@@ -173,8 +173,12 @@ def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
         assert client.invoke_script(ECHO, args=["again"]) == b"again"
 
 
+# The end of a program does not wait for a daemon thread. What is registered before the import runs
+# after the import's own function has ended the calls.
 AT_EXIT = """
-import asyncio, sys, threading
+import asyncio, atexit, sys, threading
+
+atexit.register(lambda: waiting.join(30))
 import glide_scripts.sync as blocking
 from glide_scripts import GlideClient
 
@@ -187,7 +191,8 @@ def wait():
     except blocking.ClosingError as error:
         print(error)
 
-threading.Thread(target=wait, daemon=True).start()
+waiting = threading.Thread(target=wait, daemon=True)
+waiting.start()
 
 async def main():
     client = await GlideClient.from_url(url)
