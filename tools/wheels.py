@@ -23,6 +23,10 @@ TAGS = {
 """The oldest systems that a wheel of each target is for."""
 
 
+PYTHONS = ["python3.11", "python3.14t"]
+"""One wheel serves every Python from 3.11 on, and one the free-threaded 3.14."""
+
+
 def main() -> int:
     folder, *chosen = sys.argv[1:]
     if unknown := set(chosen) - TAGS.keys():
@@ -48,7 +52,8 @@ def is_installed(target: str) -> bool:
 
 def build(target: str, tag: str, folder: str) -> None:
     options = ["--release", "--locked", "--zig", "--target", target, "--compatibility", tag]
-    maturin("build", *options, "--interpreter", "python3.11", "--out", folder)
+    for python in PYTHONS:
+        maturin("build", *options, "--interpreter", python, "--out", folder)
 
 
 def maturin(*arguments: str) -> None:
