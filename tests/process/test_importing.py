@@ -42,7 +42,7 @@ first.join()
 assert not failed, failed
 """
 
-# The package imports it, too. On Python 3.14, the second thread waits for the package while it holds
+# The package imports it, too. On Python 3.14, the second thread waits for the package and holds
 # the module's lock: https://github.com/python/cpython/issues/83065, mended in 3.15.
 CONFIG = [] if sys.version_info[:2] == (3, 14) else ["config"]
 
