@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 FOLDER = Path("build") / "venv-portable"
+PYTHON = FOLDER / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 TESTS = "tests/portable"
 
 
@@ -19,16 +20,16 @@ def main() -> int:
     # pip before 25.1 knows no --group.
     run("pip", "install", "--quiet", "--upgrade", "pip>=25.1")
     run("pip", "install", "--quiet", "--group", "build", "--group", "portable")
-    run("maturin", "build", "--release", "--locked", "--out", "dist")
+    # Otherwise maturin takes the first Python on PATH.
+    run("maturin", "build", "--release", "--locked", "--interpreter", PYTHON, "--out", "dist")
     run("pip", "install", "--quiet", "--no-index", "--find-links", "dist", "glide-scripts")
     # The fixtures of the other tests need what Windows lacks.
     run("pytest", f"--confcutdir={TESTS}", TESTS)
     return 0
 
 
-def run(module: str, *arguments: str) -> None:
-    programs = FOLDER / ("Scripts" if sys.platform == "win32" else "bin")
-    subprocess.run([programs / "python", "-m", module, *arguments], check=True)
+def run(module: str, *arguments: str | Path) -> None:
+    subprocess.run([PYTHON, "-m", module, *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
+
+from elftools.elf.elffile import ELFFile
 
 TAGS = {
     "x86_64-unknown-linux-gnu": "manylinux_2_17",
@@ -17,6 +21,10 @@ TAGS = {
     "aarch64-unknown-linux-musl": "musllinux_1_2",
 }
 """The oldest systems that a wheel of each target is for."""
+
+
+PYTHONS = ["python3.11", "python3.14t"]
+"""One wheel serves every Python from 3.11 on, and one the free-threaded 3.14."""
 
 
 def main() -> int:
@@ -44,7 +52,8 @@ def is_installed(target: str) -> bool:
 
 def build(target: str, tag: str, folder: str) -> None:
     options = ["--release", "--locked", "--zig", "--target", target, "--compatibility", tag]
-    maturin("build", *options, "--interpreter", "python3.11", "--out", folder)
+    for python in PYTHONS:
+        maturin("build", *options, "--interpreter", python, "--out", folder)
 
 
 def maturin(*arguments: str) -> None:
@@ -52,16 +61,35 @@ def maturin(*arguments: str) -> None:
 
 
 def check(folder: Path) -> int:
-    """Compares each wheel's tag with the symbols that its library needs."""
+    """Compares each wheel's tag with what its library needs."""
     wrong = 0
     for wheel in sorted(folder.glob("*linux*.whl")):
-        show = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
-        found = subprocess.run(show, check=True, capture_output=True, text=True).stdout
-        tag = wheel.stem.split(".")[-1]
-        fits = f'platform tag:\n"{tag}"' in found
-        print(f"{wheel.name}: {'ok' if fits else found}")
-        wrong += not fits
+        misfit = misfit_with_musl(wheel) if "musllinux" in wheel.name else misfit_with_glibc(wheel)
+        print(f"{wheel.name}: {misfit or 'ok'}")
+        wrong += bool(misfit)
     return min(wrong, 1)
+
+
+def misfit_with_glibc(wheel: Path) -> str:
+    """What auditwheel finds by the versions of symbols, unless that is the wheel's tag."""
+    show = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
+    found = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    tag = wheel.stem.split(".")[-1]
+    return "" if f'platform tag:\n"{tag}"' in found else found
+
+
+def misfit_with_musl(wheel: Path) -> str:
+    """Which libraries it needs besides musl, whose symbols have no versions.
+
+    auditwheel expects the name that Alpine's compiler writes. musl itself takes zig's name, too.
+    """
+    needed = set()
+    with ZipFile(wheel) as files:
+        for name in files.namelist():
+            if name.endswith(".so"):
+                dynamic = ELFFile(BytesIO(files.read(name))).get_section_by_name(".dynamic")
+                needed |= {tag.needed for tag in dynamic.iter_tags("DT_NEEDED")}
+    return "" if needed == {"libc.so"} else f"it needs {', '.join(sorted(needed))}"
 
 
 if __name__ == "__main__":

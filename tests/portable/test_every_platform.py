@@ -12,6 +12,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -156,6 +157,68 @@ def test_threads_share_a_synchronous_client(url: str) -> None:
         assert list(replies) == [word.encode() for word in words]
 
 
+INCREASE = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+
+
+@blocking.typed_script(INCREASE)
+def increase(counter: blocking.Key, by: int) -> int: ...
+
+
+def test_what_threads_count_at_once_adds_up(url: str, key: str) -> None:
+    """Also where no GIL orders the threads."""
+    threads, rounds = 16, 20
+    shared = blocking.Batch(is_atomic=False)
+    start = threading.Barrier(threads)
+
+    def work(client: blocking.GlideClient) -> None:
+        start.wait(30)
+        for number in range(rounds):
+            increase(client, key, 1)
+            client.exec(blocking.Batch(number % 2 == 0).invoke_script(INCREASE, [key], ["1"]), True)
+            client.invoke_script_many(INCREASE, [([key], ["1"])] * 3).close()
+            assert len(client.invoke_script_many(INCREASE, [([key], ["1"])] * 3)) == 3
+            with pytest.raises(ScriptError):
+                client.invoke_script(Script("return a.b"))
+            shared.invoke_script(INCREASE, [key], ["1"])
+        client.watch([f"{key}:{threading.get_ident()}"])
+        assert client.exec(blocking.Batch(is_atomic=True).incr(key), True) is not None
+
+    with blocking.GlideClient.from_url(url) as client, ThreadPoolExecutor(threads) as pool:
+        for each in [pool.submit(work, client) for _ in range(threads)]:
+            each.result(60)
+        assert len(shared) == threads * rounds
+        client.exec(shared, True)
+        assert client.get(key) == b"%d" % (threads * (rounds * 6 + 1))
+
+
+def test_threads_run_loops_of_their_own(url: str, key: str) -> None:
+    async def main() -> None:
+        async with await GlideClient.from_url(url) as client:
+            for _ in range(10):
+                calls = (client.invoke_script(INCREASE, [key], ["1"]) for _ in range(20))
+                await asyncio.gather(*calls)
+
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(asyncio.run, main()) for _ in range(4)]:
+            each.result(60)
+    with blocking.GlideClient.from_url(url) as client:
+        assert client.get(key) == b"800"
+
+
+HAS_GIL = """
+import sys
+import glide_scripts
+
+print(getattr(sys, "_is_gil_enabled", lambda: True)())
+"""
+
+
+def test_a_free_threaded_python_leaves_its_gil_off() -> None:
+    command = [sys.executable, "-W", "error", "-c", HAS_GIL]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert printed == f"{not sysconfig.get_config_var('Py_GIL_DISABLED')}\n"
+
+
 def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
     with blocking.GlideClient.from_url(url) as client, blocking.GlideClient.from_url(url) as other:
 
@@ -173,8 +236,12 @@ def test_ctrl_c_ends_a_waiting_synchronous_call(url: str, key: str) -> None:
         assert client.invoke_script(ECHO, args=["again"]) == b"again"
 
 
+# The end of a program does not wait for a daemon thread. What is registered before the import runs
+# after the import's own function has ended the calls.
 AT_EXIT = """
-import asyncio, sys, threading
+import asyncio, atexit, sys, threading
+
+atexit.register(lambda: waiting.join(30))
 import glide_scripts.sync as blocking
 from glide_scripts import GlideClient
 
@@ -187,7 +254,8 @@ def wait():
     except blocking.ClosingError as error:
         print(error)
 
-threading.Thread(target=wait, daemon=True).start()
+waiting = threading.Thread(target=wait, daemon=True)
+waiting.start()
 
 async def main():
     client = await GlideClient.from_url(url)

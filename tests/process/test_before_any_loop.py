@@ -108,6 +108,8 @@ async def test_it_may_be_made_in_a_loop_too(server: ValkeyServer) -> None:
         assert await client.get("k") == b"v"
 
 
+# Python warns of every fork in a process with threads.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_process_connects_again(server: ValkeyServer) -> None:
     opened: list[int] = []
 

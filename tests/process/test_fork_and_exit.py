@@ -8,7 +8,7 @@ import pytest
 from tests.programs import run_program, started
 from tests.waiting import until
 
-from glide_scripts import GlideClient
+from glide_scripts import GlideClient, Script, sync
 from glide_scripts.testing import ValkeyServer
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
@@ -44,6 +44,23 @@ async def main():
 loop.run_until_complete(main())
 """
     run_program(program, server.url)
+
+
+def test_what_outlives_the_names_of_its_module_raises_nothing(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of the interpreter, Python sets a module's names to None."""
+    client = sync.GlideClient.from_url(server.url)
+    replies = client.invoke_script_many(Script("return 1"), [([], [])])
+    client.close()
+    monkeypatch.setattr("glide_scripts.client.opening.UnopenedCore", None)
+    for module in "opening", "blocking.replies":
+        monkeypatch.setattr(f"glide_scripts.client.{module}.warnings", None)
+    with pytest.warns(RuntimeWarning, match="nobody asked for the replies"):
+        del replies
+    # An exception is a warning of pytest's, which fails the test.
+    del client
+    gc.collect()
 
 
 def test_a_program_may_exit_inside_a_coroutine(server: ValkeyServer) -> None:

@@ -42,13 +42,18 @@ first.join()
 assert not failed, failed
 """
 
+# The package imports it, too. On Python 3.14, the second thread waits for the package and holds
+# the module's lock: https://github.com/python/cpython/issues/83065, mended in 3.15.
+CONFIG = [] if sys.version_info[:2] == (3, 14) else ["config"]
+
 
 @pytest.mark.parametrize(
     "module",
     [
         *("sync", "testing", "coverage", "otel", "redis", "redis.sync", "valkey", "valkey.sync"),
-        *("cli", "config", "constants", "exceptions", "glide_client", "logger", "routes"),
+        *("cli", "constants", "exceptions", "glide_client", "logger", "routes"),
         *("async_commands.batch", "async_commands.core", "shared", "shared.commands.batch"),
+        *CONFIG,
     ],
 )
 def test_a_module_is_imported_while_another_thread_imports_the_package(module: str) -> None:

@@ -146,6 +146,13 @@ def test_too_little_fails(pytester: pytest.Pytester, project: Path) -> None:
     assert run(pytester, *options, "-k", "test_size").ret != 0
 
 
+@pytest.fixture
+def with_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have coverage.py measure in the way that records contexts, on each Python."""
+    monkeypatch.setenv("COVERAGE_CORE", "ctrace")
+
+
+@pytest.mark.usefixtures("with_contexts")
 def test_xml_html_and_contexts(pytester: pytest.Pytester, project: Path) -> None:
     run(
         pytester,
@@ -261,6 +268,7 @@ def test_it_can_be_turned_off(pytester: pytest.Pytester, project: Path) -> None:
     assert "take.lua" not in result.stdout.str()
 
 
+@pytest.mark.usefixtures("with_contexts")
 def test_each_test_of_the_examples_reaches_what_no_other_does(pytester: pytest.Pytester) -> None:
     """So without any one of them, the report names a line."""
     (pytester.path / "examples").symlink_to(ROOT / "examples")

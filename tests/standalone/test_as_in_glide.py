@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
+import warnings
 from typing import Any, TypeAlias, cast
 from unittest.mock import create_autospec
 
@@ -133,7 +134,10 @@ ASYNC = [
 @pytest.mark.parametrize("name", ASYNC)
 def test_what_is_awaited_is_a_coroutine_function(kind: type, name: str) -> None:
     assert inspect.iscoroutinefunction(getattr(kind, name))
-    assert asyncio.iscoroutinefunction(getattr(kind, name))
+    with warnings.catch_warnings():
+        # From Python 3.14 on, asyncio's function is deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert asyncio.iscoroutinefunction(getattr(kind, name))
 
 
 async def test_a_client_can_be_specified_for_a_mock() -> None:

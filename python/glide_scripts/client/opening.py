@@ -304,13 +304,14 @@ class Opening(Client):
         def __delitem__(self, key):
             self[key]
 
-    def __del__(self) -> None:
+    # When the interpreter ends, this module's names may be gone before the client.
+    def __del__(self, _unopened: Any = UnopenedCore, _warn: Any = warnings.warn) -> None:
         # Where __init__ failed there is none, and __getattr__ would import advice.
         core = self.__dict__.get("_core")
-        if core is None or isinstance(core, UnopenedCore) or not self._warns_if_unclosed:
+        if core is None or isinstance(core, _unopened) or not self._warns_if_unclosed:
             return
         if self._was_left_open or not core.is_closed:
-            warnings.warn(
+            _warn(
                 f"{self._shown_as or repr(self)} was never closed; "
                 f"use {'async ' if self._await else ''}with, "
                 f"or {self._await and 'await its '}{'aclose' if self._shown_as else 'close'}()",

@@ -98,9 +98,10 @@ class ThreadWatches(Watches):
 
     def _began(self, owner: Any) -> None:
         # Python does not report the end of a thread, and a program may keep the thread's object.
-        other: Any
-        for other in list(self._of_owners):
-            if other is not owner and not other.is_alive():
+        # `keyrefs` returns a list, because watches of other threads come and go meanwhile.
+        for reference in self._of_owners.keyrefs():
+            other: Any = reference()
+            if other is not None and other is not owner and not other.is_alive():
                 self._ended(other)
 
 

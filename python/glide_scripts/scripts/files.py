@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -113,10 +114,12 @@ def rooted_folder(path: Any, root: Any) -> tuple[Folder, tuple[str, ...]]:
 def _folder(argument: str, path: Any) -> Path:
     folder = _path(argument, path)
     try:
-        if folder.is_dir():
+        # From Python 3.14 on, `is_dir()` hides why a folder cannot be read.
+        if stat.S_ISDIR(folder.stat().st_mode):
             return folder
-        missing = "the folder does not exist" + looked_for(folder, str(folder))
-        why = "it is a file, not a folder" if folder.exists() else missing
+        why = "it is a file, not a folder"
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        why = "the folder does not exist" + looked_for(folder, str(folder))
     except OSError as error:
         # Such as of a folder in one that this user may not read.
         why = f"it cannot be read: {error.strerror}"

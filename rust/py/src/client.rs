@@ -56,7 +56,7 @@ impl Client {
             let runtime = Runtime::running(py)?;
             let here = runtime.here(py)?;
             let config = config::from_settings(settings, |callback| here.bridge.get().questioner(callback))?;
-            let (pending, reply_to) = Bridge::expect_reply(&here, None, Instant::now(), 1)?;
+            let (pending, reply_to, _) = Bridge::expect_reply(&here, None, 1)?;
             if !is_of_any_runtime {
                 let _ = own_runtime.set(runtime);
             }
@@ -225,7 +225,7 @@ impl Client {
             return self.block(py, 1, |core, closed| core.close(text, closed)).map(Some);
         }
         let here = Runtime::running(py)?.here(py)?;
-        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), Instant::now(), 1)?;
+        let (pending, reply_to, _) = Bridge::expect_reply(&here, Some(self.core.clone()), 1)?;
         self.core(py)?.close(text, reply_to);
         Ok(Some(pending.into_any()))
     }
@@ -246,15 +246,14 @@ impl Client {
 impl Client {
     /// Starts a call. One wake of the I/O thread may serve several of them.
     fn enqueue<'py>(&self, py: Python<'py>, request: Request, route: Route, timeout: Option<Duration>) -> Started<'py> {
-        let now = Instant::now();
         if self.is_blocking {
             let core = self.core(py)?;
             let (pending, reply_to) = BlockingPending::expect_reply(py, Some(self.core.clone()), 1)?;
-            core.enqueue(request, route, timeout, now, reply_to);
+            core.enqueue(request, route, timeout, Instant::now(), reply_to);
             pending.borrow_mut().wake_io_thread_soon();
             return Ok(pending.into_any());
         }
-        self.start(py, self.runtime(py)?, now, 1, |core, bridge, reply_to| {
+        self.start(py, self.runtime(py)?, 1, |core, bridge, reply_to, now| {
             core.enqueue(request, route, timeout, now, reply_to);
             Bridge::wake_for_call(bridge, core.bell(), now)
         })
@@ -265,7 +264,7 @@ impl Client {
         if self.is_blocking {
             return self.block(py, commands, call);
         }
-        self.start(py, self.runtime(py)?, Instant::now(), commands, |core, _, reply_to| {
+        self.start(py, self.runtime(py)?, commands, |core, _, reply_to, _| {
             call(core, reply_to);
             Ok(())
         })
@@ -285,17 +284,16 @@ impl Client {
         &self,
         py: Python<'py>,
         runtime: &Runtime,
-        now: Instant,
         commands: usize,
-        call: impl FnOnce(&CoreClient, &Bound<'py, Bridge>, ReplyTo) -> PyResult<()>,
+        call: impl FnOnce(&CoreClient, &Bound<'py, Bridge>, ReplyTo, Instant) -> PyResult<()>,
     ) -> Started<'py> {
         let core = self.core(py)?;
         let here = runtime.here(py)?;
         if here.is_cancelled {
             return Ok(Bridge::never_sent(&here)?.into_any());
         }
-        let (pending, reply_to) = Bridge::expect_reply(&here, Some(self.core.clone()), now, commands)?;
-        call(core, &here.bridge, reply_to)?;
+        let (pending, reply_to, now) = Bridge::expect_reply(&here, Some(self.core.clone()), commands)?;
+        call(core, &here.bridge, reply_to, now)?;
         Ok(pending.into_any())
     }
 

@@ -25,10 +25,10 @@ mod tls;
 
 use pyo3::prelude::*;
 
-// The GIL orders a loop's replies, its waiting tasks and its bell (`event_loop`). Its classes are sound without it, since
-// they are frozen or borrowed at run time, but a borrow of two threads at once would be an error. So a free-threaded
-// Python turns the GIL on when it imports this.
-#[pymodule(gil_used = true)]
+// Nothing here needs the GIL: classes that threads share are frozen, and a `Pending` and its `Bridge` are used on their
+// loop's thread only. No code of Python runs while a lock is held, so no thread waits for a lock whose owner Python has
+// stopped.
+#[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before all else: the types below are made once a process, and belong to the interpreter that made them.
     process::interpreter::refuse_subinterpreters()?;

@@ -87,9 +87,10 @@ class ScriptReplies(Sequence[TResult]):
         self._is_taken = True
         run(self._replies.aclose())
 
-    def __del__(self) -> None:
+    # When the interpreter ends, this module's names may be gone before the replies.
+    def __del__(self, _warn: Any = warnings.warn) -> None:
         if not getattr(self, "_is_taken", True):
-            warnings.warn(
+            _warn(
                 "nobody asked for the replies of invoke_script_many(), so none of its calls was "
                 "sent; iterate over them, or use list()",
                 RuntimeWarning,

@@ -93,15 +93,17 @@ impl Bridge {
     }
 
     /// Makes the object that Python awaits for one call of that many commands, and the receiver of the core's reply.
+    /// Returns the time at which both were there: Python may collect garbage for each object that is made, and that
+    /// does not count as the call's time.
     pub(crate) fn expect_reply<'py>(
         here: &Here<'py>,
         client: Option<Arc<ForkLocal<CoreClient>>>,
-        now: Instant,
         commands: usize,
-    ) -> PyResult<(Bound<'py, Pending>, ReplyTo)> {
+    ) -> PyResult<(Bound<'py, Pending>, ReplyTo, Instant)> {
         let (py, slf, bridge) = (here.bridge.py(), &here.bridge, here.bridge.get());
         let completions = &bridge.shared.completions;
         let pending = Bound::new(py, Pending::new(&here.event_loop, bridge.shared.clone(), client))?;
+        let mut now = Instant::now();
         let (ticket, polls, has_lost_callbacks) = {
             let mut state = bridge.shared.lock();
             let has_lost_callbacks = state.has_lost_callbacks(now);
@@ -120,9 +122,10 @@ impl Bridge {
                 return Err(error);
             }
             completions.set_awake(true);
+            now = Instant::now();
         }
         let reply_to = ReplyTo::event_loop(completions.clone(), ticket);
-        Ok((pending, reply_to))
+        Ok((pending, reply_to, now))
     }
 
     /// Wakes the I/O thread for a call that was enqueued: at once, or with others of the same burst.
