@@ -39,12 +39,15 @@ def show(profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, row), f"  {name}"))
     if len(rows) > _FEW:
         _show_hottest(console, profile)
-    much = ". This is more than the script takes: its times may be twice too long"
+    much = (
+        " They may be twice too long: without --repeat and --workload, calls without timers "
+        "correct them."
+    )
     console.print(
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
-        f"{_time(profile.probes / calls)} a call, which is subtracted"
-        f"{much * (profile.probes > profile.micros)}. "
-        "Times of lines that take less than a timer are estimates.",
+        f"{_time(profile.probes / calls)} a call, which is subtracted. "
+        "Times of lines that take less than a timer are estimates."
+        f"{much * (profile.probes > profile.micros and not profile.is_corrected)}"
     )
 
 
