@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Any
 
 from ..declared.lines import split_lines
@@ -51,6 +53,8 @@ class Hot:
     row: Row
     is_tied: bool
     """It is in a group of lines with the line before it."""
+    is_short: bool = False
+    """It takes less than a timer can tell."""
 
 
 # How much a line's time, and that of the timers that were subtracted from it, may differ from run
@@ -64,7 +68,11 @@ _LEAST = 0.01
 _IN_GROUP = 16
 """How many calls are in a group."""
 _SELDOM_SLOW = 2.0
-"""How much longer than its quicker half a line may take on average, compared with all lines."""
+"""How much longer than its quicker half a line may take on average, compared with other lines."""
+_BUSY = 3.0
+"""How much longer than their quicker half lines take on a very busy machine."""
+_SHORT = 0.5
+"""The part of a timer that a line must take each time to be told from shorter ones."""
 _KEPT = 0.2
 """The part of a line's time that remains, however much its timers disturbed it."""
 
@@ -153,6 +161,8 @@ class Profile:
         self._of_line: list[float] = []
         self._lines: defaultdict[int, _Groups] = defaultdict(_Groups)
         self._without_timers = _Groups()
+        self._doubt: dict[int, float] = {}
+        """What slow groups add to the time of a line whose other groups are quick."""
 
     def add_without_timers(self, reply: Any) -> None:
         """Add what a call of the text returned that has no timers in it."""
@@ -215,20 +225,23 @@ class Profile:
         found = {line: groups.sum for line, groups in self._lines.items()}
         halves = {line: groups.quicker_half.each for line, groups in self._lines.items()}
         quick = {line: max(halves[line], 0.0) * max(each.count, 1) for line, each in found.items()}
-        all_of_it = sum(max(each.micros, 0.0) for each in found.values())
-        slow = _SELDOM_SLOW * all_of_it / (sum(quick.values()) or 1.0)
-        micros = {
-            # With its data, a line may seldom be slow.
-            line: found[line].micros if found[line].micros > slow * each > 0 else each
+        ratios = [found[line].micros / each for line, each in quick.items() if each > 0]
+        usual = min(median_low(ratios), _BUSY) if ratios else 1.0
+        # With its data, a line may seldom be slow; or it was interrupted.
+        self._doubt = {
+            line: found[line].micros - each
             for line, each in quick.items()
+            if found[line].micros > _SELDOM_SLOW * usual * each
         }
-        self.micros = sum(micros.values())
-        self.is_corrected = bool(self._without_timers.sum.count)
+        # Also in the quicker half of the calls.
         whole = self._without_timers.quicker_half.each * self.calls
-        if 0 < whole < self.micros:
-            micros = self._undisturbed(micros, whole)
-            self.probes += self.micros - sum(micros.values())
-            self.micros = sum(micros.values())
+        self.is_corrected = whole > 0
+        excess = sum(quick.values()) - whole
+        if self.is_corrected and excess > 0:
+            quick = self._undisturbed(quick, whole)
+            self.probes += excess
+        micros = {line: each + self._doubt.get(line, 0.0) for line, each in quick.items()}
+        self.micros = sum(micros.values())
         for node in _all(self.root):
             node.micros = max(node.micros, 0.0)
         own: defaultdict[int, float] = defaultdict(float)
@@ -280,7 +293,9 @@ class Profile:
                 int(row[0]) or entered[line],
                 row[1],
                 row[1] * (_OF_LINE if self.calls > 1 else 1)
-                + _OF_TIMERS * self._lines[line].timers,
+                + _OF_TIMERS * self._lines[line].timers
+                + math.sqrt(row[0])  # the clock has steps of a microsecond
+                + self._doubt.get(line, 0.0),
             )
             for line, row in sorted(rows.items())
         }
@@ -289,23 +304,42 @@ class Profile:
         """The five lines that take the most time, and those that cannot be told from the fifth.
 
         A group of lines, each of which cannot be told from the next slower one, is in the order of
-        the text, which is the same in each run.
+        the text, which is the same in each run. Lines that take less than a timer can tell are one
+        group, those that run most often first.
         """
+        lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)
+        short = [each for each in lines if self._is_short(each[1])]
         groups: list[list[tuple[int, Row]]] = []
-        for number, row in sorted(self.lines().items(), key=lambda each: -each[1].micros)[:_MOST]:
+        for number, row in lines[:_MOST]:
+            if (number, row) in short:
+                continue
             if self.share(row.micros) < _LEAST:
                 break
             if groups and groups[-1][-1][1].is_about(row):
                 groups[-1].append((number, row))
-            elif sum(map(len, groups)) < _HOTTEST:
-                groups.append([(number, row)])
             else:
-                break
-        return [
-            Hot(number, row, is_tied=at > 0)
+                groups.append([(number, row)])
+        order = [
+            [
+                Hot(number, row, at > 0)
+                for at, (number, row) in enumerate(sorted(group, key=_number))
+            ]
             for group in groups
-            for at, (number, row) in enumerate(sorted(group, key=lambda each: each[0]))
         ]
+        if short:
+            slowest = short[0][1].micros
+            place = sum(group[0][1].micros >= slowest for group in groups)
+            short.sort(key=lambda each: (-each[1].count, each[0]))
+            order.insert(place, [Hot(*each, at > 0, True) for at, each in enumerate(short)])
+        found: list[Hot] = []
+        for group in order:
+            left = _HOTTEST - len(found)
+            if left > 0:
+                found += group[:left] if group[0].is_short else group
+        return found
+
+    def _is_short(self, row: Row) -> bool:
+        return row.micros < _SHORT * self.of_line * row.count
 
     def commands(self) -> dict[str, Row]:
         """The commands, the slowest first."""
@@ -347,6 +381,10 @@ class Profile:
         if self._map is None:
             return Node(f"{self._name}:{line}", "line", line)
         return Node(str(self._map.place(line)), "line", line)
+
+
+def _number(line: tuple[int, Row]) -> int:
+    return line[0]
 
 
 def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:

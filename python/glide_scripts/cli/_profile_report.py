@@ -56,10 +56,15 @@ def _show_hottest(console: Output, profile: Profile) -> None:
     source, hottest = profile.source(), profile.hottest()
     for each in hottest:
         file, line, text = source[each.number - 1]
-        tie = "≈" if each.is_tied else " "
+        tie = "<" if each.is_short else "≈" if each.is_tied else " "
         shown = f"{tie} {file}:{line} │ {text.strip()}"
         console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
-    if any(each.is_tied for each in hottest):
+    if any(each.is_short for each in hottest):
+        console.print(
+            "Lines with < take less than half of a timer each time, too little to tell them apart; "
+            "so those that run most often come first."
+        )
+    if any(each.is_tied and not each.is_short for each in hottest):
         console.print(
             "Lines with ≈ form a group with the line above. Each takes about as long as the next "
             "slower one; so they are in the order of the file."
@@ -98,6 +103,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "file": source[each.number - 1][0],
                 "line": source[each.number - 1][1],
                 "tied": each.is_tied,
+                "short": each.is_short,
             }
             for each in profile.hottest()
         ],

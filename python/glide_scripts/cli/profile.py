@@ -69,7 +69,7 @@ def command(
             min=1,
             help=(
                 "The number of calls, or of rounds of --workload. Default: as many calls as fit "
-                "into 3 seconds, from 100 to 3,000; with --workload 1 round."
+                "into 3 seconds, from 100 to 2,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -101,8 +101,11 @@ def command(
     before each line; their own time is measured and subtracted. So the time of a line that takes
     less than a timer is an estimate, while its count is exact.
 
-    With --function, the file is a library. A copy of it with timers is loaded under another name,
-    and deleted at the end.
+    Without --repeat and --workload, about as many more calls run without timers, which corrects the
+    times.
+
+    With --function, the file is a library. Two copies of it are loaded under other names, and
+    deleted at the end.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted, after showing the figures so far.

@@ -135,7 +135,7 @@ def _of_includes(directory: Path) -> Iterator[str]:
     """What the files define that scripts of a folder include, by name."""
     directory_folder(directory)
     folder = Files(directory, shown_folder(directory), is_open=True)
-    found = set()
+    found: set[str | None] = set()
     for each in folder_contents(folder, ()):
         # The others are for `check`.
         if isinstance(each, Content):
