@@ -60,7 +60,7 @@ class Hot:
 # How much a line's time, and that of the timers that were subtracted from it, may differ from run
 # to run. With less, fewer of ten runs had the same order; so had groups whose lines are all about
 # as long as their first.
-_OF_LINE, _OF_TIMERS = 0.1, 0.1
+_OF_LINE, _OF_TIMERS = 0.1, 0.03
 _HOTTEST, _MOST = 5, 10
 """How many lines are the hottest, and how many with those that cannot be told from the fifth."""
 _LEAST = 0.01
