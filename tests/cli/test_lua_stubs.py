@@ -94,6 +94,28 @@ def test_it_has_what_servers_give_to_scripts(text: str, server: ValkeyServer) ->
         assert f"\n{name}\n" in text
 
 
+def test_it_has_what_included_files_define(
+    tmp_path: Path, server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "now.lua").write_text(
+        "-- The time.\nlocal function now()\n  local t = redis.call('TIME')\n  return t[1]\nend\n"
+        "local LIMIT, STEP = 5, 2\nlocal twice = function(x) return 2 * x end\n"
+    )
+    (tmp_path / "main.lua").write_text('--@include "lib/now.lua"\nlocal own = now()\nreturn own\n')
+    (tmp_path / "wrong.lua").write_text('--@include "none.lua"\n')
+    monkeypatch.chdir(tmp_path.parent)
+    assert main(["stubs", "--lua", tmp_path.name, "--url", server.url]) == 0
+    text = (tmp_path / ".luals" / "redis.lua").read_text()
+    # Not `now` as a local, which other files would not see.
+    assert text.endswith(
+        "\n-- For the scripts that include lib/now.lua:\n"
+        "-- The time.\nfunction now()\n  local t = redis.call('TIME')\n  return t[1]\nend\n"
+        "LIMIT, STEP = 5, 2\ntwice = function(x) return 2 * x end\n"
+    )
+    assert "own" not in text.rpartition("-- For the scripts")[2]
+
+
 def test_it_is_no_script_of_the_folder(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.lua").write_text("return 1")
     assert [script.name for script in ScriptLibrary.from_directory(tmp_path)] == ["a"]

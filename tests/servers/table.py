@@ -32,7 +32,7 @@ CAPABILITIES = {
     "several at once": "CONFIG GET, CONFIG SET and INFO with several names",
     "commands of Redis 7": "EXPIRETIME, SINTERCARD, SORT_RO, BLMPOP, more of EXPIRE and SET",
     "client details": "CLIENT SETINFO; watches and protocol in CLIENT LIST",
-    "a clock in functions": "`os.clock` in functions, which `profile` needs",
+    "a clock in functions": "`os.clock`, which `profile` needs",
     "script eviction": "eviction of scripts that came by EVAL: at most 500 are kept",
     "lasting SCRIPT LOAD": "SCRIPT LOAD that keeps a script permanently even after EVAL",
     "SET IFEQ": "SET with IFEQ",

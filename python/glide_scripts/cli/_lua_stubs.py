@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..probes.program import parsed
+
 _FIXED = Path(__file__).with_name("definitions.lua")
 _HEAD = "-- Written by `glide-scripts stubs --lua`, for {server}."
 _KEYWORDS = (
@@ -38,6 +40,22 @@ def definitions(server: str, commands: Iterable[Command]) -> str:
     known = sorted(commands, key=lambda each: each.words)
     fixed = _FIXED.read_text(encoding="utf-8").removeprefix("---@meta\n")
     return "\n".join(["---@meta", _HEAD.format(server=server), fixed, *_of_commands(known), ""])
+
+
+def of_include(name: str, code: bytes) -> str:
+    """What a file defines for the scripts that include it: its text, with globals for its locals.
+
+    Args:
+        name: The file's name.
+        code: Its text.
+    """
+    pieces, done = [], 0
+    for node in parsed(code).root_node.named_children:
+        if node.children and node.children[0].type == "local":
+            pieces.append(code[done : node.start_byte])
+            done = node.children[1].start_byte
+    text = b"".join([*pieces, code[done:]]).decode(errors="replace").strip()
+    return f"-- For the scripts that include {name}:\n{text}\n"
 
 
 def _of_commands(commands: list[Command]) -> Iterator[str]:

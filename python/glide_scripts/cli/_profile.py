@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Any
 
 from ..declared.lines import split_lines
@@ -52,38 +53,84 @@ class Hot:
     row: Row
     is_tied: bool
     """It is in a group of lines with the line before it."""
+    is_short: bool = False
+    """It takes less than a timer can tell."""
 
 
-# How much of a line's time, and of the time of the timers that were subtracted from it, differs
-# from run to run. That is more than calls of one run differ: each server has its memory elsewhere,
-# and other programs use the processor's caches. With less, fewer of ten runs had the same order;
-# so had groups whose lines are all about as long as their first.
-_OF_LINE, _OF_TIMERS = 0.12, 0.03
+# How much a line's time, and that of the timers that were subtracted from it, may differ from run
+# to run. With less, fewer of ten runs had the same order; so had groups whose lines are all about
+# as long as their first.
+_OF_LINE, _OF_TIMERS = 0.1, 0.03
 _HOTTEST, _MOST = 5, 10
 """How many lines are the hottest, and how many with those that cannot be told from the fifth."""
 _LEAST = 0.01
 """The share of the whole below which a line is none of them."""
+_IN_GROUP = 16
+"""How many calls are in a group."""
+_SELDOM_SLOW = 2.0
+"""How much longer than its quicker half a line may take on average, compared with other lines."""
+_BUSY = 3.0
+"""How much longer than their quicker half lines take on a very busy machine."""
+_SHORT = 0.5
+"""The part of a timer that a line must take each time to be told from shorter ones."""
+_KEPT = 0.2
+"""The part of a line's time that remains, however much its timers disturbed it."""
 
 
 @dataclass
-class _Spread:
-    """How much a line's time differs from call to call."""
+class _Group:
+    """A line in calls that were made together."""
 
-    sum: float = 0.0
-    squares: float = 0.0
-    timers: float = 0.0
+    micros: float = 0.0
+    """Without the timers."""
+    count: int = 0
 
-    def add(self, micros: float) -> None:
-        self.sum += micros
-        self.squares += micros * micros
+    def __add__(self, other: _Group) -> _Group:
+        return _Group(self.micros + other.micros, self.count + other.count)
 
-    def margin(self, calls: int) -> float:
-        """How far off the sum may be."""
-        off = _OF_LINE * abs(self.sum) + _OF_TIMERS * self.timers
-        if calls < 2:
-            return abs(self.sum) + off
-        variance = max(self.squares - self.sum * self.sum / calls, 0.0) / (calls - 1)
-        return 2 * math.sqrt(variance * calls) + off
+    @property
+    def each(self) -> float:
+        return self.micros / max(self.count, 1)
+
+
+class _Groups:
+    """The figures of something in groups of calls, one after the other.
+
+    Whatever else runs on the machine, it disturbs some groups more than others. So the time is
+    that of the quicker half of the groups. In ten runs on a busy machine, times differed half as
+    much as those of all calls, and the order was the same more often than with medians, with the
+    quickest calls, or with larger groups.
+    """
+
+    def __init__(self) -> None:
+        self._groups: list[_Group] = []
+        self._last, self._left = _Group(), _IN_GROUP
+        self.timers = 0.0
+        """How much time they took, in microseconds."""
+        self.count_of_timers = 0
+
+    def add(self, call: _Group) -> None:
+        """Add a call."""
+        self._last += call
+        self._left -= 1
+        if not self._left:
+            self._groups.append(self._last)
+            self._last, self._left = _Group(), _IN_GROUP
+
+    @property
+    def sum(self) -> _Group:
+        """That of all groups."""
+        return sum(self._groups, self._last)
+
+    @property
+    def quicker_half(self) -> _Group:
+        """The groups in which it took the least each time, with half of its runs or more."""
+        found, whole = _Group(), self.sum.count
+        for group in sorted([*self._groups, self._last], key=lambda each: each.each):
+            found += group
+            if 2 * found.count >= whole:
+                break
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,36 +152,50 @@ class Profile:
         self.first_failure: Failed | None = None
         self.probes = 0.0
         """How long the timers took, in microseconds; it is subtracted."""
-        self._measured = 0.0
+        self.micros = 0.0
+        """How long all calls took on the server, without the timers, once `settle` has run."""
+        self.is_corrected = False
+        """Whether calls without timers have shown how long all of them take."""
         self._timed = timed
         self._name, self._code, self._map = name, code, source_map
         self._of_line: list[float] = []
-        self._spreads: defaultdict[int, _Spread] = defaultdict(_Spread)
+        self._lines: defaultdict[int, _Groups] = defaultdict(_Groups)
+        self._without_timers = _Groups()
+        self._doubt: dict[int, float] = {}
+        """What slow groups add to the time of a line whose other groups are quick."""
+
+    def add_without_timers(self, reply: Any) -> None:
+        """Add what a call of the text returned that has no timers in it."""
+        _, _, _, total, of_line, *_ = reply
+        # The clock is read at both ends.
+        self._without_timers.add(_Group(max(float(total) - float(of_line), 0.0), 1))
 
     def add(self, reply: Any) -> None:
         """Add what a call of the text with timers returned."""
-        is_done, why, failed_at, total, of_line, of_call, of_new, tree = reply
+        is_done, why, failed_at, _, of_line, of_call, of_new, tree = reply
+        group: defaultdict[int, _Group] = defaultdict(_Group)
         self.calls += 1
-        self._measured += float(total)
         self._of_line.append(float(of_line))
         self.failed += not is_done
         failed_in: int | None = None
         path = [self.root]
-        of_lines: defaultdict[int, float] = defaultdict(float)
 
-        def add(node: Node, micros: float, timers: float = 0.0) -> None:
+        def add(node: Node, micros: float, timers: float = 0.0, count: int = 0) -> None:
             node.micros += micros - timers
             self.probes += timers
-            of_lines[node.line] += micros - timers
-            self._spreads[node.line].timers += timers
+            group[node.line].micros += micros - timers
+            self._lines[node.line].timers += timers
+            self._lines[node.line].count_of_timers += count
 
         for number, each in enumerate(tree.decode(errors="replace").split("\n"), 1):
             depth, count, micros, key = each.split(" ", 3)
             node = self.root if depth == "0" else self._below(path[int(depth) - 1], key)
             path[int(depth) :] = [node]
-            node.count += int(count)
             times = int(count)
+            node.count += times
             add(node, float(micros))
+            if node.kind != "command":
+                group[node.line].count += times
             if number == failed_at:
                 failed_in = node.line or None
             if node.kind == "script":
@@ -142,22 +203,70 @@ class Profile:
             above = path[-2]
             # A timer reads the clock halfway: a part of its time is before, the rest after.
             if node.kind == "command":
-                add(node, 0, times * float(of_call) / 2 + float(of_new))
-                add(above, 0, times * float(of_call) / 2)
+                add(node, 0, times * float(of_call) / 2 + float(of_new), times)
+                add(above, 0, times * float(of_call) / 2, times)
             else:
-                add(node, 0, times * float(of_line) + float(of_new))
+                add(node, 0, times * float(of_line) + float(of_new), times)
             if node.kind == "function":
                 # It is left, too.
-                add(above, 0, times * float(of_line))
-        for line, own in of_lines.items():
-            self._spreads[line].add(own)
+                add(above, 0, times * float(of_line), times)
+        for line, each_line in group.items():
+            self._lines[line].add(each_line)
         if not is_done and self.first_failure is None:
             self.first_failure = Failed(why.decode(errors="replace"), failed_in)
 
-    @property
-    def micros(self) -> float:
-        """How long all calls took on the server, without the timers."""
-        return self._measured - self.probes
+    def settle(self) -> None:
+        """Give each line and what it calls the time that it takes if nothing disturbs it.
+
+        Other programs do, and the timers: each leaves the processor's caches to other code. So the
+        lines of short scripts add up to more than calls without timers take. The rest is the
+        timers', and each line loses the same part of it for each of them.
+        """
+        found = {line: groups.sum for line, groups in self._lines.items()}
+        halves = {line: groups.quicker_half.each for line, groups in self._lines.items()}
+        quick = {line: max(halves[line], 0.0) * max(each.count, 1) for line, each in found.items()}
+        ratios = [found[line].micros / each for line, each in quick.items() if each > 0]
+        usual = min(median_low(ratios), _BUSY) if ratios else 1.0
+        # With its data, a line may seldom be slow; or it was interrupted.
+        self._doubt = {
+            line: found[line].micros - each
+            for line, each in quick.items()
+            if found[line].micros > _SELDOM_SLOW * usual * each
+        }
+        # Also in the quicker half of the calls.
+        whole = self._without_timers.quicker_half.each * self.calls
+        self.is_corrected = whole > 0
+        excess = sum(quick.values()) - whole
+        if self.is_corrected and excess > 0:
+            quick = self._undisturbed(quick, whole)
+            self.probes += excess
+        micros = {line: each + self._doubt.get(line, 0.0) for line, each in quick.items()}
+        self.micros = sum(micros.values())
+        for node in _all(self.root):
+            node.micros = max(node.micros, 0.0)
+        own: defaultdict[int, float] = defaultdict(float)
+        for node in _all(self.root):
+            own[node.line] += node.micros
+        for node in _all(self.root):
+            node.micros *= micros[node.line] / own[node.line] if own[node.line] else 0.0
+
+    def _undisturbed(self, micros: dict[int, float], whole: float) -> dict[int, float]:
+        """What remains of lines that take longer than the whole."""
+
+        def left(each: float) -> dict[int, float]:
+            return {
+                line: max(time - each * self._lines[line].count_of_timers, _KEPT * time)
+                for line, time in micros.items()
+            }
+
+        least, most = 0.0, max(micros.values())
+        for _ in range(60):
+            middle = (least + most) / 2
+            if sum(left(middle).values()) > whole:
+                least = middle
+            else:
+                most = middle
+        return left(most)
 
     @property
     def of_line(self) -> float:
@@ -182,8 +291,11 @@ class Profile:
         return {
             line: Row(
                 int(row[0]) or entered[line],
-                max(row[1], 0.0),
-                self._spreads[line].margin(self.calls),
+                row[1],
+                row[1] * (_OF_LINE if self.calls > 1 else 1)
+                + _OF_TIMERS * self._lines[line].timers
+                + math.sqrt(row[0])  # the clock has steps of a microsecond
+                + self._doubt.get(line, 0.0),
             )
             for line, row in sorted(rows.items())
         }
@@ -192,23 +304,42 @@ class Profile:
         """The five lines that take the most time, and those that cannot be told from the fifth.
 
         A group of lines, each of which cannot be told from the next slower one, is in the order of
-        the text, which is the same in each run.
+        the text, which is the same in each run. Lines that take less than a timer can tell are one
+        group, those that run most often first.
         """
+        lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)
+        short = [each for each in lines if self._is_short(each[1])]
         groups: list[list[tuple[int, Row]]] = []
-        for number, row in sorted(self.lines().items(), key=lambda each: -each[1].micros)[:_MOST]:
+        for number, row in lines[:_MOST]:
+            if (number, row) in short:
+                continue
             if self.share(row.micros) < _LEAST:
                 break
             if groups and groups[-1][-1][1].is_about(row):
                 groups[-1].append((number, row))
-            elif sum(map(len, groups)) < _HOTTEST:
-                groups.append([(number, row)])
             else:
-                break
-        return [
-            Hot(number, row, is_tied=at > 0)
+                groups.append([(number, row)])
+        order = [
+            [
+                Hot(number, row, at > 0)
+                for at, (number, row) in enumerate(sorted(group, key=_number))
+            ]
             for group in groups
-            for at, (number, row) in enumerate(sorted(group, key=lambda each: each[0]))
         ]
+        if short:
+            slowest = short[0][1].micros
+            place = sum(group[0][1].micros >= slowest for group in groups)
+            short.sort(key=lambda each: (-each[1].count, each[0]))
+            order.insert(place, [Hot(*each, at > 0, True) for at, each in enumerate(short)])
+        found: list[Hot] = []
+        for group in order:
+            left = _HOTTEST - len(found)
+            if left > 0:
+                found += group[:left] if group[0].is_short else group
+        return found
+
+    def _is_short(self, row: Row) -> bool:
+        return row.micros < _SHORT * self.of_line * row.count
 
     def commands(self) -> dict[str, Row]:
         """The commands, the slowest first."""
@@ -217,7 +348,7 @@ class Profile:
             if node.kind == "command":
                 rows[node.name][0] += node.count
                 rows[node.name][1] += node.micros
-        found = {name: Row(int(row[0]), max(row[1], 0.0)) for name, row in rows.items()}
+        found = {name: Row(int(row[0]), row[1]) for name, row in rows.items()}
         return dict(sorted(found.items(), key=lambda each: -each[1].micros))
 
     def source(self) -> list[tuple[str, int, str]]:
@@ -252,6 +383,10 @@ class Profile:
         return Node(str(self._map.place(line)), "line", line)
 
 
+def _number(line: tuple[int, Row]) -> int:
+    return line[0]
+
+
 def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:
     """The stacks and their own microseconds, as flame graphs take them.
 
@@ -271,8 +406,7 @@ def add_up(root: Node) -> None:
     """Give each node its total."""
     # Not by recursion: a script's calls may be deeper than Python's.
     for node in reversed(_all(root)):
-        # It can be negative, if the timers took less time than was measured for them.
-        node.total = max(node.micros, 0.0) + sum(each.total for each in node.below.values())
+        node.total = node.micros + sum(each.total for each in node.below.values())
 
 
 def _all(root: Node) -> list[Node]:

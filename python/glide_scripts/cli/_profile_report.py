@@ -39,12 +39,15 @@ def show(profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, row), f"  {name}"))
     if len(rows) > _FEW:
         _show_hottest(console, profile)
-    much = ". This is more than the script takes: its times may be twice too long"
+    much = (
+        " They may be twice too long: without --repeat and --workload, calls without timers "
+        "correct them."
+    )
     console.print(
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
-        f"{_time(profile.probes / calls)} a call, which is subtracted"
-        f"{much * (profile.probes > profile.micros)}. "
-        "Times of lines that take less than a timer are estimates.",
+        f"{_time(profile.probes / calls)} a call, which is subtracted. "
+        "Times of lines that take less than a timer are estimates."
+        f"{much * (profile.probes > profile.micros and not profile.is_corrected)}"
     )
 
 
@@ -53,10 +56,15 @@ def _show_hottest(console: Output, profile: Profile) -> None:
     source, hottest = profile.source(), profile.hottest()
     for each in hottest:
         file, line, text = source[each.number - 1]
-        tie = "≈" if each.is_tied else " "
+        tie = "<" if each.is_short else "≈" if each.is_tied else " "
         shown = f"{tie} {file}:{line} │ {text.strip()}"
         console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
-    if any(each.is_tied for each in hottest):
+    if any(each.is_short for each in hottest):
+        console.print(
+            "Lines with < take less than half of a timer each time, too little to tell them apart; "
+            "so those that run most often come first."
+        )
+    if any(each.is_tied and not each.is_short for each in hottest):
         console.print(
             "Lines with ≈ form a group with the line above. Each takes about as long as the next "
             "slower one; so they are in the order of the file."
@@ -95,6 +103,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "file": source[each.number - 1][0],
                 "line": source[each.number - 1][1],
                 "tied": each.is_tied,
+                "short": each.is_short,
             }
             for each in profile.hottest()
         ],

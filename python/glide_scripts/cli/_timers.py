@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 # No line may pay for the tree. So garbage is collected before each call, and the nodes are made
 # before it. Collecting comes first: memory that becomes free is given back a thousand allocations
 # later, which took 15 microseconds of the line that happened to run then.
+#
+# All of this leaves the processor's caches to other code, and so did measuring each timer 400
+# times: a script of 2 microseconds was shown with 20. So the nodes are few, a timer is measured 30
+# times, and before the script come some timers, and calls that the server refuses for lack of a
+# command's name.
 _BASE = r"""
   local root = {n = 1, t = 0}
   local current, since, began = root, 0, 0
@@ -36,10 +41,6 @@ _BASE = r"""
   local function fill(count)
     for number = 1, count do spare[number] = {n = 0, t = 0} end
     left = count
-  end
-  local function prepare()
-    collectgarbage()
-    fill(500)
   end
   local function begin()
     began = clock()
@@ -89,20 +90,25 @@ _BASE = r"""
     end
   end
   local function cost(of)
-    local least
-    for _ = 1, 4 do
-      local scratch = {n = 0, t = 0}
-      current = scratch
-      fill(100)
-      local start = clock()
-      for number = 1, 100 do of(scratch, number) end
-      local each = (clock() - start) / 100
-      least = least and math.min(least, each) or each
-    end
-    return least
+    local scratch = {n = 0, t = 0}
+    current = scratch
+    fill(30)
+    local start = clock()
+    for number = 1, 30 do of(scratch, number) end
+    return (clock() - start) / 30
   end
   local function empty() end
   local nothing = timed(empty)
+  local function prepare(api)
+    collectgarbage()
+    fill(NODES)
+    for number = 1, 3 do
+      line(root, number)
+      enter(-number)
+      api.pcall()
+    end
+    root = {n = 1, t = 0}
+  end
   local function finish(is_done, value)
     local failed, failed_at = not is_done and current, 0
     back(root)
@@ -146,7 +152,7 @@ local NAMEline, NAMEenter, NAMEleave, redis, server, NAMEend, NAMEroot, NAMEbegi
   end
   local has_server, api = pcall(function() return server end)
   local timed_redis, timed_server = with_timers(redis), has_server and api and with_timers(api)
-  prepare()
+  prepare(timed_redis)
   return line, enter, leave, timed_redis, timed_server, finish, root, begin
 end)()
 """
@@ -166,8 +172,7 @@ local NAMEline, NAMEenter, NAMEleave, redis, server = (function()
       clock, is_ready = os.clock, true
       setmetatable(api, {{__index = redis}})
     end
-    root = {{n = 1, t = 0}}
-    prepare()
+    prepare(api)
     begin()
   end
   function api.register_function(name, callback)
@@ -197,6 +202,8 @@ class Timed:
     code: bytes
     functions: tuple[tuple[str, int], ...]
     """The name and the line of each function in it, by its number from 1."""
+    without: bytes = b""
+    """The text without timers in it: it only returns how long all of it took."""
 
 
 def with_timers(code: bytes) -> Timed | None:
@@ -205,8 +212,13 @@ def with_timers(code: bytes) -> Timed | None:
     if writing is None:
         return None
     name = writing.name
-    head = f"{_named(_SCRIPT, name)} return {name}end(pcall(function({name}f,...) {name}begin() "
-    return writing.written(head, f"\nend, {name}root))")
+    head = f" return {name}end(pcall(function({name}f,...) {name}begin() "
+    tail = f"\nend, {name}root))"
+    return Timed(
+        writing.written(_SCRIPT, head, tail),
+        tuple(writing.functions),
+        writing.written(_SCRIPT, head, tail, is_timed=False),
+    )
 
 
 def library_with_timers(library: FunctionLibrary, suffix: str) -> Timed | None:
@@ -214,16 +226,25 @@ def library_with_timers(library: FunctionLibrary, suffix: str) -> Timed | None:
 
     Args:
         library: The library.
-        suffix: What its name and those of its functions get at their ends.
+        suffix: What its name and those of its functions get at their ends; without timers, with
+            an underscore after it.
     """
     code = library.code
     # The other statements run while it is loaded.
     writing = _timed(code, _is_in_function)
     if writing is None:
         return None
-    timed = writing.written(_named(_LIBRARY, writing.name).replace("SUFFIX", suffix), "")
-    renamed = _NAME.sub(rb"\1" + suffix.encode(), timed.code, count=1)
-    return Timed(renamed, timed.functions)
+
+    def text(suffix: str, *, is_timed: bool) -> bytes:
+        timers = _LIBRARY.replace("SUFFIX", suffix)
+        written = writing.written(timers, is_timed=is_timed)
+        return _NAME.sub(rb"\1" + suffix.encode(), written, count=1)
+
+    return Timed(
+        text(suffix, is_timed=True),
+        tuple(writing.functions),
+        text(f"{suffix}_", is_timed=False),
+    )
 
 
 def _timed(code: bytes, chosen: Callable[[Node], bool]) -> _Writing | None:
@@ -246,10 +267,6 @@ def _free_name(code: bytes) -> str:
     return name
 
 
-def _named(lua: str, name: str) -> str:
-    return on_one_line(lua.replace("NAME", name))
-
-
 def _is_in_function(node: Node) -> bool:
     around = node.parent
     while around is not None and around.type not in _FUNCTIONS:
@@ -262,12 +279,25 @@ class _Writing:
         self._code, self.name = code, name
         self._starts = line_starts(code)
         self._inserted: list[tuple[int, str]] = []
-        self._functions: list[tuple[str, int]] = []
+        self.functions: list[tuple[str, int]] = []
 
-    def written(self, head: str, tail: str) -> Timed:
+    def written(
+        self, timers: str, head: str = "", tail: str = "", *, is_timed: bool = True
+    ) -> bytes:
+        """
+        Args:
+            timers: What the others call.
+            head: What comes after that.
+            tail: What comes last.
+            is_timed: Whether there are timers between head and tail.
+        """
         code = self._code
-        pieces = [(begin_of_code(code), head), *self._inserted, (len(code), tail)]
-        return Timed(woven(code, pieces), tuple(self._functions))
+        # A line has a node for each function that leads to it, and so does each of its commands.
+        nodes = min(2 * len(self._inserted) + 10, 500)
+        named = timers.replace("NODES", str(nodes)).replace("NAME", self.name)
+        inner = self._inserted if is_timed else []
+        first = (begin_of_code(code), on_one_line(named) + head)
+        return woven(code, [first, *inner, (len(code), tail)])
 
     def statement(self, node: Node) -> None:
         line = f"{self.name}line({self.name}f,{self._line(node)})"
@@ -304,10 +334,10 @@ class _Writing:
         name = node.child_by_field_name("name")
         line = self._line(node)
         shown = name.text.decode(errors="replace") if name and name.text else f"function:{line}"
-        self._functions.append((shown, line))
+        self.functions.append((shown, line))
         parameters, body = (node.child_by_field_name(each) for each in ("parameters", "body"))
         assert parameters is not None
-        number = len(self._functions)
+        number = len(self.functions)
         enter = f" local {self.name}f={self.name}enter(-{number});"
         self._insert(parameters.end_byte, enter)
         last = [each for each in _children(body) if each.type != "comment"][-1:]

@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import typer
@@ -45,14 +45,14 @@ class Template:
             raise ValueError(f"{shown} is not a random number; write {{rand:1000}}, for 0 to 999")
         self._is_fixed = not _PLACEHOLDER.search(self._data)
 
-    def fill(self, number: int) -> bytes:
+    def fill(self, number: int, randrange: Callable[[int], int] = random.randrange) -> bytes:
         """The text for a call."""
         if self._is_fixed:
             return self._data
 
         def value(found: re.Match[bytes]) -> bytes:
             limit = found[1]
-            return b"%d" % (number if limit is None else random.randrange(int(limit)))
+            return b"%d" % (number if limit is None else randrange(int(limit)))
 
         return _PLACEHOLDER.sub(value, self._data)
 

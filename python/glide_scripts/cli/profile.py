@@ -4,16 +4,24 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import GlideClient, GlideClusterClient, Script, ScriptError, ScriptSyntaxError
+from .. import (
+    GlideClient,
+    GlideClusterClient,
+    RequestError,
+    Script,
+    ScriptError,
+    ScriptSyntaxError,
+)
 from ..declared.script import DeclaredScript
 from ..failures.explanation import explained
 from . import _options
@@ -32,8 +40,13 @@ if TYPE_CHECKING:
 
 # The code with which the text of an error may begin.
 _CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
-_LEAST, _MOST, _SECONDS = 100, 3000, 3.0
+_LEAST, _MOST, _SECONDS = 100, 2000, 3.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
+_IN_FLIGHT, _AT_ONCE = 16, 0.02
+"""How many calls are in flight, and how many seconds these may take; but one call always is.
+
+Between calls one by one, the server sleeps, and other programs use its processor's caches.
+"""
 
 
 def command(
@@ -56,7 +69,7 @@ def command(
             min=1,
             help=(
                 "The number of calls, or of rounds of --workload. Default: as many calls as fit "
-                "into 3 seconds, from 100 to 3,000; with --workload 1 round."
+                "into 3 seconds, from 100 to 2,000; with --workload 1 round."
             ),
         ),
     ] = None,
@@ -88,8 +101,11 @@ def command(
     before each line; their own time is measured and subtracted. So the time of a line that takes
     less than a timer is an estimate, while its count is exact.
 
-    With --function, the file is a library. A copy of it with timers is loaded under another name,
-    and deleted at the end.
+    Without --repeat and --workload, about as many more calls run without timers, which corrects the
+    times.
+
+    With --function, the file is a library. Two copies of it are loaded under other names, and
+    deleted at the end.
 
     Exit codes: 0 success; 1 the script or a request failed; 2 wrong usage, or no server could be
     reached; 130 interrupted, after showing the figures so far.
@@ -113,7 +129,7 @@ def command(
     least = _LEAST if is_timed else count
     made = _Made()
     try:
-        asyncio.run(_make(made, called, calls, target, count=count, least=least))
+        asyncio.run(_make(made, called, calls, target, count=count, least=least, corrects=is_timed))
     finally:
         # What there is by then, also after Ctrl-C and if the server is gone.
         if made.profile is not None and made.profile.calls:
@@ -137,6 +153,7 @@ class _Made:
 def _report(profile: "Profile", *, as_json: bool, stacks: Path | None, svg: Path | None) -> None:
     from ._profile_report import collapsed, flame_graph, show, to_json  # noqa: PLC0415 - saves time at import
 
+    profile.settle()
     if as_json:
         print(json.dumps(to_json(profile)))
     else:
@@ -152,10 +169,12 @@ class _Call:
     keys: "Sequence[Template]"
     args: "Sequence[Template]"
 
-    def words(self, number: int) -> tuple[list[bytes], list[bytes]]:
+    def words(
+        self, number: int, randrange: Callable[[int], int] = random.randrange
+    ) -> tuple[list[bytes], list[bytes]]:
         """The keys and arguments of a call, by its number."""
-        keys = [key.fill(number) for key in self.keys]
-        return keys, [arg.fill(number) for arg in self.args]
+        keys = [key.fill(number, randrange) for key in self.keys]
+        return keys, [arg.fill(number, randrange) for arg in self.args]
 
 
 def _given(keys: list[str] | None, args: list[str] | None) -> list[_Call]:
@@ -193,6 +212,37 @@ def _of_file(path: Path) -> list[_Call]:
     return calls
 
 
+class _Making:
+    """Makes calls, one after the other or several at once."""
+
+    def __init__(self, client: GlideClient | GlideClusterClient, calls: Sequence[_Call]) -> None:
+        self._client, self._calls = client, calls
+        self._number, self._at_once = 0, 1
+        # Each run makes the same calls.
+        self._random = random.Random(0)
+
+    async def some(
+        self, text: Callee, most: int
+    ) -> AsyncIterator[tuple[tuple[list[bytes], list[bytes]], Any]]:
+        """Yield the keys and arguments of the next calls, each with its reply."""
+        numbers = range(self._number, self._number + min(self._at_once, most))
+        self._number = numbers.stop
+        words = [
+            self._calls[each % len(self._calls)].words(each + 1, self._random.randrange)
+            for each in numbers
+        ]
+        began = time.monotonic()
+        replies = await asyncio.gather(
+            *(text.call(self._client, *each) for each in words), return_exceptions=True
+        )
+        took = (time.monotonic() - began) / len(words)
+        self._at_once = max(min(int(_AT_ONCE / took), _IN_FLIGHT), 1)
+        for given, reply in zip(words, replies, strict=True):
+            if isinstance(reply, BaseException):
+                raise reply
+            yield given, reply
+
+
 async def _make(
     made: _Made,
     called: Callee,
@@ -201,8 +251,13 @@ async def _make(
     *,
     count: int,
     least: int,
+    corrects: bool,
 ) -> None:
-    """Make so many calls. After the least number of them, none begins later than `_SECONDS`."""
+    """Make so many calls. After the least number of them, none begins later than `_SECONDS`.
+
+    Args:
+        corrects: Whether as many more are made without timers, which corrects the times.
+    """
     from ._profile import Profile  # noqa: PLC0415 - saves time at import
 
     source, script = called.origin, called.script
@@ -213,18 +268,22 @@ async def _make(
             # As it is, so that errors name its own lines.
             await called.call(client, *calls[0].words(0))
             with _room(called):
-                async with _with_timers(called, client) as (timed, text):
+                async with _with_timers(called, client) as (timed, text, without):
                     profile = Profile(str(source), script.code, timed, source_map)
                     made.profile = profile
+                    making = _Making(client, calls)
                     until = time.monotonic() + _SECONDS
-                    for number in range(1, count + 1):
-                        if number > least and time.monotonic() > until:
+                    while profile.calls < count:
+                        if profile.calls >= least and time.monotonic() > until:
                             break
-                        words = calls[(number - 1) % len(calls)].words(number)
-                        profile.add(await text.call(client, *words))
-                        failed = profile.first_failure
-                        if made.failure is None and failed is not None:
-                            made.failure = _explained(failed, called, *words)
+                        if corrects:
+                            async for _, reply in making.some(without, _IN_FLIGHT):
+                                profile.add_without_timers(reply)
+                        async for words, reply in making.some(text, count - profile.calls):
+                            profile.add(reply)
+                            failed = profile.first_failure
+                            if made.failure is None and failed is not None:
+                                made.failure = _explained(failed, called, *words)
         except ScriptError as error:
             raise Failure(script_error_text(error, source), FAILED) from error
 
@@ -266,8 +325,10 @@ def _room(called: Callee) -> Iterator[None]:
 @contextlib.asynccontextmanager
 async def _with_timers(
     called: Callee, client: GlideClient | GlideClusterClient
-) -> AsyncIterator[tuple["Timed", Callee]]:
-    """Yield what is called, with timers. A library is on the server meanwhile, under another name.
+) -> AsyncIterator[tuple["Timed", Callee, Callee]]:
+    """Yield what is called, with timers and without.
+
+    Of a library, two copies with other names are on the server meanwhile.
 
     Raises:
         Failure: It does not parse.
@@ -281,11 +342,21 @@ async def _with_timers(
         # The server takes it, so it is a text that the parser does not know.
         raise Failure(f"{source}: it does not parse as Lua 5.1", UNUSABLE)
     if library is None:
-        text = Script(timed.code, name=str(source), read_only=script.read_only)
-        yield timed, Callee(source, text)
+        with_them, without = (
+            Callee(source, Script(code, name=str(source), read_only=script.read_only))
+            for code in (timed.code, timed.without)
+        )
+        yield timed, with_them, without
         return
-    await client.function_load(timed.code, replace=True)
+    suffixes = (suffix, f"{suffix}_")
     try:
-        yield timed, Callee(source, script, f"{called.function}{suffix}", library)
+        for code in (timed.code, timed.without):
+            await client.function_load(code, replace=True)
+        with_them, without = (
+            Callee(source, script, f"{called.function}{each}", library) for each in suffixes
+        )
+        yield timed, with_them, without
     finally:
-        await client.function_delete(f"{library.name}{suffix}")
+        for each in suffixes:
+            with contextlib.suppress(RequestError):
+                await client.function_delete(f"{library.name}{each}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import typer
 
 from .. import RequestError, ScriptLibrary, TypedScript
 from ..declared.annotations import shown
+from ..declared.folder import shown_folder
 from ..declared.signature import NO_DEFAULT, Parameter, Signature
-from ..scripts.library import TypedLibrary
+from ..scripts.contents import Content
+from ..scripts.files import directory_folder
+from ..scripts.library import TypedLibrary, folder_contents
 from . import _options
 from ._failure import FAILED, UNUSABLE, Failure
-from ._lua_stubs import definitions, of_server
-from ._origin import write_file
-from ._roots import root_of
+from ._lua_stubs import definitions, of_include, of_server
+from ._origin import read_file, write_file
+from ._roots import Files, root_of
 from ._servers import servers
 
 _NAME = "library.pyi"
@@ -84,15 +88,17 @@ def command(
         scripts = cast("Library", ScriptLibrary.from_directory("scripts/"))
 
     With --lua, the file has definitions for the Lua language server (LuaLS): of redis, server,
-    KEYS, ARGV, cjson, cmsgpack, bit, struct, and of each command of a temporary server, or of that
-    of --url.
+    KEYS, ARGV, cjson, cmsgpack, bit, struct, of each command of a temporary server, or of that of
+    --url, and of what the files define that scripts of the folder include.
 
     Exit codes: 0 success; 1 with --check, the file is out of date; 2 wrong usage, or an unusable
     script.
     """
     if lua:
         file = output or (directory or Path()) / _LUA_NAME
-        text = asyncio.run(_lua(url, cluster=cluster))
+        text = "\n".join(
+            [asyncio.run(_lua(url, cluster=cluster)), *_of_includes(directory or Path())]
+        )
     elif directory is None:
         raise Failure("which folder? Name the folder of scripts, or add --lua", UNUSABLE)
     else:
@@ -123,6 +129,20 @@ async def _lua(urls: list[str] | None, *, cluster: bool) -> str:
     name = fields.get("server_name", "redis").capitalize()
     version = fields.get("valkey_version") or fields["redis_version"]
     return definitions(f"{name} {version}", of_server(docs, known))
+
+
+def _of_includes(directory: Path) -> Iterator[str]:
+    """What the files define that scripts of a folder include, by name."""
+    directory_folder(directory)
+    folder = Files(directory, shown_folder(directory), is_open=True)
+    found: set[str | None] = set()
+    for each in folder_contents(folder, ()):
+        # The others are for `check`.
+        if isinstance(each, Content):
+            found.update(each.source.map.paths[1:])
+    for path in sorted(filter(None, found)):
+        name = Path(os.path.relpath(path, directory)).as_posix()
+        yield of_include(name, read_file(Path(path)))
 
 
 def _python(directory: Path, root: Path | None) -> str:
