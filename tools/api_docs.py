@@ -37,6 +37,7 @@ class ApiDocs(griffe.Extension):
                 if isinstance(made, griffe.Attribute):
                     _put_method(kind, made, pkg)
             _mend_constructor(kind)
+            _name_dataclass(kind)
         for compiled in (glide_scripts.Script, ScriptBatch):
             kind = pkg[f"_core.{compiled.__name__}"]
             kind.docstring = _docstring(inspect.getdoc(compiled), kind)
@@ -99,6 +100,13 @@ def _mend_constructor(kind: griffe.Class) -> None:
         kind.del_member("__init__")
     elif constructor.docstring.value == "See the class.":
         constructor.docstring = None
+
+
+def _name_dataclass(kind: griffe.Class) -> None:
+    """Names the decorator of a record for griffe as type checkers know it."""
+    for decorator in kind.decorators:
+        if decorator.callable_path == "glide_scripts.records.record":
+            decorator.value.function = griffe.ExprName("dataclasses.dataclass")
 
 
 def _mend_examples(of: Any) -> None:

@@ -123,7 +123,6 @@ import typing
 from . import for_core as for_core
 from ._core import Script, __version__
 from .client.standalone import GlideClient
-from .commands.expiry import ExpirySet, ExpiryType
 from .commands.flush_mode import FlushMode
 from .commands.functions import FunctionRestorePolicy
 from .commands.key_expiry import ExpireOptions
@@ -187,6 +186,7 @@ if typing.TYPE_CHECKING:
     from .client.cluster import GlideClusterClient, TGlideClient
     from .client.many import ScriptReplies
     from .commands.cluster_scan import ClusterScanCursor
+    from .commands.expiry import ExpirySet, ExpiryType
     from .commands.function_library import Function, FunctionLibrary
     from .commands.ranges import (
         InfBound,
@@ -234,6 +234,7 @@ _LATER = {
         "client.cluster": "GlideClusterClient TGlideClient",
         "client.many": "ScriptReplies",
         "commands.cluster_scan": "ClusterScanCursor",
+        "commands.expiry": "ExpirySet ExpiryType",
         "commands.function_library": "Function FunctionLibrary",
         "commands.ranges": "InfBound LexBoundary Limit RangeByIndex RangeByLex RangeByScore "
         "ScoreBoundary",

@@ -55,7 +55,9 @@ def with_clear_errors(**advice: str) -> Callable[[C], C]:
                 make(self, *args, **kwargs)
                 return
             except (TypeError, ValueError, GlideError) as error:
-                reason = _unfit(make, advice, args, kwargs)
+                # A class whose parameters are its fields has no such `__init__`.
+                signature = getattr(type(self), "__signature__", None) or _without_self(make)
+                reason = _unfit(signature, advice, args, kwargs)
                 failure = TypeError(f"{type(self).__name__}(): {reason}") if reason else error
             # The error that it was made from has frames with arguments, too.
             failure.__context__ = None
@@ -70,13 +72,19 @@ def with_clear_errors(**advice: str) -> Callable[[C], C]:
     return decorate
 
 
-def _unfit(make: Callable[..., None], advice: dict[str, str], args: Any, kwargs: Any) -> str | None:
-    """Return why ``__init__`` does not take the arguments, and what to pass; None if it does."""
+def _without_self(make: Callable[..., None]) -> inspect.Signature:
     _, *parameters = inspect.signature(make).parameters.values()
-    signature = inspect.Signature(parameters)
+    return inspect.Signature(parameters)
+
+
+def _unfit(
+    signature: inspect.Signature, advice: dict[str, str], args: Any, kwargs: Any
+) -> str | None:
+    """Return why a class does not take the arguments, and what to pass; None if it does."""
     reason = misfit(signature, args, kwargs)
     if reason is None:
         return None
+    parameters = signature.parameters.values()
     by_position = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
     if len(args) > len(by_position):
         reason = f"takes at most {len(by_position)} by position, and {len(args)} were given"

@@ -1,20 +1,18 @@
-"""Errors that say what to use in place of redis-py's names and arguments."""
+"""Errors that say what to use in place of redis-py's names and arguments.
+
+Only such an error imports this.
+"""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn
 
 from .._core import Script
 from ..arguments import did_you_mean, misfit
-from ..config.secrets import Hidden
 from . import redis_py_names
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def no_attribute(
@@ -35,7 +33,7 @@ def misfit_of_script(args: Any, kwargs: Any) -> TypeError:
         known.append(redis_py_names.ONE_SCRIPT_FOR_ALL)
     advice = known[0] if known else did_you_mean(signature.parameters, kwargs)
     reason = misfit(signature, args, kwargs)
-    return TypeError(f"Script(): {reason}; {advice or _parameters(signature)}")
+    return TypeError(f"Script(): {reason}; {advice or parameters_of(signature)}")
 
 
 def raise_advised(
@@ -49,7 +47,7 @@ def raise_advised(
         advice = _argument_advice(name, kwargs) or did_you_mean(signature.parameters, kwargs)
         if advice is None and kwargs.keys() <= signature.parameters.keys():
             advice = _position_advice(name, signature, args)
-        error = TypeError(f"{name}(): {reason}; {advice or _parameters(signature)}")
+        error = TypeError(f"{name}(): {reason}; {advice or parameters_of(signature)}")
     elif advice := _value_advice(name, args, kwargs):
         error = TypeError(f"{error}; {advice}")
     # Tracebacks may show local variables, and some may be secret.
@@ -57,50 +55,8 @@ def raise_advised(
     raise error from None
 
 
-def with_advice(make: Callable[P, T]) -> Callable[P, T]:
-    """Decorate what makes a client, so that redis-py's settings raise an error with advice."""
-    advised: Any
-    if inspect.iscoroutinefunction(make):
-
-        async def advised(*args: Any, **kwargs: Any) -> Any:
-            try:
-                call = _checked_call(make, args, kwargs)
-            finally:
-                del args, kwargs
-            return await call.value()
-
-    else:
-
-        def advised(*args: Any, **kwargs: Any) -> Any:
-            try:
-                call = _checked_call(make, args, kwargs)
-            finally:
-                del args, kwargs
-            return call.value()
-
-    result: Callable[P, T] = functools.wraps(make)(advised)
-    return result
-
-
-def _checked_call(make: Callable[..., Any], args: Any, kwargs: Any) -> Hidden:
-    """Return the call, hidden from tracebacks that show local variables.
-
-    Raises:
-        TypeError: The arguments do not fit.
-    """
-    signature = inspect.signature(make)
-    reason = misfit(signature, args, kwargs)
-    call = Hidden(functools.partial(make, *args, **kwargs)) if reason is None else None
-    names = [name for name in kwargs if name not in signature.parameters]
-    near = did_you_mean(signature.parameters, kwargs) if call is None else None
-    del args, kwargs
-    if call is None:
-        advice = _setting_advice(names) or near or _parameters(signature)
-        raise TypeError(f"{make.__name__}(): {reason}; {advice}")
-    return call
-
-
-def _setting_advice(names: list[str]) -> str:
+def setting_advice(names: list[str]) -> str:
+    """Return what to pass in place of redis-py's settings."""
     from ..config.url_settings import CANNOT  # noqa: PLC0415 - only where one does not fit
 
     known = CANNOT | redis_py_names.SETTINGS
@@ -146,6 +102,6 @@ def _is_int(values: tuple[Any, ...]) -> bool:
     return any(isinstance(value, int) for value in values)
 
 
-def _parameters(signature: inspect.Signature) -> str:
+def parameters_of(signature: inspect.Signature) -> str:
     names = ", ".join(each for each in signature.parameters if each not in {"self", "cls"})
     return f"its parameters are {names}" if names else "it has no parameters"

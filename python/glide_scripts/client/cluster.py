@@ -16,11 +16,11 @@ from ..errors import RequestError
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TClusterResponse, TEncodable, TResult
-from .advice import with_advice
 from .cluster_keyspace import ClusterKeyspaceCommands
 from .cluster_scripting import ClusterScriptingCommands
 from .cluster_server import ClusterServerCommands
 from .command_methods import coroutine_function
+from .making import with_advice
 from .raising import raise_explained
 from .standalone import GlideClient
 

@@ -10,7 +10,6 @@ from types import CodeType, CoroutineType, MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..commands.command import Command
-from .advice import raise_advised
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +28,8 @@ def method_of(
         try:
             command = build(*args, **kwargs)
         except TypeError as error:
+            from .advice import raise_advised  # noqa: PLC0415 - only where they do not fit
+
             raise_advised(error, build, args, kwargs)
         reply: T = await self._execute(command)
         return reply

@@ -12,9 +12,9 @@ from ..config.settings import GlideClientConfiguration
 from ..observing.observer import Observer
 from ..public import show_as_public
 from ..values import TOK, TResult
-from .advice import with_advice
 from .base import BaseClient
 from .command_methods import coroutine_function, method_of
+from .making import with_advice
 
 
 class GlideClient(BaseClient):

@@ -6,7 +6,6 @@ from enum import Enum
 
 from .. import checks
 from ..public import show_as_public
-from ..records import Record
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -30,8 +29,8 @@ class ExpiryType(Enum):
     """The key keeps its expiry; there is no value."""
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class ExpirySet(Record):
+@dataclass(frozen=True, slots=True)
+class ExpirySet:
     """The expiry of the key that ``set`` writes.
 
     Args:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from types import CoroutineType
 from typing import Any, Literal, Protocol, overload
 
+import glide_scripts
+
 from .. import checks
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from ..values import TOK, TEncodable
 from . import replies
 from .arguments import K, flattened, one_or_more
 from .command import Command
-from .expiry import ExpirySet
 from .routing import per_key, routed
 
 
@@ -29,7 +29,7 @@ class ConditionalChange(Enum):
     """Only add what does not exist yet."""
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class OnlyIfEqual(Record):
     """A condition of ``set``: only if the key holds this value. Needs Valkey 8.1.
 
@@ -68,7 +68,7 @@ def set(
     key: TEncodable,
     value: TEncodable,
     conditional_set: ConditionalChange | OnlyIfEqual | None = None,
-    expiry: ExpirySet | None = None,
+    expiry: glide_scripts.ExpirySet | None = None,
     return_old_value: bool = False,
 ) -> Command[TOK | bytes | None]:
     """Set the value of a key.
@@ -107,10 +107,11 @@ def set(
         )
     if checks.flag("return_old_value", return_old_value):
         words.append("GET")
-    if isinstance(expiry, ExpirySet):
+    if expiry is not None:
+        from .expiry import ExpirySet  # noqa: PLC0415 - saves time at import; who has one has it
+
+        checks.of_type("expiry", expiry, ExpirySet, "an ExpirySet")
         words += expiry.get_cmd_args()
-    elif expiry is not None:
-        raise checks.wrong_type("expiry", expiry, "an ExpirySet")
     return Command(words)
 
 
@@ -123,7 +124,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: Literal[False] = False,
     ) -> CoroutineType[Any, Any, TOK]: ...
     @overload
@@ -132,7 +133,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: Literal[False] = False,
     ) -> CoroutineType[Any, Any, TOK | None]: ...
     @overload
@@ -141,7 +142,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: bool = False,
     ) -> CoroutineType[Any, Any, bytes | None]: ...
 

@@ -1,11 +1,8 @@
 """The waits between attempts to reconnect."""
 
-from dataclasses import dataclass
-
-from ..arguments import with_clear_errors
 from ..checks import MAX_UINT32, optional, within
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from .configuration_errors import configuration_errors
 
 _DEFAULT_JITTER_PERCENT = 20
@@ -13,8 +10,7 @@ _DEFAULT_JITTER_PERCENT = 20
 DEFAULT_BACKOFF = (5, 10, 2, _DEFAULT_JITTER_PERCENT)
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class BackoffStrategy(Record):
     """The waits between attempts to reconnect.
 

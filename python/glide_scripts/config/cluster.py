@@ -1,14 +1,13 @@
 """The settings of a cluster client."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
-from ..arguments import with_clear_errors
 from ..checks import MAX_UINT32, flag, of_type, optional, within, wrong_type
 from ..public import show_as_public
+from ..records import Record, record
 from . import unsupported
 from .configuration_errors import configuration_errors
-from .glide_order import by_position
 from .settings import IN_BOTH, AdvancedBaseClientConfiguration, BaseClientConfiguration, or_default
 from .unsupported import check_unsupported
 
@@ -25,9 +24,8 @@ class PeriodicChecksStatus(Enum):
     """Only when a reply or a lost connection indicates a change."""
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True)
-class PeriodicChecksManualInterval:
+@record(frozen=True, slots=True)
+class PeriodicChecksManualInterval(Record):
     """The interval at which the client checks the cluster for changes.
 
     Args:
@@ -44,14 +42,7 @@ class PeriodicChecksManualInterval:
         within("duration_in_sec", self.duration_in_sec, 1, MAX_UINT32 // 1000)
 
 
-@by_position(
-    "connection_timeout",
-    "tls_config",
-    "refresh_topology_from_initial_nodes",
-    "tcp_nodelay",
-    "pubsub_reconciliation_interval",
-)
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
     """Advanced settings of a cluster client: those of ``AdvancedGlideClientConfiguration``, and one
     more.
@@ -63,6 +54,14 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
     Raises:
         ConfigurationError: A value has a wrong type or is out of range.
     """
+
+    _by_position = (
+        "connection_timeout",
+        "tls_config",
+        "refresh_topology_from_initial_nodes",
+        "tcp_nodelay",
+        "pubsub_reconciliation_interval",
+    )
 
     refresh_topology_from_initial_nodes: bool = False
     tcp_nodelay: bool | None = None
@@ -78,23 +77,7 @@ class AdvancedGlideClusterClientConfiguration(AdvancedBaseClientConfiguration):
         optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
-@by_position(
-    *IN_BOTH,
-    "periodic_checks",
-    "pubsub_subscriptions",
-    "inflight_requests_limit",
-    "recovery_requests_queue_size",
-    "client_az",
-    "advanced_config",
-    "lazy_connect",
-    "compression",
-    "client_side_cache",
-    "address_resolver",
-    "client_circuit_breaker",
-    "lib_name",
-    "client_info_tag",
-)
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class GlideClusterClientConfiguration(BaseClientConfiguration):
     """The settings of a cluster client: those of ``GlideClientConfiguration``, and one more.
 
@@ -109,6 +92,23 @@ class GlideClusterClientConfiguration(BaseClientConfiguration):
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
+
+    _by_position = (
+        *IN_BOTH,
+        "periodic_checks",
+        "pubsub_subscriptions",
+        "inflight_requests_limit",
+        "recovery_requests_queue_size",
+        "client_az",
+        "advanced_config",
+        "lazy_connect",
+        "compression",
+        "client_side_cache",
+        "address_resolver",
+        "client_circuit_breaker",
+        "lib_name",
+        "client_info_tag",
+    )
 
     PubSubChannelModes = unsupported.ClusterPubSubChannelModes
     PubSubSubscriptions = unsupported.PubSubSubscriptions

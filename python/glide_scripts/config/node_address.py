@@ -1,19 +1,16 @@
 """The addresses of servers, as settings."""
 
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TypeAlias
 
-from ..arguments import with_clear_errors
 from ..checks import of_type, within, wrong_type
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from .address import MAX_PORT, check_unix_path, clean_host
 from .configuration_errors import configuration_errors
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class NodeAddress(Record):
     """The address of a server.
 
@@ -41,8 +38,7 @@ class NodeAddress(Record):
         within("port", self.port, 1, MAX_PORT)
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class UnixSocketAddress(Record):
     """The socket file of a server on the same machine. Use it wherever a ``NodeAddress`` fits.
 

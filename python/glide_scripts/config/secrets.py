@@ -1,14 +1,13 @@
 """Settings that contain secrets: a password."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, NoReturn, Self
 
 from ..checks import of_type, optional, wrong_type
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from .configuration_errors import configuration_errors
-from .glide_order import by_position
 from .unsupported import check_unsupported
 
 
@@ -30,8 +29,7 @@ class Hidden:
         return "***"
 
 
-@by_position("password", "username", "iam_config")
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class ServerCredentials(Record):
     """The client's credentials.
 
@@ -49,6 +47,12 @@ class ServerCredentials(Record):
         ConfigurationError: There is neither a password, a username nor a callback, or both a
             password and a callback, or a value is empty or has a wrong type.
     """
+
+    _by_position = (
+        "password",
+        "username",
+        "iam_config",
+    )
 
     password: str | None = None
     username: str | None = None

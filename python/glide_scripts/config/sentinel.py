@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from ..arguments import with_clear_errors
 from ..checks import flag, of_type, optional
 from ..public import show_as_public
+from ..records import record
 from .configuration_errors import configuration_errors
 from .secrets import Hidden, ServerCredentials
-from .settings import GlideClientConfiguration, credentials_settings, or_default
+from .settings import IN_BOTH, GlideClientConfiguration, credentials_settings, or_default
 from .tls import TlsAdvancedConfiguration
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SentinelConfiguration(GlideClientConfiguration):
     """The settings of a client of a primary and its replicas that Sentinels watch over.
 
@@ -38,6 +37,8 @@ class SentinelConfiguration(GlideClientConfiguration):
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
+
+    _by_position = IN_BOTH
 
     service_name: str = field(kw_only=True)
     sentinel_credentials: ServerCredentials | None = field(default=None, kw_only=True)

@@ -5,9 +5,9 @@ password or a client's key. ``dataclasses.replace`` makes a changed copy and che
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from ..checks import (
     MAX_INT32,
@@ -23,12 +23,11 @@ from ..checks import (
 )
 from ..observing.observer import Observer
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from . import unsupported
 from .address_map import AddressMap, checked_address_map
 from .backoff import DEFAULT_BACKOFF, BackoffStrategy
 from .configuration_errors import configuration_errors
-from .glide_order import by_position
 from .node_address import ServerAddress, UnixSocketAddress
 from .secrets import Hidden, ServerCredentials, check_text
 from .tls import TlsAdvancedConfiguration
@@ -103,8 +102,7 @@ class ProtocolVersion(Enum):
     RESP3 = 3
 
 
-# Only fields: nobody makes a base, and each method of a dataclass is compiled at import.
-@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class AdvancedBaseClientConfiguration(Record):
     """The settings of both; see ``AdvancedGlideClientConfiguration``."""
 
@@ -125,8 +123,7 @@ class AdvancedBaseClientConfiguration(Record):
         flag("send_client_info", self.send_client_info, "True or False")
 
 
-@by_position("connection_timeout", "tls_config", "tcp_nodelay", "pubsub_reconciliation_interval")
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
     """Advanced settings of a standalone client.
 
@@ -149,6 +146,13 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
         ConfigurationError: A value has a wrong type or is out of range.
     """
 
+    _by_position = (
+        "connection_timeout",
+        "tls_config",
+        "tcp_nodelay",
+        "pubsub_reconciliation_interval",
+    )
+
     tcp_nodelay: bool | None = None
 
     @configuration_errors()
@@ -157,7 +161,7 @@ class AdvancedGlideClientConfiguration(AdvancedBaseClientConfiguration):
         optional(flag, "tcp_nodelay", self.tcp_nodelay, "True or False")
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class BaseClientConfiguration(Record):
     """The settings of both clients; see ``GlideClientConfiguration``."""
 
@@ -276,23 +280,7 @@ def credentials_settings(credentials: ServerCredentials | None) -> dict[str, obj
     }
 
 
-@by_position(
-    *IN_BOTH,
-    "pubsub_subscriptions",
-    "inflight_requests_limit",
-    "client_az",
-    "advanced_config",
-    "lazy_connect",
-    "compression",
-    "read_only",
-    "client_side_cache",
-    "node_discovery_mode",
-    "address_resolver",
-    "client_circuit_breaker",
-    "lib_name",
-    "client_info_tag",
-)
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class GlideClientConfiguration(BaseClientConfiguration):
     """The settings of a client of one server, or of a primary and its replicas.
 
@@ -330,6 +318,23 @@ class GlideClientConfiguration(BaseClientConfiguration):
     Raises:
         ConfigurationError: A value has a wrong type, is out of range, or conflicts with another.
     """
+
+    _by_position: ClassVar[tuple[str, ...]] = (
+        *IN_BOTH,
+        "pubsub_subscriptions",
+        "inflight_requests_limit",
+        "client_az",
+        "advanced_config",
+        "lazy_connect",
+        "compression",
+        "read_only",
+        "client_side_cache",
+        "node_discovery_mode",
+        "address_resolver",
+        "client_circuit_breaker",
+        "lib_name",
+        "client_info_tag",
+    )
 
     PubSubChannelModes = unsupported.PubSubChannelModes
     PubSubSubscriptions = unsupported.PubSubSubscriptions

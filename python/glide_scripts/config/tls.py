@@ -1,14 +1,13 @@
 """The details of TLS."""
 
 import functools
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import Self, TypeAlias
 
-from ..arguments import with_clear_errors
 from ..checks import flag, optional, wrong_type
 from ..public import show_as_public
-from ..records import Record
+from ..records import Record, record
 from .configuration_errors import configuration_errors
 from .secrets import check_not_empty, check_text, not_pickled
 
@@ -16,8 +15,7 @@ Pem: TypeAlias = bytes | str | PathLike[str]
 """A PEM file's content as bytes, or its path."""
 
 
-@with_clear_errors()
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class TlsAdvancedConfiguration(Record):
     """How the client and the server make sure of each other over TLS.
 

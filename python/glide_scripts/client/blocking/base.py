@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, cast, overload
 
-from ...commands.expiry import ExpirySet
+import glide_scripts
+
 from ...commands.strings import ConditionalChange, OnlyIfEqual
 from ...observing.observer import Observer
 from ...values import TOK, TEncodable
 from .. import base
-from ..advice import with_advice
+from ..making import with_advice
 from ..sending import Sending
 from . import bound
 from .invoking import invoking
@@ -27,7 +28,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: Literal[False] = False,
     ) -> TOK: ...
     @overload
@@ -36,7 +37,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: Literal[False] = False,
     ) -> TOK | None: ...
     @overload
@@ -45,7 +46,7 @@ class SetMethod(Protocol):
         key: TEncodable,
         value: TEncodable,
         conditional_set: ConditionalChange | OnlyIfEqual | None = None,
-        expiry: ExpirySet | None = None,
+        expiry: glide_scripts.ExpirySet | None = None,
         return_old_value: bool = False,
     ) -> bytes | None: ...
 

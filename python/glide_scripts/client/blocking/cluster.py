@@ -7,7 +7,7 @@ from typing import Self, TypeAlias
 from ...config.cluster import GlideClusterClientConfiguration
 from ...public import show_as_public
 from .. import cluster
-from ..advice import with_advice
+from ..making import with_advice
 from ..sending_in_cluster import ClusterSending
 from .base import BaseClient
 from .methods import blocking, run_for

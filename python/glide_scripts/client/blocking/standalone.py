@@ -7,7 +7,7 @@ from typing import Self
 from ...config.settings import GlideClientConfiguration
 from ...public import show_as_public
 from .. import standalone
-from ..advice import with_advice
+from ..making import with_advice
 from .base import BaseClient
 from .methods import blocking, run_for
 
