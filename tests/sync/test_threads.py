@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import sys
 import threading
 import time
@@ -59,6 +61,37 @@ def test_a_call_that_waits_keeps_no_other_thread(client: GlideClient, server: Va
         assert not waiting.done()
         client.rpush("list", ["word"])
         assert waiting.result(30) == [b"list", b"word"]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2,
+    reason="it counts how often a thread sleeps; with one core, no thread looks for its reply",
+)
+def test_a_thread_looks_for_its_reply_while_another_one_waits(
+    client: GlideClient, server: ValkeyServer
+) -> None:
+    calls = 20
+
+    def sleeps_rarely() -> bool:
+        before = sleeps()
+        for _ in range(calls):
+            client.get("k")
+        return sleeps() - before < calls // 2
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.custom_command, ["BLPOP", "list", "0"])
+        block_until(lambda: blocked_clients(server) == 1)
+        try:
+            # Where other programs need the cores, it looks rarely.
+            block_until(sleeps_rarely, within=60)
+        finally:
+            client.rpush("list", ["word"])
+            waiting.result(30)
+
+
+def sleeps() -> int:
+    """How often this thread has given up its core to wait for something."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def blocked_clients(server: ValkeyServer) -> int:

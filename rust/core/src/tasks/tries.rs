@@ -1,6 +1,5 @@
 //! Whether a thread should look for something before it sleeps.
 
-use std::hint;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -69,16 +68,12 @@ impl Tries {
     }
 }
 
-/// Looks a few times in a row. If nothing has come, another thread gets this core: the system may have put the server's
-/// on it, and would not run that before the look is over. If the core is not given back soon, other programs need it.
+/// Looks once. If nothing has come, another thread gets this core: the system may have put the server's on it, or a
+/// thread that makes a call, and would not run that before the look is over. If the core is not given back soon, other
+/// programs need it.
 pub fn look(has_come: impl Fn() -> bool) -> Look {
-    const LOOKS: usize = 16;
     const SOON: Duration = Duration::from_millis(1);
-    let has_found = (0..LOOKS).any(|_| {
-        hint::spin_loop();
-        has_come()
-    });
-    if has_found {
+    if has_come() {
         return Look::Found;
     }
     let began = Instant::now();

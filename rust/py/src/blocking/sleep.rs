@@ -14,8 +14,8 @@ use crate::polling::time_to_look;
 /// Waits until the call of that many commands has ended, or at most until `longest` has passed; it may end early. The
 /// thread is detached.
 pub(super) fn until_end(mailbox: &Mailbox<Completion>, commands: usize, longest: Option<Duration>) {
-    let waiting = Waiting::begin();
-    if spin(mailbox, commands, &waiting) {
+    let _waiting = Waiting::begin();
+    if spin(mailbox, commands) {
         return;
     }
     WAKER.with(|waker| {
@@ -44,7 +44,7 @@ impl Wake for Unpark {
     }
 }
 
-/// How many threads wait. After a fork it may count those of the parent, too, and the child spins less.
+/// How many threads wait. After a fork it may count those of the parent, too.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether any thread waits.
@@ -59,11 +59,6 @@ impl Waiting {
         WAITING.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
-
-    #[expect(clippy::unused_self, reason = "this thread is counted as long as it is there")]
-    fn is_alone(&self) -> bool {
-        WAITING.load(Ordering::Relaxed) == 1
-    }
 }
 
 impl Drop for Waiting {
@@ -77,10 +72,10 @@ thread_local! {
 }
 
 /// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and
-/// waking take longer than the round trip to a server nearby. Only a thread that waits alone looks, because other
-/// threads need the cores. If it often finds nothing, it looks less often.
-fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bool {
-    let Some(length) = time_to_look(commands).filter(|_| waiting.is_alone()) else { return false };
+/// waking take longer than the round trip to a server nearby. Any number of threads may look: each look lets the others
+/// run, and they take turns in making their calls. If a thread often finds nothing, it looks less often.
+fn spin(mailbox: &Mailbox<Completion>, commands: usize) -> bool {
+    let Some(length) = time_to_look(commands) else { return false };
     let mut tries = TRIES.get();
     let is_due = tries.is_due();
     TRIES.set(tries);
@@ -90,7 +85,7 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize, waiting: &Waiting) -> bo
     let ends = Instant::now() + tries.length(length);
     let last = loop {
         let last = look(|| mailbox.has_ended());
-        if last != Look::InVain || !waiting.is_alone() || Instant::now() >= ends {
+        if last != Look::InVain || Instant::now() >= ends {
             break last;
         }
     };
