@@ -73,9 +73,11 @@ thread_local! {
 
 /// Looks for the reply for a short time before the thread sleeps, and returns whether it has arrived. Sleeping and
 /// waking take longer than the round trip to a server nearby. Any number of threads may look: each look lets the others
-/// run, and they take turns in making their calls. If a thread often finds nothing, it looks less often.
+/// run, and they take turns in making their calls. The replies of a batch take longer, so only a thread that waits alone
+/// looks for those. If a thread often finds nothing, it looks less often.
 fn spin(mailbox: &Mailbox<Completion>, commands: usize) -> bool {
-    let Some(length) = time_to_look(commands) else { return false };
+    let may_look = || commands == 1 || WAITING.load(Ordering::Relaxed) == 1;
+    let Some(length) = time_to_look(commands).filter(|_| may_look()) else { return false };
     let mut tries = TRIES.get();
     let is_due = tries.is_due();
     TRIES.set(tries);
@@ -85,7 +87,7 @@ fn spin(mailbox: &Mailbox<Completion>, commands: usize) -> bool {
     let ends = Instant::now() + tries.length(length);
     let last = loop {
         let last = look(|| mailbox.has_ended());
-        if last != Look::InVain || Instant::now() >= ends {
+        if last != Look::InVain || !may_look() || Instant::now() >= ends {
             break last;
         }
     };
