@@ -33,6 +33,10 @@ class Generated:
     hidden: int = dataclasses.field(default=0, repr=False)
 
 
+def pickled(one: Any) -> Any:
+    return pickle.loads(pickle.dumps(one))
+
+
 both = pytest.mark.parametrize("kind", [Point, Generated])
 
 
@@ -84,9 +88,7 @@ def test_a_record_cannot_be_changed(kind: type[Any]) -> None:
 
 
 @both
-@pytest.mark.parametrize(
-    "copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
-)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
 def test_a_record_is_copied_and_pickled(kind: type[Any], copied: Callable[[Any], Any]) -> None:
     one = kind(1, "a", ["b"], hidden=2)
     assert copied(one) == one
