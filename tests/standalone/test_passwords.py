@@ -103,6 +103,20 @@ async def test_a_server_that_is_silent_keeps_no_other_from_the_new_password() ->
                 assert b"cmdstat_auth:calls=2," in stats
 
 
+async def test_a_client_with_as_many_calls_as_allowed_takes_up_a_new_password(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect(own_server, inflight_requests_limit=1)
+    waits = asyncio.ensure_future(client.custom_command(["BLPOP", "jobs", "0"]))
+    await until(lambda: b"blocked_clients:1" in info_of_clients(own_server))
+    with pytest.raises(RequestError, match="inflight_requests_limit"):
+        await client.ping()
+    own_server.command("CONFIG", "SET", "requirepass", NEW)
+    assert await client.update_connection_password(NEW, immediate_auth=True) == b"OK"
+    waits.cancel()
+    await asyncio.wait([waits])
+
+
 async def test_a_command_that_waits_for_others_does_not_delay_a_new_password(
     own_server: ValkeyServer, protocol: ProtocolVersion, connect: Connect
 ) -> None:

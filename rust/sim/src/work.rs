@@ -141,10 +141,6 @@ impl Callers {
     }
 
     fn change_password(self: &Rc<Self>) {
-        // The client would refuse that.
-        if self.client.borrow().stats().pending_bytes() > LIMIT {
-            return;
-        }
         let (reply_to, outcome) = ReplyTo::task();
         let password = self.world.pick(&PASSWORDS);
         self.password.set(password);

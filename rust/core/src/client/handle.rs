@@ -140,9 +140,9 @@ impl Client {
     }
 
     /// Sets the password of new connections; `None`: they do not log in. `authenticate`: existing connections log in
-    /// with it now, too.
+    /// with it now, too. However many calls are in flight, a client takes up a new password.
     pub fn update_password(&self, password: Option<String>, authenticate: bool, reply_to: ReplyTo) {
-        let Some(reply_to) = self.admit(reply_to) else { return };
+        let Some(reply_to) = self.unless_closed(reply_to) else { return };
         self.credentials.set_password(password.clone());
         match password.filter(|_| authenticate) {
             Some(password) => self.send(Message::Authenticate(Box::new(Secret(password)), reply_to)),
@@ -156,12 +156,17 @@ impl Client {
         (timeout, now + timeout)
     }
 
-    /// Admits a call, unless the client is closed or has as many calls in flight as allowed.
-    fn admit(&self, mut reply_to: ReplyTo) -> Option<ReplyTo> {
+    fn unless_closed(&self, reply_to: ReplyTo) -> Option<ReplyTo> {
         if self.closed.load(Ordering::Acquire) {
             self.stats.finish(reply_to, Err(Box::new(Error::closed())));
             return None;
         }
+        Some(reply_to)
+    }
+
+    /// Admits a call, unless the client is closed or has as many calls in flight as allowed.
+    fn admit(&self, reply_to: ReplyTo) -> Option<ReplyTo> {
+        let mut reply_to = self.unless_closed(reply_to)?;
         let pending = self.stats.pending_bytes();
         if pending > self.pending_bytes_limit {
             let cause = Cause::TooManyBytes { pending, limit: self.pending_bytes_limit };
