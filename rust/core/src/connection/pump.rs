@@ -15,6 +15,7 @@ use crate::connection::lane::{Lane, Place};
 use crate::connection::step::Unfinished;
 use crate::model::call::Call;
 use crate::model::config::Deadlines;
+use crate::model::request::ACCEPTED;
 use crate::model::status::Status;
 use crate::model::unreachable::Unreachable;
 use crate::tasks::guard;
@@ -263,8 +264,6 @@ impl Lane {
     /// The requests in flight when the connection was lost. A request is unsent if the server cannot have read all of
     /// it.
     pub(super) fn lose_in_flight(self: &Rc<Self>, written: u64, reason: &Unreachable) {
-        /// The least that a server's limits (`proto-max-bulk-len`, `client-query-buffer-limit`) can be set to.
-        const ACCEPTED: u64 = 1 << 20;
         let in_flight = self.queues.borrow_mut().lose_in_flight();
         self.publish_in_flight();
         if matches!(in_flight.front(), Some((_, entry)) if matches!(entry.job, Some(Job::Load(..)))) {
@@ -277,7 +276,7 @@ impl Lane {
                 Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
                 _ => entry.ends <= written,
             };
-            let is_cut_off = !was_sent && entry.begins < written && entry.ends - entry.begins > ACCEPTED;
+            let is_cut_off = !was_sent && entry.begins < written && entry.ends - entry.begins > ACCEPTED as u64;
             if let Job::Step(step) = &job {
                 if was_sent {
                     step.progress.written.set(written - entry.begins);

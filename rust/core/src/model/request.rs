@@ -21,6 +21,9 @@ use crate::wire::pack::{self, write_header, write_word};
 pub use self::packer::Packer;
 pub use self::words::CONTAINERS;
 
+/// The least that a server's limits (`proto-max-bulk-len`, `client-query-buffer-limit`) can be set to, in bytes.
+pub(crate) const ACCEPTED: usize = 1 << 20;
+
 /// A packed command, and how it may be sent. It owns all its bytes.
 #[derive(Clone)]
 pub struct Request {

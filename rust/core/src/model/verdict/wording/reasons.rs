@@ -1,6 +1,7 @@
 //! Whether a server has a reason to answer a request with a line. If it has none, a script has made the line up.
 
 use super::{NO_APPENDING_SCRIPT, NO_CLUSTER, TOO_LARGE, WRITES_READ_ONLY, WRONG_COUNT_OF_KEYS};
+use crate::model::request::ACCEPTED;
 use crate::model::verdict::Asked;
 
 /// Whether a server may answer so to a command that runs Lua, before any Lua runs.
@@ -21,7 +22,6 @@ pub(super) fn has_reason(line: &str, asked: &Asked<'_>) -> bool {
 
 /// Whether a server may be set to refuse a word of that length, or so many words.
 fn may_be_too_large(asked: &Asked<'_>) -> bool {
-    const ACCEPTED: usize = 1 << 20;
     let args = asked.args();
     args.len() >= ACCEPTED || args.iter().any(|arg| arg.len() > ACCEPTED)
 }
