@@ -278,6 +278,11 @@ impl Attempt {
         (self.cut_offs == TRIES).then(|| Box::new(Error::cut_off(TRIES, bytes, reason)))
     }
 
+    /// A load of its code is sent before it.
+    pub(super) fn loads_code(&self) -> bool {
+        self.brings_library || self.loads_script.is_some()
+    }
+
     pub(super) fn brings_code(&self) -> bool {
         matches!(self.form, Some(Form::Code | Form::CodeReadOnly))
     }

@@ -17,9 +17,8 @@ pub(crate) struct Pauses {
 impl Pauses {
     /// Has the next attempt wait.
     pub(crate) fn back_off(&mut self) {
-        let pause = Duration::from_millis(1 << self.count.min(10)).min(LONGEST);
+        self.set_due(Duration::from_millis(1), LONGEST, self.count);
         self.count += 1;
-        self.due = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
     }
 
     /// Its connection was lost with it. Perhaps the server has ended the connection because of this request, so each
@@ -28,10 +27,15 @@ impl Pauses {
         const SHORTEST: Duration = Duration::from_millis(5);
         const LONGEST: Duration = Duration::from_millis(500);
         if let Some(paused) = self.losses.checked_sub(1) {
-            let pause = (SHORTEST * (1 << paused.min(10))).min(LONGEST);
-            self.due = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+            self.set_due(SHORTEST, LONGEST, paused);
         }
         self.losses += 1;
+    }
+
+    /// Twice as long as the time before, up to the longest pause.
+    fn set_due(&mut self, shortest: Duration, longest: Duration, times_before: u32) {
+        let pause = (shortest * (1 << times_before.min(10))).min(longest);
+        self.due = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
     }
 
     /// A few redirects are followed at once; more mean that the nodes do not agree yet.

@@ -196,7 +196,7 @@ async fn next_attempt(
         return Break(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(request)))));
     }
     let commands = attempt.commands(request, &target);
-    let brings_code = attempt.brings_code() || attempt.brings_library || attempt.loads_script.is_some();
+    let brings_code = attempt.brings_code() || attempt.loads_code();
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
     progress.note_attempt(attempt, &target);
@@ -214,7 +214,7 @@ async fn next_attempt(
             progress.note_answers(attempt.questions.take(), &mut replies);
             let reply = replies.pop().expect("a lane gives a reply to each command");
             attempt.learn_from(servers, request, &call.route, &reply, &target);
-            let loading = (attempt.brings_library || attempt.loads_script.is_some()).then(|| replies.pop()).flatten();
+            let loading = attempt.loads_code().then(|| replies.pop()).flatten();
             Unfinished::Answered(attempt.after_load(request, reply, loading.as_ref()))
         }
         Err(unfinished) => unfinished,

@@ -25,6 +25,7 @@ pub(super) enum Answer {
     OnReplica(ServerError),
     /// Nothing was executed, because a library may not be loaded.
     CannotLoadLibrary,
+    /// The same of a script.
     CannotLoadScript,
     Failed(Box<Error>),
 }
