@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from tests.batches import invoked_in_batch
 from tests.conftest import Connect
 from tests.servers.table import has
 
-from glide_scripts import Batch, GlideClient, Script
+from glide_scripts import GlideClient, Script
 from glide_scripts.testing import ValkeyServer
 
 pytestmark = pytest.mark.every_server
@@ -32,20 +33,12 @@ async def single(client: GlideClient, value: bytes) -> object:
     return await client.invoke_script(ECHO, ["key"], [value])
 
 
-async def batch(client: GlideClient, value: bytes, is_atomic: bool) -> object:
-    batch = Batch(is_atomic=is_atomic)
-    batch.invoke_script(ECHO, ["key"], [value])
-    replies = await client.exec(batch, raise_on_error=True)
-    assert replies is not None
-    return replies[0]
-
-
 async def pipeline(client: GlideClient, value: bytes) -> object:
-    return await batch(client, value, is_atomic=False)
+    return await invoked_in_batch(client, ECHO, value, key="key", is_atomic=False)
 
 
 async def transaction(client: GlideClient, value: bytes) -> object:
-    return await batch(client, value, is_atomic=True)
+    return await invoked_in_batch(client, ECHO, value, key="key", is_atomic=True)
 
 
 # The server quotes the arguments of a command that it does not know: up to a zero byte, up to a

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.batches import invoked_in_batch
 from tests.conftest import Connect
 
 from glide_scripts import (
-    Batch,
     GlideClient,
     NoPermissionError,
     Script,
@@ -39,20 +39,12 @@ async def many(client: GlideClient, script: Script) -> object:
     return reply
 
 
-async def batch(client: GlideClient, script: Script, is_atomic: bool) -> object:
-    batch = Batch(is_atomic=is_atomic)
-    batch.invoke_script(script, ["runs"])
-    replies = await client.exec(batch, raise_on_error=True)
-    assert replies is not None
-    return replies[0]
-
-
 async def pipeline(client: GlideClient, script: Script) -> object:
-    return await batch(client, script, is_atomic=False)
+    return await invoked_in_batch(client, script, key="runs", is_atomic=False)
 
 
 async def transaction(client: GlideClient, script: Script) -> object:
-    return await batch(client, script, is_atomic=True)
+    return await invoked_in_batch(client, script, key="runs", is_atomic=True)
 
 
 CALLS: list[Call] = [single, once, many, pipeline, transaction]
