@@ -117,7 +117,7 @@ def test_no_run_contradicts_the_order_of_another(tmp_path: Path, url: str) -> No
     file.write_text(f"local text\n{lines}return #text\n")
     told = []
     for _ in range(10):
-        figures = profile(file, "--repeat", "30", "--url", url)
+        figures = profile(file, "--repeat", "160", "--url", url)
         lines_by_time = sorted(figures["lines"], key=lambda each: -each["seconds"])
         told.append(
             {
@@ -147,10 +147,22 @@ def test_lines_that_cannot_be_told_apart_are_in_the_order_of_the_text() -> None:
                 node.micros += micros + off
         return [(each.number, each.is_tied) for each in profile.hottest()]
 
-    found = [(2, False), (1, False), (3, True), (5, False), (4, False), (6, True), (8, True)]
+    found = [(2, False), (1, False), (3, True), (5, False), (4, False)]
     assert hottest(*[0.0] * 9) == found
     # In another run, lines that take about the same time come in another order.
     assert hottest(0.8, 1, -0.8, -0.1, 1, 0.1, 0.1, -0.1, 0) == found
+
+
+@pytest.mark.parametrize("noise", [-0.02, -0.01, 0.0, 0.01, 0.02])
+def test_lines_are_parted_where_they_differ_most(noise: float) -> None:
+    # Each takes 3, 33, 4, 44 and 5 % more than the next one, two of them somewhat more or less.
+    times = {1: 75.0, 2: 100 + 100 * noise, 3: 72.0, 4: 103.0, 5: 50 - 50 * noise, 6: 47.6}
+    profile = Profile("x", b"", Timed(b"", ()), None)
+    profile.calls, profile.micros = 10_000, 10_000 * sum(times.values())
+    for line, micros in times.items():
+        profile.root.below[str(line)] = Node(str(line), "line", line, 10_000, 10_000 * micros)
+    found = [(each.number, each.is_tied) for each in profile.hottest()]
+    assert found == [(2, False), (4, True), (1, False), (3, True), (5, False)]
 
 
 def test_a_line_that_takes_less_than_a_hundredth_is_none_of_the_hottest() -> None:
@@ -183,9 +195,9 @@ def test_calls_without_timers_correct_the_times() -> None:
         # Line 3 takes 100 microseconds at once, line 1 ten in ten runs.
         tree = b"0 1 0 0\n1 10 10 1\n1 1 100 3"
         for _ in range(20):
-            profile.add([1, b"", 0, b"110", b"0", b"0", b"0", tree])
+            profile.add([1, b"", 0, b"110", b"0", b"0", tree])
             if without is not None:
-                profile.add_without_timers([1, b"", 0, without, b"0", b"0", b"0", b""])
+                profile.add_without_timers([1, b"", 0, without, b"0", b"0", b""])
         profile.settle()
         return profile
 
@@ -203,7 +215,7 @@ def test_an_interruption_is_left_out_and_slow_data_is_not() -> None:
         profile = Profile("x", b"a\nb\n", Timed(b"", ()), None)
         for number in range(160):
             tree = b"0 1 0 0\n1 1 10 1\n1 1 %s 2" % (slow if number == 70 else b"10")
-            profile.add([1, b"", 0, b"20", b"0", b"0", b"0", tree])
+            profile.add([1, b"", 0, b"20", b"0", b"0", tree])
         profile.settle()
         return profile.lines()[2].micros / 160
 
@@ -264,7 +276,7 @@ def test_without_repeat_a_quick_script_is_called_up_to_two_thousand_times(
 ) -> None:
     file = tmp_path / "quick.lua"
     file.write_text("return 1\n")
-    assert 100 <= profile(file, "--url", url)["calls"] <= 2000
+    assert 100 <= profile(file, "--url", url)["calls"] <= 8000
 
 
 def test_without_repeat_a_slow_script_is_called_a_hundred_times(tmp_path: Path, url: str) -> None:
@@ -505,7 +517,7 @@ def test_what_ends_it_early_shows_the_figures_so_far(
         end(profiling, server)
         out, err = profiling.communicate(timeout=300)
     assert profiling.returncode in codes
-    assert re.match(rf"{re.escape(str(file))}: [\d,]+ calls, ".encode(), out)
+    assert re.match(rf"{re.escape(str(file))}: [\d,]+ calls?, ".encode(), out)
     assert err.decode().startswith(f"glide-scripts: {said}")
     assert ";INCR " in stacks.read_text()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from statistics import median_low
 from typing import Any
 
@@ -38,10 +40,13 @@ class Row:
     micros: float
     margin: float = 0.0
     """How far off the time of a line may be, in microseconds, either way."""
+    steps: float = 0.0
+    """The part of this that does not grow with the time, such as the clock's steps."""
 
-    def is_about(self, other: Row) -> bool:
-        """Whether the measurement does not tell two lines apart."""
-        return abs(self.micros - other.micros) <= self.margin + other.margin
+    def times(self, other: Row) -> float:
+        """How many times as long as a shorter line it takes at the least; a logarithm."""
+        least, most = self.micros - self.steps, other.micros + other.steps
+        return math.log(least / most) if least > most > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,13 @@ class Hot:
 
 
 # How much a line's time, and that of the timers that were subtracted from it, may differ from run
-# to run. With less, fewer of ten runs had the same order; so had groups whose lines are all about
-# as long as their first.
+# to run.
 _OF_LINE, _OF_TIMERS = 0.1, 0.03
+# Lines that differ by less than a twentieth are in one group of the hottest, lines that differ by
+# more than a third are not.
+_ALIKE = (math.log(1.05), math.log(1.35))
 _HOTTEST, _MOST = 5, 10
-"""How many lines are the hottest, and how many with those that cannot be told from the fifth."""
+"""How many lines are the hottest, and of how many lines they are the first groups."""
 _LEAST = 0.01
 """The share of the whole below which a line is none of them."""
 _IN_GROUP = 16
@@ -71,7 +78,7 @@ _SELDOM_SLOW = 2.0
 """How much longer than its quicker half a line may take on average, compared with other lines."""
 _BUSY = 3.0
 """How much longer than their quicker half lines take on a very busy machine."""
-_SHORT = 0.5
+_SHORT = (math.log(0.35), math.log(0.7))
 """The part of a timer that a line must take each time to be told from shorter ones."""
 _KEPT = 0.2
 """The part of a line's time that remains, however much its timers disturbed it."""
@@ -172,7 +179,7 @@ class Profile:
 
     def add(self, reply: Any) -> None:
         """Add what a call of the text with timers returned."""
-        is_done, why, failed_at, _, of_line, of_call, of_new, tree = reply
+        is_done, why, failed_at, _, of_line, of_call, tree = reply
         group: defaultdict[int, _Group] = defaultdict(_Group)
         self.calls += 1
         self._of_line.append(float(of_line))
@@ -203,10 +210,10 @@ class Profile:
             above = path[-2]
             # A timer reads the clock halfway: a part of its time is before, the rest after.
             if node.kind == "command":
-                add(node, 0, times * float(of_call) / 2 + float(of_new), times)
+                add(node, 0, times * float(of_call) / 2, times)
                 add(above, 0, times * float(of_call) / 2, times)
             else:
-                add(node, 0, times * float(of_line) + float(of_new), times)
+                add(node, 0, times * float(of_line), times)
             if node.kind == "function":
                 # It is left, too.
                 add(above, 0, times * float(of_line), times)
@@ -294,36 +301,29 @@ class Profile:
                 row[1],
                 row[1] * (_OF_LINE if self.calls > 1 else 1)
                 + _OF_TIMERS * self._lines[line].timers
-                + math.sqrt(row[0])  # the clock has steps of a microsecond
-                + self._doubt.get(line, 0.0),
+                + steps,
+                steps if self.calls > 1 else row[1],
             )
             for line, row in sorted(rows.items())
+            # The clock has steps of a microsecond.
+            for steps in [math.sqrt(row[0]) + self._doubt.get(line, 0.0)]
         }
 
     def hottest(self) -> list[Hot]:
-        """The five lines that take the most time, and those that cannot be told from the fifth.
+        """The five lines that take the most time, if there are as many that take 1 % or more.
 
-        A group of lines, each of which cannot be told from the next slower one, is in the order of
-        the text, which is the same in each run. Lines that take less than a timer can tell are one
-        group, those that run most often first.
+        A group of lines, each of which takes about as long as the next slower one, is in the order
+        of the text, which is the same in each run. Lines that take less than a timer can tell are
+        one group, those that run most often first.
         """
         lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)
-        short = [each for each in lines if self._is_short(each[1])]
-        groups: list[list[tuple[int, Row]]] = []
-        for number, row in lines[:_MOST]:
-            if (number, row) in short:
-                continue
-            if self.share(row.micros) < _LEAST:
-                break
-            if groups and groups[-1][-1][1].is_about(row):
-                groups[-1].append((number, row))
-            else:
-                groups.append([(number, row)])
+        short = self._short(lines)
+        others = [
+            each for each in lines if each not in short and self.share(each[1].micros) >= _LEAST
+        ][:_MOST]
+        groups = _groups(others)
         order = [
-            [
-                Hot(number, row, at > 0)
-                for at, (number, row) in enumerate(sorted(group, key=_number))
-            ]
+            [Hot(*each, at > 0) for at, each in enumerate(sorted(group, key=_number))]
             for group in groups
         ]
         if short:
@@ -331,15 +331,24 @@ class Profile:
             place = sum(group[0][1].micros >= slowest for group in groups)
             short.sort(key=lambda each: (-each[1].count, each[0]))
             order.insert(place, [Hot(*each, at > 0, True) for at, each in enumerate(short)])
-        found: list[Hot] = []
-        for group in order:
-            left = _HOTTEST - len(found)
-            if left > 0:
-                found += group[:left] if group[0].is_short else group
-        return found
+        return list(chain(*order))[:_HOTTEST]
 
-    def _is_short(self, row: Row) -> bool:
-        return row.micros < _SHORT * self.of_line * row.count
+    def _short(self, lines: list[tuple[int, Row]]) -> list[tuple[int, Row]]:
+        """The lines that take less than a timer can tell, but may be among the hottest."""
+        if not self.of_line:
+            return []
+        parts = {
+            number: math.log(max(row.micros, 0.001) / (self.of_line * row.count))
+            for number, row in lines
+            if row.count
+        }
+        least = _clearest(parts.values(), *_SHORT)
+        most = math.exp(least) * self.of_line
+        return [
+            (number, row)
+            for number, row in lines
+            if parts.get(number, 0.0) < least and self.share(most * row.count) >= _LEAST
+        ]
 
     def commands(self) -> dict[str, Row]:
         """The commands, the slowest first."""
@@ -383,8 +392,34 @@ class Profile:
         return Node(str(self._map.place(line)), "line", line)
 
 
+def _groups(lines: list[tuple[int, Row]]) -> list[list[tuple[int, Row]]]:
+    """Part lines, the slowest first, where they differ clearly."""
+    differences = [more.times(less) for (_, more), (_, less) in pairwise(lines)]
+    alike = _clearest(differences[:_HOTTEST], *_ALIKE)
+    groups: list[list[tuple[int, Row]]] = []
+    for line, difference in zip(lines, [math.inf, *differences], strict=False):
+        if difference > alike:
+            groups.append([])
+        groups[-1].append(line)
+    return groups
+
+
 def _number(line: tuple[int, Row]) -> int:
     return line[0]
+
+
+def _clearest(values: Iterable[float], least: float, most: float) -> float:
+    """The number from the least to the most that is the farthest from all values.
+
+    Values differ from run to run. So most likely, each of them is on the same side of this number
+    in the next run.
+    """
+    found = sorted(values)
+    middles = [(one + other) / 2 for one, other in pairwise(found)]
+    return max(
+        [each for each in (least, *middles, most) if least <= each <= most],
+        key=lambda each: min((abs(each - value) for value in found), default=0.0),
+    )
 
 
 def stacks(root: Node) -> list[tuple[tuple[str, ...], float]]:

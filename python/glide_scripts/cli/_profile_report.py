@@ -61,7 +61,7 @@ def _show_hottest(console: Output, profile: Profile) -> None:
         console.print(Text.assemble(_figures(profile, each.row), f" {shown}"))
     if any(each.is_short for each in hottest):
         console.print(
-            "Lines with < take less than half of a timer each time, too little to tell them apart; "
+            "Lines with < take less than about half of a timer, too little to tell them apart; "
             "so those that run most often come first."
         )
     if any(each.is_tied and not each.is_short for each in hottest):

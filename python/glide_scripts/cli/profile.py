@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 # The code with which the text of an error may begin.
 _CODE = re.compile(r"[A-Z][A-Z0-9_]+(?= |$)")
-_LEAST, _MOST, _SECONDS = 100, 2000, 3.0
+_LEAST, _MOST, _SECONDS = 100, 8000, 5.0
 """How many calls there are without ``--repeat``, and how long those after the least may take."""
 _IN_FLIGHT, _AT_ONCE = 16, 0.02
 """How many calls are in flight, and how many seconds these may take; but one call always is.
@@ -69,7 +69,7 @@ def command(
             min=1,
             help=(
                 "The number of calls, or of rounds of --workload. Default: as many calls as fit "
-                "into 3 seconds, from 100 to 2,000; with --workload 1 round."
+                "into 5 seconds, from 100 to 8,000; with --workload 1 round."
             ),
         ),
     ] = None,
