@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ def count(directory):
 def run_program(code: str, url: str, *flags: str, **environment: str) -> str:
     """Return what it prints. It must end with exit code 0 and write nothing to standard error."""
     with started(code, url, *flags, **environment) as process:
-        output, complaints = process.communicate(timeout=90)
+        output, complaints = process.communicate(timeout=300)
     assert (process.returncode, complaints) == (0, ""), (
         f"exit code {process.returncode}\n{complaints}"
     )
@@ -57,3 +58,27 @@ def started(
                 yield process
             finally:
                 process.kill()
+
+
+def rest(process: subprocess.Popen[str], said: str = "") -> tuple[str, str]:
+    """Wait for the end of a program, some of whose lines were read; return all that follows.
+
+    `communicate` loses what `readline` has read ahead.
+
+    Args:
+        process: The program.
+        said: What it reads from its standard input.
+    """
+    bound = threading.Timer(300, process.kill)
+    bound.start()
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(said)
+        process.stdin.close()
+        output, complaints = process.stdout.read(), process.stderr.read()
+        process.wait()
+    finally:
+        bound.cancel()
+    return output, complaints

@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from tests.programs import run_program, started
+from tests.programs import rest, run_program, started
 from tests.waiting import until
 
 from glide_scripts import GlideClient, Script, sync
@@ -151,7 +151,7 @@ except KeyboardInterrupt:
         assert process.stdout is not None
         assert process.stdout.readline() == "calling\n"
         process.send_signal(signal.SIGINT)
-        output, complaints = process.communicate(timeout=300)
+        output, complaints = rest(process)
     assert (process.returncode, output, complaints) == (0, "interrupted\n", "")
 
 
@@ -178,7 +178,7 @@ asyncio.run(client.close())
         assert process.stdout.readline() == "interrupted\n"
         # Now the abandoned call gets a reply.
         server.command("RPUSH", "nothing", "late")
-        output, complaints = process.communicate(timeout=300)
+        output, complaints = rest(process)
     assert (process.returncode, output, complaints) == (0, "b'going on'\n", "")
 
 
@@ -203,7 +203,7 @@ for _ in range(5):
             assert process.stdout.readline() == "calling\n"
             process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == "interrupted\n"
-        output, complaints = process.communicate(timeout=300)
+        output, complaints = rest(process)
     assert (process.returncode, output, complaints) == (0, "", "")
 
 

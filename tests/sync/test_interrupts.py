@@ -9,7 +9,7 @@ import sys
 from types import FrameType
 
 import pytest
-from tests.programs import started
+from tests.programs import rest, started
 from tests.waiting import block_until
 
 from glide_scripts import sync
@@ -32,7 +32,7 @@ WAITING = {
 
 def interrupted(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGINT)
-    output, complaints = process.communicate(timeout=300)
+    output, complaints = rest(process)
     assert (process.returncode, complaints) == (0, "")
     return output
 
@@ -145,7 +145,7 @@ print(client.custom_command(["BLPOP", "list", "0"]))
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "handled\n"
         server.command("RPUSH", "list", "word")
-        output, complaints = process.communicate(timeout=300)
+        output, complaints = rest(process)
     assert (output, complaints) == ("[b'list', b'word']\n", "")
 
 
@@ -178,5 +178,5 @@ except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
         own_server.resume()
-        output, complaints = process.communicate("go\n", timeout=300)
+        output, complaints = rest(process, "go\n")
     assert (output, complaints) == ("None\n", "")
