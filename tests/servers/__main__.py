@@ -66,7 +66,7 @@ def in_full(programs: dict[str, Path], options: list[str]) -> int:
 
 
 def in_short(programs: dict[str, Path], options: list[str]) -> int:
-    """Several at a time; what each prints is shown when it is done."""
+    """All at a time, since they mostly wait; what each prints is shown when it is done."""
     # Importing the other files would take longer than the tests.
     files = [] if name_files(options) else files_with(MARK)
     command = [*PYTEST, "-q", "-m", MARK, *map(str, files), *options]
@@ -87,7 +87,7 @@ def in_short(programs: dict[str, Path], options: list[str]) -> int:
         )
         return None if done.returncode in FINE else name
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(max(len(programs), 1)) as threads:
         failed = [name for name in threads.map(run, programs) if name is not None]
     return complain(f"failed on {', '.join(failed)}") if failed else 0
 
