@@ -181,7 +181,9 @@ impl Line {
             6 => Fate::SwallowAfter(after),
             _ => Fate::None,
         };
-        let is_narrow = world.once_in(3) && world.roughness.get() != Roughness::Healed;
+        // A client that cannot see what has arrived relies on how soon bytes arrive on most networks.
+        let may_be_narrow = world.roughness.get() != Roughness::Healed && world.shows_arrival.get();
+        let is_narrow = may_be_narrow && world.once_in(3);
         Self {
             id,
             fate: Cell::new(fate),

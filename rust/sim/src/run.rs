@@ -87,6 +87,7 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     world.is_quiet.set(is_calm);
     world.stays_silent.set(!is_calm && chance.u8(..3) == 0);
+    world.shows_arrival.set(!is_calm || chance.bool());
     world.has_slow_scripts.set(chance.u8(..if is_calm { 2 } else { 4 }) == 0);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
     (layout, version, world)
@@ -309,9 +310,8 @@ fn config(world: &World, layout: Layout, chance: &mut fastrand::Rng) -> Config {
             address_map: None,
             deadlines: if chance.u8(..5) == 0 { Deadlines::UntilSent } else { Deadlines::WholeCalls },
             observed: false,
-            // The simulated connections know it themselves. Where a system cannot tell, the client relies on how soon
-            // bytes arrive on most networks.
-            unacknowledged: (!world.is_quiet.get() || chance.bool()).then_some(|_| None),
+            // The simulated connections know it themselves.
+            unacknowledged: world.shows_arrival.get().then_some(|_| None),
             transport: Arc::new(Simulated),
         },
         read_from: if chance.bool() { ReadFrom::Primary } else { ReadFrom::PreferReplica },

@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) is_quiet: Cell<bool>,
     /// Connections and attempts to connect that went silent in the rough phase stay silent.
     pub(crate) stays_silent: Cell<bool>,
+    /// Clients can see which of the bytes that a socket took have arrived.
+    pub(crate) shows_arrival: Cell<bool>,
     /// Scripts keep the servers busy for long.
     pub(crate) has_slow_scripts: Cell<bool>,
     /// What happened on the servers, in order.
@@ -91,6 +93,7 @@ impl World {
             roughness: Cell::new(Roughness::Calm),
             is_quiet: Cell::new(false),
             stays_silent: Cell::new(false),
+            shows_arrival: Cell::new(true),
             has_slow_scripts: Cell::new(false),
             events: RefCell::default(),
             taken: RefCell::default(),

@@ -54,8 +54,11 @@ impl Deployment {
         }
     }
 
-    /// The scripts are gone, as after SCRIPT FLUSH.
+    /// The scripts are gone, as after SCRIPT FLUSH, which a server that runs a script does not take.
     pub fn flush_scripts(&mut self, node: NodeId) {
+        if self.nodes[node].running.is_some() {
+            return;
+        }
         self.nodes[node].cache.flush();
         self.report_flushed(node, "scripts");
     }
