@@ -126,6 +126,28 @@ async fn hear(stream: &mut (impl AsyncRead + Unpin), word: &str) {
 }
 
 #[tokio::test]
+async fn nothing_is_written_to_an_idle_connection_that_the_server_has_ended() {
+    let owner = Rc::default();
+    bounded(async {
+        let (listener, lane) = (listen().await, lane(&owner));
+        lane.start();
+        let stream = accept(&listener).await;
+        // Longer than between calls that follow each other at once.
+        while !lane.is_up() || lane.liveness.heard_at.get().elapsed() < Duration::from_millis(2) {
+            tokio::task::yield_now().await;
+        }
+        // The system knows that it has ended, and the runtime could not ask yet.
+        drop(stream);
+        let asked = submit(&lane, "WHO", BOUND);
+        let mut stream = accept(&listener).await;
+        hear(&mut stream, "WHO").await;
+        stream.write_all(b":1\r\n").await.expect("a client that listens");
+        assert_eq!(outcome(asked).await.expect("a reply").as_int(), Some(1));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_name_is_looked_up_anew_for_each_connection() {
     let serve = async |answer: &'static [u8], lane: &Rc<Lane>| {
         let listener = listen().await;

@@ -4,6 +4,7 @@ pub(crate) mod code_in_flight;
 pub(crate) mod connect;
 pub(crate) mod counters;
 mod greeting;
+mod idle_check;
 pub(crate) mod io;
 pub(crate) mod job;
 pub(crate) mod lane;

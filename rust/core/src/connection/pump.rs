@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connection::connect::Connection;
+use crate::connection::idle_check::IdleCheck;
 use crate::connection::io::Io;
 use crate::connection::job::{InFlight, Job};
 use crate::connection::lane::{Lane, Place};
@@ -29,10 +30,10 @@ impl Lane {
         self.liveness.begin();
         self.counters.node.connects.add(1);
         self.status.set(Status::Up);
-        let (mut timer, mut broken) = (Timer::default(), None);
+        let (mut timer, mut broken, mut idle) = (Timer::default(), None, IdleCheck::new());
         let reason = poll_fn(|cx| {
             // The panic is caught here, where the client knows how much was written.
-            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, &mut broken, cx));
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, &mut broken, &mut idle, cx));
             step.unwrap_or_else(|_| Poll::Ready(Unreachable::Panicked))
         })
         .await;
@@ -63,6 +64,7 @@ impl Lane {
         io: &mut Io,
         timer: &mut Timer,
         broken: &mut Option<Broken>,
+        idle: &mut IdleCheck,
         cx: &mut Context<'_>,
     ) -> Poll<Unreachable> {
         if let Some(reason) = self.liveness.severed.take() {
@@ -73,7 +75,12 @@ impl Lane {
         }
         let written = io.written;
         loop {
-            if broken.is_none() {
+            if broken.is_none()
+                && let Poll::Ready(checked) = self.poll_idle(io, idle, cx)
+            {
+                if let Err(reason) = checked {
+                    return Poll::Ready(reason);
+                }
                 self.fill(io);
                 match self.poll_write(io, cx) {
                     Poll::Ready(Err(error)) => *broken = Some(Broken::new(error)),
@@ -96,6 +103,21 @@ impl Lane {
         self.poll_sweep(timer, cx);
         *self.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Before the first request after a pause, reads whether the connection has ended meanwhile.
+    fn poll_idle(
+        self: &Rc<Self>,
+        io: &mut Io,
+        idle: &mut IdleCheck,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Unreachable>> {
+        if self.queues.borrow().begins_to_write() && ready!(idle.poll(self.liveness.heard_at.get(), cx)) {
+            while let Poll::Ready(read) = self.poll_replies(io, cx) {
+                read?;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads once, and delivers the replies that are complete.

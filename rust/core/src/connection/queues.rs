@@ -105,6 +105,11 @@ impl Queues {
         }
     }
 
+    /// Whether the next job is the first one after all before it were answered.
+    pub(crate) fn begins_to_write(&self) -> bool {
+        self.in_flight.is_empty() && self.waiting.has_next()
+    }
+
     /// How far the output may be written.
     pub(crate) fn may_be_written(&self) -> u64 {
         self.withdrawn.map_or(u64::MAX, |withdrawn| withdrawn.begins)
