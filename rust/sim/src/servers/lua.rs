@@ -74,7 +74,7 @@ impl Deployment {
                 }
                 Step::ReturnErrorTable => {
                     let Some(words) = second else { return Progress::Ended(Reply::Array(Vec::new())) };
-                    return ended(words.clone());
+                    return ended([&words[..], execution.args.get(2).map_or(&b""[..], Vec::as_slice)].concat());
                 }
                 Step::ReturnStatus => {
                     let Some(words) = second else { return ended(version.no_words(chunk, line).into()) };

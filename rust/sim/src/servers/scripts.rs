@@ -26,7 +26,7 @@ pub(super) enum Step {
     ReturnError,
     /// `redis.error_reply` of a code of the script's and the words in ARGV[2].
     ReturnCodedError,
-    /// `{err = ARGV[2]}`.
+    /// `{err = ARGV[2]}`; with ARGV[3], the two in one.
     ReturnErrorTable,
     ReturnStatus,
     /// `error(ARGV[2])`.
@@ -212,7 +212,7 @@ impl Step {
             Self::ReturnResult => "do return result end".to_owned(),
             Self::ReturnError => "do return redis.error_reply(ARGV[2]) end".to_owned(),
             Self::ReturnCodedError => "do return redis.error_reply('READONLY ' .. (ARGV[2] or 'now')) end".to_owned(),
-            Self::ReturnErrorTable => "do return {err = ARGV[2]} end".to_owned(),
+            Self::ReturnErrorTable => "do return {err = ARGV[3] and ARGV[2] .. ARGV[3] or ARGV[2]} end".to_owned(),
             Self::ReturnStatus => "do return redis.status_reply(ARGV[2]) end".to_owned(),
             Self::Raise => "error(ARGV[2])".to_owned(),
             Self::RaiseTable => "error({err = ARGV[2]})".to_owned(),
