@@ -24,6 +24,8 @@ from ._lua_value import SHOWN, lua_string
 
 _END = re.compile(rb"\s*end\s*(?:--.*)?\n?")
 """A line on which only a block ends."""
+_OTHER_LINE_END = re.compile(rb"\r(?!\n)")
+"""A line's end for Lua, and not for the parser."""
 _MAX_SHOWN = 50
 """Variables of one closure."""
 
@@ -176,7 +178,7 @@ class Program:
 def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
     """Return a script with probes on its lines, and with others; None if it is no Lua."""
     root = parsed(code).root_node
-    if root.has_error or b"\r" in code:
+    if root.has_error or _OTHER_LINE_END.search(code):
         return None
     return _Weaver(code, root, others).program
 
