@@ -100,10 +100,10 @@ async def test_errors_hashes_and_code_stay_the_programs_own(
             await client.evalsha(sha1, ["n"], ["-2"])
         with pytest.raises(ScriptError) as of_code:
             await client.eval(add.code, ["n"], ["-2"])
-        (in_batch,) = await client.exec(
-            Batch(is_atomic=False).eval(add.code, ["n"], ["-2"]), raise_on_error=False
-        )
-        texts = [str(each) for each in (error, of_code.value, in_batch)]
+        batch = Batch(is_atomic=False).eval(add.code, ["n"], ["-2"])
+        in_batch = await client.exec(batch, raise_on_error=False)
+        assert in_batch is not None
+        texts = [str(each) for each in (error, of_code.value, *in_batch)]
         exists = await client.script_exists([add.get_hash(), "0" * 40])
         return [*texts, error.file, error.line, error.message, sha1, exists, of_hash.value.line]
 
