@@ -120,6 +120,8 @@ def run(argv: Sequence[str]) -> int:
         # Of what installs completions.
         return exit.code if isinstance(exit.code, int) else 0
     except typer.TyperException as error:
+        # The options may not have been read up to --json.
+        asked.as_json |= "--json" in argv
         return _explain(_usage(error, argv[0]), error.exit_code, asked)
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED, asked)
