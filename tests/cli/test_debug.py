@@ -258,6 +258,18 @@ def test_a_file_with_the_line_ends_of_windows_has_variables(tmp_path: Path, url:
     assert end == "the script returned 3\n"
 
 
+def test_nothing_controls_the_terminal(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "red.lua"
+    file.write_text(
+        "local a = 'x\x1b[2J'\nredis.debug(a)\nredis.call('SET', KEYS[1], a)\nerror(a)\n"
+    )
+    ended = debugged(file, url, "s", "s", "s", "list", "c")
+    assert "\x1b" not in ended.out
+    assert "debug, red.lua:2: x\\x1b[2J\n" in ended.out
+    assert "> SET k x\\x1b[2J\n" in ended.out
+    assert "   1 | local a = 'x\\x1b[2J'\n" in ended.out
+
+
 def test_lines_are_listed_with_marks(script: Path, stocked: str) -> None:
     ended = debugged(script, stocked, "b 5", "c", "list", "list count.lua:1", "list 77", "list 0")
     _, _, _, here, there, beyond, wrong = answers(ended)

@@ -29,6 +29,7 @@ from ..config.node_address import ServerAddress
 from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
+from ..failures.one_line import on_its_lines
 from ..failures.words import is_of_first_line
 from ..probes.program import program
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
@@ -302,7 +303,7 @@ class Listing:
         self.files = self._map.files
         self._lines: list[dict[int, str]] = [{} for _ in self.files]
         for text, (file, number) in zip(lines, self._map.lines, strict=True):
-            self._lines[file][number] = text.expandtabs(4).rstrip()
+            self._lines[file][number] = on_its_lines(text.expandtabs(4).rstrip())
         parsed = program(script.code)
         self._statements = {self.place(each.line) for each in parsed.statements} if parsed else None
         """Where they begin; None if that is not known."""
