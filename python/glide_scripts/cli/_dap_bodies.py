@@ -15,6 +15,8 @@ LOCALS, _GLOBALS, FIELDS = 1_000, 900, 10_000
 CAPABILITIES = {
     "supportsConfigurationDoneRequest": True,
     "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
+    "supportsLogPoints": True,
     "supportsEvaluateForHovers": True,
     "supportsExceptionInfoRequest": True,
     "supportsTerminateRequest": True,
