@@ -367,6 +367,17 @@ return t.n
 """
 
 
+BY_REPLACE = """\
+BY_REPLACE = '''
+local n = tonumber(ARGV[1])
+if n > @LIMIT@ then
+  return '@NAME@'
+end
+return n
+'''.replace("@LIMIT@", "3").replace("@NAME@", "big\\\\nword")
+"""
+
+
 @pytest.mark.parametrize("change", ["as it is", "dedented", "stripped"])
 @pytest.mark.parametrize(
     ("source", "expected"),
@@ -376,8 +387,9 @@ return t.n
         (FORMATTED, ([4, 5, 6, 9], "7")),
         (PERCENT, ([2, 3, 6], "4")),
         (BY_FORMAT, ([2, 3, 4, 7], "5")),
+        (BY_REPLACE, ([2, 3, 6], "4")),
     ],
-    ids=["joined", "added", "f-string", "percent", "format"],
+    ids=["joined", "added", "f-string", "percent", "format", "replace"],
 )
 async def test_strings_that_python_puts_together_are_shown_at_their_places(
     client: GlideClient, folder: Path, source: str, expected: tuple[list[int], str], change: str
