@@ -282,6 +282,22 @@ def test_hits_are_counted_as_editors_write_it(hits: str, stops: list[int]) -> No
     assert [count for count in range(1, 5) if Breakpoint(hits=hits).is_hit(count)] == stops
 
 
+def test_of_a_long_table_the_editor_sees_how_much_is_left_out(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    file.write_text("local t = {}\nfor i = 1, 230 do t[i] = i end\nreturn #t\n")
+    with adapter(str(file), "--url", url) as editor:
+        editor.launch()
+        editor.expect(InitializedEvent)
+        editor.breaks(file, 3)
+        editor.start()
+        editor.stop("breakpoint")
+        fields = editor.variables(editor.locals(0)["t"].variablesReference)
+        assert len(fields) == 201
+        assert (fields["[200]"].value, fields["..."].value) == ("200", "30 more")
+        editor.client.continue_(1)
+        editor.end(0)
+
+
 def test_an_editor_sees_where_a_script_failed(script: Path, url: str) -> None:
     (script.parent / "lib/price.lua").write_text(PRICE.replace("#about.name", "#about.nam"))
     with adapter("--url", url) as editor:

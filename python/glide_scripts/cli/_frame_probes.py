@@ -67,18 +67,24 @@ function d.variables(spec)
   end
   return '=' .. table.concat(parts)
 end
+local function rest(count)
+  if count <= 200 then return '' end
+  return part('...') .. part((count - 200) .. ' more') .. part('') .. part('0')
+end
 function d.fields(ref)
   local value, parts = refs[ref], {}
   local length, keys = keys_of(value)
   for index = 1, math.min(length, 200) do
     parts[index] = described('[' .. index .. ']', value[index])
   end
+  parts[#parts + 1] = rest(length)
   for index = 1, math.min(#keys, 200) do
     local key = keys[index]
     local name = type(key) == 'string' and key:match('^[%a_][%w_]*$')
     name = name or '[' .. shown(key, 0) .. ']'
     parts[#parts + 1] = described(name, value[key])
   end
+  parts[#parts + 1] = rest(#keys)
   return '=' .. table.concat(parts)
 end
 function d.eval(spec, code)
