@@ -5,6 +5,9 @@
     async with await GlideClient.from_url("valkey://localhost") as client:
         script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
         total = await client.invoke_script(script, keys=["total"], args=["5"])
+
+PYTEST_DONT_REWRITE: with ``coverage run -m pytest``, this package is imported before pytest, which
+would warn that it cannot rewrite its assertions.
 """
 
 # Before the imports: modules look here which of their classes are public.

@@ -246,6 +246,30 @@ def test_code_and_commands_are_run(script: Path, stocked: str) -> None:
     assert "No closing quotation" in then[7]
 
 
+def test_a_file_with_the_line_ends_of_windows_has_variables(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "take.lua"
+    lines = "local a = 1\nlocal function inc(b)\n  return a + b\nend\na = inc(2)\nreturn a\n"
+    file.write_bytes(lines.replace("\n", "\r\n").encode())
+    ended = debugged(file, url, "b 3 if b == 2", "c", "p", "n", "p a", "c")
+    _, _, stopped, variables, _, after, end = answers(ended)
+    assert "->*3 |   return a + b\n" in stopped
+    assert variables == "b = 2\na = 1\n"
+    assert after == "a = 3\n"
+    assert end == "the script returned 3\n"
+
+
+def test_nothing_controls_the_terminal(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "red.lua"
+    file.write_text(
+        "local a = 'x\x1b[2J'\nredis.debug(a)\nredis.call('SET', KEYS[1], a)\nerror(a)\n"
+    )
+    ended = debugged(file, url, "s", "s", "s", "list", "c")
+    assert "\x1b" not in ended.out
+    assert "debug, red.lua:2: x\\x1b[2J\n" in ended.out
+    assert "> SET k x\\x1b[2J\n" in ended.out
+    assert "   1 | local a = 'x\\x1b[2J'\n" in ended.out
+
+
 def test_lines_are_listed_with_marks(script: Path, stocked: str) -> None:
     ended = debugged(script, stocked, "b 5", "c", "list", "list count.lua:1", "list 77", "list 0")
     _, _, _, here, there, beyond, wrong = answers(ended)
@@ -268,6 +292,24 @@ def test_a_script_that_fails_is_shown_where_it_failed(
     assert "\n 2 |   return n * 2\n" in failed
     assert "included at take.lua:2\n" in failed
     assert after == "the script is over; restart or quit\n"
+
+
+@pytest.mark.every_server
+def test_an_error_has_the_words_that_a_call_without_debugger_gets(tmp_path: Path) -> None:
+    file = tmp_path / "fails.lua"
+    file.write_text("local a = 1\nreturn a + KEYS\n")
+    plain = piped("run", str(file)).err.removeprefix("glide-scripts: ").splitlines()[0]
+    assert plain == f"{file}:2: attempt to perform arithmetic on global 'KEYS' (a table value)"
+    assert f"\n{plain}\n" in piped("debug", str(file), text="c\n").out
+
+
+def test_an_error_within_a_reply_is_shown_as_run_shows_it(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "errors.lua"
+    file.write_text("return {1, redis.error_reply('ERR no')}\n")
+    stepped = debugged(file, url, "c")
+    plain = piped("run", str(file), "--key", "k", "--url", url).out
+    assert f"the script returned {plain}" in stepped.out
+    assert plain == "[1, RequestError('ERR no')]\n"
 
 
 def test_an_error_that_a_script_returns_ends_with_1(

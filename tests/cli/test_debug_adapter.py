@@ -26,6 +26,7 @@ from dap.responses import (
     VariablesResponse,
 )
 
+from glide_scripts.cli._stepping import Breakpoint
 from glide_scripts.testing import ValkeyServer
 
 WITHIN = 30.0  # seconds
@@ -107,9 +108,13 @@ class Editor:
     def launch(self, **arguments: Any) -> None:
         self.client.send_request("launch", arguments)
 
-    def breaks(self, file: Path, *lines: int | tuple[int, str]) -> list[Any]:
+    def breaks(self, file: Path, *lines: int | tuple[int, str] | dict[str, Any]) -> list[Any]:
         wanted: Any = [
-            {"line": each} if isinstance(each, int) else {"line": each[0], "condition": each[1]}
+            {"line": each}
+            if isinstance(each, int)
+            else {"line": each[0], "condition": each[1]}
+            if isinstance(each, tuple)
+            else each
             for each in lines
         ]
         source: Any = {"path": str(file)}
@@ -242,6 +247,53 @@ def test_breakpoints_may_have_conditions(script: Path, url: str) -> None:
         editor.client.continue_(1)
         assert editor.stop("breakpoint")[0] == ("price", "price.lua", 3)
         assert editor.evaluate("name") == '"hat"'
+        editor.client.continue_(1)
+        editor.end(0)
+
+
+def test_breakpoints_may_count_and_say_something_instead(script: Path, url: str) -> None:
+    with adapter(str(script), "--url", url) as editor:
+        editor.launch()
+        editor.expect(InitializedEvent)
+        price = script.parent / "lib/price.lua"
+        says = {"line": 3, "logMessage": "{name} {count} {nosuch.x}"}
+        first = {"line": 1, "condition": "#ARGV > 0"}
+        assert [each.verified for each in editor.breaks(price, says, first)] == [True, True]
+        hits = {"line": 4, "hitCondition": ">= 2", "condition": "name ~= 'hat'"}
+        wrong = {"line": 5, "hitCondition": "often"}
+        found, refused = editor.breaks(script, hits, wrong)
+        assert (found.verified, refused.verified) == (True, False)
+        assert refused.message == "'often' is not a count of hits; write 3, >= 3 or % 3"
+        editor.start()
+        assert editor.stop("breakpoint") == [("top level", "sum.lua", 4)]
+        assert editor.evaluate("name") == '"cup"'
+        assert '"pen" 1 <Script attempted to access nonexistent' in editor.output
+        assert '"cup"' not in editor.output
+        editor.client.continue_(1)
+        editor.end(0)
+        assert '"hat" 3 <' in editor.output
+
+
+@pytest.mark.parametrize(
+    ("hits", "stops"),
+    [("2", [2]), ("== 2", [2]), ("> 2", [3, 4]), ("<= 2", [1, 2]), ("< 2", [1]), ("%2", [2, 4])],
+)
+def test_hits_are_counted_as_editors_write_it(hits: str, stops: list[int]) -> None:
+    assert [count for count in range(1, 5) if Breakpoint(hits=hits).is_hit(count)] == stops
+
+
+def test_of_a_long_table_the_editor_sees_how_much_is_left_out(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    file.write_text("local t = {}\nfor i = 1, 230 do t[i] = i end\nreturn #t\n")
+    with adapter(str(file), "--url", url) as editor:
+        editor.launch()
+        editor.expect(InitializedEvent)
+        editor.breaks(file, 3)
+        editor.start()
+        editor.stop("breakpoint")
+        fields = editor.variables(editor.locals(0)["t"].variablesReference)
+        assert len(fields) == 201
+        assert (fields["[200]"].value, fields["..."].value) == ("200", "30 more")
         editor.client.continue_(1)
         editor.end(0)
 

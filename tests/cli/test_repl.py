@@ -93,6 +93,14 @@ def test_no_server_ends_with_2_and_one_line(given: str, words: str) -> None:
     assert words in ended.err
 
 
+def test_nothing_controls_the_terminal(url: str) -> None:
+    text = "error('a\\27[2J')\nredis.error_reply('A \\27[31mb')\n:no\x1b[31m\n"
+    assert piped("repl", "--url", url, text=text).err == (
+        "error: a\\x1b[2J\nerror: A \\x1b[31mb\n"
+        "error: there is no :no\\x1b[31m; :help lists the commands\n"
+    )
+
+
 def test_at_a_terminal_it_completes_and_remembers(url: str, tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path)}
     with at_terminal("repl", "--url", url, **state) as terminal:

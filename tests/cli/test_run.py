@@ -110,6 +110,44 @@ def test_json_is_one_line_a_call(
     ] * 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_an_output_that_lacks_characters_has_them_escaped(encoding: str) -> None:
+    code = "return {'\u20ac \u65e5 \U0001f600'}"
+
+    def shown(*words: str) -> bytes:
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        program = [sys.executable, "-m", "glide_scripts", *words]
+        return subprocess.run(program, capture_output=True, check=True, env=environment).stdout
+
+    assert json.loads(shown("run", "--json", "-e", code).decode()) == ["\u20ac \u65e5 \U0001f600"]
+    # It draws bars.
+    assert b"9 calls in " in shown("bench", "-e", "return 1", "--calls", "9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_a_file_s_name_need_not_be_text(tmp_path: Path) -> None:
+    file = os.fsencode(tmp_path) + b"/take\xff.lua"
+    Path(os.fsdecode(file)).write_text("return 7")
+    program = [sys.executable, "-m", "glide_scripts", "run"]
+    done = subprocess.run([*program, file], capture_output=True, check=True)
+    assert done.stdout == b"7\n"
+    done = subprocess.run([*program, "--json", file + b"x"], capture_output=True, check=False)
+    assert "take\udcff.luax: No such file" in json.loads(done.stdout.decode())["error"]["message"]
+
+
+def test_several_texts_are_the_lines_of_one_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "-e", "local n = 3", "-e", "return n"]) == 0
+    assert capsys.readouterr().out == "3\n"
+
+
+@pytest.mark.parametrize("words", [["--nosuch"], ["--key"], ["--timeout", "x"]])
+def test_wrong_usage_is_json_if_it_is_asked_for(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--json", *words]) == 2
+    assert words[0] in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
 DECLARED = """\
 #!lua
 --@key sku

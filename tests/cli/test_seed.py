@@ -58,6 +58,15 @@ def test_commands_of_a_file_run_first(tmp_path: Path) -> None:
     assert (done.code, json.loads(done.out)) == (0, ["x\ny", "3", 2])
 
 
+def test_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    commands, data = tmp_path / "setup.txt", tmp_path / "data.json"
+    commands.write_text("INCR n\n", encoding="utf-8-sig")
+    data.write_text('{"n": 6}', encoding="utf-8-sig")
+    code = "return redis.call('GET', 'n')"
+    ended = piped("run", "-e", code, "--setup", str(commands), "--data", str(data))
+    assert (ended.out, ended.err) == ("b'7'\n", "")
+
+
 def test_a_script_and_a_library_of_functions_run_first(tmp_path: Path) -> None:
     (tmp_path / "names.lua").write_text("local function name(n) return 'key:' .. n end\n")
     (tmp_path / "setup.lua").write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from pathlib import Path
@@ -223,6 +224,17 @@ def test_coverage_alone_reports_on_lua_if_its_settings_name_the_plugin(
     report = pytester.runpython_c("import coverage.cmdline as c; c.main(['report', '-m'])")
     assert rows(report)["shop/__init__.py"] == EXPECTED["shop/__init__.py"]
     assert rows(report)["shop/scripts/take.lua"] == "4 4 2 0 0% 5-9"
+
+
+def test_coverage_runs_pytest_without_warnings(pytester: pytest.Pytester, project: Path) -> None:
+    pytester.makepyprojecttoml(
+        "[tool.coverage.run]\nsource = ['shop']\nplugins = ['glide_scripts.coverage']\n"
+    )
+    options = ("-W", "error", "-p", "no:cacheprovider", "-p", "no:anyio", *AUTO)
+    result = pytester.run(*(sys.executable, "-m", "coverage", "run", "-m", "pytest"), *options)
+    result.assert_outcomes(passed=4)
+    report = pytester.run(sys.executable, "-m", "coverage", "report")
+    assert rows(report)["shop/scripts/take.lua"] == "4 0 100%"
 
 
 def test_a_report_without_the_plugin_leaves_lua_out(

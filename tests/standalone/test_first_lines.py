@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.table import has
 
 from glide_scripts import (
     Batch,
@@ -111,6 +112,16 @@ async def test_a_first_line_that_the_server_refuses(
     assert raised.value.line == 1
     assert f" 1 | {line}" in str(raised.value)
     assert f"= help: {help_}" in str(raised.value)
+
+
+async def test_a_server_that_does_not_know_flags_is_named(client: GlideClient) -> None:
+    script = Script("#!lua\nreturn 1\n")
+    if has("script flags"):
+        assert await client.invoke_script(script) == 1
+    else:
+        error = await failure(client.invoke_script(script))
+        assert "Lua syntax error: unexpected symbol near '#'" in first(error)
+        assert "= note: servers before Redis 7.0 do not know a first line" in str(error)
 
 
 async def test_a_command_s_code_follows_the_place(

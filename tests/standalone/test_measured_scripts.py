@@ -98,8 +98,14 @@ async def test_errors_hashes_and_code_stay_the_programs_own(
         sha1 = await client.script_load(add)
         with pytest.raises(ScriptError) as of_hash:
             await client.evalsha(sha1, ["n"], ["-2"])
+        with pytest.raises(ScriptError) as of_code:
+            await client.eval(add.code, ["n"], ["-2"])
+        batch = Batch(is_atomic=False).eval(add.code, ["n"], ["-2"])
+        in_batch = await client.exec(batch, raise_on_error=False)
+        assert in_batch is not None
+        texts = [str(each) for each in (error, of_code.value, *in_batch)]
         exists = await client.script_exists([add.get_hash(), "0" * 40])
-        return [str(error), error.file, error.line, error.message, sha1, exists, of_hash.value.line]
+        return [*texts, error.file, error.line, error.message, sha1, exists, of_hash.value.line]
 
     plain = await seen()
     with measure(source=[folder]) as coverage:
@@ -363,6 +369,17 @@ return t.n
 """
 
 
+BY_REPLACE = """\
+BY_REPLACE = '''
+local n = tonumber(ARGV[1])
+if n > @LIMIT@ then
+  return '@NAME@'
+end
+return n
+'''.replace("@LIMIT@", "3").replace("@NAME@", "big\\\\nword")
+"""
+
+
 @pytest.mark.parametrize("change", ["as it is", "dedented", "stripped"])
 @pytest.mark.parametrize(
     ("source", "expected"),
@@ -372,8 +389,9 @@ return t.n
         (FORMATTED, ([4, 5, 6, 9], "7")),
         (PERCENT, ([2, 3, 6], "4")),
         (BY_FORMAT, ([2, 3, 4, 7], "5")),
+        (BY_REPLACE, ([2, 3, 6], "4")),
     ],
-    ids=["joined", "added", "f-string", "percent", "format"],
+    ids=["joined", "added", "f-string", "percent", "format", "replace"],
 )
 async def test_strings_that_python_puts_together_are_shown_at_their_places(
     client: GlideClient, folder: Path, source: str, expected: tuple[list[int], str], change: str
@@ -397,12 +415,66 @@ async def test_what_is_left_out_is_sent_as_it_is(client: GlideClient, folder: Pa
     assert lines(coverage, folder / "lib" / "positive.lua") == [1, 2]
 
 
-async def test_a_comment_leaves_a_block_out(client: GlideClient, folder: Path) -> None:
-    path = folder / "never.lua"
-    path.write_text("if KEYS[1] then -- pragma: no cover\n  return 1\nend\nreturn 2\n")
-    with measure(source=[folder]) as coverage:
-        await client.invoke_script(Script.from_file(path))
-    assert missing(coverage, path) == ""
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("if KEYS[1] then -- pragma: no cover\n  return 1\nend\nreturn 2\n", ([5], 0, "")),
+        (
+            "local a = KEYS[1]\nif a then\n  return 1 -- pragma: no cover\nend\nreturn 2\n",
+            ([2, 3, 6], 0, ""),
+        ),
+        (
+            "local a = KEYS[1]\nif not a then\n  a = 1\nelse -- pragma: no cover\n  a = 2\n"
+            "end\nreturn a\n",
+            ([2, 3, 4, 8], 0, ""),
+        ),
+        (
+            "local a = KEYS[1]\nif a and\n  #a > 1 then -- pragma: no cover\n  a = 1\n"
+            "elseif a then\n  a = 2\nelse\n  a = 3\nend\nreturn a\n",
+            ([2, 6, 7, 9, 11], 2, "7"),
+        ),
+        ("local a = {\n  KEYS[1],\n} -- pragma: no cover\nreturn #a\n", ([5], 0, "")),
+        ("local a = {\n  ...\n}\nreturn #a\n", ([2, 5], 0, "")),
+        (
+            "local a = 1\nif KEYS[1] then -- pragma: no branch\n  a = 2\nend\nreturn a\n",
+            ([2, 3, 4, 6], 2, "4"),
+        ),
+        (
+            "local a = 1\nif KEYS[1] then a = 2 end -- pragma: no branch\nreturn a\n",
+            ([2, 3, 4], 2, ""),
+        ),
+    ],
+    ids=["if", "return", "else", "elseif", "statement", "dots", "no branch", "line"],
+)
+async def test_comments_leave_lines_out(
+    client: GlideClient, tmp_path: Path, code: str, expected: tuple[list[int], int, str]
+) -> None:
+    # With the same lines in both.
+    code = f"\n{code}-- KEYS"
+    script, program = tmp_path / "left.lua", tmp_path / "program.py"
+    script.write_text(code)
+    program.write_text(f'CODE = """{code}"""\n')
+    with measure(source=[tmp_path]) as coverage:
+        await client.eval(code)
+    for path in (script, program):
+        analysis = coverage._analyze(str(path))
+        statements = sorted(analysis.statements)
+        assert (statements, analysis.numbers.n_branches, missing(coverage, path)) == expected
+
+
+async def test_settings_leave_lines_out(client: GlideClient, tmp_path: Path) -> None:
+    settings, script = tmp_path / "coverage.toml", tmp_path / "left.lua"
+    settings.write_text(
+        "[tool.coverage.report]\nexclude_also = ['= debugged']\npartial_also = ['only_in']\n"
+    )
+    script.write_text(
+        "local a = 1\nif KEYS[1] then\n  a = debugged(a)\nend\nif a > 1 then only_in() end\n"
+        "return a\n"
+    )
+    with measure(source=[tmp_path], config_file=str(settings)) as coverage:
+        await client.invoke_script(Script.from_file(script))
+    assert sorted(coverage._analyze(str(script)).statements) == [1, 2, 5, 6]
+    assert missing(coverage, script) == ""
 
 
 async def test_a_file_that_changed_since_it_was_loaded_is_named(

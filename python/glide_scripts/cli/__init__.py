@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ._encoding import escape_output
+
 __all__ = ["main"]
 
 # What the extra brings: without one of them, it is the extra that is missing.
@@ -45,3 +47,4 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+    escape_output()

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from .. import GlideError
+from ..failures.one_line import on_its_lines
 from . import bench, check, debug, load, profile, repl, serve, stubs
 from . import run as run_command
 from ._connection import connecting
@@ -120,6 +121,8 @@ def run(argv: Sequence[str]) -> int:
         # Of what installs completions.
         return exit.code if isinstance(exit.code, int) else 0
     except typer.TyperException as error:
+        # The options may not have been read up to --json.
+        asked.as_json |= "--json" in argv
         return _explain(_usage(error, argv[0]), error.exit_code, asked)
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED, asked)
@@ -162,7 +165,7 @@ def _nearest(found: re.Match[str]) -> str:
 def _explain(message: str, exit_code: int, asked: Asked, error: BaseException | None = None) -> int:
     if asked.traceback:
         traceback.print_exc()
-    shown = painted_error(message, sys.stderr)
+    shown = painted_error(on_its_lines(message), sys.stderr)
     print(f"{painted(f'{_PROGRAM}:', 'error', sys.stderr)} {shown}", file=sys.stderr)
     if asked.as_json:
         print(json.dumps({"error": _fields(message, exit_code, error)}, ensure_ascii=False))

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import Script, ScriptError
 from ..declared.lines import Place
+from ..failures.one_line import on_its_lines
 from ..testing._wire import ServerReplyError
 from . import _dap_bodies as bodies
 from ._call_arguments import fit
@@ -26,7 +27,7 @@ from ._ldb import Ended, Event, Listing, NotTakenError, Stopped
 from ._origin import Origin, origin
 from ._servers import Servers
 from ._shown import shown_reply
-from ._stepping import Stepper
+from ._stepping import Breakpoint, Stepper
 
 
 class Adapter:
@@ -50,7 +51,7 @@ class Adapter:
         self._covered: Covered | None = None
         self._session: Inspected | None = None
         self._stepper: Stepper | None = None
-        self._breaks: dict[Place, str] = {}
+        self._breaks: dict[Place, Breakpoint] = {}
         self._numbers = itertools.count(1)
         self._is_set: set[Place] = set()
         """The breakpoints that the server has."""
@@ -113,7 +114,7 @@ class Adapter:
         if given.get("coverage", self._launch.coverage):
             self._covered = self._cover(source, urls)
         session = self._begin(self._enter(urls, data(given)), script, keys, args)
-        self._stepper = Stepper(session, self._listing, self._breaks, self._complain)
+        self._stepper = Stepper(session, self._listing, self._breaks, self._complain, self._say)
         # Only now is it known which lines can have breakpoints.
         return {"then": lambda: self._stream.event("initialized")}
 
@@ -152,8 +153,7 @@ class Adapter:
     def _do_configurationDone(self, _: dict[str, Any]) -> dict[str, Any]:
         session = self._live()
         now = session.now
-        is_stop = isinstance(now, Stopped) and self._listing.place(now.line) in self._breaks
-        if self._stops_on_entry or is_stop or isinstance(now, Ended):
+        if self._stops_on_entry or isinstance(now, Ended) or self._steps().is_to_stop(now):
             return {"then": lambda: self._report(session.now, "entry")}
         return {"then": lambda: self._go(lambda: self._steps().go("continue"), "breakpoint")}
 
@@ -195,9 +195,11 @@ class Adapter:
     def _breakpoint(self, file: str, wanted: dict[str, Any]) -> dict[str, Any]:
         try:
             place = self._listing.find(f"{file}:{wanted.get('line')}")
+            names = ("condition", "hitCondition", "logMessage")
+            found = Breakpoint(*(str(wanted.get(name) or "").strip() for name in names))
         except NotTakenError as error:
             return self._unverified(str(error))
-        self._breaks[place] = str(wanted.get("condition") or "").strip()
+        self._breaks[place] = found
         number = next(self._numbers)
         return {"id": number, "verified": True, "line": place.line, "source": bodies.source(file)}
 
@@ -305,6 +307,9 @@ class Adapter:
             self._stream.event("output", category="console", output=report)
         self._stream.event("exited", exitCode=code)
         self._stream.event("terminated")
+
+    def _say(self, text: str) -> None:
+        self._stream.event("output", category="console", output=f"{on_its_lines(text)}\n")
 
     def _complain(self, text: str) -> None:
         self._stream.event("output", category="important", output=f"{text}\n")

@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import ScriptError
 from ..declared.lines import Place
+from ..failures.one_line import on_its_lines
 from ._inspection import Value
 from ._launch import Refused
 
@@ -14,6 +15,8 @@ LOCALS, _GLOBALS, FIELDS = 1_000, 900, 10_000
 CAPABILITIES = {
     "supportsConfigurationDoneRequest": True,
     "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
+    "supportsLogPoints": True,
     "supportsEvaluateForHovers": True,
     "supportsExceptionInfoRequest": True,
     "supportsTerminateRequest": True,
@@ -115,6 +118,7 @@ def exception(error: ScriptError) -> dict[str, Any]:
 
 def log_line(line: str) -> str:
     """Return a line of the server's debugger as the editor's console shows it."""
+    line = on_its_lines(line)
     kind, _, rest = line.partition(" ")
     marks = {"<command>": "> ", "<redis>": "> ", "<reply>": "< ", "<debug>": "debug: "}
     return f"{marks[kind]}{rest}" if kind in marks else line

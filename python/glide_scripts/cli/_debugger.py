@@ -23,7 +23,7 @@ from ._origin import Origin
 from ._prompt import Lines, printable
 from ._servers import Servers
 from ._shown import shown_reply
-from ._stepping import Stepper, breakpoint_of
+from ._stepping import Breakpoint, Stepper, breakpoint_of
 
 _PROMPT = "debug> "
 _AROUND = 5
@@ -57,8 +57,7 @@ class Debugger:
         self._given: dict[str, list[bytes]] = {}
         self._unchanged: dict[str, list[str]] = {}
         """What LDB says of KEYS and ARGV as they were given."""
-        self._breaks: dict[Place, str] = {}
-        """Each breakpoint with its condition; empty if it has none."""
+        self._breaks: dict[Place, Breakpoint] = {}
         self._frame = 0
         """Which of the frames is looked at; 0 is the innermost."""
         self._shown_file: str | None = None
@@ -109,7 +108,7 @@ class Debugger:
                 self._target, self._script, self._keys, self._args, self._covered
             )
             tell = partial(self._say, style="red")
-            self._stepper = Stepper(self._session, self._listing, self._breaks, tell)
+            self._stepper = Stepper(self._session, self._listing, self._breaks, tell, self._say)
             if isinstance(self._session.now, Stopped):
                 self._steps().set_all()
         except NotTakenError as error:
@@ -206,17 +205,17 @@ class Debugger:
     def _break(self, spec: str) -> None:
         if not spec:
             for place in sorted(self._breaks, key=lambda each: (each.file, each.line)):
-                condition = f" if {self._breaks[place]}" if self._breaks[place] else ""
+                condition = _shown(self._breaks[place])
                 text = self._listing.lines(place.file)[place.line].strip()
                 self._say(f"{place}{condition}: {text}")
             if not self._breaks:
                 self._say("there are no breakpoints")
             return
-        place, condition = breakpoint_of(self._listing, spec)
+        place, found = breakpoint_of(self._listing, spec)
         if self._session is not None:
             self._steps().set(place)
-        self._breaks[place] = condition
-        self._say(f"breakpoint at {place}" + (f" if {condition}" if condition else ""))
+        self._breaks[place] = found
+        self._say(f"breakpoint at {place}{_shown(found)}")
 
     def _delete(self, spec: str) -> None:
         places = {self._listing.find(spec)} if spec else set(self._breaks)
@@ -387,6 +386,10 @@ class Debugger:
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(Text(printable(text), style=style))
+
+
+def _shown(found: Breakpoint) -> str:
+    return f" if {found.condition}" if found.condition else ""
 
 
 def _words(line: str) -> str:

@@ -24,6 +24,8 @@ from ._lua_value import SHOWN, lua_string
 
 _END = re.compile(rb"\s*end\s*(?:--.*)?\n?")
 """A line on which only a block ends."""
+_OTHER_LINE_END = re.compile(rb"\r(?!\n)")
+"""A line's end for Lua, and not for the parser."""
 _MAX_SHOWN = 50
 """Variables of one closure."""
 
@@ -65,18 +67,24 @@ function d.variables(spec)
   end
   return '=' .. table.concat(parts)
 end
+local function rest(count)
+  if count <= 200 then return '' end
+  return part('...') .. part((count - 200) .. ' more') .. part('') .. part('0')
+end
 function d.fields(ref)
   local value, parts = refs[ref], {}
   local length, keys = keys_of(value)
   for index = 1, math.min(length, 200) do
     parts[index] = described('[' .. index .. ']', value[index])
   end
+  parts[#parts + 1] = rest(length)
   for index = 1, math.min(#keys, 200) do
     local key = keys[index]
     local name = type(key) == 'string' and key:match('^[%a_][%w_]*$')
     name = name or '[' .. shown(key, 0) .. ']'
     parts[#parts + 1] = described(name, value[key])
   end
+  parts[#parts + 1] = rest(#keys)
   return '=' .. table.concat(parts)
 end
 function d.eval(spec, code)
@@ -176,7 +184,7 @@ class Program:
 def with_probes(code: bytes, others: Insertions | None = None) -> Program | None:
     """Return a script with probes on its lines, and with others; None if it is no Lua."""
     root = parsed(code).root_node
-    if root.has_error or b"\r" in code:
+    if root.has_error or _OTHER_LINE_END.search(code):
         return None
     return _Weaver(code, root, others).program
 

@@ -6,6 +6,7 @@ followed by the reply of EVAL. See https://valkey.io/topics/ldb/.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import ssl
@@ -28,6 +29,7 @@ from ..config.node_address import ServerAddress
 from ..declared.lines import Place, split_lines
 from ..declared.source import SourceMap
 from ..failures.explanation import explained
+from ..failures.one_line import on_its_lines
 from ..failures.words import is_of_first_line
 from ..probes.program import program
 from ..testing._wire import Connection, Reply, ServerReplyError, Word
@@ -193,10 +195,15 @@ class Session:
 
     def _explained(self, said: ServerReplyError) -> ScriptError:
         """Return the error as a client's call would raise it."""
-        line = _LINE.search(str(said))
-        is_refused = _COMPILING in str(said) or is_of_first_line(str(said).removeprefix("ERR "))
+        words = str(said)
+        if self.program is not None:
+            # It names the script by the SHA1 of what was sent.
+            sent = hashlib.sha1(self.program.code, usedforsecurity=False).hexdigest()
+            words = words.replace(sent, self._script.hash)
+        line = _LINE.search(words)
+        is_refused = _COMPILING in words or is_of_first_line(words.removeprefix("ERR "))
         kind = ScriptSyntaxError if is_refused else ScriptError
-        error = kind(str(said), code=said.code, line=int(line[1]) if line else None)
+        error = kind(words, code=said.code, line=int(line[1]) if line else None)
         made = explained(error, self._script, self._keys, self._args)
         assert isinstance(made, ScriptError)
         return made
@@ -296,7 +303,7 @@ class Listing:
         self.files = self._map.files
         self._lines: list[dict[int, str]] = [{} for _ in self.files]
         for text, (file, number) in zip(lines, self._map.lines, strict=True):
-            self._lines[file][number] = text.expandtabs(4).rstrip()
+            self._lines[file][number] = on_its_lines(text.expandtabs(4).rstrip())
         parsed = program(script.code)
         self._statements = {self.place(each.line) for each in parsed.statements} if parsed else None
         """Where they begin; None if that is not known."""

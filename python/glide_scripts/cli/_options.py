@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._encoding import make_output_json
 from ._failure import Asked
 
 
@@ -21,7 +22,12 @@ File = Annotated[
     ),
 ]
 Code = Annotated[
-    str | None, typer.Option("-e", metavar="CODE", help="The script's text, instead of a file.")
+    list[str] | None,
+    typer.Option(
+        "-e",
+        metavar="CODE",
+        help="The script's text, instead of a file; more of them are more lines.",
+    ),
 ]
 Root = Annotated[
     Path | None,
@@ -102,6 +108,8 @@ Coverage = Annotated[
 def _remember_json(context: typer.Context, is_wanted: bool) -> bool:
     asked: Asked = context.obj
     asked.as_json = is_wanted
+    if is_wanted:
+        make_output_json()
     return is_wanted
 
 

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import Script
+from ..declared.folder import as_text
 from ..scripts.files import load
 from . import _roots
 from ._failure import UNUSABLE, Failure
@@ -40,32 +42,35 @@ class Origin:
         """
         code = read_file(Path(self.name)) if self.text is None else self.text
         refuse_empty(self.name, code)
+        name = as_text(self.name)
         try:
             code.decode()
         except UnicodeDecodeError:
             # It cannot include others, and runs all the same.
-            return Script(code, name=self.name)
+            return Script(code, name=name)
         if self.text is None:
-            return load(*_roots.of_file(Path(self.name), self.root), name=self.name)
-        return load(*_roots.of_text(self.name, self.text, self.root), name=self.name)
+            return load(*_roots.of_file(Path(self.name), self.root), name=name)
+        return load(*_roots.of_text(self.name, self.text, self.root), name=name)
 
 
-def origin(file: Path | None, code: str | None, root: Path | None, *, stdin: bool = True) -> Origin:
+def origin(
+    file: Path | None, code: Sequence[str] | None, root: Path | None, *, stdin: bool = True
+) -> Origin:
     """Return where the script of a command line comes from.
 
     Args:
         file: What was given as FILE: ``-`` is standard input.
-        code: What was given with ``-e``.
+        code: The lines that were given with ``-e``.
         root: What was given as ``--root``.
         stdin: Whether the script may come from standard input.
 
     Raises:
         Failure: There is none, there are two, it is empty, or standard input has another use.
     """
-    if code is not None:
+    if code:
         if file is not None:
             raise Failure(f"-e CODE and a file do not go together; leave {file} out", UNUSABLE)
-        return _of_text("-e", os.fsencode(code), root)
+        return _of_text("-e", os.fsencode("\n".join(code)), root)
     if not stdin and file in (None, STDIN):
         why = "its commands come from standard input; name the script's file, or write -e CODE"
         raise Failure(why, UNUSABLE)

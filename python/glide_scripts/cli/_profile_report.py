@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from rich.text import Text
 
+from ..failures.one_line import on_its_lines
 from ._console import Output
 from ._profile import Node, Profile, Row, add_up, stacks
 
@@ -179,7 +180,7 @@ def _frames(
 
 
 def _line(profile: Profile, row: Row | None, number: int, text: str) -> Text:
-    shown = f"{number:>5} │ {text.expandtabs(4)}".rstrip()
+    shown = f"{number:>5} │ {on_its_lines(text.expandtabs(4))}".rstrip()
     if row is None:
         return Text.assemble(" " * 28, shown)
     return Text.assemble(_figures(profile, row), shown)

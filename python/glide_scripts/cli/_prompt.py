@@ -13,6 +13,8 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
+from ..failures.one_line import on_its_lines
+
 T = TypeVar("T")
 
 
@@ -48,8 +50,8 @@ def piped_line() -> str | None:
 
 
 def printable(text: str) -> str:
-    """A text that came in, with a mark for each byte that is no text."""
-    return os.fsencode(text).decode(errors="replace")
+    """A text that came in, with a mark for each byte that is no text, and no control characters."""
+    return on_its_lines(os.fsencode(text).decode(errors="replace"))
 
 
 class Lines:

@@ -28,6 +28,7 @@ from .. import (
     ScriptSourceError,
 )
 from ..declared.lines import Place
+from ..failures.one_line import on_its_lines
 from ._console import Output
 from ._evaluator import Evaluator, Known, LeftAloneError, Piece
 from ._failure import Failure
@@ -175,6 +176,7 @@ class Loop:
         self._print_notes(f"error: {text}")
 
     def _print_notes(self, text: str) -> None:
+        text = on_its_lines(text)
         if self._session is None:
             print(text, file=sys.stderr, flush=True)
             return

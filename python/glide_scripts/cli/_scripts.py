@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,9 @@ class Collected:
     """Of files that cannot be used, why."""
 
 
-def collect(paths: Iterable[Path] | None, code: str | None, root: Path | None) -> Collected:
+def collect(
+    paths: Iterable[Path] | None, code: Sequence[str] | None, root: Path | None
+) -> Collected:
     """Return all units of files and folders in order, each once.
 
     A folder has the scripts that `ScriptLibrary.from_directory` finds in it, and libraries of
@@ -84,7 +86,7 @@ def collect(paths: Iterable[Path] | None, code: str | None, root: Path | None) -
 
     Args:
         paths: The files and folders.
-        code: What was given with ``-e``.
+        code: The lines that were given with ``-e``.
         root: The folder of ``--root``.
 
     Raises:
@@ -103,12 +105,12 @@ def collect(paths: Iterable[Path] | None, code: str | None, root: Path | None) -
 
 
 def _all(
-    paths: list[Path], code: str | None, root: Path | None
+    paths: list[Path], code: Sequence[str] | None, root: Path | None
 ) -> Iterator[Unit | ScriptSourceError]:
-    if code is not None:
+    if code:
         if paths:
             raise Failure(f"-e CODE and a file do not go together; leave {paths[0]} out", UNUSABLE)
-        yield from _text("-e", os.fsencode(code), root)
+        yield from _text("-e", os.fsencode("\n".join(code)), root)
     elif not paths:
         if sys.stdin.isatty():
             why = "which scripts? Name files or folders, write -e CODE, or - for standard input"

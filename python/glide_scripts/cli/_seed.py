@@ -1,5 +1,6 @@
 """What ``--setup`` and ``--data`` put into a server before the script runs."""
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def _of_data(given: str) -> Iterator[Step]:
     is_json = _is_json(given)
     name = "--data" if is_json else given
     try:
-        text = given if is_json else read_file(Path(given)).decode()
+        text = given if is_json else read_file(Path(given)).decode("utf-8-sig")
         for words in _data.commands(text):
             yield Command(name, words)
     except ValueError as error:
@@ -136,7 +137,8 @@ def _of_lua(file: Path, root: Path | None, *, cluster: bool) -> Step:
 
 
 def _of_lines(file: Path) -> Iterator[Step]:
-    for number, line in enumerate(read_file(file).split(b"\n"), start=1):
+    text = read_file(file).removeprefix(codecs.BOM_UTF8)
+    for number, line in enumerate(text.split(b"\n"), start=1):
         if line.lstrip().startswith(b"#"):
             continue
         place = f"{file}:{number}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coverage.exceptions import CoverageException, CoverageWarning
 from coverage.misc import join_regex
@@ -19,6 +18,7 @@ from coverage.python import PythonFileReporter
 
 from ..declared.lines import split_lines
 from ..probes.program import Outcome, outermost, parsed
+from ._left_out import LeftOut, own_patterns
 from ._texts import Text, texts_of
 
 if TYPE_CHECKING:
@@ -36,13 +36,21 @@ only_lua: weakref.WeakSet[Coverage] = weakref.WeakSet()
 def reporter(morf: TMorf, coverage: Coverage | None = None) -> FileReporter:
     """Return what reports on a file or a module."""
     if isinstance(morf, str) and morf.endswith(".lua"):
-        return LuaReporter(morf)
+        return LuaReporter(morf, coverage)
     is_of_lua = coverage is not None and coverage in only_lua
     return (LuaInPythonReporter if is_of_lua else PythonWithLuaReporter)(morf, coverage)
 
 
 class LuaReporter(FileReporter):
     """A ``.lua`` file."""
+
+    def __init__(self, filename: str, coverage: Coverage | None = None) -> None:
+        super().__init__(filename)
+        self._left_out = LeftOut(coverage)
+
+    @cached_property
+    def _excluded(self) -> set[int]:
+        return self._left_out.lines(self._text)
 
     @cached_property
     def _text(self) -> Text:
@@ -57,13 +65,16 @@ class LuaReporter(FileReporter):
 
     @cached_property
     def _outcomes(self) -> list[Outcome]:
-        return _included([self._text])
+        return _included([self._text], self._excluded)
 
     def lines(self) -> set[TLineNo]:
-        return set(self._text.lines - self._text.excluded)
+        return set(self._text.lines - self._excluded)
 
     def excluded_lines(self) -> set[TLineNo]:
-        return set(self._text.excluded)
+        return self._excluded
+
+    def no_branch_lines(self) -> set[TLineNo]:
+        return self._left_out.branches(self._text)
 
     def translate_lines(self, lines: Iterable[TLineNo]) -> set[TLineNo]:
         lines = set(lines)
@@ -126,7 +137,11 @@ class PythonWithLuaReporter(PythonFileReporter):
     @cached_property
     def _excluded(self) -> set[int]:
         python = super().excluded_lines() - self._lua_lines
-        return python.union(*(text.excluded for text in self._texts))
+        return python.union(*map(self._left_out.lines, self._texts))
+
+    @cached_property
+    def _left_out(self) -> LeftOut:
+        return LeftOut(self.coverage)
 
     @cached_property
     def _lua_lines(self) -> set[int]:
@@ -149,22 +164,24 @@ class PythonWithLuaReporter(PythonFileReporter):
         """
         if not self._texts:
             return set()
-        assert self.coverage is not None
-        patterns: Any = self.coverage.get_option("report:exclude_lines") or []
-        excluding = [each for each in patterns if not re.search(each, "...")]
+        excluding = own_patterns(self.coverage, "report:exclude_lines")
         parser = PythonParser(filename=self.filename, exclude=join_regex(excluding))
         parser.parse_source()
         return parser.excluded
 
     @cached_property
     def _outcomes(self) -> list[Outcome]:
-        return [each for each in _included(self._texts) if each.line in self._lua_lines]
+        included = _included(self._texts, self._excluded)
+        return [each for each in included if each.line in self._lua_lines]
 
     def lines(self) -> set[TLineNo]:
         return super().lines() | (self._lua_lines - self._excluded)
 
     def excluded_lines(self) -> set[TLineNo]:
         return self._excluded
+
+    def no_branch_lines(self) -> set[TLineNo]:
+        return super().no_branch_lines().union(*map(self._left_out.branches, self._texts))
 
     def translate_lines(self, lines: Iterable[TLineNo]) -> set[TLineNo]:
         lines = set(lines)
@@ -207,10 +224,9 @@ class LuaInPythonReporter(PythonWithLuaReporter):
         return Counter(each.line for each in self._outcomes)
 
 
-def _included(texts: Iterable[Text]) -> list[Outcome]:
-    return [
-        outcome for text in texts for outcome in text.outcomes if outcome.line not in text.excluded
-    ]
+def _included(texts: Iterable[Text], excluded: set[int]) -> list[Outcome]:
+    outcomes = (outcome for text in texts for outcome in text.outcomes)
+    return [each for each in outcomes if excluded.isdisjoint((each.line, each.to))]
 
 
 def _says(outcomes: Iterable[Outcome], start: int, end: int) -> str | None:

@@ -1,7 +1,7 @@
 """Strings of Lua in Python source: literals, those joined of several, and templates with values.
 
-A template is an f-string, or a string to which ``%``, ``format`` or ``+`` gives values. The values
-are known only where it is sent, and the rest of its text is here.
+A template is an f-string, or a string to which ``%``, ``format``, ``replace`` or ``+`` gives
+values. The values are known only where it is sent, and the rest of its text is here.
 """
 
 from __future__ import annotations
@@ -121,6 +121,11 @@ def _text(node: ast.expr) -> str | None:
             return _PERCENT.sub(lambda found: found[1] or _VALUE, text)
         case ast.Call(func=ast.Attribute(value=inner, attr="format")):
             return _formatted(_text(inner))
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="replace"),
+            args=[ast.Constant(value=str() as old), _],
+        ) if old and (text := _text(inner)) is not None:
+            return text.replace(old, _VALUE)
     return None
 
 

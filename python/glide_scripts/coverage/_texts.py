@@ -16,7 +16,6 @@ from ._strings import Literal, literals
 
 # A string without any of these is not taken for Lua.
 _LUA = re.compile(rb"\b(?:KEYS|ARGV|redis|server)\b")
-_NO_COVER = re.compile(rb"--.*\bpragma:?\s*no\s?cover\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,19 +55,6 @@ class Text:
             says = each.says.replace(f"line {each.line} ", f"line {line} ")
             placed[line, to] = Outcome(line, to, says)
         return tuple(placed.values())
-
-    @cached_property
-    def excluded(self) -> frozenset[int]:
-        """The file's lines that a comment ``-- pragma: no cover`` excludes, with their blocks."""
-        if self.program is None:
-            return frozenset()
-        lines = split_lines(self.code)
-        found: set[int] = set()
-        for each in self.program.statements:
-            if _NO_COVER.search(lines[each.line - 1]):
-                height = each.node.end_point.row - each.node.start_point.row
-                found.update(self.place(each.line + extra) for extra in range(height + 1))
-        return frozenset(found)
 
     def place(self, line: int) -> int:
         """Return the file's line of a line of the text."""

@@ -23,6 +23,11 @@ def shown_folder(folder: Path) -> str:
     return "" if str(folder) == "." else folder.as_posix()
 
 
+def as_text(name: str) -> str:
+    """Return a file's name as text, which it need not be on Linux."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder whose files scripts may include: on disk, in a package or in a zip file."""

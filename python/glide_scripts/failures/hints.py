@@ -333,6 +333,11 @@ def hints(
                 ("note", "this is the path of a file, not its code"),
                 ("help", f"read the file: Script.from_file({path!r})"),
             ]
+        if script.code.startswith(b"#!") and "symbol near '#'" in words[:_MAX_WORDS]:
+            return [
+                ("note", "servers before Redis 7.0 do not know a first line that begins with #!"),
+                ("help", "remove the line; instead of no-writes, declare --@readonly"),
+            ]
         found = _first(_SYNTAX, words, script, shown)
         return found or [("note", _OTHER_SYNTAX)]
     if error.code != "ERR" and isinstance(error, ScriptError) and not re.match(_SERVERS, words):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..declared.comments import from_comments
-from ..declared.folder import Folder, looked_for, shown_folder
+from ..declared.folder import Folder, as_text, looked_for, shown_folder
 from ..declared.source import read
 from ..errors import ScriptSourceError
 from .typed import TypedScript
@@ -52,7 +52,7 @@ def load(
     source = read(folder, path)
     declared = from_comments(source)
     if name is None:
-        name = declared.name or path[-1].removesuffix(".lua")
+        name = declared.name or as_text(path[-1]).removesuffix(".lua")
     return typed(source, declared, name)
 
 

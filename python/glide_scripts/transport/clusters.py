@@ -48,15 +48,17 @@ class SharedClusterClient(SharedClient):
             settings["read_from"] = ReadFrom.PREFER_REPLICA.value
         return settings
 
-    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
-        return self.core.command(words, timeout, read_only=is_read, **directions(words, None))
+    def send(
+        self, words: list[Any], code: bytes | None, is_read: bool, timeout: float | None
+    ) -> Any:
+        where = directions(words, None)
+        return self.core.command(words, timeout, read_only=is_read, code=code, **where)
 
-    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
+    def add(self, packed: Packed, words: list[Any], code: bytes | None, is_read: bool) -> None:
         where = directions(words, None)
         if packed.is_atomic:
-            packed.command(words, read_only=is_read, keys=where["keys"], step=where["step"])
-        else:
-            packed.command(words, read_only=is_read, **where)
+            where = {"keys": where["keys"], "step": where["step"]}
+        packed.command(words, read_only=is_read, code=code, **where)
 
 
 class ClusterClient(RegistersScripts):

@@ -12,8 +12,10 @@ from typing import Any
 
 from .._core import Batch as Packed
 from .._core import Script
+from ..commands.command import Command
 from ..errors import ConfigurationError, GlideError, RequestError
 from ..forks import notify_of_forks
+from ..probes.switch import probed
 from .failures import explained, translated
 from .library import Library
 from .placement import SHARED, Placement, name_rule, place
@@ -23,6 +25,7 @@ log = logging.getLogger("glide_scripts")
 
 _MAX_SCRIPTS = 1000
 _FOR_REPLICAS = ("WAIT", "WAITAOF")
+_WITH_CODE = ("EVAL", "EVAL_RO")
 
 
 class SharedClient(ABC):
@@ -154,11 +157,13 @@ class SharedClient(ABC):
                     return self.core.invoke_script(*called, timeout)
             elif where is not Placement.SHARED:
                 return None
-        return self.send(self._words(args), rule.is_read, timeout)
+        return self.send(*self._sent(args), rule.is_read, timeout)
 
-    def send(self, words: list[Any], is_read: bool, timeout: float | None) -> Any:
+    def send(
+        self, words: list[Any], code: bytes | None, is_read: bool, timeout: float | None
+    ) -> Any:
         """Send a command that is not a known script."""
-        return self.core.command(words, timeout, read_only=is_read)
+        return self.core.command(words, timeout, read_only=is_read, code=code)
 
     def finished(
         self, reply: Any, args: tuple[Any, ...], callbacks: Any, options: dict[str, Any]
@@ -221,8 +226,16 @@ class SharedClient(ABC):
             if called is not None:
                 packed.invoke_script(*called)
                 continue
-            self.add(packed, self._words(args), rule.is_read)
+            self.add(packed, *self._sent(args), rule.is_read)
         return packed
+
+    def _sent(self, args: tuple[Any, ...]) -> tuple[list[Any], bytes | None]:
+        """Return what is sent for a command; and while Lua is measured, the code of EVAL."""
+        words = self._words(args)
+        if name_rule(args[0]).name not in _WITH_CODE:
+            return words, None
+        command = probed(Command(words))
+        return command.words, command.code
 
     def _words(self, args: tuple[Any, ...]) -> list[Any]:
         """Return a command's words; a name may be several."""
@@ -231,9 +244,9 @@ class SharedClient(ABC):
             words[:1] = rule.words or [rule.name]
         return words
 
-    def add(self, packed: Packed, words: list[Any], is_read: bool) -> None:
+    def add(self, packed: Packed, words: list[Any], code: bytes | None, is_read: bool) -> None:
         """Add a command that is not a known script to a batch."""
-        packed.command(words, read_only=is_read)
+        packed.command(words, read_only=is_read, code=code)
 
     # Opening and closing
 

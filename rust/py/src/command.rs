@@ -120,7 +120,12 @@ impl Command<'_, '_> {
             let code = code.as_bytes();
             let script = (!code.is_empty()).then(|| {
                 let options = Options { name: library_name(code), ..Options::default() };
-                Arc::new(CoreScript::new(code.to_vec(), options))
+                let own = Arc::new(CoreScript::new(code.to_vec(), options));
+                // While it is measured, EVAL sends it with probes.
+                match runs_lua(&request).flatten() {
+                    Some(sent) if sent != code => Arc::new(CoreScript::with_probes(&own, sent.to_vec())),
+                    _ => own,
+                }
             });
             request = request.running(script);
         } else if let Some(code) = runs_lua(&request) {
