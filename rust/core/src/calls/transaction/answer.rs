@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::Transaction;
 use super::queue::Queue;
+use super::{Transaction, function_key};
 use crate::calls::attempt::{Answered, Attempt};
 use crate::calls::proving::{ask, proof};
 use crate::connection::lane::Lane;
@@ -193,6 +193,7 @@ impl Transaction<'_> {
                     failed.insert(&library.key, loading);
                 }
                 if verdict.meaning == Meaning::MissingFunction {
+                    lane.set_loaded(&function_key(library, request), false);
                     attempt.brings_library = true;
                     error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
                 }
