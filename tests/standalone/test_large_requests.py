@@ -118,6 +118,55 @@ async def test_a_larger_request_than_the_server_reads_has_not_run_and_does_not_s
     assert connects(client) - before <= 4
 
 
+@pytest.mark.every_server
+@pytest.mark.parametrize("commands", [1, 500])
+async def test_a_watched_transaction_that_is_too_large_is_no_changed_key(
+    own_server: ValkeyServer, connect: Connect, commands: int
+) -> None:
+    client = await connect_with("client-query-buffer-limit", own_server, connect)
+    batch = Batch(is_atomic=True)
+    for _ in range(commands):
+        batch.set("runs", LARGE[: len(LARGE) // commands])
+    await client.watch(["runs"])
+    with pytest.raises(ConnectionError, match="lost once while this request of 500") as caught:
+        await client.exec(batch, raise_on_error=True)
+    assert not caught.value.may_have_executed
+    assert await client.get("runs") is None
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_calls_that_follow_a_request_that_the_server_refuses_to_read_run_once(
+    own_server: ValkeyServer, connect: Connect, is_batch: bool
+) -> None:
+    """Whether they were written before the server's answer or after it."""
+    client = await connect_with("proto-max-bulk-len", own_server, connect)
+
+    async def too_large() -> bool:
+        """Whether the server's answer has come: a reset may discard it."""
+        with pytest.raises((RequestError, ConnectionError)) as caught:
+            if is_batch:
+                batch = Batch(is_atomic=False).get("runs").set("other", LARGE[: LIMIT + 1])
+                await client.exec(batch.get("runs"), raise_on_error=True)
+            else:
+                await client.set("other", LARGE[: LIMIT + 1])
+        return isinstance(caught.value, RequestError)
+
+    rounds = 0
+    while rounds < 20:
+        large = asyncio.ensure_future(too_large())
+        calls = []
+        for _ in range(10):
+            await asyncio.sleep(0)
+            calls.append(asyncio.ensure_future(client.invoke_script(COUNT, ["runs"], ["x"])))
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        if await large:
+            assert replies == [1] * len(calls)
+            rounds += 1
+            assert await client.getdel("runs") == b"10"
+        await client.delete(["runs"])
+
+
 async def test_a_repeated_call_that_ends_its_connection_each_time_ends_few_connections(
     own_server: ValkeyServer, connect: Connect
 ) -> None:

@@ -269,7 +269,7 @@ impl Attempt {
     }
 
     /// Its connection was lost while it was written. Returns the caller's error if that has happened too often.
-    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: usize) -> Option<Box<Error>> {
+    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: u64) -> Option<Box<Error>> {
         const TRIES: u32 = 3;
         self.lane = None;
         self.asking = false;

@@ -116,14 +116,17 @@ impl Transaction<'_> {
                 // Nothing was executed, whatever was lost after that.
                 Err(_) if queue.refusal(&replies, &attempt).is_some() => {}
                 Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
-                Err(_) if self.watched.is_some() => return Ok(None),
-                Err(Unfinished::CutOff(reason)) => {
-                    let bytes = self.requests.iter().map(|request| request.wire().len()).sum();
+                Err(Unfinished::CutOff(reason, bytes)) => {
+                    if self.watched.is_some() {
+                        // The watch is lost with the connection. If the caller began again, that might never end.
+                        return Err(Box::new(Error::cut_off(1, bytes, reason)));
+                    }
                     match attempt.cut_off(reason, bytes) {
                         Some(error) => return Err(error),
                         None => continue,
                     }
                 }
+                Err(_) if self.watched.is_some() => return Ok(None),
                 Err(_) => {
                     attempt.lane = None;
                     continue;
@@ -222,6 +225,7 @@ impl Transaction<'_> {
         let progress = Rc::default();
         if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
             attempt.lane = None;
+            attempt.pauses.lost();
             return Ok(false);
         }
         let replies = progress.take_replies();
@@ -254,6 +258,7 @@ impl Transaction<'_> {
             while let Some(step) = steps.pop() {
                 let Ok(reply) = place.ask(step).await else {
                     attempt.lane = None;
+                    attempt.pauses.lost();
                     return Ok(false);
                 };
                 match (verdict::load(reply.error(), "FUNCTION"), reply.error()) {

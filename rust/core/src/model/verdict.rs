@@ -30,8 +30,8 @@ mod wording;
 
 pub(crate) use proof::{Proof, Questions, lists_function};
 pub(crate) use wording::{
-    Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, is_temporary, lacks_command,
-    lacks_function, lacks_script, line_number, load, turns_away, wants_password,
+    Load, denies_login, ends_connection, is_busy, is_no_cluster, is_not_busy, is_not_compiled, is_temporary,
+    lacks_command, lacks_function, lacks_script, line_number, load, turns_away, wants_password,
 };
 
 use crate::model::address::Address;
