@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form};
+use crate::calls::attempt::{Answered, Attempt, first_form};
 use crate::calls::overdue;
 use crate::calls::progress::Progress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
@@ -25,10 +25,10 @@ use crate::tasks::guard;
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
-    let plain_form = needs_plain_form(servers, &call.request);
+    let has_first_form = first_form(servers, &call.request).is_some();
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
-        Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
+        Some(lane) if !has_first_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
             lane.submit(call);
         }
         _ => recover(servers, None, call, Unfinished::Unsent, None),

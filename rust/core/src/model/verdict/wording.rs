@@ -356,6 +356,11 @@ pub(crate) fn load(error: Option<&ServerError>, command: &str) -> Load {
     }
 }
 
+/// Whether EXEC was refused, and the transaction is over.
+pub(crate) fn is_discarded(error: &ServerError) -> bool {
+    error.code() == "EXECABORT"
+}
+
 /// Whether the server says that it runs a script.
 pub(crate) fn is_busy(error: &ServerError) -> bool {
     error.code() == "BUSY"
