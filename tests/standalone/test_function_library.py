@@ -239,8 +239,9 @@ async def test_a_user_who_may_not_load_hears_why_a_function_is_missing(
 ) -> None:
     own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-function|load")
     client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
-    batch = Batch(is_atomic=False).fcall(BUMP, ["n"], ["1"])
-    for call in (client.fcall(BUMP, ["n"], ["1"]), client.exec(batch, raise_on_error=True)):
+    batches = [Batch(is_atomic).fcall(BUMP, ["n"], ["1"]) for is_atomic in (False, True)]
+    calls = [client.exec(batch, raise_on_error=True) for batch in batches]
+    for call in (client.fcall(BUMP, ["n"], ["1"]), *calls):
         with pytest.raises(NoPermissionError, match=r"function\|load") as caught:
             await call
         assert not caught.value.may_have_executed
