@@ -121,7 +121,7 @@ impl Servers {
                 continue;
             }
             let mut replies = progress.take_replies();
-            let open = if watching.is_none() { left_open(&lane, &replies) } else { None };
+            let open = watching.is_none().then(|| left_open(&lane, &replies)).flatten();
             let refused = open.or_else(|| replies.first().and_then(Reply::error).cloned());
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
