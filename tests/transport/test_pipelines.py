@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from tests.transport.conftest import Connect
@@ -46,6 +47,23 @@ async def test_error_names_the_command(
     results = await done(pipe.execute(raise_on_error=False))
     assert results[0] is True
     assert isinstance(results[1], kind.exceptions.ResponseError)
+
+
+async def test_an_error_is_not_made_of_all_of_a_large_argument(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    pipe = connect(server).pipeline().set("a", "text").lpush("a", "x" * 1_000_000)
+    annotate, lengths = pipe.annotate_exception, []
+
+    def noting(error: Exception, number: int, command: Sequence[str]) -> None:
+        lengths.extend(map(len, command))
+        annotate(error, number, command)
+
+    pipe.annotate_exception = noting
+    with pytest.raises(kind.exceptions.ResponseError, match=r"^Command # 2 \(LPUSH a"):
+        await done(pipe.execute())
+    assert lengths[:2] == [5, 1]
+    assert lengths[2] <= 1000
 
 
 async def test_discarded_transaction_raises_what_the_server_said(

@@ -100,8 +100,14 @@ def _annotated(
             error.args = (error.args,)
         strategy = getattr(pipeline, "_execution_strategy", None)
         annotate = getattr(strategy, "_annotate_exception", _annotate)
-    annotate(error, index + 1, commands[index][0])
+    annotate(error, index + 1, [_beginning(word) for word in commands[index][0]])
     return error
+
+
+def _beginning(word: Any) -> Any:
+    """What may be shown of a word. The library takes seconds to shorten a long one itself."""
+    longest = 1000
+    return word[:longest] if isinstance(word, (str, bytes)) else word
 
 
 def _annotate(error: Exception, number: int, command: Sequence[Any]) -> None:
