@@ -66,6 +66,22 @@ async def test_an_error_is_not_made_of_all_of_a_large_argument(
     assert lengths[2] <= 1000
 
 
+async def test_a_connection_s_error_is_about_all_commands_of_a_pipeline(
+    kind: Kind, connect: Connect
+) -> None:
+    large = "x" * 50_000_000
+    with ValkeyServer(config={"client-query-buffer-limit": "1mb"}) as server:
+        client = connect(server)
+        for pipe, ran in (
+            (client.pipeline(transaction=False).set("large", large), None),
+            (client.pipeline(transaction=False).incr("n").set("large", large), b"1"),
+        ):
+            with pytest.raises(kind.exceptions.ConnectionError, match="50000") as caught:
+                await done(pipe.execute())
+            assert await done(client.get("n")) == ran
+            assert caught.value.may_have_executed is (ran is not None)
+
+
 async def test_discarded_transaction_raises_what_the_server_said(
     kind: Kind, server: ValkeyServer, connect: Connect
 ) -> None:

@@ -71,6 +71,8 @@ def checked(
     exceptions = shared.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
+            # It names no command, so it is about all of them.
+            each.may_have_executed = any(map(_may_have_executed, results))
             raise each
     for index, each in enumerate(results if raise_on_error else ()):
         if isinstance(each, exceptions.ResponseError):
@@ -102,6 +104,10 @@ def _annotated(
         annotate = getattr(strategy, "_annotate_exception", _annotate)
     annotate(error, index + 1, [_beginning(word) for word in commands[index][0]])
     return error
+
+
+def _may_have_executed(result: Any) -> bool:
+    return not isinstance(result, Exception) or getattr(result, "may_have_executed", True)
 
 
 def _beginning(word: Any) -> Any:
