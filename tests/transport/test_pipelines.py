@@ -53,7 +53,8 @@ async def test_an_error_is_not_made_of_all_of_a_large_argument(
     kind: Kind, server: ValkeyServer, connect: Connect
 ) -> None:
     pipe = connect(server).pipeline().set("a", "text").lpush("a", "x" * 1_000_000)
-    annotate, lengths = pipe.annotate_exception, []
+    annotate = pipe.annotate_exception
+    lengths: list[int] = []
 
     def noting(error: Exception, number: int, command: Sequence[str]) -> None:
         lengths.extend(map(len, command))
