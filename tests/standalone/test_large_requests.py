@@ -143,12 +143,12 @@ async def test_calls_that_follow_a_request_that_the_server_refuses_to_read_run_o
         """A reset may discard the server's reply before the client reads it."""
         with pytest.raises((RequestError, ConnectionError)) as caught:
             await call(client, LARGE[: LIMIT + 1])
-        return isinstance(caught.value, RequestError)
+        return not isinstance(caught.value, ConnectionError)
 
     rounds = 0
     for _ in range(30):
         large = asyncio.ensure_future(is_refused())
-        calls = []
+        calls: list[asyncio.Future[object]] = []
         for _ in range(10):
             await asyncio.sleep(0)
             calls.append(asyncio.ensure_future(client.invoke_script(COUNT, ["runs"], ["x"])))
