@@ -148,7 +148,7 @@ async def test_calls_that_follow_a_request_that_the_server_refuses_to_read_run_o
     rounds = 0
     for _ in range(30):
         large = asyncio.ensure_future(is_refused())
-        calls: list[asyncio.Future[object]] = []
+        calls: list[asyncio.Future[Any]] = []
         for _ in range(10):
             await asyncio.sleep(0)
             calls.append(asyncio.ensure_future(client.invoke_script(COUNT, ["runs"], ["x"])))
