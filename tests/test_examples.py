@@ -111,8 +111,8 @@ class TestLock:
         lock = fenced_lock.Lock(client, "late", ttl_ms=20)
         late = await lock.acquire()
         assert late is not None
-        async with lock.hold() as lease:
-            lasting = fenced_lock.Lock(client, "late", ttl_ms=10_000)
+        lasting = fenced_lock.Lock(client, "late", ttl_ms=10_000)
+        async with lasting.hold() as lease:
             assert await lasting.extend(lease)
             await lock.release(late)
             assert not await lock.extend(late)

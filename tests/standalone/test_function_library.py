@@ -209,6 +209,19 @@ async def test_a_transaction_has_its_functions_also_where_an_older_library_is(
     assert library[b"library_code"] == newer.encode()
 
 
+async def test_a_transaction_has_its_functions_again_after_another_client_replaced_the_library(
+    client: GlideClient,
+) -> None:
+    """One transaction misses them: its other commands run all the same."""
+    batch = Batch(is_atomic=True).fcall(BUMP, ["n"], ["1"])
+    assert await client.exec(batch, raise_on_error=True) == [1]
+    await client.function_load(CODE.replace("'bump'", "'bump_before'"), replace=True)
+    with pytest.raises(RequestError, match="Function not found") as caught:
+        await client.exec(batch, raise_on_error=True)
+    assert not caught.value.may_have_executed
+    assert await client.exec(batch, raise_on_error=True) == [2]
+
+
 async def test_a_library_that_a_server_without_memory_refuses_has_not_run(
     own_server: ValkeyServer, connect: Connect
 ) -> None:
@@ -226,8 +239,9 @@ async def test_a_user_who_may_not_load_hears_why_a_function_is_missing(
 ) -> None:
     own_server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-function|load")
     client = await connect(own_server, credentials=ServerCredentials("pw", "app"))
-    batch = Batch(is_atomic=False).fcall(BUMP, ["n"], ["1"])
-    for call in (client.fcall(BUMP, ["n"], ["1"]), client.exec(batch, raise_on_error=True)):
+    batches = [Batch(is_atomic).fcall(BUMP, ["n"], ["1"]) for is_atomic in (False, True)]
+    calls = [client.exec(batch, raise_on_error=True) for batch in batches]
+    for call in (client.fcall(BUMP, ["n"], ["1"]), *calls):
         with pytest.raises(NoPermissionError, match=r"function\|load") as caught:
             await call
         assert not caught.value.may_have_executed

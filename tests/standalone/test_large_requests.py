@@ -118,6 +118,49 @@ async def test_a_larger_request_than_the_server_reads_has_not_run_and_does_not_s
     assert connects(client) - before <= 4
 
 
+@pytest.mark.every_server
+async def test_a_watched_transaction_that_is_too_large_is_no_changed_key(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    client = await connect_with("client-query-buffer-limit", own_server, connect)
+    batch = Batch(is_atomic=True).set("runs", LARGE)
+    await client.watch(["runs"])
+    with pytest.raises(ConnectionError, match="lost once while this request of 500") as caught:
+        await client.exec(batch, raise_on_error=True)
+    assert not caught.value.may_have_executed
+    assert await client.get("runs") is None
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", [script, command, pipeline, transaction])
+async def test_calls_that_follow_a_request_that_the_server_refuses_to_read_run_once(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    """Whether they were written before the server's answer or after it."""
+    client = await connect_with("proto-max-bulk-len", own_server, connect)
+
+    async def is_refused() -> bool:
+        """A reset may discard the server's reply before the client reads it."""
+        with pytest.raises((RequestError, ConnectionError)) as caught:
+            await call(client, LARGE[: LIMIT + 1])
+        return not isinstance(caught.value, ConnectionError)
+
+    rounds = 0
+    for _ in range(30):
+        large = asyncio.ensure_future(is_refused())
+        calls: list[asyncio.Future[Any]] = []
+        for _ in range(10):
+            await asyncio.sleep(0)
+            calls.append(asyncio.ensure_future(client.invoke_script(COUNT, ["runs"], ["x"])))
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        if await large:
+            assert replies == [1] * len(calls)
+            rounds += 1
+            assert await client.getdel("runs") == b"10"
+        await client.delete(["runs"])
+    assert rounds
+
+
 async def test_a_repeated_call_that_ends_its_connection_each_time_ends_few_connections(
     own_server: ValkeyServer, connect: Connect
 ) -> None:

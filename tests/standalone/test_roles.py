@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 import pytest
+from tests.conftest import Connect
 from tests.servers.table import has
 from tests.tunnel import tunnel
 from tests.waiting import until
@@ -341,3 +343,22 @@ async def test_a_stalled_primary_is_left_for_the_one_that_took_its_place(
             await until(succeeds, 5)
         finally:
             primary.resume()
+
+
+@pytest.mark.every_server
+async def test_a_transaction_of_scripts_waits_for_a_replica_that_has_lost_its_primary(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    """Such a server queues scripts, and refuses each when it runs the transaction."""
+    own_server.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_server.command("REPLICAOF", "127.0.0.1", "1")
+    client = await connect(own_server, request_timeout=60_000)
+    batch = Batch(is_atomic=True).invoke_script(PLAIN, ["n"]).invoke_script(PLAIN, ["n"])
+    call = asyncio.ensure_future(client.exec(batch, raise_on_error=True))
+
+    def is_refused() -> bool:
+        return b"MASTERDOWN" in cast("bytes", own_server.command("INFO", "errorstats"))
+
+    await until(is_refused)
+    own_server.command("REPLICAOF", "NO", "ONE")
+    assert await call == [1, 2]

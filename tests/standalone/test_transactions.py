@@ -564,3 +564,37 @@ def test_a_watch_made_outside_of_a_task_is_of_the_task_that_runs_it(server: Valk
         assert runner.run(client.watch(["k"])) is OK
         # That task is done, and its watch with it.
         assert runner.run(closing(client)) == [b"PONG"]
+
+
+@pytest.mark.every_server
+async def test_a_server_without_exec_leaves_no_connection_inside_a_transaction(
+    connect: Connect,
+) -> None:
+    with ValkeyServer(config={"rename-command": 'EXEC ""'}) as server:
+        client = await connect(server)
+        calls = [client.exec(Batch(True).set("k", "1"), True), client.get("k"), client.incr("n")]
+        refused, *others = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(refused, RequestError)
+        assert "unknown command" in str(refused)
+        assert not refused.may_have_executed
+        assert others == [None, 1]
+        with pytest.raises(RequestError, match=r"unknown command .EXEC") as caught:
+            await client.watch(["k"])
+        assert not caught.value.may_have_executed
+        read_only = Script("return #KEYS", read_only=True)
+        assert await client.invoke_script(read_only, ["k"], on_timeout="kill") == 1
+
+
+@pytest.mark.every_server
+async def test_a_watched_transaction_with_the_first_read_only_script_can_be_tried_again(
+    own_server: ValkeyServer, connect: Connect
+) -> None:
+    """Redis 6.2 has no read-only forms, and refuses the first one."""
+    client = await connect(own_server)
+    read_only = Script("return redis.call('GET', KEYS[1])", read_only=True)
+    replies = None
+    for _ in range(2):
+        await client.watch(["k"])
+        batch = Batch(True).set("k", "1").invoke_script(read_only, ["k"])
+        replies = replies or await client.exec(batch, raise_on_error=True)
+    assert replies == [OK, b"1"]

@@ -1,4 +1,4 @@
-"""Users who may call EVALSHA and SCRIPT LOAD, but not EVAL: no call fails for a missing script."""
+"""Users who may not call EVAL, or not EVALSHA: no call fails for a missing script."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tests.batches import invoked_in_batch
 from tests.conftest import Connect
 
 from glide_scripts import (
+    Batch,
+    ExecAbortError,
     GlideClient,
     NoPermissionError,
     Script,
@@ -55,7 +57,11 @@ def counting() -> Script:
 
 
 async def login(server: ValkeyServer, connect: Connect, *rights: str) -> GlideClient:
-    server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-eval", *rights)
+    return await login_with(server, connect, "-eval", *rights)
+
+
+async def login_with(server: ValkeyServer, connect: Connect, *rights: str) -> GlideClient:
+    server.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", *rights)
     credentials = ServerCredentials(username="app", password="pw")
     return await connect(server, credentials=credentials)
 
@@ -116,3 +122,60 @@ async def test_who_may_send_no_code_at_all_hears_of_eval(
     with pytest.raises(NoPermissionError, match="no permissions to run the 'eval'") as caught:
         await call(client, counting())
     assert not caught.value.may_have_executed
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", CALLS)
+async def test_who_may_not_call_evalsha_sends_the_code(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login_with(own_server, connect, "-evalsha")
+    script = counting()
+    assert await call(client, script) == 1
+    own_server.command("SCRIPT", "FLUSH")
+    assert await call(client, script) == 2
+    assert await call(client, counting()) == 3
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("call", [*CALLS, killable])
+async def test_a_server_without_evalsha_gets_the_code(connect: Connect, call: Call) -> None:
+    read_only = Script("return #KEYS", read_only=True)
+    script = read_only if call is killable else counting()
+    with ValkeyServer(config={"rename-command": 'EVALSHA ""'}) as server:
+        client = await connect(server)
+        for _ in range(2):
+            await client.delete(["runs"])
+            assert await call(client, script) == 1
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_who_may_call_neither_hears_so(
+    own_server: ValkeyServer, connect: Connect, call: Call
+) -> None:
+    client = await login(own_server, connect, "-evalsha")
+    for _ in range(2):
+        with pytest.raises((NoPermissionError, ExecAbortError), match="'evalsha'") as caught:
+            await call(client, counting())
+        assert not caught.value.may_have_executed
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("rights", [["-eval"], ["-eval", "-script"], ["-evalsha"]], ids=" ".join)
+async def test_a_watched_transaction_that_is_refused_its_code_is_not_sent_without_its_watch(
+    own_server: ValkeyServer, connect: Connect, rights: list[str]
+) -> None:
+    client = await login_with(own_server, connect, *rights)
+    script = counting()
+    own_server.command("SCRIPT", "LOAD", script.code)
+    batch = Batch(is_atomic=True)
+    batch.invoke_script(script, ["runs"]).invoke_script(script, ["runs"])
+    await client.watch(["runs"])
+    own_server.command("SET", "runs", "5")
+    assert await client.exec(batch, raise_on_error=True) is None
+    assert own_server.command("GET", "runs") == b"5"
+    replies = None
+    for _ in range(3):
+        await client.watch(["runs"])
+        replies = replies or await client.exec(batch, raise_on_error=True)
+    assert replies == [6, 7]

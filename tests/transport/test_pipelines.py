@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from tests.transport.conftest import Connect
@@ -46,6 +47,40 @@ async def test_error_names_the_command(
     results = await done(pipe.execute(raise_on_error=False))
     assert results[0] is True
     assert isinstance(results[1], kind.exceptions.ResponseError)
+
+
+async def test_an_error_is_not_made_of_all_of_a_large_argument(
+    kind: Kind, server: ValkeyServer, connect: Connect
+) -> None:
+    pipe = connect(server).pipeline().set("a", "text").lpush("a", "x" * 1_000_000)
+    annotate = pipe.annotate_exception
+    lengths: list[int] = []
+
+    def noting(error: Exception, number: int, command: Sequence[str]) -> None:
+        lengths.extend(map(len, command))
+        annotate(error, number, command)
+
+    pipe.annotate_exception = noting
+    with pytest.raises(kind.exceptions.ResponseError, match=r"^Command # 2 \(LPUSH a"):
+        await done(pipe.execute())
+    assert lengths[:2] == [5, 1]
+    assert lengths[2] <= 1000
+
+
+async def test_a_connection_s_error_is_about_all_commands_of_a_pipeline(
+    kind: Kind, connect: Connect
+) -> None:
+    large = "x" * 50_000_000
+    with ValkeyServer(config={"client-query-buffer-limit": "1mb"}) as server:
+        client = connect(server)
+        for pipe, ran in (
+            (client.pipeline(transaction=False).set("large", large), None),
+            (client.pipeline(transaction=False).incr("n").set("large", large), b"1"),
+        ):
+            with pytest.raises(kind.exceptions.ConnectionError, match="50000") as caught:
+                await done(pipe.execute())
+            assert await done(client.get("n")) == ran
+            assert caught.value.may_have_executed is (ran is not None)
 
 
 async def test_discarded_transaction_raises_what_the_server_said(

@@ -71,6 +71,8 @@ def checked(
     exceptions = shared.library.exceptions
     for each in results:
         if isinstance(each, (exceptions.ConnectionError, exceptions.TimeoutError)):
+            # It names no command, so it is about all of them.
+            each.may_have_executed = any(map(_may_have_executed, results))
             raise each
     for index, each in enumerate(results if raise_on_error else ()):
         if isinstance(each, exceptions.ResponseError):
@@ -100,8 +102,18 @@ def _annotated(
             error.args = (error.args,)
         strategy = getattr(pipeline, "_execution_strategy", None)
         annotate = getattr(strategy, "_annotate_exception", _annotate)
-    annotate(error, index + 1, commands[index][0])
+    annotate(error, index + 1, [_beginning(word) for word in commands[index][0]])
     return error
+
+
+def _may_have_executed(result: Any) -> bool:
+    return not isinstance(result, Exception) or getattr(result, "may_have_executed", True)
+
+
+def _beginning(word: Any) -> Any:
+    """What may be shown of a word. The library takes seconds to shorten a long one itself."""
+    longest = 1000
+    return word[:longest] if isinstance(word, (str, bytes)) else word
 
 
 def _annotate(error: Exception, number: int, command: Sequence[Any]) -> None:

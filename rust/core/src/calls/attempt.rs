@@ -67,7 +67,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// How it is sent first.
     pub(crate) fn first(servers: &Servers, request: &Request) -> Self {
-        Self { form: needs_plain_form(servers, request).then_some(Form::Sha), ..Self::default() }
+        Self { form: first_form(servers, request), ..Self::default() }
     }
 
     /// What the reply of the lane's server means.
@@ -194,7 +194,14 @@ impl Attempt {
                 }
                 self.brings_library = !self.follow_code(request);
             }
+            // A user without either gets the error of EVALSHA.
+            Next::ByCode if servers.abilities.cannot_eval.get() => return false,
+            Next::ByCode => {
+                servers.abilities.cannot_evalsha.set(true);
+                self.form = Some(code_form(request, self.form));
+            }
             Next::LoadScript => {
+                servers.abilities.cannot_evalsha.set(false);
                 self.form = Self::first(servers, request).form;
                 self.loads_script.get_or_insert_with(|| error.clone());
             }
@@ -269,7 +276,7 @@ impl Attempt {
     }
 
     /// Its connection was lost while it was written. Returns the caller's error if that has happened too often.
-    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: usize) -> Option<Box<Error>> {
+    pub(crate) fn cut_off(&mut self, reason: Unreachable, bytes: u64) -> Option<Box<Error>> {
         const TRIES: u32 = 3;
         self.lane = None;
         self.asking = false;
@@ -365,7 +372,11 @@ pub(crate) fn code_form(request: &Request, form: Option<Form>) -> Form {
     if request.is_read_only() && form != Some(Form::Sha) { Form::CodeReadOnly } else { Form::Code }
 }
 
-/// Whether a read-only script goes by EVALSHA, because a server knows no `EVALSHA_RO`.
-pub(super) fn needs_plain_form(servers: &Servers, request: &Request) -> bool {
-    servers.abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only()
+/// The form in which a request is sent first, because of what a server or the user cannot do; `None`: as it was packed.
+pub(super) fn first_form(servers: &Servers, request: &Request) -> Option<Form> {
+    let abilities = &servers.abilities;
+    let is_plain = abilities.lacks_read_only_forms.get() && request.has_forms() && request.is_read_only();
+    let plain = is_plain.then_some(Form::Sha);
+    let brings_code = abilities.cannot_evalsha.get() && request.bringable_script().is_some();
+    if brings_code { Some(code_form(request, plain)) } else { plain }
 }

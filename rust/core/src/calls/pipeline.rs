@@ -182,7 +182,7 @@ impl Context {
             let ending = match answered {
                 Ok(Ok(())) => WriteEnd::Answered,
                 Ok(Err(Unfinished::Lost(reason))) => WriteEnd::Lost(reason, progress.written()),
-                Ok(Err(Unfinished::CutOff(reason))) => WriteEnd::CutOff(reason),
+                Ok(Err(Unfinished::CutOff(reason, bytes))) => WriteEnd::CutOff(reason, bytes),
                 Ok(_) => WriteEnd::Unsent,
                 Err(too_late) => {
                     self.servers.unanswered();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use crate::calls::attempt::{Answered, Attempt, needs_plain_form};
+use crate::calls::attempt::{Answered, Attempt, first_form};
 use crate::calls::overdue;
 use crate::calls::progress::Progress;
 use crate::calls::time_limit::{TimeLimit, TooLate};
@@ -16,6 +16,7 @@ use crate::model::call::Call;
 use crate::model::cause::Obstacle;
 use crate::model::completion::Outcome;
 use crate::model::error::Error;
+use crate::model::request::ACCEPTED;
 use crate::model::verdict::{self, Next, Ran};
 use crate::servers::directory::Servers;
 use crate::servers::supervision::Supervision;
@@ -24,10 +25,10 @@ use crate::tasks::guard;
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
-    let plain_form = needs_plain_form(servers, &call.request);
+    let has_first_form = first_form(servers, &call.request).is_some();
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
-        Some(lane) if !plain_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
+        Some(lane) if !has_first_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
             lane.submit(call);
         }
         _ => recover(servers, None, call, Unfinished::Unsent, None),
@@ -166,9 +167,9 @@ async fn next_attempt(
             }
         },
         Unfinished::Unsent => attempt.lane = None,
-        Unfinished::CutOff(reason) => {
+        Unfinished::CutOff(reason, bytes) => {
             progress.waiting_for.replace(Obstacle::Lost(reason.clone()));
-            if let Some(error) = attempt.cut_off(reason, request.wire().len()) {
+            if let Some(error) = attempt.cut_off(reason, bytes) {
                 return Break(Err(Box::new(error.after_loss(progress.lost.get()))));
             }
         }
@@ -200,6 +201,7 @@ async fn next_attempt(
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };
     progress.note_attempt(attempt, &target);
+    let bytes = commands.iter().map(|wire| wire.len() as u64).sum();
     // The commands before the request are useful even without it.
     let options = StepOptions { separable: true, waits: request.wait().is_some(), only_on, ..StepOptions::default() };
     let sending = place.begin(commands, options, &progress.step);
@@ -208,6 +210,7 @@ async fn next_attempt(
     let answer = sending.await;
     drop(brings);
     let mut replies = progress.step.take_replies();
+    let was_written = progress.step.written() >= bytes;
     progress.step.clear();
     let unfinished = match answer {
         Ok(()) => {
@@ -217,6 +220,9 @@ async fn next_attempt(
             let loading = attempt.loads_code().then(|| replies.pop()).flatten();
             Unfinished::Answered(attempt.after_load(request, reply, loading.as_ref()))
         }
+        // The server got only what goes before the request.
+        Err(Unfinished::Lost(reason)) if !was_written && bytes > ACCEPTED as u64 => Unfinished::CutOff(reason, bytes),
+        Err(Unfinished::Lost(_)) if !was_written => Unfinished::Unsent,
         Err(unfinished) => unfinished,
     };
     attempt.lane = Some(target);

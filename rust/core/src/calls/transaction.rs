@@ -25,6 +25,7 @@ use crate::model::error::Error;
 use crate::model::library::Library;
 use crate::model::request::{Form, Packer, Request};
 use crate::model::route::Route;
+use crate::model::unreachable::{Refused, Unreachable};
 use crate::model::verdict::{self, Asked, Load, Next, lists_function};
 use crate::servers::directory::Servers;
 use crate::servers::watches::Watched;
@@ -93,7 +94,6 @@ impl Transaction<'_> {
     async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
         let begin = Packer::single("MULTI");
         let mut attempt = Attempt::default();
-        let mut loads_libraries = true;
         loop {
             let Some(place) = self.in_time(|| false, self.reach(&begin, &mut attempt)).await?? else {
                 if self.watched.as_ref().is_some_and(|watched| watched.lane().is_closed()) {
@@ -103,7 +103,7 @@ impl Transaction<'_> {
                 continue;
             };
             let lane = place.lane().clone();
-            let queue = self.queue(loads_libraries);
+            let queue = self.queue();
             let only_on = self.watched.as_ref().map(Watched::connection);
             let flushes_scripts = queue.flushes_scripts;
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
@@ -116,14 +116,17 @@ impl Transaction<'_> {
                 // Nothing was executed, whatever was lost after that.
                 Err(_) if queue.refusal(&replies, &attempt).is_some() => {}
                 Err(Unfinished::Lost(reason)) => return Err(Box::new(Error::lost(reason))),
-                Err(_) if self.watched.is_some() => return Ok(None),
-                Err(Unfinished::CutOff(reason)) => {
-                    let bytes = self.requests.iter().map(|request| request.wire().len()).sum();
+                Err(Unfinished::CutOff(reason, bytes)) => {
+                    if self.watched.is_some() {
+                        // The watch is lost with the connection. If the caller began again, that might never end.
+                        return Err(Box::new(Error::cut_off(1, bytes, reason)));
+                    }
                     match attempt.cut_off(reason, bytes) {
                         Some(error) => return Err(error),
                         None => continue,
                     }
                 }
+                Err(_) if self.watched.is_some() => return Ok(None),
                 Err(_) => {
                     attempt.lane = None;
                     continue;
@@ -137,12 +140,16 @@ impl Transaction<'_> {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),
                 Answer::KeyChanged => return Ok(None),
                 Answer::Failed(error) => return Err(error),
-                Answer::CannotLoadLibrary => loads_libraries = false,
+                Answer::CannotLoadLibrary(error) => {
+                    self.servers.abilities.refused_library.replace(Some(error));
+                }
                 Answer::CannotLoadScript => self.servers.abilities.cannot_load.set(true),
-                Answer::OnReplica(error) => {
+                Answer::WithoutEffect(error, is_demoted) => {
                     // It executed the commands that only read.
                     self.batch_progress.has_begun.set(true);
-                    self.servers.demoted(&lane);
+                    if is_demoted {
+                        self.servers.demoted(&lane);
+                    }
                     attempt.wait(self.servers, &error, &self.waiting_for);
                 }
                 Answer::Refused(index, error) => {
@@ -151,23 +158,22 @@ impl Transaction<'_> {
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
+                    let is_passing = verdict.next == Next::Later && !verdict.is_redirect();
                     if matches!(verdict.next, Next::WithoutCode | Next::LoadScript) {
                         // From now on, SCRIPT LOAD goes ahead. If the user may not send that either, the transaction
                         // works only if the server has its scripts already. The refusal comes from the server itself:
                         // no script runs while commands are queued.
-                        self.servers.abilities.cannot_eval.set(true);
-                        continue;
-                    }
-                    if !attempt.follow(self.servers, request, &self.route, &error, &verdict, &self.waiting_for) {
+                        self.servers.abilities.cannot_eval();
+                    } else if !attempt.follow(self.servers, request, &self.route, &error, &verdict, &self.waiting_for)
+                        || self.watched.is_some() && is_passing
+                    {
                         return Err(Box::new(self.discarded(index, &error)));
                     }
-                    match &self.watched {
-                        // The slot has moved, and its keys with it.
-                        Some(_) if verdict.is_redirect() => return Ok(None),
-                        Some(_) => return Err(Box::new(self.discarded(index, &error))),
-                        None => {}
-                    }
                 }
+            }
+            if self.watched.is_some() {
+                // EXEC has ended the watch, and executed nothing.
+                return Ok(None);
             }
         }
     }
@@ -211,7 +217,8 @@ impl Transaction<'_> {
     }
 
     /// Whether the server lets this user begin transactions; false: it is to be asked again. A MULTI that is refused
-    /// would let the commands after it run one by one, so a connection's first transaction is an empty one.
+    /// would let the commands after it run one by one, and an EXEC that is not known would leave all later commands
+    /// queued. So a connection's first transaction is an empty one.
     async fn may_begin(&self, place: &Place, begin: &Request, attempt: &mut Attempt) -> Result<bool, Box<Error>> {
         let lane = place.lane();
         if lane.transacts() {
@@ -222,9 +229,13 @@ impl Transaction<'_> {
         let progress = Rc::default();
         if place.begin(commands, StepOptions::default(), &progress).await.is_err() {
             attempt.lane = None;
+            attempt.pauses.lost();
             return Ok(false);
         }
         let replies = progress.take_replies();
+        if let Some(error) = left_open(lane, &replies) {
+            return Err(Box::new(self.exec_refused(&error)));
+        }
         match replies.first().and_then(Reply::error) {
             None => {
                 lane.set_transacts(connection);
@@ -254,9 +265,13 @@ impl Transaction<'_> {
             while let Some(step) = steps.pop() {
                 let Ok(reply) = place.ask(step).await else {
                     attempt.lane = None;
+                    attempt.pauses.lost();
                     return Ok(false);
                 };
-                match (verdict::load(reply.error(), "FUNCTION"), reply.error()) {
+                let loaded = verdict::load(reply.error(), "FUNCTION");
+                let refused = reply.error().filter(|_| loaded == Load::Forbidden).cloned();
+                self.servers.abilities.refused_library.replace(refused);
+                match (loaded, reply.error()) {
                     (Load::WasThere, _) => {
                         // It stays, if it has the function.
                         let listed = place.ask(Library::list()).await;
@@ -287,9 +302,22 @@ impl Transaction<'_> {
         if let Some(request) = self.requests.get(index) {
             return Error::discarded(index, request.name(), error.clone());
         }
+        self.exec_refused(error)
+    }
+
+    fn exec_refused(&self, error: &ServerError) -> Error {
         let exec = Packer::single("EXEC");
         Error::answered(error, &verdict::of_error(error, &Asked::plainly(&exec, &self.route)), &exec)
     }
+}
+
+/// How EXEC was refused, if the connection is still inside the transaction: then it is ended. `replies`: to MULTI and EXEC.
+pub(super) fn left_open(lane: &Rc<Lane>, replies: &[Reply]) -> Option<ServerError> {
+    let [begun, ended, ..] = replies else { return None };
+    let error = ended.error().filter(|error| begun.error().is_none() && !verdict::is_discarded(error))?;
+    let refused = Refused { command: "EXEC", answer: error.clone(), wants_credentials: false };
+    lane.sever(Unreachable::Refused(refused));
+    Some(error.clone())
 }
 
 /// The name by which a lane remembers that its server has a library's function.

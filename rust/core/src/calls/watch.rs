@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::calls::attempt::Attempt;
+use crate::calls::transaction::left_open;
 use crate::calls::waiting::connected_lane;
 use crate::connection::lane::Lane;
 use crate::connection::step::{StepOptions, StepProgress};
@@ -120,7 +121,8 @@ impl Servers {
                 continue;
             }
             let mut replies = progress.take_replies();
-            let refused = replies.first().and_then(Reply::error).cloned();
+            let open = watching.is_none().then(|| left_open(&lane, &replies)).flatten();
+            let refused = open.or_else(|| replies.first().and_then(Reply::error).cloned());
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
                 self.watches.set_watching(watch, connection, slot);

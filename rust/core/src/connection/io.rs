@@ -22,6 +22,8 @@ pub(crate) struct Io {
     pub(crate) output: Output,
     /// Bytes handed to the stream since the connection was made.
     pub(crate) written: u64,
+    /// Where the bytes begin that the server does not read, as its last reply says.
+    pub(crate) unread_from: Option<u64>,
     needs_flush: bool,
     /// Replies received.
     pub(crate) received: u64,
@@ -36,6 +38,7 @@ impl Io {
             decoder: connection.decoder,
             output: Output::default(),
             written: 0,
+            unread_from: None,
             needs_flush: false,
             received: 0,
         }

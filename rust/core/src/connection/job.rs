@@ -93,3 +93,13 @@ pub(crate) struct InFlight {
     /// The server may lack its code: later jobs wait for its answer, behind a place with this job's number.
     pub(crate) is_first_use: bool,
 }
+
+impl InFlight {
+    /// Where in the connection's output the command begins and ends that is answered next.
+    pub(crate) fn next_command(&self) -> (u64, u64) {
+        let Some(Job::Step(step)) = &self.job else { return (self.begins, self.ends) };
+        let (answered, rest) = step.commands.split_at(step.commands.len() - self.missing);
+        let begins = self.begins + answered.iter().map(|wire| wire.len() as u64).sum::<u64>();
+        (begins, begins + rest.first().map_or(0, |wire| wire.len() as u64))
+    }
+}

@@ -49,7 +49,7 @@ impl LaneEvents for Clumsy {
                 Error::new(Kind::Request, "answered")
             }
             Unfinished::Unsent => Error::new(Kind::Request, "unsent"),
-            Unfinished::CutOff(_) => Error::new(Kind::Request, "cut off"),
+            Unfinished::CutOff(..) => Error::new(Kind::Request, "cut off"),
             Unfinished::Lost(reason) => Error::lost(reason),
         };
         call.reply_to.finish(Err(Box::new(error)));

@@ -19,6 +19,7 @@ use crate::model::config::Deadlines;
 use crate::model::request::ACCEPTED;
 use crate::model::status::Status;
 use crate::model::unreachable::Unreachable;
+use crate::model::verdict;
 use crate::tasks::guard;
 use crate::wire::resp::{Frame, Item, Reply};
 
@@ -30,16 +31,20 @@ impl Lane {
         self.liveness.begin();
         self.counters.node.connects.add(1);
         self.status.set(Status::Up);
-        let (mut timer, mut broken, mut idle) = (Timer::default(), None, IdleCheck::new());
+        let (mut timer, mut stopped, mut idle) = (Timer::default(), None, IdleCheck::new());
         let reason = poll_fn(|cx| {
             // The panic is caught here, where the client knows how much was written.
-            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, &mut broken, &mut idle, cx));
+            let step = guard::caught("a connection", || self.poll_io(&mut io, &mut timer, &mut stopped, &mut idle, cx));
             step.unwrap_or_else(|_| Poll::Ready(Unreachable::Panicked))
         })
         .await;
         self.status.set(Status::Connecting);
         self.counters.node.losses.add(1);
-        self.lose_in_flight(io.written, &reason);
+        let read = match reason {
+            Unreachable::ClosedByServer | Unreachable::System(_) => io.unread_from.unwrap_or(io.written),
+            _ => io.written,
+        };
+        self.lose_in_flight(read, &reason);
         (reason, io.received > 0)
     }
 
@@ -63,7 +68,7 @@ impl Lane {
         self: &Rc<Self>,
         io: &mut Io,
         timer: &mut Timer,
-        broken: &mut Option<Broken>,
+        stopped: &mut Option<Stopped>,
         idle: &mut IdleCheck,
         cx: &mut Context<'_>,
     ) -> Poll<Unreachable> {
@@ -75,7 +80,7 @@ impl Lane {
         }
         let written = io.written;
         loop {
-            if broken.is_none()
+            if stopped.is_none()
                 && let Poll::Ready(checked) = self.poll_idle(io, idle, cx)
             {
                 if let Err(reason) = checked {
@@ -83,19 +88,31 @@ impl Lane {
                 }
                 self.fill(io);
                 match self.poll_write(io, cx) {
-                    Poll::Ready(Err(error)) => *broken = Some(Broken::new(error)),
+                    Poll::Ready(Err(error)) => *stopped = Some(Stopped::new(Some(Unreachable::system(error)))),
                     Poll::Ready(Ok(())) if self.queues.borrow().waiting.has_next() => continue,
                     _ => {}
                 }
             }
             match self.poll_replies(io, cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(reason)) => return Poll::Ready(broken.take().map_or(reason, |broken| broken.reason)),
+                Poll::Ready(Ok(())) if io.unread_from.is_none() => {
+                    stopped.take_if(|stopped| stopped.broken.is_none());
+                }
+                Poll::Ready(Ok(())) => {
+                    stopped.get_or_insert_with(|| Stopped::new(None));
+                }
+                Poll::Ready(Err(reason)) => {
+                    return Poll::Ready(stopped.take().and_then(|stopped| stopped.broken).unwrap_or(reason));
+                }
                 Poll::Pending => break,
             }
         }
-        if let Some(ended) = broken.take_if(|broken| broken.is_over(cx)) {
-            return Poll::Ready(ended.reason);
+        if let Some(over) = stopped.take_if(|stopped| stopped.is_over(cx)) {
+            if let Some(reason) = over.broken {
+                return Poll::Ready(reason);
+            }
+            // A script has said so.
+            io.unread_from = None;
+            cx.waker().wake_by_ref();
         }
         if io.written > written {
             self.counters.node.bytes_sent.add(io.written - written);
@@ -246,8 +263,11 @@ impl Lane {
             return Err(error.map_or(Unreachable::UnaskedReply, Unreachable::UnaskedError));
         };
         let sent_at = entry.sent_at;
-        if reply.error().is_some() {
+        io.unread_from = None;
+        if let Some(error) = reply.error() {
             self.counters.node.errors.add(1);
+            let (begins, ends) = entry.next_command();
+            io.unread_from = (verdict::ends_connection(error) && ends - begins > ACCEPTED as u64).then_some(ends);
         }
         entry.missing -= 1;
         let is_last = entry.missing == 0;
@@ -298,7 +318,8 @@ impl Lane {
                 Job::Step(step) if step.commands.len() > 1 && !step.options.atomic => entry.begins < written,
                 _ => entry.ends <= written,
             };
-            let is_cut_off = !was_sent && entry.begins < written && entry.ends - entry.begins > ACCEPTED as u64;
+            let bytes = entry.ends - entry.begins;
+            let is_cut_off = !was_sent && entry.begins < written && bytes > ACCEPTED as u64;
             if let Job::Step(step) = &job {
                 if was_sent {
                     step.progress.written.set(written - entry.begins);
@@ -312,7 +333,7 @@ impl Lane {
                 job if was_sent => self.return_job(job, Unfinished::Lost(reason.clone())),
                 // Since the socket had taken some of it, its deadline may have passed unnoticed.
                 Job::Call(call) if call.deadline <= now => self.time_out(call, false),
-                job if is_cut_off => self.return_job(job, Unfinished::CutOff(reason.clone())),
+                job if is_cut_off => self.return_job(job, Unfinished::CutOff(reason.clone(), bytes)),
                 job => unsent.push((number, job)),
             }
         }
@@ -354,20 +375,19 @@ impl Lane {
     }
 }
 
-/// A connection on which nothing more can be written. The replies that have arrived are still read: the last one may say
-/// why the server has ended the connection.
-struct Broken {
-    reason: Unreachable,
+/// Nothing more is written. Replies are still read: the last one may say why the server has ended the connection.
+struct Stopped {
+    /// Why a write failed; `None`: the server has said that it reads no further, and is about to end the connection.
+    broken: Option<Unreachable>,
     until: Instant,
     timer: Timer,
 }
 
-impl Broken {
-    fn new(error: std::io::Error) -> Self {
-        /// A system reports a broken connection to its reader at once.
+impl Stopped {
+    fn new(broken: Option<Unreachable>) -> Self {
+        /// Both ends of a connection learn at once that it is broken.
         const LONGEST: Duration = Duration::from_millis(100);
-        let (reason, until) = (Unreachable::system(error), Instant::now() + LONGEST);
-        Self { reason, until, timer: Timer::default() }
+        Self { broken, until: Instant::now() + LONGEST, timer: Timer::default() }
     }
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {

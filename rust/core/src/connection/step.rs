@@ -17,8 +17,8 @@ pub(crate) enum Unfinished {
     Answered(Reply),
     /// Certainly not executed: it was never written in full.
     Unsent,
-    /// The same of a large request of which a part was written: the server may have ended the connection because of it.
-    CutOff(Unreachable),
+    /// The same of so many bytes, of which a part was written: the server may have ended the connection because of them.
+    CutOff(Unreachable, u64),
     /// Written, and the connection was lost before the reply.
     Lost(Unreachable),
 }
@@ -26,7 +26,7 @@ pub(crate) enum Unfinished {
 impl Unfinished {
     /// Whether the server may have got the whole of it.
     pub(crate) fn was_sent(&self) -> bool {
-        !matches!(self, Self::Unsent | Self::CutOff(_))
+        !matches!(self, Self::Unsent | Self::CutOff(..))
     }
 }
 

@@ -24,12 +24,13 @@ pub enum Cause {
     #[error("the connection was lost after the request was sent ({0}); it may have been executed")]
     Lost(#[source] Unreachable),
     #[error(
-        "not executed: the connection was lost {times} times while this request of {bytes} bytes was sent ({reason}); it \
-         may be larger than the server accepts: see the server's proto-max-bulk-len and client-query-buffer-limit"
+        "not executed: the connection was lost {} while this request of {bytes} bytes was sent ({reason}); it may be \
+         larger than the server accepts: see the server's proto-max-bulk-len and client-query-buffer-limit",
+        how_often(*.times)
     )]
     CutOff {
         times: u32,
-        bytes: usize,
+        bytes: u64,
         #[source]
         reason: Unreachable,
     },
@@ -140,6 +141,10 @@ impl Obstacle {
             Self::None | Self::Congested | Self::Redirected(_) | Self::Refused(_) | Self::OwnConnections { .. }
         )
     }
+}
+
+fn how_often(times: u32) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times") }
 }
 
 fn after_colon(obstacle: &Obstacle) -> String {

@@ -142,7 +142,7 @@ impl Error {
     }
 
     /// The connection was lost that often while the request was written.
-    pub(crate) fn cut_off(times: u32, bytes: usize, reason: Unreachable) -> Self {
+    pub(crate) fn cut_off(times: u32, bytes: u64, reason: Unreachable) -> Self {
         Self::because(Kind::Connection, Cause::CutOff { times, bytes, reason })
     }
 

@@ -17,6 +17,7 @@
 //! | stopped at its first write, because the server is a replica | up to there | the same, unless it may have published |
 //! | the user may not send the code that was sent ahead of need | no | again, without the code |
 //! | the user may not send the missing code by EVAL | no | SCRIPT LOAD, and the call again |
+//! | the user may not run scripts by their hashes | no | EVAL on the same server |
 //! | the server is older than the read-only forms | no | again, in the plain form |
 //! | the record of a call with `once` is refused | no | as of any refusal before it began |
 //! | any other refusal before it began | no | the caller's error |
@@ -30,8 +31,8 @@ mod wording;
 
 pub(crate) use proof::{Proof, Questions, lists_function};
 pub(crate) use wording::{
-    Load, denies_login, is_busy, is_no_cluster, is_not_busy, is_not_compiled, is_temporary, lacks_command,
-    lacks_function, lacks_script, line_number, load, turns_away, wants_password,
+    Load, denies_login, ends_connection, is_busy, is_discarded, is_no_cluster, is_not_busy, is_not_compiled,
+    is_temporary, lacks_command, lacks_function, lacks_script, line_number, load, turns_away, wants_password,
 };
 
 use crate::model::address::Address;
@@ -149,6 +150,8 @@ pub(crate) enum Next {
     WithoutCode,
     /// EVALSHA in place of `EVALSHA_RO`.
     PlainForm,
+    /// EVAL in place of EVALSHA, which the server refuses.
+    ByCode,
     Moved(Slot, Address),
     Ask(Address),
     /// After a pause; it is then routed again.
@@ -282,6 +285,13 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
             if matches!(asked.form, Some(Form::Code | Form::CodeReadOnly)) && !asked.loads_script =>
         {
             Next::LoadScript
+        }
+        Meaning::Forbidden | Meaning::UnknownCommand
+            if asked.command().starts_with("EVALSHA")
+                && request.bringable_script().is_some()
+                && !asked.loads_script =>
+        {
+            Next::ByCode
         }
         Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
         Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),

@@ -175,6 +175,9 @@ fn what_is_next_follows_from_every_server_s_refusal() {
             "NOPERM" if row.line.contains("run the 'eval") && !row.line.contains("'evalsha") => {
                 next == Next::LoadScript
             }
+            "NOPERM" if row.line.contains("run the 'evalsha") || row.line.contains("ACLs rules changed") => {
+                next == Next::ByCode
+            }
             "ERR" if row.line.starts_with("ERR unknown command") && request.is_read_only() => {
                 next == Next::Deliver || next == Next::PlainForm
             }

@@ -309,10 +309,18 @@ fn a_redirect_is_followed_only_where_it_makes_sense() {
 
 #[test]
 fn a_user_without_a_right_is_told_so_in_the_servers_words_for_what_was_sent() {
+    let args: Vec<_> = plain().words().skip(1).map(String::from_utf8_lossy).map(|arg| format!("`{arg}`, ")).collect();
     for line in [
-        "NOPERM User bob has no permissions to run the 'evalsha' command",
-        "NOPERM this user has no permissions to run the 'evalsha' command",
-        "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+        "NOPERM User bob has no permissions to run the 'evalsha' command".to_owned(),
+        "NOPERM this user has no permissions to run the 'evalsha' command".to_owned(),
+        "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand".to_owned(),
+        format!("ERR unknown command `EVALSHA`, with args beginning with: {}", args.concat()),
+    ] {
+        assert_eq!(outcome(&line, &plain()), (Ran::No, Next::ByCode), "{line}");
+        let after_load = judge(&line, &plain(), |asked| asked.loads_script = true);
+        assert_eq!((after_load.ran, after_load.next), (Ran::No, Next::Deliver), "EVAL was refused before: {line}");
+    }
+    for line in [
         "NOPERM No permissions to access a key",
         "NOPERM this user has no permissions to access one of the keys used as arguments",
     ] {

@@ -42,7 +42,7 @@ pub(super) enum WriteEnd {
     Answered,
     Unsent,
     /// The connection was lost while its only command was written.
-    CutOff(Unreachable),
+    CutOff(Unreachable, u64),
     /// The connection was lost after that many bytes were written.
     Lost(Unreachable, u64),
     /// The write was withdrawn, except for that many bytes, which the server still gets.
@@ -219,13 +219,10 @@ impl Context {
                     round.done.push((piece.place, Err(Box::new(Error::lost(reason.clone())))));
                 }
             }
-            WriteEnd::CutOff(reason) => {
-                let bytes = self.request(&piece).wire().len();
-                match piece.attempt.cut_off(reason.clone(), bytes) {
-                    Some(error) => round.done.push((piece.place, Err(Box::new(error.after_loss(piece.was_lost))))),
-                    None => round.again.push(piece),
-                }
-            }
+            WriteEnd::CutOff(reason, bytes) => match piece.attempt.cut_off(reason.clone(), *bytes) {
+                Some(error) => round.done.push((piece.place, Err(Box::new(error.after_loss(piece.was_lost))))),
+                None => round.again.push(piece),
+            },
             WriteEnd::TimedOut(too_late, sent) if end <= *sent => {
                 let known = verdict::no_reply(self.request(&piece));
                 round.done.push((piece.place, Err(Box::new(Error::timeout(too_late.after, known)))));
@@ -234,7 +231,11 @@ impl Context {
                 let error = self.not_sent_in_time(*too_late, piece.was_lost);
                 round.done.push((piece.place, Err(Box::new(error))));
             }
-            _ => round.again.push(piece),
+            WriteEnd::Lost(..) | WriteEnd::Unsent | WriteEnd::Answered => {
+                // What was sent with it may have ended the connection.
+                piece.attempt.pauses.lost();
+                round.again.push(piece);
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::Transaction;
 use super::queue::Queue;
+use super::{Transaction, function_key};
 use crate::calls::attempt::{Answered, Attempt};
 use crate::calls::proving::{ask, proof};
 use crate::connection::lane::Lane;
@@ -12,7 +12,7 @@ use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Form;
-use crate::model::verdict::{self, Asked, Load, Meaning, Proof, Ran};
+use crate::model::verdict::{self, Asked, Load, Meaning, Next, Proof, Ran};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a transaction's replies mean.
@@ -21,10 +21,11 @@ pub(super) enum Answer {
     KeyChanged,
     /// Nothing was executed, as this server's answer to that request says.
     Refused(usize, ServerError),
-    /// A replica executed it and refused its writes in these words. The other commands changed nothing.
-    OnReplica(ServerError),
+    /// It was executed, but for now the server takes no writes, as it says in these words. The other commands changed
+    /// nothing. The server may have become a replica.
+    WithoutEffect(ServerError, bool),
     /// Nothing was executed, because a library may not be loaded.
-    CannotLoadLibrary,
+    CannotLoadLibrary(ServerError),
     /// The same of a script.
     CannotLoadScript,
     Failed(Box<Error>),
@@ -82,7 +83,7 @@ impl Transaction<'_> {
             let is_load = queue.requests[position].is_none();
             let is_forbidden = |command| is_load && verdict::load(Some(error), command) == Load::Forbidden;
             return match () {
-                () if is_forbidden("FUNCTION") => Answer::CannotLoadLibrary,
+                () if is_forbidden("FUNCTION") => Answer::CannotLoadLibrary(error.clone()),
                 () if is_forbidden("SCRIPT") => Answer::CannotLoadScript,
                 () => Answer::Refused(queue.request_at(position).unwrap_or(usize::MAX), error.clone()),
             };
@@ -104,8 +105,8 @@ impl Transaction<'_> {
             Some(error) => Answer::Refused(usize::MAX, error.clone()),
             None if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             None => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_by_replica(queue, &elements, proofs) {
-                    Some(error) => Answer::OnReplica(error),
+                Some(elements) => match self.refused_for_now(queue, &elements, proofs) {
+                    Some((error, is_demoted)) => Answer::WithoutEffect(error, is_demoted),
                     None => Answer::Executed(self.outcomes(queue, elements, lane, proofs)),
                 },
                 None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
@@ -113,9 +114,10 @@ impl Transaction<'_> {
         }
     }
 
-    /// The refusal of a replica that executed the transaction, if the other commands did nothing that a second run
-    /// would double. A replica accepts a transaction without plain writes.
-    fn refused_by_replica(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<ServerError> {
+    /// The refusal of a server that executed the transaction and takes no writes for now, if the other commands did
+    /// nothing that a second run would double; and whether the server is a replica now. Such a server accepts a
+    /// transaction without plain writes.
+    fn refused_for_now(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<(ServerError, bool)> {
         if self.watched.is_some() {
             return None;
         }
@@ -138,8 +140,10 @@ impl Transaction<'_> {
             if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
                 return None;
             }
-            if let Some(error) = error.filter(|_| verdict.is_some_and(|verdict| verdict.is_demoted)) {
-                refused.get_or_insert_with(|| error.clone());
+            if let (Some(error), Some(verdict)) = (error, verdict)
+                && (verdict.is_demoted || verdict.next == Next::Later && verdict.ran == Ran::No)
+            {
+                refused.get_or_insert_with(|| (error.clone(), verdict.is_demoted));
             }
         }
         refused
@@ -193,8 +197,11 @@ impl Transaction<'_> {
                     failed.insert(&library.key, loading);
                 }
                 if verdict.meaning == Meaning::MissingFunction {
+                    lane.set_loaded(&function_key(library, request), false);
                     attempt.brings_library = true;
-                    error = failed.get(library.key.as_str()).cloned().unwrap_or(error);
+                    let refused = self.servers.abilities.refused_library.borrow().clone();
+                    attempt.is_refused_load = refused.is_some();
+                    error = failed.get(library.key.as_str()).cloned().or(refused).unwrap_or(error);
                 }
             }
             verdict = attempt.judge(self.servers, request, &self.route, &error);

@@ -55,7 +55,7 @@ impl Queue {
 
 impl Transaction<'_> {
     /// The commands as they go to a server that may lack their code.
-    pub(super) fn queue(&self, loads_libraries: bool) -> Queue {
+    pub(super) fn queue(&self) -> Queue {
         /// A server keeps at least this many scripts.
         const KEPT: usize = 256;
         let flushes = self.requests.iter().any(|request| request.flushes_scripts());
@@ -64,6 +64,7 @@ impl Transaction<'_> {
         let evals = self.requests.iter().filter(|request| request.is_eval()).count();
         let can_eval = !self.servers.abilities.cannot_eval.get();
         let can_load = !self.servers.abilities.cannot_load.get();
+        let loads_libraries = self.servers.abilities.refused_library.borrow().is_none();
         let mut brought = HashMap::new();
         for (index, request) in self.requests.iter().copied().enumerate() {
             let plain = Attempt::first(self.servers, request).form;

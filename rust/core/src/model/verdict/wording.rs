@@ -183,7 +183,7 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     if is_one(&BUSY) {
         return Some(Meaning::Busy);
     }
-    if is_one(&TOO_LARGE) {
+    if ends_connection(error) {
         return Some(Meaning::TooLarge);
     }
     if !runs_lua && !matches!(error.code(), "MOVED" | "ASK" | "NOPERM" | "ERR") {
@@ -356,9 +356,20 @@ pub(crate) fn load(error: Option<&ServerError>, command: &str) -> Load {
     }
 }
 
+/// Whether EXEC was refused, and the transaction is over.
+pub(crate) fn is_discarded(error: &ServerError) -> bool {
+    error.code() == "EXECABORT"
+}
+
 /// Whether the server says that it runs a script.
 pub(crate) fn is_busy(error: &ServerError) -> bool {
     error.code() == "BUSY"
+}
+
+/// Whether the server reads nothing after the command that it answers so, and ends the connection. A script may say so,
+/// too.
+pub(crate) fn ends_connection(error: &ServerError) -> bool {
+    TOO_LARGE.iter().any(|wording| error.as_bytes() == wording.as_bytes())
 }
 
 /// What SCRIPT KILL says where no script runs.
