@@ -78,8 +78,12 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let mut deployment = Deployment::new(layout, options, chance.u64(..));
     let is_calm = chance.u8(..4) == 0;
     let may_begin_transactions = is_calm || chance.u8(..8) > 0;
+    let may_eval = chance.u8(..8) > 0;
     for node in deployment.nodes() {
         deployment.set_user(node, "default", &PASSWORDS);
+        if !may_eval {
+            deployment.set_user(node, "default", &["-eval", "-eval_ro"]);
+        }
         if !may_begin_transactions {
             deployment.set_user(node, "default", &["-multi"]);
         }
@@ -87,6 +91,7 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let world = World::new(seed, deployment, Trace::new(keeps_trace));
     world.is_quiet.set(is_calm);
     world.stays_silent.set(!is_calm && chance.u8(..3) == 0);
+    world.may_eval.set(may_eval);
     world.shows_arrival.set(!is_calm || chance.bool());
     world.has_slow_scripts.set(chance.u8(..if is_calm { 2 } else { 4 }) == 0);
     world.log(format_args!("{layout:?} {version:?} {}", if is_calm { "calm" } else { "rough" }));
@@ -368,9 +373,11 @@ fn befall(world: &World) {
     let in_step = world.once_in(2);
     let condition =
         world.pick(&[Condition::Loading, Condition::ClusterDown, Condition::OutOfMemory, Condition::CannotPersist]);
-    let rule = world.pick(&["-evalsha", "-set", "-exec", "-script", "resetpass"]);
+    let rules: &[&str] =
+        if world.may_eval.get() { &["-evalsha", "-set", "-exec", "-script", "resetpass"] } else { &["-set", "-exec"] };
+    let rule = world.pick(rules);
     world.with_model(|model| match what {
-        0 | 1 => model.flush_scripts(node),
+        0 | 1 if is_idle => model.flush_scripts(node),
         2 if is_idle || condition != Condition::ClusterDown => model.set_condition(node, condition, true),
         3 => allow_all(model, node),
         4 => model.kill(node),

@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) is_quiet: Cell<bool>,
     /// Connections and attempts to connect that went silent in the rough phase stay silent.
     pub(crate) stays_silent: Cell<bool>,
+    /// The user may send code by EVAL; if not, code is sent by SCRIPT LOAD.
+    pub(crate) may_eval: Cell<bool>,
     /// Clients can see which of the bytes that a socket took have arrived.
     pub(crate) shows_arrival: Cell<bool>,
     /// Scripts keep the servers busy for long.
@@ -93,6 +95,7 @@ impl World {
             roughness: Cell::new(Roughness::Calm),
             is_quiet: Cell::new(false),
             stays_silent: Cell::new(false),
+            may_eval: Cell::new(true),
             shows_arrival: Cell::new(true),
             has_slow_scripts: Cell::new(false),
             events: RefCell::default(),

@@ -54,11 +54,8 @@ impl Deployment {
         }
     }
 
-    /// The scripts are gone, as after SCRIPT FLUSH, which a server that runs a script does not take.
+    /// The scripts are gone, as after SCRIPT FLUSH.
     pub fn flush_scripts(&mut self, node: NodeId) {
-        if self.nodes[node].running.is_some() {
-            return;
-        }
         self.nodes[node].cache.flush();
         self.report_flushed(node, "scripts");
     }
