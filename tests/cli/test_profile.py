@@ -204,10 +204,21 @@ def test_calls_without_timers_correct_the_times() -> None:
     # Without them, a timer took half a microsecond more than was measured.
     rows = settled(without=b"104.5").lines()
     assert (rows[1].micros / 20, rows[3].micros / 20) == pytest.approx((5, 99.5))
-    # A call that was longer corrects nothing.
-    for profile in (settled(without=None), settled(without=b"120")):
-        assert [row.micros / 20 for row in profile.lines().values()] == pytest.approx([10, 100])
+    # It took less.
+    rows = settled(without=b"121").lines()
+    assert (rows[1].micros / 20, rows[3].micros / 20) == pytest.approx((20, 101))
+    rows = settled(without=None).lines()
+    assert (rows[1].micros / 20, rows[3].micros / 20) == pytest.approx((10, 100))
     assert settled(without=b"104.5").micros == pytest.approx(20 * 104.5)
+
+
+def test_lines_of_a_loop_share_what_its_timers_took(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "loop.lua"
+    # Each line takes a fiftieth of its timer.
+    file.write_text("local x = 0\nfor i = 1, 200 do\n  x = x + 1\n  x = x * 2\nend\nreturn x\n")
+    lines = {each["line"]: each for each in profile(file, "--url", url)["lines"]}
+    assert sum(each["share"] for each in lines.values()) == pytest.approx(1, abs=0.001)
+    assert lines[3]["share"] + lines[4]["share"] > 0.5
 
 
 def test_an_interruption_is_left_out_and_slow_data_is_not() -> None:

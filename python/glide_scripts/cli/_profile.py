@@ -226,8 +226,8 @@ class Profile:
         """Give each line and what it calls the time that it takes if nothing disturbs it.
 
         Other programs do, and the timers: each leaves the processor's caches to other code. So the
-        lines of short scripts add up to more than calls without timers take. The rest is the
-        timers', and each line loses the same part of it for each of them.
+        lines of short scripts add up to more than calls without timers take; those of long loops
+        may add up to less, as too much is subtracted. The difference is the timers'.
         """
         found = {line: groups.sum for line, groups in self._lines.items()}
         halves = {line: groups.quicker_half.each for line, groups in self._lines.items()}
@@ -243,22 +243,33 @@ class Profile:
         # Also in the quicker half of the calls.
         whole = self._without_timers.quicker_half.each * self.calls
         self.is_corrected = whole > 0
-        excess = sum(quick.values()) - whole
-        if self.is_corrected and excess > 0:
+        if self.is_corrected:
+            self.probes += sum(quick.values()) - whole
             quick = self._undisturbed(quick, whole)
-            self.probes += excess
         micros = {line: each + self._doubt.get(line, 0.0) for line, each in quick.items()}
         self.micros = sum(micros.values())
+        own: defaultdict[int, float] = defaultdict(float)
+        counts: Counter[int] = Counter()
         for node in _all(self.root):
             node.micros = max(node.micros, 0.0)
-        own: defaultdict[int, float] = defaultdict(float)
-        for node in _all(self.root):
             own[node.line] += node.micros
+            counts[node.line] += node.count
         for node in _all(self.root):
-            node.micros *= micros[node.line] / own[node.line] if own[node.line] else 0.0
+            # By its count, where the timers took all that was measured.
+            by_count = not own[node.line]
+            part = node.count if by_count else node.micros
+            node.micros = micros[node.line] * part / (counts if by_count else own)[node.line]
 
     def _undisturbed(self, micros: dict[int, float], whole: float) -> dict[int, float]:
-        """What remains of lines that take longer than the whole."""
+        """The times of lines so that they add up to the whole: each timer takes as much more."""
+        missing = whole - sum(micros.values())
+        timers = sum(self._lines[line].count_of_timers for line in micros)
+        if missing > 0 and timers:
+            each = missing / timers
+            return {
+                line: time + each * self._lines[line].count_of_timers
+                for line, time in micros.items()
+            }
 
         def left(each: float) -> dict[int, float]:
             return {

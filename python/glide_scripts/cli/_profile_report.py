@@ -41,8 +41,7 @@ def show(profile: Profile) -> None:
     if len(rows) > _FEW:
         _show_hottest(console, profile)
     much = (
-        " They may be twice too long: without --repeat and --workload, calls without timers "
-        "correct them."
+        " They may be far off: without --repeat and --workload, calls without timers correct them."
     )
     console.print(
         f"\nA timer takes {_time(profile.of_line)}; all of them took "
