@@ -355,10 +355,11 @@ class Profile:
         }
         least = _clearest(parts.values(), *_SHORT)
         most = math.exp(least) * self.of_line
+        fifth = max(lines[:_HOTTEST][-1][1].micros, _LEAST * self.micros)
         return [
             (number, row)
             for number, row in lines
-            if parts.get(number, 0.0) < least and self.share(most * row.count) >= _LEAST
+            if parts.get(number, 0.0) < least and most * row.count >= fifth
         ]
 
     def commands(self) -> dict[str, Row]:
