@@ -78,7 +78,7 @@ fn make_world(seed: u64, chance: &mut fastrand::Rng, keeps_trace: bool) -> (Layo
     let mut deployment = Deployment::new(layout, options, chance.u64(..));
     let is_calm = chance.u8(..4) == 0;
     let may_begin_transactions = is_calm || chance.u8(..8) > 0;
-    let may_eval = chance.u8(..8) > 0;
+    let may_eval = is_calm || chance.u8(..8) > 0;
     for node in deployment.nodes() {
         deployment.set_user(node, "default", &PASSWORDS);
         if !may_eval {
