@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 import pytest
 
-from glide_scripts import TimeoutError
+from glide_scripts import GlideClient, Script, TimeoutError
 
 
 async def until(condition: Callable[[], object | Awaitable[object]], within: float = 30.0) -> None:
@@ -30,16 +31,18 @@ async def until(condition: Callable[[], object | Awaitable[object]], within: flo
         await anyio.sleep(0.005)
 
 
-async def timed_out(call: Callable[[], Awaitable[object]]) -> TimeoutError:
-    """The error of a call whose timeout passed after it was sent.
+async def timed_out(client: GlideClient, script: Script, **options: Any) -> TimeoutError:
+    """The error of a call whose timeout passed while its script ran.
 
-    On a busy machine, the timeout may pass before that. Then another call is made.
+    On a busy machine, the timeout may pass before the call is sent. Then another call is made. It
+    may also pass between EVALSHA and EVAL, so the script is loaded first.
     """
+    await client.script_load(script)
     errors: list[TimeoutError] = []
 
     async def was_sent() -> bool:
         with pytest.raises(TimeoutError) as caught:
-            await call()
+            await client.invoke_script(script, **options)
         errors.append(caught.value)
         return caught.value.may_have_executed
 

@@ -92,7 +92,7 @@ async def test_a_script_whose_deadline_passed_is_killed_whatever_the_connections
     client = await connect(
         own_server, protocol=protocol, request_timeout=10_000, **DATABASE_AND_NAME
     )
-    late = await timed_out(lambda: client.invoke_script(ENDLESS, timeout=300, on_timeout="kill"))
+    late = await timed_out(client, ENDLESS, timeout=300, on_timeout="kill")
     assert "will try to kill it" in str(late)
     await until(lambda: not is_busy(own_server))
 

@@ -335,9 +335,7 @@ async def test_a_timeout_leaves_the_script_running_and_the_client_usable(
         "redis.call('INCR', 'begun') local i = 0 while i < 1e8 do i = i + 1 end "
         "redis.call('INCR', KEYS[1]) return 'late'"
     )
-    # Otherwise the deadline may pass between EVALSHA and EVAL, and the script does not run.
-    await watcher.script_load(slow)
-    late = await timed_out(lambda: client.invoke_script(slow, keys=["n"], timeout=100))
+    late = await timed_out(client, slow, keys=["n"], timeout=100)
     assert "timeout" in str(late)
 
     # The late reply goes to no other call.
@@ -356,7 +354,7 @@ async def test_a_script_that_outlives_its_timeout_can_be_killed_by_its_client(
 ) -> None:
     client, watcher = await connect(own_server, protocol=protocol), await connect(own_server)
     await watcher.config_set({"lua-time-limit": "20"})
-    await timed_out(lambda: client.invoke_script(Script("for i = 1, 1e12 do end"), timeout=50))
+    await timed_out(client, Script("for i = 1, 1e12 do end"), timeout=50)
 
     async def is_killed() -> bool:
         try:

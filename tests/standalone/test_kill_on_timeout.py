@@ -66,7 +66,7 @@ async def test_a_script_that_ends_in_time_is_not_killed(client: GlideClient) -> 
 
 
 async def test_a_script_is_left_alone_unless_asked(client: GlideClient) -> None:
-    late = await timed_out(lambda: client.invoke_script(LONG, timeout=200))
+    late = await timed_out(client, LONG, timeout=200)
     assert "may have run, or may still be running" in str(late)
     # The script had time to end by itself.
     assert await client.ping() == b"PONG"
@@ -119,7 +119,7 @@ async def test_a_kill_that_was_promised_comes_also_after_the_client_was_closed(
     closing = await connect(own_server)
     # The deadline leaves no time to connect.
     await closing.invoke_script(Script("return 1", read_only=True), on_timeout="kill")
-    late = await timed_out(lambda: closing.invoke_script(ENDLESS, timeout=300, on_timeout="kill"))
+    late = await timed_out(closing, ENDLESS, timeout=300, on_timeout="kill")
     assert "will try to kill it" in str(late)
     await closing.close()
     await until(lambda: answers(client))

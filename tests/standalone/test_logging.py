@@ -95,7 +95,7 @@ async def test_a_program_that_makes_its_scripts_up_is_warned_once(
 async def test_a_kill_is_told(own_server: ValkeyServer, connect: Connect, log: Records) -> None:
     client = await connect(own_server)
     await client.config_set({"lua-time-limit": "50"})
-    await timed_out(lambda: client.invoke_script(ENDLESS, timeout=200, on_timeout="kill"))
+    await timed_out(client, ENDLESS, timeout=200, on_timeout="kill")
     await until(lambda: log.count(logging.INFO, "a script .* was killed on"))
 
 
@@ -106,7 +106,7 @@ async def test_a_kill_that_is_refused_is_told(
     own_server.command("ACL", "SETUSER", "default", "-script|kill")
     client = await connect(own_server)
     await client.config_set({"lua-time-limit": "50"})
-    await timed_out(lambda: client.invoke_script(ENDLESS, timeout=200, on_timeout="kill"))
+    await timed_out(client, ENDLESS, timeout=200, on_timeout="kill")
     await until(lambda: log.count(logging.WARNING, "was not killed on .*: NOPERM"))
 
 

@@ -184,9 +184,7 @@ async def test_a_killed_script_has_its_lines(
     await client.config_set({"lua-time-limit": "100"})
     with measure(source=[folder]) as coverage:
         endless = Script.from_file(folder / "endless.lua")
-        late = await timed_out(
-            lambda: client.invoke_script(endless, timeout=300, on_timeout="kill")
-        )
+        late = await timed_out(client, endless, timeout=300, on_timeout="kill")
     assert "will try to kill it" in str(late)
     assert lines(coverage, folder / "endless.lua") == [2, 3, 4]
 

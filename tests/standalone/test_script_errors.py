@@ -582,14 +582,12 @@ async def test_a_timeout_names_the_script_and_its_file(
     (folder / "slow.lua").write_text("--@readonly\nwhile true do end")
     script = Script.from_file("slow.lua")
     try:
-        late = await timed_out(lambda: client.invoke_script(script, timeout=50))
+        late = await timed_out(client, script, timeout=50)
     finally:
         assert await stopped(client)
     assert str(late).endswith("\n  --> slow.lua, in slow")
     try:
-        late = await timed_out(
-            lambda: client.invoke_script(Script("while true do end"), timeout=50)
-        )
+        late = await timed_out(client, Script("while true do end"), timeout=50)
     finally:
         assert await stopped(client)
     assert "-->" not in str(late)

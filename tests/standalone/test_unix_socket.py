@@ -105,7 +105,7 @@ async def test_large_values_and_kills_work_over_a_socket(
         value = b"x" * (4 << 20)
         assert await client.invoke_script(ECHO, args=[value]) == value
         spin = Script("while true do end", read_only=True)
-        await timed_out(lambda: client.invoke_script(spin, timeout=100, on_timeout="kill"))
+        await timed_out(client, spin, timeout=100, on_timeout="kill")
         async with asyncio.timeout(20):
             while True:
                 with suppress(ScriptBusyError):
