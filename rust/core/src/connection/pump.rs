@@ -266,8 +266,10 @@ impl Lane {
         io.unread_from = None;
         if let Some(error) = reply.error() {
             self.counters.node.errors.add(1);
-            let (begins, ends) = entry.next_command();
-            io.unread_from = (verdict::ends_connection(error) && ends - begins > ACCEPTED as u64).then_some(ends);
+            if verdict::ends_connection(error) {
+                let (begins, ends) = entry.next_command();
+                io.unread_from = (ends - begins > ACCEPTED as u64).then_some(ends);
+            }
         }
         entry.missing -= 1;
         let is_last = entry.missing == 0;
