@@ -261,15 +261,10 @@ class Profile:
             node.micros = micros[node.line] * part / (counts if by_count else own)[node.line]
 
     def _undisturbed(self, micros: dict[int, float], whole: float) -> dict[int, float]:
-        """The times of lines so that they add up to the whole: each timer takes as much more."""
-        missing = whole - sum(micros.values())
-        timers = sum(self._lines[line].count_of_timers for line in micros)
-        if missing > 0 and timers:
-            each = missing / timers
-            return {
-                line: time + each * self._lines[line].count_of_timers
-                for line, time in micros.items()
-            }
+        """The times of lines so that they add up to the whole: each timer took as much more.
+
+        Or less, if the lines do not take as long as the whole.
+        """
 
         def left(each: float) -> dict[int, float]:
             return {
@@ -277,7 +272,7 @@ class Profile:
                 for line, time in micros.items()
             }
 
-        least, most = 0.0, max(micros.values())
+        least, most = -whole, max(micros.values())
         for _ in range(60):
             middle = (least + most) / 2
             if sum(left(middle).values()) > whole:
@@ -329,8 +324,11 @@ class Profile:
         """
         lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)
         short = self._short(lines)
+        numbers = set(map(_number, short))
         others = [
-            each for each in lines if each not in short and self.share(each[1].micros) >= _LEAST
+            (number, row)
+            for number, row in lines
+            if number not in numbers and self.share(row.micros) >= _LEAST
         ][:_MOST]
         groups = _groups(others)
         order = [
