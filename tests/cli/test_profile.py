@@ -282,7 +282,7 @@ def test_timers_are_subtracted_where_they_ran(tmp_path: Path, url: str) -> None:
     assert sum(each["share"] for each in figures["lines"]) == pytest.approx(1, abs=0.04)
 
 
-def test_without_repeat_a_quick_script_is_called_up_to_two_thousand_times(
+def test_without_repeat_a_quick_script_is_called_up_to_eight_thousand_times(
     tmp_path: Path, url: str
 ) -> None:
     file = tmp_path / "quick.lua"

@@ -68,10 +68,11 @@ async def login_with(server: ValkeyServer, connect: Connect, *rights: str) -> Gl
 
 @pytest.mark.every_server
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_missing_script_is_loaded(
-    own_server: ValkeyServer, connect: Connect, call: Call
+@pytest.mark.parametrize("right", ["-eval", "-evalsha"])
+async def test_a_missing_script_is_sent_as_the_user_may(
+    own_server: ValkeyServer, connect: Connect, call: Call, right: str
 ) -> None:
-    client = await login(own_server, connect)
+    client = await login_with(own_server, connect, right)
     script = counting()
     assert await call(client, script) == 1
     own_server.command("SCRIPT", "FLUSH")
@@ -122,19 +123,6 @@ async def test_who_may_send_no_code_at_all_hears_of_eval(
     with pytest.raises(NoPermissionError, match="no permissions to run the 'eval'") as caught:
         await call(client, counting())
     assert not caught.value.may_have_executed
-
-
-@pytest.mark.every_server
-@pytest.mark.parametrize("call", CALLS)
-async def test_who_may_not_call_evalsha_sends_the_code(
-    own_server: ValkeyServer, connect: Connect, call: Call
-) -> None:
-    client = await login_with(own_server, connect, "-evalsha")
-    script = counting()
-    assert await call(client, script) == 1
-    own_server.command("SCRIPT", "FLUSH")
-    assert await call(client, script) == 2
-    assert await call(client, counting()) == 3
 
 
 @pytest.mark.every_server
