@@ -7,6 +7,7 @@
 //! written and its reply is lost, nothing is sent again.
 
 mod answer;
+mod proving;
 mod queue;
 
 use std::cell::RefCell;
@@ -33,6 +34,7 @@ use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};
 
 use self::answer::Answer;
+use self::proving::AskedAhead;
 
 /// The outcomes of the commands of a transaction that was executed; `None` where a watched key had changed.
 pub(crate) async fn run(
@@ -94,6 +96,7 @@ impl Transaction<'_> {
     async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
         let begin = Packer::single("MULTI");
         let mut attempt = Attempt::default();
+        let mut ahead = AskedAhead::default();
         loop {
             let Some(place) = self.in_time(|| false, self.reach(&begin, &mut attempt)).await?? else {
                 if self.watched.as_ref().is_some_and(|watched| watched.lane().is_closed()) {
@@ -107,10 +110,15 @@ impl Transaction<'_> {
             let only_on = self.watched.as_ref().map(Watched::connection);
             let flushes_scripts = queue.flushes_scripts;
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
-            let sending = place.begin(queue.framed(attempt.asking), options, &self.progress);
+            if lane.is_fragile() {
+                ahead = AskedAhead::default();
+            }
+            let commands = ahead.commands().chain(queue.framed(attempt.asking)).collect();
+            let sending = place.begin(commands, options, &self.progress);
             drop(place);
             let answer = self.in_time(|| self.progress.was_sent(), sending).await?;
-            let replies = self.progress.take_replies();
+            let mut replies = self.progress.take_replies();
+            ahead.note_answers(&mut replies);
             match answer {
                 Ok(()) => {}
                 // Nothing was executed, whatever was lost after that.
@@ -134,7 +142,7 @@ impl Transaction<'_> {
             }
             self.limit.note_sent();
             // Until that is known, it may have run.
-            let proofs = self.in_time(|| false, self.proofs(&queue, &replies, &attempt)).await?;
+            let proofs = self.in_time(|| false, self.proofs(&queue, &replies, &mut ahead, &attempt)).await?;
             self.progress.clear();
             match self.read(&queue, replies, &attempt, &lane, &proofs) {
                 Answer::Executed(outcomes) => return Ok(Some(outcomes)),

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::proving::Proofs;
 use super::queue::Queue;
 use super::{Transaction, function_key};
 use crate::calls::attempt::{Answered, Attempt};
-use crate::calls::proving::{ask, proof};
 use crate::connection::lane::Lane;
 use crate::model::cause::Cause;
 use crate::model::completion::Outcome;
 use crate::model::error::{Error, Kind};
 use crate::model::request::Form;
-use crate::model::verdict::{self, Asked, Load, Meaning, Next, Proof, Ran};
+use crate::model::verdict::{self, Asked, Load, Meaning, Next, Ran};
 use crate::wire::resp::{Item, Reply, ServerError};
 
 /// What a transaction's replies mean.
@@ -31,46 +31,7 @@ pub(super) enum Answer {
     Failed(Box<Error>),
 }
 
-/// By the position of a command in the transaction.
-pub(super) type Proofs = HashMap<usize, Proof>;
-
-fn has_error(reply: &Reply) -> bool {
-    reply.items().iter().any(|item| matches!(item, Item::Error(_)))
-}
-
 impl Transaction<'_> {
-    /// Whether the server refused by itself what was executed and answered in a server's words, by position.
-    pub(super) async fn proofs(&self, queue: &Queue, replies: &[Reply], attempt: &Attempt) -> Proofs {
-        let mut proofs = Proofs::new();
-        let Some(elements) =
-            replies.last().filter(|reply| has_error(reply)).and_then(|reply| reply.clone().into_elements())
-        else {
-            return proofs;
-        };
-        let mut doubted = Vec::new();
-        for (position, reply) in elements.iter().enumerate() {
-            let Some(request) = queue.requests.get(position).and_then(|index| Some(self.requests[(*index)?])) else {
-                continue;
-            };
-            let Some(error) = reply.error() else { continue };
-            let attempt = Attempt { form: queue.forms[position], ..attempt.clone() };
-            let verdict = verdict::of_error(error, &attempt.asked(self.servers, request, &self.route));
-            if verdict.is_unproved {
-                let questions = attempt.questions_about(self.servers, request, &self.route, &verdict);
-                doubted.push((position, error, questions));
-            }
-        }
-        let commands: Vec<_> = doubted.iter().flat_map(|(_, _, questions)| questions.commands()).cloned().collect();
-        if let Some(lane) = attempt.lane.as_ref().filter(|_| !commands.is_empty()) {
-            let mut answers = ask(&lane.end_of_line(), commands).await.into_iter();
-            for (position, error, questions) in doubted {
-                let answers = answers.by_ref().take(questions.commands().len()).collect();
-                proofs.insert(position, proof(self.servers, lane, error, &questions, answers));
-            }
-        }
-        proofs
-    }
-
     pub(super) fn read(
         &self,
         queue: &Queue,
