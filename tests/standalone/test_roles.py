@@ -113,7 +113,7 @@ async def swap(primary: ValkeyServer, replica: ValkeyServer) -> None:
 
 async def client_at(*ports: int, **settings: object) -> GlideClient:
     addresses = [NodeAddress("127.0.0.1", port) for port in ports]
-    config = GlideClientConfiguration(addresses, request_timeout=5000, **settings)  # type: ignore[arg-type]
+    config = GlideClientConfiguration(addresses, **{"request_timeout": 5000, **settings})  # type: ignore[arg-type]
     return await GlideClient.create(config)
 
 
@@ -322,21 +322,36 @@ async def test_replicas_that_are_read_stay_connected_over_a_swap(
         assert set(client.stats().nodes) == {f"127.0.0.1:{s.port}" for s in (primary, replica)}
 
 
+async def _watched(client: GlideClient) -> object:
+    await client.watch(["n"])
+    return await WORK["transaction of scripts"](client)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        WORK["script"],
+        WORK["pipeline of scripts"],
+        WORK["transaction of scripts"],
+        _watched,
+        lambda client: client.watch(["n"]),
+    ],
+    ids=["script", "pipeline", "transaction", "watched transaction", "watch"],
+)
 async def test_a_stalled_primary_is_left_for_the_one_that_took_its_place(
-    pair: tuple[ValkeyServer, ValkeyServer],
+    pair: tuple[ValkeyServer, ValkeyServer], work: Work
 ) -> None:
     primary, replica = pair
-    async with await client_at(primary.port, replica.port) as client:
-        await client.set("k", "v")
+    async with await client_at(primary.port, replica.port, request_timeout=200) as client:
+        await work(client)
         primary.pause()
         replica.command("REPLICAOF", "NO", "ONE")
 
         async def succeeds() -> bool:
             try:
-                await client.invoke_script(PLAIN, keys=["n"], timeout=200)
+                return await work(client) is not None
             except TimeoutError:
                 return False
-            return True
 
         try:
             await until(succeeds, 5)
@@ -368,3 +383,22 @@ async def test_a_script_waits_for_a_replica_that_has_lost_its_primary(
         await client_at(filtering.port) as client,
     ):
         assert await WORK[kind](client) in (1, [1])
+
+
+@pytest.mark.needs("script flags")
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_transaction_that_was_refused_to_its_deadline_says_whether_some_of_it_ran(
+    own_server: ValkeyServer, reads: bool
+) -> None:
+    own_server.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_server.command("REPLICAOF", "127.0.0.1", "1")
+    batch = Batch(is_atomic=True)
+    if reads:
+        code = "#!lua flags=allow-stale,no-writes\nreturn 'runs on such a server'"
+        batch.invoke_script(Script(code, read_only=True))
+    batch.invoke_script(PLAIN, ["n"])
+    async with await client_at(own_server.port, request_timeout=500) as client:
+        with pytest.raises(TimeoutError, match="MASTERDOWN") as caught:
+            await client.exec(batch, raise_on_error=True)
+    assert caught.value.may_have_executed == reads
+    assert ("may have been executed" in str(caught.value)) == reads

@@ -65,10 +65,7 @@ pub(crate) async fn run(
         batch_progress: progress,
         waiting_for: RefCell::default(),
     };
-    transaction.attempts().await.map_err(|mut error| {
-        error.may_have_executed |= progress.has_begun.get();
-        error
-    })
+    transaction.attempts().await.map_err(|error| Box::new(error.after_loss(progress.has_begun.get())))
 }
 
 fn requests(entry: &Entry) -> Vec<&Request> {
@@ -152,9 +149,8 @@ impl Transaction<'_> {
                     self.servers.abilities.refused_library.replace(Some(error));
                 }
                 Answer::CannotLoadScript => self.servers.abilities.cannot_load.set(true),
-                Answer::WithoutEffect(error, is_demoted) => {
-                    // It executed the commands that only read.
-                    self.batch_progress.has_begun.set(true);
+                Answer::WithoutEffect { error, is_demoted, has_begun } => {
+                    self.batch_progress.has_begun.update(|begun| begun || has_begun);
                     if is_demoted {
                         self.servers.demoted(&lane);
                     }
@@ -211,6 +207,7 @@ impl Transaction<'_> {
         self.limit.over(was_sent, work).await.map_err(|too_late| {
             let sent = self.progress.was_sent();
             let reason = self.waiting_for.take();
+            self.servers.unanswered();
             let known = if sent { AtDeadline::NoReply(Doubt::Transaction) } else { AtDeadline::NotExecuted(reason) };
             Box::new(Error::timeout(too_late.after, known))
         })

@@ -54,6 +54,7 @@ pub(crate) fn dispatch(servers: &Rc<Servers>, watching: Watching) {
             Some(Ok(outcome)) => Some(outcome),
             Some(Err(_)) => {
                 servers.watches.end(watch);
+                servers.unanswered();
                 let error = Error::timeout(timeout, AtDeadline::NotExecuted(waiting_for.take()));
                 Some(Err(Box::new(error)))
             }

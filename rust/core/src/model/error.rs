@@ -200,7 +200,7 @@ impl fmt::Display for Error {
             cause => write!(f, "{cause}")?,
         }
         if self.was_lost {
-            f.write_str("; it was sent before on a connection that was lost, and may have been executed")?;
+            f.write_str("; it was sent before, and may have been executed then")?;
         }
         if let (Some(command), Some(index)) = (&self.command, self.batch_index) {
             write!(f, " (batch[{index}]: {command})")?;

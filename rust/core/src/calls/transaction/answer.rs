@@ -21,9 +21,14 @@ pub(super) enum Answer {
     KeyChanged,
     /// Nothing was executed, as this server's answer to that request says.
     Refused(usize, ServerError),
-    /// It was executed, but for now the server takes no writes, as it says in these words. The other commands changed
-    /// nothing. The server may have become a replica.
-    WithoutEffect(ServerError, bool),
+    /// It was executed, but for now the server takes no writes, as it says in these words, perhaps since it is a replica
+    /// now. The other commands have changed nothing.
+    WithoutEffect {
+        error: ServerError,
+        is_demoted: bool,
+        /// Some of its commands may have run.
+        has_begun: bool,
+    },
     /// Nothing was executed, because a library may not be loaded.
     CannotLoadLibrary(ServerError),
     /// The same of a script.
@@ -66,23 +71,21 @@ impl Transaction<'_> {
             Some(error) => Answer::Refused(usize::MAX, error.clone()),
             None if executed == Reply::One(Item::Nil) => Answer::KeyChanged,
             None => match executed.into_elements().filter(|elements| elements.len() == queue.commands.len()) {
-                Some(elements) => match self.refused_for_now(queue, &elements, proofs) {
-                    Some((error, is_demoted)) => Answer::WithoutEffect(error, is_demoted),
-                    None => Answer::Executed(self.outcomes(queue, elements, lane, proofs)),
-                },
+                Some(elements) => self
+                    .refused_for_now(queue, &elements, proofs)
+                    .unwrap_or_else(|| Answer::Executed(self.outcomes(queue, elements, lane, proofs))),
                 None => Answer::Failed(Box::new(Error::unexpected("one reply a command of the transaction"))),
             },
         }
     }
 
     /// The refusal of a server that executed the transaction and takes no writes for now, if the other commands did
-    /// nothing that a second run would double; and whether the server is a replica now. Such a server accepts a
-    /// transaction without plain writes.
-    fn refused_for_now(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<(ServerError, bool)> {
+    /// nothing that a second run would double. Such a server accepts a transaction without plain writes.
+    fn refused_for_now(&self, queue: &Queue, elements: &[Reply], proofs: &Proofs) -> Option<Answer> {
         if self.watched.is_some() {
             return None;
         }
-        let mut refused = None;
+        let (mut refused, mut has_begun) = (None, false);
         for (position, reply) in elements.iter().enumerate() {
             let Some(index) = queue.requests[position] else { continue };
             let request = self.requests[index];
@@ -98,16 +101,18 @@ impl Transaction<'_> {
             let error = refusal.or_else(|| reply.error());
             let verdict = error.map(|error| verdict::of_error(error, &asked));
             let may_be_repeated = request.is_repeatable() || request.is_read_only() || !request.may_publish();
-            if !may_be_repeated && verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No) {
+            let has_run = verdict.as_ref().is_none_or(|verdict| verdict.ran != Ran::No);
+            if has_run && !may_be_repeated {
                 return None;
             }
+            has_begun |= has_run;
             if let (Some(error), Some(verdict)) = (error, verdict)
                 && (verdict.is_demoted || verdict.next == Next::Later && verdict.ran == Ran::No)
             {
                 refused.get_or_insert_with(|| (error.clone(), verdict.is_demoted));
             }
         }
-        refused
+        refused.map(|(error, is_demoted)| Answer::WithoutEffect { error, is_demoted, has_begun })
     }
 
     /// If a script's code did not compile, later uses of it find it missing; the same holds for the functions of a
