@@ -13,8 +13,8 @@ use std::time::Duration;
 use glide_scripts_core::resp::{Item, Reply};
 use glide_scripts_core::script::Script;
 use glide_scripts_core::{
-    Batch, BatchOptions, CallId, Client, Completion, Completions, Entry, Error, Gather, Kind, Library, Packer, ReplyTo,
-    Route, split_by_slot,
+    Batch, BatchOptions, CallId, Client, Completion, Completions, Entry, Error, Gather, Kind, Library, Outcome, Packer,
+    ReplyTo, Request, Route, split_by_slot,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
@@ -430,11 +430,11 @@ impl Callers {
         Ok(())
     }
 
-    /// Whether this command succeeds in each of the slots, within a second.
+    /// Whether this command succeeds in each of the slots, within a second: alone, in a pipeline and in a transaction.
     async fn succeeds(&self, command: impl Fn(String) -> Vec<String>) -> Result<(), Box<Error>> {
         const WITHIN: Duration = Duration::from_secs(1);
         let until = self.world.now() + WITHIN;
-        for slot in 0..4 {
+        for (slot, batch) in (0..4).flat_map(|slot| [None, Some(false), Some(true)].map(|batch| (slot, batch))) {
             let words = command(format!("{{k{slot}}}"));
             let mut packer = Packer::command(words.len());
             packer.word(words[0].as_bytes());
@@ -442,11 +442,7 @@ impl Callers {
             words[2..].iter().for_each(|word| packer.word(word.as_bytes()));
             let (route, request) = (packer.route(), packer.finish(false));
             loop {
-                let (reply_to, outcome) = ReplyTo::task();
-                self.client.borrow().call(request.clone(), route.clone(), Some(WITHIN), reply_to);
-                let outcome = outcome.await.ok().and_then(Completion::into_call);
-                self.note_ended(u64::from(outcome.is_some()));
-                match outcome {
+                match self.ask(request.clone(), route.clone(), batch, WITHIN).await {
                     // The end of a connection that was made before was still on its way.
                     Some(Err(error)) if error.kind == Kind::Connection && self.world.now() < until => {}
                     Some(Err(error)) => return Err(error),
@@ -455,5 +451,24 @@ impl Callers {
             }
         }
         Ok(())
+    }
+
+    /// Makes one call, alone or in a batch that is atomic or not.
+    async fn ask(&self, request: Request, route: Route, batch: Option<bool>, timeout: Duration) -> Option<Outcome> {
+        let (reply_to, outcome) = ReplyTo::task();
+        if let Some(is_atomic) = batch {
+            let mut batch = Batch::new(is_atomic);
+            batch.push(Entry::Whole { request, route, key: None });
+            let options = BatchOptions { timeout: Some(timeout), ..BatchOptions::default() };
+            self.client.borrow().exec(batch, options, reply_to);
+        } else {
+            self.client.borrow().call(request, route, Some(timeout), reply_to);
+        }
+        let outcome = match outcome.await.ok()? {
+            Completion::Batch(mut outcomes) => outcomes.pop(),
+            completion => completion.into_call(),
+        };
+        self.note_ended(u64::from(outcome.is_some()));
+        outcome
     }
 }
