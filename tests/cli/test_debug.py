@@ -230,6 +230,35 @@ def test_a_breakpoint_may_have_a_condition(script: Path, stocked: str) -> None:
     assert then[1] == "the script returned b'15.5'\n"
 
 
+def test_a_breakpoint_may_get_another_condition(script: Path, stocked: str) -> None:
+    commands = "b 6", "b 6 if left < 0", "b 6 if left == 3 -- now", "b", "c"
+    _, *then = answers(debugged(script, stocked, *commands))
+    assert then[:3] == [
+        "breakpoint at take.lua:6\n",
+        "breakpoint at take.lua:6 if left < 0\n",
+        "breakpoint at take.lua:6 if left == 3 -- now\n",
+    ]
+    assert then[3].startswith("take.lua:6 if left == 3 -- now: redis.call")
+    assert "take.lua:6: breakpoint\n" in then[4]
+
+
+@pytest.mark.parametrize("condition", ["(", "left ==", "left = 3", "'x"])
+def test_a_condition_is_an_expression(script: Path, stocked: str, condition: str) -> None:
+    ended = debugged(script, stocked, f"b 6 if {condition}", "b")
+    why = f"{condition!r} is not a condition; write an expression, such as n > 3\n"
+    assert (ended.code, answers(ended)[1:]) == (1, [why, "there are no breakpoints\n"])
+
+
+def test_a_server_takes_64_breakpoints(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    file.write_text("KEYS[1] = 'x'\n" * 65)
+    ended = debugged(file, url, *(f"b {line}" for line in range(1, 66)), "d 1", "b 65")
+    *_, last, too_many, _, again = answers(ended)
+    assert last == "breakpoint at long.lua:64\n"
+    assert too_many == "the server takes at most 64 breakpoints\n"
+    assert again == "breakpoint at long.lua:65\n"
+
+
 def test_code_and_commands_are_run(script: Path, stocked: str) -> None:
     long = "eval '" + "x" * 1100 + "'"
     ended = debugged(script, stocked, "eval #KEYS + 1", "eval nosuch", "redis set k 'a b'",
