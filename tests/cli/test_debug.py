@@ -259,6 +259,66 @@ def test_a_server_takes_64_breakpoints(tmp_path: Path, url: str) -> None:
     assert again == "breakpoint at long.lua:65\n"
 
 
+TAILS = """\
+local function sum(n, total)
+  if n == 0 then return total end
+  return sum(n - 1, total + n)
+end
+local Walk = {}
+function Walk:step(n)
+  local left = n - 1
+  if left > 0 then return self:step(left) end
+  return n
+end
+return sum(3, 0) + Walk:step(3)
+"""
+
+
+def test_a_function_called_last_takes_the_place_of_its_caller(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "tails.lua"
+    file.write_text(TAILS)
+    ended = debugged(
+        file, url, "b 2 if n == 1", "b 8 if left == 1", "c", "print", "up", "d 2", "c", "print",
+        "up", "print self",
+    )  # fmt: skip
+    then = answers(ended)[3:]
+    assert {"n = 1", "total = 5"} <= set(then[1].splitlines())
+    assert then[2].startswith("top level, tails.lua:11\n")
+    assert {"n = 2", "left = 1", "self = {step = <function>}"} <= set(then[5].splitlines())
+    assert then[6].startswith("top level, tails.lua:11\n")
+    assert then[7] == "there is no variable 'self' here\n"
+
+
+EXTRA = """\
+local function last(name, ...)
+  if name == 'end' then
+    return ...
+  end
+  return last('end', ..., name)
+end
+local none = last('end')
+return {last('start', 1, nil, {2})}
+"""
+
+
+def test_the_further_arguments_of_a_function_are_seen(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "extra.lua"
+    file.write_text(EXTRA)
+    commands = (
+        "c", "print", "c", "print", "eval ...", "eval select('#', ...)", "eval {...}", "print name",
+        "b 3 if select('#', ...) == 2", "c", "print ...", "up", "print ...",
+    )  # fmt: skip
+    ended = debugged(file, url, "b 3 if not ...", "b 5", *commands)
+    assert ended.code == 0
+    then = answers(ended)[3:]
+    assert "... = (none)\n" in then[1]
+    assert "... = 1, nil, {2}\n" in then[3]
+    shown = ["1, nil, {2}\n", "3\n", "{1, [3] = {2}}\n", 'name = "start"\n']
+    assert then[4:8] == shown
+    assert then[10] == '... = 1, "start"\n'
+    assert then[12] == "... = nil\n"
+
+
 def test_code_and_commands_are_run(script: Path, stocked: str) -> None:
     long = "eval '" + "x" * 1100 + "'"
     ended = debugged(script, stocked, "eval #KEYS + 1", "eval nosuch", "redis set k 'a b'",

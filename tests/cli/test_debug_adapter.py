@@ -294,6 +294,10 @@ def test_of_a_long_table_the_editor_sees_how_much_is_left_out(tmp_path: Path, ur
         fields = editor.variables(editor.locals(0)["t"].variablesReference)
         assert len(fields) == 201
         assert (fields["[200]"].value, fields["..."].value) == ("200", "30 more")
+        # An editor may ask for one that it was shown before the script went on.
+        editor.client.variables(19999)
+        refused = str(editor.expect(ErrorResponse).message)
+        assert refused == "there is no such table; the script has gone on since"
         editor.client.continue_(1)
         editor.end(0)
 
