@@ -289,6 +289,15 @@ def test_a_function_called_last_takes_the_place_of_its_caller(tmp_path: Path, ur
     assert then[7] == "there is no variable 'self' here\n"
 
 
+def test_a_script_may_have_the_names_of_the_debuggers_variables(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "names.lua"
+    file.write_text("local __d, __f, __f_ = 1, 2, 3\nlocal sum = __d + __f + __f_\nreturn sum\n")
+    ended = debugged(file, url, "b 3", "c", "print", "c")
+    *_, every, end = answers(ended)
+    assert set(every.splitlines()) == {"sum = 6", "__f_ = 3", "__f = 2", "__d = 1"}
+    assert end == "the script returned 6\n"
+
+
 EXTRA = """\
 local function last(name, ...)
   if name == 'end' then

@@ -219,14 +219,19 @@ class _Weaver:
     def __init__(self, code: bytes, root: Node, others: Insertions | None) -> None:
         self._insertions: list[tuple[int, int, str]] = []
         self._code = code
+        self._library, self._frame = "__d", "__f"
+        """The probes' variables, by names that the script does not have."""
+        while self._library.encode() in code or self._frame.encode() in code:
+            self._library, self._frame = f"{self._library}_", f"{self._frame}_"
         self.program = program = Program(code)
         program.line_starts = starts = line_starts(code)
         first = next((each.start_byte for each in statements_of(root)), len(code))
         lines = range(1, len(starts) + 1)
         program.functions.append(Function("top level", lines, 0, len(code), self._line(first), ()))
         library = lua_string("\n" * (self._line(first) - 1) + _ON_ONE_LINE)
-        self._insert(first, f"local __d = loadstring({library}, '=debugger')() ", order=0)
-        self._insert(first, _enter(0), order=1)
+        loaded = f"local {self._library} = loadstring({library}, '=debugger')() "
+        self._insert(first, loaded, order=0)
+        self._insert(first, self._enter(0), order=1)
         self._block(root, 0, len(code), [])
         if others is not None:
             self._insert(first, others.head, order=0)
@@ -241,6 +246,16 @@ class _Weaver:
     def _insert(self, at: int, text: str, *, order: int = 5) -> None:
         self._insertions.append((at, order, text))
 
+    def _enter(self, function: int, *, has_extra: bool = False) -> str:
+        """What begins a function. It calls none of Lua, whose lines the server would count."""
+        library, frame = self._library, self._frame
+        extra = f", extra = {{n = {library}.count('#', ...), ...}}" if has_extra else ""
+        return (
+            f"local {frame} = {{index = {library}.top + 1, count = 0, times = {{}}, "
+            f"closures = {{}}, id = {function}{extra}}} {library}.top = {frame}.index "
+            f"{library}.stack[{frame}.index] = {frame}; "
+        )
+
     def _site(self, at: int, function: int, scope: list[Variable]) -> str:
         own = [each for each in scope if each.function == function]
         known = {each.name: each for each in [*self.program.functions[function].outer, *own]}
@@ -249,9 +264,10 @@ class _Weaver:
         names = ", ".join(each.name for each in shown)
         site = len(self.program.sites) - 1
         ends = "" if self._code[at:].lstrip()[:1] == b";" else ";"
+        frame = self._frame
         return (
-            f" __f.count = __f.count + 1 __f.times[{site}] = __f.count"
-            f" __f.closures[{site}] = function() return {names} end{ends} "
+            f" {frame}.count = {frame}.count + 1 {frame}.times[{site}] = {frame}.count"
+            f" {frame}.closures[{site}] = function() return {names} end{ends} "
         )
 
     def _declare(self, name: str, begin: int, end: int, function: int) -> Variable:
@@ -268,8 +284,8 @@ class _Weaver:
         kind = node.type
         is_function = kind == "function_declaration"
         if not is_function:
-            top = "__f.index - 1" if _is_left_by(node, scope) else "__f.index"
-            self._insert(node.start_byte, f" __d.top = {top}; ", order=3)
+            top = f"{self._frame}.index{' - 1' if _is_left_by(node, scope) else ''}"
+            self._insert(node.start_byte, f" {self._library}.top = {top}; ", order=3)
         if kind == "variable_declaration":
             self._nested(node, function, scope)
             found = map(_text, _names(next(outermost(node, "variable_list"), None)))
@@ -353,7 +369,7 @@ class _Weaver:
         if declared_name is not None and declared_name.type == "method_index_expression":
             names.insert(0, "self")
         inner = [*scope, *(self._declare(each, at, node.end_byte, number) for each in names)]
-        self._insert(at, f" {_enter(number, has_extra=has_extra)}", order=1)
+        self._insert(at, f" {self._enter(number, has_extra=has_extra)}", order=1)
         self._insert(at, self._site(at, number, inner), order=2)
         if body is not None:
             self._block(body, number, node.end_byte, inner)
@@ -362,15 +378,6 @@ class _Weaver:
 # The server counts the lines of this text, too, and redis.debug() would say such a line. So it has
 # the number of the line with the first statement.
 _ON_ONE_LINE = on_one_line(_LIBRARY)
-
-
-def _enter(function: int, *, has_extra: bool = False) -> str:
-    """What begins a function. It calls none of Lua, whose lines the server would count."""
-    extra = ", extra = {n = __d.count('#', ...), ...}" if has_extra else ""
-    return (
-        "local __f = {index = __d.top + 1, count = 0, times = {}, closures = {}, "
-        f"id = {function}{extra}}} __d.top = __f.index __d.stack[__f.index] = __f; "
-    )
 
 
 def _is_left_by(node: Node, scope: list[Variable]) -> bool:
