@@ -420,6 +420,22 @@ def test_what_is_no_message_is_one_line(said: bytes) -> None:
     assert ended.stderr.decode().startswith(f"glide-scripts: standard input: {WRONG[said]}")
 
 
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        words = [*PROGRAM, "--port", str(port)]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    why = f"glide-scripts: port {port}: it is taken; choose another --port\n"
+    assert (ended.returncode, ended.stderr) == (2, why)
+
+
+def test_breakpoints_are_the_editors(script: Path) -> None:
+    words = [*PROGRAM, str(script), "--break", "3"]
+    ended = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+    why = "glide-scripts: --break: it cannot be combined with --dap; the editor sets breakpoints"
+    assert (ended.returncode, ended.stderr.startswith(why)) == (2, True)
+
+
 def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) -> None:
     process = subprocess.Popen(
         [*PROGRAM, str(script), "--port", "0", "--url", url], stderr=subprocess.PIPE, text=True
