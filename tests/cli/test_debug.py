@@ -289,6 +289,17 @@ def test_a_function_called_last_takes_the_place_of_its_caller(tmp_path: Path, ur
     assert then[7] == "there is no variable 'self' here\n"
 
 
+def test_variables_are_seen_on_each_line_of_a_call(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "lines.lua"
+    file.write_text(
+        "local function f(t) return t[1] end\nlocal function g(n)\n  return f({\n    n + 1,\n"
+        "    n + 2,\n  })\nend\nreturn g(1)\n"
+    )
+    ended = debugged(file, url, "b 3", "c", "step", "print n", "delete", "c")
+    *_, n, _, end = answers(ended)
+    assert (n, end) == ("n = 1\n", "the script returned 2\n")
+
+
 def test_a_script_may_have_the_names_of_the_debuggers_variables(tmp_path: Path, url: str) -> None:
     file = tmp_path / "names.lua"
     file.write_text("local __d, __f, __f_ = 1, 2, 3\nlocal sum = __d + __f + __f_\nreturn sum\n")
@@ -731,7 +742,7 @@ class TestCoverage:
         branches.write_text(f"local {names}\nreturn 1\n")
         ended = self.run(branches, text="c\n")
         assert ended.code == 0
-        assert "too many variables for probes: it is debugged without coverage\n" in ended.out
+        assert "the script has no room for probes: it is debugged without coverage\n" in ended.out
         assert "the script returned 1\n" in ended.out
 
     @pytest.mark.parametrize(

@@ -384,8 +384,10 @@ def _is_left_by(node: Node, scope: list[Variable]) -> bool:
     """Whether a statement is a tail call, so that the called function takes this one's place.
 
     Not one of a function of Lua's own, such as ``pcall``, which calls others from here. Not one
-    with calls in its arguments, which see this function.
+    whose arguments have calls, which see this function, or lines on which the debugger stops.
     """
+    if node.start_point.row != node.end_point.row:
+        return False
     values = [value for each in node.named_children for value in each.named_children]
     if node.type != "return_statement" or [each.type for each in values] != ["function_call"]:
         return False
