@@ -230,6 +230,115 @@ def test_a_breakpoint_may_have_a_condition(script: Path, stocked: str) -> None:
     assert then[1] == "the script returned b'15.5'\n"
 
 
+def test_a_breakpoint_may_get_another_condition(script: Path, stocked: str) -> None:
+    commands = "b 6", "b 6 if left < 0", "b 6 if left == 3 -- now", "b", "c"
+    _, *then = answers(debugged(script, stocked, *commands))
+    assert then[:3] == [
+        "breakpoint at take.lua:6\n",
+        "breakpoint at take.lua:6 if left < 0\n",
+        "breakpoint at take.lua:6 if left == 3 -- now\n",
+    ]
+    assert then[3].startswith("take.lua:6 if left == 3 -- now: redis.call")
+    assert "take.lua:6: breakpoint\n" in then[4]
+
+
+@pytest.mark.parametrize("condition", ["(", "left ==", "left = 3", "'x"])
+def test_a_condition_is_an_expression(script: Path, stocked: str, condition: str) -> None:
+    ended = debugged(script, stocked, f"b 6 if {condition}", "b")
+    why = f"{condition!r} is not a condition; write an expression, such as n > 3\n"
+    assert (ended.code, answers(ended)[1:]) == (1, [why, "there are no breakpoints\n"])
+
+
+def test_a_server_takes_64_breakpoints(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "long.lua"
+    file.write_text("KEYS[1] = 'x'\n" * 65)
+    ended = debugged(file, url, *(f"b {line}" for line in range(1, 66)), "d 1", "b 65")
+    *_, last, too_many, _, again = answers(ended)
+    assert last == "breakpoint at long.lua:64\n"
+    assert too_many == "the server takes at most 64 breakpoints\n"
+    assert again == "breakpoint at long.lua:65\n"
+
+
+TAILS = """\
+local function sum(n, total)
+  if n == 0 then return total end
+  return sum(n - 1, total + n)
+end
+local Walk = {}
+function Walk:step(n)
+  local left = n - 1
+  if left > 0 then return self:step(left) end
+  return n
+end
+return sum(3, 0) + Walk:step(3)
+"""
+
+
+def test_a_function_called_last_takes_the_place_of_its_caller(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "tails.lua"
+    file.write_text(TAILS)
+    ended = debugged(
+        file, url, "b 2 if n == 1", "b 8 if left == 1", "c", "print", "up", "d 2", "c", "print",
+        "up", "print self",
+    )  # fmt: skip
+    then = answers(ended)[3:]
+    assert {"n = 1", "total = 5"} <= set(then[1].splitlines())
+    assert then[2].startswith("top level, tails.lua:11\n")
+    assert {"n = 2", "left = 1", "self = {step = <function>}"} <= set(then[5].splitlines())
+    assert then[6].startswith("top level, tails.lua:11\n")
+    assert then[7] == "there is no variable 'self' here\n"
+
+
+def test_variables_are_seen_on_each_line_of_a_call(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "lines.lua"
+    file.write_text(
+        "local function f(t) return t[1] end\nlocal function g(n)\n  return f({\n    n + 1,\n"
+        "    n + 2,\n  })\nend\nreturn g(1)\n"
+    )
+    ended = debugged(file, url, "b 3", "c", "step", "print n", "delete", "c")
+    *_, n, _, end = answers(ended)
+    assert (n, end) == ("n = 1\n", "the script returned 2\n")
+
+
+def test_a_script_may_have_the_names_of_the_debuggers_variables(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "names.lua"
+    file.write_text("local __d, __f, __f_ = 1, 2, 3\nlocal sum = __d + __f + __f_\nreturn sum\n")
+    ended = debugged(file, url, "b 3", "c", "print", "c")
+    *_, every, end = answers(ended)
+    assert set(every.splitlines()) == {"sum = 6", "__f_ = 3", "__f = 2", "__d = 1"}
+    assert end == "the script returned 6\n"
+
+
+EXTRA = """\
+local function last(name, ...)
+  if name == 'end' then
+    return ...
+  end
+  return last('end', ..., name)
+end
+local none = last('end')
+return {last('start', 1, nil, {2})}
+"""
+
+
+def test_the_further_arguments_of_a_function_are_seen(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "extra.lua"
+    file.write_text(EXTRA)
+    commands = (
+        "c", "print", "c", "print", "eval ...", "eval select('#', ...)", "eval {...}", "print name",
+        "b 3 if select('#', ...) == 2", "c", "print ...", "up", "print ...",
+    )  # fmt: skip
+    ended = debugged(file, url, "b 3 if not ...", "b 5", *commands)
+    assert ended.code == 0
+    then = answers(ended)[3:]
+    assert "... = (none)\n" in then[1]
+    assert "... = 1, nil, {2}\n" in then[3]
+    shown = ["1, nil, {2}\n", "3\n", "{1, [3] = {2}}\n", 'name = "start"\n']
+    assert then[4:8] == shown
+    assert then[10] == '... = 1, "start"\n'
+    assert then[12] == "... = nil\n"
+
+
 def test_code_and_commands_are_run(script: Path, stocked: str) -> None:
     long = "eval '" + "x" * 1100 + "'"
     ended = debugged(script, stocked, "eval #KEYS + 1", "eval nosuch", "redis set k 'a b'",
@@ -633,7 +742,7 @@ class TestCoverage:
         branches.write_text(f"local {names}\nreturn 1\n")
         ended = self.run(branches, text="c\n")
         assert ended.code == 0
-        assert "too many variables for probes: it is debugged without coverage\n" in ended.out
+        assert "the script has no room for probes: it is debugged without coverage\n" in ended.out
         assert "the script returned 1\n" in ended.out
 
     @pytest.mark.parametrize(

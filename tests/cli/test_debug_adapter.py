@@ -294,6 +294,10 @@ def test_of_a_long_table_the_editor_sees_how_much_is_left_out(tmp_path: Path, ur
         fields = editor.variables(editor.locals(0)["t"].variablesReference)
         assert len(fields) == 201
         assert (fields["[200]"].value, fields["..."].value) == ("200", "30 more")
+        # An editor may ask for one that it was shown before the script went on.
+        editor.client.variables(19999)
+        refused = str(editor.expect(ErrorResponse).message)
+        assert refused == "there is no such table; the script has gone on since"
         editor.client.continue_(1)
         editor.end(0)
 
@@ -414,6 +418,22 @@ def test_what_is_no_message_is_one_line(said: bytes) -> None:
     ended = subprocess.run(PROGRAM, input=said, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1)
     assert ended.stderr.decode().startswith(f"glide-scripts: standard input: {WRONG[said]}")
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        words = [*PROGRAM, "--port", str(port)]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    why = f"glide-scripts: port {port}: it is taken; choose another --port\n"
+    assert (ended.returncode, ended.stderr) == (2, why)
+
+
+def test_breakpoints_are_the_editors(script: Path) -> None:
+    words = [*PROGRAM, str(script), "--break", "3"]
+    ended = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+    why = "glide-scripts: --break: it cannot be combined with --dap; the editor sets breakpoints"
+    assert (ended.returncode, ended.stderr.startswith(why)) == (2, True)
 
 
 def test_it_serves_one_client_after_another_on_a_port(script: Path, url: str) -> None:

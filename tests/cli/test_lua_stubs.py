@@ -100,7 +100,7 @@ def test_it_has_what_included_files_define(
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "now.lua").write_text(
         "-- The time.\nlocal function now()\n  local t = redis.call('TIME')\n  return t[1]\nend\n"
-        "local LIMIT, STEP = 5, 2\nlocal twice = function(x) return 2 * x end\n"
+        "local LIMIT, STEP = 5, 2\nlocal last, first; local twice = function(x) return 2 * x end\n"
     )
     (tmp_path / "main.lua").write_text('--@include "lib/now.lua"\nlocal own = now()\nreturn own\n')
     (tmp_path / "wrong.lua").write_text('--@include "none.lua"\n')
@@ -111,7 +111,7 @@ def test_it_has_what_included_files_define(
     assert text.endswith(
         "\n-- For the scripts that include lib/now.lua:\n"
         "-- The time.\nfunction now()\n  local t = redis.call('TIME')\n  return t[1]\nend\n"
-        "LIMIT, STEP = 5, 2\ntwice = function(x) return 2 * x end\n"
+        "LIMIT, STEP = 5, 2\nlast, first = nil; twice = function(x) return 2 * x end\n"
     )
     assert "own" not in text.rpartition("-- For the scripts")[2]
 

@@ -54,15 +54,16 @@ async def test_an_error_is_shown_like_this(format_: str, case: Case) -> None:
     assert f"{type(error).__name__}: {error}\n" == golden(format_, case)
 
 
-async def test_a_table_that_redis_6_2_lost_is_explained() -> None:
+@pytest.mark.parametrize("kind", ["table", "nil"])
+async def test_a_value_that_redis_6_2_lost_is_explained(kind: str) -> None:
     """The core's tests have these errors; they have no place in a script."""
     (case,) = (each for each in CASES if each.name == "own_code")
     said = (
         f"ERR Error running script (call to f_{case.script().hash}): @err_handler_def:9: "
-        "err_handler_def:9: attempt to concatenate local 'err' (a table value)"
+        f"err_handler_def:9: attempt to concatenate local 'err' (a {kind} value)"
     )
     error = await text(case, said)
-    assert "note: the script raised a table, as error({err = '...'}) does" in str(error)
+    assert f"note: the script raised a {kind} value, and not a text" in str(error)
     assert "joins only strings" not in str(error)
 
 

@@ -255,13 +255,14 @@ def test_without_the_extra_it_says_what_to_install(
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_a_text_that_is_in_no_file_is_named(
+def test_a_text_that_is_not_in_the_report_is_named(
     pytester: pytest.Pytester, project: Path, workers: tuple[str, ...]
 ) -> None:
     (project / "shop/built.py").write_text(
         "async def built(client):\n"
         "    lines = ['local n = 1', 'return n']\n"
         "    await client.eval('return 1')\n"
+        "    await client.eval('redis.log(1, \"\")\\nreturn 1')\n"
         "    return await client.eval('\\n'.join(lines))\n"
     )
     (project / "test_built.py").write_text(
@@ -271,7 +272,9 @@ def test_a_text_that_is_in_no_file_is_named(
     result = run(pytester, *workers, "--cov=shop", "test_built.py")
     result.assert_outcomes(passed=1)
     (line,) = [line for line in result.outlines if "no measured file" in line]
-    assert line.endswith("they are sent at shop/built.py:4")
+    assert line.endswith(
+        "one line of a Python file; they are sent at shop/built.py:4, shop/built.py:5"
+    )
 
 
 def test_it_can_be_turned_off(pytester: pytest.Pytester, project: Path) -> None:

@@ -432,6 +432,11 @@ async def test_what_is_left_out_is_sent_as_it_is(client: GlideClient, folder: Pa
             ([2, 6, 7, 9, 11], 2, "7"),
         ),
         ("local a = {\n  KEYS[1],\n} -- pragma: no cover\nreturn #a\n", ([5], 0, "")),
+        (
+            "local a = {\n  f = function() -- pragma: no cover\n    return 1\n  end,\n"
+            "  g = function()\n    return 2\n  end,\n}\nreturn #a\n",
+            ([2, 7, 10], 0, "7"),
+        ),
         ("local a = {\n  ...\n}\nreturn #a\n", ([2, 5], 0, "")),
         (
             "local a = 1\nif KEYS[1] then -- pragma: no branch\n  a = 2\nend\nreturn a\n",
@@ -442,7 +447,7 @@ async def test_what_is_left_out_is_sent_as_it_is(client: GlideClient, folder: Pa
             ([2, 3, 4], 2, ""),
         ),
     ],
-    ids=["if", "return", "else", "elseif", "statement", "dots", "no branch", "line"],
+    ids=["if", "return", "else", "elseif", "statement", "function", "dots", "no branch", "line"],
 )
 async def test_comments_leave_lines_out(
     client: GlideClient, tmp_path: Path, code: str, expected: tuple[list[int], int, str]

@@ -16,7 +16,7 @@ from ._origin import Origin
 if TYPE_CHECKING:
     from ..coverage._measuring import Measuring
 
-NOT_COVERED = "the script has too many variables for probes: it is debugged without coverage"
+NOT_COVERED = "the script has no room for probes: it is debugged without coverage"
 
 
 @dataclass(frozen=True)

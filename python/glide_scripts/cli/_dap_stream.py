@@ -4,14 +4,18 @@ See https://microsoft.github.io/debug-adapter-protocol/overview.
 """
 
 import contextlib
+import errno
 import io
 import json
+import os
 import re
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, cast
+
+from ._failure import UNUSABLE, Failure
 
 _LENGTH = re.compile(rb"content-length: *(\d{1,18})", re.IGNORECASE)
 _LONGEST = 64 * 1024 * 1024
@@ -86,7 +90,11 @@ class Stream:
 
 
 def streams(port: int | None) -> Iterator[Stream]:
-    """The clients: the one on standard input, or each that connects to a port, one at a time."""
+    """The clients: the one on standard input, or each that connects to a port, one at a time.
+
+    Raises:
+        Failure: The port cannot be used.
+    """
     if port is None:
         reading = cast("io.BufferedIOBase", sys.stdin.buffer)
         writing = cast("io.BufferedIOBase", sys.stdout.buffer)
@@ -94,7 +102,13 @@ def streams(port: int | None) -> Iterator[Stream]:
         with contextlib.redirect_stdout(sys.stderr):
             yield Stream(reading, writing)
         return
-    with socket.create_server(("127.0.0.1", port)) as listening:
+    try:
+        server = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
+        why = "it is taken" if is_taken else os.strerror(error.errno or 0)
+        raise Failure(f"port {port}: {why}; choose another --port", UNUSABLE) from error
+    with server as listening:
         number = listening.getsockname()[1]
         print(f"glide-scripts: a debug adapter on 127.0.0.1:{number}", file=sys.stderr, flush=True)
         while True:

@@ -212,7 +212,8 @@ class Debugger:
                 self._say("there are no breakpoints")
             return
         place, found = breakpoint_of(self._listing, spec)
-        if self._session is not None:
+        # The server refuses to set one twice.
+        if self._session is not None and place not in self._breaks:
             self._steps().set(place)
         self._breaks[place] = found
         self._say(f"breakpoint at {place}{_shown(found)}")

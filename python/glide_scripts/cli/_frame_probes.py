@@ -32,7 +32,7 @@ _MAX_SHOWN = 50
 _LIBRARY = (
     SHOWN
     + r"""
-local d, stack, refs = {top = 0}, {}, {}
+local d, stack, refs = {top = 0, count = select}, {}, {}
 d.stack = stack
 -- A text with its length, as the debugger's answers hold several.
 local function part(text) return #text .. ':' .. text end
@@ -73,6 +73,7 @@ local function rest(count)
 end
 function d.fields(ref)
   local value, parts = refs[ref], {}
+  if not value then return '!there is no such table; the script has gone on since' end
   local length, keys = keys_of(value)
   for index = 1, math.min(length, 200) do
     parts[index] = described('[' .. index .. ']', value[index])
@@ -87,24 +88,47 @@ function d.fields(ref)
   parts[#parts + 1] = rest(#keys)
   return '=' .. table.concat(parts)
 end
-function d.eval(spec, code)
+-- Values in a row, such as those of '...'.
+local function in_a_row(...)
+  local texts = {}
+  for index = 1, select('#', ...) do texts[index] = shown((select(index, ...)), 0) end
+  return table.concat(texts, ', ')
+end
+local function extra(index)
+  local values = (stack[index] or {}).extra or {}
+  return unpack(values, 1, values.n or 0)
+end
+function d.extra(index)
+  local text = in_a_row(extra(index))
+  return '=' .. part('...') .. part(text == '' and '(none)' or text) .. part('') .. part('0')
+end
+local function answer(good, ...)
+  if good and select('#', ...) > 1 then
+    return '=' .. part('') .. part(in_a_row(...)) .. part('') .. part('0')
+  end
+  local value = ...
+  if good then return '=' .. described('', value) end
+  if type(value) == 'table' then value = value.err or shown(value, 0) end
+  return '!' .. tostring(value):gsub('%c', ' ')
+end
+function d.eval(spec, code, frame)
   local names, values, count = {}, {}, 0
   for name, index, site, number in each(spec) do
     count = count + 1
     names[count] = name
     values[count] = get(tonumber(index), tonumber(site), tonumber(number))
   end
-  local head = count > 0 and 'local ' .. table.concat(names, ',') .. ' = ... ' or ''
+  -- Not as arguments: in the code, these are the function's own.
+  function d.given() return unpack(values, 1, count) end
+  local given = ' = getmetatable(KEYS).d.given() '
+  local head = count > 0 and 'local ' .. table.concat(names, ',') .. given or ''
   local chunk, why = loadstring(head .. 'return ' .. code, '=eval')
   if not chunk then
     local other
     chunk, other = loadstring(head .. code, '=eval')
     if not chunk then return '!' .. (code:find('^%s*[%w_.%[%]]+%s*=[^=]') and other or why) end
   end
-  local good, value = pcall(chunk, unpack(values, 1, count))
-  if good then return '=' .. described('', value) end
-  if type(value) == 'table' then value = value.err or shown(value, 0) end
-  return '!' .. tostring(value):gsub('%c', ' ')
+  return answer(pcall(chunk, extra(frame)))
 end
 function d.forget() refs = {} return '=' end
 setmetatable(KEYS, {d = d})
@@ -135,6 +159,8 @@ class Function:
     """The line on which its first statement begins."""
     outer: tuple[Variable, ...]
     """Variables of functions around it that it uses."""
+    has_extra: bool = False
+    """Whether it takes more arguments, as ``...``."""
 
 
 @dataclass
@@ -193,14 +219,19 @@ class _Weaver:
     def __init__(self, code: bytes, root: Node, others: Insertions | None) -> None:
         self._insertions: list[tuple[int, int, str]] = []
         self._code = code
+        self._library, self._frame = "__d", "__f"
+        """The probes' variables, by names that the script does not have."""
+        while self._library.encode() in code or self._frame.encode() in code:
+            self._library, self._frame = f"{self._library}_", f"{self._frame}_"
         self.program = program = Program(code)
         program.line_starts = starts = line_starts(code)
         first = next((each.start_byte for each in statements_of(root)), len(code))
         lines = range(1, len(starts) + 1)
         program.functions.append(Function("top level", lines, 0, len(code), self._line(first), ()))
         library = lua_string("\n" * (self._line(first) - 1) + _ON_ONE_LINE)
-        self._insert(first, f"local __d = loadstring({library}, '=debugger')() ", order=0)
-        self._insert(first, _enter(0), order=1)
+        loaded = f"local {self._library} = loadstring({library}, '=debugger')() "
+        self._insert(first, loaded, order=0)
+        self._insert(first, self._enter(0), order=1)
         self._block(root, 0, len(code), [])
         if others is not None:
             self._insert(first, others.head, order=0)
@@ -215,6 +246,16 @@ class _Weaver:
     def _insert(self, at: int, text: str, *, order: int = 5) -> None:
         self._insertions.append((at, order, text))
 
+    def _enter(self, function: int, *, has_extra: bool = False) -> str:
+        """What begins a function. It calls none of Lua, whose lines the server would count."""
+        library, frame = self._library, self._frame
+        extra = f", extra = {{n = {library}.count('#', ...), ...}}" if has_extra else ""
+        return (
+            f"local {frame} = {{index = {library}.top + 1, count = 0, times = {{}}, "
+            f"closures = {{}}, id = {function}{extra}}} {library}.top = {frame}.index "
+            f"{library}.stack[{frame}.index] = {frame}; "
+        )
+
     def _site(self, at: int, function: int, scope: list[Variable]) -> str:
         own = [each for each in scope if each.function == function]
         known = {each.name: each for each in [*self.program.functions[function].outer, *own]}
@@ -223,13 +264,14 @@ class _Weaver:
         names = ", ".join(each.name for each in shown)
         site = len(self.program.sites) - 1
         ends = "" if self._code[at:].lstrip()[:1] == b";" else ";"
+        frame = self._frame
         return (
-            f" __f.count = __f.count + 1 __f.times[{site}] = __f.count"
-            f" __f.closures[{site}] = function() return {names} end{ends} "
+            f" {frame}.count = {frame}.count + 1 {frame}.times[{site}] = {frame}.count"
+            f" {frame}.closures[{site}] = function() return {names} end{ends} "
         )
 
-    def _declare(self, name: Node, begin: int, end: int, function: int) -> Variable:
-        variable = Variable((name.text or b"").decode(), begin, end, function)
+    def _declare(self, name: str, begin: int, end: int, function: int) -> Variable:
+        variable = Variable(name, begin, end, function)
         self.program.variables.append(variable)
         return variable
 
@@ -242,10 +284,11 @@ class _Weaver:
         kind = node.type
         is_function = kind == "function_declaration"
         if not is_function:
-            self._insert(node.start_byte, " __d.top = __f.index; ", order=3)
+            top = f"{self._frame}.index{' - 1' if _is_left_by(node, scope) else ''}"
+            self._insert(node.start_byte, f" {self._library}.top = {top}; ", order=3)
         if kind == "variable_declaration":
             self._nested(node, function, scope)
-            found = _names(next(outermost(node, "variable_list"), None))
+            found = map(_text, _names(next(outermost(node, "variable_list"), None)))
             scope.extend(self._declare(name, node.end_byte, end, function) for name in found)
             self._after(node, function, scope)
             if node.end_point.row != node.start_point.row:
@@ -256,8 +299,8 @@ class _Weaver:
             name = node.child_by_field_name("name")
             is_local = node.children[0].type == "local" and name is not None
             if is_local and name is not None:
-                scope.append(self._declare(name, name.start_byte, end, function))
-            self._function(node, (name.text or b"").decode() if name else "?", function, scope)
+                scope.append(self._declare(_text(name), name.start_byte, end, function))
+            self._function(node, _text(name) if name else "?", function, scope)
             if is_local:
                 self._after(node, function, scope)
         elif kind == "for_statement":
@@ -273,7 +316,7 @@ class _Weaver:
                 )
                 do = next(each for each in node.children if each.type == "do")
                 at, stop = do.end_byte, node.end_byte
-                inner.extend(self._declare(name, at, stop, function) for name in names)
+                inner.extend(self._declare(_text(name), at, stop, function) for name in names)
                 self._insert(do.end_byte, self._site(do.end_byte, function, inner), order=2)
             if body is not None:
                 if body.start_point.row > node.start_point.row:
@@ -317,12 +360,16 @@ class _Weaver:
                 node.end_byte,
                 first.start_point.row + 1,
                 tuple(outer.values()),
+                has_extra := any(each.type == "vararg_expression" for each in parameters.children),
             )
         )
         at = parameters.end_byte
-        declared = (self._declare(e, at, node.end_byte, number) for e in _names(parameters))
-        inner = [*scope, *declared]
-        self._insert(at, f" {_enter(number)}", order=1)
+        names = [_text(each) for each in _names(parameters)]
+        declared_name = node.child_by_field_name("name")
+        if declared_name is not None and declared_name.type == "method_index_expression":
+            names.insert(0, "self")
+        inner = [*scope, *(self._declare(each, at, node.end_byte, number) for each in names)]
+        self._insert(at, f" {self._enter(number, has_extra=has_extra)}", order=1)
         self._insert(at, self._site(at, number, inner), order=2)
         if body is not None:
             self._block(body, number, node.end_byte, inner)
@@ -333,12 +380,28 @@ class _Weaver:
 _ON_ONE_LINE = on_one_line(_LIBRARY)
 
 
-def _enter(function: int) -> str:
-    """What begins a function. It calls none, since the server would count the lines of that one."""
-    return (
-        "local __f = {index = __d.top + 1, count = 0, times = {}, closures = {}, "
-        f"id = {function}}} __d.top = __f.index __d.stack[__f.index] = __f; "
-    )
+def _is_left_by(node: Node, scope: list[Variable]) -> bool:
+    """Whether a statement is a tail call, so that the called function takes this one's place.
+
+    Not one of a function of Lua's own, such as ``pcall``, which calls others from here. Not one
+    whose arguments have calls, which see this function, or lines on which the debugger stops.
+    """
+    if node.start_point.row != node.end_point.row:
+        return False
+    values = [value for each in node.named_children for value in each.named_children]
+    if node.type != "return_statement" or [each.type for each in values] != ["function_call"]:
+        return False
+    called, arguments = (values[0].child_by_field_name(each) for each in ("name", "arguments"))
+    if called is None or arguments is None:
+        return False
+    if any(next(outermost(each, "function_call"), None) for each in (called, arguments)):
+        return False
+    root = next(outermost(called, "identifier"), None)
+    return root is not None and _text(root) in {each.name for each in scope}
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode()
 
 
 def _names(node: Node | None) -> list[Node]:
@@ -351,5 +414,5 @@ def _name_of(function: Node) -> str:
     parent = function.parent
     if parent is not None and parent.type == "field":
         name = parent.child_by_field_name("name")
-        return (name.text or b"").decode() if name is not None else "function"
+        return _text(name) if name is not None else "function"
     return "function"

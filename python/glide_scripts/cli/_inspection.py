@@ -109,6 +109,8 @@ class Inspected(Session):
         values: list[Value] = []
         for spec in _chunks(probed):
             values += self._values(f"variables({lua_string(spec)})")
+        if self._has_extra(frame):
+            values += self._values(f"extra({frame.index})")
         # The server shows the innermost function's variables, without their types.
         if rest and frame == self.frames()[0]:
             values += [each for name in rest if (each := self._printed(name)) is not None]
@@ -123,19 +125,26 @@ class Inspected(Session):
         probed, rest = self._places(frame, set(_WORD.findall(code)))
         if frame.function is None or (not probed and rest):
             return self._evaluated(code)
-        answer = self._raw(f"eval({lua_string(' '.join(probed))}, {lua_string(code)})")
-        if answer.startswith("!"):
-            raise NotTakenError(re.sub(r"^eval:\d+: ", "", answer[1:]))
-        (value,) = _parsed(answer[1:])
+        places = lua_string(" ".join(probed))
+        (value,) = self._values(f"eval({places}, {lua_string(code)}, {frame.index})")
         return value
 
     def fields(self, ref: int) -> list[Value]:
-        """What a table holds: its elements, and its other fields by name."""
+        """What a table holds: its elements, and its other fields by name.
+
+        Raises:
+            NotTakenError: There is no such table, or no longer.
+        """
         return self._values(f"fields({ref})")
 
     def forget(self) -> None:
         """Let go of the tables that were shown."""
         self._query("forget()")
+
+    def _has_extra(self, frame: Frame) -> bool:
+        if self.program is None or frame.function is None:
+            return False
+        return self.program.functions[frame.function].has_extra
 
     def _places(self, frame: Frame, only: set[str] | None) -> tuple[list[str], list[str]]:
         """Where the probes have a frame's variables, and the names of those that none has."""
@@ -177,7 +186,14 @@ class Inspected(Session):
         return list(_parsed(self._query(call)))
 
     def _query(self, call: str) -> str:
-        return self._raw(call)[1:]
+        """
+        Raises:
+            NotTakenError: The script's variables cannot be read, or code fails.
+        """
+        answer = self._raw(call)
+        if answer.startswith("!"):
+            raise NotTakenError(re.sub(r"^eval:\d+: ", "", answer[1:]))
+        return answer[1:]
 
     def _raw(self, call: str) -> str:
         # Texts of the script's own are cut, but not these.

@@ -54,6 +54,10 @@ def of_include(name: str, code: bytes) -> str:
         if node.children and node.children[0].type == "local":
             pieces.append(code[done : node.start_byte])
             done = node.children[1].start_byte
+            if node.children[1].type == "variable_list":
+                # Names alone are no statement.
+                pieces.append(code[done : node.children[1].end_byte] + b" = nil")
+                done = node.children[1].end_byte
     text = b"".join([*pieces, code[done:]]).decode(errors="replace").strip()
     return f"-- For the scripts that include {name}:\n{text}\n"
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..declared.lines import Place
+from ..probes.program import parsed
 from ._inspection import BREAKPOINT, STEP, Inspected
 from ._ldb import Event, Listing, NotTakenError, Stopped
 
 _HITS = re.compile(r"(==|=|>=|>|<=|<|%)?\s*([1-9]\d{0,8})")
 _VALUE = re.compile(r"\{([^{}]+)\}")
+_MAX_BREAKPOINTS = 64
 _COMPARED: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
     "=": operator.eq,
@@ -37,8 +39,12 @@ class Breakpoint:
     def __post_init__(self) -> None:
         """
         Raises:
-            NotTakenError: The count is none.
+            NotTakenError: The condition is no expression, or the count is none.
         """
+        if self.condition and not _is_expression(self.condition):
+            raise NotTakenError(
+                f"{self.condition!r} is not a condition; write an expression, such as n > 3"
+            )
         if self.hits and not _HITS.fullmatch(self.hits):
             raise NotTakenError(f"{self.hits!r} is not a count of hits; write 3, >= 3 or % 3")
 
@@ -59,6 +65,10 @@ def breakpoint_of(listing: Listing, spec: str) -> tuple[Place, Breakpoint]:
     if given and not condition:
         raise NotTakenError("if takes a condition, as in: break 12 if n > 3")
     return listing.find(at.strip()), Breakpoint(condition)
+
+
+def _is_expression(code: str) -> bool:
+    return not parsed(f"return (\n{code}\n)".encode(errors="replace")).root_node.has_error
 
 
 class Stepper:
@@ -94,6 +104,8 @@ class Stepper:
         """
         answer = self._session.ask("break", self._listing.sent(place) or 0)
         if not any(line.startswith(("->", "  ", "  #")) for line in answer):
+            if len(self._breaks.keys() | {place}) > _MAX_BREAKPOINTS:
+                raise NotTakenError(f"the server takes at most {_MAX_BREAKPOINTS} breakpoints")
             raise NotTakenError(f"{place}: {' '.join(answer)}")
 
     def set_all(self) -> None:

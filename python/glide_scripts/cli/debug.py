@@ -95,6 +95,9 @@ def command(
 
     if port is not None and not dap:
         raise typer.BadParameter("it needs --dap", param_hint="--port")
+    if breaks and dap:
+        why = "it cannot be combined with --dap; the editor sets breakpoints"
+        raise typer.BadParameter(why, param_hint="--break")
     filling = seed(setup, data, root=root, urls=url, cluster=cluster, may_fill=fill)
     if dap:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from coverage.misc import join_regex
@@ -22,9 +22,9 @@ _PRAGMA = r"(?i:--.*\bpragma:?\s*no\s?{}\b)"
 
 @dataclass(frozen=True)
 class _Clause:
-    """A statement, or a part of an ``if`` with its block, by its lines in the text."""
+    """A statement, a part of an ``if``, or a function, with its block, by its lines in the text."""
 
-    head: range
+    head: frozenset[int]
     """Those up to its block."""
     all: range
 
@@ -43,7 +43,7 @@ class LeftOut:
 
     def branches(self, text: Text) -> set[int]:
         """The file's lines that may have branches which are never taken."""
-        return {text.place(each.head.start) for each in _found(text, self._branch)}
+        return {text.place(each.all.start) for each in _found(text, self._branch)}
 
 
 def own_patterns(coverage: Coverage | None, option: str) -> list[str]:
@@ -70,9 +70,19 @@ def _found(text: Text, pattern: re.Pattern[str]) -> Iterator[_Clause]:
 
 
 def _clauses(node: Node) -> Iterator[_Clause]:
-    """A statement; of an ``if``, the part before its first alternative, and its ``else``."""
+    """A statement; of an ``if``, the part before its first alternative, and its ``else``.
+
+    A function that begins on a line of its own, such as in a table, is one by itself.
+    """
     parts = node.children_by_field_name("alternative")
-    yield _clause(node, parts[0] if parts else None)
+    own = _clause(node, parts[0] if parts else None)
+    functions = [
+        _clause(each, None)
+        for each in outermost(node, "function_definition")
+        if each.start_point.row > node.start_point.row
+    ]
+    yield replace(own, head=own.head.difference(*(each.head for each in functions)))
+    yield from functions
     yield from (_clause(each, None) for each in parts if each.type == "else_statement")
 
 
@@ -85,4 +95,4 @@ def _clause(node: Node, following: Node | None) -> _Clause:
     while before is not None and before.type == "comment":
         before = before.prev_sibling
     head = last if before is None else min(before.end_point.row + 1, last)
-    return _Clause(range(first, head + 1), range(first, last + 1))
+    return _Clause(frozenset(range(first, head + 1)), range(first, last + 1))

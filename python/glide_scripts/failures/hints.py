@@ -88,9 +88,9 @@ _HINTS: list[tuple[str, str, str, str]] = [
     (
         # Of Redis 6.2 alone.
         "err_handler_def:",
-        r"err_handler_def:\d+: attempt to concatenate local 'err' \(a table value\)",
-        "the script raised a table, as error({err = '...'}) does; this server passes on neither "
-        "its text nor its line",
+        r"err_handler_def:\d+: attempt to concatenate local 'err' \(a (?P<type>\w+) value\)",
+        "the script raised a \\g<type> value, and not a text as error('...') does; this server "
+        "passes on neither the value nor its line",
         "return redis.error_reply('...'), or raise a text: error('...')",
     ),
     (

@@ -78,6 +78,6 @@ def pytest_terminal_summary(
     if places := sorted(config.stash.get(_MEASURES, ())):
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
         terminalreporter.write_line(
-            "glide-scripts: scripts whose text is in no measured file are not in the report; they "
-            f"are sent at {', '.join(places[:_SHOWN])}{more}"
+            "glide-scripts: scripts are not in the report whose text is in no measured file, or on "
+            f"one line of a Python file; they are sent at {', '.join(places[:_SHOWN])}{more}"
         )

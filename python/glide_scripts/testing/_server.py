@@ -235,11 +235,10 @@ class ValkeyServer(Startable):
         if not self.running:
             if _PORT_TAKEN in self._process.log_of_launch:
                 raise _PortTakenError
-            said = self._process.log_tail
+            said, program = self._process.log_tail, server_binary(self._binary)
             if not said.strip():
-                program = server_binary(self._binary)
                 raise ServerStartError(f"{program} ended and wrote nothing; is it a server?")
-            raise ServerStartError(f"the server ended:\n{said}")
+            raise ServerStartError(f"{program} ended:\n{said}")
         try:
             with Connection(HOST, port, password=self._password, timeout=_PROBE_TIMEOUT) as server:
                 server.command("PING")
