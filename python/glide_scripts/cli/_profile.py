@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from statistics import median_low
 from typing import Any
 
@@ -69,7 +69,7 @@ _OF_LINE, _OF_TIMERS = 0.1, 0.03
 # more than a third are not.
 _ALIKE = (math.log(1.05), math.log(1.35))
 _HOTTEST, _MOST = 5, 10
-"""How many lines are the hottest, and of how many lines they are the first groups."""
+"""How many lines are the hottest, and at most how many of them are parted into groups."""
 _LEAST = 0.01
 """The share of the whole below which a line is none of them."""
 _IN_GROUP = 16
@@ -319,8 +319,9 @@ class Profile:
         """The five lines that take the most time, if there are as many that take 1 % or more.
 
         A group of lines, each of which takes about as long as the next slower one, is in the order
-        of the text, which is the same in each run. Lines that take less than a timer can tell are
-        one group, those that run most often first.
+        of the text, which is the same in each run. The last group is shown as a whole, so there may
+        be more than five lines. Lines that take less than a timer can tell are one group, those
+        that run most often first.
         """
         lines = sorted(self.lines().items(), key=lambda each: -each[1].micros)
         short = self._short(lines)
@@ -340,7 +341,12 @@ class Profile:
             place = sum(group[0][1].micros >= slowest for group in groups)
             short.sort(key=lambda each: (-each[1].count, each[0]))
             order.insert(place, [Hot(*each, at > 0, True) for at, each in enumerate(short)])
-        return list(chain(*order))[:_HOTTEST]
+        found: list[Hot] = []
+        for each in order:
+            left = _HOTTEST - len(found)
+            if left > 0:
+                found += each[:left] if each[0].is_short else each
+        return found
 
     def _short(self, lines: list[tuple[int, Row]]) -> list[tuple[int, Row]]:
         """The lines that take less than a timer can tell, but may be among the hottest."""
