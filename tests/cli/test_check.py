@@ -383,12 +383,15 @@ def test_a_server_with_a_url_gets_no_library(file: Path, server: ValkeyServer) -
     assert server.command("FUNCTION", "LIST") == []
 
 
-def test_a_script_too_deep_to_be_looked_at_is_one_line(
-    file: Path, server: ValkeyServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file.write_text(f"#!lua\nreturn {'1 + ' * 10_000}1")
-    assert main(["check", str(file), "--url", server.url]) == 2
-    assert_one_line(capsys, "nested too deeply")
+def test_a_script_too_deep_to_be_looked_at_is_an_error(check: Check) -> None:
+    deep = "(function() return " * 60
+    assert check(f"return {deep}1{' end)()' * 60}") == [(1, 1, "source")]
+
+
+def test_a_variable_may_be_given_any_number_of_values(check: Check) -> None:
+    more = "".join(f"total = total + {number}\n" for number in range(2_000))
+    assert check(f"local total = 1\n{more}return total") == []
+    assert check(f"local total = 1.5\n{more}return total") == [(2003, 8, "lost-precision")]
 
 
 def test_warnings_fail_only_if_asked(file: Path, server: ValkeyServer) -> None:

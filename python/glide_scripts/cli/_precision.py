@@ -11,6 +11,7 @@ from ._lua import Program, arguments, text_of
 
 _FLOATS = (b"sqrt", b"exp", b"log", b"log10", b"pi", b"huge")
 _MAX_EXACT = 2**53
+_ARITHMETIC = ("+", "-", "*", "%", "and", "or")
 
 # Their replies are numbers with a fraction, as text.
 _FLOAT_COMMANDS = (b"ZSCORE", b"ZINCRBY", b"INCRBYFLOAT", b"HINCRBYFLOAT", b"GEODIST")
@@ -53,8 +54,8 @@ class _Floats:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._known: dict[int, bool] = {}
-        """Whether an expression is a float, by its id."""
+        self._exact: set[int] = set()
+        """The ids of expressions that are no floats."""
 
     def parts(self, reply: Node, seen: set[int]) -> Iterator[Node]:
         """The parts of a reply that are floats, as far as the code shows it."""
@@ -74,22 +75,23 @@ class _Floats:
                 return
 
     def _is_float(self, node: Node) -> bool:
-        for value in self._program.values(node):
-            if value.id not in self._known:
-                # Of what is made of itself, the rest decides.
-                self._known[value.id] = False
-                self._known[value.id] = self._is_float_value(value)
-            if self._known[value.id]:
-                return True
+        pending, seen = [node], set[int]()
+        while pending:
+            for value in self._program.values(pending.pop()):
+                if value.id in seen or value.id in self._exact:
+                    continue
+                seen.add(value.id)
+                if self._makes_float(value):
+                    return True
+                pending += _operands(value)
+        self._exact |= seen
         return False
 
-    def _is_float_value(self, node: Node) -> bool:
+    def _makes_float(self, node: Node) -> bool:
+        """Whether an expression is a float, whatever its operands are."""
         match node.type:
             case "number":
                 return integer_of(node) is None
-            case "unary_expression":
-                operand = node.child_by_field_name("operand")
-                return operator_of(node) == "-" and bool(operand and self._is_float(operand))
             case "dot_index_expression":
                 return self._program.is_field(node, (b"math",), (b"pi", b"huge"))
             case "function_call":
@@ -101,17 +103,13 @@ class _Floats:
                 if self._program.is_global(callee, b"tonumber"):
                     return any(self._is_float_reply(each) for each in arguments(node)[:1])
                 return self._program.is_field(callee, (b"math",), _FLOATS)
-            case "binary_expression":
+            case "binary_expression" if operator_of(node) == "/":
                 left = node.child_by_field_name("left")
                 right = node.child_by_field_name("right")
                 if left is None or right is None:
                     return False
-                match operator_of(node):
-                    case "/":
-                        over, under = integer_of(left), integer_of(right)
-                        return not (over is not None and under and over % under == 0)
-                    case "+" | "-" | "*" | "%" | "and" | "or":
-                        return self._is_float(left) or self._is_float(right)
+                over, under = integer_of(left), integer_of(right)
+                return not (over is not None and under and over % under == 0)
         return False
 
     def _is_float_reply(self, node: Node) -> bool:
@@ -129,3 +127,14 @@ class _Floats:
                 if is_command(self._program, callee):
                     return True
         return False
+
+
+def _operands(node: Node) -> list[Node]:
+    """The parts of an expression of which one must be a float for it to be one."""
+    names: tuple[str, ...] = ()
+    if node.type == "unary_expression" and operator_of(node) == "-":
+        names = ("operand",)
+    elif node.type == "binary_expression" and operator_of(node) in _ARITHMETIC:
+        names = ("left", "right")
+    found = (node.child_by_field_name(name) for name in names)
+    return [each for each in found if each is not None]

@@ -24,7 +24,7 @@ from .. import (
 )
 from . import _lock, _options
 from ._console import has_color, painted
-from ._failure import FAILED, UNUSABLE, Failure
+from ._failure import FAILED
 from ._findings import ERRORS, WARNINGS, Finding
 from ._origin import emptiness
 from ._rules import CommandInfo, findings
@@ -138,9 +138,9 @@ async def _check(
                 continue
             try:
                 found += await findings(unit, ask)
-            except RecursionError as error:
-                why = f"{unit.file}: its code is nested too deeply to be checked"
-                raise Failure(why, UNUSABLE) from error
+            except RecursionError:
+                why = "the code is nested too deeply to be checked"
+                found.append(Finding(unit.file, 1, 1, "source", why))
     return found
 
 
