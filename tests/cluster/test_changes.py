@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,13 +26,16 @@ from glide_scripts import (
     AdvancedGlideClusterClientConfiguration,
     BackoffStrategy,
     ClosingError,
+    FunctionLibrary,
     GlideClusterClient,
+    NoPermissionError,
     PeriodicChecksManualInterval,
     PeriodicChecksStatus,
     ProtocolVersion,
     ReadFrom,
     RequestError,
     Script,
+    ServerCredentials,
     SlotKeyRoute,
     SlotType,
     TimeoutError,
@@ -135,6 +139,49 @@ async def test_an_ask_is_followed_and_the_script_brought_along(
     assert await client.invoke_script(script, keys=[key]) == 0
     assert runs(target) == 2
     slots.move_slot(slot, source)
+
+
+async def call_script(client: GlideClusterClient, key: str) -> object:
+    code = f"return redis.call('INCR', KEYS[1]) -- {uuid.uuid4()}"
+    return await client.invoke_script(Script(code), keys=[key])
+
+
+async def call_function(client: GlideClusterClient, key: str) -> object:
+    code = "#!lua name=away\nredis.register_function('away', function() return 1 end)"
+    return await client.fcall(FunctionLibrary(code).function("away"), keys=[key])
+
+
+@pytest.mark.parametrize(
+    ("call", "rights", "lacking"),
+    [
+        (call_script, ["-eval", "-script"], "'eval'"),
+        pytest.param(
+            *(call_function, ["-function"], r"'function\|load'"),
+            marks=pytest.mark.needs("functions"),
+        ),
+    ],
+)
+async def test_at_a_node_that_imports_a_slot_a_user_hears_why_code_cannot_be_sent(
+    slots: ValkeyCluster,
+    connect_cluster: Connect,
+    call: Callable[[GlideClusterClient, str], Awaitable[object]],
+    rights: list[str],
+    lacking: str,
+) -> None:
+    source, target = slots.nodes[:2]
+    key = key_on(slots, source)
+    slot = slots.key_slot(key)
+    for node in slots.nodes:
+        node.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", *rights)
+    client = await connect_cluster(slots, credentials=ServerCredentials("pw", "app"))
+    slots.begin_migration(slot, target)
+    with pytest.raises(NoPermissionError, match=lacking) as caught:
+        await call(client, key)
+    assert not caught.value.may_have_executed
+    slots.finish_migration(slot, target)
+    slots.move_slot(slot, source)
+    for node in slots.nodes:
+        node.command("ACL", "DELUSER", "app")
 
 
 async def test_two_keys_on_different_sides_of_a_migration_are_waited_for(
