@@ -95,7 +95,8 @@ struct Transaction<'a> {
 impl Transaction<'_> {
     async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
         let begin = Packer::single("MULTI");
-        let mut attempt = Attempt::default();
+        let asking = self.watched.as_ref().is_some_and(|watched| watched.on().asking);
+        let mut attempt = Attempt { asking, ..Attempt::default() };
         let mut ahead = AskedAhead::default();
         loop {
             let Some(place) = self.in_time(|| false, self.reach(&begin, &mut attempt)).await?? else {
@@ -107,7 +108,7 @@ impl Transaction<'_> {
             };
             let lane = place.lane().clone();
             let queue = self.queue();
-            let only_on = self.watched.as_ref().map(Watched::connection);
+            let only_on = self.watched.as_ref().map(|watched| watched.on().connection);
             let flushes_scripts = queue.flushes_scripts;
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
             if lane.is_fragile() {
