@@ -87,7 +87,7 @@ async fn retry(
     let outcome = match ended.or_closed(closed) {
         Some(Ok(outcome)) => Some(outcome),
         Some(Err(TooLate { after })) => {
-            let error = Error::timeout(after, progress.at_deadline(&call.request));
+            let error = Error::timeout(after, progress.at_deadline(&call.request, lease.as_ref()));
             if error.may_have_executed {
                 servers.unanswered();
             }

@@ -95,7 +95,7 @@ impl Servers {
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
+                waiting_for.replace(lane.obstacle());
                 attempt.pauses.back_off();
                 continue;
             }
