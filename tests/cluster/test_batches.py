@@ -513,6 +513,10 @@ async def test_a_key_that_is_migrating_can_be_watched(
     await client.watch([f"{{{key}}}:another"])
     assert await client.exec(transaction().incr(key), True) == [1]
     await client.watch([key])
+    # The node takes two keys that are not there only when it has the slot.
+    both = transaction().incr(f"{{{key}}}:one").incr(f"{{{key}}}:two")
+    assert await client.exec(both, True) is None
+    await client.watch([key])
     assert await client.incr(key) == 2
     assert await client.exec(transaction().incr(key), True) is None
     await in_thread(moving.migrate_keys, slot, away)

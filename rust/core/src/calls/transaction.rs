@@ -95,7 +95,7 @@ struct Transaction<'a> {
 impl Transaction<'_> {
     async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
         let begin = Packer::single("MULTI");
-        let asking = self.watched.as_ref().is_some_and(|watched| watched.on().asking);
+        let asking = self.watched.as_ref().is_some_and(Watched::asking);
         let mut attempt = Attempt { asking, ..Attempt::default() };
         let mut ahead = AskedAhead::default();
         loop {
@@ -108,7 +108,7 @@ impl Transaction<'_> {
             };
             let lane = place.lane().clone();
             let queue = self.queue();
-            let only_on = self.watched.as_ref().map(|watched| watched.on().connection);
+            let only_on = self.watched.as_ref().map(Watched::connection);
             let flushes_scripts = queue.flushes_scripts;
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
             if lane.is_fragile() {
@@ -167,7 +167,7 @@ impl Transaction<'_> {
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
-                    let is_passing = verdict.next == Next::Later && !verdict.is_redirect();
+                    let is_passing = verdict.next == Next::Later && !verdict.is_of_move();
                     if matches!(verdict.next, Next::WithoutCode | Next::LoadScript) {
                         // From now on, SCRIPT LOAD goes ahead. If the user may not send that either, the transaction
                         // works only if the server has its scripts already. The refusal comes from the server itself:
@@ -181,7 +181,8 @@ impl Transaction<'_> {
                 }
             }
             if self.watched.is_some() {
-                // EXEC has ended the watch, and executed nothing.
+                // EXEC has ended the watch, and executed nothing. The caller may begin again at once.
+                self.in_time(|| false, attempt.pauses.wait(self.limit.send_by())).await?;
                 return Ok(None);
             }
         }

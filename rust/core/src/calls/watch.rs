@@ -161,7 +161,7 @@ impl Servers {
         let Some(turn) = turn else { return };
         let _in_turn = turn.lock().await;
         if let Some(watched) = self.watches.end(watch) {
-            let options = StepOptions { only_on: Some(watched.on().connection), ..StepOptions::default() };
+            let options = StepOptions { only_on: Some(watched.connection()), ..StepOptions::default() };
             let commands = vec![Packer::single("UNWATCH").wire().clone()];
             // Where the connection is lost, so is the watch.
             let _ = watched.lane().begin(commands, options, &Rc::default()).await;

@@ -91,8 +91,12 @@ impl Watched {
         self.lease.lane()
     }
 
-    pub(crate) fn on(&self) -> WatchedOn {
-        self.on
+    pub(crate) fn connection(&self) -> u64 {
+        self.on.connection
+    }
+
+    pub(crate) fn asking(&self) -> bool {
+        self.on.asking
     }
 
     /// A watch does not reach a transaction elsewhere.
