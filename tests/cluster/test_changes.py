@@ -24,8 +24,10 @@ from tests.waiting import until
 
 from glide_scripts import (
     AdvancedGlideClusterClientConfiguration,
+    AllPrimaries,
     BackoffStrategy,
     ClosingError,
+    ClusterBatch,
     FunctionLibrary,
     GlideClusterClient,
     NoPermissionError,
@@ -118,6 +120,48 @@ async def test_many_slots_move_with_their_keys_in_mid_migration_for_long(
             await in_thread(slots.move_slot, slot, source)
     assert work.all_errors == []
     await work.check(exact=True)
+
+
+async def run_script(client: GlideClusterClient) -> object:
+    script = Script("#!lua\nredis.log(redis.LOG_WARNING, 'on each primary') return 1")
+    return await client.invoke_script_route(script, route=AllPrimaries())
+
+
+async def flush(client: GlideClusterClient) -> object:
+    return await client.flushall()
+
+
+async def flush_in_pipeline(client: GlideClusterClient) -> object:
+    return await client.exec(ClusterBatch(is_atomic=False).flushall(), raise_on_error=True)
+
+
+def logged(node: ValkeyServer) -> int:
+    return node.log.count("on each primary")
+
+
+def flushed(node: ValkeyServer) -> int:
+    return runs(node, "flushall")
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        pytest.param(run_script, logged, marks=pytest.mark.needs("script flags")),
+        (flush, flushed),
+        (flush_in_pipeline, flushed),
+    ],
+)
+async def test_a_call_to_every_primary_reaches_one_that_took_over(
+    own_cluster: ValkeyCluster,
+    connect_cluster: Connect,
+    call: Callable[[GlideClusterClient], Awaitable[object]],
+    count: Callable[[ValkeyServer], int],
+) -> None:
+    client = await connect_cluster(own_cluster, request_timeout=20_000)
+    (replica,) = own_cluster.replicas(own_cluster.primaries()[0])
+    await in_thread(own_cluster.failover, replica)
+    await call(client)
+    assert [count(node) for node in own_cluster.primaries()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("cached", [True, False])

@@ -321,7 +321,8 @@ fn asks_for_replica(route: &Route) -> bool {
 
 /// Whether a redirect may be followed. A call to a node that was named by its address stays there.
 fn may_be_redirected(asked: &Asked<'_>) -> bool {
-    asked.in_cluster && !matches!(asked.route, Route::Address(_) | Route::AllPrimaries | Route::AllNodes)
+    asked.in_cluster
+        && !matches!(asked.route, Route::Address(_) | Route::PrimaryOf(..) | Route::AllPrimaries | Route::AllNodes)
 }
 
 /// What is known of a request that has no reply, and whether it may be sent again.
