@@ -164,6 +164,27 @@ async def test_a_call_to_every_primary_reaches_one_that_took_over(
     assert [count(node) for node in own_cluster.primaries()] == [1, 1, 1]
 
 
+@pytest.mark.needs("script flags")
+async def test_a_call_to_every_primary_runs_once_at_one_that_took_all_slots_of_another(
+    connect_cluster: Connect,
+) -> None:
+    with ValkeyCluster(primaries=3, replicas=0, cluster_node_timeout_ms=20_000) as cluster:
+        left, taker, other = cluster.nodes
+        client = await connect_cluster(cluster, request_timeout=20_000)
+        slots: Any = left.command("CLUSTER", "SLOTS")
+        first, last = next(entry[:2] for entry in slots if entry[2][1] == left.port)
+        for node in cluster.nodes:
+            node.command("CLUSTER", "DELSLOTSRANGE", first, last)
+        taker.command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        taker_id = taker.command("CLUSTER", "MYID")
+        assert isinstance(taker_id, bytes)
+        left.command("CLUSTER", "REPLICATE", taker_id)
+        # Clients see it as a replica only after something was replicated to it.
+        await until(lambda: str(left.port) in repr(taker.command("CLUSTER", "SLOTS")))
+        await run_script(client)
+        assert [logged(node) for node in (left, taker, other)] == [0, 1, 1]
+
+
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.every_server
