@@ -63,7 +63,7 @@ async fn ask_nodes(
 ) -> Outcome {
     // Nodes with a connection are asked at once. They do not wait for the connections of other nodes.
     let Nodes { nodes, unconnected } = Nodes::of(servers, route, request.gather());
-    let mut nodes = routes_to(nodes, route);
+    let mut nodes = routes_to(&nodes, route);
     let mut asking = JoinSet::new();
     for (index, (_, route)) in nodes.iter().cloned().enumerate() {
         let outcome = send(servers, request.clone(), route, timeout, deadline);
@@ -110,8 +110,8 @@ pub(crate) fn without_left(
 }
 
 /// The nodes of a route, each with the route of its own part.
-fn routes_to(nodes: Vec<Address>, route: &Route) -> Vec<(Address, Route)> {
-    let all: Arc<[Address]> = nodes.as_slice().into();
+fn routes_to(nodes: &[Address], route: &Route) -> Vec<(Address, Route)> {
+    let all: Arc<[Address]> = nodes.into();
     let part = |node: &Address| match route {
         Route::AllPrimaries => Route::PrimaryOf(node.clone(), all.clone()),
         _ => Route::Address(node.clone()),
@@ -153,7 +153,7 @@ pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -
         });
     }
     nodes.extend(connecting.join_all().await.into_iter().flatten());
-    routes_to(nodes, route)
+    routes_to(&nodes, route)
 }
 
 async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Split) {
